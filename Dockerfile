@@ -1,0 +1,22 @@
+FROM python:3.11-slim
+
+RUN useradd --create-home --uid 10001 glow && mkdir /data && chown glow /data
+WORKDIR /app
+
+# From wheels alone: nothing is compiled, so the image needs no compiler.
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY voice voice
+COPY models models
+COPY pipeline pipeline
+COPY api api
+RUN pip install --no-cache-dir --only-binary :all: -c constraints.txt .
+
+USER glow
+ENV GLOW_HOST=0.0.0.0 \
+    GLOW_PORT=8010 \
+    GLOW_DATA_DIR=/data
+VOLUME /data
+EXPOSE 8010
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8010/health', timeout=2)"]
+CMD ["glow", "serve"]

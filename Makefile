@@ -1,0 +1,36 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test test-slow check format serve clean
+
+demo: $(STAMP)  ## a spoken conversation, start to end, on this machine
+	$(BIN)/glow demo
+
+test: $(STAMP)  ## the test suite; the slow ones apart
+	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile
+
+test-slow: $(STAMP)  ## what takes long: whole role-plays, real time, killed processes
+	$(BIN)/pytest -m slow -n 2 --dist loadfile
+
+check: $(STAMP)  ## format, lint, types and floors
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+serve: $(STAMP)
+	$(BIN)/glow serve
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --prefer-binary -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

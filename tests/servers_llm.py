@@ -1,0 +1,297 @@
+"""A real server of the OpenAI chat completions protocol, on a real port, that behaves as the model name says.
+
+    llm_server.url                       the base_url to give to a client, ending in /v1
+    llm_server.replies["script"] = [..]  what the model "script" says, one reply after the other (the last one stays)
+    llm_server.requests                  what was asked: `.messages`, `.key`, `.body`, `.disconnected`, `.ended`
+    llm_server.release(n)                lets the model "slow" say n more words
+
+Models: echo, script, slow, split, reasoning, refusal, length, filtered, filtered-late, thought-only, empty, no-finish,
+no-done, new-parameters, error-event, refuse-STATUS (refuse-401, refuse-500, ...), hang, hang-before-words, hang-mid,
+cut-mid, cut-silently, malformed, not-an-object, html. A hung answer waits until the client has gone:
+nothing sleeps.
+"""
+
+import asyncio
+import json
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+MODELS = ("echo", "script", "slow", "hang", "hang-mid", "cut-mid")
+
+
+@dataclass
+class Recorded:
+    """One request, and what became of it."""
+
+    body: dict[str, Any]
+    key: str
+    disconnected: threading.Event = field(default_factory=threading.Event)
+    """The client went away before the answer was complete."""
+    ended: threading.Event = field(default_factory=threading.Event)
+    """The server is done with it, one way or the other."""
+    words_sent: int = 0
+
+    @property
+    def model(self) -> str:
+        return str(self.body.get("model"))
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        return list(self.body.get("messages", []))
+
+
+class Cut(Exception):
+    """Raised to make the server drop the connection in the middle of an answer."""
+
+
+class LlmServer:
+    """The server and what it has seen. It runs as long as the tests do, and each test finds it as new."""
+
+    def __init__(self) -> None:
+        self.reset()
+        self.started = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.closing = asyncio.Event()
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        self.host = f"127.0.0.1:{self.port}"
+        self.url = f"http://{self.host}/v1"
+        config = uvicorn.Config(
+            self._app(), log_level="critical", ws="none", lifespan="off", timeout_graceful_shutdown=2, loop="asyncio"
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._serve, name="llm-server", daemon=True)
+
+    def reset(self) -> None:
+        """Forget what was asked and what was prepared."""
+        self.requests: list[Recorded] = []
+        self.replies: dict[str, list[str]] = {"script": ["Certainly. What would you like to know?"]}
+        self._released = asyncio.Semaphore(0)
+        self._asked = threading.Semaphore(0)
+
+    def start(self) -> None:
+        self._thread.start()
+        assert self.started.wait(10), "the server did not start"
+
+    def close(self) -> None:
+        def stop() -> None:
+            self.closing.set()
+            self._server.should_exit = True
+
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(stop)
+        self._thread.join(10)
+        assert not self._thread.is_alive(), "the server did not stop"
+
+    def release(self, words: int = 1) -> None:
+        """Let the model "slow" say some more words."""
+        assert self._loop is not None
+        for _ in range(words):
+            self._loop.call_soon_threadsafe(self._released.release)
+
+    def wait_for_request(self) -> Recorded:
+        """Block until a request has come that was not waited for yet."""
+        assert self._asked.acquire(timeout=10), "no request came"
+        return self.last
+
+    @property
+    def last(self) -> Recorded:
+        return self.requests[-1]
+
+    def _serve(self) -> None:
+        async def run() -> None:
+            self._loop = asyncio.get_running_loop()
+            self._loop.call_soon(self.started.set)
+            await self._server.serve(sockets=[self._socket])
+
+        asyncio.run(run())
+
+    def _app(self) -> FastAPI:
+        app = FastAPI(openapi_url=None)
+
+        @app.get("/v1/models")
+        async def models() -> dict[str, Any]:
+            return {"object": "list", "data": [{"id": name, "object": "model", "owned_by": "test"} for name in MODELS]}
+
+        @app.post("/v1/chat/completions")
+        async def completions(request: Request) -> Response:
+            recorded = Recorded(await request.json(), request.headers.get("authorization", "").removeprefix("Bearer "))
+            self.requests.append(recorded)
+            self._asked.release()
+            refused = self._refused(recorded)
+            if refused is not None:
+                recorded.ended.set()
+                return refused
+            return _Answer(self, recorded)
+
+        return app
+
+    def _refused(self, recorded: Recorded) -> Response | None:
+        model = recorded.model
+        if model.startswith("refuse-"):
+            status = int(model.removeprefix("refuse-"))
+            # As real servers do, this one quotes the key that it refuses.
+            return JSONResponse(_error(f"No. Your key was {recorded.key}."), status, {"retry-after": "30"})
+        if model == "html":
+            return Response("<html><body>Welcome to nginx</body></html>", media_type="text/html")
+        if model == "new-parameters":
+            for parameter in ("max_tokens", "temperature"):
+                if parameter in recorded.body:
+                    return JSONResponse(_error(f"Unsupported parameter: '{parameter}'.", parameter), 400)
+        return None
+
+    async def words(self, recorded: Recorded) -> AsyncIterator[str | dict[str, Any] | bytes]:
+        """What the model sends: texts and deltas, which become chunks, and raw bytes, which go out as they are."""
+        model = recorded.model
+        yield {"role": "assistant", "content": ""}
+        if model in ("echo", "no-finish", "no-done", "new-parameters"):
+            said = [str(message["content"]) for message in recorded.messages if message["role"] == "user"]
+            for word in _spaced(f"You said: {said[-1]}."):
+                yield word
+        elif model == "script":
+            replies = self.replies[model]
+            for word in _spaced(replies.pop(0) if len(replies) > 1 else replies[0]):
+                yield word
+        elif model == "slow":
+            for word in _spaced("This is a reply that takes its time, one word after the other, until it is over."):
+                await self._released.acquire()
+                yield word
+        elif model == "split":
+            for letter in "Grüße, 你好.":
+                yield letter
+        elif model == "reasoning":
+            yield {"reasoning_content": "The user wants a greeting."}
+            yield {"content": None, "reasoning": "A short one."}
+            yield b": keep-alive\n\n"
+            yield "Hello there."
+        elif model == "refusal":
+            yield {"refusal": "I cannot talk about that."}
+        elif model == "thought-only":
+            yield {"reasoning_content": "Hmm. " * 50}
+        elif model == "hang-before-words":
+            yield {"reasoning_content": "Let me think."}
+            await _for_ever()
+        elif model == "error-event":
+            yield "One moment, "
+            yield f"data: {json.dumps(_error('out of memory, key ' + recorded.key))}\n\n".encode()
+        elif model == "malformed":
+            yield b'data: {"choices": [{"delta": {"content": \n\n'
+        elif model == "not-an-object":
+            yield b'data: [1, 2, 3]\n\ndata: "text"\n\n'
+        elif model in ("hang-mid", "cut-mid", "cut-silently", "length", "filtered-late"):
+            for word in _spaced("Well, let me see what"):
+                yield word
+            if model == "hang-mid":
+                await _for_ever()
+            if model == "cut-mid":
+                raise Cut
+        elif model not in ("empty", "filtered", "hang"):
+            yield f"There is no behaviour called {model}."
+
+
+class _Answer(Response):
+    """Plays an answer while watching whether the client is still there."""
+
+    def __init__(self, server: LlmServer, recorded: Recorded) -> None:
+        super().__init__()
+        self._server = server
+        self._recorded = recorded
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        play = asyncio.ensure_future(self._play(send))
+        gone = asyncio.ensure_future(self._gone(receive))
+        closing = asyncio.ensure_future(self._server.closing.wait())
+        try:
+            await asyncio.wait((play, gone, closing), return_when=asyncio.FIRST_COMPLETED)
+            if play.done():
+                play.result()
+            elif gone.done():
+                self._recorded.disconnected.set()
+        finally:
+            for task in (play, gone, closing):
+                task.cancel()
+            await asyncio.gather(play, gone, closing, return_exceptions=True)
+            self._recorded.ended.set()
+
+    async def _gone(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async def _play(self, send: Send) -> None:
+        model, streamed = self._recorded.model, bool(self._recorded.body.get("stream"))
+        if model == "hang":
+            await _for_ever()
+        kind = b"text/event-stream" if streamed else b"application/json"
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
+        said = ""
+        async for word in self._server.words(self._recorded):
+            delta = {"content": word} if isinstance(word, str) else word
+            if isinstance(delta, dict):
+                said += delta.get("content") or ""
+            if streamed:
+                raw = delta if isinstance(delta, bytes) else _chunk(model, delta)
+                await send({"type": "http.response.body", "body": raw, "more_body": True})
+            if isinstance(word, str):
+                self._recorded.words_sent += 1
+        finish = {"length": "length", "thought-only": "length", "filtered": "content_filter"}.get(model, "stop")
+        finish = "content_filter" if model == "filtered-late" else finish
+        if not streamed:
+            end = json.dumps(_whole(model, said, finish)).encode()
+        elif model == "cut-silently":
+            end = b""
+        else:
+            last = b"" if model == "no-finish" else _chunk(model, {}, finish)
+            end = last + (b"" if model == "no-done" else b"data: [DONE]\n\n")
+        if model == "no-done":
+            await send({"type": "http.response.body", "body": end, "more_body": True})
+            await _for_ever()
+        await send({"type": "http.response.body", "body": end})
+
+
+async def _for_ever() -> None:
+    await asyncio.Event().wait()
+
+
+def _spaced(text: str) -> list[str]:
+    first, *others = text.split()
+    return [first, *(f" {word}" for word in others)]
+
+
+def _chunk(model: str, delta: dict[str, Any], finish: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    chunk = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": model, "choices": [choice]}
+    return f"data: {json.dumps(chunk)}\n\n".encode()
+
+
+def _whole(model: str, said: str, finish: str) -> dict[str, Any]:
+    choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": finish}
+    return {"id": "c1", "object": "chat.completion", "created": 1, "model": model, "choices": [choice]}
+
+
+def _error(message: str, parameter: str | None = None) -> dict[str, Any]:
+    return {"error": {"message": message, "type": "invalid_request_error", "param": parameter, "code": None}}
+
+
+@pytest.fixture(scope="session")
+def llm_server_running() -> Iterator[LlmServer]:
+    """One server for all tests; ask for `llm_server` instead."""
+    server = LlmServer()
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def llm_server(llm_server_running: LlmServer) -> LlmServer:
+    """A language model server that behaves as the model name says."""
+    llm_server_running.reset()
+    return llm_server_running

@@ -1,0 +1,87 @@
+"""Which recogniser serves, from one setting and what is on the machine."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from voice.errors import EngineUnavailable
+from voice.stt.base import Transcriber
+from voice.stt.catalog import stt_models
+from voice.stt.fixed import fixed_transcriber
+from voice.stt.openai import OpenAITranscriber
+from voice.stt.pocketsphinx import PocketSphinx
+from voice.stt.whisper import FasterWhisper
+from voice.test_models import WHISPER_NANO
+
+BETTER = "glow models pull whisper:base.en"
+"""The command that gets a better recogniser than the one inside the wheel."""
+
+
+def choose_transcriber(
+    preference: str = "auto",
+    *,
+    models_dir: Path,
+    language: str | None = "en",
+    device: str = "auto",
+    compute_type: str = "default",
+    cpu_threads: int = 2,
+    window: Literal["short", "full"] = "short",
+    decoders: int = 2,
+    openai: Callable[[], OpenAITranscriber] = OpenAITranscriber,
+) -> Transcriber:
+    """The transcriber that a setting asks for. Imports and loads no engine yet; the transcriber does that when used.
+
+    Args:
+        preference: "auto" (a Whisper model of the catalogue when one is here, else PocketSphinx), "pocketsphinx",
+            "whisper" (the best one here), "whisper:NAME" (of the catalogue), "whisper:FOLDER", "openai", or "fixed:MS"
+            (for load tests).
+        models_dir: where pulled models are kept.
+        language: BCP 47 tag; None detects it. A language other than English leaves out the English-only models.
+        device, compute_type, cpu_threads, window: for Whisper; see `FasterWhisper`.
+        decoders: for PocketSphinx; see there.
+        openai: makes the transcriber for "openai".
+
+    Raises:
+        EngineUnavailable: what is asked for is not on this machine; the message says how to get it.
+    """
+    engine, _, name = preference.partition(":")
+    if engine == "openai" and not name:
+        return openai()
+    if engine == "fixed":
+        return fixed_transcriber(name)
+    if preference == "pocketsphinx":
+        return PocketSphinx(decoders)
+    if engine not in {"auto", "whisper"} or (engine == "auto" and name):
+        raise EngineUnavailable(
+            f"There is no recogniser {preference!r}; choose auto, pocketsphinx, whisper, whisper:NAME or openai."
+        )
+    folder, label = _whisper(name, models_dir, english=language == "en")
+    if folder is not None:
+        return FasterWhisper(
+            folder,
+            label=label,
+            language=language,
+            device=device,
+            compute_type=compute_type,
+            cpu_threads=cpu_threads,
+            window=window,
+        )
+    if engine == "auto":
+        return PocketSphinx(decoders)
+    raise EngineUnavailable(f"The model {preference!r} is not on this machine; get one with `{BETTER}`.")
+
+
+def _whisper(name: str, models_dir: Path, *, english: bool) -> tuple[Path | None, str]:
+    models = [model for model in stt_models(models_dir) if model.engine == "whisper"]
+    if name == "nano":
+        return WHISPER_NANO, "nano (a test model)"
+    if name:
+        listed = next((model.path for model in models if model.name == f"whisper:{name}"), None)
+        if listed is not None:
+            return listed, name
+        folder = Path(name).expanduser()
+        return (folder, folder.name) if folder.is_dir() else (None, name)
+    for model in models:
+        if model.path is not None and (english or (not model.name.endswith(".en") and "distil" not in model.name)):
+            return model.path, model.name.removeprefix("whisper:")
+    return None, name

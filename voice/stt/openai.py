@@ -1,0 +1,103 @@
+"""Any server that speaks OpenAI's `POST /v1/audio/transcriptions`."""
+
+from threading import Lock
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from voice.audio import wav_bytes
+from voice.errors import Cancelled as CancelledError
+from voice.errors import EngineFailed
+from voice.stt.base import RATE_HZ, Cancelled, Float32Mono16k, Transcript, never
+from voice.stt.samples import as_int16, checked
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+
+class OpenAITranscriber:
+    """A Transcriber on an OpenAI-compatible server; each utterance is one request, without retries.
+
+    Args:
+        base_url: up to and with `/v1`.
+        api_key: sent as a Bearer token; never part of a message.
+        model: the server's name for the model.
+        language: BCP 47 tag, or None to let the server find out.
+        timeout_s: seconds until a server that does not answer counts as broken.
+
+    Source: OpenAI API reference, "Create transcription".
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str = "https://api.openai.com/v1",
+        api_key: str = "",
+        model: str = "whisper-1",
+        language: str | None = "en",
+        timeout_s: float = 15.0,
+    ) -> None:
+        self.name = f"openai:{model}"
+        self._base_url = base_url
+        self._api_key = api_key
+        self._model = model
+        self._language = language
+        self._timeout_s = timeout_s
+        self._client: OpenAI | None = None
+        self._making = Lock()
+
+    def transcribe(self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never) -> Transcript:
+        """See `Transcriber.transcribe`. `cancelled` is asked before the request and after it."""
+        wav = wav_bytes(as_int16(checked(audio)), RATE_HZ)
+        _stop_if(cancelled)
+        from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAIError, omit
+
+        try:
+            answer = self._connected().audio.transcriptions.create(
+                file=("speech.wav", wav, "audio/wav"),
+                model=self._model,
+                language=self._language or omit,
+                prompt=prompt[:200] or omit,
+                response_format="json",
+                temperature=0.0,
+            )
+        except APITimeoutError as error:
+            raise self._failed(
+                f"did not answer within {self._timeout_s:g} s; try again or raise the timeout"
+            ) from error
+        except APIConnectionError as error:
+            raise self._failed("cannot be reached; check its address and that it runs") from error
+        except APIStatusError as error:
+            remedy = "check the API key" if error.status_code in {401, 403} else "check the model and the server's log"
+            raise self._failed(f"answered with status {error.status_code}; {remedy}") from error
+        except (OpenAIError, ValueError) as error:
+            raise self._failed("gave an answer that is none; check that it speaks OpenAI's API") from error
+        _stop_if(cancelled)
+        text = getattr(answer, "text", None)
+        if not isinstance(text, str):
+            raise self._failed("gave an answer without a text; check that it speaks OpenAI's API")
+        return Transcript(text.strip(), self._language or "en")
+
+    def close(self) -> None:
+        """Close the connections. Idempotent."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _connected(self) -> "OpenAI":
+        from openai import OpenAI
+
+        with self._making:
+            if self._client is None:
+                # The client insists on a key; a server on this machine needs none.
+                self._client = OpenAI(
+                    base_url=self._base_url, api_key=self._api_key or "none", timeout=self._timeout_s, max_retries=0
+                )
+            return self._client
+
+    def _failed(self, what: str) -> EngineFailed:
+        return EngineFailed(f"The transcription server {urlsplit(self._base_url).hostname} {what}.")
+
+
+def _stop_if(cancelled: Cancelled) -> None:
+    if cancelled():
+        raise CancelledError("The transcript is no longer wanted.")

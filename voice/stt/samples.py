@@ -1,0 +1,39 @@
+"""The checks that every recogniser makes on its audio."""
+
+import numpy as np
+
+from voice.errors import InvalidAudio
+from voice.stt.base import RATE_HZ, Float32Mono16k, Int16Mono16k
+
+LONGEST_SECONDS = 30
+
+
+def checked(audio: Float32Mono16k) -> Float32Mono16k:
+    """The same samples, contiguous float32, once they are known to be sound.
+
+    Args:
+        audio: mono samples at 16 kHz, shape (n,), 0 < n <= 30 * 16000.
+
+    Raises:
+        InvalidAudio: empty, not one-dimensional, too long, NaN or infinite.
+    """
+    if audio.ndim != 1 or not np.issubdtype(audio.dtype, np.floating):
+        raise InvalidAudio("Speech is one channel of floating point samples; mix it down and convert it first.")
+    if not len(audio):
+        raise InvalidAudio("There is no audio to transcribe; send at least one sample.")
+    if len(audio) > LONGEST_SECONDS * RATE_HZ:
+        raise InvalidAudio(f"An utterance lasts at most {LONGEST_SECONDS} seconds; cut it at a pause.")
+    if not np.isfinite(audio).all():
+        raise InvalidAudio("The audio holds NaN or infinite samples; send finite numbers between -1 and 1.")
+    return np.ascontiguousarray(audio, dtype=np.float32)
+
+
+def as_int16(audio: Float32Mono16k) -> Int16Mono16k:
+    """Samples in [-1, 1] as 16 bit integers; louder ones are clipped."""
+    samples: Int16Mono16k = np.rint(np.clip(audio, -1.0, 1.0) * 32767.0).astype(np.int16)
+    return samples
+
+
+def as_float32(audio: Int16Mono16k) -> Float32Mono16k:
+    """16 bit samples as floats in [-1, 1)."""
+    return audio.astype(np.float32) / np.float32(32768.0)

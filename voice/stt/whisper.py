@@ -1,0 +1,246 @@
+"""Whisper through faster-whisper: many languages, one model in memory for all calls, utterances decoded together."""
+
+import math
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from voice.errors import Cancelled as CancelledError
+from voice.errors import EngineFailed, EngineUnavailable
+from voice.stt.base import RATE_HZ, Cancelled, Float32Mono16k, Transcriber, Transcript, never
+from voice.stt.samples import checked
+from voice.stt.short_window import Decoded, Request, ShortWindow
+from voice.stt.together import Together
+
+if TYPE_CHECKING:
+    from faster_whisper import WhisperModel
+
+_TOKENS_A_SECOND = 8
+_SHORT_TOKENS_A_SECOND = 20  # of a small vocabulary, whose tokens are a letter or two
+_SMALL_VOCABULARY = 10_000
+_MOST_TOKENS = 200  # with the longest prompt still inside Whisper's 448
+_REPETITIVE = 2.4
+_SILENT_RMS = 1e-4
+_SHORTEST_WORD = RATE_HZ // 20
+_CALLS_REMEMBERED = 1000
+_NEEDED = ("model.bin", "config.json", "tokenizer.json")
+
+
+class FasterWhisper:
+    """A Transcriber on `faster_whisper.WhisperModel`, greedy and bounded, so that noise costs no more than speech.
+
+    The model is loaded by `warm`, or else by the first utterance. Utterances that arrive while others are decoded are
+    decoded together after them.
+
+    Args:
+        folder: a CTranslate2 Whisper model: model.bin, config.json, tokenizer.json, vocabulary.
+        label: what to call it, e.g. "base"; the folder's name by default.
+        language: BCP 47 tag; None detects it once a call (see `for_call`).
+        device: "cpu", "cuda" or "auto".
+        compute_type: "int8", "float16", "default" and whatever else CTranslate2 knows.
+        cpu_threads: threads of one decoding.
+        no_speech: above this probability of no speech, words the model is unsure of are refused.
+        unsure: mean log-probability below which it counts as unsure.
+        window: "short" encodes the utterance and a margin (see voice.stt.short_window), "full" always 30 seconds.
+
+    Raises:
+        EngineUnavailable: the folder or one of its files is missing.
+
+    Source: Radford et al. 2022; faster-whisper `WhisperModel.transcribe`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        label: str = "",
+        language: str | None = "en",
+        device: str = "auto",
+        compute_type: str = "default",
+        cpu_threads: int = 2,
+        no_speech: float = 0.6,
+        unsure: float = -0.8,
+        window: Literal["short", "full"] = "short",
+    ) -> None:
+        missing = [file for file in _NEEDED if not (folder / file).is_file()]
+        if missing:
+            raise EngineUnavailable(
+                f"The Whisper model in {folder} lacks {', '.join(missing)}; "
+                "get one with `glow models pull whisper:base.en`."
+            )
+        self.name = f"whisper:{label or folder.name}"
+        self._folder = folder
+        self._language = language
+        self._device = device
+        self._compute_type = compute_type
+        self._cpu_threads = cpu_threads
+        self._no_speech = no_speech
+        self._unsure = unsure
+        self._window = window
+        self._model: WhisperModel | None = None
+        self._short: ShortWindow | None = None
+        self._one_at_a_time = Lock()
+        self._together: Together[Request, Decoded | None] = Together(self._decode_together)
+        self._languages: OrderedDict[str, str] = OrderedDict()
+
+    def warm(self) -> None:
+        """Load the model and run it once, so that the first utterance is as fast as the next. Blocking.
+
+        Raises:
+            EngineUnavailable: the model's files are broken.
+        """
+        self.transcribe(np.full(RATE_HZ, 2 * _SILENT_RMS, np.float32))
+
+    def for_call(self, call: str) -> Transcriber:
+        """The transcriber of one call: the language it detects first is the call's from then on."""
+        return self if self._language else _CallOfUnknownLanguage(self, call)
+
+    def transcribe(self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never) -> Transcript:
+        """See `Transcriber.transcribe`.
+
+        Raises:
+            EngineUnavailable: the model's files are broken (at the first use).
+        """
+        return self.transcribe_in(self._language, audio, prompt, cancelled)
+
+    def transcribe_in(
+        self, language: str | None, audio: Float32Mono16k, prompt: str, cancelled: Cancelled
+    ) -> Transcript:
+        """`transcribe` in a given language, or in the one that is detected."""
+        audio = checked(audio)
+        if len(audio) < _SHORTEST_WORD or math.sqrt(float(np.mean(audio * audio))) < _SILENT_RMS:
+            return Transcript("", language or "en", 0.0)
+        model = self._loaded(cancelled)
+        cap = token_cap(len(audio), model.hf_tokenizer.get_vocab_size())
+        if self._window == "full":
+            with self._one_at_a_time:
+                return self._decode(model, audio, prompt, cap, language, cancelled)
+        request = Request(audio, prompt[:200], cap, language, cancelled)
+        decoded = self._together.run(request, cancelled)
+        if decoded is None:
+            raise CancelledError("The transcript is no longer wanted.")
+        if not self._believable(decoded.no_speech, decoded.log_probability, decoded.compression):
+            return Transcript("", decoded.language, 0.0)
+        return Transcript(decoded.text, decoded.language, math.exp(min(decoded.log_probability, 0.0)))
+
+    def remembered(self, call: str) -> str | None:
+        """The language that was detected in this call."""
+        return self._languages.get(call)
+
+    def remember(self, call: str, language: str) -> None:
+        """Settle a call's language; the calls longest ago are forgotten."""
+        self._languages[call] = language
+        while len(self._languages) > _CALLS_REMEMBERED:
+            self._languages.popitem(last=False)
+
+    def _loaded(self, cancelled: Cancelled) -> "WhisperModel":
+        while not self._one_at_a_time.acquire(timeout=0.05):
+            _stop_if(cancelled)
+        try:
+            if self._model is None:
+                self._model = load_model(self._folder, self._device, self._compute_type, self._cpu_threads)
+                self._short = ShortWindow(self._model)
+            return self._model
+        finally:
+            self._one_at_a_time.release()
+
+    def _decode_together(self, requests: Sequence[Request]) -> list[Decoded | None]:
+        assert self._short is not None
+        try:
+            return self._short.decode(requests)
+        except (RuntimeError, ValueError, IndexError) as error:
+            raise EngineFailed(f"Whisper broke on this utterance ({type(error).__name__}); say it again.") from error
+
+    def _decode(
+        self,
+        model: "WhisperModel",
+        audio: Float32Mono16k,
+        prompt: str,
+        cap: int,
+        language: str | None,
+        cancelled: Cancelled,
+    ) -> Transcript:
+        kept, sureness = [], []
+        try:
+            segments, info = model.transcribe(
+                audio,
+                language=language,
+                beam_size=1,
+                best_of=1,
+                temperature=0.0,
+                without_timestamps=True,
+                condition_on_previous_text=False,
+                initial_prompt=prompt[:200] or None,
+                max_new_tokens=2 * cap,  # CTranslate2 takes half of it
+                no_speech_threshold=None,
+                vad_filter=False,
+            )
+            for segment in segments:
+                _stop_if(cancelled)
+                if self._believable(segment.no_speech_prob, segment.avg_logprob, segment.compression_ratio):
+                    kept.append(segment.text.strip())
+                    sureness.append(segment.avg_logprob)
+        except (RuntimeError, ValueError, IndexError) as error:
+            raise EngineFailed(f"Whisper broke on this utterance ({type(error).__name__}); say it again.") from error
+        text = " ".join(part for part in kept if part)
+        return Transcript(text, info.language, math.exp(min(sum(sureness) / len(sureness), 0.0)) if text else 0.0)
+
+    def _believable(self, no_speech: float, log_probability: float, compression: float) -> bool:
+        return compression <= _REPETITIVE and (no_speech <= self._no_speech or log_probability >= self._unsure)
+
+
+class _CallOfUnknownLanguage:
+    """One call's view of a shared model whose language is not fixed."""
+
+    def __init__(self, whisper: FasterWhisper, call: str) -> None:
+        self.name = whisper.name
+        self._whisper = whisper
+        self._call = call
+
+    def transcribe(self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never) -> Transcript:
+        """See `Transcriber.transcribe`."""
+        known = self._whisper.remembered(self._call)
+        transcript = self._whisper.transcribe_in(known, audio, prompt, cancelled)
+        if known is None and transcript.text:
+            self._whisper.remember(self._call, transcript.language)
+        return transcript
+
+
+def token_cap(samples: int, vocabulary: int) -> int:
+    """How many tokens an utterance can hold, for nobody speaks faster.
+
+    Args:
+        samples: its length at 16 kHz.
+        vocabulary: the model's number of tokens; few tokens are short ones.
+    """
+    rate = _TOKENS_A_SECOND if vocabulary > _SMALL_VOCABULARY else _SHORT_TOKENS_A_SECOND
+    return min(8 + math.ceil(samples / RATE_HZ * rate), _MOST_TOKENS)
+
+
+def load_model(folder: Path, device: str, compute_type: str, cpu_threads: int) -> "WhisperModel":
+    """Load a CTranslate2 Whisper model from a folder, never from the network. Blocking, seconds for a large one.
+
+    Raises:
+        EngineUnavailable: a file is missing or broken, or the device or compute type is not there.
+    """
+    from faster_whisper import WhisperModel
+
+    try:
+        return WhisperModel(
+            str(folder), device=device, compute_type=compute_type, cpu_threads=cpu_threads, local_files_only=True
+        )
+    except Exception as error:
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise EngineUnavailable(
+            f"The Whisper model in {folder} does not load ({reason}); "
+            "delete it and get it again with `glow models pull`."
+        ) from error
+
+
+def _stop_if(cancelled: Cancelled) -> None:
+    if cancelled():
+        raise CancelledError("The transcript is no longer wanted.")

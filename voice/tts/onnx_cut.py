@@ -1,0 +1,193 @@
+"""Cuts a Piper voice in two where its decoder begins, without the `onnx` package.
+
+The encoder makes a sentence's frames at once; the decoder (HiFi-GAN) is a stack of convolutions that makes samples of
+frames, and of any stretch of frames as well as of all. So the halves let a voice speak before the sentence is done.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from voice.tts.protobuf import encoded_field, encoded_key, encoded_number, fields, text, values
+
+FRAMES_NAME = "z"
+"""The decoder's input, whatever it was called in the whole voice."""
+
+_MODEL_GRAPH = 7
+_GRAPH_NODE, _GRAPH_INPUT, _GRAPH_OUTPUT = 1, 11, 12
+_NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_OP_TYPE, _NODE_ATTRIBUTE = 1, 2, 3, 4, 5
+_ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS = 6, 11
+_TENSOR_NAME, _VALUE_NAME, _VALUE_TYPE = 8, 1, 2
+_FLOAT = 1
+_DIMENSIONS = ("batch", "channels", "frames")
+
+
+class Halves(NamedTuple):
+    """Two serialized models.
+
+    Attributes:
+        encoder: the voice's inputs to the frames, shape (1, channels, frames), its only output.
+        decoder: `FRAMES_NAME` (and the speaker, where the voice has several) to samples, the voice's output.
+    """
+
+    encoder: bytes
+    decoder: bytes
+
+
+def cut_at_decoder(model: bytes) -> Halves | None:
+    """Cut a voice at the input of its decoder's first convolution, `/dec/conv_pre`.
+
+    Args:
+        model: a serialized ONNX ModelProto.
+
+    Returns:
+        The halves; None if the graph has no such point, or if more than the frames and the speaker crosses it.
+
+    Raises:
+        ValueError: not a protobuf message, or one cut short.
+
+    Source: onnx.proto field numbers; onnx.utils.extract_model does the same with the `onnx` package.
+    """
+    graph = _Graph.read(model)
+    begins = [node for node in graph.nodes if node.is_decoder_begin]
+    if len(begins) != 1 or begins[0].inputs[0] not in graph.makers:
+        return None
+    frames = begins[0].inputs[0]
+    encoder, decoder = graph.above([frames]), graph.above([graph.output], stop=frames)
+    if begins[0].index not in decoder.nodes or decoder.inputs - {"sid"}:
+        return None
+    named = encoded_field(_GRAPH_OUTPUT, _floats(frames, _DIMENSIONS))
+    # One more node gives the frames their new name, so that nothing else need be rewritten.
+    renamed = encoded_field(
+        _GRAPH_NODE,
+        encoded_field(_NODE_INPUT, FRAMES_NAME.encode())
+        + encoded_field(_NODE_OUTPUT, frames.encode())
+        + encoded_field(_NODE_OP_TYPE, b"Identity"),
+    )
+    given = encoded_field(_GRAPH_INPUT, _floats(FRAMES_NAME, _DIMENSIONS))
+    return Halves(
+        graph.part(encoder, b"", named), graph.part(decoder, renamed + given, bytes(graph.outputs[graph.output]))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    index: int
+    raw: memoryview
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    is_decoder_begin: bool
+
+    @classmethod
+    def read(cls, index: int, raw: memoryview, message: memoryview) -> "_Node":
+        inputs = _names(message, _NODE_INPUT)
+        name = "/".join((text(message, _NODE_NAME), *inputs[1:2])).replace(".", "/")
+        begins = text(message, _NODE_OP_TYPE) == "Conv" and "dec/conv_pre" in name
+        nested = [
+            name
+            for attribute in values(message, _NODE_ATTRIBUTE)
+            for number in (_ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS)
+            for graph in values(attribute, number)
+            for name in _used_in(graph)
+        ]
+        return cls(index, raw, (*inputs, *nested), _names(message, _NODE_OUTPUT), begins)
+
+
+@dataclass(frozen=True, slots=True)
+class _Above:
+    """What a tensor is made of: nodes by index, inputs of the graph, initializers."""
+
+    nodes: frozenset[int]
+    inputs: frozenset[str]
+    constants: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Graph:
+    before: list[memoryview]  # fields of the model
+    rest: list[memoryview]  # fields of the graph that both halves keep
+    nodes: list[_Node]
+    makers: dict[str, _Node]  # by the tensor that they make
+    constants: dict[str, memoryview]
+    inputs: dict[str, memoryview]
+    outputs: dict[str, memoryview]
+
+    @classmethod
+    def read(cls, model: bytes) -> "_Graph":
+        graph = cls([], [], [], {}, {}, {}, {})
+        for field in fields(memoryview(model)):
+            if field.number == _MODEL_GRAPH:
+                graph._add(field.value)
+            else:
+                graph.before.append(field.raw)
+        if not graph.outputs:
+            raise ValueError("The file is not an ONNX model.")
+        return graph
+
+    @property
+    def output(self) -> str:
+        return next(iter(self.outputs))
+
+    def _add(self, message: memoryview) -> None:
+        for field in fields(message):
+            match field.number:
+                case 1:  # a node
+                    node = _Node.read(len(self.nodes), field.raw, field.value)
+                    self.nodes.append(node)
+                    self.makers.update(dict.fromkeys(node.outputs, node))
+                case 5:  # a constant
+                    self.constants[text(field.value, _TENSOR_NAME)] = field.raw
+                case 11:  # an input
+                    self.inputs[text(field.value, _VALUE_NAME)] = field.raw
+                case 12:  # an output
+                    self.outputs[text(field.value, _VALUE_NAME)] = field.raw
+                case 13:  # the shape of an inner tensor: each half infers its own
+                    pass
+                case _:
+                    self.rest.append(field.raw)
+
+    def above(self, tensors: Iterable[str], stop: str = "") -> _Above:
+        """What these tensors are made of, down to the inputs or to `stop`."""
+        nodes, inputs, constants = set[int](), set[str](), set[str]()
+        waiting = list(tensors)
+        while waiting:
+            name = waiting.pop()
+            if name == stop or not name:
+                continue
+            if name in self.constants:
+                constants.add(name)
+            elif name in self.inputs:
+                inputs.add(name)
+            elif (node := self.makers.get(name)) is not None and node.index not in nodes:
+                nodes.add(node.index)
+                waiting += node.inputs
+        return _Above(frozenset(nodes), frozenset(inputs), frozenset(constants))
+
+    def part(self, above: _Above, begin: bytes, end: bytes) -> bytes:
+        """A model of some of the nodes, in their order."""
+        pieces: list[bytes | memoryview] = [begin, *self.rest]
+        pieces += [node.raw for node in self.nodes if node.index in above.nodes]
+        pieces += [raw for name, raw in self.constants.items() if name in above.constants]
+        pieces += [raw for name, raw in self.inputs.items() if name in above.inputs]
+        pieces.append(end)
+        length = sum(len(piece) for piece in pieces)
+        return b"".join([*self.before, encoded_key(_MODEL_GRAPH, length), *pieces])
+
+
+def _names(message: memoryview, number: int) -> tuple[str, ...]:
+    return tuple(str(name, "utf-8") for name in values(message, number))
+
+
+def _used_in(graph: memoryview) -> Iterator[str]:
+    """Tensors that a graph inside a node may take from the graph around it."""
+    for output in values(graph, _GRAPH_OUTPUT):
+        yield text(output, _VALUE_NAME)
+    for message in values(graph, _GRAPH_NODE):
+        yield from _Node.read(0, message, message).inputs
+
+
+def _floats(name: str, dimensions: tuple[str, ...]) -> bytes:
+    """A ValueInfoProto of floats whose dimensions have names and no sizes."""
+    shape = b"".join(encoded_field(1, encoded_field(2, dimension.encode())) for dimension in dimensions)
+    tensor = encoded_number(1, _FLOAT) + encoded_field(2, shape)
+    return encoded_field(_VALUE_NAME, name.encode()) + encoded_field(_VALUE_TYPE, encoded_field(1, tensor))

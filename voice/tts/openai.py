@@ -1,0 +1,140 @@
+"""Speech from any server that answers OpenAI's /v1/audio/speech, streamed as PCM."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from voice.errors import Cancelled, EngineBusy, EngineFailed, EngineUnavailable, VoiceError
+from voice.tts.base import SpeechChunk, VoiceStyle
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+RATE_HZ = 24_000
+MAX_CHARACTERS = 2000
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 15.0
+
+_CHUNK_BYTES = RATE_HZ // 10 * 2
+_LONGEST_BYTES = 2 * RATE_HZ * 300
+# What the common containers begin with; a server that ignores "pcm" would otherwise be heard as noise.
+_CONTAINERS = (b"RIFF", b"ID3", b"OggS", b"fLaC", b"\xff\xfb", b"\xff\xf3", b"<!", b'{"')
+
+
+class OpenAISynthesizer:
+    """`Synthesizer` on an OpenAI-compatible server: no word timings, pitch ignored.
+
+    `VoiceStyle.names["openai"]` is the server's name of a voice.
+    """
+
+    name = "openai"
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        voice: str,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        client: "OpenAI | None" = None,
+    ) -> None:
+        """Prepare; nothing is sent yet.
+
+        Args:
+            model: the server's name of its speech model.
+            voice: the voice of a persona that names none.
+            base_url: such as "https://host/v1"; without it the `openai` client's own setting.
+            api_key: sent to that server only; without it the `openai` client's own setting, else none.
+            client: a ready client instead of the last two.
+        """
+        import os
+
+        import openai
+
+        self._model = model
+        self._voice = voice
+        self._client = client or openai.OpenAI(
+            base_url=base_url,
+            # Servers in the house need no key, but the client insists on a text.
+            api_key=api_key or os.environ.get("OPENAI_API_KEY") or "none",
+            timeout=openai.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+            max_retries=0,
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def synthesize(self, text: str, style: VoiceStyle, *, cancelled: Callable[[], bool]) -> Iterator[SpeechChunk]:
+        """Say one clause: int16 chunks at 24 kHz of about 100 ms, shape (n,), as they arrive.
+
+        Args:
+            text: at most 2000 characters; the rest is not said.
+            style: voice and rate.
+            cancelled: asked between chunks; the request is then closed.
+
+        Raises:
+            Cancelled: `cancelled()` became true.
+            EngineUnavailable: the server cannot be reached, or refuses the key, the model or the voice.
+            EngineBusy: the server asks to come again later.
+            EngineFailed: the server broke, hung, or sent something else than PCM.
+
+        Source: OpenAI API reference, "Create speech"; response_format "pcm" is 24 kHz, 16 bit, little endian, mono.
+        """
+        if cancelled():
+            raise Cancelled("The clause is no longer wanted; ask again to hear it.")
+        try:
+            with self._client.audio.speech.with_streaming_response.create(
+                input=text[:MAX_CHARACTERS],
+                model=self._model,
+                voice=style.names.get("openai") or self._voice,
+                response_format="pcm",
+                speed=min(2.0, max(0.5, style.rate)),
+            ) as response:
+                yield from _chunks(response.iter_bytes(_CHUNK_BYTES), cancelled)
+        except VoiceError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the client lets its HTTP library's errors through mid-stream
+            # The server's own words may repeat the key or the text: they stay out of the message and of the chain.
+            raise _typed(error) from None
+
+
+def _chunks(stream: Iterator[bytes], cancelled: Callable[[], bool]) -> Iterator[SpeechChunk]:
+    received = 0
+    odd = b""
+    for data in stream:
+        if cancelled():
+            raise Cancelled("The clause is no longer wanted; ask again to hear it.")
+        if not received and data.startswith(_CONTAINERS):
+            raise EngineFailed("The speech server did not answer with PCM; choose a server that knows that format.")
+        received += len(data)
+        if received > _LONGEST_BYTES:
+            raise EngineFailed("The speech server sent more than five minutes for one clause; check the server.")
+        data = odd + data
+        whole = len(data) // 2 * 2
+        odd = data[whole:]
+        if whole:
+            yield SpeechChunk(np.frombuffer(data[:whole], "<i2").astype(np.int16), RATE_HZ)
+
+
+def _typed(error: Exception) -> VoiceError:
+    import openai
+
+    match error:
+        case openai.APITimeoutError():
+            return EngineFailed("The speech server did not answer in time; check that it is healthy.")
+        case openai.APIConnectionError():
+            return EngineUnavailable("The speech server cannot be reached; check its address and that it runs.")
+        case openai.AuthenticationError() | openai.PermissionDeniedError():
+            return EngineUnavailable("The speech server refused the key; check the key in the settings.")
+        case openai.RateLimitError():
+            return EngineBusy("The speech server has too much to do; try again in a moment.")
+        case openai.APIStatusError(status_code=status) if status < 500:
+            return EngineUnavailable(
+                f"The speech server refused the request with status {status}; check the model and the voice."
+            )
+        case openai.APIStatusError(status_code=status):
+            return EngineFailed(f"The speech server broke with status {status}; try again or use another engine.")
+        case _:
+            return EngineFailed("The speech server's answer broke off; try again or use another engine.")

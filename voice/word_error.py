@@ -1,0 +1,124 @@
+"""Word error rate: how far a transcript is from what was said, in words."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+).split()
+_TENS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ORDINALS = {"one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth"}
+_ORDINALS |= {"twelve": "twelfth"}
+
+_SAME = {
+    "can't": "cannot",
+    "won't": "will not",
+    "shan't": "shall not",
+    "let's": "let us",
+    "ok": "okay",
+    "mr": "mister",
+    "mrs": "missus",
+    "dr": "doctor",
+    "gonna": "going to",
+    "wanna": "want to",
+}
+_ENDINGS = {"n't": " not", "'m": " am", "'re": " are", "'ve": " have", "'ll": " will", "'d": " would"}
+# A noun's 's is a possessive; after these words it is "is".
+_IS = frozenset("he she it that this what who where when how here there".split())
+
+_TOKEN = re.compile(r"\d+(?:st|nd|rd|th)?|[^\W\d_]+(?:'[^\W\d_]+)*|%")
+
+
+@dataclass(frozen=True, slots=True)
+class WordErrors:
+    """Counted word errors; adds up over utterances.
+
+    Attributes:
+        errors: substitutions, deletions and insertions together.
+        words: words of the reference.
+    """
+
+    errors: int = 0
+    words: int = 0
+
+    def __add__(self, other: "WordErrors") -> "WordErrors":
+        return WordErrors(self.errors + other.errors, self.words + other.words)
+
+    @property
+    def rate(self) -> float:
+        """Errors per reference word; with no reference words, the number of errors."""
+        return self.errors / max(self.words, 1)
+
+
+def normalised_words(text: str) -> list[str]:
+    """The words of `text` as they are compared: lower case, no punctuation, contractions and numbers written out.
+
+    "I'm 21, can't wait!" becomes `i am twenty one cannot wait`. Numbers up to 9999 are spoken as quantities.
+    """
+    text = text.lower().replace("’", "'")
+    text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)
+    words = [word for token in _TOKEN.findall(text) for word in _written_out(token)]
+    joined = " ".join(words).replace("can not", "cannot").replace("all right", "alright")
+    return joined.split()
+
+
+def word_errors(reference: str, heard: str) -> WordErrors:
+    """Errors between two texts after `normalised_words`: the Levenshtein distance in words.
+
+    Args:
+        reference: what was said.
+        heard: what a recogniser made of it.
+
+    Source: Levenshtein 1966; NIST SCTK's definition of word error.
+    """
+    said, got = normalised_words(reference), normalised_words(heard)
+    row = list(range(len(got) + 1))
+    for i, word in enumerate(said, start=1):
+        diagonal, row[0] = row[0], i
+        for j, other in enumerate(got, start=1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
+    return WordErrors(row[-1], len(said))
+
+
+def word_error_rate(pairs: Iterable[tuple[str, str]]) -> float:
+    """Word error rate over (reference, heard) pairs, each word counting the same."""
+    return sum((word_errors(reference, heard) for reference, heard in pairs), WordErrors()).rate
+
+
+def _written_out(token: str) -> list[str]:
+    if token == "%":
+        return ["percent"]
+    if token[0].isdigit():
+        return _number(token)
+    if token in _SAME:
+        return _SAME[token].split()
+    for ending, full in _ENDINGS.items():
+        if token.endswith(ending):
+            return (token.removesuffix(ending) + full).split()
+    if token.endswith("'s") and token[:-2] in _IS:
+        return [token[:-2], "is"]
+    return [token.replace("'", "")]
+
+
+def _number(token: str) -> list[str]:
+    digits = re.sub(r"\D", "", token)
+    value = int(digits) if len(digits) <= 4 else -1
+    if value < 0 or (len(digits) > 1 and digits[0] == "0"):
+        return [_ONES[int(digit)] for digit in digits]
+    words = _quantity(value)
+    if digits == token:
+        return words
+    last = words[-1]
+    ordinal = _ORDINALS.get(last) or (last[:-1] + "ieth" if last.endswith("y") else last + "th")
+    return [*words[:-1], ordinal]
+
+
+def _quantity(value: int) -> list[str]:
+    if value < 20:
+        return [_ONES[value]]
+    if value < 100:
+        return [_TENS[value // 10], *([_ONES[value % 10]] if value % 10 else [])]
+    size, name = (1000, "thousand") if value >= 1000 else (100, "hundred")
+    return [*_quantity(value // size), name, *(_quantity(value % size) if value % size else [])]
