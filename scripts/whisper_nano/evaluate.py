@@ -1,0 +1,100 @@
+"""Word error of a Whisper model on recordings with a manifest, at the utterance's own window and at 30 s.
+
+`glow bench stt --model FOLDER` measures speed as well, on recordings of at least a second; this takes every line of the
+manifest and tells the lines whose words the model knows from those with others among them.
+
+    python scripts/whisper_nano/evaluate.py [MODEL ...] [--words FILE] [--noise DECIBELS]
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from text import WORDS, words_of
+
+from voice.audio import decode_file
+from voice.stt.base import Float32Mono16k
+from voice.stt.whisper import FasterWhisper, load_model, token_cap
+from voice.test_models import WHISPER_NANO
+from voice.word_error import WordErrors, word_errors
+
+RECORDINGS = Path(__file__).parents[2] / "voice" / "recordings"
+MOST_TOKENS = 90
+
+
+@dataclass(frozen=True)
+class Line:
+    """One recording: samples at 16 kHz, what it says, who says it."""
+
+    audio: Float32Mono16k
+    text: str
+    voice: str
+
+
+def lines_of(folder: Path, noise: float | None) -> list[Line]:
+    """Every line of the manifest; with white noise so many decibels below the speech, the same each time."""
+    pick = np.random.default_rng(1)
+    lines = []
+    for entry in json.loads((folder / "manifest.json").read_text("utf-8")):
+        audio = decode_file((folder / entry["file"]).read_bytes(), max_seconds=30)
+        if noise is not None:
+            loudness = float(np.sqrt(np.mean(audio**2)))
+            white = pick.standard_normal(len(audio), dtype=np.float32)
+            audio = np.clip(audio + white * np.float32(loudness * 10 ** (-noise / 20)), -1, 1)
+        lines.append(Line(audio, entry["text"], entry.get("voice", "")))
+    return lines
+
+
+def ways_of(folder: Path) -> dict[str, Callable[[Float32Mono16k], str]]:
+    """How this project hears, with both settings of its window, and stock faster-whisper."""
+    own = FasterWhisper(folder, compute_type="int8", cpu_threads=1)
+    full = FasterWhisper(folder, compute_type="int8", cpu_threads=1, window="full")
+    model = load_model(folder, "cpu", "int8", 1)
+
+    def stock(audio: Float32Mono16k) -> str:
+        # CTranslate2 takes half of it. A model of 96 positions breaks beyond them when it repeats itself.
+        most = 2 * min(token_cap(len(audio), model.hf_tokenizer.get_vocab_size()), MOST_TOKENS)
+        segments, _ = model.transcribe(audio, language="en", beam_size=1, max_new_tokens=most)
+        return " ".join(segment.text.strip() for segment in segments)
+
+    return {
+        "own window": lambda audio: own.transcribe(audio).text,
+        "30 s": lambda audio: full.transcribe(audio).text,
+        "stock faster-whisper": stock,
+    }
+
+
+def rates(lines: list[Line], hear: Callable[[Float32Mono16k], str], known: frozenset[str]) -> dict[str, WordErrors]:
+    """Word errors over all lines, over those of known words, over the others, and by voice."""
+    counted: dict[str, WordErrors] = {}
+    for line in lines:
+        errors = word_errors(line.text, hear(line.audio))
+        kind = "known words" if known.issuperset(line.text.split()) else "other words among them"
+        for name in ("all", kind, line.voice):
+            counted[name] = counted.get(name, WordErrors()) + errors
+    return counted
+
+
+def main() -> None:
+    """Measure each model and print a line for each way of decoding."""
+    parser = argparse.ArgumentParser(description="Word error of a Whisper model on recordings.")
+    parser.add_argument("models", type=Path, nargs="*", default=[WHISPER_NANO])
+    parser.add_argument("--audio", type=Path, default=RECORDINGS, help="a folder with manifest.json")
+    parser.add_argument("--words", type=Path, help="a file of the words that the model was trained on")
+    parser.add_argument("--noise", type=float, help="white noise so many decibels below the speech")
+    options = parser.parse_args()
+    known = frozenset(words_of(options.words) if options.words else WORDS)
+    lines = lines_of(options.audio, options.noise)
+    for folder in options.models:
+        for way, hear in ways_of(folder).items():
+            row = ", ".join(
+                f"{name} {errors.rate:.1%} of {errors.words}" for name, errors in rates(lines, hear, known).items()
+            )
+            print(f"{folder.name}, {way}: {row}", flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
