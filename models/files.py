@@ -1,0 +1,61 @@
+"""Recordings as files in one folder, by id. Blocking calls: run them in a thread."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from models.errors import Invalid, NotFound
+
+_ID = re.compile(r"[A-Za-z0-9-]{1,100}")
+_BLOCK = 64 * 1024
+
+
+class Files:
+    """A folder of files named by ids that this service made.
+
+    Args:
+        folder: made when the first file is written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, file_id: str) -> Path:
+        """Where a file is or would be.
+
+        Raises:
+            Invalid: the id is none of ours, such as one with a path in it.
+        """
+        if not _ID.fullmatch(file_id):
+            raise Invalid("The id of a recording has letters, digits and hyphens only.")
+        return self._folder / file_id
+
+    def write(self, file_id: str, data: bytes) -> None:
+        """Write a whole file, so that it is there either whole or not at all."""
+        path = self.path(file_id)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        part.write_bytes(data)
+        part.replace(path)
+
+    def read(self, file_id: str) -> bytes:
+        """The whole file.
+
+        Raises:
+            NotFound: it is not there any more.
+        """
+        try:
+            return self.path(file_id).read_bytes()
+        except FileNotFoundError:
+            raise NotFound("The recording's file is gone: upload it again.") from None
+
+    def blocks(self, file_id: str, start: int, end: int) -> Iterator[bytes]:
+        """The bytes from `start` up to, not including, `end`."""
+        try:
+            with self.path(file_id).open("rb") as file:
+                file.seek(start)
+                while start < end and (block := file.read(min(_BLOCK, end - start))):
+                    start += len(block)
+                    yield block
+        except FileNotFoundError:
+            raise NotFound("The recording's file is gone: upload it again.") from None

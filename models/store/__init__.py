@@ -1,0 +1,40 @@
+"""The store: every verb on the data, each one transaction. Records go in and come out, never rows.
+
+async with Store("sqlite+aiosqlite:///glow.db") as store:
+    secret, token = await store.create_token("ada")
+"""
+
+from models.store.attempts import Attempts
+from models.store.audios import Audios
+from models.store.benchmarks import Benchmarks
+from models.store.coaching import Coaching
+from models.store.content import Content
+from models.store.database import utc_now
+from models.store.drafts import Drafts
+from models.store.external_chats import ExternalChats
+from models.store.keyed_calls import KeyedCalls
+from models.store.library import Library
+from models.store.messages import MessageChanges, Messages
+from models.store.oauth import OAuth
+from models.store.progress import Progress
+from models.store.tutoring import Tutoring
+
+__all__ = ["MessageChanges", "Store", "utc_now"]
+
+
+class Store(
+    OAuth,
+    Content,
+    Attempts,
+    Messages,
+    ExternalChats,
+    Tutoring,
+    Library,
+    Progress,
+    Coaching,
+    Drafts,
+    Audios,
+    KeyedCalls,
+    Benchmarks,
+):
+    """All that the service remembers. See the verbs of its parts, and `Database` for how to open one."""

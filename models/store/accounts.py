@@ -1,0 +1,124 @@
+"""Users and their Bearer tokens."""
+
+import hashlib
+import secrets
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.columns import clean
+from models.errors import Conflict, Invalid, NotFound
+from models.records import Token, User
+from models.store.database import Database, unbroken
+from models.tables import TokenRow, UserRow
+
+SECRET_PREFIX = "glow_"
+
+
+def hash_of(secret: str) -> str:
+    """What is stored of a secret. One SHA-256 is enough, as the secret is 32 random bytes and not a password."""
+    return hashlib.sha256(clean(secret).encode()).hexdigest()
+
+
+class Accounts(Database):
+    @unbroken
+    async def create_user(self, name: str) -> User:
+        """Add a user.
+
+        Raises:
+            Invalid: the name is empty.
+            Conflict: the name is taken.
+        """
+        async with self._writing() as session:
+            if await _user_named(session, name):
+                raise Conflict(f"There is a user {name!r} already: choose another name.")
+            return self._add_user(session, name).record()
+
+    @unbroken
+    async def user_by_name(self, name: str) -> User | None:
+        async with self._reading() as session:
+            row = await _user_named(session, name)
+            return row.record() if row else None
+
+    @unbroken
+    async def create_token(self, user_name: str, label: str = "") -> tuple[str, Token]:
+        """Make a token for a user, who is added if unknown. The secret is in this result and nowhere else.
+
+        Raises:
+            Invalid: the user's name is empty.
+        """
+        secret = SECRET_PREFIX + secrets.token_urlsafe(32)
+        async with self._writing() as session:
+            user = await _user_named(session, user_name) or self._add_user(session, user_name)
+            await session.flush()
+            row = TokenRow(
+                id=self._new_id(),
+                user_id=user.id,
+                label=clean(label),
+                secret_hash=hash_of(secret),
+                created_at=self._now(),
+                revoked_at=None,
+            )
+            session.add(row)
+            return secret, row.record(user)
+
+    @unbroken
+    async def list_tokens(self) -> tuple[Token, ...]:
+        """All tokens, revoked ones too, oldest first."""
+        async with self._reading() as session:
+            rows = await session.execute(
+                select(TokenRow, UserRow).join(UserRow).order_by(TokenRow.created_at, TokenRow.id)
+            )
+            return tuple(token.record(user) for token, user in rows)
+
+    @unbroken
+    async def revoke_token(self, token_id: str) -> Token:
+        """Make a token worthless, for good; one revoked before keeps its time.
+
+        Args:
+            token_id: the token's id, or as much of its beginning as no other token has.
+
+        Raises:
+            Invalid: the id is empty.
+            NotFound: no token begins so.
+            Conflict: several do.
+        """
+        if not token_id:
+            raise Invalid("Give the id of the token to revoke: list the tokens to see it.")
+        async with self._writing() as session:
+            found = (
+                await session.execute(
+                    select(TokenRow, UserRow).join(UserRow).where(TokenRow.id.startswith(token_id, autoescape=True))
+                )
+            ).all()
+            exact = [row for row in found if row[0].id == token_id]
+            match exact or found:
+                case []:
+                    raise NotFound(f"No token begins with {token_id!r}: list the tokens to see their ids.")
+                case [(token, user)]:
+                    token.revoked_at = token.revoked_at or self._now()
+                    return token.record(user)
+                case several:
+                    raise Conflict(f"{len(several)} tokens begin with {token_id!r}: give more of the id.")
+
+    @unbroken
+    async def user_for_token(self, secret: str) -> User | None:
+        """Whose token this is; None for one that is unknown or revoked."""
+        async with self._reading() as session:
+            row = await session.scalar(
+                select(UserRow)
+                .join(TokenRow)
+                .where(TokenRow.secret_hash == hash_of(secret), TokenRow.revoked_at.is_(None))
+            )
+            return row.record() if row else None
+
+    def _add_user(self, session: AsyncSession, name: str) -> UserRow:
+        if not name.strip():
+            raise Invalid("A user needs a name: give one that is not empty.")
+        row = UserRow(id=self._new_id(), name=clean(name), created_at=self._now())
+        session.add(row)
+        return row
+
+
+async def _user_named(session: AsyncSession, name: str) -> UserRow | None:
+    return await session.scalar(select(UserRow).where(UserRow.name == name))

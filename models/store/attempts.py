@@ -1,0 +1,165 @@
+"""Attempts at a simulation, and their chats."""
+
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.columns import clean
+from models.errors import Conflict, Invalid, NotFound
+from models.records import Attempt, Chat
+from models.store.configuration import may_open
+from models.store.database import Database, unbroken
+from models.tables import AttemptRow, ChatRow, PracticeRow, ScenarioRow, SimulationScenarioRow, UserRow
+
+# One sentence for an unknown id and for another user's, so that nobody learns which ids exist.
+CHAT_NOT_FOUND = "Chat not found: use a chat of one of your own attempts."
+ATTEMPT_NOT_FOUND = "Attempt not found: use one of your own attempts, or start one."
+
+
+class Attempts(Database):
+    @unbroken
+    async def start_attempt(
+        self,
+        user_id: str,
+        *,
+        home_id: str | None = None,
+        practice_id: str | None = None,
+        infinite_mode: bool = False,
+    ) -> Attempt:
+        """Begin a simulation, with one chat for each of its scenarios, in their order.
+
+        Raises:
+            Invalid: not exactly one of home_id and practice_id is given.
+            NotFound: no such entry or user.
+            Conflict: the simulation has no scenario.
+        """
+        if home_id and practice_id:
+            raise Invalid("Only one of home_id and practice_id may be given.")
+        entry_id = home_id or practice_id
+        if not entry_id:
+            raise Invalid("Either home_id or practice_id is required.")
+
+        async with self._writing() as session:
+            user = await session.get(UserRow, user_id)
+            if user is None:
+                raise NotFound("User not found: create the user first.")
+            simulation_id = await _simulation_behind(session, entry_id, "home" if home_id else "practice", user)
+            scenarios = (
+                await session.execute(
+                    select(ScenarioRow.id, ScenarioRow.name)
+                    .join(SimulationScenarioRow)
+                    .where(SimulationScenarioRow.simulation_id == simulation_id)
+                    .order_by(SimulationScenarioRow.position)
+                )
+            ).all()
+            if not scenarios:
+                raise Conflict("This simulation has no scenario to talk about: add one to its content pack.")
+
+            now = self._now()
+            attempt = AttemptRow(
+                id=self._new_id(),
+                user_id=user_id,
+                simulation_id=simulation_id,
+                infinite_mode=infinite_mode,
+                created_at=now,
+                ended_at=None,
+                completion_message=None,
+                chats=[
+                    ChatRow(
+                        id=self._new_id(),
+                        attempt_id=None,
+                        scenario_id=scenario.id,
+                        name=scenario.name,
+                        position=position,
+                        message_count=0,
+                        created_at=now,
+                        completed_at=None,
+                        completion_message=None,
+                        # The first chat is open as soon as there is an attempt.
+                        started_at=now if position == 0 else None,
+                        configuration={},
+                        previous_chat_id=None,
+                    )
+                    for position, scenario in enumerate(scenarios)
+                ],
+            )
+            session.add(attempt)
+            await session.flush()
+            return attempt.record()
+
+    @unbroken
+    async def attempt(self, user_id: str, attempt_id: str) -> Attempt:
+        """One of the user's attempts, with its chats.
+
+        Raises:
+            NotFound: unknown, or another user's.
+        """
+        async with self._reading() as session:
+            return (await own_attempt(session, user_id, attempt_id)).record()
+
+    @unbroken
+    async def end_attempt(self, user_id: str, attempt_id: str) -> Attempt:
+        """Mark the attempt as over; one that is over already keeps its time.
+
+        Raises:
+            NotFound: unknown, or another user's.
+        """
+        async with self._writing() as session:
+            attempt = await own_attempt(session, user_id, attempt_id)
+            attempt.ended_at = attempt.ended_at or self._now()
+            return attempt.record()
+
+    @unbroken
+    async def chat(self, user_id: str, chat_id: str) -> Chat:
+        """One of the user's chats: the check that everything else about the chat relies on.
+
+        Raises:
+            NotFound: unknown, or another user's.
+        """
+        async with self._reading() as session:
+            row = await session.scalar(
+                select(ChatRow).join(AttemptRow).where(ChatRow.id == chat_id, AttemptRow.user_id == user_id)
+            )
+            if row is None:
+                raise NotFound(CHAT_NOT_FOUND)
+            return row.record(user_id)
+
+    @unbroken
+    async def complete_chat(self, chat_id: str, message: str | None = None) -> Chat:
+        """Mark the chat as complete; one that is complete already stays as it was.
+
+        Args:
+            chat_id: a chat that the caller may use (see `chat`).
+            message: why, or with what last word.
+
+        Raises:
+            NotFound: no such chat.
+        """
+        async with self._writing() as session:
+            found = (
+                await session.execute(select(ChatRow, AttemptRow.user_id).join(AttemptRow).where(ChatRow.id == chat_id))
+            ).one_or_none()
+            if found is None:
+                raise NotFound(CHAT_NOT_FOUND)
+            chat, user_id = found
+            if chat.completed_at is None:
+                chat.completed_at = self._now()
+                chat.completion_message = None if message is None else clean(message)
+            return chat.record(user_id)
+
+
+async def _simulation_behind(
+    session: AsyncSession, entry_id: str, kind: Literal["home", "practice"], user: UserRow
+) -> str:
+    entry = await session.scalar(select(PracticeRow).where(PracticeRow.id == entry_id, PracticeRow.kind == kind))
+    if entry is None or not await may_open(session, entry.record(), user.record()):
+        raise NotFound("Home entry not found." if kind == "home" else "Practice entry not found.")
+    return entry.simulation_id
+
+
+async def own_attempt(session: AsyncSession, user_id: str, attempt_id: str) -> AttemptRow:
+    row = await session.scalar(select(AttemptRow).where(AttemptRow.id == attempt_id, AttemptRow.user_id == user_id))
+    if row is None:
+        raise NotFound(ATTEMPT_NOT_FOUND)
+    return row

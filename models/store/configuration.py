@@ -1,0 +1,79 @@
+"""What a chat makes of its scenario: its own personas, papers and texts, its parameters; and who may open an entry."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.records import ChatContext, Practice, Scenario, User
+from models.resources import Resource, with_parameters
+from models.tables import DocumentRow, PersonaRow
+from models.tables_practice import ResourceRow
+
+
+async def configured(session: AsyncSession, context: ChatContext) -> ChatContext:
+    """The context as the chat's configuration and parameters make it; most chats have neither, and cost no query."""
+    scenario, changes = context.scenario, context.chat.configuration
+    fields = changes.get("parameter_field_ids")
+    if fields is None:
+        fields = scenario.resources.get("parameter_field", ()) if scenario else ()
+    if "persona_ids" in changes:
+        rows = {row.id: row for row in await session.scalars(_with_ids(PersonaRow, changes["persona_ids"]))}
+        personas = tuple(rows[ident].record() for ident in changes["persona_ids"] if ident in rows)
+        context = replace(context, personas=personas)
+    if "document_ids" in changes:
+        papers = {row.id: row for row in await session.scalars(_with_ids(DocumentRow, changes["document_ids"]))}
+        documents = tuple(papers[ident].record() for ident in changes["document_ids"] if ident in papers)
+        context = replace(context, documents=documents)
+    if changes:
+        context = replace(context, scenario=_changed(context, changes))
+    if fields:
+        values = await resources_by_id(session, fields)
+        personas = tuple(with_parameters(persona, values) for persona in context.personas)
+        context = replace(context, personas=personas)
+    return context
+
+
+def _changed(context: ChatContext, changes: Mapping[str, Any]) -> Scenario | None:
+    """The scenario in this chat's own words."""
+    texts = {key: changes[key] for key in ("name", "description", "problem_statement") if changes.get(key)}
+    if "objectives" in changes:
+        texts["objectives"] = tuple(changes["objectives"])
+    if not texts and context.scenario is None:
+        return None
+    scenario = context.scenario or Scenario("", context.chat.name)
+    return replace(
+        scenario,
+        **texts,
+        persona_ids=tuple(persona.id for persona in context.personas),
+        document_ids=tuple(document.id for document in context.documents),
+    )
+
+
+async def resources_by_id(session: AsyncSession, ids: Iterable[str]) -> list[Resource]:
+    """The resources with these ids, in the order of the ids; unknown ones are left out."""
+    wanted = list(dict.fromkeys(ids))
+    found = {row.id: row.record() for row in await session.scalars(_with_ids(ResourceRow, wanted))}
+    return [found[ident] for ident in wanted if ident in found]
+
+
+async def may_open(session: AsyncSession, entry: Practice, user: User) -> bool:
+    """Whether a home or practice is for this user: their own, everybody's, or their cohort's."""
+    if entry.owner_id == user.id:
+        return True
+    if not entry.cohort_ids:
+        return entry.owner_id is None
+    cohorts = await resources_by_id(session, entry.cohort_ids)
+    return any(is_member(cohort, user) for cohort in cohorts)
+
+
+def is_member(cohort: Resource, user: User) -> bool:
+    """Whether the cohort has this user; one without a list of members has everybody."""
+    members = cohort.data.get("members")
+    return not members or user.name in members or user.id in members
+
+
+def _with_ids(kind: Any, ids: Iterable[str]) -> Any:
+    return select(kind).where(kind.id.in_(list(ids)))

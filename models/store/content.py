@@ -1,0 +1,116 @@
+"""What is practised: personas, scenarios, simulations, practices and documents, as the content packs give them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from models.errors import Invalid, NotFound
+from models.records import Document, Persona, Practice, Scenario, Simulation
+from models.resources import Resource, texts_of
+from models.store.database import Database, unbroken
+from models.tables import Base, DocumentRow, PersonaRow, PracticeRow, ScenarioRow, SimulationRow
+from models.tables_practice import ResourceRow
+
+Record_co = TypeVar("Record_co", covariant=True)
+
+
+class ContentRow(Protocol[Record_co]):
+    id: Any
+    name: Any
+
+    def record(self) -> Record_co: ...
+
+
+class Content(Database):
+    @unbroken
+    async def install(
+        self,
+        *,
+        personas: Sequence[Persona] = (),
+        scenarios: Sequence[Scenario] = (),
+        simulations: Sequence[Simulation] = (),
+        practices: Sequence[Practice] = (),
+        documents: Sequence[Document] = (),
+        resources: Sequence[Resource] = (),
+    ) -> None:
+        """Add this content, replacing what has the same id, all or nothing. Nothing is ever removed: chats refer to it.
+
+        Raises:
+            Invalid: something refers to what is neither given nor there.
+        """
+        texts = (text for scenario in scenarios for text in texts_of(scenario))
+        # What is referred to comes before what refers to it.
+        kinds: tuple[Iterable[Base], ...] = (
+            map(ResourceRow.of, (*resources, *texts)),
+            map(PersonaRow.of, personas),
+            map(DocumentRow.of, documents),
+            map(ScenarioRow.of, scenarios),
+            map(SimulationRow.of, simulations),
+            map(PracticeRow.of, practices),
+        )
+        try:
+            async with self._writing() as session:
+                for rows in kinds:
+                    for row in rows:
+                        await session.merge(row)
+                    await session.flush()
+        except IntegrityError as error:
+            raise Invalid(
+                "The content refers to a persona, document, scenario or simulation that is neither in it nor "
+                "installed: add it, or correct the id."
+            ) from error
+
+    async def personas(self) -> tuple[Persona, ...]:
+        """All personas, by name."""
+        return await self._all(PersonaRow)
+
+    async def documents(self) -> tuple[Document, ...]:
+        """All documents, by name."""
+        return await self._all(DocumentRow)
+
+    async def scenarios(self) -> tuple[Scenario, ...]:
+        """All scenarios, by name."""
+        return await self._all(ScenarioRow)
+
+    async def simulations(self) -> tuple[Simulation, ...]:
+        """All simulations, by name."""
+        return await self._all(SimulationRow)
+
+    async def practices(self) -> tuple[Practice, ...]:
+        """All practices and homes, by name."""
+        return await self._all(PracticeRow)
+
+    async def persona(self, persona_id: str) -> Persona:
+        """Raises NotFound for an unknown id."""
+        return await self._one(PersonaRow, persona_id, "Persona")
+
+    async def document(self, document_id: str) -> Document:
+        """Raises NotFound for an unknown id."""
+        return await self._one(DocumentRow, document_id, "Document")
+
+    async def scenario(self, scenario_id: str) -> Scenario:
+        """Raises NotFound for an unknown id."""
+        return await self._one(ScenarioRow, scenario_id, "Scenario")
+
+    async def simulation(self, simulation_id: str) -> Simulation:
+        """Raises NotFound for an unknown id."""
+        return await self._one(SimulationRow, simulation_id, "Simulation")
+
+    async def practice(self, practice_id: str) -> Practice:
+        """A practice or a home. Raises NotFound for an unknown id."""
+        return await self._one(PracticeRow, practice_id, "Practice entry")
+
+    @unbroken
+    async def _all(self, kind: type[ContentRow[Record_co]]) -> tuple[Record_co, ...]:
+        async with self._reading() as session:
+            return tuple(row.record() for row in await session.scalars(select(kind).order_by(kind.name, kind.id)))
+
+    @unbroken
+    async def _one(self, kind: type[ContentRow[Record_co]], record_id: str, name: str) -> Record_co:
+        async with self._reading() as session:
+            row = await session.get(kind, record_id)
+            if row is None:
+                raise NotFound(f"{name} not found.")
+            return row.record()

@@ -1,0 +1,182 @@
+"""The connection to the database: opening, closing, reading and writing."""
+
+import asyncio
+import functools
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from uuid import uuid4
+
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import StaticPool
+
+from models import migrations
+from models.errors import StoreUnavailable
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+AnyDatabase = TypeVar("AnyDatabase", bound="Database")
+
+_SQLITE_PRAGMAS = (
+    "PRAGMA busy_timeout = 10000",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA foreign_keys = ON",
+)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def random_id() -> str:
+    return str(uuid4())
+
+
+class Database:
+    """An engine with its schema brought up to date, and two kinds of session on it.
+
+    Args:
+        url: any SQLAlchemy URL with an asynchronous driver; "sqlite+aiosqlite://" is a database in memory.
+        now: the clock for every stored time; must return aware times.
+        new_id: makes the id of whatever is created here; a replay gives its own to get the same ids each time.
+    """
+
+    def __init__(
+        self, url: str, *, now: Callable[[], datetime] = utc_now, new_id: Callable[[], str] = random_id
+    ) -> None:
+        self._url = url
+        self._now = now
+        self._new_id = new_id
+        self._engine: AsyncEngine | None = None
+        self._running: set[asyncio.Task[Any]] = set()
+        self._read_turn: AbstractAsyncContextManager[Any] = nullcontext()
+        self._write_turn: AbstractAsyncContextManager[Any] = nullcontext()
+
+    def now(self) -> datetime:
+        """The time by the store's own clock, which stamps everything it keeps."""
+        return self._now()
+
+    async def open(self) -> None:
+        """Connect, make the database's folder, and run the migrations it has not had.
+
+        Raises:
+            StoreUnavailable: the URL is wrong, the database cannot be opened, or a newer version made it.
+        """
+        if self._engine is not None:
+            raise RuntimeError("The store is open already: close it first.")
+        try:
+            url = make_url(self._url)
+            self._engine = self._connect(url)
+            async with self._write_turn, self._immediate().begin() as connection:
+                await connection.run_sync(migrations.upgrade)
+        except CommandError as error:
+            await self.close()
+            raise StoreUnavailable(
+                f"The database was made by a newer version ({error}): upgrade, or set another database URL."
+            ) from error
+        except (SQLAlchemyError, OSError, ImportError, ValueError) as error:
+            await self.close()
+            reason = str(error).splitlines()[0]
+            raise StoreUnavailable(
+                f"The database cannot be opened ({reason}): check that its URL names an asynchronous driver "
+                "that is installed and a place that can be written."
+            ) from error
+
+    async def close(self) -> None:
+        """Finish the verbs under way and disconnect. Closing twice is harmless."""
+        if self._running:
+            await asyncio.gather(*self._running, return_exceptions=True)
+        if self._engine is not None:
+            await self._engine.dispose()
+            self._engine = None
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def _connect(self, url: URL) -> AsyncEngine:
+        # Parameters are what people said and who they are: not for a log or an error's text.
+        if url.get_backend_name() != "sqlite":
+            return create_async_engine(url, hide_parameters=True, pool_pre_ping=True)
+
+        # SQLite lets one write at a time; waiting here is fair and cheaper than its busy loop.
+        self._write_turn = asyncio.Lock()
+        if _is_in_memory(url):
+            # One connection is the whole database, so reading waits its turn too.
+            self._read_turn = self._write_turn
+            engine = create_async_engine(url, hide_parameters=True, poolclass=StaticPool)
+        else:
+            if not url.query.get("uri"):
+                Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
+            engine = create_async_engine(url, hide_parameters=True)
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        return engine
+
+    def _immediate(self) -> AsyncEngine:
+        if self._engine is None:
+            raise RuntimeError("The store is closed: call open() first.")
+        return self._engine.execution_options(immediate=True)
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncGenerator[AsyncSession]:
+        if self._engine is None:
+            raise RuntimeError("The store is closed: call open() first.")
+        async with self._read_turn, AsyncSession(self._engine) as session:
+            yield session
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncGenerator[AsyncSession]:
+        """One transaction: committed at the end of the block, undone by an error in it."""
+        async with (
+            self._write_turn,
+            AsyncSession(self._immediate(), expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+
+def unbroken(
+    method: Callable[Concatenate[AnyDatabase, Parameters], Coroutine[Any, Any, Result]],
+) -> Callable[Concatenate[AnyDatabase, Parameters], Coroutine[Any, Any, Result]]:
+    """A verb that, once begun, is finished even if its caller is cancelled (a barge-in cancels at any await).
+
+    Otherwise a cancelled statement costs its connection, which in memory is the database.
+    """
+
+    @functools.wraps(method)
+    async def verb(self: AnyDatabase, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        task = asyncio.create_task(method(self, *args, **kwargs))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+    return verb
+
+
+def _is_in_memory(url: URL) -> bool:
+    return url.database in (None, "", ":memory:") or url.query.get("mode") == "memory"
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:
+    # The driver would begin transactions by itself, too late for BEGIN IMMEDIATE.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in _SQLITE_PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads and then writes may find the database locked, unless it says so at once.
+    if connection.get_execution_options().get("immediate"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,120 @@
+"""Drafts of a chat's configuration: every save is a version, and two savers at once cannot both win."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Text, cast, func, select
+
+from models.errors import Conflict, NotFound
+from models.outcomes import Draft
+from models.store.database import Database, unbroken
+from models.tables_practice import DraftRow, DraftVersionRow
+
+DRAFT_NOT_FOUND = "Draft not found: use one of your own drafts, or leave draft_id out to make one."
+
+
+class Drafts(Database):
+    @unbroken
+    async def save_draft(
+        self,
+        user_id: str,
+        changes: Mapping[str, Any],
+        *,
+        draft_id: str | None = None,
+        chat_id: str | None = None,
+        expected_version: int | None = None,
+    ) -> Draft:
+        """Write a new version: the one before with these changes.
+
+        Args:
+            draft_id: which draft; without it a new one begins.
+            expected_version: the version that the writer has seen (0 for a new draft); without it nothing is checked.
+
+        Raises:
+            NotFound: unknown draft, or another user's.
+            Conflict: somebody else has written meanwhile; the message names both versions.
+        """
+        async with self._writing() as session:
+            now = self._now()
+            if draft_id is None:
+                _check(expected_version, 0)
+                row = DraftRow(
+                    id=self._new_id(),
+                    user_id=user_id,
+                    chat_id=chat_id,
+                    version=1,
+                    state=dict(changes),
+                    created_at=now,
+                    updated_at=now,
+                )
+                session.add(row)
+                await session.flush()
+            else:
+                found = await session.scalar(
+                    select(DraftRow).where(DraftRow.id == draft_id, DraftRow.user_id == user_id).with_for_update()
+                )
+                if found is None:
+                    raise NotFound(DRAFT_NOT_FOUND)
+                row = found
+                _check(expected_version, row.version)
+                row.version += 1
+                row.state = {**row.state, **changes}
+                row.updated_at = now
+                row.chat_id = chat_id or row.chat_id
+            session.add(DraftVersionRow(draft_id=row.id, version=row.version, state=dict(row.state), created_at=now))
+            return row.record()
+
+    @unbroken
+    async def draft(self, user_id: str, draft_id: str) -> Draft:
+        """One of the user's drafts.
+
+        Raises:
+            NotFound: unknown, or another user's.
+        """
+        async with self._reading() as session:
+            row = await session.scalar(select(DraftRow).where(DraftRow.id == draft_id, DraftRow.user_id == user_id))
+            if row is None:
+                raise NotFound(DRAFT_NOT_FOUND)
+            return row.record()
+
+    @unbroken
+    async def draft_versions(self, user_id: str, draft_id: str) -> list[tuple[int, Mapping[str, Any]]]:
+        """Every version of a draft with its state, oldest first; empty for another user's."""
+        async with self._reading() as session:
+            rows = await session.execute(
+                select(DraftVersionRow.version, DraftVersionRow.state)
+                .join(DraftRow, DraftRow.id == DraftVersionRow.draft_id)
+                .where(DraftRow.id == draft_id, DraftRow.user_id == user_id)
+                .order_by(DraftVersionRow.version)
+            )
+            return [(version, state) for version, state in rows]
+
+    @unbroken
+    async def drafts(
+        self,
+        user_id: str,
+        *,
+        search: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> tuple[list[Draft], int]:
+        """A page of the user's drafts, the one changed last first, and how many there are in all."""
+        async with self._reading() as session:
+            query = select(DraftRow).where(DraftRow.user_id == user_id)
+            for word in search.lower().split()[:20]:
+                query = query.where(func.lower(cast(DraftRow.state, Text)).contains(word, autoescape=True))
+            if since is not None:
+                query = query.where(DraftRow.updated_at >= since)
+            if until is not None:
+                query = query.where(DraftRow.updated_at <= until)
+            total = await session.scalar(select(func.count()).select_from(query.subquery())) or 0
+            page = query.order_by(DraftRow.updated_at.desc(), DraftRow.id).limit(limit).offset(offset)
+            return [row.record() for row in await session.scalars(page)], total
+
+
+def _check(expected: int | None, found: int) -> None:
+    if expected is not None and expected != found:
+        raise Conflict(f"Draft version conflict: expected {expected}, found {found}")

@@ -1,0 +1,89 @@
+"""Calls with an idempotency key, and calls that wait to be accepted."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
+
+from models.errors import Conflict
+from models.outcomes import StagedCall
+from models.store.database import Database, unbroken
+from models.tables_practice import KeyedCallRow, StagedCallRow
+
+REUSED = "Idempotency key reused with a different request payload."
+IN_PROGRESS = "An operation with this idempotency key is already in progress."
+GIVEN_UP_AFTER = timedelta(minutes=15)
+"""A call that has not ended by then went down with its process: the key is free again."""
+
+
+class KeyedCalls(Database):
+    @unbroken
+    async def begin_keyed_call(self, user_id: str, key: str, fingerprint: str) -> str | None:
+        """Claim a key; returns the reply that was given under it before, or None where the call is to be made now.
+
+        Raises:
+            Conflict: the key stands for another payload, or its call is under way.
+        """
+        try:
+            return await self._claim(user_id, key, fingerprint)
+        except IntegrityError:  # somebody else claimed it between our look and our claim
+            raise Conflict(IN_PROGRESS) from None
+
+    async def _claim(self, user_id: str, key: str, fingerprint: str) -> str | None:
+        async with self._writing() as session:
+            row = await session.get(KeyedCallRow, (user_id, key), with_for_update=True)
+            now = self._now()
+            if row is None:
+                session.add(KeyedCallRow(user_id=user_id, key=key, fingerprint=fingerprint, reply=None, created_at=now))
+                return None
+            if row.fingerprint != fingerprint:
+                raise Conflict(REUSED)
+            if row.reply is not None:
+                return row.reply
+            if now - row.created_at < GIVEN_UP_AFTER:
+                raise Conflict(IN_PROGRESS)
+            row.created_at = now
+            return None
+
+    @unbroken
+    async def end_keyed_call(self, user_id: str, key: str, reply: str | None) -> None:
+        """Keep the reply under its key; without a reply the call failed, and the key is free again."""
+        async with self._writing() as session:
+            row = await session.get(KeyedCallRow, (user_id, key))
+            if row is None:
+                return
+            if reply is None:
+                await session.delete(row)
+            else:
+                row.reply = reply
+
+    @unbroken
+    async def stage_call(self, user_id: str, operation: str, chat_id: str, payload: Mapping[str, Any]) -> StagedCall:
+        """Keep a call until it is accepted or dropped; a later one of the same operation on the chat replaces it."""
+        async with self._writing() as session:
+            row = StagedCallRow(
+                user_id=user_id,
+                operation=operation,
+                chat_id=chat_id,
+                id=self._new_id(),
+                payload=dict(payload),
+                created_at=self._now(),
+            )
+            return (await session.merge(row)).record()
+
+    @unbroken
+    async def take_staged_call(self, user_id: str, operation: str, chat_id: str) -> StagedCall | None:
+        """The call that waits, which waits no longer; None where none does."""
+        async with self._writing() as session:
+            where = (
+                StagedCallRow.user_id == user_id,
+                StagedCallRow.operation == operation,
+                StagedCallRow.chat_id == chat_id,
+            )
+            row = await session.scalar(select(StagedCallRow).where(*where))
+            if row is None:
+                return None
+            await session.execute(delete(StagedCallRow).where(*where))
+            return row.record()

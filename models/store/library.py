@@ -1,0 +1,160 @@
+"""Finding content and adding one's own: everybody sees what the packs bring, and nobody else what a user made."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Text, cast, func, or_, select, text
+from sqlalchemy.sql import Select
+
+from models.errors import NotFound
+from models.records import Document, Persona, Practice, Scenario, Simulation
+from models.resources import Resource, ResourceKind
+from models.store.configuration import may_open, resources_by_id
+from models.store.database import Database, unbroken
+from models.tables import DocumentRow, PersonaRow, PracticeRow, ScenarioRow, SimulationRow, UserRow
+from models.tables_practice import ResourceRow
+
+_FTS5 = text(
+    "SELECT id, snippet(documents_fts, 3, '', '', ' ... ', 24) FROM documents_fts "
+    "WHERE documents_fts MATCH :query ORDER BY bm25(documents_fts, 0, 4.0, 2.0, 1.0), id LIMIT :limit"
+)
+_TSVECTOR = text(
+    "SELECT id, ts_headline('english', text, q, 'StartSel=\"\", StopSel=\"\", MaxWords=24, MinWords=10') "
+    "FROM documents, websearch_to_tsquery('english', :query) AS q "
+    "WHERE to_tsvector('english', name || ' ' || description || ' ' || text) @@ q "
+    "ORDER BY ts_rank(to_tsvector('english', name || ' ' || description || ' ' || text), q) DESC, id LIMIT :limit"
+)
+_MOST_FOUND = 1000
+
+
+class Library(Database):
+    @unbroken
+    async def find_personas(self, user_id: str, search: str = "", ids: Sequence[str] | None = None) -> list[Persona]:
+        """The personas a user may choose, by name; `search` narrows them by their words, `ids` to these."""
+        return await self._find(PersonaRow, user_id, search, ids)
+
+    @unbroken
+    async def find_scenarios(self, user_id: str, search: str = "", ids: Sequence[str] | None = None) -> list[Scenario]:
+        """The scenarios a user may choose, by name."""
+        return await self._find(ScenarioRow, user_id, search, ids)
+
+    @unbroken
+    async def find_simulations(
+        self, user_id: str, search: str = "", ids: Sequence[str] | None = None
+    ) -> list[Simulation]:
+        """The simulations a user may choose, by name."""
+        return await self._find(SimulationRow, user_id, search, ids)
+
+    @unbroken
+    async def find_documents(self, user_id: str, search: str = "", ids: Sequence[str] | None = None) -> list[Document]:
+        """The documents a user may choose; with words to search for, those whose text has them, best first."""
+        if not search.strip():
+            return await self._find(DocumentRow, user_id, "", ids)
+        found = await self._full_text(search)
+        documents = await self._find(DocumentRow, user_id, "", ids)
+        place = {ident: place for place, ident in enumerate(found)}
+        return sorted((item for item in documents if item.id in place), key=lambda item: place[item.id])
+
+    @unbroken
+    async def document_snippets(self, search: str) -> dict[str, str]:
+        """Where the words stand: a line of text by document id, best first."""
+        return await self._full_text(search)
+
+    @unbroken
+    async def find_entries(self, user_id: str, kind: str, search: str = "") -> list[Practice]:
+        """The practices or homes that are open to a user, by name."""
+        async with self._reading() as session:
+            user = await session.get(UserRow, user_id)
+            if user is None:
+                return []
+            query = select(PracticeRow).where(PracticeRow.kind == kind, _has(PracticeRow.name, search))
+            rows = (await session.scalars(query.order_by(PracticeRow.name, PracticeRow.id))).all()
+            return [row.record() for row in rows if await may_open(session, row.record(), user.record())]
+
+    @unbroken
+    async def find_resources(
+        self, user_id: str, kind: ResourceKind, search: str = "", ids: Sequence[str] | None = None
+    ) -> list[Resource]:
+        """The resources of a kind that a user may choose, by name; with `ids`, in their order."""
+        async with self._reading() as session:
+            query = select(ResourceRow).where(
+                ResourceRow.kind == kind,
+                _seen_by(ResourceRow, user_id),
+                or_(_has(ResourceRow.name, search), _has(ResourceRow.description, search)),
+            )
+            if ids is not None:
+                query = query.where(ResourceRow.id.in_(list(ids)))
+            rows = await session.scalars(query.order_by(ResourceRow.name, ResourceRow.id).limit(_MOST_FOUND))
+            found = [row.record() for row in rows]
+        if ids is not None:
+            place = {ident: place for place, ident in enumerate(ids)}
+            found.sort(key=lambda item: place[item.id])
+        return found
+
+    @unbroken
+    async def resource(self, kind: ResourceKind, resource_id: str) -> Resource:
+        """One resource, whoever made it: for what a chat already refers to.
+
+        Raises:
+            NotFound: there is none of this kind with this id.
+        """
+        async with self._reading() as session:
+            row = await session.get(ResourceRow, resource_id)
+            if row is None or row.kind != kind:
+                raise NotFound(f"{kind.replace('_', ' ').capitalize()} not found.")
+            return row.record()
+
+    @unbroken
+    async def resources(self, ids: Sequence[str]) -> list[Resource]:
+        """The resources with these ids, in their order; unknown ones are left out."""
+        async with self._reading() as session:
+            return await resources_by_id(session, ids)
+
+    @unbroken
+    async def options_of(self, question_ids: Sequence[str]) -> list[Resource]:
+        """The options of these questions, in order."""
+        if not question_ids:
+            return []
+        async with self._reading() as session:
+            # The question is a text inside JSON, which the databases do not index: its letters narrow the search.
+            narrowed = or_(*(cast(ResourceRow.data, Text).contains(ident, autoescape=True) for ident in question_ids))
+            rows = await session.scalars(select(ResourceRow).where(ResourceRow.kind == "option", narrowed))
+            found = [row.record() for row in rows]
+        wanted = {ident: place for place, ident in enumerate(question_ids)}
+        found = [item for item in found if item.data.get("question_id") in wanted]
+        return sorted(found, key=lambda item: (wanted[item.data["question_id"]], item.data.get("position", 0), item.id))
+
+    async def _find(self, kind: Any, user_id: str, search: str, ids: Sequence[str] | None) -> list[Any]:
+        async with self._reading() as session:
+            query: Select[Any] = select(kind).where(
+                _seen_by(kind, user_id), or_(_has(kind.name, search), _has(kind.description, search))
+            )
+            if ids is not None:
+                query = query.where(kind.id.in_(list(ids)))
+            rows = await session.scalars(query.order_by(kind.name, kind.id).limit(_MOST_FOUND))
+            return [row.record() for row in rows]
+
+    async def _full_text(self, search: str) -> dict[str, str]:
+        async with self._reading() as session:
+            if session.get_bind().dialect.name == "sqlite":
+                words = [word.replace('"', "") for word in search.split()]
+                # Each word in quotes: nothing that a user types is syntax. The last may be unfinished.
+                query = " ".join(f'"{word}"*' for word in words if word)
+                if not query:
+                    return {}
+                rows = await session.execute(_FTS5, {"query": query, "limit": _MOST_FOUND})
+            else:
+                rows = await session.execute(_TSVECTOR, {"query": search, "limit": _MOST_FOUND})
+            return {row[0]: row[1] for row in rows}
+
+
+def _seen_by(kind: Any, user_id: str) -> Any:
+    return or_(kind.owner_id.is_(None), kind.owner_id == user_id)
+
+
+def _has(column: Any, search: str) -> Any:
+    """Every word of the search, anywhere, in either case."""
+    condition: Any = column.is_not(None)
+    for word in search.lower().split()[:20]:
+        condition = condition & func.lower(column).contains(word, autoescape=True)
+    return condition

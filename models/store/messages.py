@@ -1,0 +1,232 @@
+"""What was said in a chat, and all that answering it takes."""
+
+from typing import TypedDict, Unpack
+
+from sqlalchemy import and_, bindparam, exists, insert, literal, select, true, union_all, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import lazyload
+
+from models.columns import clean
+from models.errors import Conflict, Invalid, NotFound
+from models.records import ChatContext, Message, Origin, Role
+from models.store.attempts import CHAT_NOT_FOUND
+from models.store.configuration import configured
+from models.store.database import Database, unbroken
+from models.tables import (
+    CHATS,
+    MESSAGE_COLUMNS,
+    MESSAGES,
+    AttemptRow,
+    ChatRow,
+    DocumentRow,
+    PersonaRow,
+    ScenarioDocumentRow,
+    ScenarioPersonaRow,
+    ScenarioRow,
+)
+
+MAX_ID_LENGTH = 200
+
+# Statements are built once: building one takes longer than running it.
+
+_COUNT = (
+    update(CHATS)
+    .where(CHATS.c.id == bindparam("chat"))
+    .values(message_count=CHATS.c.message_count + 1)
+    .returning(CHATS.c.message_count)
+)
+_STORED = select(*MESSAGE_COLUMNS).where(MESSAGES.c.id == bindparam("message"))
+_ADD = insert(MESSAGES).returning(*MESSAGE_COLUMNS)
+_LAST = MESSAGES.alias("last")
+_ADD_AS_ANSWER = _ADD.values(
+    parent_id=select(_LAST.c.id)
+    .where(_LAST.c.chat_id == bindparam("chat"), _LAST.c.sequence == bindparam("last"))
+    .scalar_subquery()
+)
+_IN_ORDER = (
+    select(CHATS.c.id, *MESSAGE_COLUMNS)
+    .outerjoin(MESSAGES, MESSAGES.c.chat_id == CHATS.c.id)
+    .where(CHATS.c.id == bindparam("chat"))
+    .order_by(MESSAGES.c.sequence)
+)
+# One row for the scenario and one for each persona, document and message: each part joins its own thing and no other.
+_PART = union_all(*(select(literal(number).label("number")) for number in range(4))).subquery("part")
+_CONTEXT = (
+    select(ChatRow, AttemptRow.user_id, ScenarioRow, PersonaRow, DocumentRow, *MESSAGE_COLUMNS)
+    .select_from(ChatRow)
+    .join(AttemptRow, AttemptRow.id == ChatRow.attempt_id)
+    .join(_PART, true())
+    .outerjoin(ScenarioRow, and_(_PART.c.number == 0, ScenarioRow.id == ChatRow.scenario_id))
+    .outerjoin(ScenarioPersonaRow, and_(_PART.c.number == 1, ScenarioPersonaRow.scenario_id == ChatRow.scenario_id))
+    .outerjoin(PersonaRow, PersonaRow.id == ScenarioPersonaRow.persona_id)
+    .outerjoin(ScenarioDocumentRow, and_(_PART.c.number == 2, ScenarioDocumentRow.scenario_id == ChatRow.scenario_id))
+    .outerjoin(DocumentRow, DocumentRow.id == ScenarioDocumentRow.document_id)
+    .outerjoin(MESSAGES, and_(_PART.c.number == 3, MESSAGES.c.chat_id == ChatRow.id))
+    .where(ChatRow.id == bindparam("chat"))
+    .order_by(_PART.c.number, ScenarioPersonaRow.position, ScenarioDocumentRow.position, MESSAGES.c.sequence)
+    .options(lazyload("*"))
+)
+
+
+class MessageChanges(TypedDict, total=False):
+    """What may change about a message after it was added; the rest is history."""
+
+    text: str
+    full_text: str | None
+    heard_ms: int | None
+    interrupted: bool
+    completed: bool
+    audio_ref: str | None
+    started_ms: int | None
+    ended_ms: int | None
+
+
+class Messages(Database):
+    @unbroken
+    async def context(self, chat_id: str) -> ChatContext:
+        """The chat with its scenario, personas, documents and messages, each in order, in one round trip.
+
+        Args:
+            chat_id: a chat that the caller may use (see `chat`).
+
+        Raises:
+            NotFound: no such chat.
+        """
+        async with self._reading() as session:
+            rows = (await session.execute(_CONTEXT, {"chat": chat_id})).all()
+            if not rows:
+                raise NotFound(CHAT_NOT_FOUND)
+            personas = tuple(row[3].record() for row in rows if row[3])
+            documents = tuple(row[4].record() for row in rows if row[4])
+            scenarios = [
+                row[2].record(
+                    persona_ids=tuple(persona.id for persona in personas),
+                    document_ids=tuple(document.id for document in documents),
+                )
+                for row in rows
+                if row[2]
+            ]
+            chat, user_id = rows[0][:2]
+            context = ChatContext(
+                chat=chat.record(user_id),
+                personas=personas,
+                scenario=scenarios[0] if scenarios else None,
+                documents=documents,
+                messages=tuple(Message(*row[5:]) for row in rows if row[5]),
+            )
+            return await configured(session, context)
+
+    @unbroken
+    async def messages(self, chat_id: str) -> tuple[Message, ...]:
+        """What was said, in order.
+
+        Args:
+            chat_id: a chat that the caller may use (see `chat`).
+
+        Raises:
+            NotFound: no such chat.
+        """
+        async with self._reading() as session:
+            rows = (await session.execute(_IN_ORDER, {"chat": chat_id})).all()
+            if not rows:
+                raise NotFound(CHAT_NOT_FOUND)
+            return tuple(Message(*row[1:]) for row in rows if row[1])
+
+    @unbroken
+    async def add_message(
+        self,
+        chat_id: str,
+        role: Role,
+        text: str,
+        *,
+        origin: Origin,
+        id: str | None = None,  # noqa: A002
+        parent_id: str | None = None,
+        auto_link_parent: bool = True,
+        persona_id: str | None = None,
+        audio_ref: str | None = None,
+        completed: bool = True,
+        full_text: str | None = None,
+        heard_ms: int | None = None,
+        interrupted: bool = False,
+        started_ms: int | None = None,
+        ended_ms: int | None = None,
+    ) -> Message:
+        """Add a message at the chat's end. Letters that no database holds (NUL, lone surrogates) become U+FFFD.
+
+        Args:
+            chat_id: a chat that the caller may use (see `chat`).
+            id: the message's id. Adding the same id to the same chat again changes nothing and returns what is there.
+            parent_id: the message that this one answers.
+            auto_link_parent: without a parent_id, answer the chat's last message.
+
+        Raises:
+            NotFound: no such chat or persona, or the parent is not in this chat.
+            Conflict: another chat has this id.
+            Invalid: the id is empty, too long, or holds letters that no database holds.
+        """
+        if id is not None and not (0 < len(id) <= MAX_ID_LENGTH and id == clean(id)):
+            raise Invalid(f"A message id is 1 to {MAX_ID_LENGTH} plain letters: use a UUID, or leave it out.")
+        async with self._writing() as session:
+            # Counting first makes everybody else who writes to this chat wait for us.
+            sequence = await session.scalar(_COUNT, {"chat": chat_id})
+            if sequence is None:
+                raise NotFound(CHAT_NOT_FOUND)
+            if id is not None and (row := (await session.execute(_STORED, {"message": id})).one_or_none()):
+                stored = Message(*row)
+                if stored.chat_id != chat_id:
+                    raise Conflict("Another chat has a message with this id: use a new one.")
+                await session.rollback()
+                return stored
+            await _check_references(session, chat_id, parent_id, persona_id)
+            values = {
+                "id": id or self._new_id(),
+                "chat_id": chat_id,
+                "sequence": sequence,
+                "role": role,
+                "text": text,
+                "origin": origin,
+                "created_at": self._now(),
+                "persona_id": persona_id,
+                "audio_ref": audio_ref,
+                "full_text": full_text,
+                "heard_ms": heard_ms,
+                "interrupted": interrupted,
+                "completed": completed,
+                "started_ms": started_ms,
+                "ended_ms": ended_ms,
+            }
+            if parent_id is None and auto_link_parent:
+                added = await session.execute(_ADD_AS_ANSWER, values | {"chat": chat_id, "last": sequence - 1})
+            else:
+                added = await session.execute(_ADD, values | {"parent_id": parent_id})
+            return Message(*added.one())
+
+    @unbroken
+    async def update_message(self, message_id: str, **changes: Unpack[MessageChanges]) -> Message:
+        """Change what became of a message: its text while it is written, and what was heard of it.
+
+        Raises:
+            NotFound: no such message.
+            TypeError: something else about the message was to change.
+        """
+        if unknown := changes.keys() - MessageChanges.__annotations__.keys():
+            raise TypeError(f"These do not change once a message is added: {', '.join(sorted(unknown))}.")
+        async with self._writing() as session:
+            if changes:
+                change = update(MESSAGES).where(MESSAGES.c.id == message_id).values(changes)
+                row = (await session.execute(change.returning(*MESSAGE_COLUMNS))).one_or_none()
+            else:
+                row = (await session.execute(_STORED, {"message": message_id})).one_or_none()
+            if row is None:
+                raise NotFound("Message not found: use the id of a message that was added.")
+            return Message(*row)
+
+
+async def _check_references(session: AsyncSession, chat_id: str, parent_id: str | None, persona_id: str | None) -> None:
+    if parent_id is not None and not await session.scalar(
+        select(exists().where(MESSAGES.c.id == parent_id, MESSAGES.c.chat_id == chat_id))
+    ):
+        raise NotFound("Parent message not found in this chat: use one of its messages, or leave it out.")
+    if persona_id is not None and not await session.scalar(select(exists().where(PersonaRow.id == persona_id))):
+        raise NotFound("Persona not found: use one of the chat's personas, or leave it out.")

@@ -1,0 +1,151 @@
+"""Programs with a client id and a secret, and the short-lived access tokens they ask for."""
+
+import hmac
+import secrets
+from datetime import timedelta
+
+from sqlalchemy import delete, exists, select
+
+from models.columns import clean
+from models.errors import Conflict, NotFound
+from models.records import User
+from models.records_external import OAuthClient
+from models.store.accounts import SECRET_PREFIX, Accounts, hash_of
+from models.store.database import unbroken
+from models.tables import TokenRow, UserRow
+from models.tables_oauth import AccessTokenRow, ActingTokenRow, OAuthClientRow
+
+CLIENT_PREFIX = "client_"
+REMEMBERED_AFTER_END = timedelta(days=1)
+"""An expired token is known as expired for this long; after that it is unknown."""
+
+
+class OAuth(Accounts):
+    @unbroken
+    async def create_oauth_client(self, user_name: str, label: str = "") -> tuple[str, OAuthClient]:
+        """Make a client that acts for a user, who is added if unknown. The secret is in this result and nowhere else.
+
+        Raises:
+            Invalid: the user's name is empty.
+        """
+        secret = SECRET_PREFIX + secrets.token_urlsafe(32)
+        async with self._writing() as session:
+            user = await session.scalar(select(UserRow).where(UserRow.name == user_name))
+            user = user or self._add_user(session, user_name)
+            await session.flush()
+            row = OAuthClientRow(
+                id=CLIENT_PREFIX + secrets.token_hex(12),
+                user_id=user.id,
+                label=clean(label),
+                secret_hash=hash_of(secret),
+                created_at=self._now(),
+                revoked_at=None,
+            )
+            session.add(row)
+            return secret, row.record(user)
+
+    @unbroken
+    async def list_oauth_clients(self) -> tuple[OAuthClient, ...]:
+        """All clients, revoked ones too, oldest first."""
+        async with self._reading() as session:
+            rows = await session.execute(
+                select(OAuthClientRow, UserRow).join(UserRow).order_by(OAuthClientRow.created_at, OAuthClientRow.id)
+            )
+            return tuple(client.record(user) for client, user in rows)
+
+    @unbroken
+    async def revoke_oauth_client(self, client_id: str) -> OAuthClient:
+        """Make a client and every token it was given worthless, for good.
+
+        Raises:
+            NotFound: no such client.
+        """
+        async with self._writing() as session:
+            found = (
+                await session.execute(
+                    select(OAuthClientRow, UserRow).join(UserRow).where(OAuthClientRow.id == client_id)
+                )
+            ).one_or_none()
+            if found is None:
+                raise NotFound(f"There is no client {client_id!r}: list the clients to see their ids.")
+            client, user = found
+            client.revoked_at = client.revoked_at or self._now()
+            await session.execute(delete(AccessTokenRow).where(AccessTokenRow.client_id == client_id))
+            return client.record(user)
+
+    @unbroken
+    async def issue_access_token(self, client_id: str, secret: str, scope: str, lifetime: timedelta) -> str | None:
+        """A new access token for a client; None where the client is unknown, revoked, or has another secret."""
+        async with self._writing() as session:
+            client = await session.get(OAuthClientRow, clean(client_id))
+            kept = client.secret_hash if client is not None else hash_of("")
+            # Compared in any case, so that how long it takes does not tell which ids exist.
+            right = hmac.compare_digest(kept, hash_of(secret))
+            if client is None or client.revoked_at is not None or not right:
+                return None
+            now = self._now()
+            await session.execute(delete(AccessTokenRow).where(AccessTokenRow.expires_at < now - REMEMBERED_AFTER_END))
+            token = SECRET_PREFIX + secrets.token_urlsafe(32)
+            session.add(
+                AccessTokenRow(
+                    secret_hash=hash_of(token),
+                    client_id=client.id,
+                    scope=clean(scope),
+                    created_at=now,
+                    expires_at=now + lifetime,
+                )
+            )
+            return token
+
+    @unbroken
+    async def user_for_access_token(self, token: str) -> User | None:
+        """In whose name a client speaks; None for a token that is unknown, revoked or expired."""
+        async with self._reading() as session:
+            row = await session.scalar(
+                select(UserRow)
+                .join(OAuthClientRow, OAuthClientRow.user_id == UserRow.id)
+                .join(AccessTokenRow, AccessTokenRow.client_id == OAuthClientRow.id)
+                .where(AccessTokenRow.secret_hash == hash_of(token), AccessTokenRow.expires_at > self._now())
+            )
+            return row.record() if row else None
+
+    @unbroken
+    async def access_token_expired(self, token: str) -> bool:
+        """Whether this was an access token, and its time is over."""
+        async with self._reading() as session:
+            ended = select(
+                exists().where(AccessTokenRow.secret_hash == hash_of(token), AccessTokenRow.expires_at <= self._now())
+            )
+            return bool(await session.scalar(ended))
+
+    @unbroken
+    async def allow_acting(self, token_id: str) -> None:
+        """Let the bearer of a token act for any user, on the doors that have such a thing.
+
+        Args:
+            token_id: the token's id, or as much of its beginning as no other token has.
+
+        Raises:
+            NotFound: no token begins so.
+            Conflict: several do.
+        """
+        async with self._writing() as session:
+            found = (
+                await session.scalars(select(TokenRow.id).where(TokenRow.id.startswith(token_id, autoescape=True)))
+            ).all()
+            if len(found) > 1:
+                raise Conflict(f"{len(found)} tokens begin with {token_id!r}: give more of the id.")
+            if not found or not token_id:
+                raise NotFound(f"No token begins with {token_id!r}: list the tokens to see their ids.")
+            await session.merge(ActingTokenRow(token_id=found[0], created_at=self._now()))
+
+    @unbroken
+    async def may_act(self, token: str) -> bool:
+        """Whether the bearer of this token may act for other users."""
+        async with self._reading() as session:
+            row = await session.scalar(
+                select(ActingTokenRow)
+                .join(TokenRow)
+                .where(TokenRow.secret_hash == hash_of(token), TokenRow.revoked_at.is_(None))
+            )
+            return row is not None

@@ -1,0 +1,217 @@
+"""How an attempt goes on: chats opened, added, taken over and ended."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.columns import clean
+from models.errors import Conflict, NotFound
+from models.records import Attempt, Chat
+from models.store.attempts import CHAT_NOT_FOUND, own_attempt
+from models.store.database import Database, unbroken
+from models.tables import AttemptRow, ChatRow, MessageRow, ScenarioRow, SimulationRow
+from models.tables_practice import GradeRow, NoteRow
+
+MOST_CHATS = 500
+"""Chats of one attempt; an attempt in infinite mode is ended there."""
+
+
+class Progress(Database):
+    @unbroken
+    async def open_chat(self, chat_id: str) -> Chat:
+        """Let the chat's time run; one that runs already keeps its time.
+
+        Raises:
+            NotFound: no such chat.
+        """
+        async with self._writing() as session:
+            chat, user_id = await _chat(session, chat_id)
+            chat.started_at = chat.started_at or self._now()
+            return chat.record(user_id)
+
+    @unbroken
+    async def add_chat(
+        self,
+        user_id: str,
+        attempt_id: str,
+        *,
+        scenario_id: str | None,
+        name: str,
+        configuration: Mapping[str, Any] | None = None,
+        previous_chat_id: str | None = None,
+    ) -> Chat:
+        """One more chat at the attempt's end.
+
+        Raises:
+            NotFound: unknown attempt or scenario, or another user's.
+            Conflict: the attempt has as many chats as one may have.
+        """
+        async with self._writing() as session:
+            attempt = await own_attempt(session, user_id, attempt_id)
+            # Counting is safe only while nobody else adds a chat here.
+            await session.refresh(attempt, with_for_update=True)
+            if scenario_id is not None and await session.get(ScenarioRow, scenario_id) is None:
+                raise NotFound("Scenario not found.")
+            count = await session.scalar(select(func.count()).where(ChatRow.attempt_id == attempt_id)) or 0
+            if count >= MOST_CHATS:
+                raise Conflict(f"An attempt has at most {MOST_CHATS} chats: start another one.")
+            chat = ChatRow(
+                id=self._new_id(),
+                attempt_id=attempt.id,
+                scenario_id=scenario_id,
+                name=clean(name),
+                position=count,
+                message_count=0,
+                created_at=self._now(),
+                completed_at=None,
+                completion_message=None,
+                started_at=None,
+                configuration=dict(configuration or {}),
+                previous_chat_id=previous_chat_id,
+            )
+            session.add(chat)
+            return chat.record(user_id)
+
+    @unbroken
+    async def configure_chat(self, chat_id: str, configuration: Mapping[str, Any]) -> Chat:
+        """Set what the chat makes of its scenario.
+
+        Raises:
+            NotFound: no such chat.
+        """
+        async with self._writing() as session:
+            chat, user_id = await _chat(session, chat_id)
+            chat.configuration = dict(configuration)
+            if configuration.get("name"):
+                chat.name = clean(str(configuration["name"]))
+            return chat.record(user_id)
+
+    @unbroken
+    async def start_private_attempt(self, user_id: str, simulation_id: str, scenario_id: str, name: str) -> Attempt:
+        """An attempt with one chat that no entry leads to: for a test.
+
+        Raises:
+            NotFound: no such simulation or scenario.
+        """
+        async with self._writing() as session:
+            if await session.get(SimulationRow, simulation_id) is None:
+                raise NotFound("Simulation not found.")
+            if await session.get(ScenarioRow, scenario_id) is None:
+                raise NotFound("Scenario not found.")
+            now = self._now()
+            chat = ChatRow(
+                id=self._new_id(),
+                attempt_id=None,
+                scenario_id=scenario_id,
+                name=clean(name),
+                position=0,
+                message_count=0,
+                created_at=now,
+                completed_at=None,
+                completion_message=None,
+                started_at=now,
+                configuration={},
+                previous_chat_id=None,
+            )
+            attempt = AttemptRow(
+                id=self._new_id(),
+                user_id=user_id,
+                simulation_id=simulation_id,
+                infinite_mode=False,
+                created_at=now,
+                ended_at=None,
+                completion_message=None,
+                chats=[chat],
+            )
+            session.add(attempt)
+            await session.flush()
+            return attempt.record()
+
+    @unbroken
+    async def complete_attempt(self, user_id: str, attempt_id: str, message: str | None = None) -> Attempt:
+        """End the attempt and every chat of it; what has ended already keeps its time.
+
+        Raises:
+            NotFound: unknown, or another user's.
+        """
+        async with self._writing() as session:
+            attempt = await own_attempt(session, user_id, attempt_id)
+            now = self._now()
+            for chat in attempt.chats:
+                chat.completed_at = chat.completed_at or now
+            if attempt.ended_at is None:
+                attempt.ended_at = now
+                attempt.completion_message = None if message is None else clean(message)
+            return attempt.record()
+
+    @unbroken
+    async def take_over(self, user_id: str, attempt_id: str, previous: Mapping[str, str]) -> Attempt:
+        """End chats of the attempt with what was said and graded in earlier ones, all or nothing.
+
+        Args:
+            previous: for each chat of this attempt the earlier chat, of the same user and scenario.
+
+        Raises:
+            NotFound: unknown, or another user's.
+            Conflict: a chat has begun or ended already, or the earlier one ran another scenario.
+        """
+        async with self._writing() as session:
+            attempt = await own_attempt(session, user_id, attempt_id)
+            chats = {chat.id: chat for chat in attempt.chats}
+            for chat_id, earlier_id in previous.items():
+                chat = chats.get(chat_id)
+                earlier, owner = await _chat(session, earlier_id)
+                if chat is None or owner != user_id or earlier.id == chat_id:
+                    raise NotFound(CHAT_NOT_FOUND)
+                if chat.completed_at is not None or chat.message_count:
+                    raise Conflict("A chat that has begun cannot take over an earlier one: leave it out.")
+                if earlier.scenario_id != chat.scenario_id or earlier.completed_at is None:
+                    raise Conflict("Only a completed chat of the same scenario can be taken over: choose another.")
+                await self._copy(session, earlier, chat)
+            return attempt.record()
+
+    async def _copy(self, session: AsyncSession, earlier: ChatRow, chat: ChatRow) -> None:
+        now = self._now()
+        ids: dict[str, str] = {}
+        said = await session.scalars(
+            select(MessageRow).where(MessageRow.chat_id == earlier.id).order_by(MessageRow.sequence)
+        )
+        for message in said:
+            ids[message.id] = self._new_id()
+            changed = {
+                "id": ids[message.id],
+                "chat_id": chat.id,
+                "parent_id": ids.get(message.parent_id) if message.parent_id else None,
+            }
+            session.add(MessageRow(**_values(message) | changed))
+            # A parent must be there before its child, and the mapper does not know of the reference.
+            await session.flush()
+        grade = await session.scalar(
+            select(GradeRow).where(GradeRow.chat_id == earlier.id).order_by(GradeRow.number.desc()).limit(1)
+        )
+        if grade is not None:
+            session.add(GradeRow(**_values(grade) | {"id": self._new_id(), "chat_id": chat.id, "number": 1}))
+        for note in await session.scalars(select(NoteRow).where(NoteRow.chat_id == earlier.id)):
+            message_id = ids.get(note.message_id) if note.message_id else None
+            changed = {"id": self._new_id(), "chat_id": chat.id, "message_id": message_id}
+            session.add(NoteRow(**_values(note) | changed))
+        chat.message_count = earlier.message_count
+        chat.configuration = dict(earlier.configuration)
+        chat.previous_chat_id = earlier.id
+        chat.started_at = chat.started_at or now
+        chat.completed_at = now
+
+
+async def _chat(session: AsyncSession, chat_id: str) -> tuple[ChatRow, str]:
+    found = (
+        await session.execute(select(ChatRow, AttemptRow.user_id).join(AttemptRow).where(ChatRow.id == chat_id))
+    ).one_or_none()
+    if found is None:
+        raise NotFound(CHAT_NOT_FOUND)
+    return found[0], found[1]
+
+
+def _values(row: Any) -> dict[str, Any]:
+    return {column.key: getattr(row, column.key) for column in row.__table__.columns}
