@@ -1,0 +1,71 @@
+"""Other systems' chats in the store: whose they are, what becomes of their messages, and the credentials to them."""
+
+from datetime import timedelta
+
+import pytest
+
+from models.errors import Conflict, Invalid, NotFound
+from models.records_external import ExternalDraft
+from tests.models.test_database import query
+
+
+def test_a_chat_is_its_users_and_its_dialects(run, store, ada):
+    bob = run(store.create_user("bob"))
+    chat = run(store.add_external_chat(ada.id, "gloo", id="c1", title="Hello"))
+    assert run(store.external_chat(ada.id, "c1", "gloo")) == chat
+    for user_id, dialect in ((bob.id, "gloo"), (ada.id, "glean")):
+        with pytest.raises(NotFound):
+            run(store.external_chat(user_id, "c1", dialect))
+    with pytest.raises(Conflict):
+        run(store.add_external_chat(bob.id, "glean", id="c1"))
+    with pytest.raises(NotFound):
+        run(store.add_external_chat("nobody", "glean"))
+    with pytest.raises(Invalid):
+        run(store.add_external_chat(ada.id, "glean", id=""))
+    with pytest.raises(NotFound):
+        run(store.change_external_chat(bob.id, "c1", title="Mine"))
+    assert run(store.remove_external_chats(bob.id, "gloo", ["c1"])) == ()
+    assert run(store.remove_external_chats(ada.id, "gloo")) == ("c1",)
+
+
+def test_messages_keep_their_order_and_an_id_is_stored_once(run, store, ada):
+    chat = run(store.add_external_chat(ada.id, "glean"))
+    first = run(store.add_external_messages(chat.id, [ExternalDraft("user", "one", id="m1")]))
+    again = run(store.add_external_messages(chat.id, [ExternalDraft("user", "other", id="m1")]))
+    assert first == again
+    run(store.add_external_messages(chat.id, [ExternalDraft("assistant", "two\x00", parent_id="m1")]))
+    changed = run(store.update_external_message("m1", text="uno", kind="learning", data={"a": 1}))
+    assert (changed.text, changed.kind, changed.data) == ("uno", "learning", {"a": 1})
+    assert [message.text for message in run(store.external_messages(chat.id))] == ["uno", "two\ufffd"]
+    assert run(store.remove_external_exchange(ada.id, "glean", "m1"))
+    assert run(store.external_messages(chat.id)) == ()
+
+
+def test_secrets_are_kept_as_hashes_and_tokens_end(run, store, path, ada):
+    secret, client = run(store.create_oauth_client("ada", "a program"))
+    token = run(store.issue_access_token(client.id, secret, "api/access", timedelta(seconds=60)))
+    assert run(store.user_for_access_token(token)) == ada
+    assert run(store.issue_access_token(client.id, "wrong", "api/access", timedelta(seconds=60))) is None
+    assert run(store.issue_access_token("nobody", secret, "api/access", timedelta(seconds=60))) is None
+    kept = str(query(path, "SELECT * FROM oauth_clients")) + str(query(path, "SELECT * FROM access_tokens"))
+    assert secret not in kept
+    assert token not in kept
+    while not run(store.access_token_expired(token)):
+        pass  # the store's clock ticks each time it is read
+    assert run(store.user_for_access_token(token)) is None
+    revoked = run(store.revoke_oauth_client(client.id))
+    assert revoked.revoked_at is not None
+    assert run(store.list_oauth_clients()) == (revoked,)
+    with pytest.raises(NotFound):
+        run(store.revoke_oauth_client("nobody"))
+
+
+def test_a_token_acts_for_others_only_when_that_was_allowed(run, store):
+    secret, token = run(store.create_token("ada"))
+    assert not run(store.may_act(secret))
+    run(store.allow_acting(token.id[:8]))
+    assert run(store.may_act(secret))
+    run(store.revoke_token(token.id))
+    assert not run(store.may_act(secret))
+    with pytest.raises(NotFound):
+        run(store.allow_acting("nothing begins so"))
