@@ -1,0 +1,61 @@
+"""Work that goes on after the request that asked for it: named, bounded, owned, and ended with the service."""
+
+import asyncio
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, Self
+
+from pipeline.errors import Busy
+
+RUNNING_LIMIT = 32
+
+
+class Background:
+    """A bounded set of named tasks. Use as an async context manager; leaving it cancels them all."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Begin a piece of work.
+
+        Raises:
+            Busy: as much as may be is going on already.
+        """
+        if len(self._tasks) >= RUNNING_LIMIT:
+            work.close()
+            raise Busy("Too much is being worked on; try again in a moment.")
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks[name] = task
+        task.add_done_callback(lambda done: self._forget(name, done))
+        return task
+
+    async def finished(self, name: str) -> None:
+        """Return when the work of this name is done, or if there is none."""
+        task = self._tasks.get(name)
+        if task is not None:
+            await asyncio.wait({task})
+
+    async def cancel(self, name: str) -> None:
+        """Stop the work of this name and wait until it has ended."""
+        task = self._tasks.get(name)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+
+    def _forget(self, name: str, task: "asyncio.Task[None]") -> None:
+        if self._tasks.get(name) is task:
+            del self._tasks[name]
+        if not task.cancelled():
+            task.exception()

@@ -1,0 +1,173 @@
+"""What happens in a call, told to its chat's room; and when each message of it was said, noted with the message."""
+
+import asyncio
+import logging
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self, assert_never
+
+from models.errors import NotFound
+from models.store import Store
+from pipeline.calls import Call, Calls
+from pipeline.chat_events import ChatRoom, RunName
+from pipeline.clock import Clock
+from pipeline.events import (
+    CallEnded,
+    Problem,
+    ReplyAudio,
+    ReplyBegan,
+    ReplyCleared,
+    ReplyEnded,
+    ReplyText,
+    SessionEvent,
+    TurnLatency,
+    UserEnded,
+    UserMessage,
+    UserPartial,
+    UserStarted,
+)
+from pipeline.rooms import Rooms
+from pipeline.writer import StorageBehind, Writer
+from voice.formats import AudioFormat
+from voice.outlet import AudioOutlet
+
+log = logging.getLogger(__name__)
+
+
+class CallRooms:
+    """Follows every call that is opened. Use as an async context manager around the calls' life.
+
+    Args:
+        calls: whose calls are followed.
+        store: where timings are noted.
+        rooms: who is told.
+        clock: the calls' clock.
+    """
+
+    def __init__(self, calls: Calls, store: Store, rooms: Rooms, clock: Clock) -> None:
+        self._calls = calls
+        self._store = store
+        self._rooms = rooms
+        self._clock = clock
+        self._writer = Writer()
+
+    async def __aenter__(self) -> Self:
+        self._writing = asyncio.create_task(self._writer.run(self._failed), name="call timings")
+        self._calls.watch(self._follow)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._writer.drained()
+        self._writing.cancel()
+        await asyncio.gather(self._writing, return_exceptions=True)
+
+    def _follow(self, call: Call) -> None:
+        call.session.listen(_Follower(call, self._store, self._rooms, self._clock, self._writer).hear)
+
+    def _failed(self, error: Exception) -> None:
+        log.warning("A message's timing could not be noted: %s", error)
+
+
+ROOM_AUDIO = AudioFormat("pcm16", 24_000, 1)
+"""What every client of a room plays, whatever the call itself was opened with."""
+
+
+class _Follower:
+    """One call: turns its events into the room's, and its turns into timings."""
+
+    def __init__(self, call: Call, store: Store, rooms: Rooms, clock: Clock, writer: Writer) -> None:
+        session = call.session
+        self._session = session
+        self._store = store
+        self._clock = clock
+        self._writer = writer
+        self._room = ChatRoom(rooms, session.conversation.chat_id, call.user_id)
+        self._run = RunName(session.conversation_id, session.group_id)
+        self._began_at = clock.now()
+        self._text = ""
+        self._message_id = ""
+        self._persona_id: str | None = None
+        self._spoken: dict[int, tuple[int, int]] = {}
+        self._reply_from = 0
+        self._outlet = self._new_outlet()
+
+    def _new_outlet(self) -> AudioOutlet:
+        return AudioOutlet(ROOM_AUDIO, self._session.settings.output_rate_hz)
+
+    def _sound(self, packets: list[bytes]) -> None:
+        for data in packets:
+            self._room.tell("attempt_assistant_audio", {"audio": data})
+            about = {"group_id": self._run.group_id, "audio": data}
+            self._room.tell_profile("attempt.chat.assistant_audio", about, operation="chat_voice")
+
+    def hear(self, event: SessionEvent) -> None:
+        """Take one event of the session."""
+        room, run = self._room, self._run
+        match event:
+            case UserStarted(turn, at_ms):
+                start = self._call_ms(at_ms)
+                self._spoken[turn] = (self._spoken.get(turn, (start, start))[0], start)
+                room.tell("attempt_user_start", {"item_id": self._item(turn), "message_id": None})
+                room.tell_profile("attempt.chat.user_start", {"item_id": self._item(turn)}, operation="chat_voice")
+            case UserPartial(turn, text):
+                payload = {"item_id": self._item(turn), "transcript": text}
+                room.tell("attempt_user_delta", payload)
+                room.tell_profile("attempt.chat.user_delta", payload, operation="chat_voice")
+            case UserEnded(turn, at_ms):
+                start = self._spoken.get(turn, (self._call_ms(at_ms), 0))[0]
+                self._spoken[turn] = (start, max(start, self._call_ms(at_ms)))
+            case UserMessage(turn, message_id, text):
+                # What is typed into a call was never begun to be spoken.
+                item = self._item(turn) if turn in self._spoken else None
+                room.user_said(message_id, text, self._store.now().isoformat(), item)
+                if turn in self._spoken:
+                    self._note(message_id, *self._spoken[turn])
+            case ReplyBegan(_, message_id, persona_id):
+                self._text, self._message_id, self._persona_id = "", message_id, persona_id or None
+                self._reply_from = self._now_ms()
+                room.reply_began(run, message_id, self._persona_id, self._store.now().isoformat())
+            case ReplyText(_, delta):
+                self._text += delta
+                room.reply_grew(run, self._message_id, delta, self._text, self._persona_id)
+            case ReplyAudio(audio=audio):
+                self._sound(self._outlet.packets(audio))
+            case ReplyCleared():
+                self._outlet = self._new_outlet()
+                room.reply_stopped(run)
+            case ReplyEnded(_, message_id, text, heard, interrupted):
+                self._sound(self._outlet.flush())
+                self._note(message_id, self._reply_from, self._now_ms())
+                said = heard if interrupted else text
+                room.reply_ended(run, message_id, said, self._persona_id, self._store.now().isoformat())
+            case TurnLatency():
+                pass
+            case Problem(_, message):
+                room.tell("attempt_error", {"type": "audio", "message": message})
+            case CallEnded():
+                room.tell("attempt_audio_ended", {"success": True})
+                ended: dict[str, Any] = {"group_id": run.group_id, "success": True, "message": ""}
+                room.tell_profile("attempt.chat.voice_ended", ended, operation="chat_silence")
+            case _ as never:
+                assert_never(never)
+
+    def _note(self, message_id: str, started_ms: int, ended_ms: int) -> None:
+        async def note() -> None:
+            with suppress(NotFound):  # a call of another system's chat, which is kept elsewhere
+                await self._store.update_message(message_id, started_ms=started_ms, ended_ms=max(started_ms, ended_ms))
+
+        try:
+            self._writer.put(note)
+        except StorageBehind as error:
+            log.warning("A message's timing could not be noted: %s", error)
+
+    def _item(self, turn: int) -> str:
+        return f"{self._session.conversation_id}-{turn}"
+
+    def _now_ms(self) -> int:
+        return max(self._session.position_ms, round((self._clock.now() - self._began_at) * 1000))
+
+    def _call_ms(self, audio_ms: int) -> int:
+        """Audio time as call time: a muted client's audio stands still while the call goes on."""
+        return max(0, self._now_ms() - (self._session.position_ms - audio_ms))

@@ -1,0 +1,167 @@
+"""What of a reply was synthesized, sent, played and heard. It decides what enters the history.
+
+Positions are samples at the session's output rate, counted from the reply's first; texts are offsets into the reply.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from voice.tts.base import Word
+
+_CHARACTERS_PER_SECOND = 15
+"""English at a normal pace; places words of a clause that is still being synthesized by an engine without timings."""
+
+_TRAILING = re.compile(r"[^\w\s]*\s*")
+
+_WORD_START = 0.5
+"""A word counts as heard once this much of it was played."""
+
+
+@dataclass(slots=True)
+class _Clause:
+    text_start: int
+    text: str
+    start: int
+    end: int
+    complete: bool = False
+    timed: bool = False
+    spans: list[Word] = field(default_factory=list)
+
+
+class Ledger:
+    """The account of one reply.
+
+    Args:
+        rate_hz: the session's output rate.
+    """
+
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._clauses: list[_Clause] = []
+        self.end = 0
+
+    @property
+    def text(self) -> str:
+        """All text whose audio was at least begun."""
+        return "".join(clause.text for clause in self._clauses)
+
+    def begin_clause(self, text: str) -> None:
+        """The audio that follows says this text; a clause without audio counts as heard with the one before."""
+        start = self._clauses[-1].text_start + len(self._clauses[-1].text) if self._clauses else 0
+        self.complete()
+        self._clauses.append(_Clause(start, text, self.end, self.end))
+
+    def add_audio(self, length: int, words: tuple[Word, ...] = ()) -> None:
+        """Some more audio of the clause; `words` count from the clause's first sample and character."""
+        clause = self._clauses[-1]
+        self.end += length
+        clause.end = self.end
+        clause.timed = clause.timed or bool(words)
+        clause.spans += words
+
+    def complete(self) -> None:
+        """No audio follows."""
+        if self._clauses:
+            self._clauses[-1].complete = True
+
+    def heard(self, played: int) -> str:
+        """The text up to the last word of which at least half was played."""
+        if played >= self.end and all(clause.complete for clause in self._clauses):
+            return self.text
+        heard_to = 0
+        for clause in self._clauses:
+            if played >= clause.end and clause.complete:
+                heard_to = clause.text_start + len(clause.text)
+                continue
+            for word in self._words(clause):
+                if clause.start + word.start + (word.end - word.start) * _WORD_START > played:
+                    break
+                heard_to = clause.text_start + word.text_end
+            break
+        return self.text[:heard_to].rstrip()
+
+    def text_between(self, start: int, end: int) -> str:
+        """The words that begin in this stretch of audio, with the spaces and marks around them."""
+        return self.text[self._text_at(start) : self._text_at(end)]
+
+    def _text_at(self, position: int) -> int:
+        """Where the text stands that begins at `position`: after the words begun before it and what trails them."""
+        reached = 0
+        for clause in self._clauses:
+            if position >= clause.end and clause.complete:
+                reached = clause.text_start + len(clause.text)
+                continue
+            for word in self._words(clause):
+                if clause.start + word.start >= position:
+                    break
+                reached = clause.text_start + word.text_end
+            break
+        trailing = _TRAILING.match(self.text, reached)
+        return trailing.end() if trailing and reached else reached
+
+    def _words(self, clause: _Clause) -> list[Word]:
+        return clause.spans if clause.timed else self._estimated(clause)
+
+    def _estimated(self, clause: _Clause) -> list[Word]:
+        """Without timings: words share the clause's audio by their length."""
+        spoken = clause.text.strip()
+        if not spoken:
+            return []
+        length = clause.end - clause.start
+        if not clause.complete:
+            length = max(length, len(spoken) * self._rate_hz // _CHARACTERS_PER_SECOND)
+        offset = clause.text.index(spoken)
+        words: list[Word] = []
+        position = 0
+        for token in spoken.split():
+            at = spoken.index(token, position)
+            position = at + len(token)
+            words.append(
+                Word(
+                    offset + at,
+                    offset + position,
+                    length * at // len(spoken),
+                    length * position // len(spoken),
+                )
+            )
+        return words
+
+
+class Playback:
+    """Where the client's player stands: what it acknowledged last, and real time since then.
+
+    Args:
+        rate_hz: the session's output rate.
+    """
+
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._position = 0.0
+        self._at = 0.0
+        self.sent = 0
+
+    def send(self, length: int, now: float) -> None:
+        """Some more audio is with the client."""
+        self._advance(now)
+        self.sent += length
+
+    def played(self, position: int, now: float) -> None:
+        """The client has played up to `position`; never more than it was sent."""
+        self._position = float(max(0, min(position, self.sent)))
+        self._at = now
+
+    def position(self, now: float) -> int:
+        """The sample that sounds now."""
+        self._advance(now)
+        return round(self._position)
+
+    def rewind(self, now: float) -> int:
+        """The client dropped what it had not played; returns where it stands."""
+        self._advance(now)
+        self.sent = round(self._position)
+        self._position = float(self.sent)
+        return self.sent
+
+    def _advance(self, now: float) -> None:
+        self._position = min(float(self.sent), self._position + (now - self._at) * self._rate_hz)
+        self._at = now

@@ -1,0 +1,52 @@
+"""Which responder answers."""
+
+from typing import TYPE_CHECKING, Literal
+
+from pipeline.llm.deadlines import Deadlines
+from pipeline.llm.prompt import PromptBudget
+from pipeline.llm.scripted import ScriptedResponder
+
+if TYPE_CHECKING:
+    from pipeline.llm.openai import OpenAIResponder
+
+Preference = Literal["auto", "scripted", "openai"]
+
+DEFAULT_MODEL = "gpt-4o-mini"
+
+
+def choose_responder(
+    preference: Preference = "auto",
+    *,
+    base_url: str | None = None,
+    api_key: str | None = None,
+    model: str | None = None,
+    deadlines: Deadlines | None = None,
+    max_tokens: int = 300,
+    temperature: float = 0.7,
+    budget: PromptBudget | None = None,
+) -> "OpenAIResponder | ScriptedResponder":
+    """The responder that is asked for; "auto" takes the language model where one is configured, else the script.
+
+    Raises:
+        ValueError: a language model is asked for and none is configured, or the address is no URL.
+    """
+    configured = bool(base_url or api_key)
+    if preference == "scripted" or (preference == "auto" and not configured):
+        return ScriptedResponder()
+    if not configured:
+        raise ValueError(
+            "No language model is configured; set OPENAI_API_KEY or OPENAI_BASE_URL, or choose 'scripted'."
+        )
+    if base_url and not base_url.startswith(("http://", "https://")):
+        raise ValueError("OPENAI_BASE_URL is not an address; write it like http://localhost:11434/v1.")
+    from pipeline.llm.openai import OpenAIResponder  # half a second to import, and most runs need it not
+
+    return OpenAIResponder(
+        model=model or DEFAULT_MODEL,
+        base_url=base_url or None,
+        api_key=api_key or None,
+        deadlines=deadlines,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        budget=budget,
+    )

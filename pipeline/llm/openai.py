@@ -1,0 +1,242 @@
+"""Replies from any server of the OpenAI chat completions protocol, streamed, and bounded at every wait."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import openai
+from openai import AsyncOpenAI, AsyncStream
+from openai.types.chat import ChatCompletionChunk
+
+from pipeline.errors import ResponderFailed
+from pipeline.llm.deadlines import Deadlines
+from pipeline.llm.prompt import PromptBudget, chat_messages
+from pipeline.reply import ReplyContext
+
+_OFFICIAL = "https://api.openai.com/v1"
+# Reading the stream to its end lets the next turn reuse the connection; it is not worth more wait than a handshake.
+_DRAIN_S = 0.2
+
+
+class OpenAIResponder:
+    """A `Responder` on a language model behind the chat completions protocol."""
+
+    name = "openai"
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        deadlines: Deadlines | None = None,
+        max_tokens: int = 300,
+        temperature: float = 0.7,
+        budget: PromptBudget | None = None,
+    ) -> None:
+        self._model = model
+        self._deadlines = deadlines or Deadlines()
+        self._budget = budget or PromptBudget()
+        self._tuning: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature}
+        self._where = _host(base_url or _OFFICIAL)
+        # The client insists on a key, where many servers of one's own need none. Its retries wait for up to minutes,
+        # which no caller would: `_open` retries by itself, once and at once.
+        self._client = AsyncOpenAI(
+            base_url=base_url or _OFFICIAL,
+            api_key=api_key or "none",
+            max_retries=0,
+            timeout=openai.Timeout(self._deadlines.total_s, connect=self._deadlines.connect_s),
+        )
+
+    async def reply(self, context: ReplyContext) -> AsyncIterator[str]:
+        """Stream the reply as the model writes it; closing the iterator closes the request.
+
+        Raises:
+            ResponderFailed: refused, hung past a deadline, cut, empty, or not the protocol.
+        """
+        if not context.history and context.persona.greeting:
+            yield context.persona.greeting
+            return
+        patience = _Patience(self._deadlines)
+        said = ""
+        finish: str | None = None
+        stream: AsyncStream[ChatCompletionChunk] | None = None
+        try:
+            async with self._failures(patience):
+                stream = await self._open(context, patience)
+            while finish is None:
+                async with self._failures(patience), patience.waiting():
+                    chunk = await anext(stream, None)
+                    if chunk is None:
+                        break
+                    text, finish = _read(chunk)
+                if text:
+                    said += text
+                    patience.heard()
+                    yield text
+            self._check(said, finish)
+            with suppress(TimeoutError, openai.OpenAIError, ValueError):
+                async with asyncio.timeout(_DRAIN_S):
+                    while await anext(stream, None) is not None:
+                        pass
+        finally:
+            if stream is not None:
+                await stream.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def _open(self, context: ReplyContext, patience: "_Patience") -> AsyncStream[ChatCompletionChunk]:
+        """Send the question; once more where a kept connection had died, or the model takes no such parameter."""
+        messages = chat_messages(context, self._budget)
+        attempts = 4
+        while True:
+            attempts -= 1
+            try:
+                async with patience.waiting():
+                    return cast(
+                        AsyncStream[ChatCompletionChunk],
+                        await self._client.chat.completions.create(
+                            model=self._model, messages=cast(Any, messages), stream=True, **self._tuning
+                        ),
+                    )
+            except openai.APITimeoutError:
+                raise
+            except openai.APIConnectionError:
+                if attempts < 3:
+                    raise
+            except openai.BadRequestError as error:
+                if attempts == 0 or not self._adapt(error):
+                    raise
+
+    def _adapt(self, error: openai.BadRequestError) -> bool:
+        """Give up a parameter that the model refuses by name; newer models take another limit and no temperature."""
+        refused = error.param or ""
+        if refused not in self._tuning:
+            return False
+        value = self._tuning.pop(refused)
+        if refused == "max_tokens":
+            self._tuning["max_completion_tokens"] = value
+        return True
+
+    def _check(self, said: str, finish: str | None) -> None:
+        """Raise where a reply that ended is no whole reply."""
+        if finish == "content_filter":
+            raise ResponderFailed("The language model's content filter stopped the reply; say it in other words.")
+        if finish == "length" and not said.strip():
+            raise ResponderFailed(
+                f"The model '{self._model}' used up its limit of tokens before it said a word; raise the limit, or "
+                "choose a model that thinks less."
+            )
+        if not said.strip():
+            raise ResponderFailed(
+                f"The language model at {self._where} gave an empty reply; ask again, and check that the address is "
+                "the one of its API, which mostly ends in /v1."
+            )
+        # A server may leave out the finish reason, and a cut may look like an end: the sentence tells them apart.
+        if finish is None and said.rstrip()[-1] not in ".!?…\"'”’)":
+            raise ResponderFailed(f"The language model at {self._where} broke off in mid-sentence; ask again.")
+
+    @asynccontextmanager
+    async def _failures(self, patience: "_Patience") -> AsyncGenerator[None, None]:
+        """Turn whatever goes wrong into one sentence of ours: the libraries' own may quote the key or the address."""
+        try:
+            yield
+        except openai.APIStatusError as error:
+            raise ResponderFailed(self._refusal(error.status_code)) from None
+        except openai.APITimeoutError:
+            raise ResponderFailed(
+                f"The language model at {self._where} did not accept a connection in time; check that it runs there."
+            ) from None
+        except TimeoutError:
+            raise ResponderFailed(
+                f"The language model at {self._where} {patience.lost()}; try again, or raise the deadline."
+            ) from None
+        except openai.APIConnectionError:
+            reason = (
+                "broke off in mid-reply; ask again" if patience.begun else "cannot be reached; check that it runs there"
+            )
+            raise ResponderFailed(f"The language model at {self._where} {reason}.") from None
+        except openai.OpenAIError:
+            raise ResponderFailed(f"The language model at {self._where} reported an error; ask again.") from None
+        except (ValueError, TypeError, AttributeError, LookupError):
+            raise ResponderFailed(
+                f"The server at {self._where} does not answer in the chat completions protocol; check that the address "
+                "is the one of its API, which mostly ends in /v1."
+            ) from None
+
+    def _refusal(self, status: int) -> str:
+        at = f"The language model at {self._where}"
+        if status in (401, 403):
+            return f"{at} refused the API key (HTTP {status}); check OPENAI_API_KEY."
+        if status == 404:
+            return f"{at} does not know the model '{self._model}', or the address is wrong (HTTP 404); check both."
+        if status == 429:
+            return f"{at} is out of quota or has too many requests (HTTP 429); wait a moment, or raise the limit."
+        if status < 500:
+            return (
+                f"{at} refused the request (HTTP {status}); check that the model '{self._model}' can chat and stream."
+            )
+        return f"{at} failed (HTTP {status}); try again, and look into its log if it goes on."
+
+
+class _Patience:
+    """Counts the time spent waiting for the server, and only that."""
+
+    def __init__(self, deadlines: Deadlines) -> None:
+        self._deadlines = deadlines
+        self._total = deadlines.total_s
+        self._next = deadlines.first_token_s
+        self.begun = False
+
+    @asynccontextmanager
+    async def waiting(self) -> AsyncGenerator[None, None]:
+        """Wait no longer than what is left until the next word and until the end."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            async with asyncio.timeout(max(0.0, min(self._next, self._total))):
+                yield
+        finally:
+            waited = loop.time() - began
+            self._next -= waited
+            self._total -= waited
+
+    def heard(self) -> None:
+        """A word came: wait for the next one anew."""
+        self.begun = True
+        self._next = self._deadlines.gap_s
+
+    def lost(self) -> str:
+        """What ran out."""
+        if self._total <= 0:
+            return f"took more than {self._deadlines.total_s:g} s for one reply"
+        if self.begun:
+            return f"fell silent for {self._deadlines.gap_s:g} s in mid-reply"
+        return f"said nothing for {self._deadlines.first_token_s:g} s"
+
+
+def _read(chunk: ChatCompletionChunk) -> tuple[str, str | None]:
+    """The words of one chunk, and why the reply ended if it did; reasoning and empty deltas hold no words."""
+    # Servers that only resemble the protocol leave out what the types promise.
+    if not chunk.choices:
+        return "", None
+    choice = chunk.choices[0]
+    delta = cast(Any, choice.delta)
+    text = (delta.content or delta.refusal or "") if delta is not None else ""
+    if not isinstance(text, str):
+        raise TypeError("content is not text")
+    return text, choice.finish_reason
+
+
+def _host(base_url: str) -> str:
+    """Host and port of an address, without any credentials it may carry."""
+    try:
+        parts = urlsplit(base_url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "the configured address"
+    return f"{parts.hostname}{port}" if parts.hostname else "the configured address"

@@ -1,0 +1,120 @@
+"""Hearing what was said: its words, its topic, and the sentence turned around ("I am" to "you are")."""
+
+import itertools
+import re
+import unicodedata
+
+_APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'"})
+_CONTRACTIONS = (
+    (re.compile(r"\bcan't\b|\bcan not\b"), "cannot"),
+    (re.compile(r"\bwon't\b"), "will not"),
+    (re.compile(r"\bshan't\b"), "shall not"),
+    (re.compile(r"\blet's\b"), "let us"),
+    (re.compile(r"n't\b"), " not"),
+    (re.compile(r"'re\b"), " are"),
+    (re.compile(r"'m\b"), " am"),
+    (re.compile(r"'ll\b"), " will"),
+    (re.compile(r"'ve\b"), " have"),
+    (re.compile(r"'d\b"), " would"),
+    (re.compile(r"\b(it|he|she|that|this|what|who|where|how|there|here|when|why)'s\b"), r"\1 is"),
+    (re.compile(r"'"), ""),
+)
+_NOT_A_WORD = re.compile(r"[^\w]+|_")
+
+_STOP_WORDS = frozenset(
+    (
+        "a about above after again all also am an and another any anything are as at be because been before being but "
+        "by can cannot come could did do does doing done down each either else ever every everything few for from get "
+        "give go going good got had has have having he hello help her here hers hi him his how i if in into is it its "
+        "just know let like little look made make may maybe me might mine more most much must my need never no not "
+        "nothing now of off oh okay on once one only or other our ours out over own please put really right said same "
+        "say see shall she should so some something soon still such sure take tell than thank thanks that the their "
+        "them then there these they thing things think this those to today told too under until up us very want was "
+        "we well were what when where which while who whom why will with without would yes yet you your yours"
+    ).split()
+)
+_DETERMINERS = {"the": "the", "my": "your", "your": "my", "his": "his", "her": "her", "our": "your", "their": "their"}
+_DETERMINERS |= {word: word for word in ("a", "an", "this", "that", "these", "those", "every", "each", "no", "some")}
+_SWAPPED = {
+    "i": "you", "me": "you", "my": "your", "mine": "yours", "myself": "yourself", "we": "you", "us": "you",
+    "our": "your", "ours": "yours", "ourselves": "yourselves", "your": "my", "yours": "mine", "yourself": "myself",
+}  # fmt: skip
+_SWAPPED_PAIRS = {
+    ("i", "am"): "you are", ("i", "was"): "you were", ("am", "i"): "are you", ("was", "i"): "were you",
+    ("you", "are"): "I am", ("you", "were"): "I was", ("are", "you"): "am I", ("were", "you"): "was I",
+}  # fmt: skip
+# "you" after one of these is an object, and turns into "me" rather than "I".
+_BEFORE_OBJECT = frozenset(
+    "to for with help tell give ask about of from at on send show thank see hear call let believe like by near "
+    "without make keep told gave asked showed between and than".split()
+)
+_BEFORE_VERB = frozenset(
+    "i you he she it we they who to not never cannot can could will would shall should may might must do does did "
+    "please just really always let and or me us him her them".split()
+)
+_QUESTION = re.compile(
+    r"^(what|when|where|who|whom|why|how|which|do|does|did|is|are|am|was|were|can|could|will|would|shall|should|may|have"
+    r"|has)\b"
+)
+_MAX_REFLECTED_WORDS = 12
+
+
+def normalised(text: str) -> str:
+    """The text in lower case, without punctuation, with contractions written out, single-spaced."""
+    lower = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES).lower()
+    for pattern, whole in _CONTRACTIONS:
+        lower = pattern.sub(whole, lower)
+    return " ".join(_NOT_A_WORD.sub(" ", lower).split())
+
+
+def topic(said: str) -> str | None:
+    """What a normalised sentence is about, seen from the other side ("your order number" gives "my order number")."""
+    words = said.split()
+    best: str | None = None
+    for index, word in enumerate(words):
+        if word in _DETERMINERS:
+            run = _content_run(words, index + 1)
+            if run:
+                # A long run holds a verb ("the test takes ten minutes"): its first word is the safe one.
+                best = " ".join([_DETERMINERS[word], *(run if len(run) <= 2 else run[:1])])
+    if best is not None:
+        return best
+    # Without a determiner a word may be a verb: one after a pronoun or "to", or at the very start, mostly is.
+    content = [
+        word
+        for before, word in itertools.pairwise(words)
+        if word not in _STOP_WORDS and before not in _BEFORE_VERB and not word.endswith(("ing", "ed", "ly"))
+    ]
+    return max(reversed(content), key=len) if content else None
+
+
+def reflected(said: str) -> str | None:
+    """A normalised statement said back with the persons swapped; None for a question, or one too long to say back."""
+    words = said.split()
+    if not 2 <= len(words) <= _MAX_REFLECTED_WORDS or _QUESTION.match(said):
+        return None
+    turned: list[str] = []
+    index = 0
+    while index < len(words):
+        pair = (words[index], words[index + 1]) if index + 1 < len(words) else None
+        if pair in _SWAPPED_PAIRS:
+            turned.append(_SWAPPED_PAIRS[pair])
+            index += 2
+            continue
+        word = words[index]
+        if word == "you":
+            last = index + 1 == len(words)
+            turned.append("me" if index > 0 and (last or words[index - 1] in _BEFORE_OBJECT) else "I")
+        else:
+            turned.append(_SWAPPED.get(word, word))
+        index += 1
+    return " ".join(turned)
+
+
+def _content_run(words: list[str], start: int) -> list[str]:
+    run: list[str] = []
+    for word in words[start:]:
+        if word in _STOP_WORDS:
+            break
+        run.append(word)
+    return run

@@ -1,0 +1,198 @@
+"""The scripted persona: answers by the cues of its content pack, with no network, no model and no chance."""
+
+import re
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from models.records import Cue, Persona
+from pipeline.llm.reflection import normalised, reflected, topic
+from pipeline.reply import Line, ReplyContext
+
+DEFAULT_GREETING = "Hello. I am listening."
+_PUZZLED = "I am not sure that I understood you. Could you put it another way?"
+DEFAULT_FALLBACKS = (
+    "{topic}, you say. Tell me a little more about that.",
+    "So {said}. And what follows from that?",
+    _PUZZLED,
+    "Let us stay with {topic} for a moment. What should I know about it?",
+)
+_TAKEN_UP = "As I was saying: "
+_SAID_AGAIN = "I said: "
+_LISTENING = ("Go on, I am listening.", "Sorry, you first.", "I am all ears.")
+_SILENCE = ("I did not hear anything. Are you still there?", "Hello? I think that I lost you.")
+
+# What is said about the conversation rather than in it. Each must be all that was said.
+_LEAD = r"(oh |um |uh |well |okay |no |yes |hey )*"
+_HOLD = re.compile(
+    _LEAD
+    + r"((wait|stop|sorry|excuse me|pardon me|hold on|hang on|i am sorry|wait wait|hey|let me (speak|finish|talk))"
+    r"( (a|one|just a) (moment|minute|second))?( please| sorry| stop| wait)*)"
+)
+_GO_ON = re.compile(
+    _LEAD + r"((wait |i am )?sorry )?(please )?(you )?(go on|go ahead|continue|carry on|keep (going|talking)|"
+    r"(you were saying|what were you saying|finish|you first))( please| sorry)*"
+)
+_REPEAT = re.compile(
+    _LEAD + r"((i am )?sorry |please )?((can|could|would|will) you (please )?)?"
+    r"(repeat|say (that|it)|what did you (just )?say|what was that|come again|once more|one more time|pardon|"
+    r"i did not (hear|catch|get))( (that|it|you|me|again|once|more|one|time|please|what|said))*"
+)
+# Said speech is short; a longer text is matched by its end, and a pack's patterns cannot be made to run long on it.
+_MAX_MATCHED_CHARS = 600
+
+
+@dataclass(slots=True)
+class _Said:
+    """What the script has used up so far, found by playing the history through it again."""
+
+    cues: dict[str, int] = field(default_factory=dict)
+    fallbacks: dict[str, int] = field(default_factory=dict)
+    asides: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    text: str
+    cue: str | None = None
+    fallback: str | None = None
+
+
+class ScriptedResponder:
+    """A deterministic `Responder`: the same persona and history always give the same reply."""
+
+    name = "scripted"
+
+    async def reply(self, context: ReplyContext) -> AsyncIterator[str]:
+        """Stream the reply word by word."""
+        for delta in _words(answer(context.persona, context.history)):
+            yield delta
+
+    async def close(self) -> None:
+        """Nothing to release; here so that every responder closes alike."""
+
+
+def answer(persona: Persona, history: Sequence[Line]) -> str:
+    """What the persona says next."""
+    return _answer(persona, history).text
+
+
+def cue_for(persona: Persona, history: Sequence[Line]) -> str | None:
+    """The id of the cue that answers the last line, or None where no cue does."""
+    return _answer(persona, history).cue
+
+
+def _answer(persona: Persona, history: Sequence[Line]) -> _Answer:
+    """Play the history through the script, and answer its last line.
+
+    Only the learner's lines decide, because the persona's own are kept as they were heard, which may be cut. A line of
+    the learner's that nobody answered aloud uses nothing up: its reply was thrown away before it was heard. A history
+    that ends in the persona's own line asks for a word after a long silence.
+    """
+    if history and history[-1].role == "assistant":
+        return _asked(history)
+    if not any(line.role == "user" for line in history):
+        return _Answer(persona.greeting or DEFAULT_GREETING)
+    used = _Said()
+    unanswered: list[str] = []
+    heard, meant = "", persona.greeting
+    given = _Answer("")
+    for line in history:
+        if line.role == "user":
+            unanswered.append(normalised(line.text)[-_MAX_MATCHED_CHARS:])
+            given = _respond(persona, unanswered, heard, meant, used)
+        else:
+            if unanswered:
+                _use_up(used, given)
+                meant = given.text
+            unanswered, heard = [], line.text
+    return given
+
+
+def _asked(history: Sequence[Line]) -> _Answer:
+    """Is anybody there? Not twice in the same words."""
+    spoken = sum(line.role == "assistant" and line.text in _SILENCE for line in history)
+    return _Answer(_SILENCE[spoken % len(_SILENCE)])
+
+
+def _use_up(used: _Said, given: _Answer) -> None:
+    if given.cue is not None:
+        used.cues[given.cue] = used.cues.get(given.cue, 0) + 1
+    elif given.fallback is not None:
+        used.fallbacks[given.fallback] = used.fallbacks.get(given.fallback, 0) + 1
+    else:
+        used.asides += 1
+
+
+def _respond(persona: Persona, unanswered: Sequence[str], heard: str, meant: str, used: _Said) -> _Answer:
+    said = unanswered[-1]
+    if not said:
+        return _Answer(_SILENCE[used.asides % len(_SILENCE)])
+    rest = _unheard(heard, meant)
+    if rest and _GO_ON.fullmatch(said):
+        return _Answer(_TAKEN_UP + rest.removeprefix(_TAKEN_UP))
+    if rest and _HOLD.fullmatch(said):
+        return _Answer(_LISTENING[used.asides % len(_LISTENING)])
+    # A line cut in two by a barge-in ("can you" / "repeat that") is tried as one, if its end alone says nothing.
+    for text in dict.fromkeys([said, " ".join(unanswered)]):
+        cue, length = _best(persona.cues, text, used)
+        if heard and length < len(text) and _REPEAT.fullmatch(text):
+            return _Answer(_SAID_AGAIN + (meant if rest else heard).removeprefix(_SAID_AGAIN))
+        if cue is not None:
+            return _Answer(cue.say[min(used.cues.get(cue.id, 0), len(cue.say) - 1)], cue=cue.id)
+    if heard and (_GO_ON.fullmatch(said) or _HOLD.fullmatch(said)):
+        return _Answer(_LISTENING[used.asides % len(_LISTENING)])
+    return _fallback(persona, said, used)
+
+
+def _best(cues: Sequence[Cue], said: str, used: _Said) -> tuple[Cue | None, int]:
+    """The cue that matches the longest stretch of what was said, and its length; of equals, the first of the pack."""
+    best: Cue | None = None
+    longest = 0
+    for cue in cues:
+        if cue.once and used.cues.get(cue.id):
+            continue
+        if cue.after and not any(used.cues.get(earlier) for earlier in cue.after):
+            continue
+        length = _matched(cue.when, said)
+        if length > longest:
+            best, longest = cue, length
+    return best, longest
+
+
+# Each reply plays the whole history through the script again: the cache keeps a long call as quick as a short one.
+@lru_cache(maxsize=20_000)
+def _matched(when: tuple[str, ...], said: str) -> int:
+    """How many characters the best of these patterns matches, from the beginning of a word on."""
+    return max((len(found.group()) for one in when for found in _compiled(one).finditer(said)), default=0)
+
+
+@lru_cache(maxsize=5_000)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{pattern})")
+
+
+def _unheard(heard: str, meant: str) -> str:
+    """The rest of a reply that was cut, from the beginning of the sentence it was cut in; empty where none was."""
+    start, whole = " ".join(heard.split()).rstrip(" .,…—-"), " ".join(meant.split())
+    if not start or not whole.startswith(start) or not whole[len(start) :].strip(" .,!?…—-\"'"):
+        return ""
+    sentence = max((end.end() for end in re.finditer(r"[.!?]\s+", whole[: len(start) + 2])), default=0)
+    return whole[sentence:]
+
+
+def _fallback(persona: Persona, said: str, used: _Said) -> _Answer:
+    """Say something back that takes up what was said: of the lines that fit it, the one used least so far."""
+    about, back = topic(said), reflected(said)
+    fitting = [
+        line
+        for line in persona.fallbacks or DEFAULT_FALLBACKS
+        if ("{topic}" not in line or about) and ("{said}" not in line or back)
+    ]
+    line = min(fitting, key=lambda line: used.fallbacks.get(line, 0), default=_PUZZLED)
+    text = line.replace("{topic}", about or "").replace("{said}", back or "")
+    return _Answer(text[:1].upper() + text[1:], fallback=line)
+
+
+def _words(text: str) -> Iterator[str]:
+    return (found.group() for found in re.finditer(r"\S+\s*", text))

@@ -1,0 +1,8 @@
+"""Replays: a scripted or recorded call through the same session as any other, under a virtual clock."""
+
+from pipeline.replay.call_file import CallFile, InvalidCall
+from pipeline.replay.reading import read_call
+from pipeline.replay.run import Replayed, replay
+from pipeline.replay.stage import Stage
+
+__all__ = ["CallFile", "InvalidCall", "Replayed", "Stage", "read_call", "replay"]

@@ -1,0 +1,52 @@
+"""The golden timeline of a call file: compared line by line, and written anew without touching the rest."""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+_CONTEXT = 3
+
+
+def difference(golden: Sequence[str], lines: Sequence[str]) -> list[str]:
+    """The first difference as lines of a unified diff, with how many more follow; empty where there is none."""
+    diff = list(difflib.unified_diff(golden, lines, "golden", "replayed", lineterm="", n=_CONTEXT))
+    hunks = [index for index, line in enumerate(diff) if line.startswith("@@")]
+    if len(hunks) < 2:
+        return diff
+    return [*diff[: hunks[1]], f"... and {len(hunks) - 1} more differences"]
+
+
+def update_golden(path: Path, lines: Sequence[str]) -> bool:
+    """Write the timeline into the file's `golden`, at its end where it has none; returns whether anything changed.
+
+    Everything else stays as it is, comments too.
+    """
+    text = path.read_text(encoding="utf-8")
+    begin, end = _place(text)
+    block = "".join(["golden: |\n", *(f"  {line}\n" for line in lines)])
+    before, after = text[:begin], text[end:]
+    if before and not before.endswith("\n"):
+        before += "\n"
+    if begin == len(text) and before and not before.endswith("\n\n"):
+        before += "\n"
+    new = before + block + after
+    if new == text:
+        return False
+    path.write_text(new, encoding="utf-8")
+    return True
+
+
+def _place(text: str) -> tuple[int, int]:
+    """From where to where the golden part stands; the end of the text where there is none."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
+        if key.value == "golden":
+            end = value.end_mark.index
+            # A block's end mark lies behind the empty lines that follow it: they, and comments, are not part of it.
+            kept = text[key.start_mark.index : end]
+            used = kept.rstrip()
+            newline = text.find("\n", key.start_mark.index + len(used))
+            return key.start_mark.index, len(text) if newline < 0 else newline + 1
+    return len(text), len(text)

@@ -1,0 +1,225 @@
+"""The learner of a replay: speaks, listens and acts by the call file, 20 ms at a time."""
+
+from collections.abc import Sequence
+
+from models.errors import NotFound
+from pipeline.calls import Call, Calls
+from pipeline.clock import Clock
+from pipeline.events import ReplyAudio, ReplyCleared, SessionEvent
+from pipeline.replay.call_file import (
+    AfterEvent,
+    AfterItem,
+    AtTime,
+    CallFile,
+    Does,
+    IntoLine,
+    IntoReply,
+    Item,
+    Presses,
+    Sound,
+    Types,
+    Waits,
+)
+from pipeline.replay.loudspeaker import Loudspeaker
+from pipeline.replay.microphone import Microphone, length_ms
+from pipeline.replay.timeline import Timeline
+from pipeline.turn import Phase, Reply
+
+FRAME_S = 0.02
+ACKNOWLEDGE_EVERY = 5
+"""Frames: `played` goes out about every 100 ms."""
+
+GIVE_UP_S = 30.0
+"""When nothing at all has happened for this long, what an item waits for will never come."""
+
+
+class Learner:
+    """One person on one call.
+
+    Args:
+        call: what they do.
+        calls: where the call is carried.
+        line: the open call.
+        timeline: where it is written down.
+        clock: the loop's.
+
+    Attributes:
+        left: items whose moment never came.
+        cut_off: the call had not come to rest when its time was up.
+    """
+
+    def __init__(self, call: CallFile, calls: Calls, line: Call, timeline: Timeline, clock: Clock) -> None:
+        self.left: Sequence[Item] = call.learner
+        self.cut_off = False
+        self._call = call
+        self._calls = calls
+        self._line = line
+        self._session = line.session
+        self._chat_id = line.session.conversation.chat_id
+        self._timeline = timeline
+        self._clock = clock
+        self._microphone = Microphone(call.room)
+        self._loudspeaker = Loudspeaker()
+        self._connected = True
+        self._sending = True
+        self._item_began = 0.0
+        self._item_ended = 0.0
+        self._seen = 0
+        self._acknowledged: dict[int, int] = {}
+
+    def hear(self, event: SessionEvent) -> None:
+        """What the line brings; nothing while it is down."""
+        if not self._connected:
+            return
+        match event:
+            case ReplyAudio():
+                self._loudspeaker.take(event, self._clock.now())
+            case ReplyCleared():
+                self._loudspeaker.clear(self._clock.now())
+            case _:
+                pass
+
+    async def run(self) -> None:
+        """Live through the call until it is over."""
+        origin, quiet_since = self._clock.now(), None
+        while not self._session.ended:
+            now = self._timeline.now
+            while self.left and self._is_due(self.left[0], now):
+                await self._do(self.left[0])
+                self.left = self.left[1:]
+            quiet = self._is_quiet()
+            quiet_since = (now if quiet_since is None else quiet_since) if quiet else None
+            if self._is_over(now, quiet_since):
+                self._session.hang_up()
+                await self._session.finished()
+                break
+            frame = self._microphone.frame()
+            await self._clock.sleep(origin + self._microphone.frames * FRAME_S - self._clock.now())
+            if self._connected and self._sending:
+                await self._line.hear(frame.tobytes())
+            self._listen()
+        self._listen()
+
+    # ------------------------------------------------------------------ when
+
+    def _is_due(self, item: Item, now: float) -> bool:
+        if isinstance(item.act, Sound) and not isinstance(item.when, IntoLine) and now < self._item_ended - 1e-6:
+            return False  # one mouth: what is said waits until what came before is over
+        match item.when:
+            case AfterItem(ms):
+                return now >= self._item_ended + ms / 1000 - 1e-6
+            case AtTime(ms):
+                return now >= ms / 1000 - 1e-6
+            case IntoLine(ms):
+                return now >= self._item_began + ms / 1000 - 1e-6
+            case AfterEvent(event, ms):
+                entry = next((entry for entry in self._timeline.since(self._seen) if entry.what == event), None)
+                return entry is not None and now >= entry.at + ms / 1000 - 1e-6
+            case IntoReply(ms):
+                position = self._loudspeaker.position(self._clock.now())
+                if position is None or not self._sounds_since(position[0]):
+                    return False
+                return position[1] >= ms - 1e-6
+
+    def _sounds_since(self, turn: int) -> bool:
+        """Whether this reply began, or still sounds, since the previous item began."""
+        if self._loudspeaker.is_playing(self._clock.now()):
+            return True
+        return any(
+            entry.what == "reply.started" and entry.fields["turn"] == turn for entry in self._timeline.since(self._seen)
+        )
+
+    def _is_quiet(self) -> bool:
+        state = self._session.state
+        return (
+            not self.left
+            and not self._microphone.busy
+            and state.phase is Phase.LISTENING
+            and state.reply is Reply.NONE
+            and not self._loudspeaker.is_playing(self._clock.now())
+            and self._timeline.now >= self._item_ended
+        )
+
+    def _is_over(self, now: float, quiet_since: float | None) -> bool:
+        if now * 1000 >= self._call.limit_ms:
+            self.cut_off = True
+            return True
+        if quiet_since is not None and now - quiet_since >= self._call.rest_ms / 1000:
+            return True
+        return bool(self.left) and now - max(self._timeline.last_at, self._item_ended, self._due_by()) > GIVE_UP_S
+
+    def _due_by(self) -> float:
+        """When the next item comes for certain, if that is certain."""
+        match self.left[0].when:
+            case AtTime(ms):
+                return ms / 1000
+            case AfterItem(ms) | AfterEvent(_, ms):
+                return self._item_ended + ms / 1000
+            case _:
+                return 0.0
+
+    # ------------------------------------------------------------------ what
+
+    async def _do(self, item: Item) -> None:
+        self._item_began = self._item_ended = self._timeline.now
+        self._seen = len(self._timeline)
+        match item.act:
+            case Sound(name, audio, speech):
+                what = "learner.says" if speech else "learner.noise"
+                entry = self._timeline.add("learner", what, name=name, ms=length_ms(audio))
+                self._item_ended = entry.until = self._item_began + len(audio) / 16_000
+                self._microphone.play(audio)
+            case Types(text):
+                self._timeline.add("learner", "learner.types", text=text)
+                await self._session.type_text(text)
+            case Presses(digits):
+                self._timeline.add("learner", "learner.presses", digits=digits)
+                for digit in digits:
+                    self._session.digit(digit)
+            case Waits(ms):
+                self._item_ended = self._item_began + ms / 1000
+            case Does(control):
+                self._timeline.add("learner", "learner.does", what=control)
+                self._control(control)
+
+    def _control(self, control: str) -> None:
+        session = self._session
+        match control:
+            case "stop":
+                session.stop()
+            case "mute" | "unmute":
+                session.mute(control == "mute")
+            case "commit":
+                session.commit()
+            case "hang-up":
+                session.hang_up()
+            case "frames-off" | "frames-on":
+                self._sending = control == "frames-on"
+            case "drop":
+                self._connected = False
+                self._calls.leave(self._line)
+            case "resume":
+                self._resume()
+
+    def _resume(self) -> None:
+        try:
+            self._line = self._calls.resume(self._line.user_id, self._chat_id, self._session.resume_token)
+        except NotFound:
+            return  # the call ended meanwhile; the timeline tells it
+        self._connected = True
+        self._calls.attend(self._line)
+        for event in self._line.take_backlog():
+            self.hear(event)
+
+    # ------------------------------------------------------------------ the ear
+
+    def _listen(self) -> None:
+        now = self._clock.now()
+        for turn, begin, end in self._loudspeaker.news(now):
+            self._timeline.heard(turn, begin, end)
+        if self._connected and self._microphone.frames % ACKNOWLEDGE_EVERY == 0:
+            position = self._loudspeaker.position(now)
+            if position is not None and int(position[1]) > self._acknowledged.get(position[0], 0):
+                turn, milliseconds = position
+                self._acknowledged[turn] = int(milliseconds)
+                self._session.played(turn, int(milliseconds))

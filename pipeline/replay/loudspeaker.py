@@ -1,0 +1,73 @@
+"""The learner's loudspeaker: plays what it is sent, in order, and knows what was heard."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pipeline.events import ReplyAudio
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """Audio of one reply from `at_ms` on, playing from `start` (seconds) for `ms`."""
+
+    turn: int
+    start: float
+    at_ms: float
+    ms: float
+
+    def played(self, now: float) -> float:
+        return min(self.ms, max(0.0, (now - self.start) * 1000))
+
+
+class Loudspeaker:
+    """Plays from the moment audio arrives. It keeps no clock: every verb is given `now`, in seconds."""
+
+    def __init__(self) -> None:
+        self._stretches: list[_Stretch] = []
+        self._received_ms: dict[int, float] = {}
+        self._told_ms: dict[int, float] = {}
+        self._busy_until = 0.0
+
+    def take(self, event: ReplyAudio, now: float) -> None:
+        """Queue audio; what was received before, and is sent again after a dropped line, is left out."""
+        at_ms, ms = float(event.at_ms), float(event.duration_ms)
+        again = max(0.0, self._received_ms.get(event.turn, at_ms) - at_ms)
+        if again > 1:
+            at_ms, ms = at_ms + again, ms - again
+        if ms <= 0:
+            return
+        start = max(now, self._busy_until)
+        self._stretches.append(_Stretch(event.turn, start, at_ms, ms))
+        self._received_ms[event.turn] = at_ms + ms
+        self._busy_until = start + ms / 1000
+
+    def clear(self, now: float) -> None:
+        """Drop what has not been played; it may be sent again."""
+        for stretch in self._stretches:
+            played = stretch.played(now)
+            if played < stretch.ms:
+                stretch.ms = played
+                self._received_ms[stretch.turn] = min(self._received_ms[stretch.turn], stretch.at_ms + played)
+        self._busy_until = min(self._busy_until, now)
+
+    def is_playing(self, now: float) -> bool:
+        """Whether anything is still to be heard."""
+        return now < self._busy_until
+
+    def position(self, now: float) -> tuple[int, float] | None:
+        """The reply that sounds, or sounded last, and how far into it the learner is, in milliseconds."""
+        begun = [stretch for stretch in self._stretches if stretch.start <= now]
+        return (begun[-1].turn, begun[-1].at_ms + begun[-1].played(now)) if begun else None
+
+    def news(self, now: float) -> Iterator[tuple[int, int, int]]:
+        """What was heard since this was last asked: turn, from, to; in milliseconds of the reply, oldest first."""
+        kept = []
+        for stretch in self._stretches:
+            end = stretch.at_ms + stretch.played(now)
+            begin = max(stretch.at_ms, self._told_ms.get(stretch.turn, stretch.at_ms))
+            if end > begin:
+                yield stretch.turn, round(begin), round(end)
+                self._told_ms[stretch.turn] = end
+            if stretch.start + stretch.ms / 1000 > now - 1 or stretch is self._stretches[-1]:
+                kept.append(stretch)
+        self._stretches = kept

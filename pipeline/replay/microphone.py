@@ -1,0 +1,45 @@
+"""The learner's microphone: 20 ms frames of whatever sounds, and of the room in between."""
+
+import numpy as np
+
+from voice.formats import FRAME, RATE_HZ, Int16Mono
+
+
+class Microphone:
+    """Mixes sounds into frames.
+
+    Args:
+        room: one period of the background, int16 mono at 16 kHz, shape (n,); empty for digital silence.
+    """
+
+    def __init__(self, room: Int16Mono) -> None:
+        self._room = room
+        self._sounds: list[tuple[int, Int16Mono]] = []
+        self.frames = 0
+
+    def play(self, audio: Int16Mono) -> None:
+        """From the next frame on this sounds too."""
+        self._sounds.append((self.frames * FRAME, audio))
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything but the room sounds."""
+        return bool(self._sounds)
+
+    def frame(self) -> Int16Mono:
+        """The next 20 ms: int16, shape (320,)."""
+        start = self.frames * FRAME
+        mixed = np.zeros(FRAME, np.int32)
+        if len(self._room):
+            mixed += self._room[np.arange(start, start + FRAME) % len(self._room)]
+        for begun, audio in self._sounds:
+            part = audio[start - begun : start - begun + FRAME]
+            mixed[: len(part)] += part
+        self._sounds = [(begun, audio) for begun, audio in self._sounds if start + FRAME - begun < len(audio)]
+        self.frames += 1
+        return mixed.clip(-32768, 32767).astype(np.int16)
+
+
+def length_ms(audio: Int16Mono) -> int:
+    """How long it sounds."""
+    return round(len(audio) * 1000 / RATE_HZ)

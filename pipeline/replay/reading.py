@@ -1,0 +1,164 @@
+"""Reads a call file: a call, or every problem that the file has."""
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.errors import InvalidPack
+from models.packs import Pack, load_pack, pack_id
+from models.packs.loader import read_persona
+from models.packs.located import Problems, Section, read_yaml
+from models.records import Persona
+from pipeline.replay.call_file import CallFile, InvalidCall, ReplyLine
+from pipeline.replay.reading_expect import read_expectations
+from pipeline.replay.reading_learner import read_learner
+from pipeline.replay.sounds import noise
+from pipeline.replay.stage import demo_pack
+from pipeline.session import SessionSettings
+from pipeline.turn import Rules
+from voice.endpointing import EndpointRules
+
+_ROOM_PERIOD_MS = 4_000
+_RULES = {
+    "endpoint_ms": (200, 5000),
+    "complete_ms": (200, 5000),
+    "unfinished_ms": (200, 10_000),
+    "max_turn_ms": (1000, 600_000),
+    "restore_ms": (20, 2000),
+    "duck_ms": (20, 2000),
+    "interrupt_ms": (60, 5000),
+    "interrupt_without_words_ms": (60, 10_000),
+}
+"""What may be set of the turn machine's rules, with the limits."""
+
+_PLAIN = Persona(
+    id="replay/plain",
+    name="Alex",
+    greeting="Hello, this is Alex. What can I do for you?",
+    instructions="You answer the telephone.",
+)
+"""Who answers where the file names nobody."""
+
+
+def read_call(path: Path) -> CallFile:
+    """Read a call file with everything that it refers to.
+
+    Raises:
+        InvalidCall: with every problem at once, each as "file:line: reason".
+    """
+    problems = Problems()
+    root = read_yaml(path, problems, "a call", "'call:' and 'learner:'")
+    call = _read(root, path) if root is not None else None
+    if call is None or problems.found:
+        raise InvalidCall(problems.lines())
+    return call
+
+
+def _read(root: Section, path: Path) -> CallFile:
+    seed = int(root.number("seed", low=0, high=2**31, default=0))
+    settings, greet, manual, resume_s = _settings(root.section("settings"))
+    room_db = root.number("room_db", low=-100, high=-20, default=-math.inf)
+    who = _who(root)
+    golden = root.scalar("golden")
+    replies = tuple(_reply(section) for section in root.sections("replies"))
+    learner = read_learner(root, path, seed, greet=greet, manual=manual)
+    call = CallFile(
+        path=path,
+        title=root.text("call", required=True),
+        settings=settings,
+        learner=learner,
+        expect=read_expectations(root.section("expect")),
+        room=noise("pink", _ROOM_PERIOD_MS, room_db, seed) if room_db > -math.inf else np.zeros(0, np.int16),
+        persona=who.persona,
+        pack=who.pack,
+        practice_id=who.practice_id,
+        replies=replies,
+        greet=greet,
+        resume_s=resume_s,
+        rest_ms=root.number("rest_ms", low=0, high=60_000, default=1000),
+        limit_ms=root.number("limit_ms", low=1000, high=1_800_000, default=180_000),
+        golden=tuple(golden.value.splitlines()) if golden is not None else None,
+        golden_at=golden,
+    )
+    root.text("about")
+    root.finish()
+    return call
+
+
+@dataclass(frozen=True, slots=True)
+class _Who:
+    persona: Persona | None = None
+    pack: Pack | None = None
+    practice_id: str = ""
+
+
+def _who(root: Section) -> _Who:
+    practice, persona = root.scalar("practice"), root.section("persona")
+    where = root.scalar("pack")
+    if persona is not None:
+        if practice is not None:
+            root.problem("'persona' and 'practice' are both given; keep one", practice.line)
+        return _Who(persona=_own_persona(persona, root.file))
+    if practice is None:
+        if where is not None:
+            root.problem("'pack' needs 'practice'; say which practice of the pack is called", where.line)
+        return _Who(persona=_PLAIN)
+    try:
+        pack = load_pack(root.file.parent / where.value) if where is not None else demo_pack()
+    except InvalidPack as error:
+        root.problem(f"the pack has problems: {str(error).splitlines()[0]}", where.line if where else practice.line)
+        return _Who()
+    wanted = pack_id(pack.slug, "practice", practice.value)
+    if all(known.id != wanted for known in pack.practices):
+        root.problem(
+            f"unknown practice '{practice.value}'; the pack '{pack.slug}' has {_practices(pack)}", practice.line
+        )
+    return _Who(pack=pack, practice_id=wanted)
+
+
+def _practices(pack: Pack) -> str:
+    return ", ".join(f"'{practice.name}'" for practice in pack.practices)
+
+
+def _own_persona(section: Section, path: Path) -> Persona:
+    persona = read_persona(section, path.stem)
+    return replace(persona, id=f"{path.resolve()}/{persona.id}"[-80:])
+
+
+def _settings(section: Section | None) -> tuple[SessionSettings, bool, bool, float]:
+    if section is None:
+        return SessionSettings(), False, False, 60.0
+    rules: dict[str, Any] = {
+        name: int(section.number(name, low=low, high=high, default=getattr(Rules(), name)))
+        for name, (low, high) in _RULES.items()
+    }
+    plain = SessionSettings()
+    manual = section.choice("turns", ("auto", "manual"), "auto") == "manual"
+    eager_ms = int(section.number("eager_ms", low=60, high=2000, default=EndpointRules().pause_ms))
+    if eager_ms >= rules["endpoint_ms"]:
+        section.problem("'eager_ms' must be smaller than 'endpoint_ms'", section.line_at("eager_ms"))
+    settings = SessionSettings(
+        rules=Rules(manual=manual, **rules),
+        endpoints=replace(EndpointRules(), pause_ms=eager_ms),
+        output_rate_hz=int(section.number("output_rate_hz", low=8000, high=48_000, default=plain.output_rate_hz)),
+        partial_every_ms=int(section.number("partial_every_ms", low=0, high=5000, default=plain.partial_every_ms)),
+        frames_gap_s=section.number("frames_gap_s", low=0.1, high=60, default=plain.frames_gap_s),
+        prompt_after_s=section.number("prompt_after_s", low=0, high=600, default=plain.prompt_after_s),
+    )
+    greet, resume_s = section.flag("greet"), section.number("resume_s", low=0, high=600, default=60)
+    section.finish()
+    return settings, greet, manual, resume_s
+
+
+def _reply(section: Section) -> ReplyLine:
+    line = ReplyLine(
+        text=section.text("say", required=True),
+        first_token_ms=section.number("first_token_ms", low=0, high=60_000, default=0),
+        token_ms=section.number("token_ms", low=0, high=10_000, default=0),
+        fails=section.flag("fails"),
+    )
+    section.finish()
+    return line

@@ -1,0 +1,115 @@
+"""Reads what a call file expects."""
+
+import re
+from typing import Literal
+
+from models.packs.located import Section
+from pipeline.replay.call_file import Expectations, Heard, HistoryLine, Pattern
+from pipeline.replay.moments import is_event
+from pipeline.replay.timeline import EVENTS
+
+STAGES = EVENTS["turn.latency"][1:]
+"""What may have a budget."""
+
+_ROLES: dict[str, Literal["user", "assistant"]] = {"user": "user", "persona": "assistant"}
+
+
+def read_expectations(section: Section | None) -> Expectations:
+    """The section `expect`; problems are noted with the file."""
+    if section is None:
+        return Expectations()
+    expectations = Expectations(
+        events=tuple(_pattern(part) for part in section.sections("events")),
+        never=tuple(_pattern(part) for part in section.sections("never")),
+        counts=_counts(section.section("counts")),
+        transcripts=tuple(_heard(part) for part in section.sections("transcripts"))
+        if section.has("transcripts")
+        else None,
+        budgets=_budgets(section.section("latency")),
+        history=tuple(_history(part) for part in section.sections("history")) if section.has("history") else None,
+    )
+    section.finish()
+    return expectations
+
+
+def _pattern(section: Section) -> Pattern:
+    event = section.text("event", required=True)
+    if event and not is_event(event):
+        section.problem(f"unknown event '{event}'; the events are {', '.join(EVENTS)}", section.line_at("event"))
+    fields = {}
+    for name in section.keys:
+        if name == "event":
+            continue
+        value = section.scalar(name)
+        if event in EVENTS and name not in (*EVENTS[event], "at_ms"):
+            known = ", ".join((*EVENTS[event], "at_ms"))
+            section.problem(f"'{event}' has no field '{name}'; it has {known}", section.line_at(name))
+        if value is not None:
+            fields[name] = value.value
+    return Pattern(event, fields, section.line)
+
+
+def _counts(section: Section | None) -> dict[str, tuple[int, int]]:
+    if section is None:
+        return {}
+    counts = {}
+    for event in section.keys:
+        if not is_event(event):
+            section.problem(f"unknown event '{event}'; the events are {', '.join(EVENTS)}", section.line_at(event))
+        counts[event] = (int(section.number(event, low=0, high=100_000, default=0)), section.line_at(event))
+    return counts
+
+
+def _heard(section: Section) -> Heard:
+    heard = Heard(
+        said=section.text("said", required=True),
+        word_error=section.number("word_error", low=0, high=10, default=0),
+        line=section.line,
+    )
+    section.finish()
+    return heard
+
+
+def _budgets(section: Section | None) -> dict[str, tuple[float, int]]:
+    if section is None:
+        return {}
+    budgets = {}
+    for stage in section.keys:
+        if stage not in STAGES:
+            section.problem(f"unknown stage '{stage}'; the stages are {', '.join(STAGES)}", section.line_at(stage))
+        budgets[stage] = (section.number(stage, low=0, high=600_000, default=0), section.line_at(stage))
+    return budgets
+
+
+def _history(section: Section) -> HistoryLine:
+    given = [key for key in _ROLES if section.has(key)]
+    if len(given) != 1:
+        section.problem("a line of the history needs 'user' or 'persona', and not both")
+    key = given[0] if given else "user"
+    text = section.scalar(key)
+    line = HistoryLine(
+        role=_ROLES[key],
+        text=text.value if text is not None else "",
+        word_error=section.number("word_error", low=0, high=10, default=0),
+        line=section.line,
+    )
+    section.finish()
+    return line
+
+
+def matches(wanted: str, value: str | int | bool) -> bool:
+    """Whether a field has the value that is wanted: `*` stands for anything, `a..b` for a range."""
+    if isinstance(value, bool):
+        return wanted.lower() == str(value).lower()
+    limits = re.fullmatch(r"(-?[\d.]+?)\.\.(-?[\d.]+)", wanted)
+    if isinstance(value, int):
+        if limits is not None:
+            return float(limits.group(1)) <= value <= float(limits.group(2))
+        return wanted == str(value)
+    return text_matches(wanted, value)
+
+
+def text_matches(wanted: str, value: str) -> bool:
+    """Whether a text is the one that is wanted, where `*` stands for anything."""
+    pattern = ".*".join(re.escape(part) for part in wanted.split("*"))
+    return re.fullmatch(pattern, value.strip(), re.DOTALL) is not None

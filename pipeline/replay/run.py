@@ -1,0 +1,107 @@
+"""Replays one call and judges what came of it."""
+
+import asyncio
+from dataclasses import dataclass
+
+from models.records import Message
+from pipeline.calls import CallLimits, Calls
+from pipeline.clock import LoopClock
+from pipeline.llm.scripted import ScriptedResponder
+from pipeline.replay.call_file import CallFile
+from pipeline.replay.engines import FixedLines, Time, replay_engines
+from pipeline.replay.expectations import unmet
+from pipeline.replay.golden import difference
+from pipeline.replay.learner import Learner
+from pipeline.replay.stage import Stage
+from pipeline.replay.steady_store import counted_ids
+from pipeline.replay.timeline import Entry, Timeline
+from pipeline.virtual_time import run_virtually
+from voice.formats import AudioFormat
+
+NEVER_IDLE_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What came of a call.
+
+    Attributes:
+        call: the file.
+        time: what the engines' work cost.
+        timeline: everything that happened.
+        history: the chat's messages afterwards.
+        problems: what should have come and did not, as "file:line: reason".
+        diff: the first difference to the golden timeline, as lines of a unified diff; empty when there is none.
+    """
+
+    call: CallFile
+    time: Time
+    timeline: tuple[Entry, ...]
+    history: tuple[Message, ...]
+    problems: tuple[str, ...]
+    diff: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the call went as the file says."""
+        return not self.problems and not self.diff
+
+    @property
+    def explanation(self) -> list[str]:
+        """Why the call is not ok, line by line."""
+        return [*self.problems, *self.diff]
+
+    @property
+    def lines(self) -> list[str]:
+        """The timeline as text."""
+        return [str(entry) for entry in self.timeline]
+
+
+def replay(call: CallFile, stage: Stage, time: Time = "ideal") -> Replayed:
+    """Replay a call in virtual time; to be called outside any event loop.
+
+    With ideal time it is the same every time. With measured time only what does not depend on this machine's speed is
+    judged: not the budgets, and not the golden timeline.
+    """
+    timeline, history, never_came = run_virtually(_live_through(call, stage, time))
+    problems = [*never_came, *unmet(call, timeline, history, ideal=time == "ideal")]
+    lines = [str(entry) for entry in timeline]
+    diff = difference(call.golden, lines) if call.golden is not None and time == "ideal" else []
+    return Replayed(call, time, timeline, history, tuple(problems), tuple(diff))
+
+
+async def _live_through(
+    call: CallFile, stage: Stage, time: Time
+) -> tuple[tuple[Entry, ...], tuple[Message, ...], list[str]]:
+    clock = LoopClock()
+    user_id, chat_id = await stage.chat_for(call)
+    timeline = Timeline()
+    responder = FixedLines(call.replies, clock) if call.replies else ScriptedResponder()
+    engines = replay_engines(stage.transcriber, stage.synthesizer, responder, timeline, time)
+    limits = CallLimits(max_calls=1, idle_s=NEVER_IDLE_S, resume_s=call.resume_s)
+    async with Calls(engines, stage.store, clock, limits, counted_ids(f"{chat_id}/id")) as calls:
+        line = await calls.open(user_id, chat_id, AudioFormat(), call.settings)
+        learner = Learner(call, calls, line, timeline, clock)
+        line.session.watch(timeline.stepped)
+        line.session.listen(timeline.told)
+        line.session.listen(learner.hear)
+        calls.attend(line)
+        await asyncio.sleep(0)  # the session's own tasks begin
+        if call.greet:
+            line.session.greet()
+        await learner.run()
+    history = await stage.store.messages(chat_id)
+    never_came = [
+        f"{call.path}:{item.line}: the moment for this never came: {_described(item.when)}" for item in learner.left[:1]
+    ]
+    if learner.cut_off:
+        never_came.append(f"{call.path}:1: the call had not come to rest after {call.limit_ms:g} ms ('limit_ms')")
+    return tuple(timeline), history, never_came
+
+
+def _described(when: object) -> str:
+    match when:
+        case _ if hasattr(when, "event"):
+            return f"no {when.event} happened after the item before it"
+        case _:
+            return "the call was over or the reply too short"

@@ -1,0 +1,67 @@
+"""A real store whose verbs cost no time and always finish in the same order."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from types import TracebackType
+from typing import Any, Self, cast
+
+from models.store import Store
+
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class SteadyStore:
+    """A store in memory on a loop of its own, in a thread of its own; use as a context manager.
+
+    A verb blocks the caller's loop until it is done. Under a virtual clock that is what makes a replay the same each
+    time: nothing else happens meanwhile, so there is nothing to race with. Its times and ids are counted, not taken
+    from the clock or by chance.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="replay store", daemon=True)
+        ticks = count()
+        self._store = Store(
+            "sqlite+aiosqlite://", now=lambda: _EPOCH + timedelta(milliseconds=next(ticks)), new_id=counted_ids("row")
+        )
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._wait_for(self._store.open())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._wait_for(self._store.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    @property
+    def store(self) -> Store:
+        """The store, for whoever takes one."""
+        return cast(Store, self)
+
+    def __getattr__(self, name: str) -> Any:
+        verb = getattr(self._store, name)
+
+        async def steady(*args: Any, **kwargs: Any) -> Any:
+            result = self._wait_for(verb(*args, **kwargs))
+            await asyncio.sleep(0)
+            return result
+
+        return steady
+
+    def _wait_for(self, verb: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(verb, self._loop).result()
+
+
+def counted_ids(kind: str) -> Callable[[], str]:
+    """A maker of ids that are the same each time: row-1, row-2, ..."""
+    numbers = count(1)
+    return lambda: f"{kind}-{next(numbers)}"

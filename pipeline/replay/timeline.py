@@ -1,0 +1,242 @@
+"""Everything that happened in a call, in order: who, what, when. The same call gives the same lines each time."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pipeline import turn_events as act
+from pipeline.events import (
+    CallEnded,
+    Problem,
+    ReplyAudio,
+    ReplyBegan,
+    ReplyCleared,
+    ReplyEnded,
+    ReplyText,
+    SessionEvent,
+    TurnLatency,
+    UserEnded,
+    UserMessage,
+    UserPartial,
+    UserStarted,
+)
+
+Who = Literal["learner", "turn", "engine", "service", "ear"]
+Value = str | int | bool
+
+EVENTS: Mapping[str, tuple[str, ...]] = {
+    "learner.says": ("name", "ms"),
+    "learner.noise": ("name", "ms"),
+    "learner.types": ("text",),
+    "learner.presses": ("digits",),
+    "learner.does": ("what",),
+    "turn.transcribe": ("revision",),
+    "turn.transcribed": ("revision", "text", "failed"),
+    "turn.prepare": ("revision", "turn", "text"),
+    "turn.apologise": ("revision", "turn"),
+    "turn.suspend": ("revision",),
+    "turn.release": ("revision", "turn"),
+    "turn.duck": (),
+    "turn.restore": (),
+    "turn.hold": (),
+    "turn.go_on": (),
+    "turn.cut": ("revision",),
+    "turn.no_words": ("turn",),
+    "llm.asked": ("text",),
+    "llm.done": ("text",),
+    "llm.failed": (),
+    "llm.cancelled": (),
+    "tts.asked": ("text",),
+    "tts.done": ("ms",),
+    "tts.cancelled": (),
+    "user.started": ("turn", "at_ms"),
+    "user.partial": ("turn", "text"),
+    "user.ended": ("turn", "at_ms", "silence_ms", "reason"),
+    "user.message": ("turn", "text"),
+    "reply.started": ("turn",),
+    "reply.text": ("turn", "text"),
+    "reply.audio": ("turn", "from_ms", "to_ms", "text"),
+    "reply.cleared": ("turn", "heard_ms", "heard"),
+    "reply.ended": ("turn", "text", "heard", "interrupted"),
+    "turn.latency": ("turn", "endpoint_ms", "stt_ms", "llm_ms", "tts_ms", "voice_to_voice_ms"),
+    "error": ("code", "fatal"),
+    "chat_silence": ("turns", "duration_ms"),
+    "ear.heard": ("turn", "from_ms", "to_ms"),
+}
+"""Every event of a timeline with its fields. Those that a client is sent have the names and fields of the wire."""
+
+STRETCH_GAP_S = 0.25
+"""Audio handed out after a longer pause than this is told as a new stretch."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One line of a timeline.
+
+    Attributes:
+        at: seconds since the call began.
+        until: when it was over, for what lasts.
+    """
+
+    at: float
+    who: Who
+    what: str
+    fields: dict[str, Value] = field(default_factory=dict)
+    until: float | None = None
+
+    @property
+    def at_ms(self) -> int:
+        """When, in whole milliseconds."""
+        return round(self.at * 1000)
+
+    def __str__(self) -> str:
+        told = " ".join(f"{name}={_written(value)}" for name, value in self.fields.items() if value != "")
+        return f"{self.at_ms / 1000:07.3f} {self.who:<7} {self.what} {told}".rstrip()
+
+
+def _written(value: Value) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+class Timeline:
+    """Takes down what happens, with the event loop's time since it was made."""
+
+    def __init__(self) -> None:
+        self._began = asyncio.get_running_loop().time()
+        self._entries: list[Entry] = []
+        self._audio: Entry | None = None
+        self._audio_at = 0.0
+        self._heard: Entry | None = None
+
+    @property
+    def now(self) -> float:
+        """Seconds since the call began."""
+        return asyncio.get_running_loop().time() - self._began
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries)
+
+    @property
+    def last_at(self) -> float:
+        """When something happened last."""
+        last = self._entries[-1] if self._entries else None
+        return 0.0 if last is None else max(last.at, last.until or 0.0)
+
+    def since(self, index: int) -> list[Entry]:
+        """The entries from this one on, as they came."""
+        return self._entries[index:]
+
+    def lines(self) -> list[str]:
+        """The timeline as text."""
+        return [str(entry) for entry in self._entries]
+
+    def add(self, who: Who, what: str, /, **fields: Value) -> Entry:
+        """Take down one event."""
+        assert tuple(fields) == EVENTS[what], what
+        entry = Entry(self.now, who, what, fields)
+        self._entries.append(entry)
+        return entry
+
+    def heard(self, turn: int, from_ms: int, to_ms: int) -> None:
+        """The learner has heard this much more; joined to what was heard right before."""
+        last = self._heard
+        goes_on = (
+            last is not None
+            and (last.fields["turn"], last.fields["to_ms"]) == (turn, from_ms)
+            and self.now - (last.until or 0.0) < STRETCH_GAP_S / 2
+        )
+        if goes_on and last is not None:
+            last.fields["to_ms"], last.until = to_ms, self.now
+            return
+        self._heard = self.add("ear", "ear.heard", turn=turn, from_ms=from_ms, to_ms=to_ms)
+        self._heard.until = self.now
+
+    # ------------------------------------------------------ what the session tells
+
+    def stepped(self, event: act.Event, actions: list[act.Action]) -> None:
+        """A step of the turn machine."""
+        if isinstance(event, act.Transcribed):
+            self.add("turn", "turn.transcribed", revision=event.revision, text=event.text, failed=event.failed)
+        for action in actions:
+            match action:
+                case act.Transcribe(revision):
+                    self.add("turn", "turn.transcribe", revision=revision)
+                case act.Prepare(revision, turn, text):
+                    self.add("turn", "turn.prepare", revision=revision, turn=turn, text=text)
+                case act.Apologise(revision, turn):
+                    self.add("turn", "turn.apologise", revision=revision, turn=turn)
+                case act.Suspend(revision):
+                    self.add("turn", "turn.suspend", revision=revision)
+                case act.Release(revision, turn):
+                    self.add("turn", "turn.release", revision=revision, turn=turn)
+                case act.Duck():
+                    self.add("turn", "turn.duck")
+                case act.Restore():
+                    self.add("turn", "turn.restore")
+                case act.Hold():
+                    self.add("turn", "turn.hold")
+                case act.GoOn():
+                    self.add("turn", "turn.go_on")
+                case act.CutReply(revision):
+                    self.add("turn", "turn.cut", revision=revision)
+                case act.NoWords(turn):
+                    self.add("turn", "turn.no_words", turn=turn)
+                case _:
+                    pass  # the session tells it as an event
+
+    def told(self, event: SessionEvent) -> None:
+        """An event of the session."""
+        match event:
+            case UserStarted(turn, at_ms):
+                self.add("service", "user.started", turn=turn, at_ms=at_ms)
+            case UserPartial(turn, text):
+                self.add("service", "user.partial", turn=turn, text=text)
+            case UserEnded(turn, at_ms, silence_ms, reason):
+                self.add("service", "user.ended", turn=turn, at_ms=at_ms, silence_ms=silence_ms, reason=reason)
+            case UserMessage(turn, _, text):
+                self.add("service", "user.message", turn=turn, text=text)
+            case ReplyBegan(turn):
+                self.add("service", "reply.started", turn=turn)
+            case ReplyText(turn, delta):
+                self._text(turn, delta)
+            case ReplyAudio():
+                self._sound(event)
+            case ReplyCleared(turn, heard_ms, heard):
+                self.add("service", "reply.cleared", turn=turn, heard_ms=heard_ms, heard=heard)
+            case ReplyEnded(turn, _, text, heard, interrupted):
+                self.add("service", "reply.ended", turn=turn, text=text, heard=heard, interrupted=interrupted)
+            case TurnLatency():
+                stages = {name: getattr(event, name) for name in EVENTS["turn.latency"]}
+                self.add("service", "turn.latency", **stages)
+            case Problem(code, _, fatal):
+                self.add("service", "error", code=code, fatal=fatal)
+            case CallEnded(_, _, duration_ms, turns):
+                self.add("service", "chat_silence", turns=turns, duration_ms=duration_ms)
+
+    def _text(self, turn: int, delta: str) -> None:
+        last = self._entries[-1] if self._entries else None
+        if last is not None and last.what == "reply.text" and last.fields["turn"] == turn:
+            last.fields["text"] = f"{last.fields['text']}{delta}"
+        else:
+            self.add("service", "reply.text", turn=turn, text=delta)
+
+    def _sound(self, event: ReplyAudio) -> None:
+        end_ms = event.at_ms + event.duration_ms
+        last = self._audio
+        goes_on = (
+            last is not None
+            and last.fields["turn"] == event.turn
+            and abs(int(last.fields["to_ms"]) - event.at_ms) <= 1
+            and self.now - self._audio_at < STRETCH_GAP_S
+        )
+        if not goes_on or last is None:
+            last = self.add("service", "reply.audio", turn=event.turn, from_ms=event.at_ms, to_ms=end_ms, text="")
+        last.fields["to_ms"] = end_ms
+        last.fields["text"] = f"{last.fields['text']}{event.text}"
+        last.until = self.now + event.duration_ms / 1000
+        self._audio, self._audio_at = last, self.now

@@ -1,0 +1,211 @@
+"""What passes between student and tutor: the student's prefixes, the tutor's markers, and the question at the end."""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, cast
+
+from models.lessons import QuestionType
+from models.records_external import ExerciseResult
+
+StudentKind = Literal["start", "answer", "clarification", "learning"]
+
+MESSAGE_KIND: dict[StudentKind, str] = {
+    "start": "learning",
+    "answer": "evaluation",
+    "clarification": "hint_request",
+    "learning": "learning",
+}
+"""The dialect's word for each message of a student's."""
+
+DRAWING_LIMIT = 7_000_000
+"""Characters of a drawing's data URL; a longer one is left out."""
+
+DEFAULT_QUESTION = "Say in your own words what you have just learnt."
+
+_PREFIX = re.compile(r"\s*\[(ANSWER|CLARIFICATION)\]\s*", re.IGNORECASE)
+_MODE = re.compile(r"\AMode:[ \t]*(text|code|draw)[ \t]*(\n|\Z)", re.IGNORECASE)
+_DRAWING = re.compile(r"data:image/(png|jpeg);base64,")
+_MARKER = re.compile(r"\[(COMPLETE|ADVANCE_CHUNK|SAME_CHUNK)\]", re.IGNORECASE)
+_TYPE_LINE = re.compile(r"^[ \t*_]*Question Type:[ \t*_]*(\w+)[ \t*_]*$", re.IGNORECASE | re.MULTILINE)
+_QUESTION_LINE = re.compile(r"^[ \t*_]*Question:[ \t*_]*", re.IGNORECASE | re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A picture that a student sent: `url` is its whole data URL."""
+
+    media_type: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class StudentTurn:
+    """What a student said.
+
+    Attributes:
+        text: without prefix and mode.
+        content: as it was sent, and is stored.
+    """
+
+    kind: StudentKind
+    text: str
+    content: str
+    mode: QuestionType | None = None
+    drawing: Drawing | None = None
+
+
+def student_turn(content: str, drawing_url: object = None) -> StudentTurn:
+    """Read what a student sent. A drawing counts only with an answer, and only if it is a small PNG or JPEG."""
+    if not content.strip():
+        return StudentTurn("start", "", "")
+    found = _PREFIX.match(content)
+    if found is None:
+        return StudentTurn("learning", content.strip(), content)
+    text = content[found.end() :]
+    kind: StudentKind = "answer" if found[1].upper() == "ANSWER" else "clarification"
+    mode: QuestionType | None = None
+    if chosen := _MODE.match(text):
+        mode = cast(QuestionType, chosen[1].lower())
+        text = text[chosen.end() :]
+    drawing = _drawing(drawing_url) if kind == "answer" else None
+    return StudentTurn(kind, text.strip(), content, mode, drawing)
+
+
+def _drawing(url: object) -> Drawing | None:
+    if not isinstance(url, str) or len(url) > DRAWING_LIMIT or not (found := _DRAWING.match(url)):
+        return None
+    try:
+        data = base64.b64decode(url[found.end() :], validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    begins = b"\x89PNG" if found[1] == "png" else b"\xff\xd8\xff"
+    return Drawing(f"image/{found[1]}", url) if data.startswith(begins) else None
+
+
+@dataclass(frozen=True, slots=True)
+class LessonState:
+    """Where a lesson stands; kept with its session.
+
+    Attributes:
+        chunk: index of the chunk that is being taught.
+        wrong: wrong answers to it so far.
+        explained: how often it was explained again.
+        exercise: index of the exercise that is asked in place of the chunk's own question.
+        question, question_type: what is asked at the moment.
+    """
+
+    begun: bool = False
+    chunk: int = 0
+    wrong: int = 0
+    explained: int = 0
+    exercise: int | None = None
+    question: str = ""
+    question_type: QuestionType = "text"
+    complete: bool = False
+
+    def data(self) -> dict[str, Any]:
+        """As the store keeps it."""
+        return asdict(self)
+
+
+def state_of(data: Mapping[str, Any]) -> LessonState:
+    """Where a session's lesson stands."""
+    return LessonState(**{field.name: data[field.name] for field in fields(LessonState) if field.name in data})
+
+
+@dataclass(frozen=True, slots=True)
+class TutorTurn:
+    """What the tutor says next, and what becomes true when it is said; nothing is stored yet.
+
+    Attributes:
+        explanation: what is said besides the question.
+        figure: a drawing made of letters, for the eye only.
+        asks: whether the question belongs to the message; a clarification leaves it out.
+        results: exercises that were judged.
+        tools_used: tools that ran, in order.
+        reasoning: what was found out on the way, in order.
+    """
+
+    student: StudentTurn
+    explanation: str
+    state: LessonState
+    figure: str = ""
+    asks: bool = True
+    results: tuple[ExerciseResult, ...] = ()
+    tools_used: tuple[str, ...] = ()
+    reasoning: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether the lesson is over with this turn."""
+        return self.state.complete and self.student.kind != "clarification"
+
+    @property
+    def kind(self) -> str:
+        """The dialect's word for the tutor's message."""
+        return "hint_response" if self.student.kind == "clarification" else "learning"
+
+    @property
+    def message(self) -> str:
+        """The message as it is written."""
+        parts = [self.explanation, self.figure]
+        if self.asks and not self.state.complete:
+            parts.append(f"Question Type: {self.state.question_type}\nQuestion:\n{self.state.question}")
+        return "\n\n".join(part for part in parts if part)
+
+    @property
+    def speech(self) -> str:
+        """The message as it is said: no markers and no figures, and always with the question that is open."""
+        parts = [self.explanation] if self.state.complete else [self.explanation, self.state.question]
+        return "\n".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A model's message taken apart."""
+
+    explanation: str
+    question: str
+    question_type: QuestionType | None
+    complete: bool
+    advance: bool
+    same: bool
+
+
+def parse_model_message(text: str) -> Parsed:
+    """Take a model's message apart: markers out, the question by itself."""
+    markers = {found.upper() for found in _MARKER.findall(text)}
+    text = _MARKER.sub("", text)
+    kind: QuestionType | None = None
+    if found := _TYPE_LINE.search(text):
+        kind = cast(QuestionType, found[1].lower()) if found[1].lower() in ("text", "code", "draw") else "text"
+        text = text[: found.start()] + text[found.end() :]
+    question = ""
+    if asked := list(_QUESTION_LINE.finditer(text)):
+        question = text[asked[-1].end() :].strip()
+        text = text[: asked[-1].start()]
+    return Parsed(
+        text.strip(), question, kind, "COMPLETE" in markers, "ADVANCE_CHUNK" in markers, "SAME_CHUNK" in markers
+    )
+
+
+# What asks about the question rather than answering it; each must be how the sentence begins.
+_ASKS_BACK = re.compile(
+    r"(oh |um |uh |well |sorry |i am sorry |wait |okay |please |hey )*"
+    r"((can|could|would|will) you (please )?(explain|repeat|clarify|rephrase|say (it|that|this)|help me|give me|show me"
+    r"|go over)\b"
+    r"|(please )?(explain|repeat|clarify|rephrase) (it|that|this|again|the)\b"
+    r"|what (do|did) you (mean|say)\b|what does (it|that|this) mean\b"
+    r"|what (is|was) (that|the question)\b|i have no idea\b|no idea\b|i am (lost|confused)\b"
+    r"|i (do|did) not (understand|get it|get that|follow|know|hear)\b"
+    r"|(give me|i need|show me) (a|an|another|the) (hint|clue|example|picture|diagram)\b"
+    r"|(a |another )?(hint|clue|example)( please)?$|come again\b|pardon\b|help( me)?( please)?$)"
+)
+
+
+def asks_back(said: str) -> bool:
+    """Whether spoken words (lower case, no punctuation) ask the tutor something instead of answering."""
+    return _ASKS_BACK.match(said) is not None
