@@ -1,0 +1,98 @@
+"""Turn-taking in whole calls, in virtual time: how long the silence was, and who was heard."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.store import Store
+from pipeline.events import ReplyBegan, ReplyEnded, UserEnded, UserMessage, UserStarted
+from pipeline.session import SessionSettings
+from pipeline.turn import Rules
+from pipeline.virtual_time import run_virtually
+from tests.end_of_turn_models import energy_model
+from tests.pipeline.scene import Repeater, engines, opened, steadily
+from tests.voice.sound import recording
+from voice.end_of_turn_model import EndOfTurnDetector, EndOfTurnModel
+from voice.workers import InlineWorkers
+
+LINE = recording("slt/records-office/05")
+STATEMENT = "the law protects the privacy of every student"
+
+
+def quiet(seconds: float) -> np.ndarray:
+    return np.zeros(int(seconds * 16_000), np.int16)
+
+
+def silence_after(words: str, model: Path | None = None, *, model_takes_s: float = 0.0) -> int:
+    """After how much silence the turn ended, to the nearest 20 ms frame."""
+    ending = None
+    if model is not None:
+        ending = EndOfTurnDetector(EndOfTurnModel(model), InlineWorkers(delay=lambda _: model_takes_s))
+
+    async def story(store: Store) -> int:
+        async with opened(store, engines(transcriber=Repeater(words), ending=ending)) as scene:
+            await scene.say(np.concatenate([quiet(0.5), LINE, quiet(2)]), message_ms=20)
+            return (await scene.until(UserEnded)).silence_ms
+
+    return int(steadily(story, run_virtually))
+
+
+@pytest.mark.parametrize(
+    ("words", "limit_ms"),
+    [
+        ("can you repeat that please", Rules().complete_ms),
+        (STATEMENT, Rules().endpoint_ms),
+        ("my number is", Rules().unfinished_ms),
+    ],
+)
+def test_the_words_decide_how_long_the_silence_lasts(words: str, limit_ms: int) -> None:
+    assert limit_ms <= silence_after(words) < limit_ms + 40
+
+
+@pytest.mark.parametrize(
+    ("threshold", "words", "limit_ms"),
+    [
+        (100.0, STATEMENT, Rules().complete_ms),
+        (-100.0, STATEMENT, Rules().unfinished_ms),
+        (100.0, "my number is", Rules().unfinished_ms),
+    ],
+    ids=["it hears an end", "it hears more coming", "words that hang stay unfinished"],
+)
+def test_an_end_of_turn_model_is_heard(threshold: float, words: str, limit_ms: int, tmp_path: Path) -> None:
+    model = energy_model(tmp_path / "turn.onnx", threshold=threshold)
+    assert limit_ms <= silence_after(words, model) < limit_ms + 40
+
+
+def test_a_model_that_is_late_leaves_the_words_alone(tmp_path: Path) -> None:
+    model = energy_model(tmp_path / "turn.onnx", threshold=-100.0)
+    waited = silence_after(STATEMENT, model, model_takes_s=30.0)
+    assert Rules().endpoint_ms <= waited < Rules().unfinished_ms
+
+
+def test_who_speaks_on_past_the_longest_turn_is_heard_anew() -> None:
+    async def story(store: Store) -> tuple[list[UserStarted], list[UserEnded], list[UserMessage]]:
+        settings = SessionSettings(rules=Rules(max_turn_ms=3000))
+        async with opened(store, engines(), settings=settings) as scene:
+            await scene.say(np.concatenate([quiet(0.5), *[LINE] * 5, quiet(2)]), message_ms=20)
+            return scene.of(UserStarted), scene.of(UserEnded), scene.of(UserMessage)
+
+    started, ended, messages = steadily(story, run_virtually)
+    assert ended[0].reason == "limit"
+    assert len({event.turn for event in started}) >= 2
+    assert len({message.message_id for message in messages}) >= 2
+
+
+def test_hanging_up_while_speaking_over_a_reply_ends_it_there() -> None:
+    async def story(store: Store) -> list[ReplyEnded]:
+        async with opened(store, engines(transcriber=Repeater("tell me more about that please"))) as scene:
+            await scene.say(np.concatenate([quiet(0.5), LINE, quiet(0.7)]), message_ms=20)
+            await scene.until(ReplyBegan)
+            await scene.say(LINE[:4000], message_ms=20)
+            scene.call.session.hang_up()
+            await scene.call.session.finished()
+            return scene.of(ReplyEnded)
+
+    ends = steadily(story, run_virtually)
+    assert ends[0].interrupted
+    assert len(ends[0].heard) < len(ends[0].text)
