@@ -1,0 +1,115 @@
+"""The web application: every door on one FastAPI app."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from api import attempt, attempt_audio, attempt_watch, glean, gloo, socket_http, tutor, voice
+from api.body_limit import BodyLimit
+from api.cors import AnyOrigin
+from api.service import running_service
+from api.settings import Settings
+from api.socketio_door.server import SocketDoor
+from models.columns import clean
+from models.errors import Conflict, Invalid, ModelError, NotFound, TooLarge
+from pipeline.errors import Busy, CallOver, NotOwner, PipelineError, ResponderFailed, SessionConflict
+from pipeline.writer import StorageBehind
+from voice.errors import EngineBusy, EngineFailed, EngineUnavailable, InvalidAudio, UnsupportedFormat, VoiceError
+
+log = logging.getLogger(__name__)
+
+_STATUS: dict[type[Exception], int] = {
+    NotFound: 404,
+    Conflict: 409,
+    Invalid: 400,
+    NotOwner: 403,
+    SessionConflict: 409,
+    CallOver: 409,
+    TooLarge: 413,
+    Busy: 429,
+    ResponderFailed: 502,
+    InvalidAudio: 400,
+    UnsupportedFormat: 400,
+    EngineBusy: 429,
+    EngineFailed: 502,
+    EngineUnavailable: 503,
+    StorageBehind: 503,
+}
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service as an ASGI application; it opens its store and engines when it starts."""
+
+    sockets = SocketDoor(settings.max_message_bytes)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with running_service(settings) as service, sockets.open(service):
+            app.state.service = service
+            app.state.store = service.store
+            app.state.settings = settings
+            app.state.engines = service.engines
+            app.state.sockets = sockets
+            yield
+
+    app = FastAPI(title="Glow Voice", lifespan=lifespan, redirect_slashes=False)
+    for kind in (ModelError, PipelineError, VoiceError):
+        app.add_exception_handler(kind, _explain)
+    app.add_exception_handler(RequestValidationError, _unprocessable)
+    app.include_router(attempt.router)
+    app.include_router(attempt_audio.router)
+    app.include_router(attempt_watch.router)
+    app.include_router(voice.router)
+    app.include_router(tutor.router)
+    app.include_router(gloo.router)
+    app.include_router(glean.router)
+    app.include_router(socket_http.router)
+    app.mount("/socket.io", sockets.asgi)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(AnyOrigin)
+
+    @app.get("/health", tags=["service"])
+    async def health() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "ok"}
+
+    @app.get("/ready", tags=["service"], responses={503: {"description": "The engines are still warming up."}})
+    async def ready(request: Request) -> JSONResponse:
+        """The engines are loaded, so that the first call is as fast as the next."""
+        service = request.app.state.service
+        body: dict[str, Any] = {
+            "ready": service.ready.is_set(),
+            "engines": service.room.names,
+            "calls": len(service.calls),
+        }
+        return JSONResponse(body, 200 if body["ready"] else 503)
+
+    return app
+
+
+async def _explain(_: Request, error: Exception) -> JSONResponse:
+    """A typed error of a lower floor, in the shape of this one: `{"detail": sentence}`."""
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
+    if status == 500:
+        log.error("A request failed.", exc_info=error)
+        return JSONResponse({"detail": "The service failed on this request; try again."}, 500)
+    return JSONResponse({"detail": clean(str(error))}, status)
+
+
+async def _unprocessable(_: Request, error: Exception) -> JSONResponse:
+    """What of a request could not be used, field by field, without saying its values back."""
+    assert isinstance(error, RequestValidationError)
+    problems = [
+        {
+            "loc": [part if isinstance(part, int) else clean(str(part)) for part in problem["loc"]],
+            "msg": clean(str(problem["msg"])),
+            "type": str(problem["type"]),
+        }
+        for problem in error.errors()
+    ]
+    return JSONResponse({"detail": problems}, 422)

@@ -1,0 +1,69 @@
+"""`glow client`: make, list and revoke the clients that ask for access tokens, and let a token act for others."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from models.store import Store
+
+Result = TypeVar("Result")
+
+app = typer.Typer(no_args_is_help=True, help="Make, list and revoke clients for POST /oauth2/token.")
+
+
+@app.command()
+def create(
+    user: Annotated[str, typer.Argument(help="Name of the user the client acts for; added if unknown.")],
+    label: Annotated[str, typer.Option(help="What the client is for.")] = "",
+) -> None:
+    """Make a client and print its id and secret, this once: only the secret's hash is kept."""
+    secret, client = _ask(lambda store: store.create_oauth_client(user, label))
+    typer.echo(f"client_id={client.id}\nclient_secret={secret}")
+    typer.echo(f"A client of {client.user.name}. The secret is not shown again.", err=True)
+
+
+@app.command(name="list")
+def list_() -> None:
+    """List the clients, oldest first."""
+    from rich.console import Console
+    from rich.table import Table
+
+    clients = _ask(lambda store: store.list_oauth_clients())
+    if not clients:
+        typer.echo("There is no client; make one with `glow client create USER`.")
+        return
+    table = Table("id", "user", "label", "made", "revoked")
+    for client in clients:
+        revoked = f"{client.revoked_at:%Y-%m-%d %H:%M}" if client.revoked_at else ""
+        table.add_row(client.id, client.user.name, client.label, f"{client.created_at:%Y-%m-%d %H:%M}", revoked)
+    Console(highlight=False).print(table, markup=False)
+
+
+@app.command()
+def revoke(client_id: Annotated[str, typer.Argument(metavar="ID", help="The client's id.")]) -> None:
+    """Make a client and every token it was given worthless, for good."""
+    client = _ask(lambda store: store.revoke_oauth_client(client_id))
+    typer.echo(f"Client {client.id} of {client.user.name} opens nothing any more.")
+
+
+@app.command(name="act-as")
+def act_as(
+    token_id: Annotated[str, typer.Argument(metavar="TOKEN_ID", help="A token's id, or the beginning of it.")],
+) -> None:
+    """Let a token act for other users: the Glean headers X-Scio-Actas and X-Glean-ActAs."""
+    _ask(lambda store: store.allow_acting(token_id))
+    typer.echo("The token may act for other users now; revoke it to end that.")
+
+
+def _ask(verb: Callable[["Store"], Awaitable[Result]]) -> Result:
+    from api.settings import Settings
+    from models.store import Store
+
+    async def ask() -> Result:
+        async with Store(Settings().database_url) as store:
+            return await verb(store)
+
+    return asyncio.run(ask())

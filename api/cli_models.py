@@ -1,0 +1,99 @@
+"""`glow models`: the engines, models and voices that are known, what is on this machine, and how to get more."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="List the engines, models and voices, and pull more.")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One engine, model or voice."""
+
+    stage: str
+    name: str
+    is_here: bool
+    about: str
+    size_mb: int | None = None
+
+
+@app.callback(invoke_without_command=True)
+def models(context: typer.Context) -> None:
+    """List the engines, models and voices, and pull more."""
+    if context.invoked_subcommand is None:
+        list_()
+
+
+@app.command(name="list")
+def list_() -> None:
+    """List what is known and what is on this machine."""
+    from api.settings import Settings
+
+    settings = Settings()
+    stage = ""
+    for row in rows(settings.models_dir, has_llm=bool(settings.openai_api_key or settings.openai_base_url)):
+        if row.stage != stage:
+            typer.echo(f"{row.stage}")
+            stage = row.stage
+        size = f"{row.size_mb} MB" if row.size_mb else ""
+        typer.echo(f"  {'here' if row.is_here else '':4}  {row.name:40}  {size:>7}  {row.about}")
+    typer.echo()
+    typer.echo(
+        "`auto` takes the first of each stage that is here; GLOW_STT, GLOW_TTS and GLOW_LLM choose another by name."
+    )
+    typer.echo("Get one with `glow models pull NAME`; any other Piper voice can be pulled by its name too.")
+
+
+@app.command()
+def pull(name: Annotated[str, typer.Argument(help="A name of `glow models`, such as base.en.")]) -> None:
+    """Download a model or a voice, through its library's own downloader."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from api.settings import Settings
+    from voice.errors import EngineUnavailable
+    from voice.stt.catalog import pull_whisper
+    from voice.tts.catalog import pull_piper
+
+    models_dir = Settings().models_dir
+    is_voice = name.startswith("piper:") or (not name.startswith("whisper:") and "_" in name)
+    bar = Progress(TextColumn(name, markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn(), transient=True)
+    try:
+        with bar:
+            task = bar.add_task(name, total=None)
+            fetch = pull_piper if is_voice else pull_whisper
+            where = fetch(
+                name.removeprefix("piper:"),
+                models_dir,
+                lambda done, total: bar.update(task, completed=done, total=total),
+            )
+    except (EngineUnavailable, OSError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"{name} is at {where}; `glow serve` takes it from now on where it is the best.")
+
+
+def rows(models_dir: Path, *, has_llm: bool) -> list[Row]:
+    """Everything that can be listed, stage by stage."""
+    from voice.stt.catalog import stt_models
+    from voice.tts.catalog import KNOWN_PIPER, piper_voices
+
+    listed = [
+        Row("speech to text", model.name, model.path is not None, model.description, model.size_mb)
+        for model in stt_models(models_dir)
+    ]
+    listed.append(Row("speech to text", "whisper:nano", True, "a test model; only by name", 3))
+    listed.append(Row("speech to text", "openai", has_llm, "any server with /v1/audio/transcriptions"))
+    here = [path.stem for path in piper_voices(models_dir)]
+    listed.extend(
+        Row("text to speech", f"piper:{name}", name in here, "a neural voice")
+        for name in dict.fromkeys([*here, *KNOWN_PIPER])
+    )
+    listed.append(Row("text to speech", "espeak", True, "eSpeak NG, comes with the service"))
+    listed.append(Row("text to speech", "piper:nano", True, "a test voice, a robot; only by name", 2))
+    listed.append(Row("text to speech", "openai", has_llm, "any server with /v1/audio/speech"))
+    listed.append(Row("reply", "openai", has_llm, "any server with /v1/chat/completions"))
+    listed.append(Row("reply", "scripted", True, "the persona's own script, in its content pack"))
+    return listed

@@ -1,0 +1,128 @@
+"""Replies on a terminal: what has one value in lines, what has many in tables, a conversation as one."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+_STANDING = frozenset({"generated", "suggested", "selected", "pending"})
+_LONGEST_CELL = 300
+_MOST_COLUMNS = 5
+
+
+def reply_view(reply: Mapping[str, Any]) -> RenderableType:
+    """Any reply: its values, then one table for each of its lists of things."""
+    values = Table.grid(padding=(0, 2))
+    tables: list[RenderableType] = []
+    told = {f"{name.removesuffix('s')}_ids" for name, value in reply.items() if _is_things(value)}
+    for name, value in reply.items():
+        if _is_things(value):
+            if value:
+                tables.append(_things(name, value))
+        elif name in told or value is None or value in ([], {}):
+            continue
+        elif isinstance(value, Mapping):
+            tables.append(Group(Text(name, "bold"), reply_view(value)))
+        else:
+            values.add_row(Text(name, "dim"), Text(_cell(value)))
+    return Group(*([values] if values.row_count else []), *tables)
+
+
+def conversation_view(chat: Mapping[str, Any]) -> RenderableType:
+    """A chat as `chat_get` tells it: who and what about, then what was said."""
+    names = [str(item.get("name")) for item in chat.get("names", [])]
+    personas = ", ".join(str(item.get("name")) for item in chat.get("personas", []))
+    head = Table.grid(padding=(0, 2))
+    for name, value in (
+        ("chat", " ".join([*names, str(chat.get("chat_entry_id", ""))])),
+        ("attempt", chat.get("attempt_id")),
+        ("simulation", chat.get("simulation_name")),
+        ("with", personas),
+        ("documents", ", ".join(str(item.get("name")) for item in chat.get("documents", []))),
+        ("closed", chat.get("disabled_reason")),
+    ):
+        if value:
+            head.add_row(Text(name, "dim"), Text(str(value)))
+    persona = personas.partition(",")[0].split(" ")[0] or "Persona"
+    return Group(head, Text(), *lines_view(chat.get("messages", []), persona))
+
+
+def lines_view(messages: Iterable[Mapping[str, Any]], persona: str) -> list[Text]:
+    """What was said, one line a message."""
+    width = max(len(persona), 3)
+    return [
+        Text.assemble(
+            (f"{persona if is_reply else 'You':{width}}  ", "bold cyan" if is_reply else "bold"),
+            " ".join(str(content.get("content", "")) for content in message.get("contents", [])),
+            ("  (interrupted)", "dim") if message.get("interrupted") else "",
+        )
+        for message in messages
+        for is_reply in [message.get("type") == "response"]
+    ]
+
+
+def event_view(event: Mapping[str, Any]) -> Text:
+    """One event of `watch` in a line."""
+    name = str(event.get("event_type") or event.get("operation") or "event")
+    payload = event.get("payload")
+    told = payload if isinstance(payload, Mapping) else {}
+    text = next((str(told[key]) for key in ("text", "content", "delta", "transcript", "message") if told.get(key)), "")
+    return Text.assemble((str(event.get("created_at") or "")[11:19], "dim"), "  ", (name, "bold"), "  ", _short(text))
+
+
+def print_json(console: Console, value: Any) -> None:
+    """One JSON value on one line, for scripts."""
+    console.print(json.dumps(value, ensure_ascii=False), markup=False, highlight=False, soft_wrap=True)
+
+
+def _is_things(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, Mapping) for item in value)
+
+
+def _things(title: str, items: list[Mapping[str, Any]]) -> RenderableType:
+    """A table of what fits beside each other; wider things one below the other, for nobody reads squeezed columns."""
+    columns = [
+        name
+        for name in dict.fromkeys(name for item in items for name in item)
+        if name not in _STANDING and any(item.get(name) not in (None, "", [], {}) for item in items)
+    ]
+    if len(columns) > _MOST_COLUMNS or sum(name == "id" or name.endswith("_id") for name in columns) > 1:
+        return Group(Text(title, "bold"), *(_thing(item, columns) for item in items))
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for name in columns:
+        # An id is there to be copied.
+        table.add_column(name, overflow="fold", no_wrap=name == "id" or name.endswith("_id"))
+    for item in items:
+        table.add_row(*(Text(_cell(item.get(name))) for name in columns))
+    return table
+
+
+def _thing(item: Mapping[str, Any], columns: list[str]) -> RenderableType:
+    lines = Table.grid(padding=(0, 2))
+    for name in columns:
+        if item.get(name) not in (None, "", [], {}):
+            lines.add_row(Text(f"  {name}", "dim"), Text(_cell(item[name])))
+    return Group(lines, Text())
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case str() | int() | float():
+            return _short(str(value))
+        case list() if all(isinstance(item, str | int) for item in value):
+            return _short(", ".join(str(item) for item in value))
+        case list() if all(isinstance(item, Mapping) for item in value):
+            return _short("; ".join(", ".join(_cell(part) for part in item.values() if part) for item in value))
+        case _:
+            return _short(json.dumps(value, ensure_ascii=False))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"

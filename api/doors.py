@@ -1,0 +1,190 @@
+"""What the doors for other systems' clients share: their own error shapes, a bound on bodies, a limit on requests."""
+
+import json
+import logging
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import Message
+
+from api.auth import Unauthorized
+from models.errors import Conflict, Invalid, ModelError, NotFound
+from pipeline.errors import Busy, NotOwner, PipelineError, ResponderFailed
+
+log = logging.getLogger(__name__)
+
+BODY_LIMIT = 10 * 1024 * 1024
+"""Bytes of one request."""
+
+KEYS_LIMIT = 10_000
+"""Callers whose pace is remembered; beyond this the one seen longest ago is forgotten."""
+
+BUSY_RETRY_S = 5
+
+_STATUS: dict[type[Exception], int] = {
+    Unauthorized: 401,
+    NotOwner: 403,
+    NotFound: 404,
+    Conflict: 409,
+    Invalid: 400,
+    Busy: 429,
+    ResponderFailed: 502,
+}
+
+
+class TooLarge(Exception):
+    """The body is larger than the door takes."""
+
+
+class TooMany(Exception):
+    """The caller asks too often.
+
+    Attributes:
+        retry_after_s: when it may ask again.
+    """
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("Too Many Requests")
+        self.retry_after_s = retry_after_s
+
+
+class NotAnObject(Exception):
+    """The body is no JSON object; the message says what it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a request fails, for a door to say in its own shape.
+
+    Attributes:
+        errors: what is wrong with which field, where the request was not what it should be.
+    """
+
+    status: int
+    message: str
+    errors: list[Any] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def failure_of(error: Exception) -> Failure:
+    """What an exception means for whoever asked."""
+    if isinstance(error, HTTPException) and isinstance(error.__cause__, TooLarge):
+        error = error.__cause__  # the framework wraps whatever happens while it reads a body
+    match error:
+        case RequestValidationError() | ValidationError():
+            errors = [
+                {k: v for k, v in item.items() if k not in ("ctx", "input")} for item in list[Any](error.errors())
+            ]
+            first = errors[0] if errors else {"loc": (), "msg": "invalid"}
+            place = ".".join(str(part) for part in first["loc"] if part != "body")
+            return Failure(422, f"{place}: {first['msg']}" if place else str(first["msg"]), errors)
+        case HTTPException():
+            return Failure(error.status_code, str(error.detail), headers=dict(error.headers or {}))
+        case TooLarge():
+            return Failure(413, f"The request is larger than {BODY_LIMIT} bytes.")
+        case TooMany():
+            return Failure(429, str(error), headers={"Retry-After": str(error.retry_after_s)})
+        case NotAnObject():
+            return Failure(400, str(error))
+        case Unauthorized() | ModelError() | PipelineError():
+            status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
+            headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+            headers |= {"Retry-After": str(BUSY_RETRY_S)} if status == 429 else {}
+            return Failure(status, str(error), headers=headers)
+        case _:
+            log.error("A request failed.", exc_info=error)
+            return Failure(500, "The service failed on this request; try again.")
+
+
+def route_class(render: Callable[[Failure], Response]) -> type[APIRoute]:
+    """Routes whose bodies are bounded and whose every failure is said by `render`."""
+
+    class DoorRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handle = super().get_route_handler()
+
+            async def handler(request: Request) -> Response:
+                try:
+                    return await handle(Request(request.scope, _bounded(request)))
+                except Exception as error:  # noqa: BLE001  # a door says every failure in its own shape
+                    return render(failure_of(error))
+
+            return handler
+
+    return DoorRoute
+
+
+def _bounded(request: Request) -> Callable[[], Coroutine[Any, Any, Message]]:
+    receive = request.receive
+    announced = request.headers.get("content-length", "")
+    read = 0
+
+    async def bounded() -> Message:
+        nonlocal read
+        if announced.isdigit() and int(announced) > BODY_LIMIT:
+            raise TooLarge
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > BODY_LIMIT:
+            raise TooLarge
+        return message
+
+    return bounded
+
+
+async def json_object(request: Request) -> dict[str, Any]:
+    """The body as a JSON object; an empty one for no body at all.
+
+    Raises:
+        NotAnObject: it is something else.
+        TooLarge: it is larger than a door takes.
+    """
+    raw = await request.body()
+    if not raw:
+        return {}
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise NotAnObject("The request is not JSON; send a JSON object.") from None
+    if not isinstance(body, dict):
+        raise NotAnObject("The request is not a JSON object; send one.")
+    return body
+
+
+class Limits:
+    """How often each caller may ask each door: a bucket that refills at an even pace.
+
+    Args:
+        per_minute: requests a minute in the long run, and at most this many at once.
+        now: seconds on any steady scale.
+    """
+
+    def __init__(self, per_minute: int, now: Callable[[], float] = time.monotonic) -> None:
+        self._per_minute = per_minute
+        self._now = now
+        self._buckets: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
+
+    def take(self, door: str, caller: str) -> None:
+        """Count one request.
+
+        Raises:
+            TooMany: it is one too many.
+        """
+        now, rate = self._now(), self._per_minute / 60
+        left, then = self._buckets.pop((door, caller), (float(self._per_minute), now))
+        left = min(self._per_minute, left + (now - then) * rate)
+        allowed = left >= 1
+        self._buckets[door, caller] = (left - 1 if allowed else left, now)
+        while len(self._buckets) > KEYS_LIMIT:
+            self._buckets.popitem(last=False)
+        if not allowed:
+            raise TooMany(max(1, math.ceil((1 - left) / rate)))

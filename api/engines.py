@@ -1,0 +1,159 @@
+"""The engines of the service, chosen by the settings: one set, shared by every call."""
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from api.settings import Settings
+from pipeline.llm.choose import choose_responder
+from pipeline.llm.deadlines import Deadlines
+from pipeline.llm.scripted import ScriptedResponder
+from pipeline.session import Engines
+from voice.end_of_turn_model import EndOfTurnDetector, EndOfTurnModel
+from voice.errors import EngineUnavailable
+from voice.recognition import SpeechToText
+from voice.stt.base import Transcriber
+from voice.stt.choose import choose_transcriber
+from voice.stt.fixed import FixedTranscriber
+from voice.stt.openai import OpenAITranscriber
+from voice.stt.process import in_process
+from voice.synthesis import TextToSpeech
+from voice.tts.base import Synthesizer, VoiceStyle
+from voice.tts.catalog import OpenAISpeech, choose_synthesizer
+from voice.workers import ThreadWorkers
+
+if TYPE_CHECKING:
+    from pipeline.llm.openai import OpenAIResponder
+
+FALLBACK_THREADS = 1
+OPENAI_URL = "https://api.openai.com/v1"
+
+
+@runtime_checkable
+class Loads(Protocol):
+    """An engine whose model is loaded late."""
+
+    def warm(self) -> None:
+        """Load it and run it once."""
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """An engine that holds a process or connections."""
+
+    def close(self) -> None:
+        """Give them back."""
+
+
+@dataclass(slots=True)
+class EngineRoom:
+    """The shared engines and the threads they run in."""
+
+    engines: Engines
+    transcriber: Transcriber
+    responder: "OpenAIResponder | ScriptedResponder"
+    workers: ThreadWorkers
+    fallback_workers: ThreadWorkers
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Which engine serves each stage."""
+        engines = self.engines
+        return {"stt": engines.stt.name, "llm": engines.responder.name, "tts": engines.tts.name}
+
+    async def warm(self) -> None:
+        """Load what is loaded late, so that the first call is as fast as the next.
+
+        Raises:
+            VoiceError: an engine does not work; the message says what to do.
+        """
+        if isinstance(self.transcriber, Loads):
+            await asyncio.to_thread(self.transcriber.warm)
+        async for _ in self.engines.tts.speak("Hello.", VoiceStyle(), 24_000, "warm"):
+            pass
+
+    async def close(self) -> None:
+        """Stop the threads and close the connections."""
+        await self.responder.close()
+        if isinstance(self.transcriber, Closes):
+            await asyncio.to_thread(self.transcriber.close)
+        await self.workers.close()
+        await self.fallback_workers.close()
+
+
+async def open_engines(settings: Settings) -> EngineRoom:
+    """Choose and make the engines; their models are loaded by `warm`.
+
+    Raises:
+        EngineUnavailable: what was asked for is not on this machine; the message names the command that gets it.
+    """
+    transcriber = await asyncio.to_thread(_transcriber, settings)
+    synthesizer = await asyncio.to_thread(_synthesizer, settings)
+    responder = _responder(settings)
+    workers = ThreadWorkers(settings.worker_threads, settings.max_queue)
+    fallback_workers = ThreadWorkers(FALLBACK_THREADS, settings.max_queue)
+    fallback = None
+    if not synthesizer.name.startswith("espeak"):
+        embedded = await asyncio.to_thread(choose_synthesizer, "espeak", models_dir=settings.models_dir)
+        fallback = TextToSpeech(embedded, fallback_workers)
+    ending = None
+    if settings.end_of_turn_model is not None:
+        model = await asyncio.to_thread(EndOfTurnModel, settings.end_of_turn_model)
+        ending = EndOfTurnDetector(model, workers)
+    stt, tts = SpeechToText(transcriber, workers), TextToSpeech(synthesizer, workers)
+    engines = Engines(stt, responder, tts, fallback, ending)
+    return EngineRoom(engines, transcriber, responder, workers, fallback_workers)
+
+
+def _key(settings: Settings) -> str:
+    return settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
+
+
+def _transcriber(settings: Settings) -> Transcriber:
+    def openai() -> OpenAITranscriber:
+        base_url = settings.stt_base_url or settings.openai_base_url
+        if not base_url and not _key(settings):
+            raise EngineUnavailable("stt=openai needs a server; set GLOW_STT_BASE_URL or OPENAI_API_KEY.")
+        return OpenAITranscriber(
+            base_url=base_url or OPENAI_URL,
+            api_key=_key(settings),
+            model=settings.stt_model,
+            language=settings.stt_language,
+        )
+
+    make = partial(
+        choose_transcriber,
+        settings.stt,
+        models_dir=settings.models_dir,
+        language=settings.stt_language,
+        device=settings.stt_device,
+        compute_type=settings.whisper_compute_type,
+        window=settings.whisper_window,
+    )
+    transcriber = make(openai=openai)
+    embedded = not isinstance(transcriber, OpenAITranscriber | FixedTranscriber)
+    return in_process(make, transcriber) if settings.stt_process and embedded else transcriber
+
+
+def _synthesizer(settings: Settings) -> Synthesizer:
+    server = OpenAISpeech(
+        base_url=settings.tts_base_url or settings.openai_base_url,
+        api_key=_key(settings),
+        model=settings.tts_model,
+        voice=settings.tts_voice,
+    )
+    return choose_synthesizer(settings.tts, models_dir=settings.models_dir, openai=server)
+
+
+def _responder(settings: Settings) -> "OpenAIResponder | ScriptedResponder":
+    try:
+        return choose_responder(
+            settings.llm,
+            base_url=settings.openai_base_url or None,
+            api_key=_key(settings) or None,
+            model=settings.llm_model,
+            deadlines=Deadlines(first_token_s=settings.llm_first_token_s, total_s=settings.llm_timeout_s),
+        )
+    except ValueError as error:
+        raise EngineUnavailable(str(error)) from None

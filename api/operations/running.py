@@ -1,0 +1,131 @@
+"""Replies by request: attempt/message, attempt/generate and attempt/stop."""
+
+from api.operations.coaching import chat_hints
+from api.operations.common import open_chat, own_chat, required
+from api.operations.message_data import hint_item
+from api.operations.messages import answer_of, chat_message, spoken_text
+from api.operations.shapes_attempts import (
+    AttemptMessageBody,
+    AttemptMessageReply,
+    GenerateBody,
+    GenerateReply,
+    ProducedMedia,
+    StopBody,
+    StopReply,
+)
+from api.operations.shapes_chats import ChatMessageBody
+from api.operations.shapes_coaching import ChatHintsBody
+from api.service import Service, new_id
+from models.errors import Invalid
+from models.outcomes import NewNote
+from models.records import User
+from pipeline.chat_events import ChatRoom, RunName
+from pipeline.chats import Sent
+
+_HINTS = frozenset({"chat_hints", "hints"})
+
+
+async def message(service: Service, user: User, body: AttemptMessageBody) -> AttemptMessageReply:
+    """Send a message in an attempt's chat; the persona answers, unless the client brings the answer."""
+    chat_id = required(body.chat_id, "chat_id is required")
+    chat = await own_chat(service, user, chat_id, body.attempt_id)
+    generate = body.generate and body.assistant_content is None
+    sent = await chat_message(
+        service,
+        user,
+        ChatMessageBody(
+            chat_id=chat.id,
+            text=body.message,
+            persona_id=body.persona_id,
+            parent_message_id=body.parent_message_id,
+            audios_id=body.audios_id,
+            generate=generate,
+            wait_for_complete=body.wait_for_complete,
+        ),
+    )
+    reply = AttemptMessageReply(
+        chat_id=chat.id,
+        user_message_id=sent.message_id,
+        assistant_message_id=sent.assistant_message_id,
+        assistant_content=sent.assistant_content,
+        run_id=sent.run_id,
+        group_id=sent.group_id,
+    )
+    if body.assistant_content is not None:
+        await _take_answer(service, user, body.assistant_content, reply)
+    if body.hints and (about := reply.assistant_message_id or reply.user_message_id):
+        made = [NewNote("hint", {"hint": hint, "idx": place}, about) for place, hint in enumerate(body.hints)]
+        reply.hints = [hint_item(note) for note in await service.store.add_notes(chat.id, made, "hand")]
+    elif body.wait_for_complete and reply.assistant_message_id is not None:
+        reply.hints = (await chat_hints(service, user, ChatHintsBody(chat_id=chat.id))).hints
+    return reply
+
+
+async def _take_answer(service: Service, user: User, text: str, reply: AttemptMessageReply) -> None:
+    """Keep an answer that the client made itself."""
+    context = await service.store.context(reply.chat_id)
+    persona_id = context.personas[0].id if context.personas else None
+    stored = await service.store.add_message(
+        reply.chat_id, "assistant", text, origin="typed", parent_id=reply.user_message_id, persona_id=persona_id
+    )
+    run, at = RunName(new_id(), new_id()), stored.created_at.isoformat()
+    room = ChatRoom(service.rooms, reply.chat_id, user.id)
+    room.reply_began(run, stored.id, persona_id, at)
+    room.reply_ended(run, stored.id, text, persona_id, at)
+    reply.assistant_message_id, reply.assistant_content = stored.id, stored.text
+
+
+async def generate(service: Service, user: User, body: GenerateBody) -> GenerateReply:
+    """Have something generated: the persona's reply, hints, or the text of a recording.
+
+    Where the chat's last message is being answered already, that run is the answer.
+    """
+    params, config = body.config.params, body.config
+    group_id = config.group_id or new_id()
+    if body.audios_id is not None:
+        text = await spoken_text(service, user, body.audios_id, "")
+        run = RunName(new_id(), group_id)
+        if params.chat_id is not None:
+            await own_chat(service, user, params.chat_id, params.attempt_id)
+            told = {"event_type": "text_complete", "run_id": run.run_id, "group_id": group_id, "text": text}
+            room = ChatRoom(service.rooms, params.chat_id, user.id)
+            room.tell_profile("attempt.generate.text.complete", told, run_id=run.run_id, group_id=group_id)
+        media = ProducedMedia(type="text", id=body.audios_id, text=text)
+        return GenerateReply(group_id=group_id, run_id=run.run_id, produced_media=[media])
+    if params.chat_id is None and body.conversation_id is not None:
+        call = service.calls.find(user.id, conversation_id=body.conversation_id)
+        if call is not None:  # an open call answers by itself
+            session = call.session
+            return GenerateReply(group_id=session.group_id, run_id=session.conversation_id)
+    chat_id = params.chat_id or await _current_chat(service, user, params.attempt_id)
+    chat = await open_chat(service, user, chat_id, params.attempt_id)
+    if config.operations and _HINTS.issuperset(config.operations):
+        hints = (await chat_hints(service, user, ChatHintsBody(chat_id=chat.id))).hints
+        produced = [ProducedMedia(type="hint", id=hint.id, text=hint.hint) for hint in hints]
+        return GenerateReply(group_id=group_id, run_id=new_id(), produced_media=produced)
+    call = service.calls.find(user.id, chat_id=chat.id)
+    if call is not None:
+        return GenerateReply(group_id=call.session.group_id, run_id=call.session.conversation_id)
+    begun = await service.chats.answer(user.id, chat.id, group_id=config.group_id)
+    reply = GenerateReply(group_id=begun.name.group_id, run_id=begun.name.run_id)
+    if body.wait_for_complete:
+        answer = await answer_of(Sent("", begun.name.run_id, begun.name.group_id, begun.task))
+        if answer is not None:
+            reply.produced_media = [ProducedMedia(type="text", id=answer.id, text=answer.text)]
+    return reply
+
+
+async def _current_chat(service: Service, user: User, attempt_id: str | None) -> str:
+    attempt = await service.store.attempt(user.id, required(attempt_id, "chat_id is required"))
+    for chat in attempt.chats:
+        if chat.completed_at is None:
+            return chat.id
+    raise Invalid("Every chat of this attempt is complete: start another one.")
+
+
+async def stop(service: Service, user: User, body: StopBody) -> StopReply:
+    """Stop what is being said or written, in a chat or in the group of a run; what there is of it is kept."""
+    if body.chat_id is None and body.group_id is None:
+        raise Invalid("Either chat_id or group_id is required.")
+    stopped = await service.chats.stop(user.id, chat_id=body.chat_id, group_id=body.group_id)
+    return StopReply(chat_id=body.chat_id, success=True, message=None if stopped else "Nothing was being generated.")

@@ -1,0 +1,134 @@
+"""The running service: its settings, engines, store and owners, put together once and taken apart at its end."""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import models.packs as packs
+from api.coaches import open_coach
+from api.engines import EngineRoom, open_engines
+from api.outside import Outside, open_outside
+from api.settings import Settings
+from models.files import Files
+from models.store import Store
+from pipeline.background import Background
+from pipeline.call_rooms import CallRooms
+from pipeline.calls import CallLimits, Calls
+from pipeline.chats import Chats
+from pipeline.clock import LoopClock
+from pipeline.coach import Coach
+from pipeline.recording import Recordings
+from pipeline.rooms import Rooms
+from pipeline.session import Engines, SessionSettings
+from pipeline.turn import Rules
+from voice.endpointing import EndpointRules
+from voice.errors import VoiceError
+
+log = logging.getLogger(__name__)
+
+
+def new_id() -> str:
+    """A random identifier."""
+    return str(uuid.uuid4())
+
+
+@dataclass(slots=True)
+class Service:
+    """What every door of the api works on."""
+
+    settings: Settings
+    store: Store
+    room: EngineRoom
+    calls: Calls
+    chats: Chats
+    outside: Outside
+    rooms: Rooms
+    coach: Coach
+    files: Files
+    background: Background
+    staged_audio: dict[str, int] = field(default_factory=dict)
+    """Bytes of audio that wait to be heard, by session."""
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def engines(self) -> Engines:
+        """The engines that all calls share."""
+        return self.room.engines
+
+    def session_settings(self, *, output_rate_hz: int, manual: bool = False) -> SessionSettings:
+        """How a new call behaves, by the operator's settings and the client's wishes."""
+        settings = self.settings
+        rules = Rules(
+            endpoint_ms=settings.endpoint_ms,
+            complete_ms=settings.complete_ms,
+            unfinished_ms=settings.unfinished_ms,
+            manual=manual,
+        )
+        endpoints = replace(EndpointRules(), pause_ms=settings.eager_ms)
+        return SessionSettings(
+            rules=rules,
+            endpoints=endpoints,
+            output_rate_hz=output_rate_hz,
+            prompt_after_s=settings.prompt_after_s,
+        )
+
+
+@asynccontextmanager
+async def running_service(settings: Settings) -> AsyncIterator[Service]:
+    """Open the store, load the content, start the engines; close it all in reverse order at the end.
+
+    Raises:
+        StoreUnavailable, InvalidPack, EngineUnavailable: each says what to do.
+    """
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(Store(settings.database_url))
+        for path in (packs.DEMO_PACK, *settings.packs):
+            await _install(store, path)
+        room = await open_engines(settings)
+        stack.push_async_callback(room.close)
+        limits = CallLimits(settings.max_calls, settings.idle_s, settings.resume_s)
+        calls = await stack.enter_async_context(Calls(room.engines, store, LoopClock(), limits, new_id))
+        rooms = Rooms(store.now, new_id)
+        await stack.enter_async_context(CallRooms(calls, store, rooms, LoopClock()))
+        chats = await stack.enter_async_context(Chats(room.engines.responder, store, calls, new_id, rooms))
+        coach = open_coach(settings)
+        stack.push_async_callback(coach.close)
+        files = Files(settings.data_dir / "audio")
+        if settings.record_calls:
+            await stack.enter_async_context(Recordings(calls, files, LoopClock()))
+        background = await stack.enter_async_context(Background())
+        outside = await stack.enter_async_context(open_outside(settings, store, calls))
+        service = Service(settings, store, room, calls, chats, outside, rooms, coach, files, background)
+        warming = asyncio.create_task(_warm(service), name="warm engines")
+        try:
+            yield service
+        finally:
+            warming.cancel()
+            await asyncio.gather(warming, return_exceptions=True)
+
+
+async def _install(store: Store, path: Path) -> None:
+    pack = await asyncio.to_thread(packs.load_pack, path)
+    await store.install(
+        personas=pack.personas,
+        scenarios=pack.scenarios,
+        simulations=pack.simulations,
+        practices=pack.practices,
+        documents=pack.documents,
+        resources=pack.resources,
+    )
+    documents = [document.id for document in pack.documents]
+    await store.describe_documents(documents, publisher=pack.name, datasource=pack.slug)
+
+
+async def _warm(service: Service) -> None:
+    try:
+        await service.room.warm()
+    except VoiceError as error:
+        log.error("An engine does not work: %s", error)
+        return
+    service.ready.set()

@@ -1,0 +1,137 @@
+"""`glow serve`: uvicorn with the settings of a voice service, and what it says when it is up."""
+
+import asyncio
+import errno
+import gc
+import logging
+import re
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from api.auth import with_run_token
+from api.settings import Settings
+from models.store import Store
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+_TRACEBACK = "Traceback (most recent call last)"
+_ERROR_LINE = re.compile(r"^[\w.]+: ")
+
+
+class ShortStartup(logging.Filter):
+    """Says why a start failed in the error's own sentence; the way there is for `log_level=debug`."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep the last line of a startup's traceback."""
+        message = record.getMessage()
+        if message.startswith(_TRACEBACK):
+            record.msg, record.args = _ERROR_LINE.sub("", message.strip().splitlines()[-1]), None
+        return True
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that tells the port it got once it listens."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[int], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then announce."""
+        await super().startup(sockets=sockets)
+        if self.started:
+            # What is loaded now stays for good: the collector need not walk it again in the middle of a call.
+            gc.collect()
+            gc.freeze()
+            self._announce(int(self.servers[0].sockets[0].getsockname()[1]))
+
+
+def prepare(settings: Settings) -> tuple[Settings, str | None]:
+    """The settings to run with, and the token of this run where one is needed; makes the data directory.
+
+    Raises:
+        OSError: the address cannot be listened on, or the data directory not be made.
+        ModelError: the database cannot be opened.
+    """
+    _check_address(settings.host, settings.port)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+
+    async def ask() -> tuple[Settings, str | None]:
+        async with Store(settings.database_url) as store:
+            return await with_run_token(settings, store)
+
+    return asyncio.run(ask())
+
+
+def _check_address(host: str, port: int) -> None:
+    """Seconds are spent on loading engines before uvicorn listens: tell now that it cannot."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        socket.create_server(address, family=family).close()
+    except socket.gaierror:
+        raise OSError(f"no address of this machine is called {host!r}; set GLOW_HOST or --host.") from None
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise OSError(
+                f"something else listens on port {port} of {host}; stop it, or choose another port with --port "
+                "(0 takes a free one)."
+            ) from None
+        raise OSError(f"it cannot listen on {host}, port {port}: {error.strerror}.") from None
+
+
+def uvicorn_config(app: "FastAPI", settings: Settings) -> uvicorn.Config:
+    """How the service is run: bounded messages, no deflate (14 KB can inflate to 15 MiB), no tokens in logs."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        ws="websockets-sansio",
+        # The voice websocket refuses what is over its limit in its own words; uvicorn's limit is for the rest.
+        ws_max_size=4 * settings.max_message_bytes,
+        ws_per_message_deflate=False,
+        log_config=log_config(settings.log_level),
+        access_log=settings.log_level == "debug",
+        server_header=False,
+        timeout_graceful_shutdown=5,
+        lifespan="on",
+    )
+
+
+def run(settings: Settings, app: "FastAPI", announce: Callable[[int], None]) -> bool:
+    """Serve until told to stop; False where it could not start."""
+    server = Server(uvicorn_config(app, settings), announce)
+    try:
+        server.run()
+    except SystemExit:
+        if server.started:
+            raise
+    return server.started
+
+
+def log_config(level: str) -> dict[str, Any]:
+    """Everything to standard error through the filter that hides tokens; libraries speak up from warnings on."""
+    debug = level == "debug"
+    others = "DEBUG" if debug else "WARNING"
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {
+            "hide": {"()": "api.auth.HideTokens"},
+            "short": {"()": "api.serving.ShortStartup"},
+        },
+        "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s", "datefmt": "%H:%M:%S"}},
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "filters": ["hide"] if debug else ["short", "hide"],
+                "formatter": "line",
+            }
+        },
+        "root": {"handlers": ["stderr"], "level": others},
+        "loggers": {name: {"level": level.upper()} for name in ("api", "pipeline", "voice", "models")},
+    }

@@ -1,0 +1,47 @@
+"""What `glow serve` says when it is up: where, with which engines, how to get better ones, and with which token."""
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from api.settings import Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+_STAGES = (("stt", "hears with"), ("llm", "answers with"), ("tts", "speaks with"))
+
+
+def welcome(console: Console, app: "FastAPI", settings: Settings, port: int, token: str | None) -> None:
+    """Print it."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = settings.public_url or f"http://{host}:{port}"
+    console.print(Text(f"Glow Voice at {url}", "bold"))
+    names = app.state.service.room.names
+    for stage, verb in _STAGES:
+        better = better_engine(stage, names[stage])
+        line = Text(f"  {verb:13} {names[stage]:24}")
+        if better:
+            line.append(f"better: {better}", "dim")
+        console.print(line)
+    if token:
+        console.print(Text(f"Token for this run: {token}"))
+        console.print(Text(f"Try: GLOW_TOKEN={token} glow talk FILE.wav --url {url}", "dim"))
+    elif not settings.is_loopback and not settings.tokens:
+        console.print(Text("Clients need a token: make one with `glow token create USER`.", "dim"))
+
+
+def better_engine(stage: str, name: str) -> str:
+    """The one thing to do for a better engine at this stage; empty where there is nothing better embedded."""
+    from voice.stt.choose import BETTER as BETTER_EARS
+    from voice.tts.catalog import PULL_COMMAND as BETTER_VOICE
+
+    match stage:
+        case "stt" if name.startswith("pocketsphinx"):
+            return BETTER_EARS
+        case "tts" if name.startswith("espeak"):
+            return BETTER_VOICE
+        case "llm" if name.startswith("scripted"):
+            return "set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own"
+    return ""
