@@ -1,0 +1,129 @@
+"""An engine that fails: the persona says so aloud, the client is told why, the call goes on, all within a bound."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.replies import APOLOGY
+from tests import hearing
+from tests.servers_llm import LlmServer
+from tests.servers_stt import transcription_server
+from tests.servers_tts import speech_server
+from tests.service import Client, RunningService, quiet, running
+from tests.voice.sound import recording
+
+KEY = "sk-a-key-that-nobody-must-see"
+BOUND_S = 6.0
+LINE = np.concatenate([quiet(100), recording("rms/turns/07"), quiet(700)])
+
+
+async def explained(client: Client, last_words: str = "") -> tuple[dict[str, Any], str]:
+    """The error and the reply that follow, up to these words: in time, with audio, and without secrets."""
+    begun = time.monotonic()
+    error = await client.until("error")
+    await client.until("reply.audio")
+    assert time.monotonic() - begun < BOUND_S
+    assert not error["fatal"]
+    assert error["message"].endswith(".")
+    turn = client.of("reply.started")[-1]["turn"]
+    while not (text := "".join(event["delta"] for event in client.of("reply.text", turn=turn))).endswith(last_words):
+        await client.receive()
+    await client.played_to(turn, 500)
+    await client.send("stop")
+    await client.until("reply.ended")
+    assert hearing.rms(np.frombuffer(client.sound(turn), "<i2")) > 500, "it is said aloud"
+    assert KEY not in str(client.events)
+    assert "Traceback" not in str(client.events)
+    return error, text
+
+
+async def goes_on(client: Client) -> None:
+    await client.send("ping")
+    await client.until("pong")
+    await client.hang_up()
+
+
+@pytest.mark.parametrize(
+    ("model", "says"), [("refuse-401", ""), ("hang", ""), ("empty", ""), ("cut-mid", "Well, let me see what")]
+)
+def test_a_language_model_that_fails(tmp_path: Path, llm_server: LlmServer, model: str, says: str) -> None:
+    server = {"llm": "openai", "llm_model": model, "openai_base_url": llm_server.url, "openai_api_key": KEY}
+    with running(tmp_path, llm_first_token_s=0.3, llm_timeout_s=1.0, **server) as service:
+        chat = service.chat()
+
+        async def story() -> None:
+            async with service.call(chat, hurries=True) as client:
+                await client.send("chat_message", text="How are you?")
+                error, text = await explained(client, APOLOGY)
+                assert error["code"] == "llm_failed"
+                assert text.startswith(says)
+                await goes_on(client)
+
+        asyncio.run(story())
+        assert [kind for kind, _ in service.lines(chat)] == ["query", "response"]
+        sent = service.post("/attempt/chat_message", {"chat_id": chat, "text": "And you?", "wait_for_complete": True})
+        assert sent.status_code == 502
+        assert KEY not in sent.text
+        assert service.lines(chat)[2] == ("query", "And you?"), "the message is stored all the same"
+
+
+def test_a_recogniser_that_fails(tmp_path: Path) -> None:
+    with transcription_server() as server:
+        server.behaviour = 500
+        with running(tmp_path, stt="openai", stt_base_url=server.url, openai_api_key=KEY, llm="scripted") as service:
+            _answers_with_an_apology(service)
+
+
+def test_a_recogniser_whose_model_is_broken(tmp_path: Path) -> None:
+    folder = tmp_path / "whisper-broken"
+    folder.mkdir()
+    for name in ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt"):
+        (folder / name).write_bytes(b"broken")
+    with running(tmp_path, stt=f"whisper:{folder}") as service:
+        _answers_with_an_apology(service)
+
+
+def _answers_with_an_apology(service: RunningService) -> None:
+    chat = service.chat()
+
+    async def story() -> None:
+        async with service.call(chat, hurries=True) as client:
+            await client.hear(LINE)
+            error, text = await explained(client, APOLOGY)
+            assert error["code"] in ("engine_failed", "engine_unavailable", "stt_failed")
+            assert text == APOLOGY
+            assert client.of("user.ended")
+            assert not client.of("user.message")
+            await client.send("chat_message", text="Hello, this is the records office.")
+            await client.until("reply.started")
+            await client.hang_up()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("behaviour", [401, "cut"])
+def test_a_voice_that_fails_is_replaced(tmp_path: Path, behaviour: int | str) -> None:
+    with speech_server() as server:
+        server.behaviour = behaviour
+        with running(tmp_path, tts="openai", tts_base_url=server.url, openai_api_key=KEY, llm="scripted") as service:
+            chat = service.chat()
+
+            async def story() -> None:
+                async with service.call(chat, hurries=True) as client:
+                    await client.send("chat_message", text="Hello, this is the records office.")
+                    error, _ = await explained(client)
+                    assert error["code"] in ("engine_failed", "engine_unavailable")
+                    asked = len(server.requests)
+                    await client.send("chat_message", text="The law protects every student")
+                    await client.until("reply.audio")
+                    assert len(server.requests) == asked, "it is not asked again in this call"
+                    assert len(client.of("error")) == 1
+                    await goes_on(client)
+
+            asyncio.run(story())
+            question, answer, *_ = service.lines(chat)
+            assert (question[0], answer[0]) == ("query", "response")
