@@ -16,6 +16,7 @@ from pipeline.conversation import conversation_of
 from pipeline.errors import Busy, PipelineError
 from pipeline.reply import Responder
 from pipeline.rooms import Rooms
+from pipeline.spoken_answer import Answer, spoken_answer
 
 RUNS_LIMIT = 64
 """Replies being written at once; one more is refused."""
@@ -44,16 +45,17 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A stored message and the run that answers it (None when none was asked for, or a call answers aloud).
+    """A stored message and the run that answers it (None when none was asked for).
 
     Attributes:
-        run_id, group_id: name the run; of an open call its own.
+        run_id, group_id: name the run; of an open call, which answers aloud, its own.
+        reply: the persona's answer, once all of it is written or spoken.
     """
 
     message_id: str
     run_id: str | None
     group_id: str | None
-    reply: "asyncio.Task[Message | None] | None" = None
+    reply: "asyncio.Future[Message | None] | asyncio.Future[Answer | None] | None" = None
 
 
 class Chats:
@@ -117,8 +119,9 @@ class Chats:
             raise Conflict(CHAT_ENDED)
         call = self._calls.find(user_id, chat_id=chat_id)
         if call is not None and generate and not call.session.over:
-            message_id = await call.session.type_text(text)
-            return Sent(message_id, call.session.conversation_id, call.session.group_id)
+            stored_id = call.session.type_text(text)
+            answer = spoken_answer(call.session)
+            return Sent(await stored_id, call.session.conversation_id, call.session.group_id, answer)
         if generate and len(self._runs) >= RUNS_LIMIT:
             raise Busy("Too many replies are being written; try again in a moment.")
         stored = await self._store.add_message(

@@ -191,9 +191,10 @@ class VoiceSession:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
-    def watch(self, watcher: Watcher) -> None:
-        """Have every step of the turn machine told to `watcher`, for replays and their timelines."""
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
+        """Have every step of the turn machine told to `watcher` once it is taken; returns how to stop that."""
         self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher) if watcher in self._watchers else None
 
     def connect(self) -> None:
         """Somebody hears: audio is handed out."""
@@ -334,10 +335,10 @@ class VoiceSession:
         self._enter(event, state, actions)
 
     def _enter(self, event: act.Event, state: Turn, actions: list[act.Action]) -> None:
-        for watcher in self._watchers:
-            watcher(event, actions)
         was_open = self._state.utterance_open
         self._state = state
+        for watcher in list(self._watchers):
+            watcher(event, actions)
         for action in actions:
             self._carry_out(action)
         if was_open and not state.utterance_open:

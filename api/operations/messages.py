@@ -18,6 +18,7 @@ from pipeline.chat_events import ChatRoom
 from pipeline.chats import Sent
 from pipeline.dictation import transcribe_recording
 from pipeline.errors import ResponderFailed
+from pipeline.spoken_answer import NOT_STORED, Answer
 
 
 async def chat_message(service: Service, user: User, body: ChatMessageBody) -> ChatMessageReply:
@@ -64,8 +65,8 @@ async def spoken_text(service: Service, user: User, audios_id: str, text: str) -
     return heard
 
 
-async def answer_of(sent: Sent) -> Message | None:
-    """The persona's answer once it is written; None where none was asked for or it was stopped at once.
+async def answer_of(sent: Sent) -> Message | Answer | None:
+    """The persona's answer once it is written or spoken; None where none was asked for or it was stopped at once.
 
     Raises:
         ResponderFailed: there is none.
@@ -78,7 +79,7 @@ async def answer_of(sent: Sent) -> Message | None:
         return None
     error = sent.reply.exception()
     if error is not None and not isinstance(error, ResponderFailed):
-        raise ResponderFailed("The persona's answer could not be stored; send the message again.") from error
+        raise ResponderFailed(NOT_STORED) from error
     return sent.reply.result()
 
 
