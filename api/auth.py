@@ -55,7 +55,7 @@ async def user_for(store: Store, settings: Settings, token: str | None) -> User:
         raise Unauthorized(MISSING)
     name = _static_user(settings.static_tokens, token)
     if name is not None:
-        return await store.user_by_name(name) or await store.create_user(name)
+        return await store.user_named(name)
     user = await store.user_for_token(token) or await store.user_for_access_token(token)
     if user is None:
         raise Unauthorized(INVALID)

@@ -63,7 +63,7 @@ async def glean_user(request: Request) -> User:
         raise HTTPException(403, "This token may not act for another user.")
     if len(named) > NAME_LIMIT or "@" not in named:
         raise HTTPException(400, "the user to act for must be an email address")
-    return await service.store.user_by_name(named) or await service.store.create_user(named)
+    return await service.store.user_named(named)
 
 
 GleanUser = Annotated[User, Depends(glean_user)]

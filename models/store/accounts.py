@@ -41,6 +41,18 @@ class Accounts(Database):
             return row.record() if row else None
 
     @unbroken
+    async def user_named(self, name: str) -> User:
+        """The user of that name, who is added if unknown, however many ask at once.
+
+        Raises:
+            Invalid: the name is empty.
+        """
+        if known := await self.user_by_name(name):
+            return known
+        async with self._writing() as session:
+            return (await _user_named(session, name) or self._add_user(session, name)).record()
+
+    @unbroken
     async def create_token(self, user_name: str, label: str = "") -> tuple[str, Token]:
         """Make a token for a user, who is added if unknown. The secret is in this result and nowhere else.
 

@@ -1,5 +1,7 @@
 """Users and tokens."""
 
+import asyncio
+
 import pytest
 
 from models.errors import Conflict, Invalid, NotFound
@@ -78,3 +80,14 @@ def test_a_user_needs_a_name_of_their_own(run, store, ada):
     with pytest.raises(Invalid):
         run(store.create_token(""))
     assert run(store.user_by_name("nobody")) is None
+
+
+def test_a_user_who_is_met_for_the_first_time_in_many_places_at_once_is_one_user(run, store, ada):
+    async def story():
+        return await asyncio.gather(*(store.user_named("grace") for _ in range(20)))
+
+    met = run(story())
+    assert len({user.id for user in met}) == 1
+    assert run(store.user_named("ada")) == ada
+    with pytest.raises(Invalid):
+        run(store.user_named("  "))
