@@ -215,6 +215,21 @@ def bench_peers(
     measure(console(), plan, data_dir=load_settings().data_dir, as_json=as_json, out=out, svg=svg)
 
 
+@bench.command(name="interruptions")
+def bench_interruptions(
+    count: Annotated[int, typer.Option(min=1, max=10_000, help="How many replies to interrupt.")] = 200,
+    calls: Annotated[int, typer.Option(min=1, max=100, help="Callers at once.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Chooses the instants.")] = 1,
+    tts: Annotated[str, typer.Option(help="Engine for this stage; `glow models` lists them.")] = "espeak",
+    as_json: Json = False,
+) -> None:
+    """Interrupt replies at random instants, and compare the history with what each caller's own player played."""
+    from api.bench_interruptions import bench_interruptions as measure
+
+    if not measure(console(), count=count, calls=min(calls, count), seed=seed, tts=tts, as_json=as_json):
+        raise typer.Exit(FAILED)
+
+
 @bench.command(name="idle")
 def bench_idle(
     sessions: Annotated[int, typer.Option(min=1, max=1000, help="How many sessions listen.")] = 50,
