@@ -66,7 +66,9 @@ def mono_of(interleaved: NDArray[np.int16], channels: int) -> Int16Mono:
     """Average interleaved channels, shape (n * channels,), into one, shape (n,)."""
     if channels == 1:
         return interleaved
-    total: NDArray[np.int32] = interleaved.reshape(-1, channels).sum(axis=1, dtype=np.int32)
+    total = interleaved[::channels].astype(np.int32)
+    for channel in range(1, channels):
+        total += interleaved[channel::channels]
     return (total // channels).astype(np.int16)
 
 

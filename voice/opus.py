@@ -10,6 +10,7 @@ from av.audio.codeccontext import AudioCodecContext
 
 from voice.errors import InvalidAudio, UnsupportedFormat
 from voice.formats import OPUS_RATES_HZ, Int16Mono
+from voice.resample import mono_samples
 
 PACKET_MS = 20
 DECODED_HZ = 48_000
@@ -36,7 +37,8 @@ class OpusDecoder:
             frames = self._codec.decode(av.Packet(packet))
         except av.error.FFmpegError as error:
             raise InvalidAudio("This is not an Opus packet; send one whole raw packet in each message.") from error
-        return np.concatenate([np.zeros(0, np.int16), *(frame.to_ndarray()[0] for frame in frames)])
+        blocks = [mono_samples(frame) for frame in frames]
+        return blocks[0] if len(blocks) == 1 else np.concatenate([np.zeros(0, np.int16), *blocks])
 
 
 class OpusEncoder:

@@ -49,7 +49,9 @@ class Resampler:
             return _NOTHING
         if self._swr is None:
             self._swr = av.AudioResampler(format="s16", layout="mono", rate=self.to_hz)
-        frame = av.AudioFrame.from_ndarray(audio.reshape(1, -1), format="s16", layout="mono")
+        # Twice as fast as AudioFrame.from_ndarray and to_ndarray, which check and copy more than this needs.
+        frame = av.AudioFrame(format="s16", layout="mono", samples=len(audio))
+        frame.planes[0].update(audio.tobytes())
         frame.sample_rate = self.from_hz
         return _joined(self._swr.resample(frame))
 
@@ -76,8 +78,13 @@ def resample(audio: Int16Mono, from_hz: int, to_hz: int) -> Int16Mono:
     return joined[:wanted] if len(joined) >= wanted else np.pad(joined, (0, wanted - len(joined)))
 
 
+def mono_samples(frame: av.AudioFrame) -> Int16Mono:
+    """The samples of an s16 frame's first plane, shape (frame.samples,), not copied; to be read only."""
+    return np.frombuffer(memoryview(frame.planes[0]), np.int16, frame.samples)
+
+
 def _joined(frames: list[av.AudioFrame]) -> Int16Mono:
-    blocks: list[Int16Mono] = [frame.to_ndarray()[0] for frame in frames]
+    blocks = [mono_samples(frame) for frame in frames]
     if len(blocks) == 1:
         return blocks[0]
     return np.concatenate(blocks) if blocks else _NOTHING
