@@ -242,6 +242,17 @@ def bench_idle(
     measure(console(), sessions=sessions, seconds=seconds, as_json=as_json)
 
 
+@bench.command(name="frame")
+def bench_frame(
+    rounds: Annotated[int, typer.Option(min=1, max=1000, help="How often each format is measured.")] = 9,
+    as_json: Json = False,
+) -> None:
+    """Measure what 20 ms of the learner's audio cost, from the message to the detector's verdict."""
+    from api.bench_frame import bench_frame as measure
+
+    measure(console(), rounds=rounds, as_json=as_json)
+
+
 def load_settings(**given: Any) -> "Settings":
     """The settings, with what the command line gives on top; ends with sentences where one cannot be used."""
     from pydantic import ValidationError
