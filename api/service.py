@@ -53,6 +53,12 @@ class Service:
     staged_audio: dict[str, int] = field(default_factory=dict)
     """Bytes of audio that wait to be heard, by session."""
     ready: asyncio.Event = field(default_factory=asyncio.Event)
+    asker: str = ""
+    """The room of whoever asks for an operation, for what they alone are told; empty over HTTP."""
+
+    def asked_from(self, room: str) -> "Service":
+        """The same service as it works for whoever hears this room."""
+        return replace(self, asker=room)
 
     @property
     def engines(self) -> Engines:

@@ -79,6 +79,7 @@ class _Follower:
 
     def __init__(self, call: Call, store: Store, rooms: Rooms, clock: Clock, writer: Writer) -> None:
         session = call.session
+        self._call = call
         self._session = session
         self._store = store
         self._clock = clock
@@ -98,9 +99,7 @@ class _Follower:
 
     def _sound(self, packets: list[bytes]) -> None:
         for data in packets:
-            self._room.tell("attempt_assistant_audio", {"audio": data})
-            about = {"group_id": self._run.group_id, "audio": data}
-            self._room.tell_profile("attempt.chat.assistant_audio", about, operation="chat_voice")
+            self._room.reply_sounded(self._run, data)
 
     def hear(self, event: SessionEvent) -> None:
         """Take one event of the session."""
@@ -144,7 +143,9 @@ class _Follower:
             case TurnLatency():
                 pass
             case Problem(_, message):
-                room.tell("attempt_error", {"type": "audio", "message": message})
+                # Whoever attends the call tells its own client; a call that nobody does has only its owner.
+                if not self._call.attended:
+                    room.tell_profile("attempt_error", {"type": "audio", "message": message})
             case CallEnded():
                 room.tell("attempt_audio_ended", {"success": True})
                 ended: dict[str, Any] = {"group_id": run.group_id, "success": True, "message": ""}

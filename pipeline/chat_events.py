@@ -16,11 +16,13 @@ class ChatRoom:
 
     Attributes:
         user_id: whose chat it is.
+        asker: the room of whoever asked for what happens; empty where nobody hears answers in rooms.
     """
 
     rooms: Rooms
     chat_id: str
     user_id: str
+    asker: str = ""
 
     def tell(self, name: str, payload: Mapping[str, Any], **about: Any) -> None:
         """Tell the room; `chat_id` is added."""
@@ -33,6 +35,12 @@ class ChatRoom:
         self.rooms.publish(
             profile_room(self.user_id), name, full, user_id=self.user_id, entity_id=self.chat_id, **about
         )
+
+    def tell_asker(self, name: str, payload: Mapping[str, Any], **about: Any) -> None:
+        """Tell whoever asked, and nobody else; `chat_id` is added."""
+        full = {"chat_id": self.chat_id, **payload}
+        if self.asker:
+            self.rooms.publish(self.asker, name, full, user_id=self.user_id, entity_id=self.chat_id, **about)
 
     def user_said(self, message_id: str, text: str, created_at: str, item_id: str | None = None) -> None:
         """The learner's message is stored."""
@@ -52,9 +60,18 @@ class ChatRoom:
         """Some more of it; `text` is all of it so far."""
         about: dict[str, Any] = {"run_id": run.run_id, "group_id": run.group_id}
         self.tell("attempt_assistant_delta", {"message_id": message_id, "content": text}, **about)
+        self.tell("attempt_assistant_progress", {"content_type": "delta", "content": delta}, **about)
         named = about | {"message_id": message_id, "delta": delta, "persona_id": persona_id, "role": "assistant"}
         self.tell_profile("attempt.generate.text.progress", named, operation="generate", **about)
         self.tell_profile("attempt.chat_message.progress", named, operation="chat_message", **about)
+
+    def reply_sounded(self, run: "RunName", audio: bytes) -> None:
+        """Some more of it aloud: PCM16 mono at 24 kHz."""
+        about: dict[str, Any] = {"run_id": run.run_id, "group_id": run.group_id}
+        self.tell("attempt_assistant_audio", {"audio": audio}, **about)
+        self.tell("attempt_assistant_progress", {"content_type": "audio", "audio": audio}, **about)
+        named = {"group_id": run.group_id, "audio": audio}
+        self.tell_profile("attempt.chat.assistant_audio", named, operation="chat_voice", **about)
 
     def reply_ended(self, run: "RunName", message_id: str, text: str, persona_id: str | None, created_at: str) -> None:
         """The reply is stored, and the turn is over."""
@@ -80,9 +97,9 @@ class ChatRoom:
         self.tell("attempt_complete", payload | about, **about)
 
     def reply_failed(self, run: "RunName", message: str) -> None:
-        """There is no reply."""
+        """There is no reply: v5 clients do not look at whose chat an error is about, so only the one that asked is told."""
         about: dict[str, Any] = {"run_id": run.run_id, "group_id": run.group_id}
-        self.tell("attempt_error", {"type": "send", "message": message}, **about)
+        self.tell_asker("attempt_error", {"type": "send", "message": message}, **about)
         self.turn_ended(run, "", success=False, message=message)
         failed = about | {"message": message, "error_type": "generation", "role": "assistant"}
         self.tell_profile("attempt.generate.failed", failed, operation="generate", **about)

@@ -29,6 +29,7 @@ class Run:
     """A reply being written.
 
     Attributes:
+        asker: the room that is told if there is no reply.
         message_id: what the reply will be stored as.
         text: what is written of it so far.
         task: ends with the stored reply; with None where it was stopped before its first word.
@@ -37,6 +38,7 @@ class Run:
     name: RunName
     chat_id: str
     user_id: str
+    asker: str
     message_id: str
     text: str = ""
     stopped: bool = False
@@ -106,8 +108,9 @@ class Chats:
         auto_link_parent: bool = True,
         generate: bool = True,
         audio_ref: str | None = None,
+        asker: str = "",
     ) -> Sent:
-        """Store a learner's message and begin to answer it.
+        """Store a learner's message and begin to answer it; `asker` is the room that is told if that fails.
 
         Raises:
             NotFound: no such chat, or somebody else's.
@@ -138,11 +141,17 @@ class Chats:
         ChatRoom(self._rooms, chat_id, user_id).user_said(stored.id, stored.text, stored.created_at.isoformat())
         if not generate:
             return Sent(stored.id, None, None)
-        run = self._begin(user_id, chat_id, persona_id, stored.id, None)
+        run = self._begin(user_id, chat_id, persona_id, stored.id, None, asker)
         return Sent(stored.id, run.name.run_id, run.name.group_id, run.task)
 
     async def answer(
-        self, user_id: str, chat_id: str, *, persona_id: str | None = None, group_id: str | None = None
+        self,
+        user_id: str,
+        chat_id: str,
+        *,
+        persona_id: str | None = None,
+        group_id: str | None = None,
+        asker: str = "",
     ) -> Run:
         """Answer what was said last; where that is being answered already, that run is the answer.
 
@@ -160,7 +169,7 @@ class Chats:
             raise Busy("Too many replies are being written; try again in a moment.")
         messages = await self._store.messages(chat_id)
         parent_id = messages[-1].id if messages else None
-        return self._begin(user_id, chat_id, persona_id, parent_id, group_id)
+        return self._begin(user_id, chat_id, persona_id, parent_id, group_id, asker)
 
     async def stop(self, user_id: str, *, chat_id: str | None = None, group_id: str | None = None) -> bool:
         """Stop what is being written in a chat or a group, and keep what there is of it; False where nothing was.
@@ -187,9 +196,15 @@ class Chats:
         return call is not None
 
     def _begin(
-        self, user_id: str, chat_id: str, persona_id: str | None, parent_id: str | None, group_id: str | None
+        self,
+        user_id: str,
+        chat_id: str,
+        persona_id: str | None,
+        parent_id: str | None,
+        group_id: str | None,
+        asker: str,
     ) -> Run:
-        run = Run(RunName(self._new_id(), group_id or self._new_id()), chat_id, user_id, self._new_id())
+        run = Run(RunName(self._new_id(), group_id or self._new_id()), chat_id, user_id, asker, self._new_id())
         run.task = asyncio.get_running_loop().create_task(self._answer(run, persona_id, parent_id))
         self._runs[run.name.run_id] = run
         run.task.add_done_callback(lambda task: self._forget(run, task))
@@ -197,7 +212,7 @@ class Chats:
 
     async def _answer(self, run: Run, persona_id: str | None, parent_id: str | None) -> Message | None:
         """Write the persona's answer to everything said so far and store it."""
-        room = ChatRoom(self._rooms, run.chat_id, run.user_id)
+        room = ChatRoom(self._rooms, run.chat_id, run.user_id, run.asker)
         persona: str | None = None
         try:
             async with self._turns.setdefault(run.chat_id, asyncio.Lock()):

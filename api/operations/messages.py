@@ -39,6 +39,7 @@ async def chat_message(service: Service, user: User, body: ChatMessageBody) -> C
         auto_link_parent=body.auto_link_parent,
         generate=body.generate,
         audio_ref=body.audios_id,
+        asker=service.asker,
     )
     reply = ChatMessageReply(
         message_id=sent.message_id, content_ids=[sent.message_id], run_id=sent.run_id, group_id=sent.group_id

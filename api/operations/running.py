@@ -106,7 +106,7 @@ async def generate(service: Service, user: User, body: GenerateBody) -> Generate
     call = service.calls.find(user.id, chat_id=chat.id)
     if call is not None:
         return GenerateReply(group_id=call.session.group_id, run_id=call.session.conversation_id)
-    begun = await service.chats.answer(user.id, chat.id, group_id=config.group_id)
+    begun = await service.chats.answer(user.id, chat.id, group_id=config.group_id, asker=service.asker)
     reply = GenerateReply(group_id=begun.name.group_id, run_id=begun.name.run_id)
     if body.wait_for_complete:
         answer = await answer_of(Sent("", begun.name.run_id, begun.name.group_id, begun.task))

@@ -26,7 +26,7 @@ ADMIT_S = 10.0
 ROOMS_LIMIT = 5_000
 """Rooms that one socket may hear."""
 
-UNREAD_LIMIT = 2_000
+UNREAD_LIMIT = 3_000
 """Packets that a socket has not read: half a minute of a spoken reply. It is let go, and may connect again."""
 
 
@@ -44,6 +44,7 @@ class Connection:
 
     Attributes:
         sid: its name.
+        room: where it alone hears.
         as_base64: it wants its audio as base64 rather than as bytes.
         lanes: what must happen in the order it was asked for waits here.
     """
@@ -60,8 +61,8 @@ class Connection:
         self._eio_sid = eio_sid
         self._rooms = rooms
         self._calls = calls
-        self._own_room = f"socket_{sid}"
-        self._hears = rooms.subscribe([self._own_room, profile_room(user.id)])
+        self.room = f"socket_{sid}"
+        self._hears = rooms.subscribe([self.room, profile_room(user.id)])
         self._seats: dict[str, Seat] = {}
         self._sitting: set[asyncio.Task[None]] = set()
 
@@ -81,7 +82,7 @@ class Connection:
 
     def tell(self, name: str, payload: Mapping[str, Any]) -> None:
         """Tell this socket alone, after everything that it was told before."""
-        self._rooms.publish(self._own_room, name, payload, user_id=self.user.id)
+        self._rooms.publish(self.room, name, payload, user_id=self.user.id)
 
     def join(self, room: str) -> None:
         """Hear a room.
@@ -163,7 +164,7 @@ class Connection:
         return seat is not None
 
     def complain(self, chat_id: str, problem: str) -> None:
-        """Tell this socket what went wrong with its audio."""
+        """Tell this socket what went wrong with its audio, or in its call."""
         self.tell("attempt_error", {"chat_id": chat_id, "type": "audio", "message": problem})
 
     async def heard(self, call: Call) -> None:

@@ -32,12 +32,14 @@ class Asker:
     user: User
     connection: Connection | None = None
 
+    @property
+    def room(self) -> str:
+        """Where the asking socket alone hears; over HTTP, every socket of the user's."""
+        return profile_room(self.user.id) if self.connection is None else self.connection.room
+
     def tell(self, name: str, payload: Mapping[str, Any]) -> None:
-        """Tell the asking socket; over HTTP, every socket of the user's."""
-        if self.connection is not None:
-            self.connection.tell(name, payload)
-        else:
-            self.service.rooms.publish(profile_room(self.user.id), name, payload, user_id=self.user.id)
+        """Tell the asking socket, after everything that it was told before; over HTTP, every socket of the user's."""
+        self.service.rooms.publish(self.room, name, payload, user_id=self.user.id)
 
     def enter(self, room: str) -> None:
         """The asking socket hears this room from now on.

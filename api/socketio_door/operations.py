@@ -23,5 +23,5 @@ async def carry_out(asker: Asker, name: str, body: BaseModel | Mapping[str, Any]
     """
     operation = OPERATIONS[name]
     read = body if isinstance(body, BaseModel) else operation.body.model_validate(dict(body))
-    reply = await perform(asker.service, asker.user, operation, read)
+    reply = await perform(asker.service.asked_from(asker.room), asker.user, operation, read)
     return reply.model_dump(mode="json")

@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.calls import Call, Calls
 from pipeline.errors import PipelineError
+from pipeline.events import Problem, SessionEvent
 from voice.errors import VoiceError
 from voice.formats import AudioFormat
 
@@ -44,7 +45,7 @@ class Seat:
     Args:
         calls: the registry that the call is in.
         call: nobody else attends it.
-        complain: told what went wrong with the audio.
+        complain: told what went wrong with the audio, or in the call.
     """
 
     def __init__(self, calls: Calls, call: Call, complain: Callable[[str], None]) -> None:
@@ -55,6 +56,7 @@ class Seat:
         self._news = asyncio.Event()
         self._hanging_up = False
         self._complained = False
+        self._stop_listening = call.session.listen(self._told)
         calls.attend(call)
 
     def hear(self, audio: bytes) -> None:
@@ -88,7 +90,12 @@ class Seat:
             for task in ends:
                 task.cancel()
             await asyncio.gather(*ends, return_exceptions=True)
+            self._stop_listening()
             self._calls.leave(self.call)
+
+    def _told(self, event: SessionEvent) -> None:
+        if isinstance(event, Problem):
+            self._complain(event.message)
 
     async def _hear(self) -> None:
         """Hear what comes until the socket has had enough; then end the call."""
