@@ -13,11 +13,11 @@ from pipeline.session import Engines
 from voice.end_of_turn_model import EndOfTurnDetector, EndOfTurnModel
 from voice.errors import EngineUnavailable
 from voice.recognition import SpeechToText
-from voice.stt.base import Transcriber
+from voice.stt.base import StreamingTranscriber, Transcriber
 from voice.stt.choose import choose_transcriber
 from voice.stt.fixed import FixedTranscriber
 from voice.stt.openai import OpenAITranscriber
-from voice.stt.process import in_process
+from voice.stt.process import ProcessTranscriber, in_process
 from voice.synthesis import TextToSpeech
 from voice.tts.base import Synthesizer, VoiceStyle
 from voice.tts.catalog import OpenAISpeech, choose_synthesizer
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from pipeline.llm.openai import OpenAIResponder
 
 FALLBACK_THREADS = 1
+LISTENING_THREADS, PARTIALS_AT_ONCE = 8, 2
+"""Threads that wait for a recogniser which decodes utterances together; they cost no processor themselves."""
+
 OPENAI_URL = "https://api.openai.com/v1"
 
 
@@ -55,6 +58,7 @@ class EngineRoom:
     responder: "OpenAIResponder | ScriptedResponder"
     workers: ThreadWorkers
     fallback_workers: ThreadWorkers
+    listening_workers: ThreadWorkers | None
 
     @property
     def names(self) -> dict[str, str]:
@@ -80,6 +84,8 @@ class EngineRoom:
             await asyncio.to_thread(self.transcriber.close)
         await self.workers.close()
         await self.fallback_workers.close()
+        if self.listening_workers is not None:
+            await self.listening_workers.close()
 
 
 async def open_engines(settings: Settings) -> EngineRoom:
@@ -101,9 +107,12 @@ async def open_engines(settings: Settings) -> EngineRoom:
     if settings.end_of_turn_model is not None:
         model = await asyncio.to_thread(EndOfTurnModel, settings.end_of_turn_model)
         ending = EndOfTurnDetector(model, workers)
-    stt, tts = SpeechToText(transcriber, workers), TextToSpeech(synthesizer, workers)
+    listening = None
+    if isinstance(transcriber, ProcessTranscriber) and not isinstance(transcriber, StreamingTranscriber):
+        listening = ThreadWorkers(LISTENING_THREADS, settings.max_queue, PARTIALS_AT_ONCE)
+    stt, tts = SpeechToText(transcriber, listening or workers), TextToSpeech(synthesizer, workers)
     engines = Engines(stt, responder, tts, fallback, ending)
-    return EngineRoom(engines, transcriber, responder, workers, fallback_workers)
+    return EngineRoom(engines, transcriber, responder, workers, fallback_workers, listening)
 
 
 def _key(settings: Settings) -> str:
@@ -111,6 +120,8 @@ def _key(settings: Settings) -> str:
 
 
 def _transcriber(settings: Settings) -> Transcriber:
+    language = None if settings.stt_language == "auto" else settings.stt_language
+
     def openai() -> OpenAITranscriber:
         base_url = settings.stt_base_url or settings.openai_base_url
         if not base_url and not _key(settings):
@@ -119,14 +130,14 @@ def _transcriber(settings: Settings) -> Transcriber:
             base_url=base_url or OPENAI_URL,
             api_key=_key(settings),
             model=settings.stt_model,
-            language=settings.stt_language,
+            language=language,
         )
 
     make = partial(
         choose_transcriber,
         settings.stt,
         models_dir=settings.models_dir,
-        language=settings.stt_language,
+        language=language,
         device=settings.stt_device,
         compute_type=settings.whisper_compute_type,
         window=settings.whisper_window,

@@ -79,6 +79,7 @@ class Service:
             rules=rules,
             endpoints=endpoints,
             output_rate_hz=output_rate_hz,
+            transcript_s=settings.stt_timeout_s,
             prompt_after_s=settings.prompt_after_s,
         )
 

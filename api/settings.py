@@ -72,7 +72,10 @@ class Settings(BaseSettings):
     )
 
     stt: str = Field(default="auto", description="Speech to text: auto, or one that `glow models` lists.")
-    stt_language: str = Field(default="en", description="Language that is spoken to the service, as a BCP 47 tag.")
+    stt_language: str = Field(
+        default="en",
+        description="Language that is spoken to the service, as a BCP 47 tag; auto hears it once in each call.",
+    )
     stt_device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="Where faster-whisper runs.")
     stt_base_url: str = Field(default="", description="Server for stt=openai; empty takes openai_base_url.")
     stt_model: str = Field(default="whisper-1", description="Model that is asked of the server when stt=openai.")
@@ -85,6 +88,9 @@ class Settings(BaseSettings):
 
     stt_process: bool = Field(
         default=True, description="Run the embedded recogniser in a process of its own, at lower priority."
+    )
+    stt_timeout_s: float = Field(
+        default=15.0, gt=0, le=600, description="Seconds that a transcript may take, queueing and restarts included."
     )
 
     tts: str = Field(default="auto", description="Text to speech: auto, or one that `glow models` lists.")

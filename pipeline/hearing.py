@@ -32,8 +32,7 @@ class Hearing:
     """
 
     def __init__(self, stt: SpeechToText, call: str, prompt: str = "", *, keep_all: bool = False) -> None:
-        self._stt = stt
-        self._call = call
+        self._stt = stt.of(call)
         self._prompt = prompt
         self._preroll: deque[NDArray[np.int16]] = deque(
             maxlen=(LONGEST_PIECE_MS if keep_all else PREROLL_MS) * RATE_HZ // 1000 // FRAME
@@ -129,7 +128,7 @@ class Hearing:
     def _begin_piece(self) -> None:
         if self._current is not None:
             self._current.close()
-        self._current = self._stt.utterance(self._call, prompt=self._prompt)
+        self._current = self._stt.utterance(prompt=self._prompt)
         self._current_frames = 0
 
     def _push(self, frame: NDArray[np.int16]) -> None:

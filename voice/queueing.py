@@ -57,9 +57,11 @@ class FairQueue:
         line.append(work)
         self.admitted += 1
 
-    def take(self) -> Work | None:
-        """The next in turn, or None."""
-        for calls in self._lines.values():
+    def take(self, least: Priority = Priority.PARTIAL) -> Work | None:
+        """The next in turn that is at least as urgent as `least`, or None."""
+        for priority, calls in self._lines.items():
+            if priority > least:
+                return None
             if calls:
                 call, line = calls.popitem(last=False)
                 work = line.popleft()

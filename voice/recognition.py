@@ -35,17 +35,34 @@ class SpeechToText:
         self._workers = workers
         self.name = transcriber.name
 
-    def utterance(self, call: str, prompt: str = "") -> "Utterance":
-        """Begin an utterance of a call; to be closed by whoever began it.
+    def of(self, call: str) -> "CallToText":
+        """One call's way to text; what the engine learns about the call is kept in it.
 
         Args:
             call: whose speech it is; the workers are fair between calls.
+        """
+        return CallToText(self._transcriber, self._workers, call)
+
+    def utterance(self, call: str, prompt: str = "") -> "Utterance":
+        """Begin the one utterance of a call that has no other; see `CallToText.utterance`."""
+        return self.of(call).utterance(prompt)
+
+
+class CallToText:
+    """The utterances of one call."""
+
+    def __init__(self, transcriber: Transcriber, workers: Workers, call: str) -> None:
+        self._transcriber = transcriber.for_call() if isinstance(transcriber, TranscriberOfCalls) else transcriber
+        self._workers = workers
+        self._call = call
+
+    def utterance(self, prompt: str = "") -> "Utterance":
+        """Begin an utterance; to be closed by whoever began it.
+
+        Args:
             prompt: words likely to occur (names, terms), at most 200 characters.
         """
-        transcriber = self._transcriber
-        if isinstance(transcriber, TranscriberOfCalls):
-            transcriber = transcriber.for_call(call)
-        return Utterance(transcriber, self._workers, call, prompt)
+        return Utterance(self._transcriber, self._workers, self._call, prompt)
 
 
 class Utterance:

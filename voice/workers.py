@@ -73,11 +73,13 @@ class ThreadWorkers:
     Args:
         threads: how many jobs run at once.
         queue_limit: jobs that may wait; iterations under way are not counted.
+        partials: most PARTIAL jobs that run at once, so that what is urgent never finds every thread sketching.
     """
 
-    def __init__(self, threads: int = 2, queue_limit: int = 64) -> None:
+    def __init__(self, threads: int = 2, queue_limit: int = 64, partials: int | None = None) -> None:
         self._queue = FairQueue()
         self._limit = queue_limit
+        self._partials = threads if partials is None else partials
         self._running: set[Work] = set()
         self._closed = False
         self._changed = Condition()
@@ -171,7 +173,7 @@ class ThreadWorkers:
     def _serve(self) -> None:
         while True:
             with self._changed:
-                while (work := self._queue.take()) is None:
+                while (work := self._next()) is None:
                     if self._closed:
                         return
                     self._changed.wait()
@@ -182,6 +184,10 @@ class ThreadWorkers:
             if more:
                 self._go_on(work)
             del work  # an idle thread keeps no audio alive
+
+    def _next(self) -> Work | None:
+        sketching = sum(work.priority is Priority.PARTIAL for work in self._running)
+        return self._queue.take(Priority.PARTIAL if sketching < self._partials else Priority.REPLY)
 
     def _wanted(self, priority: Priority) -> bool:
         with self._changed:

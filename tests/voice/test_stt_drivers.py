@@ -4,15 +4,22 @@ import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from threading import Event
 
 import numpy as np
 import pytest
 
+from api.random_whisper import make_random_whisper
+from tests.voice.child_engines import LOUD, Fragile, Polyglot, dies_at_first, speech
 from tests.voice.sound import recording
 from voice.errors import Cancelled, EngineUnavailable, InvalidAudio
-from voice.stt.base import StreamingTranscriber, Transcriber
+from voice.stt.base import StreamingTranscriber, Transcriber, TranscriberOfCalls, TranscriberOfLanguages
+from voice.stt.call_language import TELLING
+from voice.stt.fixed import WORDS as ALWAYS
+from voice.stt.fixed import FixedTranscriber
 from voice.stt.pocketsphinx import PocketSphinx
 from voice.stt.process import ProcessStreamingTranscriber, ProcessTranscriber, WorkerDied, in_process
 from voice.stt.samples import as_float32
@@ -121,9 +128,108 @@ def _until_lent(driver: StreamingTranscriber):
     return stream
 
 
+@contextmanager
+def driven(driver: str, make) -> Iterator[Transcriber]:
+    """An engine in this process ("here") or in one of its own."""
+    engine = make()
+    if driver == "process":
+        engine = in_process(make, engine)
+    yield engine
+    if isinstance(engine, ProcessTranscriber):
+        engine.close()
+
+
+DRIVERS = pytest.mark.parametrize("where", ["here", "process"])
+
+
+@DRIVERS
+def test_a_calls_language_is_detected_once_and_ends_with_the_call(where: str) -> None:
+    german, french = speech(level=0.1), speech(level=-0.1)
+    with driven(where, Polyglot) as engine:
+        assert isinstance(engine, TranscriberOfCalls)
+        one, other = engine.for_call(), engine.for_call()
+        assert [one.transcribe(audio).language for audio in (german, french, german)] == ["de"] * 3
+        assert [other.transcribe(audio).language for audio in (french, german)] == ["fr"] * 2
+        assert engine.for_call().transcribe(french).language == "fr", "nothing is left of the first call"
+        if isinstance(engine, ProcessTranscriber):
+            os.kill(engine.pid or 0, signal.SIGKILL)
+            assert one.transcribe(french).language == "de", "nor is it lost with the child"
+
+
+@DRIVERS
+def test_a_word_or_two_do_not_settle_a_calls_language(where: str) -> None:
+    short, french = speech(level=0.1)[: TELLING - 1], speech(level=-0.1)
+    with driven(where, Polyglot) as engine:
+        assert isinstance(engine, TranscriberOfCalls)
+        call = engine.for_call()
+        assert [call.transcribe(audio).language for audio in (short, french, short)] == ["de", "fr", "fr"]
+
+
+@DRIVERS
+def test_whisper_detects_a_language_or_takes_the_one_it_is_given(where: str, tmp_path: Path) -> None:
+    make_random_whisper(tmp_path, "least")
+    with driven(where, partial(FasterWhisper, tmp_path, language=None, cpu_threads=1)) as engine:
+        assert isinstance(engine, TranscriberOfCalls)
+        assert isinstance(engine, TranscriberOfLanguages)
+        audio = as_float32(recording(LINE))
+        detected = engine.transcribe(audio).language
+        assert detected.isalpha()
+        another = "de" if detected != "de" else "fr"
+        assert engine.transcribe_in(another, audio, "", lambda: False).language == another
+
+
+@pytest.mark.parametrize("first", [LOUD, -LOUD], ids=["dies of it", "hangs with it"])
+def test_audio_that_the_engine_breaks_on_takes_no_other_utterance_down(first: float) -> None:
+    fragile = ProcessTranscriber(partial(Fragile, 100), name="fragile", niceness=0, question_s=1)
+    fragile.warm()
+    with ThreadPoolExecutor(8) as threads:
+        waiting = [threads.submit(fragile.transcribe, speech(first if n in (2, 5) else 0.1)) for n in range(8)]
+        outcomes = [one.exception(120) or one.result() for one in waiting]
+    fragile.close()
+    assert [type(outcome) is WorkerDied for outcome in outcomes] == [n in (2, 5) for n in range(8)]
+    assert [outcome.text for outcome in outcomes if not isinstance(outcome, BaseException)] == [ALWAYS] * 6
+
+
+def test_other_answers_do_not_keep_a_hung_question_waiting() -> None:
+    fragile = ProcessTranscriber(Fragile, name="fragile", niceness=0, question_s=1)
+    fragile.warm()
+    with ThreadPoolExecutor(1) as threads:
+        hung = threads.submit(fragile.transcribe, speech(-LOUD))
+        while not hung.done():
+            assert fragile.transcribe(speech()).text == ALWAYS
+        assert isinstance(hung.exception(), WorkerDied)
+    fragile.close()
+
+
+def test_a_worker_that_dies_while_it_starts_is_started_again(tmp_path: Path) -> None:
+    tender = ProcessTranscriber(partial(dies_at_first, tmp_path / "mark"), name="tender", niceness=0)
+    assert tender.transcribe(speech()).text == ALWAYS
+    tender.close()
+
+
+def test_a_worker_that_has_stopped_reading_is_killed_by_its_deadline() -> None:
+    """More audio than a pipe holds: even the sending must not wait for ever."""
+    stopped = ProcessTranscriber(FixedTranscriber, name="fixed", niceness=0, question_s=1)
+    stopped.warm()
+    pid = stopped.pid
+    os.kill(pid or 0, signal.SIGSTOP)
+    assert stopped.transcribe(speech(seconds=20)).text == ALWAYS
+    assert stopped.pid != pid
+    stopped.close()
+
+
 @pytest.fixture
 def there() -> Iterator[ProcessStreamingTranscriber]:
-    made = ProcessStreamingTranscriber(MAKE["pocketsphinx"], name="pocketsphinx", niceness=0, question_s=10)
+    yield from _warmed(question_s=100)
+
+
+@pytest.fixture
+def impatient() -> Iterator[ProcessStreamingTranscriber]:
+    yield from _warmed(question_s=10)
+
+
+def _warmed(question_s: float) -> Iterator[ProcessStreamingTranscriber]:
+    made = ProcessStreamingTranscriber(MAKE["pocketsphinx"], name="pocketsphinx", niceness=0, question_s=question_s)
     made.warm()
     yield made
     made.close()
@@ -148,17 +254,17 @@ def test_a_worker_killed_in_the_middle_loses_no_utterance(there: ProcessStreamin
 
     with ThreadPoolExecutor(4) as threads:
         waiting = [threads.submit(there.transcribe, as_float32(recording(LINE)), cancelled=cancelled) for _ in range(4)]
-        asked.wait(10)
+        asked.wait(100)
         os.kill(pid, signal.SIGKILL)
-        assert [one.result(30).text for one in waiting] == [WORDS] * 4
+        assert [one.result(100).text for one in waiting] == [WORDS] * 4
 
 
-def test_a_hung_worker_is_killed_by_its_deadline(there: ProcessStreamingTranscriber) -> None:
-    pid = there.pid
+def test_a_hung_worker_is_killed_by_its_deadline(impatient: ProcessStreamingTranscriber) -> None:
+    pid = impatient.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
-    assert there.transcribe(as_float32(recording(LINE))).text == WORDS
-    assert there.pid != pid
+    assert impatient.transcribe(as_float32(recording(LINE))).text == WORDS
+    assert impatient.pid != pid
 
 
 def test_a_stream_breaks_with_its_worker_and_says_so(there: ProcessStreamingTranscriber) -> None:

@@ -62,11 +62,27 @@ class Transcriber(Protocol):
 
 
 @runtime_checkable
+class TranscriberOfLanguages(Transcriber, Protocol):
+    """A transcriber that can be told the language with each utterance."""
+
+    def transcribe_in(
+        self, language: str | None, audio: Float32Mono16k, prompt: str, cancelled: Cancelled
+    ) -> Transcript:
+        """`transcribe`, in a language that is known.
+
+        Args:
+            language: BCP 47 tag; None for the transcriber's own, or the one that it detects.
+            audio, prompt, cancelled: see `Transcriber.transcribe`.
+        """
+        ...
+
+
+@runtime_checkable
 class TranscriberOfCalls(Transcriber, Protocol):
     """A transcriber that learns something about a call and keeps it for the call's next utterance."""
 
-    def for_call(self, call: str) -> Transcriber:
-        """The transcriber to use for this call."""
+    def for_call(self) -> Transcriber:
+        """The transcriber for one call; what it learns lives and ends with what is returned."""
         ...
 
 

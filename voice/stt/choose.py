@@ -64,6 +64,7 @@ def choose_transcriber(
             device=device,
             compute_type=compute_type,
             cpu_threads=cpu_threads,
+            prompts=folder != WHISPER_NANO,
             window=window,
         )
     if engine == "auto":

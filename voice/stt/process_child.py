@@ -11,7 +11,7 @@ from threading import Event, Lock
 from typing import Any
 
 from voice.errors import EngineFailed, VoiceError
-from voice.stt.base import StreamingTranscriber, Transcriber, TranscriptStream
+from voice.stt.base import StreamingTranscriber, Transcriber, TranscriberOfLanguages, TranscriptStream
 
 THREADS = 10
 """Questions answered at once: a batch of whole utterances and a few streams."""
@@ -94,9 +94,11 @@ class _Desk:
         if warm is not None:
             warm()
 
-    def _transcribe(self, number: int, audio: Any, prompt: str) -> Any:
-        event = self._cancelled[number]
-        return self._loaded().transcribe(audio, prompt=prompt, cancelled=event.is_set)
+    def _transcribe(self, number: int, language: str | None, audio: Any, prompt: str) -> Any:
+        engine, cancelled = self._loaded(), self._cancelled[number].is_set
+        if isinstance(engine, TranscriberOfLanguages):
+            return engine.transcribe_in(language, audio, prompt, cancelled)
+        return engine.transcribe(audio, prompt=prompt, cancelled=cancelled)
 
     def _stream(self, _: int, prompt: str) -> int | None:
         engine = self._loaded()

@@ -1,7 +1,7 @@
 """Work that costs less together: whoever comes first takes along what is waiting."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Condition
 from typing import Generic, TypeVar
 
@@ -18,7 +18,7 @@ MOST = 8
 class _Ticket(Generic[Job, Result]):
     job: Job
     cancelled: Callable[[], bool]
-    result: Result | None = None
+    results: list[Result] = field(default_factory=list)
     error: BaseException | None = None
     done: bool = False
 
@@ -75,19 +75,26 @@ class Together(Generic[Job, Result]):
             self._lead(batch)
         if ticket.error is not None:
             raise ticket.error
-        assert ticket.result is not None
-        return ticket.result
+        (result,) = ticket.results
+        return result
 
     def _lead(self, batch: list[_Ticket[Job, Result]]) -> None:
         try:
-            for ticket, result in zip(batch, self._work([ticket.job for ticket in batch]), strict=True):
-                ticket.result = result
-        except BaseException as error:  # noqa: BLE001 -- each waiting thread raises it as its own
-            for ticket in batch:
-                ticket.error = error
+            self._do(batch)
+            if len(batch) > 1:
+                for ticket in [ticket for ticket in batch if ticket.error is not None]:
+                    self._do([ticket])  # alone, so that one that breaks the work is the only one that fails
         finally:
             with self._changed:
                 for ticket in batch:
                     ticket.done = True
                 self._working = False
                 self._changed.notify_all()
+
+    def _do(self, batch: list[_Ticket[Job, Result]]) -> None:
+        try:
+            for ticket, result in zip(batch, self._work([ticket.job for ticket in batch]), strict=True):
+                ticket.results, ticket.error = [result], None
+        except BaseException as error:  # noqa: BLE001 -- each waiting thread raises it as its own
+            for ticket in batch:
+                ticket.error = error

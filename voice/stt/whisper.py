@@ -1,7 +1,6 @@
 """Whisper through faster-whisper: many languages, one model in memory for all calls, utterances decoded together."""
 
 import math
-from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
@@ -12,6 +11,7 @@ import numpy as np
 from voice.errors import Cancelled as CancelledError
 from voice.errors import EngineFailed, EngineUnavailable
 from voice.stt.base import RATE_HZ, Cancelled, Float32Mono16k, Transcriber, Transcript, never
+from voice.stt.call_language import CallLanguage
 from voice.stt.samples import checked
 from voice.stt.short_window import Decoded, Request, ShortWindow
 from voice.stt.together import Together
@@ -26,7 +26,6 @@ _MOST_TOKENS = 200  # with the longest prompt still inside Whisper's 448
 _REPETITIVE = 2.4
 _SILENT_RMS = 1e-4
 _SHORTEST_WORD = RATE_HZ // 20
-_CALLS_REMEMBERED = 1000
 _NEEDED = ("model.bin", "config.json", "tokenizer.json")
 
 
@@ -45,6 +44,7 @@ class FasterWhisper:
         cpu_threads: threads of one decoding.
         no_speech: above this probability of no speech, words the model is unsure of are refused.
         unsure: mean log-probability below which it counts as unsure.
+        prompts: whether it was trained to be told words that are likely; one that was not takes them for speech.
         window: "short" encodes the utterance and a margin (see voice.stt.short_window), "full" always 30 seconds.
 
     Raises:
@@ -64,6 +64,7 @@ class FasterWhisper:
         cpu_threads: int = 2,
         no_speech: float = 0.6,
         unsure: float = -0.8,
+        prompts: bool = True,
         window: Literal["short", "full"] = "short",
     ) -> None:
         missing = [file for file in _NEEDED if not (folder / file).is_file()]
@@ -80,12 +81,12 @@ class FasterWhisper:
         self._cpu_threads = cpu_threads
         self._no_speech = no_speech
         self._unsure = unsure
+        self._prompts = prompts
         self._window = window
         self._model: WhisperModel | None = None
         self._short: ShortWindow | None = None
         self._one_at_a_time = Lock()
         self._together: Together[Request, Decoded | None] = Together(self._decode_together)
-        self._languages: OrderedDict[str, str] = OrderedDict()
 
     def warm(self) -> None:
         """Load the model and run it once, so that the first utterance is as fast as the next. Blocking.
@@ -95,9 +96,9 @@ class FasterWhisper:
         """
         self.transcribe(np.full(RATE_HZ, 2 * _SILENT_RMS, np.float32))
 
-    def for_call(self, call: str) -> Transcriber:
+    def for_call(self) -> Transcriber:
         """The transcriber of one call: the language it detects first is the call's from then on."""
-        return self if self._language else _CallOfUnknownLanguage(self, call)
+        return self if self._language else CallLanguage(self)
 
     def transcribe(self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never) -> Transcript:
         """See `Transcriber.transcribe`.
@@ -105,37 +106,29 @@ class FasterWhisper:
         Raises:
             EngineUnavailable: the model's files are broken (at the first use).
         """
-        return self.transcribe_in(self._language, audio, prompt, cancelled)
+        return self.transcribe_in(None, audio, prompt, cancelled)
 
     def transcribe_in(
         self, language: str | None, audio: Float32Mono16k, prompt: str, cancelled: Cancelled
     ) -> Transcript:
-        """`transcribe` in a given language, or in the one that is detected."""
+        """`transcribe` in the language that is set, else in the one that is given, else in the one that is detected."""
         audio = checked(audio)
+        language = self._language or language
         if len(audio) < _SHORTEST_WORD or math.sqrt(float(np.mean(audio * audio))) < _SILENT_RMS:
             return Transcript("", language or "en", 0.0)
         model = self._loaded(cancelled)
+        prompt = prompt[:200] if self._prompts else ""
         cap = token_cap(len(audio), model.hf_tokenizer.get_vocab_size())
         if self._window == "full":
             with self._one_at_a_time:
                 return self._decode(model, audio, prompt, cap, language, cancelled)
-        request = Request(audio, prompt[:200], cap, language, cancelled)
+        request = Request(audio, prompt, cap, language, cancelled)
         decoded = self._together.run(request, cancelled)
         if decoded is None:
             raise CancelledError("The transcript is no longer wanted.")
         if not self._believable(decoded.no_speech, decoded.log_probability, decoded.compression):
             return Transcript("", decoded.language, 0.0)
         return Transcript(decoded.text, decoded.language, math.exp(min(decoded.log_probability, 0.0)))
-
-    def remembered(self, call: str) -> str | None:
-        """The language that was detected in this call."""
-        return self._languages.get(call)
-
-    def remember(self, call: str, language: str) -> None:
-        """Settle a call's language; the calls longest ago are forgotten."""
-        self._languages[call] = language
-        while len(self._languages) > _CALLS_REMEMBERED:
-            self._languages.popitem(last=False)
 
     def _loaded(self, cancelled: Cancelled) -> "WhisperModel":
         while not self._one_at_a_time.acquire(timeout=0.05):
@@ -174,7 +167,7 @@ class FasterWhisper:
                 temperature=0.0,
                 without_timestamps=True,
                 condition_on_previous_text=False,
-                initial_prompt=prompt[:200] or None,
+                initial_prompt=prompt or None,
                 max_new_tokens=2 * cap,  # CTranslate2 takes half of it
                 no_speech_threshold=None,
                 vad_filter=False,
@@ -191,23 +184,6 @@ class FasterWhisper:
 
     def _believable(self, no_speech: float, log_probability: float, compression: float) -> bool:
         return compression <= _REPETITIVE and (no_speech <= self._no_speech or log_probability >= self._unsure)
-
-
-class _CallOfUnknownLanguage:
-    """One call's view of a shared model whose language is not fixed."""
-
-    def __init__(self, whisper: FasterWhisper, call: str) -> None:
-        self.name = whisper.name
-        self._whisper = whisper
-        self._call = call
-
-    def transcribe(self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never) -> Transcript:
-        """See `Transcriber.transcribe`."""
-        known = self._whisper.remembered(self._call)
-        transcript = self._whisper.transcribe_in(known, audio, prompt, cancelled)
-        if known is None and transcript.text:
-            self._whisper.remember(self._call, transcript.language)
-        return transcript
 
 
 def token_cap(samples: int, vocabulary: int) -> int:

@@ -1,0 +1,55 @@
+"""Recognisers that do in a child process what a test needs: hear several languages, die, hang, fail to start."""
+
+import os
+from pathlib import Path
+from threading import Event
+
+import numpy as np
+
+from voice.stt.base import Cancelled, Float32Mono16k, Transcriber, Transcript, never
+from voice.stt.call_language import CallLanguage
+from voice.stt.fixed import FixedTranscriber
+
+LOUD = 0.9
+"""A first sample that is at least so loud, or at most so low, is the last that `Fragile` hears."""
+
+
+def speech(first: float = 0.1, seconds: float = 1.0, level: float = 0.1) -> Float32Mono16k:
+    audio = np.full(round(seconds * 16_000), level, np.float32)
+    audio[0] = first
+    return audio
+
+
+class Fragile(FixedTranscriber):
+    """Dies of some audio, and of other audio hangs."""
+
+    def transcribe(self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never) -> Transcript:
+        if audio[0] >= LOUD:
+            os._exit(1)
+        if audio[0] <= -LOUD:
+            Event().wait()
+        return super().transcribe(audio, prompt=prompt, cancelled=cancelled)
+
+
+class Polyglot(FixedTranscriber):
+    """Hears German where the samples are above zero, else French; its words are the language it heard or was told."""
+
+    def for_call(self) -> Transcriber:
+        return CallLanguage(self)
+
+    def transcribe(self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never) -> Transcript:
+        return self.transcribe_in(None, audio, prompt, cancelled)
+
+    def transcribe_in(
+        self, language: str | None, audio: Float32Mono16k, prompt: str, cancelled: Cancelled
+    ) -> Transcript:
+        language = language or ("de" if audio.mean() > 0 else "fr")
+        return Transcript(language, language)
+
+
+def dies_at_first(mark: Path) -> Transcriber:
+    """Make a recogniser; where `mark` does not exist yet, make it and die instead."""
+    if not mark.exists():
+        mark.touch()
+        os._exit(1)
+    return FixedTranscriber()
