@@ -97,7 +97,7 @@ class ChatRoom:
         self.tell("attempt_complete", payload | about, **about)
 
     def reply_failed(self, run: "RunName", message: str) -> None:
-        """There is no reply: v5 clients do not look at whose chat an error is about, so only the one that asked is told."""
+        """There is no reply. v5 clients do not look at whose chat an error is about: only who asked hears it."""
         about: dict[str, Any] = {"run_id": run.run_id, "group_id": run.group_id}
         self.tell_asker("attempt_error", {"type": "send", "message": message}, **about)
         self.turn_ended(run, "", success=False, message=message)

@@ -17,6 +17,7 @@ class Answer:
 
     id: str
     text: str
+    interrupted: bool = False
 
 
 def spoken_answer(session: VoiceSession) -> "asyncio.Future[Answer | None]":
@@ -45,8 +46,8 @@ class _Awaited:
                 pass
             case ReplyBegan(turn) if turn >= self._turn:
                 self._begun = True
-            case ReplyEnded(turn, message_id, heard=heard) if turn >= self._turn:
-                self.answer.set_result(Answer(message_id, heard))
+            case ReplyEnded(turn, message_id, _, heard, interrupted) if turn >= self._turn:
+                self.answer.set_result(Answer(message_id, heard, interrupted))
             case Problem("storage_failed") if self._begun:
                 self.answer.set_exception(ResponderFailed(NOT_STORED))
                 self.answer.exception()  # whether anybody waits for it or not

@@ -23,6 +23,21 @@ from pipeline.spoken_answer import NOT_STORED, Answer
 
 async def chat_message(service: Service, user: User, body: ChatMessageBody) -> ChatMessageReply:
     """Store the learner's message; the persona answers unless `generate` is false."""
+    sent = await send(service, user, body)
+    reply = ChatMessageReply(
+        message_id=sent.message_id, content_ids=[sent.message_id], run_id=sent.run_id, group_id=sent.group_id
+    )
+    if body.wait_for_complete and (answer := await answer_of(sent)) is not None:
+        reply.assistant_message_id, reply.assistant_content = answer.id, answer.text
+    return reply
+
+
+async def send(service: Service, user: User, body: ChatMessageBody) -> Sent:
+    """Store a message, typed or recorded, and begin to answer it.
+
+    Raises:
+        Invalid: it has no words; and what `open_chat` and `spoken_text` refuse.
+    """
     chat_id = required(body.chat_id, "chat_id is required")
     text = body.text or ""
     if not text.strip() and body.audios_id is None:
@@ -30,7 +45,7 @@ async def chat_message(service: Service, user: User, body: ChatMessageBody) -> C
     await open_chat(service, user, chat_id)
     if body.audios_id is not None:
         text = await spoken_text(service, user, body.audios_id, text)
-    sent = await service.chats.message(
+    return await service.chats.message(
         user.id,
         chat_id,
         text,
@@ -41,12 +56,6 @@ async def chat_message(service: Service, user: User, body: ChatMessageBody) -> C
         audio_ref=body.audios_id,
         asker=service.asker,
     )
-    reply = ChatMessageReply(
-        message_id=sent.message_id, content_ids=[sent.message_id], run_id=sent.run_id, group_id=sent.group_id
-    )
-    if body.wait_for_complete and (answer := await answer_of(sent)) is not None:
-        reply.assistant_message_id, reply.assistant_content = answer.id, answer.text
-    return reply
 
 
 async def spoken_text(service: Service, user: User, audios_id: str, text: str) -> str:

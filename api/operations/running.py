@@ -1,9 +1,11 @@
 """Replies by request: attempt/message, attempt/generate and attempt/stop."""
 
+from contextlib import suppress
+
 from api.operations.coaching import chat_hints
 from api.operations.common import open_chat, own_chat, required
-from api.operations.message_data import hint_item
-from api.operations.messages import answer_of, chat_message, spoken_text
+from api.operations.messages import answer_of, send, spoken_text
+from api.operations.performing import REFUSALS
 from api.operations.shapes_attempts import (
     AttemptMessageBody,
     AttemptMessageReply,
@@ -14,23 +16,26 @@ from api.operations.shapes_attempts import (
     StopReply,
 )
 from api.operations.shapes_chats import ChatMessageBody
-from api.operations.shapes_coaching import ChatHintsBody
+from api.operations.shapes_coaching import ChatHintsBody, NewHint
 from api.service import Service, new_id
 from models.errors import Invalid
-from models.outcomes import NewNote
 from models.records import User
 from pipeline.chat_events import ChatRoom, RunName
 from pipeline.chats import Sent
+from pipeline.errors import Busy, ResponderFailed
 
 _HINTS = frozenset({"chat_hints", "hints"})
 
 
 async def message(service: Service, user: User, body: AttemptMessageBody) -> AttemptMessageReply:
-    """Send a message in an attempt's chat; the persona answers, unless the client brings the answer."""
+    """Send a message in an attempt's chat; the persona answers, unless the client brings the answer.
+
+    Hints for what to say next follow the answer by themselves.
+    """
     chat_id = required(body.chat_id, "chat_id is required")
     chat = await own_chat(service, user, chat_id, body.attempt_id)
     generate = body.generate and body.assistant_content is None
-    sent = await chat_message(
+    sent = await send(
         service,
         user,
         ChatMessageBody(
@@ -40,25 +45,41 @@ async def message(service: Service, user: User, body: AttemptMessageBody) -> Att
             parent_message_id=body.parent_message_id,
             audios_id=body.audios_id,
             generate=generate,
-            wait_for_complete=body.wait_for_complete,
         ),
     )
     reply = AttemptMessageReply(
         chat_id=chat.id,
         user_message_id=sent.message_id,
-        assistant_message_id=sent.assistant_message_id,
-        assistant_content=sent.assistant_content,
         run_id=sent.run_id,
         group_id=sent.group_id,
     )
     if body.assistant_content is not None:
         await _take_answer(service, user, body.assistant_content, reply)
-    if body.hints and (about := reply.assistant_message_id or reply.user_message_id):
-        made = [NewNote("hint", {"hint": hint, "idx": place}, about) for place, hint in enumerate(body.hints)]
-        reply.hints = [hint_item(note) for note in await service.store.add_notes(chat.id, made, "hand")]
-    elif body.wait_for_complete and reply.assistant_message_id is not None:
-        reply.hints = (await chat_hints(service, user, ChatHintsBody(chat_id=chat.id))).hints
+    elif body.wait_for_complete and (answer := await answer_of(sent)) is not None:
+        reply.assistant_message_id, reply.assistant_content = answer.id, answer.text
+    hints: list[NewHint] | None = None
+    if body.hints:
+        about = reply.assistant_message_id or reply.user_message_id
+        hints = [NewHint(hint=hint, message_id=about) for hint in body.hints]
+    if hints or (body.wait_for_complete and reply.assistant_message_id is not None):
+        reply.hints = (await chat_hints(service, user, ChatHintsBody(chat_id=chat.id, hints=hints))).hints
+    elif generate and not body.wait_for_complete:
+        with suppress(Busy):  # then there are no hints; the answer comes all the same
+            service.background.start(f"hints {sent.message_id}", _hint(service, user, chat.id, sent))
     return reply
+
+
+async def _hint(service: Service, user: User, chat_id: str, sent: Sent) -> None:
+    """Once the message is answered: hints for what to say next."""
+    try:
+        answer = await answer_of(sent)
+        if answer is not None and not answer.interrupted:
+            await chat_hints(service, user, ChatHintsBody(chat_id=chat_id))
+    except ResponderFailed:
+        pass  # there is no answer, which is told already
+    except REFUSALS as error:
+        room = ChatRoom(service.rooms, chat_id, user.id, service.asker)
+        room.tell_asker("attempt_error", {"type": "hint", "message": str(error)})
 
 
 async def _take_answer(service: Service, user: User, text: str, reply: AttemptMessageReply) -> None:

@@ -1,26 +1,21 @@
 """The table: every event of `names`, with its operation and what is told of it."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 
 from pydantic import BaseModel
 
-from api.operations.performing import REFUSALS
 from api.operations.registry import OPERATIONS
 from api.operations.shapes import Body as PlainBody
 from api.operations.shapes import ChatId, WriteBody
-from api.operations.shapes_attempts import AttemptGradeBody, AttemptMessageBody, StopBody
+from api.operations.shapes_attempts import AttemptGradeBody, StopBody
 from api.operations.shapes_chats import MuteBody
 from api.operations.shapes_tests import InvocationBody
 from api.socketio_door import voice
 from api.socketio_door.events import Asker, Event, Payload
 from api.socketio_door.generation import GenerateBody, generate
 from api.socketio_door.operations import body_of, carry_out
-from pipeline.errors import Busy
-from pipeline.rooms import Subscription, chat_room, test_room
-
-_TURN_ENDS = ("attempt_complete", "attempt_stopped")
+from pipeline.rooms import chat_room, test_room
 
 Tell = Callable[[Asker, BaseModel, Payload], None]
 
@@ -79,39 +74,6 @@ def _next(asker: Asker, _body: BaseModel, result: Payload) -> None:
         # A chat that was made just now: nobody could be in its room yet.
         asker.enter(chat_room(chat_id))
         asker.tell("attempt_chat_started", {"attempt_id": result["attempt_id"], "chat_id": chat_id})
-
-
-async def _message(asker: Asker, body: AttemptMessageBody) -> Payload:
-    """v5: hints come by themselves when the answer is complete."""
-    listening = asker.service.rooms.subscribe([chat_room(body.chat_id or "")])
-    try:
-        result = await _run(asker, body, operation="attempt.message", tell=_nothing)
-    except BaseException:
-        listening.close()
-        raise
-    if result.get("run_id") and result.get("hints") is None:
-        run_id = str(result["run_id"])
-        with suppress(Busy):  # then there are no hints; the answer comes all the same
-            asker.service.background.start(f"hints {run_id}", _hint(asker, listening, str(result["chat_id"]), run_id))
-            return result
-    listening.close()
-    return result
-
-
-async def _hint(asker: Asker, listening: Subscription, chat_id: str, run_id: str) -> None:
-    """When this run has answered: hints for what to say next."""
-    with listening:
-        async for event in listening:
-            if event.name == "attempt_audio_ended" or (event.run_id == run_id and event.name in _TURN_ENDS):
-                break
-        else:
-            return
-    if event.name != "attempt_complete" or not event.payload.get("success"):
-        return
-    try:
-        await carry_out(asker, "attempt.chat_hints", {"chat_id": chat_id})
-    except REFUSALS as error:
-        asker.tell("attempt_error", {"chat_id": chat_id, "type": "hint", "message": str(error)})
 
 
 # -------------------------------------------------------------------- rooms
@@ -177,7 +139,7 @@ EVENTS: dict[str, Event] = {
     "attempt_end": _of("attempt.end", kind="end"),
     "attempt_end_all": _of("attempt.end_all", kind="end"),
     "attempt_stop": _of("attempt.stop", lane="chat", kind="stop", tell=_stopped),
-    "attempt_message": Event(AttemptMessageBody, _message, lane="chat", kind="send"),
+    "attempt_message": _of("attempt.message", lane="chat", kind="send"),
     "attempt_response_submit": _of("attempt.chat_response", kind="quiz", answers="attempt_response_result"),
     "attempt_audio_start": Event(
         voice.AudioBody, voice.start, lane="voice", kind="audio", answers="attempt_audio_ready"

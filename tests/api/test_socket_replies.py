@@ -52,6 +52,64 @@ def test_progress_of_a_call_carries_its_audio_too(service: RunningService) -> No
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("path", ["/attempt/message", "/socket/v5/client/attempt/message"])
+def test_hints_follow_the_answer_to_a_message_of_any_door(service: RunningService, path: str) -> None:
+    async def story() -> None:
+        chat = service.chat()
+        async with socket_of(service) as socket:
+            await socket.ask("attempt_join", chat_id=chat)
+            answer = await asyncio.to_thread(service.post, path, {"chat_id": chat, "message": QUESTION})
+            assert answer.json()["hints"] is None, "the reply does not wait for them"
+            answered = await socket.until("attempt_assistant_complete")
+            await socket.until("attempt_complete")
+            told = await socket.until("attempt_hint_progress")
+            assert (told["message_id"], told["type"]) == (answered["message_id"], "complete")
+            assert len(told["hints"]) == told["hints_count"] >= 1
+            assert len(socket.of("attempt_hint_progress")) == 1
+
+    asyncio.run(story())
+
+
+def test_hints_follow_the_answer_that_is_spoken(service: RunningService) -> None:
+    async def story() -> None:
+        chat = service.chat()
+        async with socket_of(service) as socket:
+            await socket.ask("attempt_audio_start", chat_id=chat)
+            await socket.ask("attempt_message", chat_id=chat, message=QUESTION)
+            await socket.until("attempt_assistant_audio")
+            await socket.ask("attempt_message", chat_id=chat, message="What is your name?")
+            told = await socket.until("attempt_hint_progress")
+            last = [item for item in service.history(chat) if item["type"] == "response"][-1]
+            assert told["message_id"] == last["id"], "what was interrupted has none"
+
+    asyncio.run(story())
+
+
+def test_hints_that_the_client_brings_are_told(service: RunningService) -> None:
+    async def story() -> None:
+        chat = service.chat()
+        async with socket_of(service) as socket:
+            said = {"chat_id": chat, "message": "Hello.", "assistant_content": "Hello!", "hints": ["Breathe."]}
+            reply = await socket.ask("attempt_message", said)
+            told = await socket.until("attempt_hint_progress")
+            assert [hint["hint"] for hint in told["hints"]] == ["Breathe."]
+            assert (told["message_id"], told["hints"]) == (reply["assistant_message_id"], reply["hints"])
+
+    asyncio.run(story())
+
+
+def test_a_message_that_asks_for_no_answer_has_no_hints(service: RunningService) -> None:
+    async def story() -> None:
+        chat = service.chat()
+        async with socket_of(service) as socket:
+            await socket.ask("attempt_message", chat_id=chat, message="Hello.", generate=False)
+            await socket.ask("attempt_message", chat_id=chat, message=QUESTION)
+            await socket.until("attempt_hint_progress")
+            assert len(socket.of("attempt_hint_progress")) == 1
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize("event", ["attempt_message", "attempt.chat_message", "attempt.chat.send", "attempt.generate"])
 def test_a_failure_is_told_to_the_socket_that_asked_and_to_no_other(refused: RunningService, event: str) -> None:
     async def story() -> None:
