@@ -21,7 +21,6 @@ class EndpointRules:
         start_ms: this much speech confirms that it began or resumed; less is a click.
         gap_ms: a gap up to this long, as inside a word, does not interrupt a run of speech.
         pause_ms: this much silence is a pause, time to begin work that the end of the turn would need.
-        tail_ms: how long a word goes on after its last likely frame.
     """
 
     start_probability: float = 0.5
@@ -30,7 +29,6 @@ class EndpointRules:
     start_ms: int = 80
     gap_ms: int = 120
     pause_ms: int = 180
-    tail_ms: int = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +107,7 @@ class Endpointer:
         """
         self._follow(probability, now)
         if self.speaking:
-            self._move_last_speech(now)
+            self._move_last_speech()
             if now - self.last_speech < self.rules.pause_ms * _MS:
                 return []
             self.speaking, self._run = False, None
@@ -117,7 +115,7 @@ class Endpointer:
         if self._run is None or self._run.frames * FRAME < self.rules.start_ms * _MS:
             return []
         resumed, self._started, self.speaking = self._started, True, True
-        self._move_last_speech(now)
+        self._move_last_speech()
         self.speech_ms += self._run.frames * FRAME // _MS
         return [SpeechResumed(now, self._run.start) if resumed else SpeechStarted(self._run.start)]
 
@@ -129,9 +127,9 @@ class Endpointer:
         """How many samples of speech there have been up to now without a gap, confirmed or not; 0 in a gap."""
         return now - self._run.start if self._run else 0
 
-    def _move_last_speech(self, now: int) -> None:
+    def _move_last_speech(self) -> None:
         if self._run is not None:
-            self.last_speech = min(self._run.end + self.rules.tail_ms * _MS, now)
+            self.last_speech = self._run.end
 
     def _follow(self, probability: float, now: int) -> None:
         """Extend, begin or end the run of speech."""

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +8,7 @@ from voice.endpointing import Endpointer, EndpointRules, SpeechEvent, SpeechPaus
 from voice.vad import SpeechDetector
 
 MS = 16
-EXACT = EndpointRules(start_ms=80, gap_ms=120, pause_ms=180, tail_ms=0)
+EXACT = EndpointRules(start_ms=80, gap_ms=120, pause_ms=180)
 
 
 def heard(story: str, rules: EndpointRules = EXACT) -> list[SpeechEvent]:
@@ -81,10 +79,6 @@ def test_what_is_told(told: str, story: str, events: list[SpeechEvent]):
     assert heard(story) == events
 
 
-def test_the_tail_of_a_word_counts_as_speech():
-    assert heard("SSSS ..........", replace(EXACT, tail_ms=20))[-1] == SpeechPaused(at(14), at(5))
-
-
 def test_a_run_of_speech_is_measured_before_it_is_sure_and_ends_with_a_gap():
     endpointer, runs = Endpointer(EXACT), []
     for frame, probability in enumerate([0, 0.9, 0.9, 0, 0, 0.9, *[0] * 8], start=1):
@@ -139,7 +133,7 @@ def spoken_after(lead: int, speech: np.ndarray, snr_db: float | None) -> np.ndar
     return audio if snr_db is None else with_noise(audio, speech=speech, snr_db=snr_db)
 
 
-@pytest.mark.parametrize(("snr_db", "within_60_ms"), [(None, 1.0), (20, 0.85)])
+@pytest.mark.parametrize(("snr_db", "within_60_ms"), [(None, 1.0), (30, 0.85), (20, 0.75)])
 def test_the_end_of_speech_is_found_where_it_is(snr_db: float | None, within_60_ms: float):
     begins, ends = [], []
     for turn, name in enumerate(recordings("turns", "records-office")):
@@ -150,7 +144,7 @@ def test_the_end_of_speech_is_found_where_it_is(snr_db: float | None, within_60_
         begins.append((events[0].at - lead) / MS)
         ends.append((events[-1].last_speech - lead - len(speech)) / MS)
     assert np.mean(np.abs(ends) <= 60) >= within_60_ms
-    assert abs(np.median(ends)) <= 40
+    assert abs(np.median(ends)) <= (15 if snr_db is None else 30)
     assert np.mean(np.abs(begins) <= 100) >= 0.9
 
 
