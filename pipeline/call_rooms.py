@@ -92,6 +92,7 @@ class _Follower:
         self._persona_id: str | None = None
         self._spoken: dict[int, tuple[int, int]] = {}
         self._reply_from = 0
+        self._cleared_at = 0
         self._outlet = self._new_outlet()
 
     def _new_outlet(self) -> AudioOutlet:
@@ -133,11 +134,12 @@ class _Follower:
             case ReplyAudio(audio=audio):
                 self._sound(self._outlet.packets(audio))
             case ReplyCleared():
+                self._cleared_at = self._now_ms()
                 self._outlet = self._new_outlet()
                 room.reply_stopped(run)
             case ReplyEnded(_, message_id, text, heard, interrupted):
                 self._sound(self._outlet.flush())
-                self._note(message_id, self._reply_from, self._now_ms())
+                self._note(message_id, self._reply_from, self._cleared_at if interrupted else self._now_ms())
                 said = heard if interrupted else text
                 room.reply_ended(run, message_id, said, self._persona_id, self._store.now().isoformat())
             case TurnLatency():

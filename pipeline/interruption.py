@@ -1,4 +1,4 @@
-"""What was that sound over the persona's voice: words, a nod, or its own echo?"""
+"""What was that sound over the persona's voice: words, the beginning of some, a nod, or its own echo?"""
 
 import re
 from enum import StrEnum
@@ -6,6 +6,7 @@ from enum import StrEnum
 
 class Sound(StrEnum):
     NOTHING = "nothing"
+    FRAGMENT = "fragment"
     BACKCHANNEL = "backchannel"
     ECHO = "echo"
     WORDS = "words"
@@ -13,11 +14,15 @@ class Sound(StrEnum):
 
 _BACKCHANNELS = frozenset(
     """
-    uh-huh uh huh mm-hmm mm hmm mhm hm um ah oh yeah yes yep yup okay ok right sure really wow alright the a and ha
+    uh-huh uh huh mm-hmm mm hmm mhm hm um ah oh yeah yes yep yup okay ok right sure really wow alright ha
     """.split()
 )
 _BACKCHANNEL_PHRASES = frozenset({"i see", "go on", "got it", "of course", "all right", "that's right", "makes sense"})
-"""Listening noises, and what recognisers make of them: "uh huh" often comes out as a lone "the"."""
+
+_FUNCTION_WORDS = frozenset("a an the and but or so of to at in on for from by with as than".split())
+_FRAGMENT_WORDS = 2
+"""Articles, conjunctions and prepositions ask for nothing by themselves. So few of them, and no other word, are the
+beginning of something, or what a recogniser makes of a listening noise: "uh huh" comes out as "the", "but", "of of"."""
 
 _LATELY = 40
 """How many of the persona's latest words an echo may come from."""
@@ -38,8 +43,11 @@ def sounds_like(text: str, *, spoken: str = "") -> Sound:
     words = normalised_words(text)
     if not words:
         return Sound.NOTHING
-    if " ".join(words) in _BACKCHANNEL_PHRASES or all(word in _BACKCHANNELS for word in words):
+    nods = _BACKCHANNELS.intersection(words)
+    if " ".join(words) in _BACKCHANNEL_PHRASES or (nods and _BACKCHANNELS.union(_FUNCTION_WORDS).issuperset(words)):
         return Sound.BACKCHANNEL
+    if len(words) <= _FRAGMENT_WORDS and _FUNCTION_WORDS.issuperset(words):
+        return Sound.FRAGMENT
     return Sound.ECHO if _echoes(words, normalised_words(spoken)[-_LATELY:]) else Sound.WORDS
 
 

@@ -10,7 +10,7 @@ The state has two sides. The learner's side is its `phase`; the persona's side i
     reply      none       the persona is silent
                playing    its audio goes out
                ducked     the learner made a sound: no further audio is handed out until it is clear what it was
-               held       the learner speaks over it: the client dropped it, it goes on from there if no words come
+               held       the learner speaks over it: the client dropped it, it goes on from there if no words stand
 """
 
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from pipeline.end_of_turn import EndOfTurn, Verdict
-from pipeline.turn_events import EndReason, Samples
+from pipeline.turn_events import Action, EndReason, Samples
 
 RATE_HZ = 16_000
 
@@ -54,7 +54,7 @@ class Rules:
         max_turn_ms: a turn longer than this is ended.
         restore_ms: quiet after which a ducked reply goes on.
         duck_ms: speech that ducks a reply again once it was restored.
-        interrupt_ms: speech over a reply that cuts it if its partial transcript holds real words (or none can be had).
+        interrupt_ms: speech over a reply that stops it if its partial transcript holds real words (or none can be had).
         interrupt_without_words_ms: the same while a partial transcript could be had but holds no words yet.
         noise_ms: sound over a held reply that lasts this long without any words is noise, and the reply goes on.
         manual: turns end by `Commit` alone.
@@ -105,7 +105,7 @@ class Turn:
         verdict: how its text reads.
         typed: the turn holds typed text that waits for its answer.
         stored: the turn holds a message already, spoken (it was reopened after its end) or typed.
-        over_reply: the utterance began while the persona spoke, so it may be her echo.
+        over_reply: the utterance began while the persona spoke, and no words have stopped her: it may be her echo.
         tuned_out: its sound over the reply has turned out to be noise.
         failed: the recogniser failed at `revision`.
         closing: why the turn ended, until the persona speaks.
@@ -158,3 +158,7 @@ class Turn:
     def utterance_open(self) -> bool:
         """Whether the learner's audio belongs to an utterance now."""
         return self.phase in (Phase.HEARING, Phase.PAUSING)
+
+
+Step = tuple[Turn, list[Action]]
+"""The next state, and what to do in this order."""

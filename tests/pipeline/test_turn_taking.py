@@ -6,14 +6,25 @@ import numpy as np
 import pytest
 
 from models.store import Store
-from pipeline.events import ReplyBegan, ReplyEnded, UserEnded, UserMessage, UserStarted
+from pipeline.events import (
+    ReplyAudio,
+    ReplyBegan,
+    ReplyCleared,
+    ReplyEnded,
+    SessionEvent,
+    UserEnded,
+    UserMessage,
+    UserPartial,
+    UserStarted,
+)
 from pipeline.session import SessionSettings
 from pipeline.turn import Rules
 from pipeline.virtual_time import run_virtually
 from tests.end_of_turn_models import energy_model
-from tests.pipeline.scene import Repeater, engines, opened, steadily
+from tests.pipeline.scene import GREETING, Repeater, engines, opened, steadily
 from tests.voice.sound import recording
 from voice.end_of_turn_model import EndOfTurnDetector, EndOfTurnModel
+from voice.stt.base import Cancelled, Float32Mono16k, Transcript, never
 from voice.workers import InlineWorkers
 
 LINE = recording("slt/records-office/05")
@@ -96,3 +107,33 @@ def test_hanging_up_while_speaking_over_a_reply_ends_it_there() -> None:
     ends = steadily(story, run_virtually)
     assert ends[0].interrupted
     assert len(ends[0].heard) < len(ends[0].text)
+
+
+class SecondThoughts(Repeater):
+    """Hears words in the beginning of an utterance, and none when it has heard more of it."""
+
+    def transcribe(self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never) -> Transcript:
+        return Transcript("please wait" if len(audio) < 16_000 else "")
+
+
+def test_a_reply_that_words_stopped_goes_on_where_it_was_heard_when_they_are_taken_back() -> None:
+    async def story(store: Store) -> list[SessionEvent]:
+        async with opened(store, engines(transcriber=SecondThoughts())) as scene:
+            scene.call.session.greet()
+            await scene.until(ReplyAudio)
+            await scene.say(np.concatenate([quiet(0.5), LINE[:20_000], quiet(5)]), message_ms=20)
+            await scene.until(ReplyEnded)
+            return scene.events
+
+    events = steadily(story, run_virtually)
+    kinds = [type(event) for event in events]
+    assert UserPartial in kinds, "words were heard at first"
+    assert UserMessage not in kinds
+    (cleared,) = [event for event in events if isinstance(event, ReplyCleared)]
+    following = next(event for event in events[events.index(cleared) :] if isinstance(event, ReplyAudio))
+    assert following.at_ms == pytest.approx(cleared.heard_ms, abs=1)
+    (ended,) = [event for event in events if isinstance(event, ReplyEnded)]
+    assert (ended.heard, ended.interrupted) == (GREETING, False)
+    assert cleared.heard
+    assert GREETING.startswith(cleared.heard)
+    assert cleared.heard != GREETING
