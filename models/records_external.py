@@ -110,6 +110,16 @@ class DocumentOrigin:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """A part of a user's map, which nodes name as theirs."""
+
+    id: str
+    user_id: str
+    title: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """Something to be learnt, in a user's own map of it. `accuracy` is the node's own diagnosis, 0 to 1."""
 

@@ -6,8 +6,20 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.records_external import Diagnostic, Edge, ExerciseResult, Hint, Node, Progress
+from models.records_external import Branch, Diagnostic, Edge, ExerciseResult, Hint, Node, Progress
 from models.tables import Base
+
+
+class BranchRow(Base):
+    __tablename__ = "branches"
+
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    created_at: Mapped[datetime]
+
+    def record(self) -> Branch:
+        return Branch(self.id, self.user_id, self.title, self.created_at)
 
 
 class NodeRow(Base):

@@ -1,4 +1,4 @@
-"""What the Tutor's chat needs beside it: nodes and what comes before them, progress, and what tests found out."""
+"""What the Tutor's chat needs beside it: nodes, their branches and order, progress, and what tests found out."""
 
 from typing import Annotated, Any
 
@@ -117,6 +117,38 @@ async def contents(node_id: str, request: Request, user: Learner) -> dict[str, A
     if lesson is None:
         raise NotFound("No active content found")
     return rendering.contents(lesson, node_id)
+
+
+@router.get("/branches")
+async def branches(request: Request, user: Learner, user_id: UserId = None) -> list[dict[str, Any]]:
+    """The learner's branches."""
+    if user_id is not None and own_id(user, user_id) is None:
+        return []
+    return [rendering.branch(item, shown_id(user)) for item in await store_of(request).branches(user.id)]
+
+
+@router.post("/branches", status_code=201)
+async def create_branch(request: Request, user: Learner) -> dict[str, Any]:
+    """Add a branch."""
+    body = await json_object(request)
+    user_id, title = text_of(body, "userId"), text_of(body, "title")
+    if not (user_id and title):
+        raise HTTPException(400, "userId and title are required")
+    made = await store_of(request).add_branch(owner(user, user_id), title, id=text_of(body, "id") or None)
+    return rendering.branch(made, shown_id(user))
+
+
+@router.get("/branches/{branch_id}")
+async def branch(branch_id: str, request: Request, user: Learner) -> dict[str, Any]:
+    """One branch."""
+    return rendering.branch(await store_of(request).branch(user.id, branch_id), shown_id(user))
+
+
+@router.delete("/branches/{branch_id}", status_code=204)
+async def remove_branch(branch_id: str, request: Request, user: Learner) -> Response:
+    """Remove a branch; its nodes stay."""
+    await store_of(request).remove_branch(user.id, branch_id)
+    return Response(status_code=204)
 
 
 @router.get("/progress")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from models.lessons import Lesson
-from models.records_external import Diagnostic, Edge, ExternalChat, ExternalMessage, Hint, Node, Progress
+from models.records_external import Branch, Diagnostic, Edge, ExternalChat, ExternalMessage, Hint, Node, Progress
 
 
 def iso(time: datetime | None) -> str | None:
@@ -67,6 +67,11 @@ def node(item: Node, user_id: str) -> dict[str, Any]:
         "createdAt": iso(item.created_at),
         "updatedAt": iso(item.updated_at),
     }
+
+
+def branch(item: Branch, user_id: str) -> dict[str, Any]:
+    """A branch."""
+    return {"id": item.id, "userId": user_id, "title": item.title, "createdAt": iso(item.created_at)}
 
 
 def edge(item: Edge) -> dict[str, Any]:

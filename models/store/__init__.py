@@ -7,6 +7,7 @@ async with Store("sqlite+aiosqlite:///glow.db") as store:
 from models.store.attempts import Attempts
 from models.store.audios import Audios
 from models.store.benchmarks import Benchmarks
+from models.store.branches import Branches
 from models.store.coaching import Coaching
 from models.store.content import Content
 from models.store.database import utc_now
@@ -29,6 +30,7 @@ class Store(
     Messages,
     ExternalChats,
     Tutoring,
+    Branches,
     Library,
     Progress,
     Coaching,
