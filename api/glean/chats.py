@@ -1,5 +1,8 @@
 """Glean's chats that were kept, and the applications they come from."""
 
+import base64
+import json
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
@@ -8,18 +11,26 @@ from api.doors import json_object
 from api.glean import rendering
 from api.glean.door import GleanRoute, GleanUser
 from models.errors import NotFound
+from models.records_external import ExternalChat
 from models.store import Store
 
 router = APIRouter(prefix="/rest/api/v1", tags=["glean"], route_class=GleanRoute)
 
 IDS_LIMIT = 1000
 
+PAGE_SIZE = 500
+"""Chats in one answer of `listchats`; its `cursor` asks for the next."""
+
 
 @router.post("/listchats")
 async def list_chats(user: GleanUser, request: Request) -> dict[str, Any]:
-    """The user's chats, the newest first."""
-    found = await _store(request).external_chats(user.id, "glean")
-    return {"chatResults": [{"chat": rendering.chat(item, user)} for item in found]}
+    """The user's chats, the newest first, a page at a time."""
+    cursor = (await json_object(request)).get("cursor")
+    after = None if cursor is None else _place(cursor)
+    found = await _store(request).external_chats(user.id, "glean", after=after, limit=PAGE_SIZE + 1)
+    page = found[:PAGE_SIZE]
+    listed: dict[str, Any] = {"chatResults": [{"chat": rendering.chat(item, user)} for item in page]}
+    return listed | ({"cursor": _cursor(page[-1])} if len(found) > len(page) else {})
 
 
 @router.post("/getchat")
@@ -69,6 +80,25 @@ def ids_of(body: dict[str, Any], key: str) -> list[str]:
     if not isinstance(ids, list) or len(ids) > IDS_LIMIT or not all(isinstance(item, str) for item in ids):
         raise HTTPException(400, f"{key} must be a list of at most {IDS_LIMIT} ids")
     return ids
+
+
+def _cursor(last: ExternalChat) -> str:
+    """What asks for the chats that follow this one."""
+    place = json.dumps([last.updated_at.isoformat(), last.id])
+    return base64.urlsafe_b64encode(place.encode()).decode()
+
+
+def _place(cursor: object) -> tuple[datetime, str]:
+    """Where a cursor stands.
+
+    Raises:
+        HTTPException: 400, it is none that was given out here.
+    """
+    try:
+        changed_at, chat_id = json.loads(base64.urlsafe_b64decode(str(cursor)))
+        return datetime.fromisoformat(changed_at).astimezone(UTC), str(chat_id)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        raise HTTPException(400, "cursor is not one of listchats; leave it out to begin anew") from None
 
 
 async def _id(request: Request) -> str:

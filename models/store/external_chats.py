@@ -1,9 +1,10 @@
 """The chats of other systems' clients, what was said in them, and the files they were given."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import and_, delete, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.columns import clean
@@ -15,7 +16,7 @@ from models.tables import DocumentRow, UserRow
 from models.tables_external import ChatFileRow, DocumentOriginRow, ExternalChatRow, ExternalMessageRow
 
 LISTED_LIMIT = 500
-"""Chats that one listing holds, the newest."""
+"""Chats that one listing holds."""
 
 # One sentence for an unknown id and for another user's, so that nobody learns which ids exist.
 EXTERNAL_CHAT_NOT_FOUND = "Chat not found: use the id of a chat of your own."
@@ -94,13 +95,27 @@ class ExternalChats(Database):
 
     @unbroken
     async def external_chats(
-        self, user_id: str, dialect: Dialect, *, subject_id: str | None = None
+        self,
+        user_id: str,
+        dialect: Dialect,
+        *,
+        subject_id: str | None = None,
+        after: tuple[datetime, str] | None = None,
+        limit: int = LISTED_LIMIT,
     ) -> tuple[ExternalChat, ...]:
-        """The user's chats in one dialect, the newest first, at most `LISTED_LIMIT`."""
+        """The user's chats in one dialect, the newest first.
+
+        Args:
+            after: when the last chat that is known already was changed, and its id; only what follows it is wanted.
+        """
         chosen = select(ExternalChatRow).where(ExternalChatRow.user_id == user_id, ExternalChatRow.dialect == dialect)
         if subject_id is not None:
             chosen = chosen.where(ExternalChatRow.subject_id == subject_id)
-        newest = chosen.order_by(ExternalChatRow.updated_at.desc(), ExternalChatRow.id).limit(LISTED_LIMIT)
+        if after is not None:
+            changed_at, chat_id = after
+            as_new = and_(ExternalChatRow.updated_at == changed_at, ExternalChatRow.id > chat_id)
+            chosen = chosen.where(or_(ExternalChatRow.updated_at < changed_at, as_new))
+        newest = chosen.order_by(ExternalChatRow.updated_at.desc(), ExternalChatRow.id).limit(limit)
         async with self._reading() as session:
             return tuple(row.record() for row in await session.scalars(newest))
 

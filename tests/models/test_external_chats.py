@@ -6,6 +6,8 @@ import pytest
 
 from models.errors import Conflict, Invalid, NotFound
 from models.records_external import ExternalDraft
+from models.store import Store
+from tests.models.conftest import START
 from tests.models.test_database import query
 
 
@@ -26,6 +28,19 @@ def test_a_chat_is_its_users_and_its_dialects(run, store, ada):
         run(store.change_external_chat(bob.id, "c1", title="Mine"))
     assert run(store.remove_external_chats(bob.id, "gloo", ["c1"])) == ()
     assert run(store.remove_external_chats(ada.id, "gloo")) == ("c1",)
+
+
+def test_chats_are_listed_a_part_at_a_time_also_those_of_one_moment(run, tmp_path):
+    async def story():
+        async with Store(f"sqlite+aiosqlite:///{tmp_path}/one.db", now=lambda: START) as store:
+            user = await store.create_user("ada")
+            for name in ("c3", "c1", "c2"):
+                await store.add_external_chat(user.id, "glean", id=name)
+            first = await store.external_chats(user.id, "glean", limit=2)
+            rest = await store.external_chats(user.id, "glean", after=(first[-1].updated_at, first[-1].id))
+            assert [[chat.id for chat in part] for part in (first, rest)] == [["c1", "c2"], ["c3"]]
+
+    run(story())
 
 
 def test_messages_keep_their_order_and_an_id_is_stored_once(run, store, ada):
