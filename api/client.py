@@ -127,7 +127,7 @@ class VoiceClient:
         """Send any other message of the wire page."""
         await self._send(message)
 
-    async def hang_up(self, timeout_s: float = 10.0) -> Event:
+    async def hang_up(self, timeout_s: float = 30.0) -> Event:
         """End the call: the open utterance is finished, then the service closes."""
         await self._send({"type": "chat_silence"})
         return await self.next("chat_silence", timeout_s=timeout_s)
@@ -143,7 +143,7 @@ class VoiceClient:
         """The client's time, in seconds."""
         return self._clock.now()
 
-    async def next(self, *types: str, turn: int | None = None, timeout_s: float = 20.0) -> Event:
+    async def next(self, *types: str, turn: int | None = None, timeout_s: float = 60.0) -> Event:
         """Wait for the next event of these types (and this turn) that no earlier `next` has passed.
 
         Raises:

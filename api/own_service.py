@@ -16,7 +16,7 @@ from api.call import ClientError, Disconnected
 from api.remote import RemoteService
 from api.settings import Settings
 
-START_S = 30.0
+START_S = 120.0
 _LAST_LINES = 15
 
 

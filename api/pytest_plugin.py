@@ -89,7 +89,8 @@ def glow_service() -> "Iterator[OwnService]":
     """A running service with the embedded engines: its `url`, and a `token` that opens it."""
     from api.own_service import embedded, own_service
 
-    with own_service(embedded()) as service:
+    # Machines that run tests may be slow, and that is no failure.
+    with own_service(embedded(stt_timeout_s="100", frames_gap_s="4")) as service:
         yield service
 
 

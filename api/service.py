@@ -81,6 +81,7 @@ class Service:
             output_rate_hz=output_rate_hz,
             transcript_s=settings.stt_timeout_s,
             prompt_after_s=settings.prompt_after_s,
+            frames_gap_s=settings.frames_gap_s,
         )
 
 

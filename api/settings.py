@@ -134,6 +134,12 @@ class Settings(BaseSettings):
     prompt_after_s: float = Field(
         default=0.0, ge=0, description="Seconds of silence after which the persona asks once who is there; 0 for never."
     )
+    frames_gap_s: float = Field(
+        default=1.0,
+        ge=0.1,
+        le=60,
+        description="Seconds without audio from the client, in the middle of an utterance, after which it has ended.",
+    )
     max_calls: int = Field(
         default=100, ge=1, description="Voice sessions that are carried at once; one more is told to come back."
     )

@@ -190,6 +190,10 @@ class Rooms:
         """Rooms that somebody hears."""
         return len(self._listeners)
 
+    def __contains__(self, room: object) -> bool:
+        """Whether somebody hears this room."""
+        return room in self._listeners
+
     def _drop(self, room: str, subscription: Subscription) -> None:
         listeners = self._listeners.get(room)
         if listeners is not None:

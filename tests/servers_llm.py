@@ -25,6 +25,9 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+PATIENCE_S = 100.0
+"""Waits end with their event, not with this."""
+
 MODELS = ("echo", "script", "slow", "hang", "hang-mid", "cut-mid")
 
 
@@ -80,7 +83,7 @@ class LlmServer:
 
     def start(self) -> None:
         self._thread.start()
-        assert self.started.wait(10), "the server did not start"
+        assert self.started.wait(PATIENCE_S), "the server did not start"
 
     def close(self) -> None:
         def stop() -> None:
@@ -89,7 +92,7 @@ class LlmServer:
 
         assert self._loop is not None
         self._loop.call_soon_threadsafe(stop)
-        self._thread.join(10)
+        self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive(), "the server did not stop"
 
     def release(self, words: int = 1) -> None:
@@ -100,7 +103,7 @@ class LlmServer:
 
     def wait_for_request(self) -> Recorded:
         """Block until a request has come that was not waited for yet."""
-        assert self._asked.acquire(timeout=10), "no request came"
+        assert self._asked.acquire(timeout=PATIENCE_S), "no request came"
         return self.last
 
     @property

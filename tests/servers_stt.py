@@ -25,12 +25,14 @@ class TranscriptionServer:
         url: what to give as base_url.
         behaviour: "hear", a status code to refuse with, "hang", or any other text to send as the answer's body.
         requests: the form fields that came, with the Authorization header, the path and the audio's seconds.
+        hanging: somebody is being let wait.
         hold: what "hang" waits for.
     """
 
     url: str = ""
     behaviour: str | int = "hear"
     requests: list[dict[str, str]] = field(default_factory=list)
+    hanging: threading.Event = field(default_factory=threading.Event)
     hold: threading.Event = field(default_factory=threading.Event)
 
 
@@ -55,6 +57,7 @@ def transcription_server(recogniser: PocketSphinx | None = None) -> Iterator[Tra
                 case int(status):
                     self._answer(status, json.dumps({"error": {"message": f"Incorrect API key provided: {key}"}}))
                 case "hang":
+                    state.hanging.set()
                     state.hold.wait()
                     self.close_connection = True
                 case "hear":

@@ -101,9 +101,9 @@ def tools_server() -> Iterator[ToolsServer]:
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])), name="tools-server")
     thread.start()
     try:
-        assert started.wait(10), "the server did not start"
+        assert started.wait(100), "the server did not start"
         yield made
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(100)
         assert not thread.is_alive(), "the server did not stop"

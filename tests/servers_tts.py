@@ -21,12 +21,14 @@ class SpeechServer:
         url: what to give as base_url.
         behaviour: "speak", a status code to refuse with, "cut", "hang" or "wav".
         requests: the bodies that came, with the Authorization header as "authorization".
+        hanging: somebody is being let wait.
         hold: what "hang" waits for.
     """
 
     url: str = ""
     behaviour: str | int = "speak"
     requests: list[dict[str, Any]] = field(default_factory=list)
+    hanging: threading.Event = field(default_factory=threading.Event)
     hold: threading.Event = field(default_factory=threading.Event)
 
 
@@ -46,6 +48,7 @@ def speech_server() -> Iterator[SpeechServer]:
                 case int(status):
                     self._refuse(status, f"Incorrect API key provided: {key}")
                 case "hang":
+                    state.hanging.set()
                     state.hold.wait()
                 case "wav":
                     self._chunk_headers()

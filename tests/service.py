@@ -40,8 +40,8 @@ TOKENS = {name: f"token-of-{name}-0123456789" for name in ("ada", "bob", "eve")}
 SILENCE_MS = 1500
 """After what is said: longer than the most patient endpointing."""
 
-WAIT_S = 40.0
-"""Nothing that a test waits for takes this long."""
+WAIT_S = 100.0
+"""Nothing that a test waits for takes this long, even on a machine that is far slower than ours."""
 
 Int16 = NDArray[np.int16]
 
@@ -277,6 +277,8 @@ class RunningService:
             subprotocols=[Subprotocol(name) for name in subprotocols] or None,
             compression=None,
             max_size=None,
+            open_timeout=WAIT_S,
+            ping_interval=None,
             close_timeout=1,
             proxy=None,
             **options,
@@ -299,7 +301,10 @@ def running(data_dir: Path, **chosen: Any) -> Iterator[RunningService]:
     """A service with the embedded engines, unless `chosen` settings say otherwise."""
     tokens = ",".join(f"{name}:{token}" for name, token in TOKENS.items())
     embedded = {"stt": "pocketsphinx", "tts": "espeak", "llm": "scripted", "log_level": "warning", "stt_process": False}
-    settings = Settings(_env_file=None, **{**embedded, "data_dir": data_dir, "port": 0, "tokens": tokens, **chosen})
+    patient = {"stt_timeout_s": WAIT_S, "llm_first_token_s": WAIT_S, "llm_timeout_s": WAIT_S, "frames_gap_s": 4.0}
+    settings = Settings(
+        _env_file=None, **{**embedded, **patient, "data_dir": data_dir, "port": 0, "tokens": tokens, **chosen}
+    )
     app = create_app(settings)
     listening = threading.Event()
     found: dict[str, Any] = {}
@@ -312,11 +317,11 @@ def running(data_dir: Path, **chosen: Any) -> Iterator[RunningService]:
     thread = threading.Thread(target=server.run, name="service")
     thread.start()
     try:
-        assert listening.wait(30), "the service did not start"
+        assert listening.wait(WAIT_S), "the service did not start"
         yield RunningService(app, server, found["loop"], thread, found["url"])
     finally:
         server.should_exit = True
-        thread.join(30)
+        thread.join(WAIT_S)
         assert not thread.is_alive(), "the service did not stop"
 
 
@@ -324,7 +329,7 @@ def running(data_dir: Path, **chosen: Any) -> Iterator[RunningService]:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     """One service with the embedded engines for all tests; each takes a chat of its own."""
     with running(tmp_path_factory.mktemp("service")) as started:
-        asyncio.run_coroutine_threadsafe(started.inside.ready.wait(), started.loop).result(60)
+        asyncio.run_coroutine_threadsafe(started.inside.ready.wait(), started.loop).result(WAIT_S)
         yield started
 
 

@@ -32,7 +32,7 @@ class Socket:
     """
 
     def __init__(self) -> None:
-        self.client = socketio.AsyncClient(reconnection=False, handle_sigint=False)
+        self.client = socketio.AsyncClient(reconnection=False, handle_sigint=False, request_timeout=WAIT_S)
         self.events: list[tuple[str, Any]] = []
         self._news = asyncio.Condition()
         self._next = 0
@@ -93,7 +93,7 @@ async def socket_of(
     """A connected socket; without `auth` as the web client says who it is."""
     socket = Socket()
     said = {"token": f"Bearer {TOKENS[user]}"} if auth is None else auth
-    await socket.client.connect(service.url, auth=said, transports=transports or ["websocket"], wait_timeout=10)
+    await socket.client.connect(service.url, auth=said, transports=transports or ["websocket"], wait_timeout=WAIT_S)
     try:
         yield socket
     finally:

@@ -18,7 +18,7 @@ def pieces(total: int) -> Iterator[bytes]:
 
 def test_a_request_that_says_it_is_too_large_is_refused_unread(service: RunningService) -> None:
     host, port = service.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as raw:
+    with socket.create_connection((host, int(port)), timeout=100) as raw:
         head = f"POST /attempt/chat_get HTTP/1.1\r\nHost: {host}\r\nContent-Length: {LARGEST_BODY + 1}\r\n\r\n"
         raw.sendall(head.encode())
         answer = raw.makefile("rb").read().decode()
@@ -30,7 +30,7 @@ def test_a_request_that_turns_out_too_large_is_refused(service: RunningService) 
     headers = service.headers("ada") | {"Content-Type": "application/json"}
     try:
         answer = httpx.post(f"{service.url}/attempt/chat_get", headers=headers, content=pieces(LARGEST_BODY + 2**21))
-    except httpx.WriteError:
+    except (httpx.NetworkError, httpx.RemoteProtocolError):
         pytest.skip("the service closed the connection while the rest was still being sent")
     assert answer.status_code == 413
 

@@ -61,7 +61,7 @@ class Line:
 
     async def receive(self, kind: str = "") -> Any:
         """The next message; with `kind`, the next JSON message of that type; `audio` is the next binary one."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(100):
             while True:
                 message = await self.connection.recv()
                 if isinstance(message, bytes):

@@ -25,7 +25,7 @@ def client_of(service: RunningService, user: str) -> tuple[str, str]:
         secret, made = await service.inside.store.create_oauth_client(user)
         return made.id, secret
 
-    return asyncio.run_coroutine_threadsafe(make(), service.loop).result(20)
+    return asyncio.run_coroutine_threadsafe(make(), service.loop).result(100)
 
 
 def token_of(service: RunningService, user: str = "gil") -> str:
@@ -52,10 +52,10 @@ class Gloo:
         return body
 
     def post(self, path: str, body: Any) -> httpx.Response:
-        return httpx.post(f"{self.url}{path}", json=body, headers=self.headers, timeout=20)
+        return httpx.post(f"{self.url}{path}", json=body, headers=self.headers, timeout=100)
 
     def call(self, method: str, path: str, **more: Any) -> httpx.Response:
-        return httpx.request(method, f"{self.url}{path}", headers=self.headers, timeout=20, **more)
+        return httpx.request(method, f"{self.url}{path}", headers=self.headers, timeout=100, **more)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def test_a_token_ends_with_its_time_and_with_its_client(service: RunningService)
         assert await store.issue_access_token(client_id, secret, "api/access", timedelta(hours=1)) is None
         return expired, revoked
 
-    for token in asyncio.run_coroutine_threadsafe(story(), service.loop).result(20):
+    for token in asyncio.run_coroutine_threadsafe(story(), service.loop).result(100):
         answer = httpx.get(
             f"{service.url}/ai/v1/chat", params={"chat_id": "c"}, headers={"Authorization": f"Bearer {token}"}
         )
@@ -232,7 +232,7 @@ def test_refusals_have_the_interfaces_shape(gloo: Gloo) -> None:
     assert gloo.call("DELETE", "/ai/v1/message").status_code == 400
     anonymous = httpx.post(f"{gloo.url}/ai/v1/message", json={"query": "x"})
     assert (anonymous.status_code, anonymous.json()) == (401, {"detail": "Unauthorized"})
-    large = httpx.post(f"{gloo.url}/ai/v1/message", content=b"x" * (BODY_LIMIT + 1), headers=headers, timeout=20)
+    large = httpx.post(f"{gloo.url}/ai/v1/message", content=b"x" * (BODY_LIMIT + 1), headers=headers, timeout=100)
     assert large.status_code == 413
     assert set(large.json()) == {"detail"}
 
@@ -295,7 +295,7 @@ def test_a_model_that_fails_leaves_no_chat(modelled: tuple[RunningService, Tools
         assert user is not None
         return len(await service.inside.store.external_chats(user.id, "gloo"))
 
-    assert asyncio.run_coroutine_threadsafe(chats(), service.loop).result(20) == 0
+    assert asyncio.run_coroutine_threadsafe(chats(), service.loop).result(100) == 0
 
 
 @pytest.mark.parametrize("stream", [False, True])

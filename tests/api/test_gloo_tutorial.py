@@ -50,7 +50,7 @@ def run(service: RunningService, program: str) -> str:
         [sys.executable, "-c", program.replace("https://platform.ai.gloo.com", service.url)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=True,
         env={**os.environ, "GLOO_CLIENT_ID": client_id, "GLOO_CLIENT_SECRET": secret, "NO_PROXY": "127.0.0.1"},
     )

@@ -158,7 +158,7 @@ def test_watching_a_chat_from_beginning_to_end(service: RunningService) -> None:
     async def story() -> list[dict[str, Any]]:
         told: list[dict[str, Any]] = []
         async with (
-            httpx.AsyncClient(base_url=service.url, headers=service.headers("eve"), timeout=20) as client,
+            httpx.AsyncClient(base_url=service.url, headers=service.headers("eve"), timeout=100) as client,
             client.stream("GET", "/attempt/watch") as stream,
         ):
             assert stream.headers["content-type"].startswith("text/event-stream")

@@ -29,7 +29,7 @@ def wav_of(samples: Any) -> bytes:
 
 def upload(service: RunningService, data: bytes, name: str = "said.wav", user: str = "ada") -> httpx.Response:
     files = {"file": (name, data, "audio/wav")}
-    return httpx.post(f"{service.url}/attempt/audio_upload", files=files, headers=service.headers(user), timeout=30)
+    return httpx.post(f"{service.url}/attempt/audio_upload", files=files, headers=service.headers(user), timeout=100)
 
 
 def download(service: RunningService, audio: str, span: str | None = None, user: str = "ada") -> httpx.Response:
@@ -111,7 +111,7 @@ def test_seventeen_megabytes_at_once_are_not_staged(service: RunningService) -> 
     frame = base64.b64encode(bytes(1_000_000)).decode()
 
     async def story() -> list[int]:
-        async with httpx.AsyncClient(base_url=service.url, headers=service.headers(), timeout=60) as client:
+        async with httpx.AsyncClient(base_url=service.url, headers=service.headers(), timeout=100) as client:
             body = {"chat_id": chat, "audio": frame}
             answers = await asyncio.gather(*(client.post("/attempt/chat_speak", json=body) for _ in range(17)))
             return [answer.status_code for answer in answers]

@@ -49,7 +49,7 @@ def test_of_two_who_save_at_once_one_wins(service: RunningService) -> None:
     draft = save(service, name="Shared")["draft_id"]
 
     async def story() -> list[httpx.Response]:
-        async with httpx.AsyncClient(base_url=service.url, headers=service.headers(), timeout=20) as client:
+        async with httpx.AsyncClient(base_url=service.url, headers=service.headers(), timeout=100) as client:
             saves = [
                 client.post(
                     "/attempt/chat_draft", json={"draft_id": draft, "expected_version": 1, "name": f"By {name}"}

@@ -46,7 +46,7 @@ def test_of_many_with_one_key_at_once_one_is_carried_out(service: RunningService
     body = {"chat_id": chat, "text": "At once.", "idempotency_key": "key-at-once", "wait_for_complete": True}
 
     async def story() -> list[httpx.Response]:
-        async with httpx.AsyncClient(base_url=service.url, headers=service.headers(), timeout=20) as client:
+        async with httpx.AsyncClient(base_url=service.url, headers=service.headers(), timeout=100) as client:
             return list(await asyncio.gather(*(client.post("/attempt/chat_message", json=body) for _ in range(10))))
 
     answers = asyncio.run(story())

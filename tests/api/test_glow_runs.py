@@ -42,7 +42,7 @@ def test_a_reply_is_stopped_and_what_was_written_is_kept(asked: RunningService, 
     assert (stopped["success"], stopped["message"]) == (True, None)
     assert asked.lines(chat) == [("query", "Hello."), ("response", "This is a")]
     assert asked.history(chat)[1]["interrupted"]
-    assert llm_server.last.disconnected.wait(10)
+    assert llm_server.last.disconnected.wait(100)
 
 
 @pytest.mark.parametrize("asked", ["refuse-500"], indirect=True)

@@ -88,7 +88,7 @@ def test_a_service_that_goes_away_ends_the_conversation(tmp_path_factory: pytest
 
         def stop() -> str:
             service.server.should_exit = True
-            service.thread.join(30)
+            service.thread.join(100)
             return "too late"
 
         with pytest.raises(Disconnected):
@@ -159,7 +159,7 @@ def test_voice_is_spoken_and_heard(service: RunningService, monkeypatch: pytest.
     chat = service.chat()
 
     def enter() -> str:
-        assert Loudspeaker.heard.wait(20), "the persona is heard"
+        assert Loudspeaker.heard.wait(100), "the persona is heard"
         return ""
 
     printed = live(service, chat, "/voice", enter, ":q")

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[OwnService]:
-    with own_service(embedded()) as running:
+    with own_service(embedded(stt_timeout_s="100", frames_gap_s="4")) as running:
         yield running
 
 
@@ -64,10 +64,10 @@ def test_a_dropped_line_comes_back_and_the_reply_goes_on_where_it_was(service: O
     async def story() -> None:
         async with open_call(service.url, Call(chat_id, noise=8), token=service.token) as client:
             await client.say(learner_line("records-office", 5).samples)
-            first = await client.next("reply.audio")
+            first = await client.next("reply.audio", timeout_s=100)
             await client.listen_until(first.at + 1.0)
             client.drop()
-            ended = await client.next("reply.ended", turn=first["turn"])
+            ended = await client.next("reply.ended", turn=first["turn"], timeout_s=100)
             await client.heard()
             assert client.reconnects == 1
             assert not ended["interrupted"]
@@ -77,6 +77,6 @@ def test_a_dropped_line_comes_back_and_the_reply_goes_on_where_it_was(service: O
             assert client.player.position_ms(first["turn"], client.now()) == pytest.approx(length_ms, abs=5)
             heard_ms = sum(len(segment.samples) for segment in client.player.segments) / 24
             assert heard_ms == pytest.approx(length_ms, abs=50), "nothing is missing and nothing is heard twice"
-            await client.hang_up()
+            await client.hang_up(timeout_s=100)
 
     asyncio.run(story())

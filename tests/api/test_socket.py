@@ -8,7 +8,7 @@ import socketio
 
 from api.socketio_door.names import EVENT_BY_NAME, EVENTS, FRAMES, LIFECYCLE, V5, names_of
 from api.socketio_door.table import EVENTS as TABLE
-from tests.service import TOKENS, RunningService
+from tests.service import TOKENS, WAIT_S, RunningService
 from tests.socket_client import POLLING_FIRST, socket_of
 
 QUESTION = "Hello, this is the records office. How can I help you?"
@@ -41,8 +41,8 @@ def test_whoever_has_a_token_gets_in(service: RunningService, auth: Any) -> None
 
 def test_a_header_is_as_good(service: RunningService) -> None:
     async def story() -> None:
-        client = socketio.AsyncClient(reconnection=False, handle_sigint=False)
-        await client.connect(service.url, headers=service.headers(), transports=["websocket"])
+        client = socketio.AsyncClient(reconnection=False, handle_sigint=False, request_timeout=WAIT_S)
+        await client.connect(service.url, headers=service.headers(), transports=["websocket"], wait_timeout=WAIT_S)
         assert client.connected
         await client.shutdown()
 
@@ -61,11 +61,11 @@ def test_a_header_is_as_good(service: RunningService) -> None:
 )
 def test_who_has_none_is_told_why(service: RunningService, auth: Any, sentence: str) -> None:
     async def story() -> None:
-        client = socketio.AsyncClient(reconnection=False, handle_sigint=False)
+        client = socketio.AsyncClient(reconnection=False, handle_sigint=False, request_timeout=WAIT_S)
         told: list[Any] = []
         client.on("connect_error", told.append)
         with pytest.raises(socketio.exceptions.ConnectionError):
-            await client.connect(service.url, auth=auth, transports=["websocket"])
+            await client.connect(service.url, auth=auth, transports=["websocket"], wait_timeout=WAIT_S)
         assert told[0]["message"].startswith(sentence)
         await client.shutdown()
 

@@ -9,6 +9,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from api.socketio_door import connections, server
+from pipeline.rooms import chat_room
 from tests.service import RunningService, quiet
 from tests.socket_client import socket_of
 from tests.voice.sound import recording
@@ -264,14 +265,16 @@ def test_a_socket_that_goes_while_the_persona_writes_loses_nothing(service: Runn
 def test_a_socket_that_goes_ends_its_call_and_leaves_its_rooms(service: RunningService, rudely: bool) -> None:
     async def story() -> None:
         chat = service.chat()
-        before = service.ask(lambda inside: (len(inside.calls), len(inside.rooms)))
         async with socket_of(service) as socket:
             await socket.ask("attempt_audio_start", chat_id=chat)
+            ada = (await socket.until("connection_confirmed"))["profile_id"]
             await socket.say(chat, LINE)
             await socket.until("attempt_assistant_audio")
+            assert service.ask(lambda inside: chat_room(chat) in inside.rooms)
             if rudely:
                 await socket.drop()
-        await service.until(lambda inside: (len(inside.calls), len(inside.rooms)) == before)
+        await service.until(lambda inside: inside.calls.find(ada, chat_id=chat) is None)
+        await service.until(lambda inside: chat_room(chat) not in inside.rooms)
         query, reply = service.history(chat)
         assert query["contents"][0]["content"]
         assert reply["interrupted"], "the persona's words are kept as far as they were heard"

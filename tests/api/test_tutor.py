@@ -57,7 +57,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
 
 
 def ask(service: RunningService, method: str, path: str, body: Any = None, **more: Any) -> httpx.Response:
-    return httpx.request(method, f"{service.url}/api{path}", json=body, timeout=20, **more)
+    return httpx.request(method, f"{service.url}/api{path}", json=body, timeout=100, **more)
 
 
 def new_session(service: RunningService, node_id: str | None = "abc123") -> str:
@@ -80,7 +80,7 @@ def test_the_documented_commands_on_a_fresh_service(tmp_path: Path, command: str
             ["sh", "-c", command.replace("http://localhost:8000", service.url)],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=100,
             check=True,
             env={**os.environ, "NO_PROXY": "127.0.0.1"},
         )
@@ -244,14 +244,14 @@ def test_a_drawing_of_ten_megabytes_and_one_more_byte(fresh: RunningService) -> 
     body = head.encode() + b"A" * (BODY_LIMIT - len(head) - 2) + b'"}'
     assert len(body) == BODY_LIMIT
     headers = {"Content-Type": "application/json"}
-    assert httpx.post(url, content=body, headers=headers, timeout=30).status_code == 200
-    too_large = httpx.post(url, content=b" " + body, headers=headers, timeout=30)
+    assert httpx.post(url, content=body, headers=headers, timeout=100).status_code == 200
+    too_large = httpx.post(url, content=b" " + body, headers=headers, timeout=100)
     assert (too_large.status_code, too_large.json()) == (413, {"error": "request entity too large"})
 
     def unannounced() -> Iterator[bytes]:
         yield from (b"A" * 65536 for _ in range(BODY_LIMIT // 65536 + 1))
 
-    assert httpx.post(url, content=unannounced(), headers=headers, timeout=30).status_code == 413
+    assert httpx.post(url, content=unannounced(), headers=headers, timeout=100).status_code == 413
 
 
 def test_a_drawing_of_another_type_is_left_out(fresh: RunningService) -> None:

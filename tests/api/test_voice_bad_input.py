@@ -3,6 +3,7 @@
 import asyncio
 import json
 import struct
+import threading
 from contextlib import suppress
 from typing import Any
 
@@ -85,18 +86,23 @@ def test_bad_messages_in_the_middle_of_an_utterance(
 
 
 class SharedCall:
-    """One call in the middle of an utterance, for many bad messages; what was said before them is there at the end."""
+    """One call in the middle of an utterance, for many bad messages; what was said before them is there at the end.
+
+    Its loop runs in a thread, so that the line stays alive however long the tests in between take.
+    """
 
     def __init__(self, service: RunningService) -> None:
-        self._runner = asyncio.Runner()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="shared call")
         self._call = service.call(service.chat(), turns="manual")
 
     def begin(self) -> None:
-        self.client = self._runner.run(self._call.__aenter__())
-        self._runner.run(self.client.hear(LINE))
+        self._thread.start()
+        self.client = self._wait_for(self._call.__aenter__())
+        self._wait_for(self.client.hear(LINE))
 
     def run(self, story: Any) -> None:
-        self._runner.run(story(self.client))
+        self._wait_for(story(self.client))
 
     def end(self) -> None:
         async def ending() -> None:
@@ -104,9 +110,16 @@ class SharedCall:
             assert (await self.client.until("user.message"))["text"] == WORDS
             await self.client.hang_up()
 
-        self._runner.run(ending())
-        self._runner.run(self._call.__aexit__(None, None, None))
-        self._runner.close()
+        try:
+            self._wait_for(ending())
+            self._wait_for(self._call.__aexit__(None, None, None))
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+    def _wait_for(self, coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
 
 @pytest.fixture(scope="module")

@@ -125,7 +125,7 @@ def test_a_resume_takes_the_call_from_a_line_that_seems_alive(service: RunningSe
 
 
 def test_a_call_that_nobody_comes_back_to_ends(tmp_path: Path) -> None:
-    with running(tmp_path, resume_s=0.05, idle_s=0.6) as service:
+    with running(tmp_path, resume_s=0.05) as service:
         chat = service.chat()
 
         async def story() -> None:
@@ -143,6 +143,15 @@ def test_a_call_that_nobody_comes_back_to_ends(tmp_path: Path) -> None:
             _, answer = service.history(chat)
             assert answer["interrupted"]
             assert answer["full_text"].startswith(answer["contents"][0]["content"])
+
+        asyncio.run(story())
+
+
+def test_a_call_in_which_nothing_happens_ends(tmp_path: Path) -> None:
+    with running(tmp_path, idle_s=0.6) as service:
+        chat = service.chat()
+
+        async def story() -> None:
             async with service.call(chat) as silent:
                 error = await silent.until("error")
                 assert (error["code"], error["fatal"]) == ("idle", False)
@@ -174,6 +183,7 @@ def test_a_client_that_does_not_read_is_let_go_and_may_come_back(tmp_path: Path)
                 client.socket.transport.resume_reading()
                 code = await client.until_closed()
                 assert code in (1006, 1012)
+            service.app.state.patience = Patience()
             async with service.call(chat, resume=token) as again:
                 await again.send("chat_message", text=QUESTION)
                 await again.until("reply.audio")

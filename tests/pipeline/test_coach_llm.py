@@ -10,8 +10,9 @@ from models.resources import GENERAL_RUBRIC
 from pipeline.coach import Assessment
 from pipeline.coach_llm import LanguageModelCoach
 from pipeline.coach_rules import RuleCoach, assess
+from tests.hurry import Hurry
 from tests.pipeline.test_coach_rules import lesson
-from tests.servers_llm import LlmServer
+from tests.servers_llm import PATIENCE_S, LlmServer
 
 TALK = lesson("Good morning, what happened?", "- My laptop died.", "I can't help you with that.")
 
@@ -39,9 +40,9 @@ GOOD: dict[str, Any] = {
 }
 
 
-def assessed(server: LlmServer, model: str = "script", total_s: float = 10.0) -> Assessment:
+def assessed(server: LlmServer, model: str = "script") -> Assessment:
     async def story() -> Assessment:
-        coach = LanguageModelCoach(model=model, base_url=server.url, api_key="sk-secret", total_s=total_s)
+        coach = LanguageModelCoach(model=model, base_url=server.url, api_key="sk-secret", total_s=100)
         try:
             return await coach.assess(TALK)
         finally:
@@ -102,8 +103,18 @@ def test_without_an_answer_the_rule_judges_and_says_so(llm_server: LlmServer, mo
 
 
 def test_a_model_that_hangs_is_not_waited_for(llm_server: LlmServer) -> None:
-    assert "could not be asked" in assessed(llm_server, "hang", total_s=0.3).summary
-    assert llm_server.last.disconnected.wait(10)
+    async def story() -> Assessment:
+        time, coach = Hurry(), LanguageModelCoach(model="hang", base_url=llm_server.url, total_s=50)
+        try:
+            judging = asyncio.ensure_future(coach.assess(TALK))
+            await asyncio.to_thread(llm_server.wait_for_request)
+            time.passed_s += 50
+            return await judging
+        finally:
+            await coach.close()
+
+    assert "could not be asked" in asyncio.run(story()).summary
+    assert llm_server.last.disconnected.wait(PATIENCE_S)
 
 
 def test_nothing_said_is_not_sent(llm_server: LlmServer) -> None:

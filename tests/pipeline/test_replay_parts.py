@@ -104,10 +104,14 @@ def test_the_steady_store_takes_no_virtual_time_and_leaves_no_thread() -> None:
         assert (await store.store.user_by_name("ada")) == user
         return asyncio.get_running_loop().time()
 
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with SteadyStore() as store:
+        begun = set(threading.enumerate()) - before
         assert run_virtually(main(store)) == 0.0
-    assert threading.active_count() == before
+    assert "replay store" in {thread.name for thread in begun}
+    for thread in begun:
+        thread.join(100)
+        assert not thread.is_alive()
 
 
 @pytest.fixture(scope="module")

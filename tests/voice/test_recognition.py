@@ -36,7 +36,7 @@ def run(workers: Callable[[], Workers], story: Callable[[Workers], Awaitable[Non
     async def main() -> None:
         at_work = workers()
         try:
-            await asyncio.wait_for(story(at_work), 30)
+            await asyncio.wait_for(story(at_work), 100)
         finally:
             await at_work.close()
 
@@ -217,7 +217,7 @@ def test_nothing_pushed_is_nothing_said(engine: PocketSphinx) -> None:
 def test_an_engine_that_cannot_stream_transcribes_whole_and_tells_when_it_fails() -> None:
     async def story(at_work: Workers) -> None:
         # Nothing listens on port 1.
-        transcriber = OpenAITranscriber(base_url="http://127.0.0.1:1/v1", api_key="k", timeout_s=5)
+        transcriber = OpenAITranscriber(base_url="http://127.0.0.1:1/v1", api_key="k", timeout_s=60)
         async with SpeechToText(transcriber, at_work).utterance("call") as utterance:
             pushed(utterance, quiet(0.2))
             with pytest.raises(EngineFailed, match="cannot be reached"):

@@ -93,7 +93,7 @@ def test_jobs_that_arrive_meanwhile_are_done_together() -> None:
         batches.append(list(jobs))
         if len(batches) == 1:
             begun.set()
-            go_on.wait(10)
+            go_on.wait(100)
         return [job * 10 for job in jobs]
 
     together: Together[int, int] = Together(work)
@@ -102,14 +102,14 @@ def test_jobs_that_arrive_meanwhile_are_done_together() -> None:
         threading.Thread(target=lambda n=n: results.update({n: together.run(n, lambda: False)})) for n in range(6)
     ]
     threads[0].start()
-    begun.wait(10)
+    begun.wait(100)
     for thread in threads[1:]:
         thread.start()
     while together.waiting < 5:
         pass
     go_on.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(100)
     assert results == {n: n * 10 for n in range(6)}
     assert [len(batch) for batch in batches] == [1, 5]
     assert MOST >= 5
@@ -134,14 +134,14 @@ def test_a_job_that_waits_can_be_given_up() -> None:
 
     def work(jobs: list[int]) -> list[int]:
         begun.set()
-        go_on.wait(10)
+        go_on.wait(100)
         return jobs
 
     together: Together[int, int] = Together(work)
     first = threading.Thread(target=together.run, args=(1, lambda: False))
     first.start()
-    begun.wait(10)
+    begun.wait(100)
     with pytest.raises(Cancelled):
         together.run(2, lambda: True)
     go_on.set()
-    first.join(10)
+    first.join(100)

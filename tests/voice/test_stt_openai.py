@@ -29,7 +29,7 @@ def server(running: TranscriptionServer) -> TranscriptionServer:
 
 @pytest.fixture
 def transcriber(server: TranscriptionServer) -> Iterator[OpenAITranscriber]:
-    engine = OpenAITranscriber(base_url=server.url, api_key=KEY, model="whisper-large", timeout_s=10)
+    engine = OpenAITranscriber(base_url=server.url, api_key=KEY, model="whisper-large", timeout_s=100)
     yield engine
     engine.close()
     engine.close()
@@ -77,6 +77,7 @@ def test_a_server_that_hangs_is_given_up(server: TranscriptionServer) -> None:
     with pytest.raises(EngineFailed, match="did not answer within"):
         impatient.transcribe(np.zeros(1600, np.float32))
     impatient.close()
+    assert server.hanging.wait(100), "it was asked, however late: the next test is not"
 
 
 def test_no_server_at_all() -> None:

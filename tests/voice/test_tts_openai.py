@@ -26,7 +26,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SpeechServer]:
 
 @pytest.fixture
 def engine(server: SpeechServer) -> Iterator[OpenAISynthesizer]:
-    client = openai.OpenAI(base_url=server.url, api_key=KEY, timeout=openai.Timeout(5.0, read=5.0), max_retries=0)
+    client = openai.OpenAI(base_url=server.url, api_key=KEY, timeout=openai.Timeout(100.0), max_retries=0)
     with client:
         yield OpenAISynthesizer(model="speech-1", voice="plain", client=client)
 
@@ -82,9 +82,10 @@ def test_failures_are_typed_and_keep_the_key_to_themselves(
 
 def test_a_server_that_hangs_is_given_up(server: SpeechServer) -> None:
     server.behaviour = "hang"
-    client = openai.OpenAI(base_url=server.url, api_key=KEY, timeout=openai.Timeout(5.0, read=0.05), max_retries=0)
+    client = openai.OpenAI(base_url=server.url, api_key=KEY, timeout=openai.Timeout(100.0, read=0.05), max_retries=0)
     with client, pytest.raises(EngineFailed, match="in time"):
         say(OpenAISynthesizer(model="m", voice="v", client=client), TEXT)
+    assert server.hanging.wait(100)
     server.hold.set()
 
 

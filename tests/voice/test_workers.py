@@ -53,7 +53,7 @@ async def busy_workers(threads: int = 1, queue_limit: int = 64) -> AsyncIterator
 
 def run(story: Callable[[], Awaitable[None]]) -> None:
     async def main() -> None:
-        await asyncio.wait_for(story(), 20)
+        await asyncio.wait_for(story(), 100)
 
     asyncio.run(main())
 
