@@ -1,13 +1,12 @@
 """What happens in a call, told to its chat's room; and when each message of it was said, noted with the message."""
 
-import asyncio
-import logging
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from types import TracebackType
-from typing import Any, Self, assert_never
+from typing import Any, assert_never
 
 from models.errors import NotFound
 from models.store import Store
+from pipeline.call_follower import CallFollower
 from pipeline.calls import Call, Calls
 from pipeline.chat_events import ChatRoom, RunName
 from pipeline.clock import Clock
@@ -27,15 +26,12 @@ from pipeline.events import (
     UserStarted,
 )
 from pipeline.rooms import Rooms
-from pipeline.writer import StorageBehind, Writer
 from voice.formats import AudioFormat
 from voice.outlet import AudioOutlet
 
-log = logging.getLogger(__name__)
 
-
-class CallRooms:
-    """Follows every call that is opened. Use as an async context manager around the calls' life.
+class CallRooms(CallFollower):
+    """Tells the rooms of every call that is opened.
 
     Args:
         calls: whose calls are followed.
@@ -45,29 +41,14 @@ class CallRooms:
     """
 
     def __init__(self, calls: Calls, store: Store, rooms: Rooms, clock: Clock) -> None:
-        self._calls = calls
+        super().__init__(calls, "A message's timing could not be noted")
         self._store = store
         self._rooms = rooms
         self._clock = clock
-        self._writer = Writer()
 
-    async def __aenter__(self) -> Self:
-        self._writing = asyncio.create_task(self._writer.run(self._failed), name="call timings")
-        self._calls.watch(self._follow)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._writer.drained()
-        self._writing.cancel()
-        await asyncio.gather(self._writing, return_exceptions=True)
-
-    def _follow(self, call: Call) -> None:
-        call.session.listen(_Follower(call, self._store, self._rooms, self._clock, self._writer).hear)
-
-    def _failed(self, error: Exception) -> None:
-        log.warning("A message's timing could not be noted: %s", error)
+    def follow(self, call: Call) -> None:
+        """Turn its events into its room's."""
+        call.session.listen(_Follower(call, self._store, self._rooms, self._clock, self.put).hear)
 
 
 ROOM_AUDIO = AudioFormat("pcm16", 24_000, 1)
@@ -77,13 +58,20 @@ ROOM_AUDIO = AudioFormat("pcm16", 24_000, 1)
 class _Follower:
     """One call: turns its events into the room's, and its turns into timings."""
 
-    def __init__(self, call: Call, store: Store, rooms: Rooms, clock: Clock, writer: Writer) -> None:
+    def __init__(
+        self,
+        call: Call,
+        store: Store,
+        rooms: Rooms,
+        clock: Clock,
+        put: Callable[[Callable[[], Awaitable[None]]], None],
+    ) -> None:
         session = call.session
         self._call = call
         self._session = session
         self._store = store
         self._clock = clock
-        self._writer = writer
+        self._put = put
         self._room = ChatRoom(rooms, session.conversation.chat_id, call.user_id)
         self._run = RunName(session.conversation_id, session.group_id)
         self._began_at = clock.now()
@@ -160,10 +148,7 @@ class _Follower:
             with suppress(NotFound):  # a call of another system's chat, which is kept elsewhere
                 await self._store.update_message(message_id, started_ms=started_ms, ended_ms=max(started_ms, ended_ms))
 
-        try:
-            self._writer.put(note)
-        except StorageBehind as error:
-            log.warning("A message's timing could not be noted: %s", error)
+        self._put(note)
 
     def _item(self, turn: int) -> str:
         return f"{self._session.conversation_id}-{turn}"

@@ -1,24 +1,19 @@
 """A call as a stereo WAV file: the learner left, the persona as it was heard right; off unless turned on."""
 
 import asyncio
-import logging
 import wave
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
 from models.files import Files
+from pipeline.call_follower import CallFollower
 from pipeline.calls import Call, Calls
 from pipeline.clock import Clock
 from pipeline.events import CallEnded, ReplyAudio, ReplyBegan, ReplyCleared, SessionEvent
-from pipeline.writer import StorageBehind, Writer
 from voice.formats import Int16Mono
 from voice.resample import Resampler
-
-log = logging.getLogger(__name__)
 
 RATE_HZ = 16_000
 LONGEST_S = 3600
@@ -34,8 +29,8 @@ def recording_of(chat_id: str) -> str:
     return f"call-{chat_id}"
 
 
-class Recordings:
-    """Records every call that is opened. Use as an async context manager around the calls' life.
+class Recordings(CallFollower):
+    """Records every call that is opened.
 
     Args:
         calls: which calls.
@@ -44,40 +39,22 @@ class Recordings:
     """
 
     def __init__(self, calls: Calls, files: Files, clock: Clock) -> None:
-        self._calls = calls
+        super().__init__(calls, "Some of a recording could not be written")
         self._files = files
         self._clock = clock
-        self._writer = Writer()
 
-    async def __aenter__(self) -> Self:
-        self._writing = asyncio.create_task(self._writer.run(self._failed), name="recordings")
-        self._calls.watch(self._record)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._writer.drained()
-        self._writing.cancel()
-        await asyncio.gather(self._writing, return_exceptions=True)
-
-    def _record(self, call: Call) -> None:
+    def follow(self, call: Call) -> None:
+        """Record what both sides say."""
         path = self._files.path(recording_of(call.session.conversation.chat_id))
-        recorder = _Recorder(path, call, self._clock, self._put)
+        recorder = _Recorder(path, call, self._clock, self._put_file_work)
         call.tap = recorder.learner_said
         call.session.listen(recorder.hear)
 
-    def _put(self, work: Callable[[], None]) -> None:
+    def _put_file_work(self, work: Callable[[], None]) -> None:
         async def carried_out() -> None:
             await asyncio.to_thread(work)
 
-        try:
-            self._writer.put(carried_out)
-        except StorageBehind as error:
-            log.warning("Some of a recording is lost: %s", error)
-
-    def _failed(self, error: Exception) -> None:
-        log.warning("Some of a recording could not be written: %s", error)
+        self.put(carried_out)
 
 
 class _Track:
