@@ -72,6 +72,8 @@ class Service:
             endpoint_ms=settings.endpoint_ms,
             complete_ms=settings.complete_ms,
             unfinished_ms=settings.unfinished_ms,
+            interrupt_ms=settings.interrupt_ms,
+            interrupt_without_words_ms=settings.interrupt_without_words_ms,
             manual=manual,
         )
         endpoints = replace(EndpointRules(), pause_ms=settings.eager_ms)

@@ -131,6 +131,15 @@ class Settings(BaseSettings):
     eager_ms: int = Field(
         default=180, ge=60, le=2000, description="Silence after which the answer is prepared, not yet spoken."
     )
+    interrupt_ms: int = Field(
+        default=300,
+        ge=80,
+        le=5000,
+        description="Speech over the persona that interrupts it once it has words; less takes more noise for it.",
+    )
+    interrupt_without_words_ms: int = Field(
+        default=600, ge=80, le=10_000, description="The same while the recogniser has no words for it yet."
+    )
     prompt_after_s: float = Field(
         default=0.0, ge=0, description="Seconds of silence after which the persona asks once who is there; 0 for never."
     )
