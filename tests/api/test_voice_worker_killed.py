@@ -53,7 +53,7 @@ async def one_turn(service: RunningService, chat: str, name: str) -> Client:
 @pytest.mark.parametrize("kills", [1, 2], ids=["once", "again as soon as the next one works"])
 def test_twenty_calls_lose_no_turn_when_the_recogniser_is_killed(tmp_path: Path, kills: int) -> None:
     with running(tmp_path, stt="whisper:nano", stt_process=True, stt_timeout_s=WAIT_S) as service:
-        asyncio.run_coroutine_threadsafe(service.inside.ready.wait(), service.loop).result(60)
+        asyncio.run_coroutine_threadsafe(service.inside.ready.wait(), service.loop).result(WAIT_S)
         chats = [service.chat() for _ in range(CALLS)]
         spoken = [SAID[n % len(SAID)] for n in range(CALLS)]
         first = recogniser(service).pid

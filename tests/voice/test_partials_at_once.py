@@ -13,7 +13,7 @@ def test_a_final_finds_a_thread_however_many_partials_wait() -> None:
 
         def sketch(_: object) -> None:
             begun.release()
-            go_on.wait(30)
+            go_on.wait(100)
 
         sketches = [workers.submit(sketch, call=str(n), priority=Priority.PARTIAL) for n in range(3)]
         await asyncio.to_thread(begun.acquire)

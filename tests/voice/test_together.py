@@ -14,7 +14,7 @@ def test_one_that_breaks_the_work_is_the_only_one_that_fails() -> None:
     def work(jobs: list[int]) -> list[int]:
         batches.append(len(jobs))
         begun.set()
-        go_on.wait(10)
+        go_on.wait(100)
         if 3 in jobs:
             raise EngineFailed("three")
         return jobs
@@ -30,14 +30,14 @@ def test_one_that_breaks_the_work_is_the_only_one_that_fails() -> None:
 
     threads = [threading.Thread(target=bring, args=(job,)) for job in range(5)]
     threads[0].start()
-    begun.wait(10)
+    begun.wait(100)
     for thread in threads[1:]:
         thread.start()
     while together.waiting < 4:
         pass
     go_on.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(100)
     assert isinstance(outcomes.pop(3), EngineFailed)
     assert outcomes == {0: 0, 1: 1, 2: 2, 4: 4}
     assert batches == [1, 4, 1, 1, 1, 1]
