@@ -55,7 +55,10 @@ SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is measured: `turns` and the interruptions in each of `rounds`, and so many `sessions` for `seconds`."""
+    """What is measured: `turns` and the interruptions in each of `rounds`, and so many `sessions` for `seconds`.
+
+    With `interrupt_ms` that much speech interrupts this service, with or without words; else it is as shipped.
+    """
 
     turns: int
     rounds: int
@@ -63,6 +66,7 @@ class Plan:
     seconds: float
     engines: Sequence[str]
     systems: Sequence[str] = SYSTEMS
+    interrupt_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +157,10 @@ def bench_peers(
     found = compare(runs, note=note, load_after=os.getloadavg()[0])
     if not found.answers and not found.crowds:
         raise ClientError("Nothing could be measured:\n" + "\n".join(found.failures))
-    result = {"endpoint_ms": ENDPOINT_MS, "cores": cores, "settings": SETTINGS, **asdict(found)}
+    settings = SETTINGS
+    if plan.interrupt_ms is not None:
+        settings = SETTINGS | {"glow": f"{SETTINGS['glow']}; {plan.interrupt_ms} ms of speech interrupt"}
+    result = {"endpoint_ms": ENDPOINT_MS, "cores": cores, "settings": settings, **asdict(found)}
     if out is not None:
         out.write_text(json.dumps(result | {"runs": runs}, indent=1) + "\n", encoding="utf-8")
     if svg is not None:
@@ -303,6 +310,7 @@ def _jobs(plan: Plan, folder: Path) -> Iterator[dict[str, Any]]:
         "long_reply": LONG_REPLY,
         "endpoint_ms": ENDPOINT_MS,
         "noise": ROOM_NOISE,
+        "interrupt_ms": plan.interrupt_ms,
     }
     for turn in range(plan.rounds):
         for engines in plan.engines:

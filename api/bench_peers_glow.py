@@ -95,6 +95,11 @@ def run_glow(job: dict[str, Any], lines: Lines) -> dict[str, Any]:
             "GLOW_COMPLETE_MS": endpoint,
             "GLOW_UNFINISHED_MS": endpoint,
         }
+        if interrupt_ms := job.get("interrupt_ms"):
+            settings |= {
+                "GLOW_INTERRUPT_MS": str(interrupt_ms),
+                "GLOW_INTERRUPT_WITHOUT_WORDS_MS": str(interrupt_ms),
+            }
         if job["llm_ms"]:
             settings |= {"OPENAI_BASE_URL": llm_url, "OPENAI_API_KEY": "none-needed"}
         with own_service(settings) as service, RemoteService(service.url, service.token) as http:

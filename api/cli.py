@@ -200,6 +200,9 @@ def bench_peers(
     seconds: Annotated[float, typer.Option(min=5, max=3600, help="For how long each.")] = 20.0,
     engines: Annotated[list[str] | None, typer.Option(help="zero, fixed or real; may be given again.")] = None,
     system: Annotated[list[str] | None, typer.Option(help="glow, pipecat or livekit; may be given again.")] = None,
+    interrupt_ms: Annotated[
+        int | None, typer.Option(min=80, max=5000, help="Speech that interrupts this service; as shipped without it.")
+    ] = None,
     as_json: Json = False,
     out: Annotated[Path | None, typer.Option(help="Where to write every measurement, as JSON.")] = None,
     svg: Annotated[Path | None, typer.Option(help="Where to draw the comparison.")] = None,
@@ -211,7 +214,9 @@ def bench_peers(
     for given, known in ((engines, COSTS_MS), (system, SYSTEMS)):
         if unknown := set(given or ()) - set(known):
             raise typer.BadParameter(f"{min(unknown)!r} is not one of {', '.join(known)}.")
-    plan = Plan(turns, rounds, sessions or [1, 10], seconds, engines or ["zero", "fixed"], system or SYSTEMS)
+    plan = Plan(
+        turns, rounds, sessions or [1, 10], seconds, engines or ["zero", "fixed"], system or SYSTEMS, interrupt_ms
+    )
     measure(console(), plan, data_dir=load_settings().data_dir, as_json=as_json, out=out, svg=svg)
 
 

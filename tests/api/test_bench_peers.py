@@ -245,8 +245,9 @@ def test_this_service_answers_with_engines_of_a_known_cost() -> None:
 
 
 @pytest.mark.slow
-def test_this_service_is_interrupted_and_keeps_the_beginning_of_the_reply() -> None:
-    result = run_glow(*_own_job(engines="zero", turns=0, instants_s=[1.5]))
+@pytest.mark.parametrize("interrupt_ms", [None, 120])
+def test_this_service_is_interrupted_and_keeps_the_beginning_of_the_reply(interrupt_ms: int | None) -> None:
+    result = run_glow(*_own_job(engines="zero", turns=0, instants_s=[1.5], interrupt_ms=interrupt_ms))
     trial = result["trials"][0]
     assert 0 < trial["heard_words"] < len(LONG_REPLY.split())
     assert trial["kept"]
