@@ -1,5 +1,6 @@
 """What was that sound over the persona's voice: words, the beginning of some, a nod, or its own echo?"""
 
+import functools
 import re
 from enum import StrEnum
 
@@ -33,8 +34,11 @@ def normalised_words(text: str) -> list[str]:
     return re.findall(r"[a-z0-9]+(?:['-][a-z0-9]+)*", text.lower())
 
 
+@functools.lru_cache(maxsize=512)
 def sounds_like(text: str, *, spoken: str = "") -> Sound:
     """Judge what was recognised while the persona spoke.
+
+    Asked for every frame over a reply, with words that change three times a second: the latest verdicts are kept.
 
     Args:
         text: the transcript, partial or final, of what came over the reply.
