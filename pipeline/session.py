@@ -6,7 +6,7 @@ Audio frames go in, `SessionEvent`s come out. All methods are called on the even
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,19 +21,20 @@ from pipeline.events import (
     SessionEvent,
     TurnLatency,
     UserEnded,
-    UserMessage,
     UserStarted,
 )
 from pipeline.hearing import FRAME, RATE_HZ, Hearing
 from pipeline.keypad import Keypad
+from pipeline.learner_messages import LearnerMessages
 from pipeline.preparation import Speaker, Stamps
 from pipeline.replies import Hooks, Replies
 from pipeline.session_settings import Engines, SessionSettings
 from pipeline.slots import Slots
 from pipeline.transcripts import Transcripts
 from pipeline.turn import Phase, Reply, Turn, samples, step
+from pipeline.waits import Waits
 from pipeline.waterfall import Waterfall
-from pipeline.writer import StorageBehind, Writer
+from pipeline.writer import Writer
 from voice.endpointing import Endpointer, SpeechPaused, SpeechResumed, SpeechStarted
 from voice.vad import SpeechDetector
 
@@ -84,10 +85,7 @@ class VoiceSession:
         self.conversation_id = new_id()
         self.group_id = new_id()
         self.resume_token = secrets.token_urlsafe(24)
-        self._engines = engines
-        self._store = store
         self._clock = clock
-        self._new_id = new_id
         self._state = Turn(rules=settings.rules)
         self._detector = SpeechDetector()
         self._endpointer = Endpointer(settings.endpoints)
@@ -95,6 +93,7 @@ class VoiceSession:
         self._slots = Slots()
         self._waterfall = Waterfall()
         self._keypad = Keypad(self._slots, clock, self._take_digits)
+        self._over = asyncio.Event()
         self._connected = asyncio.Event()
         self._connected.set()
         self._replies = Replies(
@@ -122,16 +121,22 @@ class VoiceSession:
             emit=self._emit,
             feed=self._feed,
         )
+        self._messages = LearnerMessages(
+            conversation, store, self._writer, new_id=new_id, emit=self._emit, give_up=self._over.set
+        )
+        self._waits = Waits(
+            self._slots,
+            clock,
+            frames_gap_s=settings.frames_gap_s,
+            prompt_after_s=settings.prompt_after_s,
+            feed=self._feed,
+        )
         self._listeners: list[Listener] = []
         self._watchers: list[Watcher] = []
         self._begun = asyncio.Event()
-        self._over = asyncio.Event()
         self._ended = asyncio.Event()
         self._position = 0
         self._uncommitted_from = 0
-        self._frame_at = 0.0
-        self._burst_s = 0.0
-        self._spoke_up = False
         self._began_at = self.active_at = clock.now()
 
     # ------------------------------------------------------------------ life
@@ -161,8 +166,8 @@ class VoiceSession:
         try:
             async with self._slots:
                 self._begun.set()
-                self._slots.replace("writer", self._writer.run(self._storage_failed))
-                self._wait_for_a_word()
+                self._slots.replace("writer", self._writer.run(self._messages.failed))
+                self._waits.for_a_word()
                 await self._over.wait()
                 await self._writer.drained()
         except* Exception as errors:
@@ -225,18 +230,18 @@ class VoiceSession:
 
     def expect(self, frames: int) -> None:
         """So many frames come at once, so the next ones may take as long as these last."""
-        self._burst_s = frames * FRAME / RATE_HZ
+        self._waits.burst_s = frames * FRAME / RATE_HZ
 
     def frame(self, frame: NDArray[np.int16]) -> None:
         """Take 20 ms of the learner's audio: shape (320,), 16 kHz."""
         if self._over.is_set() or self._state.muted:
             return
         self._position += FRAME
-        self._frame_at = self.active_at = self._clock.now()
+        now = self._waits.frame_at = self.active_at = self._clock.now()
         happened = self._endpointer.push(self._detector.push(frame), self._position)
         self._transcripts.hear(frame, utterance_open=self._state.utterance_open)
         if self._endpointer.last_speech > self._position - 2 * FRAME:
-            self._waterfall.heard(self._frame_at - (self._position - self._endpointer.last_speech) / RATE_HZ)
+            self._waterfall.heard(now - (self._position - self._endpointer.last_speech) / RATE_HZ)
         for event in happened:
             match event:
                 case SpeechStarted(at):
@@ -276,26 +281,10 @@ class VoiceSession:
         if self.over:
             raise CallOver("The call has ended; open a new one, or send the message without a call.")
         self.active_at = self._clock.now()
-        message_id = self._new_id()
-        stored: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self.conversation.typed(text, message_id)
-        self._spoke_up = False
+        self._waits.said()
         event = act.Typed()
         state, actions = step(self._state, event, self._position)
-
-        async def store() -> None:
-            try:
-                await self._store.add_message(self.conversation.chat_id, "user", text, origin="typed", id=message_id)
-            except BaseException as error:
-                if not stored.done():
-                    stored.set_exception(error)
-                    stored.exception()
-                raise
-            self._emit(UserMessage(state.number, message_id, text))
-            if not stored.done():
-                stored.set_result(message_id)
-
-        self._writer.put(store)
+        stored = self._messages.typed(state.number, text)
         self._enter(event, state, actions)
         return stored
 
@@ -344,14 +333,14 @@ class VoiceSession:
         if was_open and not state.utterance_open:
             self._endpointer.reset()
             self._transcripts.ended()
-            self._slots.cancel("gap")
+            self._waits.no_frames()
             self._uncommitted_from = self._position
-        elif state.utterance_open and not state.rules.manual and not self._slots.running("gap"):
-            self._slots.replace("gap", self._watch_for_a_gap())
+        elif state.utterance_open and not state.rules.manual:
+            self._waits.for_frames()
         if state.phase is Phase.LISTENING and state.reply is Reply.NONE:
-            self._wait_for_a_word()
+            self._waits.for_a_word()
         else:
-            self._slots.cancel("silence")
+            self._waits.no_word()
 
     def _carry_out(self, action: act.Action) -> None:
         match action:
@@ -371,9 +360,10 @@ class VoiceSession:
                 self._waterfall.turn_ended(answered=reason != "end")
                 self._emit(UserEnded(turn, _ms(last_speech), _ms(max(0, self._position - last_speech)), reason))
             case act.StoreMessage(turn, text):
-                self._store_spoken(turn, text)
+                self._waits.said()
+                self._messages.spoken(turn, text)
             case act.Release(revision):
-                self._put(lambda: self._release(revision))
+                self._messages.after_storing(lambda: self._release(revision))
             case act.CloseUtterance():
                 self._transcripts.close()
             case act.NoWords():
@@ -389,34 +379,9 @@ class VoiceSession:
             case act.End():
                 self._over.set()
 
-    def _store_spoken(self, turn: int, text: str) -> None:
-        self._spoke_up = False
-        message_id, is_new = self.conversation.spoken(turn, text, self._new_id())
-
-        async def store() -> None:
-            if is_new:
-                await self._store.add_message(self.conversation.chat_id, "user", text, origin="spoken", id=message_id)
-            else:
-                await self._store.update_message(message_id, text=text)
-            self._emit(UserMessage(turn, message_id, text))
-
-        self._put(store)
-
-    def _put(self, operation: Callable[[], Awaitable[None]]) -> None:
-        """Queue storage; a call that cannot be stored any more ends, rather than go on and be forgotten."""
-        try:
-            self._writer.put(operation)
-        except StorageBehind as error:
-            self._emit(Problem(error.code, str(error), fatal=True))
-            self._over.set()
-
     async def _release(self, revision: int) -> None:
         self._waterfall.released(self._clock.now())
         self._replies.release(revision)
-
-    def _storage_failed(self, error: Exception) -> None:
-        log.error("A message could not be stored.", exc_info=error)
-        self._emit(Problem("storage_failed", "A message could not be stored; the conversation goes on without it."))
 
     # ------------------------------------------------------------------ replies
 
@@ -431,24 +396,6 @@ class VoiceSession:
     def _reply_finished(self, revision: int) -> None:
         self.active_at = self._clock.now()
         self._feed(act.ReplyFinished(revision))
-
-    # -------------------------------------------------------- what truly waits
-
-    async def _watch_for_a_gap(self) -> None:
-        """A client that stops sending frames in the middle of an utterance has ended it."""
-        while (left := self._frame_at + self._burst_s + self.settings.frames_gap_s - self._clock.now()) > 0:
-            await self._clock.sleep(left)
-        self._feed(act.Muted("silence"))
-
-    def _wait_for_a_word(self) -> None:
-        if self.settings.prompt_after_s > 0 and not self._spoke_up:
-            self._slots.replace("silence", self._speak_up())
-
-    async def _speak_up(self) -> None:
-        """Ask once whether the learner is still there; again only after they have said something."""
-        await self._clock.sleep(self.settings.prompt_after_s)
-        self._spoke_up = True
-        self._feed(act.Prompted())
 
 
 def _ms(position: int) -> int:
