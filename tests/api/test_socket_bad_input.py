@@ -10,7 +10,7 @@ from websockets.asyncio.client import connect
 
 from api.socketio_door import connections, server
 from pipeline.rooms import chat_room
-from tests.service import RunningService, quiet
+from tests.service import WAIT_S, RunningService, quiet
 from tests.socket_client import socket_of
 from tests.voice.sound import recording
 
@@ -304,7 +304,7 @@ def test_who_does_not_say_who_they_are_is_closed(service: RunningService, monkey
 
     async def story() -> None:
         address = service.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
-        async with connect(address, proxy=None) as raw:
+        async with connect(address, proxy=None, open_timeout=WAIT_S) as raw:
             assert str(await raw.recv()).startswith("0{")
             assert await raw.recv() == "1", "the packet that closes"
 
@@ -317,7 +317,7 @@ def test_who_does_not_say_who_they_are_is_closed(service: RunningService, monkey
 def test_what_is_no_packet_harms_nobody(service: RunningService, message: str) -> None:
     async def story() -> None:
         address = service.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
-        async with connect(address, proxy=None) as raw:
+        async with connect(address, proxy=None, open_timeout=WAIT_S) as raw:
             await raw.recv()
             await raw.send(message)
         async with socket_of(service) as socket:
@@ -347,7 +347,7 @@ def test_a_client_that_does_not_read_is_let_go(service: RunningService, monkeypa
         async with socket_of(service) as reading:
             await reading.ask("attempt_join", chat_id=chat)
             address = service.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
-            async with connect(address, proxy=None, max_queue=1, close_timeout=0.5) as raw:
+            async with connect(address, proxy=None, open_timeout=WAIT_S, max_queue=1, close_timeout=0.5) as raw:
                 token = service.headers()["Authorization"]
                 await raw.recv()
                 await raw.send(f'40{{"token": "{token}"}}')
