@@ -9,7 +9,7 @@ CTranslate2 `Whisper.encode` and `Whisper.generate`.
 
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from voice.stt.base import Float32Mono16k
 
 if TYPE_CHECKING:
+    from ctranslate2.models import WhisperGenerationResult
     from faster_whisper import WhisperModel
     from faster_whisper.tokenizer import Tokenizer
 
@@ -27,8 +28,12 @@ MARGIN = 256
 STEP = 128
 """Windows are whole multiples of this, so that utterances of about one length can be decoded together."""
 
-SLICE = 24
-"""Tokens decoded before asking whether the result is still wanted."""
+SLICE = 48
+"""Tokens decoded before asking whether the result is still wanted; each further slice doubles them.
+
+Asking more often would slow every decoding: CTranslate2's Whisper has no callback, and a slice that goes on repeats
+every step of the words before it, besides projecting the encoder's output anew.
+"""
 
 REPETITIVE = 2.4
 UNLIKELY = -1.0
@@ -92,10 +97,12 @@ class ShortWindow:
 
     Args:
         model: a loaded faster-whisper model.
+        tokens_a_slice: those of the first slice.
     """
 
-    def __init__(self, model: "WhisperModel") -> None:
+    def __init__(self, model: "WhisperModel", tokens_a_slice: int = SLICE) -> None:
         self._model = model
+        self._slice = tokens_a_slice
         self._tokenizers: dict[str, Tokenizer] = {}
 
     def decode(self, requests: Sequence[Request]) -> list[Decoded | None]:
@@ -140,45 +147,39 @@ class ShortWindow:
     def _generate(
         self, requests: Sequence[Request], encoded: object, prompts: list[list[int]], languages: list[str]
     ) -> list[Decoded | None]:
-        tokens: list[list[int]] = [[] for _ in requests]
-        scores = [0.0] * len(requests)
-        silence = [0.0] * len(requests)
-        open_ended = [True] * len(requests)
+        rows = [_Row() for _ in requests]
         most = max(request.most_tokens for request in requests)
         suppressed = self._suppressed(languages[0])
-        while any(open_ended) and (done := max(map(len, tokens))) < most:
+        done = 0
+        while done < most and any(row.open_ended for row in rows):
             if all(request.cancelled() for request in requests):
                 return [None] * len(requests)
+            # The last token is decoded again: right after the words that it is given, CTranslate2 allows no end.
+            given = max(done - 1, 0)
+            done = _next_length(done, self._slice, most)
             results = self._model.model.generate(
                 encoded,
-                [prompt + said for prompt, said in zip(prompts, _level(tokens, done), strict=True)],
+                [prompt + row.given(given) for prompt, row in zip(prompts, rows, strict=True)],
                 beam_size=1,
-                max_length=_limit(len(prompts[0]) + done, min(SLICE, most - done)),
+                max_length=_limit(len(prompts[0]), done),
                 return_scores=True,
                 return_no_speech_prob=True,
-                suppress_blank=done == 0,
+                suppress_blank=given == 0,
                 suppress_tokens=suppressed,
             )
-            for index, result in enumerate(results):
-                if not open_ended[index]:
-                    continue
-                new = result.sequences_ids[0]
-                tokens[index] += new
-                scores[index] += result.scores[0] * len(new)
-                silence[index] = result.no_speech_prob if done == 0 else silence[index]
-                open_ended[index] = len(tokens[index]) == min(done + SLICE, most) and bool(new)
+            for row, result in zip(rows, results, strict=True):
+                if row.open_ended:
+                    row.take(result, given, done)
         return [
-            None
-            if request.cancelled()
-            else self._decoded(tokens[i], scores[i], silence[i], capped=open_ended[i], language=languages[i])
-            for i, request in enumerate(requests)
+            None if request.cancelled() else self._decoded(row, language)
+            for request, row, language in zip(requests, rows, languages, strict=True)
         ]
 
-    def _decoded(self, tokens: list[int], score: float, no_speech: float, *, capped: bool, language: str) -> Decoded:
-        text = self._tokenizer(language).decode(tokens).strip()
+    def _decoded(self, row: "_Row", language: str) -> Decoded:
+        text = self._tokenizer(language).decode(row.tokens).strip()
         raw = text.encode()
         compression = len(raw) / len(zlib.compress(raw)) if raw else 0.0
-        return Decoded(text, language, score / (len(tokens) + 1), no_speech, compression, capped)
+        return Decoded(text, language, row.score / (row.scored + 1), row.no_speech, compression, row.open_ended)
 
     def _languages(self, requests: Sequence[Request], encoded: object) -> list[str]:
         if not self._model.model.is_multilingual:
@@ -211,14 +212,45 @@ class ShortWindow:
         return list(get_suppressed_tokens(self._tokenizer(language), (-1,)) or [])
 
 
-def _level(tokens: list[list[int]], length: int) -> list[list[int]]:
-    """Tokens of one length: what ended earlier is filled up with its last token, and what follows it is not read."""
-    return [said + (said[-1:] or [0]) * (length - len(said)) for said in tokens]
+@dataclass(slots=True)
+class _Row:
+    """One utterance of a batch while it is decoded.
+
+    Attributes:
+        tokens: those written so far.
+        score, scored: the sum of log-probabilities, and of how many tokens; one decoded again counts again.
+        no_speech: see `Decoded`.
+        open_ended: it has not ended by itself.
+    """
+
+    tokens: list[int] = field(default_factory=list)
+    score: float = 0.0
+    scored: int = 0
+    no_speech: float = 0.0
+    open_ended: bool = True
+
+    def given(self, length: int) -> list[int]:
+        """So many of its tokens; one that ended earlier is filled up, and what follows it is not read."""
+        return (self.tokens + (self.tokens[-1:] or [0]) * length)[:length]
+
+    def take(self, result: "WhisperGenerationResult", given: int, most: int) -> None:
+        """Go on with a result: all tokens, the given ones among them and without a score."""
+        self.tokens = result.sequences_ids[0]
+        self.score += result.scores[0] * len(self.tokens)
+        self.scored += len(self.tokens) - given
+        self.no_speech = self.no_speech if given else result.no_speech_prob
+        self.open_ended = len(self.tokens) == most
 
 
-def _limit(prompt: int, new: int) -> int:
-    """The `max_length` that lets so many new tokens come: CTranslate2 takes half of it, or what the prompt leaves."""
-    return max(2 * new, prompt + new)
+def _next_length(done: int, first: int, most: int) -> int:
+    """How many tokens to decode to: twice as many each time, and no short rest at the end."""
+    length = 2 * done or first
+    return length if 3 * length <= 2 * most else most
+
+
+def _limit(prompt: int, tokens: int) -> int:
+    """The `max_length` that lets so many tokens follow the prompt: CTranslate2 takes half of it, or what is left."""
+    return max(2 * tokens, prompt - 1 + tokens)
 
 
 def _better(second: Decoded, first: Decoded) -> bool:

@@ -1,0 +1,42 @@
+"""Decoded in slices, so that it can be cancelled between them, an utterance keeps all its words."""
+
+from pathlib import Path
+
+import pytest
+
+from api.random_whisper import make_random_whisper
+from tests.voice.sound import recording
+from voice.stt.samples import as_float32
+from voice.stt.short_window import SLICE, Request, ShortWindow
+from voice.stt.whisper import load_model
+from voice.test_models import WHISPER_NANO
+
+LONG = "slt/records-office/03"
+"""More than 24 tokens."""
+
+
+def request(name: str, most_tokens: int, prompt: str = "") -> Request:
+    return Request(as_float32(recording(name)), prompt, most_tokens, "en", lambda: False)
+
+
+@pytest.mark.parametrize("name", ["slt/records-office/07", "slt/turns/12", "rms/records-office/07", LONG])
+@pytest.mark.parametrize("size", [3, 7, 24])
+def test_the_words_are_those_of_one_slice(name: str, size: int) -> None:
+    model = load_model(WHISPER_NANO, "cpu", "float32", 1)
+    (whole,) = ShortWindow(model, tokens_a_slice=200).at_window([request(name, 200)])
+    (sliced,) = ShortWindow(model, tokens_a_slice=size).at_window([request(name, 200)])
+    assert whole is not None
+    assert sliced is not None
+    assert sliced.text == whole.text
+    assert len(whole.text.split()) >= 6
+    assert sliced.log_probability == pytest.approx(whole.log_probability, abs=0.1)
+    assert sliced.capped == whole.capped
+
+
+@pytest.mark.parametrize("prompt", ["", " ".join(["w" * 60] * 3)], ids=["no prompt", "a long prompt"])
+def test_text_that_never_ends_goes_on_to_its_cap(tmp_path: Path, prompt: str) -> None:
+    """Random weights write as many tokens as they may."""
+    model = load_model(make_random_whisper(tmp_path, "tiny.en"), "cpu", "int8", 1)
+    (decoded,) = ShortWindow(model).at_window([request("slt/turns/13", 3 * SLICE, prompt)])
+    assert decoded is not None
+    assert decoded.capped
