@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from api.bench_stt_lag import SECONDS, UTTERANCES, lag_table, measure_lag
 from api.call import ClientError
 from api.random_whisper import make_random_whisper
 from voice.audio import decode_file
@@ -30,6 +31,8 @@ RECORDINGS = Path(__file__).parents[1] / "voice" / "recordings"
 LONGEST_S = 30.0
 COST_TOKENS = 12
 """Tokens that random weights are made to write: about what 4 s of speech holds."""
+
+LAG = f"event loop while {UTTERANCES} utterances of {SECONDS:g} s are decoded"
 
 _SOUND = {".wav", ".flac", ".ogg", ".mp3", ".webm", ".m4a"}
 
@@ -189,23 +192,28 @@ def bench_stt(console: Console, *, audio: Path | None, model: Path | None, most:
     results: dict[str, list[Row]] = {}
     if model is not None:
         results[model.name] = measure(load_model(model, "cpu", "int8", 1), spoken, words=True)
+        lag = measure_lag(model)
     else:
         from voice.test_models import WHISPER_NANO
 
         nano = load_model(WHISPER_NANO, "cpu", "int8", 1)
         results["whisper:nano (a test model)"] = measure(nano, spoken, words=True)
         with tempfile.TemporaryDirectory(prefix="glow-voice-") as folder:
-            base = load_model(make_random_whisper(Path(folder) / "base.en"), "cpu", "int8", 1)
+            random = make_random_whisper(Path(folder) / "base.en")
+            base = load_model(random, "cpu", "int8", 1)
             results[f"base.en with random weights, {COST_TOKENS} tokens each"] = measure(
                 base, spoken, words=False, cap=COST_TOKENS
             )
+            lag = measure_lag(random)
     if as_json:
-        console.print_json(json.dumps({name: [asdict(row) for row in rows] for name, rows in results.items()}))
+        tables = {name: [asdict(row) for row in rows] for name, rows in results.items()}
+        console.print_json(json.dumps(tables | {LAG: [asdict(row) for row in lag]}))
         return
     seconds = statistics.median(len(item.audio) / RATE_HZ for item in spoken)
     console.print(Text(f"{len(spoken)} recordings, median {seconds:.1f} s; int8, one thread; load {load:.1f} before"))
     for name, rows in results.items():
         console.print(_table(name, rows))
+    console.print(lag_table(lag, f"{LAG}, {name}"))
 
 
 def _table(name: str, rows: list[Row]) -> Table:
