@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from models.lessons import Lesson
 from models.packs import Pack
 from models.packs.located import Text
 from models.records import Persona
@@ -147,12 +148,13 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class HistoryLine:
-    """One message as it must be stored; a text with `*` for anything."""
+    """One message as it must be stored; a text with `*` for anything, and a tutor's word for it where that matters."""
 
     role: Literal["user", "assistant"]
     text: str
     word_error: float
     line: int
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,7 @@ class Expectations:
         transcripts: the learner's spoken messages, in order; None when any will do.
         budgets: the most milliseconds that a stage of `turn.latency` may take in ideal time.
         history: the chat afterwards, whole; None when any will do.
+        lesson: what became of the lesson; None when anything will do.
     """
 
     events: tuple[Pattern, ...] = ()
@@ -174,6 +177,7 @@ class Expectations:
     transcripts: tuple[Heard, ...] | None = None
     budgets: Mapping[str, tuple[float, int]] = field(default_factory=dict)
     history: tuple[HistoryLine, ...] | None = None
+    lesson: Pattern | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +205,7 @@ class CallFile:
         path: the file.
         title: the story in a sentence.
         persona: who answers, when the file brings its own persona; else `pack` and `practice_id` say where to start.
+        lesson: what a tutor teaches in the call; then nobody else answers.
         replies: fixed lines instead of the persona's script.
         settings: of the session.
         greet: the persona speaks first.
@@ -222,6 +227,7 @@ class CallFile:
     persona: Persona | None = None
     pack: Pack | None = None
     practice_id: str = ""
+    lesson: Lesson | None = None
     replies: tuple[ReplyLine, ...] = ()
     greet: bool = False
     resume_s: float = 60.0

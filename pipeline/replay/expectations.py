@@ -1,21 +1,21 @@
 """Compares what came of a call with what its file expects."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
-from models.records import Message
 from pipeline.replay.call_file import CallFile, Heard, HistoryLine, Pattern
+from pipeline.replay.place import Aftermath, Stored
 from pipeline.replay.reading_expect import matches, text_matches
 from pipeline.replay.timeline import Entry
 from voice.word_error import word_errors
 
 
-def unmet(call: CallFile, timeline: Sequence[Entry], history: Sequence[Message], *, ideal: bool) -> list[str]:
+def unmet(call: CallFile, timeline: Sequence[Entry], after: Aftermath, *, ideal: bool) -> list[str]:
     """What is not as expected, as "file:line: reason".
 
     Args:
         call: the file.
-        timeline, history: what came of it.
+        timeline, after: what came of it.
         ideal: whether the engines' work cost nothing; budgets hold only then.
     """
     expect = call.expect
@@ -34,7 +34,9 @@ def unmet(call: CallFile, timeline: Sequence[Entry], history: Sequence[Message],
                 if entry.what == "turn.latency" and int(entry.fields[stage]) > most_ms
             ]
     if expect.history is not None:
-        found += _history(expect.history, history)
+        found += _history(expect.history, after.history)
+    if expect.lesson is not None and after.lesson is not None:
+        found += _lesson(expect.lesson, after.lesson)
     return [f"{call.path}:{line}: {reason}" for line, reason in found]
 
 
@@ -94,7 +96,15 @@ def _transcripts(wanted: Sequence[Heard], timeline: Sequence[Entry]) -> list[tup
     return found
 
 
-def _history(wanted: Sequence[HistoryLine], history: Sequence[Message]) -> list[tuple[int, str]]:
+def _lesson(wanted: Pattern, lesson: Mapping[str, int | bool]) -> list[tuple[int, str]]:
+    return [
+        (wanted.line, f"of the lesson, {name} is {str(lesson[name]).lower()}, not {value}")
+        for name, value in wanted.fields.items()
+        if not matches(value, lesson[name])
+    ]
+
+
+def _history(wanted: Sequence[HistoryLine], history: Sequence[Stored]) -> list[tuple[int, str]]:
     for line, message in zip_longest(wanted, history):
         if line is None:
             at = wanted[-1].line if wanted else 1
@@ -106,4 +116,6 @@ def _history(wanted: Sequence[HistoryLine], history: Sequence[Message]) -> list[
         )
         if line.role != message.role or not same:
             return [(line.line, f"the history has {message.role}: {message.text!r}")]
+        if line.kind and line.kind != message.kind:
+            return [(line.line, f"the tutor took it for {message.kind!r}: {message.text!r}")]
     return []

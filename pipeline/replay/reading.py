@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from models.errors import InvalidPack
+from models.lessons import Lesson
 from models.packs import Pack, load_pack, pack_id
+from models.packs.lesson_loader import load_lessons
 from models.packs.loader import read_persona
-from models.packs.located import Problems, Section, read_yaml
+from models.packs.located import Problems, Section, Text, read_yaml
 from models.records import Persona
 from pipeline.replay.call_file import CallFile, InvalidCall, ReplyLine
 from pipeline.replay.reading_expect import read_expectations
@@ -64,6 +66,8 @@ def _read(root: Section, path: Path) -> CallFile:
     who = _who(root)
     golden = root.scalar("golden")
     replies = tuple(_reply(section) for section in root.sections("replies"))
+    if who.lesson is not None and replies:
+        root.problem("'lesson' and 'replies' are both given; a tutor says what the lesson has", root.line_at("replies"))
     learner = read_learner(root, path, seed, greet=greet, manual=manual)
     call = CallFile(
         path=path,
@@ -73,6 +77,7 @@ def _read(root: Section, path: Path) -> CallFile:
         expect=read_expectations(root.section("expect")),
         room=noise("pink", _ROOM_PERIOD_MS, room_db, seed) if room_db > -math.inf else np.zeros(0, np.int16),
         persona=who.persona,
+        lesson=who.lesson,
         pack=who.pack,
         practice_id=who.practice_id,
         replies=replies,
@@ -83,6 +88,8 @@ def _read(root: Section, path: Path) -> CallFile:
         golden=tuple(golden.value.splitlines()) if golden is not None else None,
         golden_at=golden,
     )
+    if call.expect.lesson is not None and not root.has("lesson"):
+        root.problem("'expect' has 'lesson', but the call is none; name one with 'lesson'", call.expect.lesson.line)
     root.text("about")
     root.finish()
     return call
@@ -93,11 +100,17 @@ class _Who:
     persona: Persona | None = None
     pack: Pack | None = None
     practice_id: str = ""
+    lesson: Lesson | None = None
 
 
 def _who(root: Section) -> _Who:
     practice, persona = root.scalar("practice"), root.section("persona")
-    where = root.scalar("pack")
+    where, lesson = root.scalar("pack"), root.scalar("lesson")
+    if lesson is not None:
+        for key in ("persona", "practice", "pack"):
+            if root.has(key):
+                root.problem(f"'lesson' and '{key}' are both given; keep one", root.line_at(key))
+        return _Who(lesson=_lesson(root, lesson))
     if persona is not None:
         if practice is not None:
             root.problem("'persona' and 'practice' are both given; keep one", practice.line)
@@ -121,6 +134,21 @@ def _who(root: Section) -> _Who:
 
 def _practices(pack: Pack) -> str:
     return ", ".join(f"'{practice.name}'" for practice in pack.practices)
+
+
+def _lesson(root: Section, named: Text) -> Lesson | None:
+    """A packaged lesson by its name, or the one of a file by its path from the call file."""
+    is_file = named.value.endswith((".yaml", ".yml"))
+    try:
+        lessons = load_lessons(root.file.parent / named.value) if is_file else load_lessons()
+    except InvalidPack as error:
+        root.problem(f"the lesson has problems: {str(error).splitlines()[0]}", named.line)
+        return None
+    found = next((lesson for lesson in lessons if is_file or lesson.slug == named.value), None)
+    if found is None:
+        known = ", ".join(f"'{lesson.slug}'" for lesson in lessons)
+        root.problem(f"unknown lesson '{named.value}'; there are {known}, or name a lesson's file", named.line)
+    return found
 
 
 def _own_persona(section: Section, path: Path) -> Persona:

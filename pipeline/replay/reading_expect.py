@@ -6,6 +6,7 @@ from typing import Literal
 from models.packs.located import Section
 from pipeline.replay.call_file import Expectations, Heard, HistoryLine, Pattern
 from pipeline.replay.moments import is_event
+from pipeline.replay.place import LESSON_FIELDS
 from pipeline.replay.timeline import EVENTS
 
 STAGES = EVENTS["turn.latency"][1:]
@@ -27,6 +28,7 @@ def read_expectations(section: Section | None) -> Expectations:
         else None,
         budgets=_budgets(section.section("latency")),
         history=tuple(_history(part) for part in section.sections("history")) if section.has("history") else None,
+        lesson=_lesson(section.section("lesson")),
     )
     section.finish()
     return expectations
@@ -92,9 +94,18 @@ def _history(section: Section) -> HistoryLine:
         text=text.value if text is not None else "",
         word_error=section.number("word_error", low=0, high=10, default=0),
         line=section.line,
+        kind=section.text("kind"),
     )
     section.finish()
     return line
+
+
+def _lesson(section: Section | None) -> Pattern | None:
+    if section is None:
+        return None
+    fields = {name: value.value for name in LESSON_FIELDS if (value := section.scalar(name)) is not None}
+    section.finish()
+    return Pattern("lesson", fields, section.line)
 
 
 def matches(wanted: str, value: str | int | bool) -> bool:

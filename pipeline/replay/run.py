@@ -1,9 +1,9 @@
 """Replays one call and judges what came of it."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from models.records import Message
 from pipeline.calls import CallLimits, Calls
 from pipeline.clock import LoopClock
 from pipeline.llm.scripted import ScriptedResponder
@@ -12,6 +12,7 @@ from pipeline.replay.engines import FixedLines, Time, replay_engines
 from pipeline.replay.expectations import unmet
 from pipeline.replay.golden import difference
 from pipeline.replay.learner import Learner
+from pipeline.replay.place import Aftermath, Stored, aftermath
 from pipeline.replay.stage import Stage
 from pipeline.replay.steady_store import counted_ids
 from pipeline.replay.timeline import Entry, Timeline
@@ -30,6 +31,7 @@ class Replayed:
         time: what the engines' work cost.
         timeline: everything that happened.
         history: the chat's messages afterwards.
+        lesson: what became of the lesson; None where there was none.
         problems: what should have come and did not, as "file:line: reason".
         diff: the first difference to the golden timeline, as lines of a unified diff; empty when there is none.
     """
@@ -37,7 +39,8 @@ class Replayed:
     call: CallFile
     time: Time
     timeline: tuple[Entry, ...]
-    history: tuple[Message, ...]
+    history: tuple[Stored, ...]
+    lesson: Mapping[str, int | bool] | None
     problems: tuple[str, ...]
     diff: tuple[str, ...]
 
@@ -63,24 +66,24 @@ def replay(call: CallFile, stage: Stage, time: Time = "ideal") -> Replayed:
     With ideal time it is the same every time. With measured time only what does not depend on this machine's speed is
     judged: not the budgets, and not the golden timeline.
     """
-    timeline, history, never_came = run_virtually(_live_through(call, stage, time))
-    problems = [*never_came, *unmet(call, timeline, history, ideal=time == "ideal")]
+    timeline, after, never_came = run_virtually(_live_through(call, stage, time))
+    problems = [*never_came, *unmet(call, timeline, after, ideal=time == "ideal")]
     lines = [str(entry) for entry in timeline]
     diff = difference(call.golden, lines) if call.golden is not None and time == "ideal" else []
-    return Replayed(call, time, timeline, history, tuple(problems), tuple(diff))
+    return Replayed(call, time, timeline, after.history, after.lesson, tuple(problems), tuple(diff))
 
 
-async def _live_through(
-    call: CallFile, stage: Stage, time: Time
-) -> tuple[tuple[Entry, ...], tuple[Message, ...], list[str]]:
+async def _live_through(call: CallFile, stage: Stage, time: Time) -> tuple[tuple[Entry, ...], Aftermath, list[str]]:
     clock = LoopClock()
-    user_id, chat_id = await stage.chat_for(call)
+    place = await stage.place_for(call)
     timeline = Timeline()
     responder = FixedLines(call.replies, clock) if call.replies else ScriptedResponder()
     engines = replay_engines(stage.transcriber, stage.synthesizer, responder, timeline, time)
     limits = CallLimits(max_calls=1, idle_s=NEVER_IDLE_S, resume_s=call.resume_s)
-    async with Calls(engines, stage.store, clock, limits, counted_ids(f"{chat_id}/id")) as calls:
-        line = await calls.open(user_id, chat_id, AudioFormat(), call.settings)
+    async with Calls(engines, stage.store, clock, limits, counted_ids(f"{place.chat_id}/id")) as calls:
+        if place.tutor is not None:
+            calls.register(place.tutor)
+        line = await calls.open(place.user_id, place.chat_id, AudioFormat(), call.settings)
         learner = Learner(call, calls, line, timeline, clock)
         line.session.watch(timeline.stepped)
         line.session.listen(timeline.told)
@@ -90,13 +93,13 @@ async def _live_through(
         if call.greet:
             line.session.greet()
         await learner.run()
-    history = await stage.store.messages(chat_id)
+    after = await aftermath(place, stage.store)
     never_came = [
         f"{call.path}:{item.line}: the moment for this never came: {_described(item.when)}" for item in learner.left[:1]
     ]
     if learner.cut_off:
         never_came.append(f"{call.path}:1: the call had not come to rest after {call.limit_ms:g} ms ('limit_ms')")
-    return tuple(timeline), history, never_came
+    return tuple(timeline), after, never_came
 
 
 def _described(when: object) -> str:

@@ -5,11 +5,15 @@ from types import TracebackType
 from typing import Self
 
 from models import packs
+from models.lessons import Lesson
 from models.packs import Pack
 from models.records import Persona, Practice, Scenario, Simulation
 from models.store import Store
 from pipeline.replay.call_file import CallFile
+from pipeline.replay.place import Place
 from pipeline.replay.steady_store import SteadyStore
+from pipeline.tutoring.spoken import SpokenTutor
+from pipeline.tutoring.tutor import Tutor
 from voice.stt.pocketsphinx import PocketSphinx
 from voice.tts.espeak import EspeakSynthesizer
 
@@ -39,18 +43,30 @@ class Stage:
         """Where the chats of the replays are."""
         return self._steady.store
 
-    async def chat_for(self, call: CallFile) -> tuple[str, str]:
-        """A new chat with whom the call is about; gives the user's id and the chat's."""
+    async def place_for(self, call: CallFile) -> Place:
+        """A new chat with whom the call is about, or a session with a tutor; each has a user of its own."""
+        if call.lesson is not None:
+            return await self._session(call.lesson)
         practice_id = call.practice_id
         if call.persona is not None:
             practice_id = await self._install_persona(call.persona)
         elif call.pack is not None and call.pack.slug not in self._installed:
             await self._install(call.pack)
             self._installed.add(call.pack.slug)
+        user_id = await self._new_user()
+        attempt = await self.store.start_attempt(user_id, practice_id=practice_id)
+        return Place(user_id, attempt.chats[0].id)
+
+    async def _session(self, lesson: Lesson) -> Place:
+        user_id = await self._new_user()
+        tutor = Tutor(self.store, [lesson])
+        node = await tutor.node(user_id, lesson.node_ids[0])
+        session = await self.store.add_external_chat(user_id, "tutor", subject_id=node.id)
+        return Place(user_id, session.id, SpokenTutor(tutor, self.store))
+
+    async def _new_user(self) -> str:
         self._users += 1
-        user = await self.store.create_user(f"learner {self._users}")
-        attempt = await self.store.start_attempt(user.id, practice_id=practice_id)
-        return user.id, attempt.chats[0].id
+        return (await self.store.create_user(f"learner {self._users}")).id
 
     async def _install(self, pack: Pack) -> None:
         await self.store.install(

@@ -72,6 +72,32 @@ def problems_of(tmp_path: Path, text: str) -> list[str]:
         ("keys that no telephone has", HEAD + "  - press: '12x'\n", "3: 'press' must be phone keys"),
         ("an unknown practice", "call: x\npractice: moon\nlearner: []\n", "2: unknown practice 'moon'"),
         (
+            "an unknown lesson",
+            "call: x\nlesson: knitting\nlearner: []\n",
+            "2: unknown lesson 'knitting'; there are 'binary-",
+        ),
+        ("a missing lesson", "call: x\nlesson: my.yaml\nlearner: []\n", "2: the lesson has problems: "),
+        (
+            "a lesson and a persona",
+            "call: x\nlesson: worried-caller\npractice: records-office\nlearner: []\n",
+            "3: 'lesson' and 'practice' are both given; keep one",
+        ),
+        (
+            "a lesson and fixed replies",
+            "call: x\nlesson: worried-caller\nlearner: []\nreplies:\n  - say: Hello.\n",
+            "4: 'lesson' and 'replies' are both given",
+        ),
+        (
+            "the end of no lesson",
+            "call: x\nlearner: []\nexpect:\n  lesson: {completed: true}\n",
+            "4: 'expect' has 'lesson', but the call is none",
+        ),
+        (
+            "an unknown end of a lesson",
+            "call: x\nlesson: worried-caller\nlearner: []\nexpect:\n  lesson:\n    score: 5\n",
+            "6: unknown key 'score'",
+        ),
+        (
             "an endpoint out of range",
             "call: x\nlearner: []\nsettings:\n  endpoint_ms: 5\n",
             "4: 'endpoint_ms' is 5, out of",

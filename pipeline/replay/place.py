@@ -1,0 +1,78 @@
+"""Where a replayed call takes place, and what is stored there afterwards."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from models.records import Message, Role
+from models.records_external import ExternalMessage, ExternalRole
+from models.store import Store
+from pipeline.tutoring.spoken import SpokenTutor
+
+LESSON_FIELDS = ("completed", "answers", "mastery_percent")
+"""What is known of a lesson afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A chat of the store's, or a tutor's session.
+
+    Attributes:
+        tutor: who opens the session for the call; None where it is a chat.
+    """
+
+    user_id: str
+    chat_id: str
+    tutor: SpokenTutor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One message.
+
+    Attributes:
+        full_text: all that was generated, where that differs from `text`.
+        heard_ms: how much of a spoken reply was played, in milliseconds.
+        kind: the tutor's word for it; empty in a chat.
+    """
+
+    role: Role | ExternalRole
+    text: str
+    full_text: str | None
+    heard_ms: int | None
+    interrupted: bool
+    kind: str = ""
+
+
+def _stored(message: Message | ExternalMessage, kind: str = "") -> Stored:
+    return Stored(message.role, message.text, message.full_text, message.heard_ms, message.interrupted, kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    """What is stored when the call is over.
+
+    Attributes:
+        history: every message, oldest first.
+        lesson: `LESSON_FIELDS` of the lesson; None where there was none.
+    """
+
+    history: tuple[Stored, ...]
+    lesson: Mapping[str, int | bool] | None = None
+
+
+async def aftermath(place: Place, store: Store) -> Aftermath:
+    """Read what the call has left."""
+    if place.tutor is None:
+        messages = await store.messages(place.chat_id)
+        return Aftermath(tuple(_stored(message) for message in messages))
+    lines = await store.external_messages(place.chat_id)
+    session = await store.external_chat(place.user_id, place.chat_id)
+    progress = next(iter(await store.progress(place.user_id, session.subject_id)), None)
+    return Aftermath(
+        tuple(_stored(line, line.kind) for line in lines),
+        {
+            "completed": session.ended_at is not None and progress is not None and progress.completed_at is not None,
+            "answers": 0 if progress is None else progress.attempts,
+            "mastery_percent": 0 if progress is None else round(progress.mastery * 100),
+        },
+    )
