@@ -17,7 +17,7 @@ from voice.stt.base import StreamingTranscriber, Transcriber
 from voice.stt.choose import choose_transcriber
 from voice.stt.fixed import FixedTranscriber
 from voice.stt.openai import OpenAITranscriber
-from voice.stt.process import ProcessTranscriber, in_process
+from voice.stt.process import QUESTION_S, ProcessTranscriber, in_process
 from voice.synthesis import TextToSpeech
 from voice.tts.base import Synthesizer, VoiceStyle
 from voice.tts.catalog import OpenAISpeech, choose_synthesizer
@@ -144,7 +144,10 @@ def _transcriber(settings: Settings) -> Transcriber:
     )
     transcriber = make(openai=openai)
     embedded = not isinstance(transcriber, OpenAITranscriber | FixedTranscriber)
-    return in_process(make, transcriber) if settings.stt_process and embedded else transcriber
+    if not (settings.stt_process and embedded):
+        return transcriber
+    # Where a transcript may take long, an engine that takes long is not hung: killing it would make it longer still.
+    return in_process(make, transcriber, question_s=max(QUESTION_S, settings.stt_timeout_s * 2 / 3))
 
 
 def _synthesizer(settings: Settings) -> Synthesizer:

@@ -36,7 +36,7 @@ class RemoteService:
         self.url = http_url(url)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         local = (urlsplit(self.url).hostname or "") in _LOOPBACK
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=20.0, trust_env=not local)
+        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=120.0, trust_env=not local)
 
     def __enter__(self) -> Self:
         return self

@@ -32,7 +32,7 @@ from voice.stt.quarantine import Quarantine
 from voice.stt.samples import checked
 
 NICENESS = 5
-START_S = 60.0
+START_S = 120.0
 QUESTION_S = 10.0
 """An answer takes at most this long, and as long again as the audio lasts."""
 
@@ -214,19 +214,20 @@ class ProcessStream:
             return self._link.ask(verb, self._number, *args, deadline_s=self._question_s)
 
 
-def in_process(make: Callable[[], Transcriber], example: Transcriber) -> Transcriber:
+def in_process(make: Callable[[], Transcriber], example: Transcriber, *, question_s: float = QUESTION_S) -> Transcriber:
     """The engine that `make` makes, in a process of its own.
 
     Args:
         make: makes it, there; picklable.
         example: one that was made here and not used, to know its name and whether it streams or learns of calls.
+        question_s: how long an answer may take, besides the length of its audio.
     """
     kind = ProcessTranscriber
     if isinstance(example, StreamingTranscriber):
         kind = ProcessStreamingTranscriber
     elif isinstance(example, TranscriberOfCalls):
         kind = ProcessTranscriberOfCalls
-    return kind(make, name=example.name)
+    return kind(make, name=example.name, question_s=question_s)
 
 
 __all__ = [
