@@ -8,7 +8,7 @@ import pytest
 from pipeline.replay import Stage, read_call, replay
 
 CALLS = sorted((Path(__file__).parents[1] / "calls").glob("*.yaml"))
-LONG = {"long-turn", "roleplay-records-office", "roleplay-repair-desk", "manual-turns", "broken-model"}
+LONG = {"lesson", "long-turn", "roleplay-records-office", "roleplay-repair-desk", "manual-turns", "broken-model"}
 
 
 @pytest.fixture(scope="module")
