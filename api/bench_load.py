@@ -160,7 +160,7 @@ async def _run(service: OwnService, chats: list[str], seconds: float, *, talking
         mib_per_session=(full_mib - empty_mib) / number,
         lag_p99_ms=_p99([lag for caller in callers for lag in caller.lags]),
         answers=len(latencies),
-        expected=sum(caller.spoken for caller in callers),
+        expected=sum(caller.spoken for caller in callers) if talking else 0,
         voice_to_voice_p50_ms=voice.median if voice else 0.0,
         voice_to_voice_p95_ms=voice.p95 if voice else 0.0,
         late_ms=_p99(late),
