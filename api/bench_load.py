@@ -32,6 +32,9 @@ PING_EVERY = 25
 QUIET_S = 3.5
 """After each line, time for the answer."""
 
+ANSWER_S = 1.5
+"""An answer that has not begun so long after a line is none; half a second of it is the silence that ends the turn."""
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -44,7 +47,7 @@ class Load:
         core_per_session: the same for each.
         mib_per_session: memory that a call adds to the service.
         lag_p99_ms: how long the line of a call's frames is, 99th percentile.
-        answers, expected: turns answered, and turns spoken.
+        answers, expected: turns answered, and turns spoken long enough ago to be.
         voice_to_voice_p50_ms, voice_to_voice_p95_ms: from the last speech to the first audio, as the service counts it.
         late_ms: how late this command sent its own frames, 99th percentile; large when it is the bottleneck.
     """
@@ -72,6 +75,7 @@ class _Caller:
     socket: ClientConnection
     script: list[bytes]
     at: int
+    due: int
     spoken: int = 0
     pinged: list[float] = field(default_factory=list)
     lags: list[float] = field(default_factory=list)
@@ -118,7 +122,7 @@ def _measure(sessions: int, seconds: float, *, talking: bool, **engines: str | N
 
 async def _run(service: OwnService, chats: list[str], seconds: float, *, talking: bool) -> Load:
     empty_mib = service.memory_mib()
-    script = _script(talking=talking)
+    script, due = _script(talking=talking)
     spread_out = random.Random(1)
     async with AsyncExitStack() as stack:
         callers = []
@@ -133,7 +137,7 @@ async def _run(service: OwnService, chats: list[str], seconds: float, *, talking
             )
             await socket.send(json.dumps({"type": "chat_voice", "chat_id": chat_id}))
             await socket.recv()
-            callers.append(_Caller(socket, script, spread_out.randrange(len(script))))
+            callers.append(_Caller(socket, script, spread_out.randrange(len(script)), due))
         readers = [asyncio.create_task(caller.read()) for caller in callers]
         gc.freeze()
         await _speak(callers, SETTLE_S)
@@ -179,7 +183,7 @@ async def _speak(callers: list[_Caller], seconds: float) -> list[float]:
         for index, caller in enumerate(callers):
             await caller.socket.send(caller.script[caller.at])
             caller.at = (caller.at + 1) % len(caller.script)
-            caller.spoken += caller.at == 0
+            caller.spoken += caller.at == caller.due
             if (number + index) % PING_EVERY == 0:
                 caller.pinged.append(time.perf_counter())
                 await caller.socket.send(ping)
@@ -189,8 +193,8 @@ async def _speak(callers: list[_Caller], seconds: float) -> list[float]:
     return late
 
 
-def _script(*, talking: bool) -> list[bytes]:
-    """One caller's audio, to be repeated: room noise, with a line in it when it talks."""
+def _script(*, talking: bool) -> tuple[list[bytes], int]:
+    """One caller's audio, to be repeated: room noise, with a line in it when it talks; and when its answer is due."""
     noise = np.random.default_rng(1)
     line = learner_line("repair-desk", 1).samples if talking else np.zeros(0, np.int16)
     quiet = round(QUIET_S * 16_000)
@@ -198,7 +202,8 @@ def _script(*, talking: bool) -> list[bytes]:
     audio = noise.normal(0, ROOM_NOISE, length)
     audio[: len(line)] += line
     samples = np.clip(audio, -32768, 32767).astype("<i2")
-    return [samples[start : start + 320].tobytes() for start in range(0, length, 320)]
+    frames = [samples[start : start + 320].tobytes() for start in range(0, length, 320)]
+    return frames, (len(line) + round(ANSWER_S * 16_000)) // 320 % len(frames)
 
 
 def _p99(values: Sequence[float]) -> float:
