@@ -47,7 +47,7 @@ class Load:
         core_per_session: the same for each.
         mib_per_session: memory that a call adds to the service.
         lag_p99_ms: how long the line of a call's frames is, 99th percentile.
-        answers, expected: turns answered, and turns spoken long enough ago to be.
+        answers, expected: turns answered, and turns spoken so long ago that they should be.
         voice_to_voice_p50_ms, voice_to_voice_p95_ms: from the last speech to the first audio, as the service counts it.
         late_ms: how late this command sent its own frames, 99th percentile; large when it is the bottleneck.
     """
@@ -70,16 +70,37 @@ class Load:
         return self.lag_p99_ms <= LAG_LIMIT_MS and self.answers >= 0.95 * self.expected
 
 
+@dataclass(frozen=True, slots=True)
+class _Script:
+    """One caller's audio, to be repeated; after which frames its line ends, and its answer is due."""
+
+    frames: list[bytes]
+    line_end: int
+    due: int
+
+
 @dataclass(slots=True)
 class _Caller:
     socket: ClientConnection
-    script: list[bytes]
+    script: "_Script"
     at: int
-    due: int
     spoken: int = 0
+    answered: int = 0
+    before: int | None = None
     pinged: list[float] = field(default_factory=list)
     lags: list[float] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
+
+    def say(self) -> bytes:
+        """The next frame; keeps count of the lines that were answered by the time that they should be."""
+        frame = self.script.frames[self.at]
+        self.at = (self.at + 1) % len(self.script.frames)
+        if self.at == self.script.line_end:
+            self.before = len(self.latencies)
+        elif self.at == self.script.due and self.before is not None:
+            self.spoken += 1
+            self.answered += len(self.latencies) > self.before
+        return frame
 
     async def read(self) -> None:
         try:
@@ -122,7 +143,7 @@ def _measure(sessions: int, seconds: float, *, talking: bool, **engines: str | N
 
 async def _run(service: OwnService, chats: list[str], seconds: float, *, talking: bool) -> Load:
     empty_mib = service.memory_mib()
-    script, due = _script(talking=talking)
+    script = _script(talking=talking)
     spread_out = random.Random(1)
     async with AsyncExitStack() as stack:
         callers = []
@@ -137,14 +158,14 @@ async def _run(service: OwnService, chats: list[str], seconds: float, *, talking
             )
             await socket.send(json.dumps({"type": "chat_voice", "chat_id": chat_id}))
             await socket.recv()
-            callers.append(_Caller(socket, script, spread_out.randrange(len(script)), due))
+            callers.append(_Caller(socket, script, spread_out.randrange(len(script.frames))))
         readers = [asyncio.create_task(caller.read()) for caller in callers]
         gc.freeze()
         await _speak(callers, SETTLE_S)
         for caller in callers:
             caller.lags.clear()
             caller.latencies.clear()
-            caller.spoken = 0
+            caller.spoken, caller.answered, caller.before = 0, 0, None
         before = service.cpu_s()
         late = await _speak(callers, seconds)
         after, full_mib = service.cpu_s(), service.memory_mib()
@@ -163,7 +184,7 @@ async def _run(service: OwnService, chats: list[str], seconds: float, *, talking
         core_per_session=(after - before) / seconds / number,
         mib_per_session=(full_mib - empty_mib) / number,
         lag_p99_ms=_p99([lag for caller in callers for lag in caller.lags]),
-        answers=len(latencies),
+        answers=sum(caller.answered for caller in callers) if talking else 0,
         expected=sum(caller.spoken for caller in callers) if talking else 0,
         voice_to_voice_p50_ms=voice.median if voice else 0.0,
         voice_to_voice_p95_ms=voice.p95 if voice else 0.0,
@@ -181,9 +202,7 @@ async def _speak(callers: list[_Caller], seconds: float) -> list[float]:
         if (wait := due - time.perf_counter()) > 0:
             await asyncio.sleep(wait)
         for index, caller in enumerate(callers):
-            await caller.socket.send(caller.script[caller.at])
-            caller.at = (caller.at + 1) % len(caller.script)
-            caller.spoken += caller.at == caller.due
+            await caller.socket.send(caller.say())
             if (number + index) % PING_EVERY == 0:
                 caller.pinged.append(time.perf_counter())
                 await caller.socket.send(ping)
@@ -193,8 +212,8 @@ async def _speak(callers: list[_Caller], seconds: float) -> list[float]:
     return late
 
 
-def _script(*, talking: bool) -> tuple[list[bytes], int]:
-    """One caller's audio, to be repeated: room noise, with a line in it when it talks; and when its answer is due."""
+def _script(*, talking: bool) -> _Script:
+    """Room noise, with a line in it when the caller talks."""
     noise = np.random.default_rng(1)
     line = learner_line("repair-desk", 1).samples if talking else np.zeros(0, np.int16)
     quiet = round(QUIET_S * 16_000)
@@ -203,7 +222,7 @@ def _script(*, talking: bool) -> tuple[list[bytes], int]:
     audio[: len(line)] += line
     samples = np.clip(audio, -32768, 32767).astype("<i2")
     frames = [samples[start : start + 320].tobytes() for start in range(0, length, 320)]
-    return frames, (len(line) + round(ANSWER_S * 16_000)) // 320 % len(frames)
+    return _Script(frames, len(line) // 320, (len(line) + round(ANSWER_S * 16_000)) // 320)
 
 
 def _p99(values: Sequence[float]) -> float:
