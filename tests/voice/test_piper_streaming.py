@@ -16,11 +16,18 @@ from tests.hearing import say
 from tests.voices_piper import make_voice
 from voice.errors import Cancelled, EngineUnavailable
 from voice.tts.base import VoiceStyle
-from voice.tts.onnx_cut import FRAMES_NAME, cut_at_decoder
+from voice.tts.onnx_cut import FRAMES_NAME, cut_at_decoder, cut_at_flow
 from voice.tts.piper import PiperSynthesizer
 from voice.tts.piper_loading import load_voice, open_voice
 from voice.tts.piper_parts import FOLDER, parts_of
-from voice.tts.piper_rendering import CHUNKS, StreamedSentence, WholeSentence, stretches
+from voice.tts.piper_rendering import (
+    CHUNKS,
+    FLOW_OVERLAP,
+    FlowingFrames,
+    StreamedSentence,
+    WholeSentence,
+    stretches,
+)
 
 TEXT = "The train to the city leaves at nine."
 STILL = SynthesisConfig(noise_scale=0.0, noise_w_scale=0.0)
@@ -94,11 +101,79 @@ def test_the_halves_are_whole_models_of_their_own(model: Path) -> None:
     assert names == {constant.name for constant in onnx.load(str(model)).graph.initializer}
 
 
+def test_the_encoder_is_cut_where_its_flow_begins(model: Path) -> None:
+    halves = cut_at_decoder(model.read_bytes())
+    assert halves is not None
+    parts = cut_at_flow(halves.encoder)
+    assert parts is not None
+    text, through = (onnxruntime.InferenceSession(part) for part in parts)
+    assert [told.name for told in text.get_outputs()] == [given.name for given in through.get_inputs()]
+    flow = onnx.load_from_string(parts.flow).graph
+    assert len(flow.input) == 1
+    assert all(node.name.startswith("/flow") for node in flow.node)
+    names = {constant.name for part in parts for constant in onnx.load_from_string(part).graph.initializer}
+    assert names == {constant.name for constant in onnx.load_from_string(halves.encoder).graph.initializer}
+    assert cut_at_flow(halves.decoder) is None
+
+
+class Smoothing:
+    """A flow whose every frame depends on `FLOW_OVERLAP` frames to either side; counts what it is given."""
+
+    def __init__(self) -> None:
+        self.lengths: list[int] = []
+
+    def run(self, _: None, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
+        drawn, mask = feeds["drawn"], feeds["mask"]
+        assert drawn.shape[2] == mask.shape[2]
+        self.lengths.append(drawn.shape[2])
+        around = np.pad((drawn * mask)[0], ((0, 0), (FLOW_OVERLAP, FLOW_OVERLAP)))
+        windows = np.lib.stride_tricks.sliding_window_view(around, 2 * FLOW_OVERLAP + 1, axis=1)
+        return [(windows @ np.linspace(1, 2, 2 * FLOW_OVERLAP + 1))[None] + feeds["speaker"]]
+
+
+@pytest.mark.parametrize("number", [1, 20, 90, 483])
+def test_frames_are_made_as_they_are_wanted_and_are_those_of_the_whole(number: int) -> None:
+    random = np.random.default_rng(3)
+    entering = {
+        "drawn": random.normal(size=(1, 4, number)),
+        "mask": np.ones((1, 1, number)),
+        "speaker": random.normal(size=(1, 4, 1)),
+    }
+    flow = Smoothing()
+    frames = FlowingFrames(flow, entering)
+    assert frames.number == number
+    (whole,) = Smoothing().run(None, entering)
+    for start, end in stretches(number):
+        assert frames.upto(end).shape == (1, 4, end)
+        assert np.allclose(frames.upto(end)[:, :, start:], whole[:, :, start:end])
+    assert flow.lengths[0] <= CHUNKS[0] + FLOW_OVERLAP + CHUNKS[0]
+    assert sum(flow.lengths) <= number + 2 * FLOW_OVERLAP * len(flow.lengths)
+    assert len(flow.lengths) <= 5
+
+
+@pytest.mark.slow
+def test_a_flow_that_looks_at_the_whole_sentence_gets_it(copy: Path) -> None:
+    graph = onnx.load(str(copy))
+    pre = next(node for node in graph.graph.node if node.name == "/dec/conv_pre/Conv")
+    frames, pre.input[0] = pre.input[0], "lowered"
+    at = list(graph.graph.node).index(pre)
+    graph.graph.node.insert(at, helper.make_node("ReduceMax", [frames], ["peak"], axes=[2], keepdims=1))
+    graph.graph.node.insert(at + 1, helper.make_node("Sub", [frames, "peak"], ["lowered"]))
+    onnx.save(graph, str(copy))
+    voice, streamed = open_voice(copy)
+    assert isinstance(streamed, StreamedSentence)
+    ids = voice.phonemes_to_ids(voice.phonemize(TEXT)[0])
+    pieces = [piece.audio for piece in streamed.render(ids, STILL)]
+    (whole,) = WholeSentence(load_voice(copy)).render(ids, STILL)
+    assert len(pieces) > 2
+    assert np.max(np.abs(np.concatenate(pieces) - whole.audio)) < 1e-4
+
+
 def test_a_voice_is_cut_once(copy: Path) -> None:
     first = parts_of(copy)
     assert first is not None
     times = {path.name: path.stat().st_mtime_ns for path in (copy.parent / FOLDER).iterdir()}
-    assert len(times) == 2
+    assert len(times) == 4
     assert parts_of(copy) == first
     assert {path.name: path.stat().st_mtime_ns for path in (copy.parent / FOLDER).iterdir()} == times
 
@@ -111,7 +186,7 @@ def test_another_voice_of_the_same_name_is_cut_anew(copy: Path) -> None:
     second = parts_of(copy)
     assert second != first
     assert second is not None
-    assert sorted(str(path) for path in (copy.parent / FOLDER).iterdir()) == sorted(second)
+    assert {str(path) for path in (copy.parent / FOLDER).iterdir()} == set(second)
 
 
 def test_a_folder_that_cannot_be_written_keeps_nothing(copy: Path) -> None:

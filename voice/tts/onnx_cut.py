@@ -1,10 +1,11 @@
-"""Cuts a Piper voice in two where its decoder begins, without the `onnx` package.
+"""Cuts a Piper voice where its decoder begins, and its encoder where its flow does, without the `onnx` package.
 
-The encoder makes a sentence's frames at once; the decoder (HiFi-GAN) is a stack of convolutions that makes samples of
-frames, and of any stretch of frames as well as of all. So the halves let a voice speak before the sentence is done.
+The decoder (HiFi-GAN) is a stack of convolutions that makes samples of frames, and of any stretch of frames as well as
+of all. So is the normalizing flow before it, which is most of an encoder's work. So the parts let a voice speak before
+the sentence is done.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -34,6 +35,48 @@ class Halves(NamedTuple):
     decoder: bytes
 
 
+class Flow(NamedTuple):
+    """Two serialized models that make one encoder.
+
+    Attributes:
+        text: the voice's inputs to the tensors that enter the flow; those with frames have shape (1, channels, frames).
+        flow: these tensors (and the speaker, where the voice has several) to the frames, shape (1, channels, frames).
+    """
+
+    text: bytes
+    flow: bytes
+
+
+def cut_at_flow(encoder: bytes) -> Flow | None:
+    """Cut an encoder where what it makes of the text enters the flow, the nodes under `/flow`.
+
+    Args:
+        encoder: `Halves.encoder`.
+
+    Returns:
+        The parts; None if the graph has no flow, or if the frames are not made of what enters it alone.
+
+    Raises:
+        ValueError: not a protobuf message, or one cut short.
+    """
+    graph = _Graph.read(encoder)
+    inside = {node.index for node in graph.nodes if node.is_flow}
+    needed = dict.fromkeys(name for node in graph.nodes if node.index in inside for name in node.inputs)
+    entering = [
+        name
+        for name in needed
+        if name in graph.makers and graph.makers[name].index not in inside and graph.above([name]).inputs
+    ]
+    flow = graph.above([graph.output], stop=entering)
+    if not entering or flow.inputs - {"sid"}:
+        return None
+    told = b"".join(encoded_field(_GRAPH_OUTPUT, _floats(name)) for name in entering)
+    given = b"".join(encoded_field(_GRAPH_INPUT, _floats(name)) for name in entering)
+    return Flow(
+        graph.part(graph.above(entering), b"", told), graph.part(flow, given, bytes(graph.outputs[graph.output]))
+    )
+
+
 def cut_at_decoder(model: bytes) -> Halves | None:
     """Cut a voice at the input of its decoder's first convolution, `/dec/conv_pre`.
 
@@ -53,7 +96,7 @@ def cut_at_decoder(model: bytes) -> Halves | None:
     if len(begins) != 1 or begins[0].inputs[0] not in graph.makers:
         return None
     frames = begins[0].inputs[0]
-    encoder, decoder = graph.above([frames]), graph.above([graph.output], stop=frames)
+    encoder, decoder = graph.above([frames]), graph.above([graph.output], stop=[frames])
     if begins[0].index not in decoder.nodes or decoder.inputs - {"sid"}:
         return None
     named = encoded_field(_GRAPH_OUTPUT, _floats(frames, _DIMENSIONS))
@@ -77,11 +120,13 @@ class _Node:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     is_decoder_begin: bool
+    is_flow: bool
 
     @classmethod
     def read(cls, index: int, raw: memoryview, message: memoryview) -> "_Node":
         inputs = _names(message, _NODE_INPUT)
-        name = "/".join((text(message, _NODE_NAME), *inputs[1:2])).replace(".", "/")
+        given = text(message, _NODE_NAME)
+        name = "/".join((given, *inputs[1:2])).replace(".", "/")
         begins = text(message, _NODE_OP_TYPE) == "Conv" and "dec/conv_pre" in name
         nested = [
             name
@@ -90,7 +135,8 @@ class _Node:
             for graph in values(attribute, number)
             for name in _used_in(graph)
         ]
-        return cls(index, raw, (*inputs, *nested), _names(message, _NODE_OUTPUT), begins)
+        outputs = _names(message, _NODE_OUTPUT)
+        return cls(index, raw, (*inputs, *nested), outputs, begins, given.startswith("/flow"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +192,13 @@ class _Graph:
                 case _:
                     self.rest.append(field.raw)
 
-    def above(self, tensors: Iterable[str], stop: str = "") -> _Above:
+    def above(self, tensors: Iterable[str], stop: Collection[str] = ()) -> _Above:
         """What these tensors are made of, down to the inputs or to `stop`."""
         nodes, inputs, constants = set[int](), set[str](), set[str]()
         waiting = list(tensors)
         while waiting:
             name = waiting.pop()
-            if name == stop or not name:
+            if name in stop or not name:
                 continue
             if name in self.constants:
                 constants.add(name)
@@ -186,8 +232,8 @@ def _used_in(graph: memoryview) -> Iterator[str]:
         yield from _Node.read(0, message, message).inputs
 
 
-def _floats(name: str, dimensions: tuple[str, ...]) -> bytes:
-    """A ValueInfoProto of floats whose dimensions have names and no sizes."""
+def _floats(name: str, dimensions: tuple[str, ...] = ()) -> bytes:
+    """A ValueInfoProto of floats whose dimensions have names and no sizes; without any, of any shape."""
     shape = b"".join(encoded_field(1, encoded_field(2, dimension.encode())) for dimension in dimensions)
-    tensor = encoded_number(1, _FLOAT) + encoded_field(2, shape)
+    tensor = encoded_number(1, _FLOAT) + (encoded_field(2, shape) if dimensions else b"")
     return encoded_field(_VALUE_NAME, name.encode()) + encoded_field(_VALUE_TYPE, encoded_field(1, tensor))

@@ -1,4 +1,4 @@
-"""Opens a Piper voice: whole, or in two halves where its graph can be cut, and says every phoneme with it once."""
+"""Opens a Piper voice: whole, or in parts where its graph can be cut, and says every phoneme with it once."""
 
 import json
 import logging
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from voice.errors import EngineUnavailable
 from voice.tts.onnx_outputs import with_output_of
-from voice.tts.piper_parts import forget_parts, parts_of
+from voice.tts.piper_parts import Parts, forget_parts, parts_of
 from voice.tts.piper_rendering import Renderer, StreamedSentence, WholeSentence
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ def open_voice(model: Path) -> "tuple[PiperVoice, Renderer]":
     """
     config = _description(model)
     try:
-        halves = _halves(model, config)
+        in_parts = _in_parts(model, config)
     except Exception as error:  # noqa: BLE001 - whatever is wrong, loading the whole voice says it in a sentence
         _log.info("%s is used whole: %s", model.name, error)
         forget_parts(model)
-        halves = None
-    if halves is not None:
-        return halves
+        in_parts = None
+    if in_parts is not None:
+        return in_parts
     voice = load_voice(model)
     return voice, WholeSentence(voice)
 
@@ -81,17 +81,30 @@ def _description(model: Path) -> "PiperConfig":
         ) from error
 
 
-def _halves(model: Path, config: "PiperConfig") -> "tuple[PiperVoice, Renderer] | None":
+def _in_parts(model: Path, config: "PiperConfig") -> "tuple[PiperVoice, Renderer] | None":
     from piper import PiperVoice
 
     parts = parts_of(model)
     if parts is None:
         return None
-    encoder, decoder = _session(parts.encoder), _session(parts.decoder)
-    renderer = StreamedSentence(encoder, decoder, config, _every_id(config))
-    voice = PiperVoice(session=encoder, config=config, download_dir=model.parent)
+    decoder, ids = _session(parts.decoder), _every_id(config)
+    renderer = _flowing(parts, decoder, config, ids, model.name)
+    if renderer is None:
+        renderer = StreamedSentence(_session(parts.encoder), decoder, config, ids)
+    voice = PiperVoice(session=renderer.encoder, config=config, download_dir=model.parent)
     voice.phonemize("ready")
     return voice, renderer
+
+
+def _flowing(parts: Parts, decoder: Any, config: "PiperConfig", ids: list[int], name: str) -> StreamedSentence | None:
+    """A renderer whose flow runs in stretches too, where this voice's does."""
+    if parts.text is None or parts.flow is None:
+        return None
+    try:
+        return StreamedSentence(_session(parts.text), decoder, config, ids, flow=_session(parts.flow))
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with these, the whole encoder serves
+        _log.info("The flow of %s is used whole: %s", name, error)
+        return None
 
 
 def _session(model: str | bytes) -> Any:

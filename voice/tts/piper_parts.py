@@ -1,4 +1,4 @@
-"""The halves of a Piper voice as files beside it, so that a voice is cut once and not at every start."""
+"""The parts of a Piper voice as files beside it, so that a voice is cut once and not at every start."""
 
 import contextlib
 import logging
@@ -7,23 +7,36 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from voice.tts.onnx_cut import cut_at_decoder
+from voice.tts.onnx_cut import cut_at_decoder, cut_at_flow
 from voice.tts.onnx_outputs import with_output_of
 
-FOLDER = ".halves"
+FOLDER = ".parts"
+_SUFFIX = ".part.onnx"
 
 _log = logging.getLogger(__name__)
 
 
-class Parts(NamedTuple):
-    """Two models for `onnxruntime.InferenceSession`: files, or bytes where the folder cannot be written."""
+Model = str | bytes
+"""A model for `onnxruntime.InferenceSession`: a file, or bytes where the folder cannot be written."""
 
-    encoder: str | bytes
-    decoder: str | bytes
+
+class Parts(NamedTuple):
+    """What a voice is cut into.
+
+    Attributes:
+        encoder: with the durations as its second output.
+        decoder: makes samples of the encoder's frames.
+        text, flow: the encoder in two, the durations being the last output of the first; None where it has no flow.
+    """
+
+    encoder: Model
+    decoder: Model
+    text: Model | None = None
+    flow: Model | None = None
 
 
 def parts_of(model: Path) -> Parts | None:
-    """The voice's encoder, with the durations as its second output, and its decoder.
+    """The voice's parts.
 
     They are kept in `FOLDER` beside the model, under its size and time of change, each written whole or not at all.
 
@@ -40,22 +53,33 @@ def parts_of(model: Path) -> Parts | None:
     about = model.stat()
     folder = model.parent / FOLDER
     prefix = f"{model.stem}-{about.st_size:x}-{about.st_mtime_ns:x}"
-    encoder, decoder = folder / f"{prefix}.encoder.onnx", folder / f"{prefix}.decoder.onnx"
-    if encoder.is_file() and decoder.is_file():
-        return Parts(str(encoder), str(decoder))
-    halves = cut_at_decoder(model.read_bytes())
-    if halves is None:
+    files = [folder / f"{prefix}.{name}{_SUFFIX}" for name in Parts._fields]
+    if all(file.is_file() for file in files[:2]):
+        return Parts(*(str(file) if file.is_file() else None for file in files))  # type: ignore[arg-type]
+    parts = _cut(model.read_bytes())
+    if parts is None:
         return None
-    timed = with_output_of(halves.encoder, "Ceil")
     try:
         folder.mkdir(exist_ok=True)
-        _write(encoder, timed)
-        _write(decoder, halves.decoder)
+        # The first two last: where they are, all are.
+        for file, part in reversed(list(zip(files, parts, strict=True))):
+            if part is not None:
+                _write(file, part)
     except OSError as error:
-        _log.info("The halves of %s are not kept (%s); it is cut anew at every start.", model.name, error.strerror)
-        return Parts(timed, halves.decoder)
+        _log.info("The parts of %s are not kept (%s); it is cut anew at every start.", model.name, error.strerror)
+        return Parts(*parts)
     _forget(folder, model.stem, prefix)
-    return Parts(str(encoder), str(decoder))
+    return Parts(*(None if part is None else str(file) for file, part in zip(files, parts, strict=True)))  # type: ignore[arg-type]
+
+
+def _cut(model: bytes) -> tuple[bytes, bytes, bytes | None, bytes | None] | None:
+    halves = cut_at_decoder(model)
+    if halves is None:
+        return None
+    encoder, flow = with_output_of(halves.encoder, "Ceil"), cut_at_flow(halves.encoder)
+    if flow is None:
+        return encoder, halves.decoder, None, None
+    return encoder, halves.decoder, with_output_of(flow.text, "Ceil"), flow.flow
 
 
 def forget_parts(model: Path) -> None:
@@ -64,7 +88,7 @@ def forget_parts(model: Path) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".half-")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -76,7 +100,7 @@ def _write(path: Path, data: bytes) -> None:
 
 def _forget(folder: Path, stem: str, keep: str) -> None:
     with contextlib.suppress(OSError):
-        for path in folder.glob("*coder.onnx"):
+        for path in folder.glob(f"*{_SUFFIX}"):
             name = path.name.rsplit("-", 2)[0]
             if name == stem and not (keep and path.name.startswith(keep)):
                 path.unlink(missing_ok=True)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 OVERLAP = 12
 """Frames on each side that a sample may depend on: 10.7 in a medium voice's decoder, 13.2 (fading) in a high one's."""
 
+FLOW_OVERLAP = 32
+"""Frames on each side that a frame may depend on in the flow: four couplings of four layers, two each."""
+
 CHUNKS = (16, 28, 48, 80, 128)
 """Frames decoded at a time; the last number repeats.
 
@@ -22,6 +25,7 @@ A decoder at a third of real time makes each next chunk, overlap included, while
 """
 
 _TOLERANCE = 1e-3
+_FRAMES_RANK = 3
 _TRIED_FRAMES = 3 * OVERLAP + sum(CHUNKS[:2])
 
 
@@ -58,32 +62,95 @@ class WholeSentence:
         yield Rendered(np.atleast_1d(audio).astype(np.float32), None if durations is None else np.atleast_1d(durations))
 
 
-class StreamedSentence:
-    """`Renderer` on a voice cut in two: encodes a sentence once and decodes it stretch by stretch."""
+class Frames:
+    """The frames of one sentence, shape (1, channels, number).
 
-    def __init__(self, encoder: Any, decoder: Any, voice: "PiperConfig", ids: list[int]) -> None:
-        """Try the halves on a few phonemes.
+    Attributes:
+        number: how many there are.
+    """
+
+    def __init__(self, frames: NDArray[np.float32]) -> None:
+        self._done = frames
+        self.number = frames.shape[2]
+
+    def whole(self) -> NDArray[np.float32]:
+        """All of them, made at once."""
+        return self._done
+
+    def upto(self, end: int) -> NDArray[np.float32]:
+        """The first `end` of them."""
+        return self._done[:, :, :end]
+
+
+class FlowingFrames(Frames):
+    """Frames that the flow makes as they are wanted.
+
+    A stretch is made with `FLOW_OVERLAP` more on each side, and each is three times as long as all before it, so that
+    little is made twice.
+    """
+
+    def __init__(self, flow: Any, entering: dict[str, Any]) -> None:
+        """Take what enters the flow: float32 arrays, those of shape (1, channels, number) cut with the frames."""
+        self._flow, self._entering = flow, entering
+        self.number = max(value.shape[2] for value in entering.values() if value.ndim == _FRAMES_RANK)
+        self._done = np.zeros((1, 0, 0), np.float32)
+
+    def whole(self) -> NDArray[np.float32]:
+        """All of them, made at once."""
+        return self._made(0, self.number)
+
+    def upto(self, end: int) -> NDArray[np.float32]:
+        """The first `end` of them."""
+        done = self._done.shape[2]
+        if end > done:
+            target = min(self.number, max(end, 3 * done))
+            first, last = max(0, done - FLOW_OVERLAP), min(self.number, target + FLOW_OVERLAP)
+            made = self._made(first, last)[:, :, done - first : target - first]
+            self._done = np.concatenate((self._done, made), axis=2) if done else made
+        return self._done[:, :, :end]
+
+    def _made(self, first: int, last: int) -> NDArray[np.float32]:
+        feeds = {name: self._stretch(value, first, last) for name, value in self._entering.items()}
+        frames: NDArray[np.float32] = self._flow.run(None, feeds)[0]
+        return frames
+
+    def _stretch(self, value: NDArray[Any], first: int, last: int) -> NDArray[Any]:
+        framed = value.ndim == _FRAMES_RANK and value.shape[2] == self.number
+        return np.ascontiguousarray(value[:, :, first:last]) if framed else value
+
+
+class StreamedSentence:
+    """`Renderer` on a voice cut in parts: encodes a sentence once and decodes it stretch by stretch.
+
+    Attributes:
+        encoder: the session that takes the phoneme ids.
+    """
+
+    def __init__(self, encoder: Any, decoder: Any, voice: "PiperConfig", ids: list[int], flow: Any = None) -> None:
+        """Try the parts on a few phonemes.
 
         Args:
-            encoder, decoder: `onnxruntime.InferenceSession`s of the halves; the encoder may also give the durations.
+            encoder, decoder: `onnxruntime.InferenceSession`s; the encoder may also give the durations.
             voice: the voice's description.
             ids: phoneme ids to try, at least one.
+            flow: where the encoder is in two, the session that makes frames of what it gives; it runs in stretches too.
 
         Raises:
-            ValueError: the stretches of this decoder are not the whole.
+            ValueError: the stretches of this voice are not the whole.
         """
-        self._encoder, self._decoder, self._voice = encoder, decoder, voice
+        self.encoder, self._decoder, self._flow, self._voice = encoder, decoder, flow, voice
         self._encoder_inputs = {given.name for given in encoder.get_inputs()}
         self._decoder_inputs = {given.name for given in decoder.get_inputs()}
         self._hop = 1
         feeds = self._feeds(ids, None)
-        frames = self._encode(feeds)[0][:, :, :_TRIED_FRAMES]
-        whole = self._decoder.run(None, self._decoding(feeds, frames))[0].ravel()
-        self._hop = len(whole) // frames.shape[2]
-        joined = np.concatenate(list(self._decode(feeds, frames)))
+        frames, _ = self._encode(feeds)
+        tried = min(frames.number, _TRIED_FRAMES)
+        whole = self._decoder.run(None, self._decoding(feeds, frames.whole()[:, :, :tried]))[0].ravel()
+        self._hop = len(whole) // tried
+        joined = np.concatenate(list(self._decode(feeds, frames, tried)))
         # Written so that NaN is refused too.
         if len(joined) != len(whole) or not float(np.max(np.abs(joined - whole))) <= _TOLERANCE:
-            raise ValueError("The decoder of this voice needs the whole sentence.")
+            raise ValueError("The decoder of this voice, or its flow, needs the whole sentence.")
 
     @property
     def hop(self) -> int:
@@ -93,21 +160,28 @@ class StreamedSentence:
     def render(self, phoneme_ids: list[int], config: "SynthesisConfig") -> Iterator[Rendered]:
         """Yield the sentence's stretches, the first short, so that it is heard soon."""
         feeds = self._feeds(phoneme_ids, config)
-        frames, *rest = self._encode(feeds)
-        durations = (rest[0].reshape(-1) * self._hop).astype(np.int64) if rest else None
-        for audio in self._decode(feeds, frames):
+        frames, counts = self._encode(feeds)
+        durations = None if counts is None else (counts.reshape(-1) * self._hop).astype(np.int64)
+        for audio in self._decode(feeds, frames, frames.number):
             yield Rendered(audio, durations)
             durations = None
 
-    def _decode(self, feeds: dict[str, NDArray[Any]], frames: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-        for start, end in stretches(frames.shape[2]):
-            first, last = max(0, start - OVERLAP), min(frames.shape[2], end + OVERLAP)
-            samples = self._decoder.run(None, self._decoding(feeds, frames[:, :, first:last]))[0].ravel()
+    def _decode(self, feeds: dict[str, NDArray[Any]], frames: "Frames", number: int) -> Iterator[NDArray[np.float32]]:
+        for start, end in stretches(number):
+            first, last = max(0, start - OVERLAP), min(number, end + OVERLAP)
+            samples = self._decoder.run(None, self._decoding(feeds, frames.upto(last)[:, :, first:]))[0].ravel()
             yield samples[(start - first) * self._hop : (end - first) * self._hop]
 
-    def _encode(self, feeds: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        found = self._encoder.run(None, {name: value for name, value in feeds.items() if name in self._encoder_inputs})
-        return list(found)
+    def _encode(self, feeds: dict[str, NDArray[Any]]) -> "tuple[Frames, NDArray[Any] | None]":
+        """A sentence's frames, and how many of them each phoneme id has."""
+        found = self.encoder.run(None, {name: value for name, value in feeds.items() if name in self._encoder_inputs})
+        if self._flow is None:
+            frames, *counts = found
+            return Frames(frames), counts[0] if counts else None
+        given = dict(zip((told.name for told in self.encoder.get_outputs()), found, strict=True))
+        taken = [wanted.name for wanted in self._flow.get_inputs()]
+        entering = {name: given.pop(name, feeds.get(name)) for name in taken}
+        return FlowingFrames(self._flow, entering), next(iter(given.values()), None)
 
     def _decoding(self, feeds: dict[str, NDArray[Any]], frames: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
         speaker = {name: value for name, value in feeds.items() if name in self._decoder_inputs}
