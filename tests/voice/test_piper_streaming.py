@@ -116,6 +116,19 @@ def test_the_encoder_is_cut_where_its_flow_begins(model: Path) -> None:
     assert cut_at_flow(halves.decoder) is None
 
 
+def test_a_flow_is_found_where_only_its_beginning_has_a_name(model: Path) -> None:
+    graph = onnx.load(str(model))
+    flow = [node for node in graph.graph.node if node.name.startswith("/flow")]
+    for node in flow[1:]:
+        node.name = ""
+    halves = cut_at_decoder(graph.SerializeToString())
+    assert halves is not None
+    parts = cut_at_flow(halves.encoder)
+    assert parts is not None
+    assert len(onnx.load_from_string(parts.flow).graph.input) == 1
+    assert len(onnx.load_from_string(parts.flow).graph.node) == len(flow)
+
+
 class Smoothing:
     """A flow whose every frame depends on `FLOW_OVERLAP` frames to either side; counts what it is given."""
 
@@ -187,6 +200,16 @@ def test_another_voice_of_the_same_name_is_cut_anew(copy: Path) -> None:
     assert second != first
     assert second is not None
     assert {str(path) for path in (copy.parent / FOLDER).iterdir()} == set(second)
+
+
+def test_what_another_way_of_cutting_left_is_forgotten(copy: Path) -> None:
+    parts = parts_of(copy)
+    assert parts is not None
+    encoder = Path(str(parts.encoder))
+    old = encoder.with_name(encoder.name.replace(".v1.", ".v0."))
+    encoder.rename(old)
+    assert parts_of(copy) == parts
+    assert not old.exists()
 
 
 def test_a_folder_that_cannot_be_written_keeps_nothing(copy: Path) -> None:

@@ -48,7 +48,7 @@ class Flow(NamedTuple):
 
 
 def cut_at_flow(encoder: bytes) -> Flow | None:
-    """Cut an encoder where what it makes of the text enters the flow, the nodes under `/flow`.
+    """Cut an encoder where what it makes of the text enters the flow: the nodes under `/flow`, and all after them.
 
     Args:
         encoder: `Halves.encoder`.
@@ -60,7 +60,11 @@ def cut_at_flow(encoder: bytes) -> Flow | None:
         ValueError: not a protobuf message, or one cut short.
     """
     graph = _Graph.read(encoder)
-    inside = {node.index for node in graph.nodes if node.is_flow}
+    inside = set[int]()
+    for node in graph.nodes:  # in the order in which they run; some of a flow's have no name
+        makers = (graph.makers.get(name) for name in node.inputs)
+        if node.is_flow or any(maker is not None and maker.index in inside for maker in makers):
+            inside.add(node.index)
     needed = dict.fromkeys(name for node in graph.nodes if node.index in inside for name in node.inputs)
     entering = [
         name

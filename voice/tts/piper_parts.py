@@ -11,7 +11,8 @@ from voice.tts.onnx_cut import cut_at_decoder, cut_at_flow
 from voice.tts.onnx_outputs import with_output_of
 
 FOLDER = ".parts"
-_SUFFIX = ".part.onnx"
+_SUFFIX = ".v1.onnx"
+"""How voices are cut: another way of cutting has another number, and what was kept of the old one is forgotten."""
 
 _log = logging.getLogger(__name__)
 
@@ -100,7 +101,8 @@ def _write(path: Path, data: bytes) -> None:
 
 def _forget(folder: Path, stem: str, keep: str) -> None:
     with contextlib.suppress(OSError):
-        for path in folder.glob(f"*{_SUFFIX}"):
+        for path in folder.glob("*.onnx"):
             name = path.name.rsplit("-", 2)[0]
-            if name == stem and not (keep and path.name.startswith(keep)):
+            kept = keep and path.name.startswith(keep) and path.name.endswith(_SUFFIX)
+            if name == stem and not kept:
                 path.unlink(missing_ok=True)
