@@ -138,6 +138,7 @@ class Playback:
         self._rate_hz = rate_hz
         self._position = 0.0
         self._at = 0.0
+        self._followed = False
         self.sent = 0
 
     def send(self, length: int, now: float) -> None:
@@ -145,10 +146,18 @@ class Playback:
         self._advance(now)
         self.sent += length
 
-    def played(self, position: int, now: float) -> None:
-        """The client has played up to `position`; never more than it was sent."""
+    def played(self, position: int, now: float) -> float | None:
+        """The client has played up to `position`; never more than it was sent.
+
+        Returns:
+            How many samples that is from where it was expected; None where nothing could be: it had not told before,
+            or had nothing to play since.
+        """
+        self._advance(now)
+        off = position - self._position if self._followed else None
         self._position = float(max(0, min(position, self.sent)))
-        self._at = now
+        self._followed = True
+        return off
 
     def position(self, now: float) -> int:
         """The sample that sounds now."""
@@ -158,10 +167,14 @@ class Playback:
     def rewind(self, now: float) -> int:
         """The client dropped what it had not played; returns where it stands."""
         self._advance(now)
+        self._followed = False
         self.sent = round(self._position)
         self._position = float(self.sent)
         return self.sent
 
     def _advance(self, now: float) -> None:
-        self._position = min(float(self.sent), self._position + (now - self._at) * self._rate_hz)
+        self._position += (now - self._at) * self._rate_hz
         self._at = now
+        if self._position >= self.sent:
+            self._position = float(self.sent)
+            self._followed = False

@@ -8,12 +8,9 @@ from numpy.typing import NDArray
 
 from pipeline.clock import Clock
 from pipeline.ledger import Ledger, Playback
+from pipeline.line import Line
 from pipeline.preparation import ClauseBegins, Preparation
 
-LEAD_MS = 300
-"""Audio is handed out at most this far ahead of playback."""
-
-BLOCK_MS = 100
 LEAST_BLOCK_MS = 20
 
 KEPT_MS = 2_000
@@ -27,6 +24,7 @@ class Playout:
         preparation: where the audio comes from.
         rate_hz: the session's output rate.
         clock: the session's clock.
+        line: how far ahead of playback this client's audio has to be.
         hand_out: told a block's position, audio and text, in order.
         connected: cleared while there is nobody to hand audio to.
 
@@ -43,6 +41,7 @@ class Playout:
         *,
         rate_hz: int,
         clock: Clock,
+        line: Line,
         hand_out: Callable[[int, NDArray[np.int16], str], None],
         connected: asyncio.Event,
     ) -> None:
@@ -55,6 +54,7 @@ class Playout:
         self._playback = Playback(rate_hz)
         self._rate_hz = rate_hz
         self._clock = clock
+        self._line = line
         self._hand_out = hand_out
         self._connected = connected
         self._flowing = asyncio.Event()
@@ -82,7 +82,9 @@ class Playout:
     def played(self, milliseconds: int) -> None:
         """The client has played this much of the reply."""
         self._acknowledged = milliseconds * self._rate_hz // 1000
-        self._playback.played(self._acknowledged, self._clock.now())
+        off = self._playback.played(self._acknowledged, self._clock.now())
+        if off is not None:
+            self._line.acknowledged(off * 1000 / self._rate_hz)
 
     def duck(self) -> None:
         """Hand out no more for now; the client plays what it has."""
@@ -121,12 +123,13 @@ class Playout:
                     await self._flowing.wait()
                     await self._connected.wait()
                     continue
-                length = min(available, self._samples(BLOCK_MS))
+                length = min(available, self._samples(self._line.block_ms))
                 if length > least and not self._complete:
                     length -= length % least
                 ahead = sent + length - self._playback.position(now)
-                if (excess := ahead - self._samples(LEAD_MS)) > 0:
+                if (excess := ahead - self._samples(self._line.lead_ms)) > 0:
                     await self._clock.sleep(excess / self._rate_hz)
+                    self._line.late((self._clock.now() - now - excess / self._rate_hz) * 1000)
                     continue
                 if not self.begun:
                     self.begun = True

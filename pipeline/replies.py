@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pipeline.clock import Clock
 from pipeline.conversation import Conversation, MessageLog
 from pipeline.events import Problem, ReplyAudio, ReplyBegan, ReplyCleared, ReplyEnded, ReplyText, SessionEvent
+from pipeline.line import Line
 from pipeline.playout import Playout
 from pipeline.preparation import Preparation, Speaker, Stamps
 from pipeline.reply import Responder
@@ -67,6 +68,7 @@ class Replies:
         self._next: Preparation | None = None
         self._parked: Preparation | None = None
         self._playout: Playout | None = None
+        self._line = Line()
         self._message_id = ""
         self._last_spoken = ""
         self._seq = 0
@@ -134,6 +136,7 @@ class Replies:
             preparation,
             rate_hz=self._speaker.rate_hz,
             clock=self._clock,
+            line=self._line,
             hand_out=self._hand_out,
             connected=self._connected,
         )
@@ -166,7 +169,8 @@ class Replies:
         self._finish(playout, interrupted=True)
 
     def lost_connection(self) -> None:
-        """Nobody hears: what is not played yet is handed out again when somebody does."""
+        """Nobody hears: what is not played yet is handed out again when somebody does, perhaps on another line."""
+        self._line.forget()
         if self._playout is not None:
             self._playout.lost_connection()
 

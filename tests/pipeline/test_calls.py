@@ -24,7 +24,7 @@ from pipeline.events import (
     UserPartial,
     UserStarted,
 )
-from pipeline.playout import LEAD_MS
+from pipeline.line import LONGEST_LEAD_MS
 from pipeline.replies import APOLOGY
 from pipeline.session import SessionSettings
 from pipeline.turn import Rules
@@ -62,7 +62,7 @@ def test_audio_goes_out_at_the_pace_it_is_played() -> None:
                 if "fine day" in "".join(block.text for block in scene.of(ReplyAudio)):
                     break
             ended = await scene.until(ReplyEnded)
-            assert max(ahead) <= LEAD_MS + 20, "the last block is filled up to 20 ms"
+            assert max(ahead) <= LONGEST_LEAD_MS + 20, "the last block is filled up to 20 ms"
             assert min(ahead[3:]) > 0, "and never too late"
             total_ms = sum(block.duration_ms for block in scene.of(ReplyAudio))
             assert (now() - begun) * 1000 == pytest.approx(total_ms, abs=60), "it ends when it has been played"
