@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from fastapi import Request
 
@@ -14,11 +15,13 @@ from models.store import Store
 from pipeline.calls import Calls
 from pipeline.grounded import Grounded
 from pipeline.grounded_chats import GroundedChats
-from pipeline.llm.completions import ChatModel
 from pipeline.llm.deadlines import Deadlines
 from pipeline.sources import Sources
 from pipeline.tutoring.spoken import SpokenTutor
 from pipeline.tutoring.tutor import Tutor
+
+if TYPE_CHECKING:
+    from pipeline.llm.chat_model import ChatModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +60,12 @@ def outside_of(request: Request) -> Outside:
     return outside
 
 
-def _model(settings: Settings) -> ChatModel | None:
+def _model(settings: Settings) -> "ChatModel | None":
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
     if settings.llm == "scripted" or not (key or settings.openai_base_url):
         return None
+    from pipeline.llm.chat_model import ChatModel  # a second to import, and most runs need it not
+
     return ChatModel(
         model=settings.llm_model,
         base_url=settings.openai_base_url or None,

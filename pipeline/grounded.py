@@ -4,13 +4,16 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from models.records import Document
-from pipeline.llm.completions import ChatModel, Message, Tuning
+from pipeline.llm.completions import Message, Tuning
 from pipeline.llm.reflection import normalised, topic
 from pipeline.reply import Line
 from pipeline.sources import EVERYTHING, Source, SourceFilter, Sources, fitting_sentences
+
+if TYPE_CHECKING:
+    from pipeline.llm.chat_model import ChatModel
 
 HISTORY_LIMIT = 12_000
 """Characters of the conversation that a model is shown, the newest."""
@@ -70,7 +73,7 @@ class Grounded:
         model: puts the answer together; None has it made of the documents' sentences.
     """
 
-    def __init__(self, sources: Sources, model: ChatModel | None) -> None:
+    def __init__(self, sources: Sources, model: "ChatModel | None") -> None:
         self._sources = sources
         self.model = model
 

@@ -2,11 +2,15 @@
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pipeline.errors import ResponderFailed
-from pipeline.llm.completions import ChatModel, Tuning
+from pipeline.llm.completions import Tuning
 from pipeline.llm.reflection import normalised, topic
 from pipeline.sources import Source
+
+if TYPE_CHECKING:
+    from pipeline.llm.chat_model import ChatModel
 
 COUNT = 3
 LONGEST = 200
@@ -18,7 +22,7 @@ else. Write them as the user would say them."""
 _LEAD = re.compile(r"^\s*(?:[-*•]|\d+[.)])?\s*[\"“]?|[\"”]?\s*$")
 
 
-async def suggest(question: str, answer: str, sources: Sequence[Source], model: ChatModel | None) -> list[str]:
+async def suggest(question: str, answer: str, sources: Sequence[Source], model: "ChatModel | None") -> list[str]:
     """Three questions. A model that fails or writes something else is made up for, as suggestions are an extra."""
     written: list[str] = []
     if model is not None:

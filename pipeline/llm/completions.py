@@ -1,19 +1,11 @@
-"""Plain completions and tool calls from any server of the OpenAI chat completions protocol, bounded at every wait."""
+"""What is asked of a language model by the OpenAI chat completions protocol, and what it answers."""
 
-import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
-
-import openai
-from openai import AsyncOpenAI
+from typing import Any
 
 from pipeline.errors import ResponderFailed
-from pipeline.llm.deadlines import Deadlines
-
-OFFICIAL = "https://api.openai.com/v1"
 
 Message = dict[str, Any]
 """One message of the chat completions protocol."""
@@ -86,110 +78,3 @@ class Tuning:
             "tool_choice": self.tool_choice if self.tools else None,
         }
         return {name: value for name, value in chosen.items() if value is not None}
-
-
-class ChatModel:
-    """A language model that is asked with messages of one's own."""
-
-    def __init__(
-        self, *, model: str, base_url: str | None = None, api_key: str | None = None, deadlines: Deadlines | None = None
-    ) -> None:
-        self.name = model
-        self._deadlines = deadlines or Deadlines()
-        self._client = AsyncOpenAI(
-            base_url=base_url or OFFICIAL,
-            api_key=api_key or "none",
-            max_retries=0,
-            timeout=openai.Timeout(self._deadlines.total_s, connect=self._deadlines.connect_s),
-        )
-
-    async def complete(self, messages: Sequence[Message], tuning: Tuning | None = None) -> Completion:
-        """Ask, and wait for the whole answer, at most `Deadlines.total_s`.
-
-        Raises:
-            RequestRefused: the model does not take such a request.
-            ResponderFailed: refused, unreachable, too slow, or not the protocol.
-        """
-        async with self._failures(), asyncio.timeout(self._deadlines.total_s):
-            answer: Any = await self._ask(messages, tuning, stream=False)
-            choice = answer.choices[0]
-            message, usage = choice.message, answer.usage
-            return Completion(
-                text=message.content or getattr(message, "refusal", None) or "",
-                tool_calls=tuple(
-                    ToolCall(str(call.id), str(call.function.name), str(call.function.arguments or "{}"))
-                    for call in message.tool_calls or ()
-                ),
-                finish=choice.finish_reason or "stop",
-                prompt_tokens=usage.prompt_tokens if usage else 0,
-                completion_tokens=usage.completion_tokens if usage else 0,
-            )
-
-    async def stream(self, messages: Sequence[Message], tuning: Tuning | None = None) -> AsyncIterator[str]:
-        """Ask, and pass the words on as they come; closing the iterator closes the request.
-
-        Raises:
-            RequestRefused: the model does not take such a request.
-            ResponderFailed: refused, unreachable, too slow, or not the protocol.
-        """
-        async with self._failures(), asyncio.timeout(self._deadlines.first_token_s):
-            answer: Any = await self._ask(messages, tuning, stream=True)
-        patience = self._deadlines.first_token_s
-        async with aclosing(cast(AsyncGenerator[Any, None], aiter(answer))) as chunks:
-            while True:
-                async with self._failures(), asyncio.timeout(patience):
-                    chunk = await anext(chunks, None)
-                    if chunk is None:
-                        return
-                    delta = chunk.choices[0].delta if chunk.choices else None
-                    text = str(delta.content or "") if delta is not None else ""
-                if text:
-                    patience = self._deadlines.gap_s
-                    yield text
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._client.close()
-
-    async def _ask(self, messages: Sequence[Message], tuning: Tuning | None, *, stream: bool) -> Any:
-        parameters = (tuning or Tuning()).parameters()
-        while True:
-            try:
-                return await self._client.chat.completions.create(
-                    model=self.name, messages=cast(Any, list(messages)), stream=cast(Any, stream), **parameters
-                )
-            except openai.BadRequestError as error:
-                # Newer models take another limit and no temperature, and name what they refuse.
-                refused = error.param or ""
-                if refused not in ("max_tokens", "temperature") or refused not in parameters:
-                    raise
-                value = parameters.pop(refused)
-                if refused == "max_tokens":
-                    parameters["max_completion_tokens"] = value
-
-    @asynccontextmanager
-    async def _failures(self) -> AsyncGenerator[None, None]:
-        """Turn whatever goes wrong into one sentence of ours: the libraries' own may quote the key or the address."""
-        try:
-            yield
-        except openai.BadRequestError:
-            raise RequestRefused(
-                f"The language model '{self.name}' refused the request; it may take no tools or no pictures."
-            ) from None
-        except openai.APIStatusError as error:
-            raise ResponderFailed(
-                f"The language model '{self.name}' refused or failed (HTTP {error.status_code}); check the key and the "
-                "model's name, or wait a moment."
-            ) from None
-        except (TimeoutError, openai.APITimeoutError):
-            raise ResponderFailed(
-                f"The language model '{self.name}' did not answer in time; try again, or raise the deadline."
-            ) from None
-        except openai.OpenAIError:
-            raise ResponderFailed(
-                f"The language model '{self.name}' cannot be reached, or broke off; check that its server runs."
-            ) from None
-        except (ValueError, TypeError, AttributeError, LookupError):
-            raise ResponderFailed(
-                "The language model's server does not answer in the chat completions protocol; check the address."
-            ) from None

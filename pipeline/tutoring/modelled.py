@@ -3,11 +3,12 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from models.lessons import CHUNK_LIMIT, LEAST_CHUNKS, Lesson
 from models.records_external import ExternalMessage, Node
 from pipeline.errors import ResponderFailed
-from pipeline.llm.completions import ChatModel, Completion, Message, RequestRefused, ToolCall, Tuning
+from pipeline.llm.completions import Completion, Message, RequestRefused, ToolCall, Tuning
 from pipeline.tutoring.tools import SCHEMAS, Toolbox, ToolFailed
 from pipeline.tutoring.turns import (
     DEFAULT_QUESTION,
@@ -17,6 +18,9 @@ from pipeline.tutoring.turns import (
     TutorTurn,
     parse_model_message,
 )
+
+if TYPE_CHECKING:
+    from pipeline.llm.chat_model import ChatModel
 
 ROUNDS = 5
 """Requests of one turn; in the last one the model may not ask for tools."""
@@ -55,7 +59,7 @@ async def modelled_turn(
     lesson: Lesson | None,
     history: Sequence[ExternalMessage],
     tools: Toolbox,
-    model: ChatModel,
+    model: "ChatModel",
 ) -> TutorTurn:
     """What the model says next; nothing is stored.
 
@@ -72,7 +76,7 @@ async def modelled_turn(
     return _turn(student, state, parse_model_message(text), tools, reasoning)
 
 
-async def write(model: ChatModel, instruction: str) -> str:
+async def write(model: "ChatModel", instruction: str) -> str:
     """Have the model write one thing, such as an example.
 
     Raises:
@@ -83,7 +87,7 @@ async def write(model: ChatModel, instruction: str) -> str:
 
 
 async def _converse(
-    messages: list[Message], student: StudentTurn, tools: Toolbox, model: ChatModel, reasoning: list[str]
+    messages: list[Message], student: StudentTurn, tools: Toolbox, model: "ChatModel", reasoning: list[str]
 ) -> str:
     for number in range(1, ROUNDS + 1):
         tuning = Tuning(tools=SCHEMAS, tool_choice="none" if number == ROUNDS else "auto")
@@ -103,7 +107,7 @@ async def _converse(
 
 
 async def _complete(
-    messages: list[Message], student: StudentTurn, model: ChatModel, tuning: Tuning, reasoning: list[str]
+    messages: list[Message], student: StudentTurn, model: "ChatModel", tuning: Tuning, reasoning: list[str]
 ) -> Completion:
     drawing = student.drawing
     asked = next(place for place, message in reversed(list(enumerate(messages))) if message["role"] == "user")

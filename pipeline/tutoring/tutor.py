@@ -5,18 +5,20 @@ import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from models.errors import Conflict, NotFound
 from models.lessons import Lesson
 from models.records_external import ExternalChat, ExternalDraft, ExternalMessage, Node
 from models.store import Store
 from pipeline.errors import PipelineError
-from pipeline.llm.completions import ChatModel
 from pipeline.tutoring.modelled import modelled_turn, write
 from pipeline.tutoring.scripted import scripted_turn
 from pipeline.tutoring.tools import Toolbox
 from pipeline.tutoring.turns import MESSAGE_KIND, StudentTurn, TutorTurn, state_of
+
+if TYPE_CHECKING:
+    from pipeline.llm.chat_model import ChatModel
 
 DEMO_NODE, DEMO_SESSION = "abc123", "session123"
 """What the interface's own examples name; a new learner finds them there."""
@@ -52,7 +54,7 @@ class Tutor:
         model: the language model; None has the lessons taught as they are written.
     """
 
-    def __init__(self, store: Store, lessons: Sequence[Lesson], model: ChatModel | None = None) -> None:
+    def __init__(self, store: Store, lessons: Sequence[Lesson], model: "ChatModel | None" = None) -> None:
         self._store = store
         self._by_slug = {lesson.slug: lesson for lesson in lessons}
         self._by_node = {node_id: lesson for lesson in lessons for node_id in lesson.node_ids}

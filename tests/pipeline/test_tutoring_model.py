@@ -10,7 +10,7 @@ import pytest
 from models.packs.lesson_loader import load_lessons
 from models.store import Store
 from pipeline.errors import ResponderFailed
-from pipeline.llm.completions import ChatModel
+from pipeline.llm.chat_model import ChatModel
 from pipeline.tutoring.modelled import ROUNDS
 from pipeline.tutoring.tools import NAMES
 from pipeline.tutoring.turns import student_turn
