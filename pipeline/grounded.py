@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from models.records import Document
 from pipeline.llm.completions import Message, Tuning
 from pipeline.llm.reflection import normalised, topic
+from pipeline.prose import sentence_ends
 from pipeline.reply import Line
 from pipeline.sources import EVERYTHING, Source, SourceFilter, Sources, fitting_sentences
 
@@ -60,7 +61,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class GroundedAnswer:
-    """An answer that is about to be given: `words` streams it, once."""
+    """An answer that is about to be given: `words` streams it, once.
+
+    Attributes:
+        sources: what it rests on: the passages that its sentences are taken from, or that a model was shown.
+    """
 
     sources: tuple[Source, ...]
     words: AsyncIterator[str]
@@ -87,7 +92,12 @@ class Grounded:
         found = await self._sources.find(
             user_id, question.text, limit=question.sources_limit, allowed=question.allowed, more=question.files
         )
-        words = self._model_words(question, found) if self.model is not None else _found_words(question, found)
+        if self.model is not None:
+            words = self._model_words(question, found)
+        else:
+            chosen = fitting_sentences(question.text, found, SENTENCES)
+            found = [source for source in found if any(source is origin for _, origin in chosen)]
+            words = _found_words(question, chosen)
         if question.spoken:
             words = without_citations(words)
         if question.character_limit is not None:
@@ -101,15 +111,14 @@ class Grounded:
                 yield word
 
 
-async def _found_words(question: Question, found: Sequence[Source]) -> AsyncIterator[str]:
-    for word in re.findall(r"\S+\s*", _found_text(question, found)):
+async def _found_words(question: Question, chosen: Sequence[tuple[str, Source]]) -> AsyncIterator[str]:
+    for word in re.findall(r"\S+\s*", _found_text(question, chosen)):
         yield word
 
 
-def _found_text(question: Question, found: Sequence[Source]) -> str:
+def _found_text(question: Question, chosen: Sequence[tuple[str, Source]]) -> str:
     if not question.text.strip():
         return "What would you like to know?"
-    chosen = fitting_sentences(question.text, found, SENTENCES)
     if not chosen:
         about = topic(normalised(question.text))
         named = f" about {about}" if about else ""
@@ -151,8 +160,8 @@ async def within(words: AsyncIterator[str], limit: int) -> AsyncIterator[str]:
     async with aclosing(cast(AsyncGenerator[str, None], words)) as stream:
         async for word in stream:
             held += word
-            while ends := re.search(r"[.!?…]+[\"'”’)]*\s+", held):
-                sentence, held = held[: ends.end()], held[ends.end() :]
+            while end := _first_end(held):
+                sentence, held = held[:end], held[end:]
                 if given + len(sentence.rstrip()) > limit:
                     if given == 0:
                         yield cut(sentence, limit)
@@ -168,12 +177,18 @@ async def within(words: AsyncIterator[str], limit: int) -> AsyncIterator[str]:
         yield cut(held, limit)
 
 
+def _first_end(text: str) -> int:
+    """Where the sentence after the first one begins; 0 where that is not known yet."""
+    end = next((end for end in sentence_ends(text) if end < len(text)), 0)
+    return len(text) - len(text[end:].lstrip()) if end else 0
+
+
 def cut(text: str, limit: int) -> str:
     """The text within a limit: at the end of a sentence, else of a word with an ellipsis."""
     text = text.strip()
     if len(text) <= limit:
         return text
-    ends = [found.end() for found in re.finditer(r"[.!?…][\"'”’)]*(?=\s)", text) if found.end() <= limit]
+    ends = [end for end in sentence_ends(text) if end <= limit]
     if ends:
         return text[: ends[-1]]
     room = text[: max(0, limit - 1)]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from models.records import Document
 from models.records_external import DocumentOrigin
 from models.store import Store
+from pipeline.prose import lead_ins, sentences
 
 TERMS_LIMIT = 10
 """Words of a question that are looked up; the rest add little."""
@@ -26,8 +27,6 @@ TITLE_WEIGHT = 0.5
 """What a word of the question counts in a document's name, next to one in the passage itself."""
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
-_LEAD_IN = re.compile(r"^\s*\*\*[^*]+\*\*\s*")
-_MARKS = re.compile(r"[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
 _STOP_WORDS = frozenset(
     (
         "a about after again all also am an and another any are as ask at be because been before being but by "
@@ -212,21 +211,22 @@ def _stem(word: str) -> str:
     return word
 
 
-def sentences(text: str) -> list[str]:
-    """The sentences of a text, without headings, lead-ins and marks."""
-    plain = (_MARKS.sub("", _LEAD_IN.sub("", line)) for line in text.splitlines() if not line.startswith("#"))
-    lines = [re.sub(r"^\s*([>*-]+|\d+\.)\s+", "", line) for line in plain]
-    joined = " ".join(line.strip() for line in lines if line.strip())
-    return [found.group().strip() for found in re.finditer(r"[^.!?]+(?:[.!?]+[\"'”’)]*(?=\s|$)|$)", joined)]
-
-
 def fitting_sentences(question: str, sources: Sequence[Source], limit: int) -> list[tuple[str, Source]]:
-    """The sentences of these passages that say most about the question, in reading order."""
-    wanted = {_stem(term) for term in _terms(question)}
+    """The sentences of these passages that say most about the question, in reading order.
+
+    Each is chosen for the words of the question that those before it leave out, so that all its parts are answered.
+    """
+    missing = wanted = {_stem(term) for term in _terms(question)}
     listed = [
-        (len(wanted & set(_stems(sentence))), -place, -order, sentence, source)
+        (-place, -order, wanted & (set(_stems(sentence)) | about), sentence, source)
         for place, source in enumerate(sources)
+        for about in [set(_stems(lead_ins(source.text)))]
         for order, sentence in enumerate(sentences(source.text))
     ]
-    best = sorted((item for item in listed if item[0]), key=lambda item: item[:3], reverse=True)[:limit]
-    return [(item[3], item[4]) for item in sorted(best, key=lambda item: item[1:3], reverse=True)]
+    left, chosen = [item for item in listed if item[2]], listed[:0]
+    while left and len(chosen) < limit:
+        best = max(left, key=lambda item: (len(item[2] & missing), len(item[2]), item[:2]))
+        left.remove(best)
+        chosen.append(best)
+        missing = missing - best[2]
+    return [(item[3], item[4]) for item in sorted(chosen, key=lambda item: item[:2], reverse=True)]

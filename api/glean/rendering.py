@@ -6,6 +6,7 @@ from typing import Any
 
 from models.records import User
 from models.records_external import ChatFile, ExternalChat, ExternalMessage
+from pipeline.prose import quoted
 
 DEFAULT_AGENT = {"agent": "DEFAULT", "mode": "DEFAULT"}
 
@@ -16,22 +17,18 @@ def seconds(time: datetime) -> int:
 
 
 def citation(source: Mapping[str, Any], answer: str) -> dict[str, Any]:
-    """A source as a citation: of the stretch of the answer that repeats it, or of all of it."""
-    start, end = _stretch(str(source["snippet"]), answer)
-    ranges = [{"textRange": {"startIndex": start, "endIndex": end}, "snippets": [{"text": source["snippet"]}]}]
+    """A source as a citation: of the stretches of the answer that repeat it, or of no certain one."""
+    ranges: list[dict[str, Any]] = [
+        {"textRange": {"startIndex": start, "endIndex": end}, "snippets": [{"text": answer[start:end]}]}
+        for start, end in quoted(str(source["snippet"]), answer)
+    ]
+    ranges = ranges or [{"snippets": [{"text": source["snippet"]}]}]
     if source["datasource"] == "upload":
         return {"sourceFile": {"id": source["id"], "name": source["title"]}, "referenceRanges": ranges}
     document = {"id": source["id"], "title": source["title"], "datasource": source["datasource"]}
     if source["url"]:
         document["url"] = source["url"]
     return {"sourceDocument": document, "referenceRanges": ranges}
-
-
-def _stretch(snippet: str, answer: str) -> tuple[int, int]:
-    for piece in sorted(snippet.replace("\n", " ").split(". "), key=len, reverse=True):
-        if len(piece) > 20 and (at := answer.find(piece)) >= 0:
-            return at, at + len(piece)
-    return 0, len(answer)
 
 
 def fragments(text: str, sources: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

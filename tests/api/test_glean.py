@@ -57,6 +57,12 @@ def titles_of(response: dict[str, Any]) -> list[str]:
     return [citation.get("sourceDocument", citation.get("sourceFile", {})).get("title", "file") for citation in cited]
 
 
+def stretches(citation: dict[str, Any], text: str) -> list[tuple[dict[str, Any], str]]:
+    """A citation's ranges, each with the words of the answer that it points at."""
+    places = [(stretch, stretch["textRange"]) for stretch in citation["referenceRanges"] if "textRange" in stretch]
+    return [(stretch, text[place["startIndex"] : place["endIndex"]]) for stretch, place in places]
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_an_answer_with_its_citations(service: RunningService, path: str) -> None:
     answer = chat(service, WARRANTY, path=path)
@@ -67,8 +73,8 @@ def test_an_answer_with_its_citations(service: RunningService, path: str) -> Non
     assert set(first) == {"text"}
     source = cited[0]["citation"]
     assert source["sourceDocument"]["title"] == "Warranty and returns"
-    (stretch,) = source["referenceRanges"]
-    assert 0 <= stretch["textRange"]["startIndex"] < stretch["textRange"]["endIndex"] <= len(first["text"])
+    assert source["referenceRanges"]
+    assert all(stretch["snippets"][0]["text"] == words for stretch, words in stretches(source, first["text"]))
     assert len(answer["followUpPrompts"]) == 3
     assert answer["backendTimeMillis"] >= 0
     assert "chatId" not in answer, "nothing was kept"
@@ -127,6 +133,23 @@ def test_the_answer_on_the_wire(service: RunningService, accept: str, stream: bo
     assert said.strip() == text_of(chat(service, WARRANTY))
     assert len(parts[-1]["followUpPrompts"]) == 3
     assert "citation" in parts[-1]["messages"][0]["fragments"][-1]
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/plain"])
+def test_citations_point_at_what_they_say(service: RunningService, accept: str) -> None:
+    asked = user("warranty of a computer, records of a student, and the test")
+    answer = ask(service, {"messages": [asked]}, Accept=accept)
+    parts = [json.loads(line)["messages"][0] for line in answer.text.splitlines()]
+    text = "".join(item.get("text", "") for part in parts for item in part["fragments"])
+    cited = [item["citation"] for item in parts[-1]["fragments"] if "citation" in item]
+    assert len(cited) > 1
+    for citation in cited:
+        found = stretches(citation, text)
+        assert found
+        for stretch, words in found:
+            assert [snippet["text"] for snippet in stretch["snippets"]] == [words]
+            assert words[0].isupper()
+            assert words[-1] in ".!?"
 
 
 def test_inclusions_and_exclusions(service: RunningService) -> None:
@@ -376,6 +399,18 @@ def test_what_the_model_is_told(modelled: tuple[RunningService, ToolsServer]) ->
     assert "Be brief." in system["content"]
     assert "where the user is" in system["content"]
     assert [message["content"] for message in said] == ["Hi.", "Hello.", WARRANTY["fragments"][0]["text"]]
+
+
+def test_what_a_model_says_in_its_own_words_is_cited_without_a_place(
+    modelled: tuple[RunningService, ToolsServer],
+) -> None:
+    service, model = modelled
+    model.answers = []
+    model.say("Twelve months. Repairs under warranty are free of charge, parts and labour.")
+    first, *cited = ask(service, {"messages": [WARRANTY]}).json()["messages"][0]["fragments"]
+    (citation,) = [item["citation"] for item in cited]
+    assert [words for _, words in stretches(citation, first["text"])] == []
+    assert "one year" in citation["referenceRanges"][0]["snippets"][0]["text"]
 
 
 def test_a_model_that_fails(modelled: tuple[RunningService, ToolsServer]) -> None:
