@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from api import attempt, attempt_audio, attempt_watch, glean, gloo, socket_http, tutor, voice
+from api import attempt, attempt_audio, attempt_watch, doors, glean, gloo, socket_http, tutor, voice
 from api.body_limit import BodyLimit
 from api.cors import AnyOrigin
 from api.service import running_service
@@ -70,7 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(glean.router)
     app.include_router(socket_http.router)
     app.mount("/socket.io", sockets.asgi)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, spared=doors.PATHS)
     app.add_middleware(AnyOrigin)
 
     @app.get("/health", tags=["service"])

@@ -17,10 +17,17 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message
 
 from api.auth import Unauthorized
+from models.columns import clean
 from models.errors import Conflict, Invalid, ModelError, NotFound
 from pipeline.errors import Busy, NotOwner, PipelineError, ResponderFailed
 
 log = logging.getLogger(__name__)
+
+PATHS = ("/api/", "/ai/", "/oauth2/", "/rest/", "/chat")
+"""How the paths of these doors begin."""
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+"""What a route must take that stands for all that a door does not have."""
 
 BODY_LIMIT = 10 * 1024 * 1024
 """Bytes of one request."""
@@ -142,7 +149,7 @@ def _bounded(request: Request) -> Callable[[], Coroutine[Any, Any, Message]]:
 
 
 async def json_object(request: Request) -> dict[str, Any]:
-    """The body as a JSON object; an empty one for no body at all.
+    """The body as a JSON object, with U+FFFD for what is no letter; an empty one for no body at all.
 
     Raises:
         NotAnObject: it is something else.
@@ -152,12 +159,28 @@ async def json_object(request: Request) -> dict[str, Any]:
     if not raw:
         return {}
     try:
-        body = json.loads(raw)
+        body = _cleaned(json.loads(raw, parse_constant=_not_json))
     except (ValueError, RecursionError):
         raise NotAnObject("The request is not JSON; send a JSON object.") from None
     if not isinstance(body, dict):
         raise NotAnObject("The request is not a JSON object; send one.")
     return body
+
+
+def _not_json(name: str) -> object:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _cleaned(value: Any) -> Any:
+    match value:
+        case str():
+            return clean(value)
+        case list():
+            return [_cleaned(item) for item in value]
+        case dict():
+            return {clean(key): _cleaned(item) for key, item in value.items()}
+        case _:
+            return value
 
 
 class Limits:

@@ -5,11 +5,12 @@ Source: the chat page of its documentation, its public specification, and its wi
 
 from fastapi import APIRouter
 
-from api.glean import chat, chats, files
+from api.glean import chat, chats, files, unknown
 
 router = APIRouter()
 router.include_router(chat.router)
 router.include_router(chats.router)
 router.include_router(files.router)
+router.include_router(unknown.router)
 
 __all__ = ["router"]

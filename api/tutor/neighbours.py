@@ -14,6 +14,9 @@ from models.store.tutoring import NodeChanges, NodeFilters
 
 router = APIRouter(prefix="/api", tags=["tutor"], route_class=TutorRoute)
 
+COUNT_LIMIT = 1_000_000
+"""Questions of one test."""
+
 
 @router.get("/nodes")
 async def nodes(
@@ -205,4 +208,4 @@ async def create_assessment(request: Request, user: Learner) -> dict[str, Any]:
 
 def _count(body: dict[str, Any], key: str) -> int:
     value = body.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else -1
+    return value if isinstance(value, int) and not isinstance(value, bool) and value <= COUNT_LIMIT else -1

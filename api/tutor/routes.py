@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 
-from api.doors import json_object
+from api.doors import METHODS, json_object
 from api.outside import outside_of
 from api.tutor import rendering
 from api.tutor.learner import Learner, TutorRoute, own_id, shown_id
@@ -98,8 +98,9 @@ async def create_message(session_id: str, request: Request, user: Learner) -> di
     except NotFound:
         raise HTTPException(500, BROKEN_REFERENCE) from None
     signal = body.get("successSignal")
+    successful = body.get("wasSuccessful")
     data = {
-        "wasSuccessful": body.get("wasSuccessful"),
+        "wasSuccessful": successful if successful is None else bool(successful),
         "successSignal": signal if signal is None or isinstance(signal, str) else json.dumps(signal),
     }
     known: dict[str, ExternalRole] = {"user": "user", "assistant": "assistant", "system": "system"}
@@ -185,7 +186,7 @@ async def health() -> dict[str, str | None]:
     return {"status": "ok", "timestamp": rendering.iso(datetime.now(UTC))}
 
 
-@router.api_route("/chat/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+@router.api_route("/{rest:path}", methods=list(METHODS), include_in_schema=False)
 async def unknown(request: Request) -> Response:
     """A route that the interface does not have."""
     said = f"Cannot {request.method} {request.url.path}"
