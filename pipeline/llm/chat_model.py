@@ -17,6 +17,9 @@ from pipeline.llm.deadlines import Deadlines
 
 OFFICIAL = "https://api.openai.com/v1"
 
+_REFUSES_THE_REQUEST = (400, 413, 415, 422)
+"""Statuses that servers refuse a picture or a tool with, or one that is too large."""
+
 
 class ChatModel:
     """A language model that is asked with messages of one's own."""
@@ -102,11 +105,11 @@ class ChatModel:
         """Turn whatever goes wrong into one sentence of ours: the libraries' own may quote the key or the address."""
         try:
             yield
-        except openai.BadRequestError:
-            raise RequestRefused(
-                f"The language model '{self.name}' refused the request; it may take no tools or no pictures."
-            ) from None
         except openai.APIStatusError as error:
+            if error.status_code in _REFUSES_THE_REQUEST:
+                raise RequestRefused(
+                    f"The language model '{self.name}' refused the request; it may take no tools or no pictures."
+                ) from None
             raise ResponderFailed(
                 f"The language model '{self.name}' refused or failed (HTTP {error.status_code}); check the key and the "
                 "model's name, or wait a moment."

@@ -71,7 +71,7 @@ async def modelled_turn(
         *_history(history),
         {"role": "user", "content": _asked(student, state)},
     ]
-    reasoning: list[str] = []
+    reasoning = [student.left_out] if student.left_out else []
     text = await _converse(messages, student, tools, model, reasoning)
     return _turn(student, state, parse_model_message(text), tools, reasoning)
 
@@ -208,7 +208,8 @@ def _asked(student: StudentTurn, state: LessonState) -> str:
             return "(The student is ready. Begin.)" if not state.begun else "(The student is back. Say where you were.)"
         case "answer":
             mode = f" (as {student.mode})" if student.mode else ""
-            return f"My answer{mode}: {student.text or '(no words)'}"
+            lost = f"\n({student.left_out})" if student.left_out else ""
+            return f"My answer{mode}: {student.text or '(no words)'}{lost}"
         case "clarification":
             return f"Please clarify: {student.text or 'explain that again.'}"
         case "learning":

@@ -57,7 +57,7 @@ async def scripted_turn(
     student: StudentTurn, state: LessonState, node: Node, lesson: Lesson, tools: Toolbox
 ) -> TutorTurn:
     """What the lesson says next; nothing is stored."""
-    turn = _Turn(student, state, lesson, node, tools, [])
+    turn = _Turn(student, state, lesson, node, tools, [student.left_out] if student.left_out else [])
     if state.complete:
         turn.note("The lesson is complete already.")
         return turn.done(lesson.closing, state)

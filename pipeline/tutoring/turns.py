@@ -25,6 +25,10 @@ DRAWING_LIMIT = 7_000_000
 
 DEFAULT_QUESTION = "Say in your own words what you have just learnt."
 
+_NO_ANSWER = "A drawing came without [ANSWER], so it is left out."
+_NO_PICTURE = (
+    f"A drawing came and is left out: it must be a PNG or JPEG as a data URL of at most {DRAWING_LIMIT:,} characters."
+)
 _PREFIX = re.compile(r"\s*\[(ANSWER|CLARIFICATION)\]\s*", re.IGNORECASE)
 _MODE = re.compile(r"\AMode:[ \t]*(text|code|draw)[ \t]*(\n|\Z)", re.IGNORECASE)
 _DRAWING = re.compile(r"data:image/(png|jpeg);base64,")
@@ -48,6 +52,7 @@ class StudentTurn:
     Attributes:
         text: without prefix and mode.
         content: as it was sent, and is stored.
+        left_out: why the drawing that came with it is not looked at; empty where none came, or one that is.
     """
 
     kind: StudentKind
@@ -55,23 +60,27 @@ class StudentTurn:
     content: str
     mode: QuestionType | None = None
     drawing: Drawing | None = None
+    left_out: str = ""
 
 
 def student_turn(content: str, drawing_url: object = None) -> StudentTurn:
     """Read what a student sent. A drawing counts only with an answer, and only if it is a small PNG or JPEG."""
+    early = _NO_ANSWER if drawing_url else ""
     if not content.strip():
-        return StudentTurn("start", "", "")
+        return StudentTurn("start", "", "", left_out=early)
     found = _PREFIX.match(content)
     if found is None:
-        return StudentTurn("learning", content.strip(), content)
+        return StudentTurn("learning", content.strip(), content, left_out=early)
     text = content[found.end() :]
     kind: StudentKind = "answer" if found[1].upper() == "ANSWER" else "clarification"
     mode: QuestionType | None = None
     if chosen := _MODE.match(text):
         mode = cast(QuestionType, chosen[1].lower())
         text = text[chosen.end() :]
-    drawing = _drawing(drawing_url) if kind == "answer" else None
-    return StudentTurn(kind, text.strip(), content, mode, drawing)
+    if kind == "clarification":
+        return StudentTurn(kind, text.strip(), content, mode, left_out=early)
+    drawing = _drawing(drawing_url)
+    return StudentTurn(kind, text.strip(), content, mode, drawing, _NO_PICTURE if drawing_url and not drawing else "")
 
 
 def _drawing(url: object) -> Drawing | None:

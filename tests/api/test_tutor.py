@@ -244,7 +244,9 @@ def test_a_drawing_of_ten_megabytes_and_one_more_byte(fresh: RunningService) -> 
     body = head.encode() + b"A" * (BODY_LIMIT - len(head) - 2) + b'"}'
     assert len(body) == BODY_LIMIT
     headers = {"Content-Type": "application/json"}
-    assert httpx.post(url, content=body, headers=headers, timeout=100).status_code == 200
+    taken = httpx.post(url, content=body, headers=headers, timeout=100)
+    assert taken.status_code == 200
+    assert taken.json()["reasoning"][0].startswith("A drawing came and is left out"), "the request is taken, not it"
     too_large = httpx.post(url, content=b" " + body, headers=headers, timeout=100)
     assert (too_large.status_code, too_large.json()) == (413, {"error": "request entity too large"})
 

@@ -84,13 +84,16 @@ def test_what_a_student_means(content: str, kind: str, text: str, mode: str | No
         ("[ANSWER]", PNG.replace("png", "jpeg"), False),
         ("[ANSWER]", "https://example.com/a.png", False),
         ("[ANSWER]", "data:image/png;base64,not base64", False),
-        ("[ANSWER]", PNG + "A" * DRAWING_LIMIT, False),
+        ("[ANSWER]", PNG + "A" * (DRAWING_LIMIT - len(PNG) - 2), True),  # base64 comes in fours
+        ("[ANSWER]", PNG + "A" * (DRAWING_LIMIT - len(PNG) + 2), False),
         ("[ANSWER]", 7, False),
         ("[ANSWER]", None, False),
     ],
 )
 def test_which_drawings_count(content: str, url: object, taken: bool) -> None:
-    assert (student_turn(content, url).drawing is not None) is taken
+    turn = student_turn(content, url)
+    assert (turn.drawing is not None) is taken
+    assert bool(turn.left_out) is (bool(url) and not taken), "one that is left out is not left out in silence"
 
 
 @pytest.mark.parametrize(

@@ -161,14 +161,27 @@ def test_a_drawing_reaches_a_model_that_sees(server: ToolsServer) -> None:
     taught(server, story)
 
 
-def test_a_model_that_does_not_see_is_told_that_there_is_a_drawing(server: ToolsServer) -> None:
-    server.refuse(400)
+@pytest.mark.parametrize("status", [400, 413, 415, 422])
+def test_a_model_that_does_not_see_is_told_that_there_is_a_drawing(server: ToolsServer, status: int) -> None:
+    server.refuse(status)
     server.say(f"Tell me in words.{QUESTION}")
 
     async def story(store: Store, tutor: Tutor, user_id: str, session_id: str) -> None:
         turn = await tutor.answer(user_id, session_id, student_turn("[ANSWER] see", PNG))
         assert "you cannot see" in server.bodies[-1]["messages"][-1]["content"]
         assert turn.reasoning[0].startswith("The model does not take pictures")
+
+    taught(server, story)
+
+
+def test_a_drawing_that_cannot_be_used_is_said_to_be_missing(server: ToolsServer) -> None:
+    server.say(f"Please draw it again.{QUESTION}")
+
+    async def story(store: Store, tutor: Tutor, user_id: str, session_id: str) -> None:
+        turn = await tutor.answer(user_id, session_id, student_turn("[ANSWER]", PNG.replace("png", "gif")))
+        (reason,) = turn.reasoning
+        assert reason.startswith("A drawing came and is left out: it must be a PNG or JPEG")
+        assert reason in server.bodies[-1]["messages"][-1]["content"]
 
     taught(server, story)
 
