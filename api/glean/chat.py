@@ -13,7 +13,7 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from api.doors import json_object
+from api.doors import json_line, json_object
 from api.glean import rendering
 from api.glean.door import GleanRoute, GleanUser
 from api.glean.requests import ChatMessage, ChatRequest, oldest_first, wanted
@@ -219,4 +219,4 @@ def _line(item: ChatMessage) -> Line:
 
 
 def _json_line(body: dict[str, Any]) -> str:
-    return json.dumps(body, ensure_ascii=False) + "\n"
+    return json_line(body) + "\n"

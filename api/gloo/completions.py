@@ -1,6 +1,5 @@
 """`POST /ai/v2/chat/completions`: one answer to given messages; nothing is kept."""
 
-import json
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -11,6 +10,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field, model_validator
 
+from api.doors import server_sent
 from api.gloo.door import GlooRoute, GlooUser
 from api.outside import outside_of
 from models.records import Role
@@ -142,7 +142,7 @@ def _chunk(head: dict[str, Any], delta: dict[str, Any], finish: str | None = Non
         "object": "chat.completion.chunk",
         "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
     }
-    return f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n"
+    return server_sent(chunk)
 
 
 async def _streamed(head: dict[str, Any], first: str, words: AsyncIterator[str]) -> AsyncIterator[str]:
@@ -153,7 +153,7 @@ async def _streamed(head: dict[str, Any], first: str, words: AsyncIterator[str])
                 yield _chunk(head, {"content": word})
         yield _chunk(head, {}, "stop")
     except PipelineError as error:
-        yield f"data: {json.dumps({'detail': str(error)}, ensure_ascii=False)}\n\n"
+        yield server_sent({"detail": str(error)})
     yield "data: [DONE]\n\n"
 
 

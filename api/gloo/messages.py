@@ -1,6 +1,5 @@
 """Gloo's messages and chats."""
 
-import json
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -12,9 +11,10 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
+from api.doors import server_sent
 from api.gloo.door import GlooRoute, GlooUser
 from api.outside import Outside, outside_of
-from models.errors import NotFound
+from models.errors import ModelError, NotFound
 from models.records_external import ExternalChat, ExternalMessage
 from models.store import Store
 from pipeline.errors import PipelineError
@@ -235,13 +235,13 @@ class _Turn:
                 async for word in words:
                     said += word
                     yield self._delta(word)
-            yield _event({**await self.whole(said), "done": True})
-        except PipelineError as error:
-            yield _event({**self._ids(), "success": False, "detail": str(error), "done": True})
+            yield server_sent({**await self.whole(said), "done": True})
+        except (PipelineError, ModelError) as error:
+            yield server_sent({**self._ids(), "success": False, "detail": str(error), "done": True})
         yield "data: [DONE]\n\n"
 
     def _delta(self, word: str) -> str:
-        return _event({**self._ids(), "delta": word})
+        return server_sent({**self._ids(), "delta": word})
 
     def _ids(self) -> dict[str, str]:
         return {
@@ -249,10 +249,6 @@ class _Turn:
             "query_id": f"q{self.query_id}",
             "message_id": f"m{self.answer_id}",
         }
-
-
-def _event(body: dict[str, Any]) -> str:
-    return f"data: {json.dumps(body, ensure_ascii=False)}\n\n"
 
 
 def _store(request: Request) -> Store:

@@ -1,5 +1,6 @@
 """What the doors for other systems' clients refuse, each in its own shape, whatever is wrong with the request."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,6 +8,7 @@ import httpx
 import pytest
 
 from api.body_limit import LARGEST_BODY
+from api.doors import json_line
 from tests.service import RunningService, running
 
 LEARNER = "00000000-0000-0000-0000-000000000000"
@@ -20,6 +22,13 @@ SHAPES = {
     "/rest/api/v1/uploadchatfiles": None,
 }
 """Each door's refusals: the keys of an object, or None for a line of text."""
+
+
+def test_a_line_of_json_is_one_line_to_every_client() -> None:
+    said = {"text": "Grüße\u2028one\x85two\u2029three\n"}
+    assert len(json_line(said).splitlines()) == 1
+    assert json.loads(json_line(said)) == said
+    assert "Grüße" in json_line(said)
 
 
 @pytest.fixture(scope="module")
