@@ -31,8 +31,19 @@ and answer from what you know. Do not write source numbers or links: the sources
 _SPOKEN = (
     "You are on a voice call, and what you write is read aloud: one to three short sentences, no lists, no markdown."
 )
-_CITATION = re.compile(r"\s?\[(?:\d+(?:\s*,\s*\d+)*|source\s*\d+)\]|\s?【[^】]{0,40}】", re.IGNORECASE)
-_MAYBE_CITATION = re.compile(r"\s?(?:\[[^\]]{0,24}|【[^】]{0,40})?$")
+_INSIDE = r"(?:[^()]|\([^()]{0,200}\)){0,200}"
+_CITATION = re.compile(
+    r"\s?\[(?:\^?\d+(?:\s*[,–-]\s*\d+)*|\^\w{1,20}|sources?:?\s[^\]]{0,100})\](?:\([^)\s]{0,300}\))?"
+    r"|\s?【[^】]{0,80}】"
+    rf"|\s?\(\s*(?:sources?|citations?):{_INSIDE}\)",
+    re.IGNORECASE,
+)
+_MAYBE_CITATION = re.compile(
+    r"\s?(?:\[[^\]]{0,110}(?:\](?:\([^)\s]{0,300})?)?|【[^】]{0,80}"
+    rf"|\(\s*(?:[a-z]{{0,9}}|(?:sources?|citations?):{_INSIDE}(?:\([^()]{{0,200}})?))?$",
+    re.IGNORECASE,
+)
+"""What may become a citation when more of it has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,14 +208,14 @@ def cut(text: str, limit: int) -> str:
 
 
 async def without_citations(words: AsyncIterator[str]) -> AsyncIterator[str]:
-    """The words without marks such as [1], which nobody wants to hear."""
+    """The words without marks such as [1] or (Source: ...), which nobody wants to hear."""
     held = ""
     async with aclosing(cast(AsyncGenerator[str, None], words)) as stream:
         async for word in stream:
-            held = _CITATION.sub("", held + word)
+            held += word
             unfinished = _MAYBE_CITATION.search(held)
-            ready = held[: unfinished.start()] if unfinished else held
-            held = held[len(ready) :]
+            end = unfinished.start() if unfinished else len(held)
+            ready, held = _CITATION.sub("", held[:end]), held[end:]
             if ready:
                 yield ready
     if rest := _CITATION.sub("", held):

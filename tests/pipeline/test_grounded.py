@@ -7,9 +7,24 @@ import pytest
 
 from models.packs import DEMO_PACK, load_pack
 from models.store import Store
-from pipeline.grounded import Grounded, Question, cut, within
+from pipeline.grounded import Grounded, Question, cut, within, without_citations
 from pipeline.prose import quoted
 from pipeline.sources import Sources
+
+
+async def letters(text: str) -> AsyncIterator[str]:
+    """A text that comes letter by letter."""
+    for letter in text:
+        yield letter
+
+
+def joined(words: AsyncIterator[str]) -> str:
+    """All of a stream."""
+
+    async def run() -> str:
+        return "".join([word async for word in words])
+
+    return asyncio.run(run())
 
 
 def answered(text: str) -> tuple[str, list[tuple[str, str]]]:
@@ -61,12 +76,28 @@ def test_an_answer_that_found_nothing_rests_on_nothing() -> None:
 def test_a_limit_cuts_after_a_sentence_and_not_after_an_abbreviation(limit: int, kept: str) -> None:
     whole = "It is a law of the U.S. Senate, e.g. for schools. It has 3.5 pages."
 
-    async def letters() -> AsyncIterator[str]:
-        for letter in whole:
-            yield letter
-
-    async def streamed() -> str:
-        return "".join([piece async for piece in within(letters(), limit)])
-
-    assert asyncio.run(streamed()).strip() == kept
+    assert joined(within(letters(whole), limit)).strip() == kept
     assert cut(whole, limit) == kept
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("It is so [1]. Yes.", "It is so. Yes."),
+        ("It is so.[1][2, 3] Yes [4-6].", "It is so. Yes."),
+        ("It is so [1](https://example.com/a). Yes.", "It is so. Yes."),
+        ("It is so.[^1] Yes【1†source】.", "It is so. Yes."),
+        ("It is so [source 2] (Source: The law, page 2). Yes.", "It is so. Yes."),
+        ("It is so (sources: [The law](https://example.com)). Yes.", "It is so. Yes."),
+        ("Take two (small) pills [sic] at 8.", "Take two (small) pills [sic] at 8."),
+        ("See [the law](https://example.com/a) (2", "See [the law](https://example.com/a) (2"),
+        ("It ends [1]", "It ends"),
+    ],
+)
+def test_citations_are_not_said(written: str, said: str) -> None:
+    assert joined(without_citations(letters(written))) == said
+
+    async def whole() -> AsyncIterator[str]:
+        yield written
+
+    assert joined(without_citations(whole())) == said
