@@ -1,5 +1,6 @@
 """Chats whose answers rest on documents: written exchanges kept with their sources, and the same chats by voice."""
 
+import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -109,26 +110,18 @@ class GroundedChats:
     async def keep(
         self, chat: ExternalChat, exchange: Exchange, bounds: Question
     ) -> tuple[ExternalMessage, ExternalMessage]:
-        """Store an exchange; a call that is open on the chat remembers it from now on.
+        """Store an exchange, all of it or nothing; a call that is open on the chat remembers it from now on.
 
         Raises:
             NotFound: the chat is gone.
         """
-        (question,) = await self._store.add_external_messages(
-            chat.id, [ExternalDraft("user", exchange.question, id=exchange.question_id, data=exchange.question_data)]
+        asked = ExternalDraft(
+            "user", exchange.question, id=exchange.question_id or str(uuid.uuid4()), data=exchange.question_data
         )
-        (answer,) = await self._store.add_external_messages(
-            chat.id,
-            [
-                ExternalDraft(
-                    "assistant",
-                    exchange.answer,
-                    id=exchange.answer_id,
-                    parent_id=question.id,
-                    data=exchange.answer_data,
-                )
-            ],
+        said = ExternalDraft(
+            "assistant", exchange.answer, id=exchange.answer_id, parent_id=asked.id, data=exchange.answer_data
         )
+        question, answer = await self._store.add_external_messages(chat.id, [asked, said])
         data = {**chat.data, "habits": habits(bounds)}
         await self._store.change_external_chat(chat.user_id, chat.id, data=data)
         call = self._calls.find(chat.user_id, chat_id=chat.id)

@@ -194,6 +194,20 @@ def test_a_kept_chat(service: RunningService) -> None:
     assert call(service, "getchat", {"id": first["chatId"]}).status_code == 404
 
 
+def test_exchanges_at_once_each_stay_together(service: RunningService) -> None:
+    kept = chat(service, WARRANTY, saveChat=True)["chatId"]
+
+    async def at_once() -> list[int]:
+        async with httpx.AsyncClient(headers=service.headers(), timeout=100) as client:
+            bodies = [{"messages": [user(f"Question {n}?")], "chatId": kept, "saveChat": True} for n in range(10)]
+            answers = await asyncio.gather(*(client.post(f"{service.url}/chat", json=body) for body in bodies))
+            return [answer.status_code for answer in answers]
+
+    assert asyncio.run(at_once()) == [200] * 10
+    messages = call(service, "getchat", {"id": kept}).json()["chatResult"]["chat"]["messages"]
+    assert [message["author"] for message in messages] == ["USER", "GLEAN_AI"] * 11
+
+
 def test_an_empty_chat_id_begins_a_new_chat(service: RunningService) -> None:
     assert chat(service, WARRANTY, chatId="", saveChat=True)["chatId"]
     assert "chatId" not in chat(service, WARRANTY, chatId="")
