@@ -2,8 +2,9 @@
 
 from pathlib import PurePath
 from typing import Any
+from urllib.parse import quote
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, HTTPException, Request, Response
 from starlette.datastructures import UploadFile
 
 from api.doors import json_object
@@ -45,6 +46,16 @@ async def get_files(user: GleanUser, request: Request) -> dict[str, Any]:
     ids = ids_of(await json_object(request), "fileIds")
     found = await _store(request).chat_files(user.id, ids)
     return {"files": {item.id: rendering.file(item) for item in found}}
+
+
+@router.get("/chat-files/{file_id}")
+async def download(file_id: str, user: GleanUser, request: Request) -> Response:
+    """What was read of a file, as UTF-8; of one that could not be read nothing is kept."""
+    found = [item for item in await _store(request).chat_files(user.id, [file_id]) if item.failure is None]
+    if not found:
+        raise HTTPException(404, "There is no such file, or none that could be read.")
+    attached = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(found[0].name, safe='')}"}
+    return Response(found[0].text.encode(), media_type="application/octet-stream", headers=attached)
 
 
 @router.post("/deletechatfiles")

@@ -3,10 +3,10 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
-from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.servers_llm import LlmServer
@@ -25,9 +25,10 @@ def caller(client: Glean, *, waits: bool) -> Chat:
 
     async def call(name: str, **fields: Any) -> Any:
         if waits:
-            return await asyncio.to_thread(getattr(client.client.chat, name), **fields)
-        answer = getattr(client.client.chat, f"{name}_async")(**fields)
-        return await answer if isawaitable(answer) else answer
+            answer = await asyncio.to_thread(getattr(client.client.chat, name), **fields)
+            return answer.read() if isinstance(answer, httpx.Response) else answer
+        answer = await getattr(client.client.chat, f"{name}_async")(**fields)
+        return await answer.aread() if isinstance(answer, httpx.Response) else answer
 
     return call
 
@@ -131,11 +132,15 @@ def test_files(sdk: Any) -> None:
         (made,) = (await chat("upload_files", files=[sent])).files
         assert (made.name, made.metadata.status) == ("lunch.md", "PROCESSED")
         assert list((await chat("retrieve_files", file_ids=[made.id])).files) == [made.id]
+        assert await chat("retrieve_file", file_id=made.id) == sent["content"]
         asked = user("When are there pancakes in the canteen?", uploadedFileIds=[made.id])
         response = await chat("create", messages=[asked])
         assert response.messages[-1].fragments[1].citation.source_file.name == "lunch.md"
         await chat("delete_files", file_ids=[made.id])
         assert (await chat("retrieve_files", file_ids=[made.id])).files == {}
+        with pytest.raises(errors.GleanError) as gone:
+            await chat("retrieve_file", file_id=made.id)
+        assert gone.value.status_code == 404
 
     sdk(story)
 
