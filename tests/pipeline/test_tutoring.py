@@ -127,7 +127,9 @@ def test_what_a_model_wrote(written: str, explanation: str, question: str, kind:
 @pytest.mark.parametrize(
     "said",
     ["can you explain that", "could you please repeat that", "i do not understand", "what do you mean by that",
-     "what was the question", "give me a hint", "explain it again please", "sorry what did you say", "no idea"],
+     "what was the question", "give me a hint", "explain it again please", "sorry what did you say", "no idea",
+     "please repeat", "say that again", "once more please", "one more time", "what does ascending order mean", "why",
+     "i am not sure what you mean", "can i have a hint", "tell me more"],
 )  # fmt: skip
 def test_words_that_ask_back(said: str) -> None:
     assert asks_back(said)
@@ -135,8 +137,10 @@ def test_words_that_ask_back(said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [*ANSWERS["worried-caller"], *ANSWERS["binary-search"], "wait let me explain that again"]
-)
+    "answer",
+    [*ANSWERS["worried-caller"], *ANSWERS["binary-search"], "wait let me explain that again", "why do you ask",
+     "i am not sure he signed it", "can i have your number", "tell me more about your son", "please say your name"],
+)  # fmt: skip
 def test_words_that_answer(answer: str) -> None:
     assert spoken_turn(answer, begun=True).kind == "answer"
 
