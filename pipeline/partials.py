@@ -2,9 +2,15 @@
 
 from itertools import takewhile
 
+_REACH = 24
+"""Words of the newest hypotheses in which the end of what was told is looked for."""
+
 
 class StablePrefix:
     """Tells the words on which two consecutive hypotheses agree (local agreement).
+
+    A recogniser that decodes an utterance again, or settles a piece of a long one, may write words otherwise that were
+    told already. They stay as they were told, and what both hypotheses have behind their place is told after them.
 
     Source: Liu, Spanakis, Niehues 2020, "Low-Latency Sequence-to-Sequence Speech Recognition and Translation by Partial
     Hypothesis Selection", section 3 (local agreement).
@@ -13,6 +19,7 @@ class StablePrefix:
     def __init__(self) -> None:
         self._previous: list[str] = []
         self._told: list[str] = []
+        self._stands_for: list[str] = []  # the hypothesis that `_told` was taken from
 
     def update(self, hypothesis: str) -> str | None:
         """The stable words so far, or None when there are no more of them than before."""
@@ -21,7 +28,25 @@ class StablePrefix:
             word for word, _ in takewhile(lambda pair: pair[0] == pair[1], zip(self._previous, words, strict=False))
         ]
         self._previous = words
-        if len(agreed) <= len(self._told) or agreed[: len(self._told)] != self._told:
+        known = len(self._stands_for)
+        if agreed[:known] != self._stands_for:
+            known = _end_of(self._stands_for, agreed)
+        if len(agreed) <= known:
             return None
-        self._told = agreed
-        return " ".join(agreed)
+        self._told += agreed[known:]
+        self._stands_for = agreed
+        return " ".join(self._told)
+
+
+def _end_of(told: list[str], agreed: list[str]) -> int:
+    """How many of the words of `agreed` say what was told: the place that takes the fewest changes, the latest such."""
+    tail, begin = told[-_REACH:], max(0, len(told) - 2 * _REACH)
+    reach = agreed[begin : len(told) + _REACH]
+    changes = [0] * (len(reach) + 1) if begin else list(range(len(reach) + 1))
+    for number, word in enumerate(tail, start=1):
+        diagonal, changes[0] = changes[0], number
+        for column, other in enumerate(reach, start=1):
+            change = min(diagonal + (word != other), changes[column] + 1, changes[column - 1] + 1)
+            diagonal, changes[column] = changes[column], change
+    fewest = min(changes)
+    return begin + max(column for column, change in enumerate(changes) if change == fewest)
