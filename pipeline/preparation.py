@@ -68,7 +68,7 @@ class Preparation:
 
     Attributes:
         revision, turn: what it answers.
-        said: the learner's words that it answers.
+        context: what it is made from.
         task: the name that its work runs under.
         text: what the responder has written so far.
         written: the responder has finished.
@@ -76,7 +76,7 @@ class Preparation:
 
     revision: int
     turn: int
-    said: str
+    context: ReplyContext
     clock: Clock
     speaker: Speaker
     apology: str
@@ -126,20 +126,20 @@ class Preparation:
                 await self._news.wait()
         yield
 
-    async def run(self, responder: Responder | None, context: ReplyContext) -> None:
+    async def run(self, responder: Responder | None) -> None:
         """Write and speak; without a responder, apologise. Ends when everything has been handed out."""
         self.stamps.started = self.clock.now()
         async with asyncio.TaskGroup() as both:
-            both.create_task(self._write(responder, context))
+            both.create_task(self._write(responder))
             both.create_task(self._speak())
 
-    async def _write(self, responder: Responder | None, context: ReplyContext) -> None:
+    async def _write(self, responder: Responder | None) -> None:
         splitter = ClauseSplitter()
         try:
             if responder is None:
                 await self._take(self.apology, splitter)
             else:
-                await self._read(responder, context, splitter)
+                await self._read(responder, splitter)
         except PipelineError as error:
             self._problem(error.code, str(error))
             space = " " if self.text and not self.text[-1].isspace() else ""
@@ -150,8 +150,8 @@ class Preparation:
         self._news.set()
         await self._clauses.put(None)
 
-    async def _read(self, responder: Responder, context: ReplyContext, splitter: ClauseSplitter) -> None:
-        stream = responder.reply(context)
+    async def _read(self, responder: Responder, splitter: ClauseSplitter) -> None:
+        stream = responder.reply(self.context)
         try:
             async for delta in stream:
                 if len(self.text) + len(delta) > REPLY_LIMIT:

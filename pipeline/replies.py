@@ -13,7 +13,7 @@ from pipeline.events import Problem, ReplyAudio, ReplyBegan, ReplyCleared, Reply
 from pipeline.line import Line
 from pipeline.playout import Playout
 from pipeline.preparation import Preparation, Speaker, Stamps
-from pipeline.reply import Responder
+from pipeline.reply import ReplyContext, Responder
 from pipeline.slots import Slots
 from pipeline.writer import Writer
 
@@ -84,21 +84,22 @@ class Replies:
     # --------------------------------------------------------- ahead of time
 
     def prepare(self, revision: int, turn: int, said: str) -> None:
-        """Prepare an answer; one that is prepared already, or parked with the same words, is kept."""
+        """Prepare an answer; one that is prepared already, or parked and would be made from the same, is kept."""
         if self._next is not None and self._next.revision == revision:
             return
         parked, self._parked = self._parked, None
-        if parked is not None and parked.turn == turn and parked.said == said:
+        context = self._conversation.context(turn, said)
+        if parked is not None and parked.turn == turn and parked.context == context:
             parked.revision = revision
             self._next = parked
             return
         if parked is not None:
             self._slots.cancel(parked.task)
-        self._begin(self._preparation(revision, turn, said), self._responder)
+        self._begin(self._preparation(revision, turn, context), self._responder)
 
     def apologise(self, revision: int, turn: int) -> None:
         """Prepare to say that something went wrong."""
-        self._begin(self._preparation(revision, turn, ""), None)
+        self._begin(self._preparation(revision, turn, self._conversation.context(turn)), None)
 
     def suspend(self, revision: int) -> None:
         """Stop the work on a revision; what needs none any more is parked."""
@@ -113,14 +114,13 @@ class Replies:
         if playout is not None and playout.preparation.revision == revision and not playout.begun:
             self._drop(playout)
 
-    def _preparation(self, revision: int, turn: int, said: str) -> Preparation:
-        return Preparation(revision, turn, said, self._clock, self._speaker, APOLOGY)
+    def _preparation(self, revision: int, turn: int, context: ReplyContext) -> Preparation:
+        return Preparation(revision, turn, context, self._clock, self._speaker, APOLOGY)
 
     def _begin(self, preparation: Preparation, responder: Responder | None) -> None:
         self._next = preparation
-        context = self._conversation.context(preparation.turn, preparation.said)
         preparation.task = f"prepare {preparation.revision}"
-        self._slots.replace(preparation.task, preparation.run(responder, context))
+        self._slots.replace(preparation.task, preparation.run(responder))
 
     # ------------------------------------------------------------- on the air
 

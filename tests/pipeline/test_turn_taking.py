@@ -1,5 +1,7 @@
 """Turn-taking in whole calls, in virtual time: how long the silence was, and who was heard."""
 
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from pipeline.events import (
     UserPartial,
     UserStarted,
 )
+from pipeline.reply import ReplyContext
 from pipeline.session import SessionSettings
 from pipeline.turn import Rules
 from pipeline.virtual_time import run_virtually
@@ -137,3 +140,32 @@ def test_a_reply_that_words_stopped_goes_on_where_it_was_heard_when_they_are_tak
     assert cleared.heard
     assert GREETING.startswith(cleared.heard)
     assert cleared.heard != GREETING
+
+
+@dataclass
+class Remembers:
+    """A responder that keeps what its replies were made from."""
+
+    histories: list[list[str]] = field(default_factory=list)
+    name: str = "remembers"
+
+    async def reply(self, context: ReplyContext) -> AsyncIterator[str]:
+        self.histories.append([line.text for line in context.history])
+        yield "I see."
+
+
+def test_what_is_typed_in_a_pause_is_known_to_the_reply_though_one_was_ready_for_the_same_words() -> None:
+    responder = Remembers()
+
+    async def story(store: Store) -> None:
+        async with opened(store, engines(transcriber=Repeater(STATEMENT), responder=responder)) as scene:
+            await scene.say(np.concatenate([quiet(0.5), LINE]), message_ms=20)
+            while not responder.histories:
+                await scene.say(quiet(0.02), message_ms=20)
+            await scene.say(quiet(0.06), message_ms=20)
+            scene.call.session.type_text("Order 4711.")
+            await scene.say(quiet(1), message_ms=20)
+            await scene.until(ReplyEnded)
+
+    steadily(story, run_virtually)
+    assert responder.histories == [[STATEMENT], ["Order 4711.", STATEMENT]]
