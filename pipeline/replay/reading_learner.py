@@ -107,8 +107,9 @@ def _speech(section: Section, kind: str, path: Path, seed: int) -> Sound | None:
     audio = _recorded(section, source, path) if kind == "say" else _synthesized(section, source)
     gain_db = section.number("gain_db", low=-60, high=20, default=0)
     snr_db = section.number("snr_db", low=-10, high=60, default=np.inf)
-    begin_ms = section.number("from_ms", low=0, high=300_000, default=0)
-    end_ms = section.number("to_ms", low=0, high=300_000, default=300_000)
+    longest_ms = sounds.LONGEST_S * 1000
+    begin_ms = section.number("from_ms", low=0, high=longest_ms, default=0)
+    end_ms = section.number("to_ms", low=0, high=longest_ms, default=longest_ms)
     if audio is None:
         return None
     audio = sounds.with_gain(audio[round(begin_ms * 16) : round(end_ms * 16)], gain_db)
@@ -134,8 +135,9 @@ def _synthesized(section: Section, source: Text) -> Int16Mono | None:
 
 def _recorded(section: Section, source: Text, path: Path) -> Int16Mono | None:
     file = sounds.packaged(source.value) or path.parent / source.value
+    wanted = section.choice("channel", sounds.CHANNELS, "both")
     try:
-        return sounds.recording(file)
+        return sounds.recording(file, next(known for known in sounds.CHANNELS if known == wanted))
     except OSError as error:
         section.problem(
             f"the recording '{source.value}' cannot be read ({error.strerror or 'input error'}); name a packaged one "

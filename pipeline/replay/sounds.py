@@ -1,14 +1,17 @@
 """What a learner's microphone hears: recordings, synthesized words, and seeded coughs, music and noise."""
 
+import io
 import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 import voice
 from voice.containers import decode_file
-from voice.formats import RATE_HZ, Int16Mono, float32_of, int16_of
+from voice.errors import InvalidAudio
+from voice.formats import RATE_HZ, Int16Mono, float32_of, int16_of, wav_bytes
 from voice.resample import resample
 from voice.tts.base import VoiceStyle
 from voice.tts.espeak import EspeakSynthesizer
@@ -16,18 +19,43 @@ from voice.tts.espeak import EspeakSynthesizer
 Floats = NDArray[np.float64]
 
 RECORDINGS = Path(voice.__file__).parent / "recordings"
-LONGEST_S = 300
+LONGEST_S = 1800
+"""As long as a call may take."""
+
+Channel = Literal["both", "left", "right"]
+CHANNELS: tuple[Channel, ...] = ("both", "left", "right")
+
 KINDS = ("white", "pink", "cough", "breath", "hum", "music", "click")
 """The noises that `noise` makes."""
 
 
-def recording(path: Path) -> Int16Mono:
+def recording(path: Path, channel: Channel = "both") -> Int16Mono:
     """A recording of any kind as 16 kHz mono.
+
+    Args:
+        path: the file.
+        channel: the side that is wanted of one in stereo; both are mixed. A recorded call has the learner on the left.
 
     Raises:
         OSError, VoiceError: it cannot be read.
     """
-    return int16_of(decode_file(path.read_bytes(), max_seconds=LONGEST_S))
+    data = path.read_bytes()
+    return int16_of(decode_file(data if channel == "both" else _side(data, channel), max_seconds=LONGEST_S))
+
+
+def _side(data: bytes, channel: Channel) -> bytes:
+    """One side of a recording in stereo, as a WAV file."""
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            if file.channels != 2:
+                raise InvalidAudio(f"It has {file.channels} channel and no {channel} one; leave 'channel' out.")
+            rate_hz = file.samplerate
+            sides = file.read(LONGEST_S * rate_hz + 1, dtype="int16")
+    except soundfile.LibsndfileError:
+        raise InvalidAudio("One side can be taken of WAV, FLAC and Ogg alone; convert it.") from None
+    return wav_bytes(np.ascontiguousarray(sides[:, 0 if channel == "left" else 1]), rate_hz)
 
 
 def packaged(name: str) -> Path | None:

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.replay import InvalidCall, Stage, read_call, replay
 from pipeline.replay.call_file import AfterEvent, AfterItem, AtTime, IntoLine, IntoReply, Sound
 from pipeline.replay.golden import difference, update_golden
 from pipeline.replay.moments import moment
+from tests.voice.sound import recording
+from voice.formats import wav_bytes
 
 HEAD = "call: A story\nlearner:\n"
 
@@ -66,6 +69,12 @@ def problems_of(tmp_path: Path, text: str) -> list[str]:
             HEAD + "  - {type: a, when: 10 ms into the line}\n",
             "3: 'into the line' needs an item before",
         ),
+        (
+            "a side of what has none",
+            HEAD + "  - {say: slt/turns/01, channel: left}\n",
+            "3: the recording 'slt/turns/01' cannot be read: It has 1 channel and no left one",
+        ),
+        ("a side that nothing has", HEAD + "  - {say: slt/turns/01, channel: top}\n", "3: 'channel' is 'top'; choose"),
         ("nothing to say", HEAD + "  - text: '...'\n", "3: "),
         ("an unknown voice", HEAD + "  - {text: hello, voice: xx-klingon}\n", "3: "),
         ("an unknown noise", HEAD + "  - noise: sneeze\n", "3: 'noise' is 'sneeze'; choose white or pink"),
@@ -171,6 +180,20 @@ def test_speech_can_be_cut_made_quieter_and_put_into_noise(tmp_path: Path) -> No
     again = read_call(file).learner[2].act
     assert isinstance(again, Sound)
     assert (again.audio == noisy.audio).all()
+
+
+def test_the_learner_is_taken_out_of_a_recorded_call(tmp_path: Path) -> None:
+    learner, persona = recording("slt/turns/01"), recording("rms/turns/12")
+    both = np.zeros((len(persona), 2), np.int16)
+    both[: len(learner), 0], both[:, 1] = learner, persona
+    (tmp_path / "call-7.wav").write_bytes(wav_bytes(both, 16_000))
+    file = tmp_path / "call.yaml"
+    file.write_text(HEAD + "  - {say: call-7.wav, channel: left}\n  - {say: call-7.wav, channel: right}\n")
+    left, right = (item.act for item in read_call(file).learner)
+    assert isinstance(left, Sound)
+    assert isinstance(right, Sound)
+    assert (left.audio == both[:, 0]).all()
+    assert (right.audio == both[:, 1]).all()
 
 
 GOLDEN_FILE = """# A comment at the top.
