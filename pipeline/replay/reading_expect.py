@@ -3,14 +3,17 @@
 import re
 from typing import Literal
 
-from models.packs.located import Section
+from models.packs.located import Section, Text
 from pipeline.replay.call_file import Expectations, Heard, HistoryLine, Pattern
 from pipeline.replay.moments import is_event
 from pipeline.replay.place import LESSON_FIELDS
-from pipeline.replay.timeline import EVENTS
+from pipeline.replay.timeline import EVENTS, FLAGS, TEXTS
 
 STAGES = EVENTS["turn.latency"][1:]
 """What may have a budget."""
+
+_NUMBER = r"-?\d+(?:\.\d+)?"
+_RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})")
 
 _ROLES: dict[str, Literal["user", "assistant"]] = {"user": "user", "persona": "assistant"}
 
@@ -46,9 +49,25 @@ def _pattern(section: Section) -> Pattern:
         if event in EVENTS and name not in (*EVENTS[event], "at_ms"):
             known = ", ".join((*EVENTS[event], "at_ms"))
             section.problem(f"'{event}' has no field '{name}'; it has {known}", section.line_at(name))
+        elif value is not None:
+            _check_value(section, name, value)
         if value is not None:
             fields[name] = value.value
     return Pattern(event, fields, section.line)
+
+
+def _check_value(section: Section, name: str, value: Text) -> None:
+    """Note a value that the field can never have: what must never come would seem to be well."""
+    wanted = value.value
+    if name in FLAGS and wanted.lower() not in ("true", "false"):
+        section.problem(f"'{name}' is '{wanted}'; write true or false", value.line)
+    if name in FLAGS or name in TEXTS:
+        return
+    limits = _RANGE.fullmatch(wanted)
+    if limits is None and not re.fullmatch(_NUMBER, wanted):
+        section.problem(f"'{name}' is '{wanted}'; write a number, or a range such as 100..200", value.line)
+    elif limits is not None and float(limits[1]) > float(limits[2]):
+        section.problem(f"'{name}' is '{wanted}'; put the smaller end of the range first", value.line)
 
 
 def _counts(section: Section | None) -> dict[str, tuple[int, int]]:
@@ -103,7 +122,11 @@ def _history(section: Section) -> HistoryLine:
 def _lesson(section: Section | None) -> Pattern | None:
     if section is None:
         return None
-    fields = {name: value.value for name in LESSON_FIELDS if (value := section.scalar(name)) is not None}
+    fields = {}
+    for name in LESSON_FIELDS:
+        if (value := section.scalar(name)) is not None:
+            _check_value(section, name, value)
+            fields[name] = value.value
     section.finish()
     return Pattern("lesson", fields, section.line)
 
@@ -112,11 +135,10 @@ def matches(wanted: str, value: str | int | bool) -> bool:
     """Whether a field has the value that is wanted: `*` stands for anything, `a..b` for a range."""
     if isinstance(value, bool):
         return wanted.lower() == str(value).lower()
-    limits = re.fullmatch(r"(-?[\d.]+?)\.\.(-?[\d.]+)", wanted)
     if isinstance(value, int):
-        if limits is not None:
-            return float(limits.group(1)) <= value <= float(limits.group(2))
-        return wanted == str(value)
+        if (limits := _RANGE.fullmatch(wanted)) is not None:
+            return float(limits[1]) <= value <= float(limits[2])
+        return float(wanted) == value
     return text_matches(wanted, value)
 
 

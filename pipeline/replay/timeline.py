@@ -67,6 +67,10 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
 }
 """Every event of a timeline with its fields. Those that a client is sent have the names and fields of the wire."""
 
+FLAGS = frozenset({"failed", "interrupted", "fatal", "completed"})
+TEXTS = frozenset({"name", "text", "digits", "what", "reason", "heard", "code"})
+"""Fields that are true or false, and fields that are a text; all others are whole numbers."""
+
 STRETCH_GAP_S = 0.25
 """Audio handed out after a longer pause than this is told as a new stretch."""
 

@@ -122,6 +122,31 @@ def problems_of(tmp_path: Path, text: str) -> list[str]:
             "call: x\nlearner: []\nexpect:\n  never:\n    - {event: turn.cut, turn: 1}\n",
             "5: 'turn.cut' has no field 'turn'; it has revision, at_ms",
         ),
+        (
+            "a number that is none",
+            "call: x\nlearner: []\nexpect:\n  events:\n    - {event: reply.ended, turn: 1..x}\n",
+            "5: 'turn' is '1..x'; write a number, or a range such as 100..200",
+        ),
+        (
+            "a number of anything",
+            "call: x\nlearner: []\nexpect:\n  never:\n    - {event: reply.cleared, heard_ms: '*'}\n",
+            "5: 'heard_ms' is '*'; write a number",
+        ),
+        (
+            "a range that holds nothing",
+            "call: x\nlearner: []\nexpect:\n  never:\n    - event: turn.cut\n      at_ms: 900..100\n",
+            "6: 'at_ms' is '900..100'; put the smaller end of the range first",
+        ),
+        (
+            "neither true nor false",
+            "call: x\nlearner: []\nexpect:\n  never:\n    - {event: error, fatal: yes}\n",
+            "5: 'fatal' is 'yes'; write true or false",
+        ),
+        (
+            "a lesson half completed",
+            "call: x\nlesson: worried-caller\nlearner: []\nexpect:\n  lesson: {completed: half}\n",
+            "5: 'completed' is 'half'; write true or false",
+        ),
         ("an unknown stage", "call: x\nlearner: []\nexpect:\n  latency: {asr_ms: 1}\n", "4: unknown stage 'asr_ms'"),
         ("not YAML", "call: [\n", "2: YAML syntax"),
         ("a list", "- a\n", "1: a call must be keys with values, not a list"),
