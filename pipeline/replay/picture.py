@@ -68,7 +68,7 @@ def picture_of(replayed: Replayed) -> str:
         f'<text x="16" y="28" font-size="17" font-weight="bold" fill="#1f2933">{escape(replayed.call.title)}</text>',
         f'<text x="16" y="46" fill="#616e7c">{escape(replayed.call.path.name)}, {replayed.time} time, '
         f"{entries[-1].at if entries else 0:.1f} s</text>",
-        *_grid(length_s, scale, lanes_px),
+        *_grid(length_s, scale, width, lanes_px),
         *_bars(list(_all_bars(entries)), scale, width),
         *_marks(entries, scale, lanes_px),
         *_legend(_TOP + lanes_px + 44),
@@ -81,11 +81,11 @@ def _x(at: float, scale: float) -> float:
     return _LEFT + at * scale
 
 
-def _grid(length_s: float, scale: float, lanes_px: int) -> Iterator[str]:
+def _grid(length_s: float, scale: float, width: float, lanes_px: int) -> Iterator[str]:
     for number, lane in enumerate(_LANES):
         y = _TOP + number * _LANE
         shade = "#f5f7fa" if number % 2 == 0 else "#ffffff"
-        yield f'<rect x="0" y="{y}" width="{_x(length_s, scale) + _RIGHT:.0f}" height="{_LANE}" fill="{shade}"/>'
+        yield f'<rect x="0" y="{y}" width="{width:.0f}" height="{_LANE}" fill="{shade}"/>'
         yield f'<text x="16" y="{y + _LANE / 2 + 4:.0f}" font-size="12" fill="#323f4b">{lane}</text>'
     every = next((step for step in (0.5, 1, 2, 5, 10, 30) if step * scale >= 45), 60)
     at = 0.0
