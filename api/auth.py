@@ -98,7 +98,7 @@ _SECRETS = re.compile(
     r"""(?ix)
     (?P<before> \bbearer\. | \bbearer\s+(?!<) | [?&](?:token|access_token|api_key)= | "token"\s*:\s*" )
     [^\s,"'&\])}]+
-    | \bglow_[\w-]{16,}
+    | (?-i:\bglow_)[\w-]{16,}  # a setting is written GLOW_...
     | \bsk-[\w-]{16,}
     """
 )

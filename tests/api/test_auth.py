@@ -152,6 +152,7 @@ def test_no_run_token_where_tokens_exist_or_others_can_reach_the_service(setting
         ("GET /attempt/chat_voice?token=abc&x=1", "GET /attempt/chat_voice?token=****&x=1"),
         ('< TEXT \'{"type": "chat_voice", "token": "abc"}\'', '< TEXT \'{"type": "chat_voice", "token": "****"}\''),
         ("made glow_0123456789abcdefXYZ", "made ****"),
+        ("unset GLOW_END_OF_TURN_MODEL.", "unset GLOW_END_OF_TURN_MODEL."),
         ("Missing Authorization: Bearer <token> header", "Missing Authorization: Bearer <token> header"),
         ("The bearer of good news", "The bearer **** good news"),
         ("turn 3 took 512 ms", "turn 3 took 512 ms"),
