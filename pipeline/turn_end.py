@@ -32,8 +32,12 @@ def elapsed(state: Turn, now: Samples) -> Step:
     match state.phase:
         case Phase.HEARING:
             return close_turn(state, "limit", now)
+        case Phase.PAUSING if state.rules.manual:
+            return close_turn(state, "limit", state.last_speech)
+        case Phase.PAUSING if state.transcript is None and not state.failed:
+            return replace(state, deadline=None), []  # its words decide, and may still ask for more time
         case Phase.PAUSING:
-            return close_turn(state, "limit" if state.rules.manual else "silence", state.last_speech)
+            return close_turn(state, "silence", state.last_speech)
         case _:
             return replace(state, deadline=None), []
 
@@ -58,7 +62,7 @@ def close_turn(state: Turn, reason: EndReason, last_speech: Samples) -> Step:
 def transcribed(state: Turn, event: Transcribed, now: Samples) -> Step:
     """The words of the utterance at its latest revision."""
     if event.failed:
-        return _settle_failed(state) if state.awaits_transcript else (replace(state, failed=True), [])
+        return _settle_failed(state) if state.awaits_transcript else _failed(state, now)
     if state.awaits_transcript:
         state = replace(state, transcript=event.text, partial=event.text, spoken=event.spoken)
         return _settle(state, event.text)
@@ -75,6 +79,14 @@ def transcribed(state: Turn, event: Transcribed, now: Samples) -> Step:
     state = replace(state, deadline=state.last_speech + state.rules.patience(verdict))
     settled, more = elapsed(state, now)
     return settled, actions + more
+
+
+def _failed(state: Turn, now: Samples) -> Step:
+    """The words of a pause are lost: the usual silence ends its turn."""
+    state = replace(state, failed=True)
+    if state.phase is not Phase.PAUSING or state.rules.manual:
+        return state, []
+    return elapsed(replace(state, deadline=state.last_speech + state.rules.patience(Verdict.UNSURE)), now)
 
 
 def _act_on_words(state: Turn, event: Transcribed) -> Step:

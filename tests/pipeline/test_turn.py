@@ -111,7 +111,17 @@ STORIES: list[Story] = [
     (
         "a late transcript is waited for, then answered at once",
         [starts(1000), pauses(2000), elapses(2500), transcribed(2900, 1, COMPLETE)],
-        [*OPENED, *ANSWERED[1:2], *ANSWERED[3:7]],
+        ANSWERED[:7],
+    ),
+    (
+        "a late transcript that reads as unfinished is given its time all the same",
+        [starts(1000), pauses(2000), elapses(2500), transcribed(2900, 1, UNFINISHED), elapses(3190)],
+        [*OPENED, Transcribe(1), Prepare(1, 1, UNFINISHED)],
+    ),
+    (
+        "who goes on while a late transcript is awaited has not been cut off",
+        [starts(1000), pauses(2000), elapses(2500), resumes(2700), pauses(3500), transcribed(3700, 2, COMPLETE)],
+        [*OPENED, Transcribe(1), Suspend(1), Transcribe(2), Prepare(2, 1, COMPLETE)],
     ),
     (
         "noise without words makes no message and no reply",

@@ -177,7 +177,8 @@ class Client:
         if state.reply is not Reply.NONE:
             assert state.speaking_revision == self.sounding
         if state.phase in (Phase.HEARING, Phase.PAUSING):
-            assert state.deadline is not None
+            awaited = state.phase is Phase.PAUSING and self.transcribing == state.revision
+            assert state.deadline is not None or awaited, "a turn ends by itself, or by the words that are asked for"
             assert self.open_turn == state.number
         if state.phase is Phase.LISTENING:
             assert self.open_turn is None

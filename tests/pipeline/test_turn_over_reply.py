@@ -65,7 +65,7 @@ STORIES: list[Story] = [
     (
         "words that are taken back late let the reply go on",
         [*INTERRUPTED, elapses(5200), transcribed(5950, 2, "")],
-        [*STOPPED, EndTurn(2, ms(4700), "silence"), CloseUtterance(2), GoOn()],
+        [*STOPPED, GoOn(), EndTurn(2, ms(4700), "silence"), CloseUtterance(2)],
     ),
     (
         "words that turn out to be a nod let the reply go on",
@@ -307,9 +307,9 @@ STORIES: list[Story] = [
             *DUCKED,
             Hold(),
             Transcribe(2),
+            GoOn(),
             EndTurn(2, ms(4700), "silence"),
             CloseUtterance(2),
-            GoOn(),
         ],
     ),
     (

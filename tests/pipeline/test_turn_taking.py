@@ -38,14 +38,17 @@ def quiet(seconds: float) -> np.ndarray:
     return np.zeros(int(seconds * 16_000), np.int16)
 
 
-def silence_after(words: str, model: Path | None = None, *, model_takes_s: float = 0.0) -> int:
+def silence_after(
+    words: str, model: Path | None = None, *, model_takes_s: float = 0.0, words_take_s: float = 0.0
+) -> int:
     """After how much silence the turn ended, to the nearest 20 ms frame."""
     ending = None
     if model is not None:
         ending = EndOfTurnDetector(EndOfTurnModel(model), InlineWorkers(delay=lambda _: model_takes_s))
 
     async def story(store: Store) -> int:
-        async with opened(store, engines(transcriber=Repeater(words), ending=ending)) as scene:
+        workers = InlineWorkers(delay=lambda _: words_take_s)
+        async with opened(store, engines(transcriber=Repeater(words), stt_workers=workers, ending=ending)) as scene:
             await scene.say(np.concatenate([quiet(0.5), LINE, quiet(2)]), message_ms=20)
             return (await scene.until(UserEnded)).silence_ms
 
@@ -62,6 +65,13 @@ def silence_after(words: str, model: Path | None = None, *, model_takes_s: float
 )
 def test_the_words_decide_how_long_the_silence_lasts(words: str, limit_ms: int) -> None:
     assert limit_ms <= silence_after(words) < limit_ms + 40
+
+
+def test_late_words_decide_too() -> None:
+    """They take longer than the usual silence: what they finish is answered at once, what they do not is waited for."""
+    assert Rules().endpoint_ms + 200 < silence_after(STATEMENT, words_take_s=0.6) < Rules().endpoint_ms + 400
+    unfinished_ms = Rules().unfinished_ms
+    assert unfinished_ms <= silence_after("my number is", words_take_s=0.6) <= unfinished_ms + 40
 
 
 @pytest.mark.parametrize(
