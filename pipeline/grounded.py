@@ -103,7 +103,7 @@ class Grounded:
         found = await self._sources.find(
             user_id, question.text, limit=question.sources_limit, allowed=question.allowed, more=question.files
         )
-        if self.model is not None:
+        if self.model is not None and question.text.strip():
             words = self._model_words(question, found)
         else:
             chosen = fitting_sentences(question.text, found, SENTENCES)

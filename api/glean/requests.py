@@ -12,6 +12,9 @@ Answer = Literal["json", "lines", "text"]
 
 MESSAGE_LIMIT = 500
 
+NOTHING = "\0"
+"""What no document and no datasource is called."""
+
 
 class _Loose(BaseModel):
     # Clients of other versions send more than this one knows.
@@ -47,17 +50,21 @@ class Filters(_Loose):
     @property
     def documents(self) -> frozenset[str]:
         """Documents by id or address."""
-        return _named(self.documentSpecs, ("id", "url", "contentId"))
+        return _named(self.documentSpecs, ("id", "url", "contentId", "ugcId"))
 
     @property
     def datasources(self) -> frozenset[str]:
         """Datasources, and containers, which here are the same."""
-        containers = _named(self.containerSpecs, ("id", "datasource", "container", "url"))
+        containers = _named(self.containerSpecs, ("id", "datasource", "container", "url", "contentId", "ugcId"))
         return frozenset(name.lower() for name in [*(self.datasourceInstances or ()), *containers])
 
 
 def _named(specs: Sequence[dict[str, Any]] | None, keys: Sequence[str]) -> frozenset[str]:
-    return frozenset(str(spec[key]) for spec in specs or () for key in keys if spec.get(key))
+    named: set[str] = set()
+    for spec in specs or ():
+        # One that says nothing known must not open what it was sent to close.
+        named |= {str(spec[key]) for key in keys if spec.get(key)} or {NOTHING}
+    return frozenset(named)
 
 
 class ChatRequest(_Loose):

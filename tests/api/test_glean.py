@@ -163,6 +163,10 @@ def test_inclusions_and_exclusions(service: RunningService) -> None:
     assert titles_of(chat(service, asked, inclusions=only)) == [name]
     assert name not in titles_of(chat(service, asked, exclusions=only))
     assert titles_of(chat(service, asked, inclusions=only, exclusions=only)) == [], "exclusions win"
+    for spec in ({"ugcType": "ANSWERS", "contentId": 1}, {"ugcType": "CHATS", "ugcId": "x"}, {"kind": "new"}, {}):
+        assert titles_of(chat(service, asked, inclusions={"documentSpecs": [spec]})) == [], spec
+        assert titles_of(chat(service, asked, inclusions={"containerSpecs": [spec]})) == [], spec
+        assert titles_of(chat(service, asked, exclusions={"documentSpecs": [spec]})) == everything, spec
     assert titles_of(chat(service, asked, inclusions={"datasourceInstances": ["demo"]})) == everything
     assert titles_of(chat(service, asked, inclusions={"datasourceInstances": ["elsewhere"]})) == []
     assert titles_of(chat(service, asked, exclusions={"containerSpecs": [{"id": "demo"}]})) == []

@@ -8,6 +8,7 @@ import pytest
 from models.packs import DEMO_PACK, load_pack
 from models.store import Store
 from pipeline.grounded import Grounded, Question, cut, within, without_citations
+from pipeline.llm.completions import ChatModel
 from pipeline.prose import quoted
 from pipeline.sources import Sources
 
@@ -101,3 +102,15 @@ def test_citations_are_not_said(written: str, said: str) -> None:
         yield written
 
     assert joined(without_citations(whole())) == said
+
+
+def test_a_model_is_not_asked_nothing() -> None:
+    async def run() -> str:
+        async with Store("sqlite+aiosqlite://") as store:
+            user = await store.create_user("ada")
+            model = ChatModel(model="none", base_url="http://127.0.0.1:9/v1")
+            answer = await Grounded(Sources(store), model).answer(user.id, Question(" "))
+            await model.close()
+            return "".join([word async for word in answer.words])
+
+    assert asyncio.run(run()) == "What would you like to know?"
