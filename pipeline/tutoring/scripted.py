@@ -108,7 +108,8 @@ async def _evaluate(turn: _Turn) -> TutorTurn:
             "I cannot see drawings here. Tell me in words what yours shows, and I compare it with a good one.",
             turn.state,
         )
-    turn.note(f"Compared the answer with chunk {number}: {found} of {wanted} points found.")
+    asked = f"chunk {number}" if turn.state.exercise is None else f"the exercise of chunk {number}"
+    turn.note(f"Compared the answer with {asked}: {found} of {wanted} points found.")
     right = found == wanted
     outcome: dict[str, Any] = await turn.tools.run(
         "record_exercise_result",
@@ -150,7 +151,9 @@ async def _try_again(turn: _Turn) -> TutorTurn:
         said = ["I did not get an answer.", hint]
     elif state.wrong >= TELL_AFTER:
         turn.note("Several wrong answers: say a good one, and ask for it in the student's words.")
-        said = [f"Not yet. A good answer is this. {turn.question.answer}", "Now say it in your own words."]
+        answer = turn.question.answer
+        stop = "" if answer.endswith((".", "!", "?")) else "."
+        said = [f"Not yet. A good answer is this. {answer}{stop}", "Now say it in your own words."]
     else:
         turn.note(f"Stay with chunk {state.chunk + 1} and give hint {min(state.wrong, len(chunk.hints))}.")
         said = ["Not quite.", hint]

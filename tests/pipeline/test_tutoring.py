@@ -179,13 +179,16 @@ def test_a_wrong_answer_stays_and_gets_more_help_each_time() -> None:
         second = await tutor.answer(user_id, session_id, student_turn("[ANSWER] because"))
         assert second.tools_used == ("record_exercise_result", "generate_example", "create_exercise")
         assert second.state.question == LESSONS[0].chunks[0].exercises[0].ask
+        told = await tutor.answer(user_id, session_id, student_turn("[ANSWER] because"))
+        assert told.reasoning[0] == "Compared the answer with the exercise of chunk 1: 0 of 1 points found."
+        assert "A good answer is this. 1, 2, 3. Now say it" in told.explanation
         solved = await tutor.answer(user_id, session_id, student_turn("[ANSWER] 1, 2, 3"))
         assert solved.state.question == LESSONS[0].chunks[0].question.ask, "and back to the question itself"
         third = await tutor.answer(user_id, session_id, student_turn("[ANSWER] because"))
         assert LESSONS[0].chunks[0].question.answer in third.explanation
         assert third.state.chunk == 0
         (progress,) = await store.progress(user_id)
-        assert (progress.mastery, progress.attempts) == (0.25, 4)
+        assert (progress.mastery, progress.attempts) == (0.2, 5)
 
     taught(story)
 
