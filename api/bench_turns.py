@@ -24,6 +24,7 @@ from pipeline.pause_scores import (
     frontier,
     latency_at,
     listen,
+    ratio_range,
     score,
     settings,
     timer,
@@ -63,6 +64,11 @@ class Curves:
     def ratio(self) -> float:
         """The product's cut-offs as a share of the timer's at the same mean latency."""
         return self.default.cut_pauses / max(1e-9, self.plain_at_default)
+
+    @property
+    def ratio_range(self) -> tuple[float, float]:
+        """Where that share lies with 95 % certainty, by the turns alone."""
+        return ratio_range(self.default, self.all_plain)
 
 
 def bench_turns(
@@ -210,7 +216,12 @@ def _defaults(curves: Curves) -> Iterator[str]:
         f"median latency. A silence timer as slow on average cuts off {_percent(curves.plain_at_default)}."
     )
     met = "met" if curves.ratio <= GOAL else f"missed by {curves.ratio - GOAL:.2f}"
-    yield f"That is {curves.ratio:.2f} of the timer's; the goal, at most half, is {met}."
+    low, high = curves.ratio_range
+    sure = "" if high <= GOAL or low > GOAL else ", not for certain: more turns, or another seed, may turn it"
+    yield (
+        f"That is {curves.ratio:.2f} of the timer's (95 % interval {low:.2f} to {high:.2f}); the goal, at most half, "
+        f"is {met}{sure}."
+    )
 
 
 def _result(known: Curves, spoken: tuple[Curves, Curves] | None, seed: int, seconds: float) -> dict[str, object]:
@@ -255,6 +266,7 @@ def _numbers(curves: Curves) -> dict[str, object]:
         "default": point(curves.default),
         "timer_cut_pauses_at_default_latency": round(curves.plain_at_default, 4),
         "ratio": round(curves.ratio, 3),
+        "ratio_range": [round(end, 3) for end in curves.ratio_range],
         "curves": {name: [point(found) for found in curve] for name, curve in named.items()},
     }
 

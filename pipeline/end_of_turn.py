@@ -69,7 +69,7 @@ _WANT_AN_OBJECT = _words(
 _ATTRIBUTES = _words(
     """
     new old last first second third next other same different main whole best worst big bigger biggest small smaller
-    smallest large larger largest only final little few good great long short certain former blood
+    smallest large larger largest only final little few good great long short certain former
     """
 )
 _PRONOUNS = _words("i you he she it we they there this that")

@@ -5,7 +5,7 @@ detector hears every turn once; the rules are then played over what it found, as
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,12 +53,14 @@ class Score:
         cut_pauses: share of the pauses of at least 200 ms in which the turn was ended.
         cut_turns: share of the turns that were ended before their end.
         latency_ms: from the end of speech to the end of the turn, for each turn that was ended after it.
+        by_turn: of each turn its pauses, those cut, and its latency (NaN without one), shape (turns, 3).
     """
 
     rules: Rules
     cut_pauses: float
     cut_turns: float
     latency_ms: tuple[int, ...]
+    by_turn: NDArray[np.float64] = field(repr=False, compare=False)
 
     @property
     def mean_ms(self) -> float:
@@ -160,19 +162,20 @@ def _first_calm_frame(heard: HeardTurn, deadline: int, position: int) -> int:
 def score(corpus: Sequence[HeardTurn], rules: Rules) -> Score:
     """Score one setting."""
     plain = rules.complete_ms == rules.endpoint_ms == rules.unfinished_ms
-    pauses = cut_pauses = cut_turns = 0
-    latency: list[int] = []
-    for heard in corpus:
+    by_turn = np.full((len(corpus), 3), np.nan)
+    cut_turns = 0
+    for row, heard in zip(by_turn, corpus, strict=True):
         turn, ends = heard.turn, ends_of_turn(heard, rules, 0 if plain else TRANSCRIPT_MS)
         counted = [pause for pause in turn.pauses if pause.ms >= LEAST_PAUSE_MS]
-        pauses += len(counted)
-        cut_pauses += sum(any(_inside(end, pause.start, pause.end) for end in ends) for pause in counted)
+        row[:2] = len(counted), sum(any(_inside(end, pause.start, pause.end) for end in ends) for pause in counted)
         cut_turns += any(end < turn.end for end in ends)
         if not ends:
-            latency.append(REST_MS)
+            row[2] = REST_MS
         elif ends[-1] >= turn.end:
-            latency.append((ends[-1] - turn.end) * 1000 // RATE_HZ)
-    return Score(rules, cut_pauses / max(1, pauses), cut_turns / len(corpus), tuple(latency))
+            row[2] = (ends[-1] - turn.end) * 1000 // RATE_HZ
+    pauses, cut_pauses = by_turn[:, :2].sum(axis=0)
+    latency = tuple(int(ms) for ms in by_turn[:, 2] if not np.isnan(ms))
+    return Score(rules, float(cut_pauses / max(1, pauses)), cut_turns / len(corpus), latency, by_turn)
 
 
 def _inside(end: int, start: int, stop: int) -> bool:
@@ -231,6 +234,27 @@ def latency_at(curve: Sequence[Score], cut_pauses: float) -> Score | None:
 def at_latency(curve: Sequence[Score], latency_ms: float) -> float:
     """The share of cut pauses on a frontier at exactly this mean latency, on the line between its settings."""
     return float(np.interp(latency_ms, [score.mean_ms for score in curve], [score.cut_pauses for score in curve]))
+
+
+def ratio_range(ours: Score, timers: Sequence[Score], draws: int = 500) -> tuple[float, float]:
+    """Where the cut-offs lie as a share of the timer's at the same mean latency, for 95 % of corpora such as this one.
+
+    A bootstrap: the turns are drawn again, with replacement, from those that were heard; the same draws each time.
+    """
+    chance = np.random.default_rng(0)
+    found = []
+    for _ in range(draws):
+        drawn = chance.integers(len(ours.by_turn), size=len(ours.by_turn))
+        means, shares = zip(*(_again(score.by_turn[drawn]) for score in timers), strict=True)
+        mean_ms, share = _again(ours.by_turn[drawn])
+        found.append(share / max(1e-9, float(np.interp(mean_ms, means, shares))))
+    low, high = np.percentile(found, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _again(by_turn: NDArray[np.float64]) -> tuple[float, float]:
+    pauses, cut_pauses, _ = by_turn.sum(axis=0)
+    return float(np.nanmean(by_turn[:, 2])), float(cut_pauses / max(1, pauses))
 
 
 def with_texts(heard: HeardTurn, texts: dict[int, str]) -> HeardTurn:

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.pause_corpus import LONGEST_MS, SHORTEST_MS, SpokenTurn, frames, pause_corpus
 from pipeline.pause_lines import REPORT, TUNING, lines
-from pipeline.pause_scores import ends_of_turn, frontier, listen, score, timer
+from pipeline.pause_scores import HeardTurn, ends_of_turn, frontier, listen, ratio_range, score, timer
 from pipeline.turn import Rules, Turn, step
 from pipeline.turn_events import Elapsed, EndTurn, SpeechPaused, SpeechResumed, SpeechStarted, Transcribed
 from voice import endpointing
@@ -96,3 +96,18 @@ def test_patience_trades_cut_offs_for_latency_and_words_make_it_cheaper() -> Non
     assert shipped.cut_pauses < hasty.cut_pauses
     assert shipped.mean_ms < patient.mean_ms
     assert [found.rules for found in frontier([hasty, patient, hasty])] == [hasty.rules, patient.rules]
+
+
+def test_the_share_of_the_timers_cut_offs_lies_in_its_range_which_more_turns_narrow() -> None:
+    heard = [listen(turn, EndpointRules())[0] for turn in CORPUS]
+
+    def found(turns: list[HeardTurn]) -> tuple[float, float, float]:
+        ours, timers = score(turns, Rules()), [score(turns, timer(ms)) for ms in (200, 400, 600, 900, 1300)]
+        low, high = ratio_range(ours, timers, draws=100)
+        plain = float(np.interp(ours.mean_ms, [one.mean_ms for one in timers], [one.cut_pauses for one in timers]))
+        return low, ours.cut_pauses / plain, high
+
+    low, ratio, high = found(heard)
+    assert low <= ratio <= high
+    surer_low, _, surer_high = found(4 * heard)
+    assert surer_high - surer_low < high - low
