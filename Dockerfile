@@ -4,7 +4,7 @@ RUN useradd --create-home --uid 10001 glow && mkdir /data && chown glow /data
 WORKDIR /app
 
 # From wheels alone: nothing is compiled, so the image needs no compiler.
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY pyproject.toml constraints.txt README.md LICENSE glow_voice_pytest.py ./
 COPY voice voice
 COPY models models
 COPY pipeline pipeline

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import glow_voice_pytest
+
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "ci-voice-test"
 
@@ -75,3 +77,17 @@ def test_a_failure_shows_what_should_have_come_and_what_came(tmp_path: Path, ins
     assert "+000.000 turn    turn.prepare revision=1 turn=0" in ran.stdout
     assert "wrong.yaml:3: unknown key 'sya'; did you mean 'say'?" in ran.stdout
     assert "Traceback" not in ran.stdout
+
+
+def test_a_project_with_an_api_of_its_own_keeps_it(tmp_path: Path, installed: dict[str, str]) -> None:
+    (tmp_path / "api").mkdir()
+    (tmp_path / "api" / "__init__.py").write_text("OURS = True\n")
+    (tmp_path / "test_it.py").write_text("import api\n\n\ndef test_own():\n    assert api.OURS\n")
+    ran = run_pytest(tmp_path, installed)
+    assert "1 passed" in ran.stdout, ran.stdout + ran.stderr
+
+
+def test_a_package_that_hides_ours_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(glow_voice_pytest, "find_spec", lambda name: None if name.startswith("models.") else object())
+    with pytest.raises(pytest.fail.Exception, match="own 'models' hides Glow Voice's package of that name"):
+        glow_voice_pytest._check_that_we_are_not_hidden()

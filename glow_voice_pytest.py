@@ -1,11 +1,13 @@
 """A pytest plugin for other people's tests of voice: a running service, words as sound, calls replayed from files.
 
-It is loaded by pytest itself wherever Glow Voice is installed (entry point `glow_voice`), so nothing heavy is imported
-before a fixture is used.
+It is loaded by pytest itself wherever Glow Voice is installed (entry point `glow_voice`), so it is a module with a name
+of its own, and imports nothing of the house before a fixture is used: a project that has a package `api` or `models`
+itself keeps it.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 _LONGEST_TIMELINE = 60
 """Lines of the timeline that a failure shows."""
+
+_ROOMS = ("api.own_service", "pipeline.replay", "voice.formats", "models.store")
+"""A room of each package that the fixtures need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ class CallReplayed(Protocol):
 @pytest.fixture(scope="session")
 def glow_service() -> "Iterator[OwnService]":
     """A running service with the embedded engines: its `url`, and a `token` that opens it."""
+    _check_that_we_are_not_hidden()
     from api.own_service import embedded, own_service
 
     # Machines that run tests may be slow, and that is no failure.
@@ -97,6 +103,7 @@ def glow_service() -> "Iterator[OwnService]":
 @pytest.fixture(scope="session")
 def glow_stage() -> "Iterator[Stage]":
     """The engines that replays share."""
+    _check_that_we_are_not_hidden()
     from pipeline.replay import Stage
 
     with Stage() as stage:
@@ -106,6 +113,7 @@ def glow_stage() -> "Iterator[Stage]":
 @pytest.fixture(scope="session")
 def say() -> Say:
     """Words as sound: `say("hello")`, `say.recording("slt/turns/01")`."""
+    _check_that_we_are_not_hidden()
     return Say()
 
 
@@ -117,6 +125,22 @@ def call(request: pytest.FixtureRequest, glow_stage: "Stage") -> CallReplayed:
         return _replayed(request.path.parent / file, glow_stage, measured=measured)
 
     return replayed
+
+
+def _check_that_we_are_not_hidden() -> None:
+    """Fail with a sentence where the project that is tested has packages of the same names."""
+    for room in _ROOMS:
+        package = room.partition(".")[0]
+        try:
+            found = find_spec(room)
+        except ModuleNotFoundError:
+            found = None
+        if found is None:
+            pytest.fail(
+                f"This project's own '{package}' hides Glow Voice's package of that name; keep the tests that use its "
+                "fixtures in a project of their own.",
+                pytrace=False,
+            )
 
 
 def _replayed(file: Path, stage: "Stage", *, measured: bool) -> "Replayed":
