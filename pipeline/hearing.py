@@ -39,7 +39,7 @@ class Hearing:
         )
         self._pieces: list[str] = []
         self._current: Utterance | None = None
-        self._current_frames = 0
+        self._current_frames = self._frames = 0
         self._settling = asyncio.Lock()
 
     def remember(self, frame: NDArray[np.int16]) -> None:
@@ -53,7 +53,7 @@ class Hearing:
             since: samples from its beginning to now; so much audio belongs to it, and the pre-roll at least.
         """
         if self._current is None:
-            self._pieces = []
+            self._pieces, self._frames = [], 0
             self._begin_piece()
         wanted = max(since // FRAME, PREROLL_MS * RATE_HZ // 1000 // FRAME)
         for frame in list(self._preroll)[-wanted:]:
@@ -83,6 +83,16 @@ class Hearing:
     def too_long(self) -> bool:
         """Whether `settle` is due: the piece has become as long as a recogniser takes."""
         return self._current_frames * FRAME >= LONGEST_PIECE_MS * RATE_HZ // 1000
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the utterance is one that nobody says twice."""
+        return self._is_long(self._frames)
+
+    @property
+    def settled(self) -> str:
+        """The words of the pieces before the current one."""
+        return self._joined("")
 
     async def transcript(self) -> str:
         """The words of the whole utterance so far.
@@ -135,6 +145,7 @@ class Hearing:
         assert self._current is not None
         self._current.push(frame)
         self._current_frames += 1
+        self._frames += 1
 
     def _is_long(self, frames: int) -> bool:
         return frames * FRAME >= PIECE_MS * RATE_HZ // 1000

@@ -21,6 +21,11 @@ class StablePrefix:
         self._told: list[str] = []
         self._stands_for: list[str] = []  # the hypothesis that `_told` was taken from
 
+    @property
+    def told(self) -> str:
+        """The stable words so far."""
+        return " ".join(self._told)
+
     def update(self, hypothesis: str) -> str | None:
         """The stable words so far, or None when there are no more of them than before."""
         words = hypothesis.split()
@@ -35,7 +40,7 @@ class StablePrefix:
             return None
         self._told += agreed[known:]
         self._stands_for = agreed
-        return " ".join(self._told)
+        return self.told
 
 
 def _end_of(told: list[str], agreed: list[str]) -> int:

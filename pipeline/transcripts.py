@@ -118,10 +118,15 @@ class Transcripts:
         except (VoiceError, TimeoutError) as error:
             code = error.code if isinstance(error, VoiceError) else "stt_failed"
             self._emit(Problem(code, str(error) or "The recogniser did not answer in time; say it again or type it."))
-            self._feed(act.Transcribed(revision, "", failed=True))
+            known = self._known()
+            self._feed(act.Transcribed(revision, known, self._spoken(), failed=not known))
             return
         self._waterfall.transcript_came(self._clock.now())
         self._feed(act.Transcribed(revision, text, self._spoken(), ending))
+
+    def _known(self) -> str:
+        """The words of a long utterance whose end was not understood; a short one is soon said again."""
+        return max(self._hearing.settled, self._stable.told, key=len) if self._hearing.is_long else ""
 
     async def _ending(self, model: EndOfTurnDetector | None) -> float | None:
         """What the end-of-turn model hears; None where there is none or it is late, and the words decide alone."""

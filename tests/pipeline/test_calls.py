@@ -25,7 +25,6 @@ from pipeline.events import (
     UserStarted,
 )
 from pipeline.line import LONGEST_LEAD_MS
-from pipeline.replies import APOLOGY
 from pipeline.session import SessionSettings
 from pipeline.turn import Rules
 from pipeline.virtual_time import run_virtually
@@ -67,22 +66,6 @@ def test_audio_goes_out_at_the_pace_it_is_played() -> None:
             total_ms = sum(block.duration_ms for block in scene.of(ReplyAudio))
             assert (now() - begun) * 1000 == pytest.approx(total_ms, abs=60), "it ends when it has been played"
             assert "".join(block.text for block in scene.of(ReplyAudio)) == ended.text == GREETING
-
-    played_out(story)
-
-
-def test_a_hung_recogniser_is_given_up_and_apologised_for() -> None:
-    async def story(store: Store) -> None:
-        hung = engines(stt_workers=InlineWorkers(delay=lambda _: 3_600.0))
-        async with opened(store, hung, settings=SessionSettings(transcript_s=8.0)) as scene:
-            await scene.say(np.concatenate([LINE, SILENCE]))
-            began = now()
-            problem = await scene.until(Problem)
-            assert now() - began < 8.0
-            assert (problem.code, problem.fatal) == ("stt_failed", False)
-            assert "say it again or type it" in problem.message
-            assert (await scene.until(ReplyEnded)).text == APOLOGY
-            assert not scene.of(UserMessage)
 
     played_out(story)
 
