@@ -23,13 +23,15 @@ _ERROR_LINE = re.compile(r"^[\w.]+: ")
 
 
 class ShortStartup(logging.Filter):
-    """Says why a start failed in the error's own sentence; the way there is for `log_level=debug`."""
+    """Says why a start failed in the error's own sentences; the way there is for `log_level=debug`."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Keep the last line of a startup's traceback."""
+        """Keep of a startup's traceback what the error says: a line for each problem of a content pack."""
         message = record.getMessage()
         if message.startswith(_TRACEBACK):
-            record.msg, record.args = _ERROR_LINE.sub("", message.strip().splitlines()[-1]), None
+            lines = message.strip().splitlines()
+            last_frame = max(number for number, line in enumerate(lines) if line.startswith((" ", _TRACEBACK)))
+            record.msg, record.args = _ERROR_LINE.sub("", "\n".join(lines[last_frame + 1 :] or lines[-1:])), None
         return True
 
 
