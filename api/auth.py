@@ -103,9 +103,13 @@ _SECRETS = re.compile(
     """
 )
 
+_PIECE_RECEIVED = re.compile(r"(?s)^(?P<kind>< (?:TEXT(?=.*\.\.\.|.*continued\]$)|CONT)) .* (?P<size>\[[^\]]*\])$")
+"""A received message of which websockets shows a piece: half a token has nothing before it to be known by."""
+
 
 def redacted(text: str) -> str:
     """The text with every token in it replaced by stars."""
+    text = _PIECE_RECEIVED.sub(r"\g<kind> **** \g<size>", text)
     return _SECRETS.sub(lambda match: f"{match['before'] or ''}****", text)
 
 

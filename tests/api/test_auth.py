@@ -151,6 +151,13 @@ def test_no_run_token_where_tokens_exist_or_others_can_reach_the_service(setting
         ("> Sec-WebSocket-Protocol: glow.voice, bearer.abc-123", "> Sec-WebSocket-Protocol: glow.voice, bearer.****"),
         ("GET /attempt/chat_voice?token=abc&x=1", "GET /attempt/chat_voice?token=****&x=1"),
         ('< TEXT \'{"type": "chat_voice", "token": "abc"}\'', '< TEXT \'{"type": "chat_voice", "token": "****"}\''),
+        (
+            '< TEXT \'{"type": "chat_voice", "chat_id": "f95bea73-16e...S1a5_Z_ZiMQgdaepjH_bl"}\' [118 bytes]',
+            "< TEXT **** [118 bytes]",
+        ),
+        ('< TEXT \'{"type": "chat_voice", "tok\' [29 bytes, continued]', "< TEXT **** [29 bytes, continued]"),
+        ('< CONT \'en": "abc"}\' [11 bytes]', "< CONT **** [11 bytes]"),
+        ('< TEXT \'{"type": "ping"}\' [16 bytes]', '< TEXT \'{"type": "ping"}\' [16 bytes]'),
         ("made glow_0123456789abcdefXYZ", "made ****"),
         ("unset GLOW_END_OF_TURN_MODEL.", "unset GLOW_END_OF_TURN_MODEL."),
         ("Missing Authorization: Bearer <token> header", "Missing Authorization: Bearer <token> header"),
