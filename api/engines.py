@@ -1,6 +1,8 @@
 """The engines of the service, chosen by the settings: one set, shared by every call."""
 
 import asyncio
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -11,7 +13,7 @@ from pipeline.llm.deadlines import Deadlines
 from pipeline.llm.scripted import ScriptedResponder
 from pipeline.session import Engines
 from voice.end_of_turn_model import EndOfTurnDetector, EndOfTurnModel
-from voice.errors import EngineUnavailable
+from voice.errors import EngineUnavailable, VoiceError
 from voice.recognition import SpeechToText
 from voice.stt.base import StreamingTranscriber, Transcriber
 from voice.stt.choose import choose_transcriber
@@ -30,7 +32,13 @@ FALLBACK_THREADS = 1
 LISTENING_THREADS, PARTIALS_AT_ONCE = 8, 2
 """Threads that wait for a recogniser which decodes utterances together; they cost no processor themselves."""
 
+EMBEDDED = "pocketsphinx"
+"""The recogniser that is always there."""
+
 OPENAI_URL = "https://api.openai.com/v1"
+
+
+log = logging.getLogger(__name__)
 
 
 @runtime_checkable
@@ -51,7 +59,11 @@ class Closes(Protocol):
 
 @dataclass(slots=True)
 class EngineRoom:
-    """The shared engines and the threads they run in."""
+    """The shared engines and the threads they run in.
+
+    Attributes:
+        spare: makes the recogniser to take where the one that `auto` chose does not load; None where there is none.
+    """
 
     engines: Engines
     transcriber: Transcriber
@@ -59,6 +71,7 @@ class EngineRoom:
     workers: ThreadWorkers
     fallback_workers: ThreadWorkers
     listening_workers: ThreadWorkers | None
+    spare: Callable[[], Transcriber] | None = None
 
     @property
     def names(self) -> dict[str, str]:
@@ -72,10 +85,27 @@ class EngineRoom:
         Raises:
             VoiceError: an engine does not work; the message says what to do.
         """
-        if isinstance(self.transcriber, Loads):
-            await asyncio.to_thread(self.transcriber.warm)
+        try:
+            await self._warm_transcriber()
+        except VoiceError as error:
+            if self.spare is None:
+                raise
+            await self._take_spare(self.spare, error)
+            await self._warm_transcriber()
         async for _ in self.engines.tts.speak("Hello.", VoiceStyle(), 24_000, "warm"):
             pass
+
+    async def _warm_transcriber(self) -> None:
+        if isinstance(self.transcriber, Loads):
+            await asyncio.to_thread(self.transcriber.warm)
+
+    async def _take_spare(self, make: Callable[[], Transcriber], error: VoiceError) -> None:
+        broken, self.spare = self.transcriber, None
+        self.transcriber = await asyncio.to_thread(make)
+        self.engines.stt.use(self.transcriber, self.workers)
+        log.warning("%s Until then %s hears.", error, self.transcriber.name)
+        if isinstance(broken, Closes):
+            await asyncio.to_thread(broken.close)
 
     async def close(self) -> None:
         """Stop the threads and close the connections."""
@@ -112,7 +142,10 @@ async def open_engines(settings: Settings) -> EngineRoom:
         listening = ThreadWorkers(LISTENING_THREADS, settings.max_queue, PARTIALS_AT_ONCE)
     stt, tts = SpeechToText(transcriber, listening or workers), TextToSpeech(synthesizer, workers)
     engines = Engines(stt, responder, tts, fallback, ending)
-    return EngineRoom(engines, transcriber, responder, workers, fallback_workers, listening)
+    spare = None
+    if settings.stt == "auto" and not transcriber.name.startswith(EMBEDDED):
+        spare = partial(_transcriber, settings.model_copy(update={"stt": EMBEDDED}))
+    return EngineRoom(engines, transcriber, responder, workers, fallback_workers, listening, spare)
 
 
 def _key(settings: Settings) -> str:

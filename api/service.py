@@ -30,6 +30,9 @@ from voice.errors import VoiceError
 
 log = logging.getLogger(__name__)
 
+WARM_AGAIN_S = 10.0
+"""Between two tries to have the engines work."""
+
 
 def new_id() -> str:
     """A random identifier."""
@@ -136,9 +139,14 @@ async def _install(store: Store, path: Path) -> None:
 
 
 async def _warm(service: Service) -> None:
-    try:
-        await service.room.warm()
-    except VoiceError as error:
-        log.error("An engine does not work: %s", error)
-        return
-    service.ready.set()
+    """Load the engines, again until they work: the server of one may come up after this service."""
+    told = ""
+    while not service.ready.is_set():
+        try:
+            await service.room.warm()
+            service.ready.set()
+        except VoiceError as error:
+            if str(error) != told:
+                log.error("An engine does not work: %s", error)
+            told = str(error)
+            await asyncio.sleep(WARM_AGAIN_S)

@@ -31,6 +31,10 @@ class SpeechToText:
     """
 
     def __init__(self, transcriber: Transcriber, workers: Workers) -> None:
+        self.use(transcriber, workers)
+
+    def use(self, transcriber: Transcriber, workers: Workers) -> None:
+        """Have another engine transcribe, from the next call on; a call that is open keeps the one that it has."""
         self._transcriber = transcriber
         self._workers = workers
         self.name = transcriber.name

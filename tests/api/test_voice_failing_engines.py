@@ -76,12 +76,51 @@ def test_a_recogniser_that_fails(tmp_path: Path) -> None:
 
 
 def test_a_recogniser_whose_model_is_broken(tmp_path: Path) -> None:
-    folder = tmp_path / "whisper-broken"
-    folder.mkdir()
-    for name in ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt"):
-        (folder / name).write_bytes(b"broken")
+    folder = _broken_model(tmp_path / "whisper-broken")
     with running(tmp_path, stt=f"whisper:{folder}") as service:
         _answers_with_an_apology(service)
+
+
+def test_the_embedded_recogniser_takes_the_place_of_a_broken_model_that_nobody_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = _broken_model(tmp_path / "models" / "whisper" / "base.en")
+    with running(tmp_path, stt="auto", stt_process=True) as service:
+        asyncio.run(service.until(lambda inside: inside.ready.is_set()))
+        chat = service.chat()
+
+        async def story() -> None:
+            async with service.call(chat, hurries=True) as client:
+                assert client.ready["engines"]["stt"] == "pocketsphinx"
+                await client.hear(LINE)
+                assert (await client.until("user.message"))["text"]
+                assert not client.of("error")
+                await client.hang_up()
+
+        asyncio.run(story())
+    (warning,) = capsys.readouterr().err.splitlines()
+    assert str(folder) in warning
+    assert warning.endswith("Until then pocketsphinx hears.")
+
+
+def _broken_model(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    for name in ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt"):
+        (folder / name).write_bytes(b"broken")
+    return folder
+
+
+def test_a_service_is_ready_once_a_server_that_came_up_later_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.service.WARM_AGAIN_S", 0.0)
+    with speech_server() as server:
+        server.behaviour = 503
+        with running(tmp_path, tts="openai", tts_base_url=server.url, openai_api_key=KEY, llm="scripted") as service:
+            asyncio.run(service.until(lambda inside: len(server.requests) > 1))
+            assert not service.ask(lambda inside: inside.ready.is_set())
+            server.behaviour = "speak"
+            asyncio.run(service.until(lambda inside: inside.ready.is_set()))
 
 
 def _answers_with_an_apology(service: RunningService) -> None:
