@@ -120,12 +120,13 @@ def measure(model: "WhisperModel", spoken: Sequence[Spoken], *, words: bool, cap
             compression_ratio_threshold=None,
             log_prob_threshold=None,
             no_speech_threshold=None,
-            max_new_tokens=2 * request(item).most_tokens,
+            max_new_tokens=short.most_new_tokens("", "en", request(item).most_tokens),
         )
         return " ".join(segment.text.strip() for segment in segments)
 
     def stock(item: Spoken) -> str:
-        segments, _ = model.transcribe(item.audio, beam_size=1, max_new_tokens=2 * cap if cap else None)
+        most = short.most_new_tokens("", "en", cap) if cap else None
+        segments, _ = model.transcribe(item.audio, beam_size=1, max_new_tokens=most)
         return " ".join(segment.text.strip() for segment in segments)
 
     ways: dict[str, Callable[[Spoken], str]] = {

@@ -36,6 +36,7 @@ def convert(checkpoint: Path, folder: Path, tokenizer_file: Path) -> None:
     spec.config.suppress_ids_begin = [tokenizer.token_to_id("<|endoftext|>")]
     spec.config.lang_ids = [tokenizer.token_to_id("<|en|>")]
     spec.config.alignment_heads = [(shape.decoder_layers - 1, head) for head in range(shape.decoder_attention_heads)]
+    spec.config.add_attribute("max_target_positions", shape.max_target_positions)
     folder.mkdir(parents=True, exist_ok=True)
     spec.validate()
     spec.optimize(quantization="int8")

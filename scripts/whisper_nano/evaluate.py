@@ -17,12 +17,12 @@ from text import WORDS, words_of
 
 from voice.audio import decode_file
 from voice.stt.base import Float32Mono16k
+from voice.stt.short_window import ShortWindow
 from voice.stt.whisper import FasterWhisper, load_model, token_cap
 from voice.test_models import WHISPER_NANO
 from voice.word_error import WordErrors, word_errors
 
 RECORDINGS = Path(__file__).parents[2] / "voice" / "recordings"
-MOST_TOKENS = 90
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ def ways_of(folder: Path) -> dict[str, Callable[[Float32Mono16k], str]]:
     own = FasterWhisper(folder, compute_type="int8", cpu_threads=1)
     full = FasterWhisper(folder, compute_type="int8", cpu_threads=1, window="full")
     model = load_model(folder, "cpu", "int8", 1)
+    short = ShortWindow(model)
 
     def stock(audio: Float32Mono16k) -> str:
-        # CTranslate2 takes half of it. A model of 96 positions breaks beyond them when it repeats itself.
-        most = 2 * min(token_cap(len(audio), model.hf_tokenizer.get_vocab_size()), MOST_TOKENS)
+        most = short.most_new_tokens("", "en", token_cap(len(audio), model.hf_tokenizer.get_vocab_size()))
         segments, _ = model.transcribe(audio, language="en", beam_size=1, max_new_tokens=most)
         return " ".join(segment.text.strip() for segment in segments)
 

@@ -2,12 +2,14 @@
 
 import shutil
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 
+from api.random_whisper import make_random_whisper
 from tests.voice.corpus import corpus, errors_of
-from tests.voice.sound import recording
+from tests.voice.sound import noise, recording
 from voice.errors import Cancelled, EngineUnavailable, InvalidAudio
 from voice.stt.base import StreamingTranscriber, Transcriber
 from voice.stt.samples import as_float32
@@ -74,6 +76,13 @@ def test_a_cancelled_transcript_is_not_begun(whisper: FasterWhisper) -> None:
 )
 def test_the_cap_follows_the_duration(seconds: float, vocabulary: int, cap: int) -> None:
     assert token_cap(int(seconds * 16_000), vocabulary) == cap
+
+
+@pytest.mark.parametrize("window", ["short", "full"])
+def test_thirty_seconds_with_the_longest_prompt_are_decoded(tmp_path: Path, window: Literal["short", "full"]) -> None:
+    """Random weights write as many tokens as they may; a prompt of signs takes more of them than one of words."""
+    engine = FasterWhisper(make_random_whisper(tmp_path, "least.en"), window=window)
+    engine.transcribe(as_float32(noise(30 * 16_000, level_db=-20)), prompt="☃" * 300)
 
 
 @pytest.mark.parametrize("missing", ["model.bin", "config.json", "tokenizer.json"])

@@ -96,7 +96,7 @@ class ShortWindow:
     """Greedy decoding of one or several utterances on a faster-whisper model, at a window of their own length.
 
     Args:
-        model: a loaded faster-whisper model.
+        model: a loaded faster-whisper model; its `max_length` is how many tokens its decoder has places for.
         tokens_a_slice: those of the first slice.
     """
 
@@ -138,7 +138,9 @@ class ShortWindow:
             row[:, : heard.shape[1]] = heard
         encoded = self._model.encode(features)
         languages = self._languages(requests, encoded)
-        prompts = [self._prompt(request, language) for request, language in zip(requests, languages, strict=True)]
+        prompts = [
+            self._prompt(request.prompt, language) for request, language in zip(requests, languages, strict=True)
+        ]
         if len(requests) > 1 and len({len(prompt) for prompt in prompts}) > 1:
             # One decoding takes prompts of one length; the encoder output is not worth splitting for others.
             return [self._at([request], window)[0] for request in requests]
@@ -148,7 +150,7 @@ class ShortWindow:
         self, requests: Sequence[Request], encoded: object, prompts: list[list[int]], languages: list[str]
     ) -> list[Decoded | None]:
         rows = [_Row() for _ in requests]
-        most = max(request.most_tokens for request in requests)
+        most = min(max(request.most_tokens for request in requests), self._model.max_length - len(prompts[0]))
         suppressed = self._suppressed(languages[0])
         done = 0
         while done < most and any(row.open_ended for row in rows):
@@ -175,6 +177,14 @@ class ShortWindow:
             for request, row, language in zip(requests, rows, languages, strict=True)
         ]
 
+    def most_new_tokens(self, prompt: str, language: str, most: int) -> int:
+        """The `max_new_tokens` that lets `WhisperModel.transcribe` write so many tokens, or as many as have a place.
+
+        CTranslate2 takes half of what faster-whisper makes of it: these and the prompt's tokens.
+        """
+        taken, places = len(self._prompt(prompt, language)), int(self._model.max_length)
+        return min(max(2 * most - taken, most), places - taken)
+
     def _decoded(self, row: "_Row", language: str) -> Decoded:
         text = self._tokenizer(language).decode(row.tokens).strip()
         raw = text.encode()
@@ -189,9 +199,9 @@ class ShortWindow:
         found = self._model.model.detect_language(encoded)
         return [request.language or ranked[0][0].strip("<|>") for request, ranked in zip(requests, found, strict=True)]
 
-    def _prompt(self, request: Request, language: str) -> list[int]:
+    def _prompt(self, prompt: str, language: str) -> list[int]:
         tokenizer = self._tokenizer(language)
-        before = tokenizer.encode(" " + request.prompt.strip()) if request.prompt.strip() else []
+        before = tokenizer.encode(" " + prompt.strip()) if prompt.strip() else []
         return list(self._model.get_prompt(tokenizer, before, without_timestamps=True))
 
     def _tokenizer(self, language: str) -> "Tokenizer":

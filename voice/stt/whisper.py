@@ -1,5 +1,6 @@
 """Whisper through faster-whisper: many languages, one model in memory for all calls, utterances decoded together."""
 
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -157,6 +158,7 @@ class FasterWhisper:
         language: str | None,
         cancelled: Cancelled,
     ) -> Transcript:
+        assert self._short is not None
         kept, sureness = [], []
         try:
             segments, info = model.transcribe(
@@ -168,7 +170,7 @@ class FasterWhisper:
                 without_timestamps=True,
                 condition_on_previous_text=False,
                 initial_prompt=prompt or None,
-                max_new_tokens=2 * cap,  # CTranslate2 takes half of it
+                max_new_tokens=self._short.most_new_tokens(prompt, language or "en", cap),
                 no_speech_threshold=None,
                 vad_filter=False,
             )
@@ -206,15 +208,26 @@ def load_model(folder: Path, device: str, compute_type: str, cpu_threads: int) -
     from faster_whisper import WhisperModel
 
     try:
-        return WhisperModel(
+        model = WhisperModel(
             str(folder), device=device, compute_type=compute_type, cpu_threads=cpu_threads, local_files_only=True
         )
+        model.max_length = _places(folder, model.max_length)
     except Exception as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise EngineUnavailable(
             f"The Whisper model in {folder} does not load ({reason}); "
             "delete it and get it again with `glow models pull`."
         ) from error
+    return model
+
+
+def _places(folder: Path, usual: int) -> int:
+    """How many tokens the decoder has places for: the `max_target_positions` of config.json, where it says so.
+
+    CTranslate2 fails in the middle of an utterance that goes past them, and does not tell their number.
+    """
+    places = json.loads((folder / "config.json").read_text("utf-8")).get("max_target_positions", usual)
+    return min(int(places), usual)
 
 
 def _stop_if(cancelled: Cancelled) -> None:
