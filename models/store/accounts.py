@@ -2,8 +2,10 @@
 
 import hashlib
 import secrets
+from contextlib import suppress
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.columns import clean
@@ -29,10 +31,14 @@ class Accounts(Database):
             Invalid: the name is empty.
             Conflict: the name is taken.
         """
-        async with self._writing() as session:
-            if await _user_named(session, name):
-                raise Conflict(f"There is a user {name!r} already: choose another name.")
-            return self._add_user(session, name).record()
+        taken = f"There is a user {name!r} already: choose another name."
+        try:
+            async with self._writing() as session:
+                if await _user_named(session, name):
+                    raise Conflict(taken)
+                return self._add_user(session, name).record()
+        except IntegrityError:  # added between our look and our adding
+            raise Conflict(taken) from None
 
     @unbroken
     async def user_by_name(self, name: str) -> User | None:
@@ -49,8 +55,9 @@ class Accounts(Database):
         """
         if known := await self.user_by_name(name):
             return known
-        async with self._writing() as session:
-            return (await _user_named(session, name) or self._add_user(session, name)).record()
+        with suppress(Conflict):  # somebody else was faster
+            return await self.create_user(name)
+        return await self.user_named(name)
 
     @unbroken
     async def create_token(self, user_name: str, label: str = "") -> tuple[str, Token]:
@@ -60,6 +67,12 @@ class Accounts(Database):
             Invalid: the user's name is empty.
         """
         secret = SECRET_PREFIX + secrets.token_urlsafe(32)
+        try:
+            return secret, await self._add_token(user_name, label, secret)
+        except IntegrityError:  # somebody else added the user between our look and our adding
+            return secret, await self._add_token(user_name, label, secret)
+
+    async def _add_token(self, user_name: str, label: str, secret: str) -> Token:
         async with self._writing() as session:
             user = await _user_named(session, user_name) or self._add_user(session, user_name)
             await session.flush()
@@ -72,7 +85,7 @@ class Accounts(Database):
                 revoked_at=None,
             )
             session.add(row)
-            return secret, row.record(user)
+            return row.record(user)
 
     @unbroken
     async def list_tokens(self) -> tuple[Token, ...]:

@@ -106,7 +106,7 @@ class Attempts(Database):
             NotFound: unknown, or another user's.
         """
         async with self._writing() as session:
-            attempt = await own_attempt(session, user_id, attempt_id)
+            attempt = await own_attempt(session, user_id, attempt_id, to_change=True)
             attempt.ended_at = attempt.ended_at or self._now()
             return attempt.record()
 
@@ -137,12 +137,7 @@ class Attempts(Database):
             NotFound: no such chat.
         """
         async with self._writing() as session:
-            found = (
-                await session.execute(select(ChatRow, AttemptRow.user_id).join(AttemptRow).where(ChatRow.id == chat_id))
-            ).one_or_none()
-            if found is None:
-                raise NotFound(CHAT_NOT_FOUND)
-            chat, user_id = found
+            chat, user_id = await chat_to_change(session, chat_id)
             if chat.completed_at is None:
                 chat.completed_at = self._now()
                 chat.completion_message = None if message is None else clean(message)
@@ -158,8 +153,19 @@ async def _simulation_behind(
     return entry.simulation_id
 
 
-async def own_attempt(session: AsyncSession, user_id: str, attempt_id: str) -> AttemptRow:
-    row = await session.scalar(select(AttemptRow).where(AttemptRow.id == attempt_id, AttemptRow.user_id == user_id))
+async def own_attempt(session: AsyncSession, user_id: str, attempt_id: str, *, to_change: bool = False) -> AttemptRow:
+    """The user's attempt; `to_change` makes everybody else who changes it wait."""
+    query = select(AttemptRow).where(AttemptRow.id == attempt_id, AttemptRow.user_id == user_id)
+    row = await session.scalar(query.with_for_update(of=AttemptRow) if to_change else query)
     if row is None:
         raise NotFound(ATTEMPT_NOT_FOUND)
     return row
+
+
+async def chat_to_change(session: AsyncSession, chat_id: str) -> tuple[ChatRow, str]:
+    """A chat and whose it is; everybody else who changes it waits."""
+    query = select(ChatRow, AttemptRow.user_id).join(AttemptRow).where(ChatRow.id == chat_id)
+    found = (await session.execute(query.with_for_update(of=ChatRow))).one_or_none()
+    if found is None:
+        raise NotFound(CHAT_NOT_FOUND)
+    return found[0], found[1]

@@ -56,7 +56,7 @@ class Benchmarks(Database):
             NotFound: unknown, or another user's.
         """
         async with self._writing() as session:
-            test = await _own(session, user_id, test_id, None)
+            test = await _own(session, user_id, test_id, None, to_change=True)
             first = len(test.runs)
             test.runs.extend(self._run(test.id, first + place, ident) for place, ident in enumerate(original_ids))
             await session.flush()
@@ -72,7 +72,7 @@ class Benchmarks(Database):
             NotFound: no such run.
         """
         async with self._writing() as session:
-            row = await session.get(TestRunRow, run_id)
+            row = await session.get(TestRunRow, run_id, with_for_update=True)
             if row is None:
                 raise NotFound(RUN_NOT_FOUND)
             if only_from and row.status not in only_from:
@@ -89,7 +89,7 @@ class Benchmarks(Database):
             NotFound: unknown, or another user's.
         """
         async with self._writing() as session:
-            test = await _own(session, user_id, test_id, None)
+            test = await _own(session, user_id, test_id, None, to_change=True)
             test.ended_at = test.ended_at or self._now()
             return test.record()
 
@@ -105,9 +105,13 @@ class Benchmarks(Database):
         )
 
 
-async def _own(session: AsyncSession, user_id: str, test_id: str | None, invocation_id: str | None) -> TestRow:
+async def _own(
+    session: AsyncSession, user_id: str, test_id: str | None, invocation_id: str | None, *, to_change: bool = False
+) -> TestRow:
+    """The user's test; `to_change` makes everybody else who changes it wait."""
     which = TestRow.id == test_id if test_id is not None else TestRow.invocation_id == invocation_id
-    row = await session.scalar(select(TestRow).where(which, TestRow.user_id == user_id))
+    query = select(TestRow).where(which, TestRow.user_id == user_id)
+    row = await session.scalar(query.with_for_update(of=TestRow) if to_change else query)
     if row is None:
         raise NotFound(TEST_NOT_FOUND)
     return row

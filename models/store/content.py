@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from models.errors import Invalid, NotFound
 from models.records import Document, Persona, Practice, Scenario, Simulation
 from models.resources import Resource, texts_of
-from models.store.database import Database, unbroken
+from models.store.database import Database, alone, unbroken
 from models.tables import Base, DocumentRow, PersonaRow, PracticeRow, ScenarioRow, SimulationRow
 from models.tables_practice import ResourceRow
 
@@ -52,6 +52,7 @@ class Content(Database):
         )
         try:
             async with self._writing() as session:
+                await alone(session)  # two who bring the same thing would both find it missing
                 for rows in kinds:
                     for row in rows:
                         await session.merge(row)

@@ -12,7 +12,7 @@ from uuid import uuid4
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import StaticPool
 
 from models import migrations
@@ -28,6 +28,9 @@ _SQLITE_PRAGMAS = (
     "PRAGMA synchronous = NORMAL",
     "PRAGMA foreign_keys = ON",
 )
+
+_ALONE = 0x676C6F77
+"""The lock of PostgreSQL that `alone` takes: any number that nobody else uses."""
 
 
 def utc_now() -> datetime:
@@ -74,6 +77,7 @@ class Database:
             url = make_url(self._url)
             self._engine = self._connect(url)
             async with self._write_turn, self._immediate().begin() as connection:
+                await alone(connection)
                 await connection.run_sync(migrations.upgrade)
         except CommandError as error:
             await self.close()
@@ -143,6 +147,13 @@ class Database:
             session.begin(),
         ):
             yield session
+
+
+async def alone(transaction: AsyncConnection | AsyncSession) -> None:
+    """Have this transaction wait, on PostgreSQL, until no other is beyond this point; SQLite's writers always do."""
+    connection = await transaction.connection() if isinstance(transaction, AsyncSession) else transaction
+    if connection.dialect.name == "postgresql":
+        await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ALONE})")
 
 
 def unbroken(

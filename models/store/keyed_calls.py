@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 
 from models.errors import Conflict
 from models.outcomes import StagedCall
 from models.store.database import Database, unbroken
+from models.tables import UserRow
 from models.tables_practice import KeyedCallRow, StagedCallRow
 
 REUSED = "Idempotency key reused with a different request payload."
@@ -63,6 +64,8 @@ class KeyedCalls(Database):
     async def stage_call(self, user_id: str, operation: str, chat_id: str, payload: Mapping[str, Any]) -> StagedCall:
         """Keep a call until it is accepted or dropped; a later one of the same operation on the chat replaces it."""
         async with self._writing() as session:
+            # Staging one after the other: two at once would both find nothing to replace.
+            await session.get(UserRow, user_id, with_for_update=True)
             row = StagedCallRow(
                 user_id=user_id,
                 operation=operation,
@@ -77,13 +80,11 @@ class KeyedCalls(Database):
     async def take_staged_call(self, user_id: str, operation: str, chat_id: str) -> StagedCall | None:
         """The call that waits, which waits no longer; None where none does."""
         async with self._writing() as session:
-            where = (
+            # Taken in one statement: of two who accept at once, one finds it gone.
+            taken = delete(StagedCallRow).where(
                 StagedCallRow.user_id == user_id,
                 StagedCallRow.operation == operation,
                 StagedCallRow.chat_id == chat_id,
             )
-            row = await session.scalar(select(StagedCallRow).where(*where))
-            if row is None:
-                return None
-            await session.execute(delete(StagedCallRow).where(*where))
-            return row.record()
+            row = await session.scalar(taken.returning(StagedCallRow))
+            return None if row is None else row.record()

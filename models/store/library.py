@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Text, cast, func, or_, select, text
 from sqlalchemy.sql import Select
 
+from models.columns import clean
 from models.errors import NotFound
 from models.records import Document, Persona, Practice, Scenario, Simulation
 from models.resources import Resource, ResourceKind
@@ -20,9 +21,8 @@ _FTS5 = text(
 )
 _TSVECTOR = text(
     "SELECT id, ts_headline('english', text, q, 'StartSel=\"\", StopSel=\"\", MaxWords=24, MinWords=10') "
-    "FROM documents, websearch_to_tsquery('english', :query) AS q "
-    "WHERE to_tsvector('english', name || ' ' || description || ' ' || text) @@ q "
-    "ORDER BY ts_rank(to_tsvector('english', name || ' ' || description || ' ' || text), q) DESC, id LIMIT :limit"
+    "FROM documents, to_tsquery('english', :query) AS q "
+    "WHERE words @@ q ORDER BY ts_rank(words, q) DESC, id LIMIT :limit"
 )
 _MOST_FOUND = 1000
 
@@ -136,16 +136,25 @@ class Library(Database):
 
     async def _full_text(self, search: str) -> dict[str, str]:
         async with self._reading() as session:
-            if session.get_bind().dialect.name == "sqlite":
-                words = [word.replace('"', "") for word in search.split()]
-                # Each word in quotes: nothing that a user types is syntax. The last may be unfinished.
-                query = " ".join(f'"{word}"*' for word in words if word)
-                if not query:
-                    return {}
-                rows = await session.execute(_FTS5, {"query": query, "limit": _MOST_FOUND})
-            else:
-                rows = await session.execute(_TSVECTOR, {"query": search, "limit": _MOST_FOUND})
+            on_sqlite = session.get_bind().dialect.name == "sqlite"
+            statement, query = (_FTS5, _fts5_query(search)) if on_sqlite else (_TSVECTOR, _tsquery(search))
+            if not query:
+                return {}
+            rows = await session.execute(statement, {"query": query, "limit": _MOST_FOUND})
             return {row[0]: row[1] for row in rows}
+
+
+# Every word in quotes, as nothing that a user types is syntax, and each may be unfinished.
+
+
+def _fts5_query(search: str) -> str:
+    words = [word.replace('"', "") for word in clean(search).split()]
+    return " ".join(f'"{word}"*' for word in words if word)
+
+
+def _tsquery(search: str) -> str:
+    words = [word.replace("\\", "").replace("'", "''") for word in clean(search).split()]
+    return " & ".join(f"'{word}':*" for word in words if word)
 
 
 def _seen_by(kind: Any, user_id: str) -> Any:

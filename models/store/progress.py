@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.columns import clean
 from models.errors import Conflict, NotFound
 from models.records import Attempt, Chat
-from models.store.attempts import CHAT_NOT_FOUND, own_attempt
+from models.store.attempts import CHAT_NOT_FOUND, chat_to_change, own_attempt
 from models.store.database import Database, unbroken
 from models.tables import AttemptRow, ChatRow, MessageRow, ScenarioRow, SimulationRow
 from models.tables_practice import GradeRow, NoteRow
@@ -27,7 +27,7 @@ class Progress(Database):
             NotFound: no such chat.
         """
         async with self._writing() as session:
-            chat, user_id = await _chat(session, chat_id)
+            chat, user_id = await chat_to_change(session, chat_id)
             chat.started_at = chat.started_at or self._now()
             return chat.record(user_id)
 
@@ -49,9 +49,8 @@ class Progress(Database):
             Conflict: the attempt has as many chats as one may have.
         """
         async with self._writing() as session:
-            attempt = await own_attempt(session, user_id, attempt_id)
             # Counting is safe only while nobody else adds a chat here.
-            await session.refresh(attempt, with_for_update=True)
+            attempt = await own_attempt(session, user_id, attempt_id, to_change=True)
             if scenario_id is not None and await session.get(ScenarioRow, scenario_id) is None:
                 raise NotFound("Scenario not found.")
             count = await session.scalar(select(func.count()).where(ChatRow.attempt_id == attempt_id)) or 0
@@ -82,7 +81,7 @@ class Progress(Database):
             NotFound: no such chat.
         """
         async with self._writing() as session:
-            chat, user_id = await _chat(session, chat_id)
+            chat, user_id = await chat_to_change(session, chat_id)
             chat.configuration = dict(configuration)
             if configuration.get("name"):
                 chat.name = clean(str(configuration["name"]))
@@ -137,7 +136,7 @@ class Progress(Database):
             NotFound: unknown, or another user's.
         """
         async with self._writing() as session:
-            attempt = await own_attempt(session, user_id, attempt_id)
+            attempt = await own_attempt(session, user_id, attempt_id, to_change=True)
             now = self._now()
             for chat in attempt.chats:
                 chat.completed_at = chat.completed_at or now
@@ -158,11 +157,11 @@ class Progress(Database):
             Conflict: a chat has begun or ended already, or the earlier one ran another scenario.
         """
         async with self._writing() as session:
-            attempt = await own_attempt(session, user_id, attempt_id)
+            attempt = await own_attempt(session, user_id, attempt_id, to_change=True)
             chats = {chat.id: chat for chat in attempt.chats}
             for chat_id, earlier_id in previous.items():
                 chat = chats.get(chat_id)
-                earlier, owner = await _chat(session, earlier_id)
+                earlier, owner = await chat_to_change(session, earlier_id)
                 if chat is None or owner != user_id or earlier.id == chat_id:
                     raise NotFound(CHAT_NOT_FOUND)
                 if chat.completed_at is not None or chat.message_count:
@@ -202,15 +201,6 @@ class Progress(Database):
         chat.previous_chat_id = earlier.id
         chat.started_at = chat.started_at or now
         chat.completed_at = now
-
-
-async def _chat(session: AsyncSession, chat_id: str) -> tuple[ChatRow, str]:
-    found = (
-        await session.execute(select(ChatRow, AttemptRow.user_id).join(AttemptRow).where(ChatRow.id == chat_id))
-    ).one_or_none()
-    if found is None:
-        raise NotFound(CHAT_NOT_FOUND)
-    return found[0], found[1]
 
 
 def _values(row: Any) -> dict[str, Any]:
