@@ -35,7 +35,7 @@ from api.operations.shapes_chats import (
     ChatRefreshReply,
     SectionFilter,
 )
-from api.operations.writing import make_question, make_text
+from api.operations.writing import Values
 from api.service import Service
 from models.errors import Conflict
 from models.records import Document, Persona, Scenario, User
@@ -267,19 +267,20 @@ async def chat_create(service: Service, user: User, body: ChatCreateBody) -> Cha
     if body.previous_attempt_chat_id is not None:
         await store.chat(user.id, body.previous_attempt_chat_id)
     state: dict[str, Any] = {}
+    values = Values(user)
     if body.draft_id is not None:
         state |= (await store.draft(user.id, body.draft_id)).state
     kinds: tuple[ResourceKind, ...] = ("name", "description", "problem_statement")
     for kind in kinds:
         if (text := getattr(body, kind)) is not None:
-            state[f"{kind}_id"] = await make_text(service, user, kind, text)
+            state[f"{kind}_id"] = values.text(kind, text)
         elif (ident := getattr(body, f"{kind}_id")) is not None:
             state[f"{kind}_id"] = ident
     if body.objectives is not None or body.objectives_ids is not None:
-        made = [await make_text(service, user, "objective", text) for text in body.objectives or []]
+        made = [values.text("objective", text) for text in body.objectives or []]
         state["objective_ids"] = [*(body.objectives_ids or []), *made]
     if body.questions is not None or body.questions_ids is not None:
-        made = [await make_question(service, user, question) for question in body.questions or []]
+        made = [values.question(question) for question in body.questions or []]
         state["question_ids"] = [*(body.questions_ids or []), *made]
     given = {
         "persona_ids": body.personas,
@@ -290,6 +291,7 @@ async def chat_create(service: Service, user: User, body: ChatCreateBody) -> Cha
         "video_ids": [body.video_id] if body.video_id else None,
     }
     state |= {key: ids for key, ids in given.items() if ids is not None}
+    await values.keep(service)
     await check_choices(service, user, state)
     configuration = await configuration_of(service, state)
     chat = await store.add_chat(

@@ -25,7 +25,7 @@ from api.operations.shapes_content import (
     RubricsFound,
     SearchBody,
 )
-from api.operations.writing import make_question
+from api.operations.writing import Values
 from api.service import Service, new_id
 from models.errors import Invalid
 from models.records import User
@@ -104,7 +104,9 @@ async def question_create(service: Service, user: User, body: NewQuestionBody) -
     """A question of one's own, with its options."""
     if len(body.options) < 2 or not any(option.is_correct for option in body.options):
         raise Invalid("A question needs at least two options, and one of them right.")
-    question_id = await make_question(service, user, body)
+    values = Values(user)
+    question_id = values.question(body)
+    await values.keep(service)
     return await question_get(service, user, GetBody(id=question_id))
 
 

@@ -14,11 +14,11 @@ from api.operations.shapes_drafts import (
     DraftEntry,
     FormState,
 )
-from api.operations.writing import make_media, make_question, make_text
-from api.service import Service, new_id
+from api.operations.writing import Values
+from api.service import Service
 from models.errors import Invalid
 from models.records import User
-from models.resources import Resource, ResourceKind
+from models.resources import ResourceKind
 
 _TEXTS: tuple[ResourceKind, ...] = ("name", "description", "problem_statement")
 
@@ -78,11 +78,12 @@ async def chat_drafts(service: Service, user: User, body: ChatDraftsBody) -> Cha
 
 async def _changes(service: Service, user: User, body: ChatDraftBody) -> dict[str, Any]:
     """What this save changes about the state: only what the body holds."""
+    values = Values(user)
     changes: dict[str, Any] = {name: list(ids) for name in LISTS if (ids := getattr(body, name)) is not None}
     for kind in _TEXTS:
         text, ident = getattr(body, kind), getattr(body, f"{kind}_id")
         if text is not None:
-            ident = await make_text(service, user, kind, text)
+            ident = values.text(kind, text)
         elif ident is not None:
             found = await service.store.resources([ident])
             text = found[0].name if found else None
@@ -90,11 +91,14 @@ async def _changes(service: Service, user: User, body: ChatDraftBody) -> dict[st
             others = [one for one in changes.get(f"{kind}_ids", []) if one != ident]
             changes |= {kind: text, f"{kind}_id": ident, f"{kind}_ids": [ident, *others]}
     made = {
-        "objective_ids": [await make_text(service, user, "objective", text) for text in body.objectives or []],
-        "image_ids": [await make_media(service, user, "image", media) for media in body.images or []],
-        "video_ids": [await make_media(service, user, "video", media) for media in body.videos or []],
-        "question_ids": [await make_question(service, user, question) for question in body.questions or []],
-        "option_ids": [await _option(service, user, body, place) for place in range(len(body.options or []))],
+        "objective_ids": [values.text("objective", text) for text in body.objectives or []],
+        "image_ids": [values.media("image", media) for media in body.images or []],
+        "video_ids": [values.media("video", media) for media in body.videos or []],
+        "question_ids": [values.question(question) for question in body.questions or []],
+        "option_ids": [
+            values.option(option, option.question_id or next(iter(body.question_ids or []), ""), place)
+            for place, option in enumerate(body.options or [])
+        ],
     }
     given = {
         "objective_ids": body.objectives,
@@ -106,16 +110,8 @@ async def _changes(service: Service, user: User, body: ChatDraftBody) -> dict[st
     for name, ids in made.items():
         if ids or given[name] is not None:
             changes[name] = list(dict.fromkeys([*changes.get(name, []), *ids]))
+    await values.keep(service)
     return changes
-
-
-async def _option(service: Service, user: User, body: ChatDraftBody, place: int) -> str:
-    option = (body.options or [])[place]
-    question_id = option.question_id or next(iter(body.question_ids or []), "")
-    data = {"question_id": question_id, "is_correct": option.is_correct, "position": place}
-    resource = Resource(new_id(), "option", option.option_text, data=data, owner_id=user.id)
-    await service.store.install(resources=[resource])
-    return resource.id
 
 
 def _form(state: Mapping[str, Any]) -> dict[str, Any]:

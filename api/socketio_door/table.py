@@ -104,7 +104,7 @@ async def _run_test(asker: Asker, body: BaseModel, *, operation: str) -> Payload
         test = await asker.service.store.own_test(asker.user.id, test_id=test_id, invocation_id=invocation_id)
         asker.enter(test_room(test.invocation_id))
     result = await carry_out(asker, operation, body)
-    if operation == "test.start":
+    if "test_id" in result and operation == "test.start":  # it may have been staged
         test = await asker.service.store.own_test(asker.user.id, test_id=str(result["test_id"]))
         asker.enter(test_room(test.invocation_id))
         asker.tell("test_started", {"test_id": test.id, "invocation_id": test.invocation_id})

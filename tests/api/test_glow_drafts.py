@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from models.store import Store
 from tests.api.test_glow_chats import detail, ok, start
 from tests.service import RunningService
 
@@ -29,6 +30,19 @@ def test_values_become_resources(service: RunningService) -> None:
     form = save(service, **body, options=[{"option_text": "He"}])["form_state"]
     assert form["problem_statement"] == "It rains."
     assert (len(form["objective_ids"]), len(form["question_ids"]), len(form["option_ids"])) == (2, 1, 1)
+
+
+def test_hundreds_of_values_are_kept_in_one_write(service: RunningService, monkeypatch: pytest.MonkeyPatch) -> None:
+    writes: list[int] = []
+    install = Store.install
+
+    async def counted(self: Store, **content: Any) -> None:
+        writes.append(len(content["resources"]))
+        await install(self, **content)
+
+    monkeypatch.setattr(Store, "install", counted)
+    form = save(service, videos=[{"name": f"Video {number}"} for number in range(200)], name="Many")["form_state"]
+    assert (len(form["video_ids"]), writes) == (200, [201])
 
 
 @pytest.mark.parametrize(("expected", "found"), [(0, 1), (7, 1), (-1, 1)])
