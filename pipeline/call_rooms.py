@@ -82,12 +82,14 @@ class _Follower:
         self._reply_from = 0
         self._cleared_at = 0
         self._outlet = self._new_outlet()
+        self._sounded_bytes = 0
 
     def _new_outlet(self) -> AudioOutlet:
         return AudioOutlet(ROOM_AUDIO, self._session.settings.output_rate_hz)
 
     def _sound(self, packets: list[bytes]) -> None:
         for data in packets:
+            self._sounded_bytes += len(data)
             self._room.reply_sounded(self._run, data)
 
     def hear(self, event: SessionEvent) -> None:
@@ -115,6 +117,7 @@ class _Follower:
             case ReplyBegan(_, message_id, persona_id):
                 self._text, self._message_id, self._persona_id = "", message_id, persona_id or None
                 self._reply_from = self._now_ms()
+                self._sounded_bytes = 0
                 room.reply_began(run, message_id, self._persona_id, self._store.now().isoformat())
             case ReplyText(_, delta):
                 self._text += delta
@@ -128,6 +131,8 @@ class _Follower:
             case ReplyEnded(_, message_id, text, heard, interrupted):
                 self._sound(self._outlet.flush())
                 self._note(message_id, self._reply_from, self._cleared_at if interrupted else self._now_ms())
+                if self._sounded_bytes:
+                    room.reply_silent(run, self._sounded_bytes * 1000 // (2 * ROOM_AUDIO.rate_hz))
                 said = heard if interrupted else text
                 room.reply_ended(run, message_id, said, self._persona_id, self._store.now().isoformat())
             case TurnLatency():

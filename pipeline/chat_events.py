@@ -73,6 +73,11 @@ class ChatRoom:
         named = {"group_id": run.group_id, "audio": audio}
         self.tell_profile("attempt.chat.assistant_audio", named, operation="chat_voice", **about)
 
+    def reply_silent(self, run: "RunName", duration_ms: int) -> None:
+        """All of its audio was told. Nothing of it is a recording that could be asked for."""
+        named = {"group_id": run.group_id, "audios_id": None, "duration_ms": duration_ms}
+        self.tell_profile("attempt.chat.assistant_audio.complete", named, operation="chat_voice")
+
     def reply_ended(self, run: "RunName", message_id: str, text: str, persona_id: str | None, created_at: str) -> None:
         """The reply is stored, and the turn is over."""
         about: dict[str, Any] = {"run_id": run.run_id, "group_id": run.group_id}

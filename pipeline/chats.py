@@ -113,13 +113,17 @@ class Chats:
         """Store a learner's message and begin to answer it; `asker` is the room that is told if that fails.
 
         Raises:
-            NotFound: no such chat, or somebody else's.
+            NotFound: no such chat, or somebody else's; or the persona is none of the chat's.
             Conflict: the chat has ended.
             Busy: too many replies are being written; the message is not stored.
         """
         chat = await self._store.chat(user_id, chat_id)
         if chat.completed_at is not None:
             raise Conflict(CHAT_ENDED)
+        if persona_id is not None:
+            personas = (await self._store.context(chat_id)).personas
+            if persona_id not in {persona.id for persona in personas}:
+                raise NotFound("Persona not found: use one of the chat's personas, or leave it out.")
         call = self._calls.find(user_id, chat_id=chat_id)
         if call is not None and generate and not call.session.over:
             stored_id = call.session.type_text(text)

@@ -119,6 +119,14 @@ async def test_run(service: Service, user: User, body: TestRunBody) -> TestRunRe
     claimed = await service.store.update_test_run(run.id, "running", only_from=_LEFT)
     if claimed is None:
         raise Conflict("This run is being replayed, or was already: ask for the next one.")
+    began = {
+        "run_id": run.id,
+        "original_run_resource_id": run.original_id,
+        "current_run": run.position + 1,
+        "total_runs": len(test.runs),
+        "created_at": run.created_at.isoformat(),
+    }
+    _tell(service, user, test, "test_run_start", began)
     name = f"{benchmark.name}: {recorded['name']}"
     attempt = await service.store.start_private_attempt(user.id, simulation_id, scenario_id, name)
     chat_id = attempt.chats[0].id

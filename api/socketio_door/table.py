@@ -8,13 +8,14 @@ from pydantic import BaseModel
 from api.operations.registry import OPERATIONS
 from api.operations.shapes import Body as PlainBody
 from api.operations.shapes import ChatId, WriteBody
-from api.operations.shapes_attempts import AttemptGradeBody, StopBody
+from api.operations.shapes_attempts import AttemptGradeBody, StartBody, StopBody, UsePreviousBody
 from api.operations.shapes_chats import MuteBody
 from api.operations.shapes_tests import InvocationBody
 from api.socketio_door import voice
 from api.socketio_door.events import Asker, Event, Payload
 from api.socketio_door.generation import GenerateBody, generate
 from api.socketio_door.operations import body_of, carry_out
+from models.errors import Invalid
 from pipeline.rooms import chat_room, test_room
 
 Tell = Callable[[Asker, BaseModel, Payload], None]
@@ -54,6 +55,18 @@ async def _enter(asker: Asker, body: BaseModel) -> None:
         attempt = await asker.service.store.attempt(asker.user.id, body.attempt_id)
         for chat in attempt.chats:
             asker.enter(chat_room(chat.id))
+    elif isinstance(body, UsePreviousBody):
+        attempt = await asker.service.store.attempt(asker.user.id, body.attempt_id)
+        for chat in attempt.chats:
+            if chat.id in body.previous_chat_map:
+                asker.enter(chat_room(chat.id))
+
+
+async def _start(asker: Asker, body: StartBody) -> Payload:
+    if not body.home_id and not body.practice_id and body.accept is None:
+        # The v5 dialect has a sentence of its own for it.
+        raise Invalid("Either home_id or practice_id must be provided")
+    return await carry_out(asker, "attempt.start", body)
 
 
 def _of(operation: str, *, lane: str = "", kind: str = "", tell: Tell = _nothing, answers: str = "") -> Event:
@@ -132,7 +145,7 @@ async def _test_leave(asker: Asker, body: InvocationBody) -> Payload:
 EVENTS: dict[str, Event] = {
     **{name.replace(".", "_"): _of(name) for name in OPERATIONS},
     "generate": Event(GenerateBody, generate, kind="generation"),
-    "attempt_start": _of("attempt.start", lane="chat"),
+    "attempt_start": Event(StartBody, _start, lane="chat"),
     "attempt_next": _of("attempt.next", lane="chat", tell=_next),
     "attempt_join": Event(RoomBody, _join, lane="chat"),
     "attempt_leave": Event(RoomBody, _leave, lane="chat"),

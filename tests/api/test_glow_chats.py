@@ -217,6 +217,18 @@ def test_what_a_message_needs(service: RunningService) -> None:
 
 
 @pytest.mark.slow
+def test_only_a_persona_of_the_chat_can_be_asked_to_answer(service: RunningService) -> None:
+    chat = start(service)["chat_id"]
+    body = {"chat_id": chat, "text": "Hello?", "wait_for_complete": True}
+    sentence = "Persona not found: use one of the chat's personas, or leave it out."
+    assert detail(service.post("/attempt/chat_message", body | {"persona_id": "nobody"})) == (404, sentence)
+    there = ok(service.post("/attempt/chat_get", {"chat_entry_id": chat}))
+    assert there["messages"] == []
+    assert ok(service.post("/attempt/chat_message", body | {"persona_id": there["persona_ids"][0]}))[
+        "assistant_content"
+    ]
+
+
 def test_a_thousand_joins_and_leaves(service: RunningService) -> None:
     chat = start(service)["chat_id"]
     with httpx.Client(headers=service.headers(), base_url=service.url) as client:

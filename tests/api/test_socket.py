@@ -191,10 +191,12 @@ def test_a_test_is_run_and_told(service: RunningService) -> None:
             assert (await socket.until("test_started"))["test_id"] == test
             run = await socket.ask("test_next", test_id=test)
             names = {"test_id": test, "test_invocation_id": run["invocation_id"], "run_id": run["run_id"]}
+            assert (await socket.until("test_run_start"))["run_id"] == run["run_id"]
             joined = await socket.ask("test_join", invocation_id=run["invocation_id"])
             assert joined["success"]
             await socket.until("test_joined")
             await socket.ask("test_run", **names)
+            assert (await socket.until("test_run_start"))["original_run_resource_id"]
             assert (await socket.until("test_progress"))["run_id"] == run["run_id"]
             assert (await socket.until("test_run_complete"))["run_id"] == run["run_id"]
             ended = await socket.ask("test_end", **names)
@@ -203,6 +205,45 @@ def test_a_test_is_run_and_told(service: RunningService) -> None:
             assert (await socket.ask("test_leave", invocation_id=run["invocation_id"]))["success"]
             refused = await socket.ask("test_run", test_id="nothing", test_invocation_id="nothing", run_id="nothing")
             assert (await socket.until("test_error"))["message"] == refused["error"]
+
+    asyncio.run(story())
+
+
+def test_who_takes_over_earlier_chats_is_told_of_each_though_not_in_their_rooms(service: RunningService) -> None:
+    async def story() -> None:
+        practice = await asyncio.to_thread(service.practice)
+        async with socket_of(service) as socket:
+            earlier = await socket.ask("attempt_start", practice_id=practice)
+            await socket.ask("attempt_end", attempt_id=earlier["attempt_id"], chat_id=earlier["chat_id"])
+            later = await socket.ask("attempt_start", practice_id=practice)
+            taken = {later["chat_id"]: earlier["chat_id"]}
+            await socket.ask("attempt_use_previous", attempt_id=later["attempt_id"], previous_chat_map=taken)
+            await socket.until("attempt_chat_ended", chat_id=later["chat_id"])
+            refused = await socket.ask("attempt_use_previous", attempt_id="nobody's", previous_chat_map=taken)
+            assert refused["error"].startswith("Attempt not found")
+
+    asyncio.run(story())
+
+
+def test_an_attempt_is_refused_in_the_words_of_v5(service: RunningService) -> None:
+    async def story() -> None:
+        async with socket_of(service) as socket:
+            refused = await socket.ask("attempt_start", infinite_mode=True)
+            assert refused["error"] == "Either home_id or practice_id must be provided"
+            assert (await socket.until("attempt_error"))["message"] == refused["error"]
+
+    asyncio.run(story())
+
+
+def test_an_event_that_is_staged_waits(service: RunningService) -> None:
+    async def story() -> None:
+        found = (await asyncio.to_thread(service.post, "/benchmark/search", {})).json()["benchmarks"]
+        async with socket_of(service) as socket:
+            body = {"benchmark_id": found[0]["benchmark_id"]}
+            staged = await socket.ask("test_start", **body, soft=True)
+            assert staged["pending"] is True
+            assert (await socket.ask("test_start", **body, accept=True))["test_id"]
+            await socket.until("test_started")
 
     asyncio.run(story())
 

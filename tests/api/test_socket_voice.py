@@ -60,8 +60,10 @@ def test_the_canonical_dialect_speaks_too(service: RunningService) -> None:
             assert ready["conversation_id"] == opened["conversation_id"]
             await socket.say(chat, LINE, "attempt.chat_speak")
             await socket.until("attempt.chat.user_start")
+            sounded = await socket.until("attempt.chat.assistant_audio.complete")
             assert (await socket.until("attempt.chat_message.completed", role="assistant"))["text"]
             assert audio_of(socket, "attempt.chat.assistant_audio") == audio_of(socket)
+            assert sounded["duration_ms"] == len(b"".join(audio_of(socket))) // 48
             assert (await socket.ask("attempt.chat_silence", chat_id=chat))["stopped"] is True
             await socket.until("attempt.chat.voice_ended")
 
