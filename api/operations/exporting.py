@@ -32,7 +32,8 @@ COLUMNS = (
 )
 _LEAST_CUE_MS = 500
 _TYPED_CUE_MS = 2_000
-_RISKY = ("=", "+", "-", "@", "\t", "\r")
+_RISKY = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+_BLANK = ("\t", "\r", "\n")
 _UNNAMEABLE = re.compile(r"[^\w.-]+")
 
 
@@ -72,7 +73,7 @@ async def chat_export(service: Service, user: User, body: ChatExportBody) -> Cha
 
 def safe_cell(text: str) -> str:
     """The text as a spreadsheet shows it and never runs it."""
-    return f"'{text}" if text.lstrip(" ").startswith(_RISKY) or text.startswith(_RISKY) else text
+    return f"'{text}" if text.startswith(_BLANK) or text.lstrip().startswith(_RISKY) else text
 
 
 def _csv(messages: Sequence[Message], speakers: Sequence[str]) -> str:
@@ -123,17 +124,38 @@ def _vtt(messages: Sequence[Message], speakers: Sequence[str]) -> str:
 
 
 def _timed(messages: Sequence[Message], speakers: Sequence[str]) -> list[tuple[int, int, str, Message]]:
-    """When each message was said; a typed one stands for two seconds at its place after the one before."""
-    cues = []
-    before = 0
-    for message, speaker in zip(messages, speakers, strict=True):
-        if not message.text.strip():
-            continue
-        start = before if message.started_ms is None else message.started_ms
-        end = start + _TYPED_CUE_MS if message.ended_ms is None else max(message.ended_ms, start + _LEAST_CUE_MS)
-        cues.append((start, end, speaker, message))
-        before = end
-    return sorted(cues, key=lambda cue: cue[0])
+    """The messages that have words, with when each was said."""
+    said = [(message, speaker) for message, speaker in zip(messages, speakers, strict=True) if message.text.strip()]
+    spans = cue_spans([(message.started_ms, message.ended_ms) for message, _ in said])
+    return [(*span, speaker, message) for span, (message, speaker) in zip(spans, said, strict=True) if span is not None]
+
+
+def cue_spans(said: Sequence[tuple[int | None, int | None]]) -> list[tuple[int, int] | None]:
+    """When each message is shown, in the order of the chat; None for one that is not.
+
+    The times of a call begin with it, so where they go back another call began: it follows the one before, as it does
+    in the recording. What was typed has no time and stands for two seconds after what was said last; before the first
+    call nothing was said yet, so there it is left out, unless there is no call at all.
+    """
+    spoken = any(started is not None for started, _ in said)
+    spans: list[tuple[int, int] | None] = []
+    call_at, last_start, last_end = 0, 0, 0
+    heard_any = False
+    for started, ended in said:
+        if started is None:
+            if spoken and not heard_any:
+                spans.append(None)
+                continue
+            start, end = last_end, last_end + _TYPED_CUE_MS
+        else:
+            if heard_any and call_at + started < last_start:
+                call_at = last_end
+            heard_any = True
+            start = last_start = call_at + started
+            end = max(call_at + (started if ended is None else ended), start + _LEAST_CUE_MS)
+        spans.append((start, end))
+        last_end = max(last_end, end)
+    return spans
 
 
 def _cue(speaker: str, message: Message) -> str:
