@@ -95,6 +95,10 @@ def start(
     from api.call import ClientError
     from api.cli_instance import Instance
 
+    if body is None and practice is None and practice_id is None and home_id is None:
+        raise typer.BadParameter(
+            "Say what to practise: --practice NAME, --practice-id or --home-id; `glow attempts practices` lists them."
+        )
     with Instance(instance_url, token) as instance:
         if practice is not None:
             found = {str(item["name"]): item for item in instance.ask("/practice/search", {})["practices"]}

@@ -194,7 +194,6 @@ def test_a_body_from_a_file_or_a_pipe(glow: Glow, tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["start"], "Either home_id or practice_id is required."),
         (["start", "--practice", "nowhere"], "There is no practice 'nowhere'; there are:"),
         (["chat", "get", "nowhere"], "Chat not found"),
         (["get", "nowhere"], "Attempt not found"),
@@ -210,6 +209,12 @@ def test_a_refusal_is_one_sentence_and_exit_code_1(glow: Glow, arguments: list[s
     assert ran.err.startswith(sentence)
     assert len(ran.err.strip().splitlines()) == 1
     assert TOKENS["ada"] not in ran.err
+
+
+def test_a_start_without_anything_to_practise_says_how_to_choose(glow: Glow) -> None:
+    ran = glow("start")
+    assert (ran.code, ran.out) == (2, "")
+    assert "glow attempts practices" in ran.err
 
 
 def test_completion_is_offered(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
