@@ -68,9 +68,17 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]
     def _engineio_server_class(self) -> type[engineio.AsyncServer]:
         return _Engine
 
+    async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+        try:
+            await super()._handle_eio_message(eio_sid, data)
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+            # The protocol has a connection closed that sends what is no packet; the library would log and go on.
+            log.warning("A socket sent what is no packet (%s) and is disconnected.", type(error).__name__)
+            await self.eio.disconnect(eio_sid)
+
     async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: Any) -> None:  # noqa: A002
         if not isinstance(data, list) or not data or not isinstance(data[0], str):
-            return
+            raise ValueError("An event has a name.")
         name, payload = data[0], data[1] if len(data) > 1 else None
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace or "/")
         if name in FRAMES and id is None:

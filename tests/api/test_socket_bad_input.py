@@ -1,6 +1,7 @@
 """What a socket must not be able to do: hang, lose, disturb or see what is somebody else's."""
 
 import asyncio
+import json
 from typing import Any
 
 import httpx
@@ -10,7 +11,7 @@ from websockets.asyncio.client import connect
 
 from api.socketio_door import connections, server
 from pipeline.rooms import chat_room
-from tests.service import WAIT_S, RunningService, quiet
+from tests.service import TOKENS, WAIT_S, RunningService, quiet
 from tests.socket_client import socket_of
 from tests.voice.sound import recording
 
@@ -322,6 +323,25 @@ def test_what_is_no_packet_harms_nobody(service: RunningService, message: str) -
             await raw.send(message)
         async with socket_of(service) as socket:
             assert (await socket.until("connection_confirmed"))["sid"]
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    "message", ["4abc", '42["', "42{}", "42[]", "42[1]", "4999", '451-["x",{"_placeholder":true,"num":5}]x', "4"]
+)
+def test_who_sends_what_is_no_packet_is_closed_as_the_protocol_has_it(service: RunningService, message: str) -> None:
+    async def story() -> None:
+        address = service.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
+        async with connect(address, proxy=None, open_timeout=WAIT_S) as raw:
+            await raw.recv()
+            await raw.send("40" + json.dumps({"token": TOKENS["ada"]}))
+            assert str(await raw.recv()).startswith("40{")
+            assert str(await raw.recv()).startswith('42["connection_confirmed"')
+            await raw.send(message)
+            async with asyncio.timeout(WAIT_S):
+                while await raw.recv() != "1":
+                    pass
 
     asyncio.run(story())
 
