@@ -22,6 +22,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     403: {"description": "It belongs to somebody else's session."},
     404: {"description": "No such thing, or another user's."},
     409: {"description": "The thing is not in the state for this."},
+    413: {"description": "More than is taken at once."},
     429: {"description": "Too much at once; try again in a moment."},
     502: {"description": "An engine failed."},
     503: {"description": "An engine is not there."},
