@@ -3,34 +3,46 @@
 import json
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from api.bench import busy_note
 from api.bench_stt_lag import SECONDS, UTTERANCES, lag_table, measure_lag
 from api.call import ClientError
 from api.random_whisper import make_random_whisper
 from voice.audio import decode_file
+from voice.errors import VoiceError
 from voice.formats import RATE_HZ
 from voice.stt.base import Float32Mono16k
 from voice.stt.short_window import Request, ShortWindow
 from voice.stt.whisper import load_model, token_cap
+from voice.test_models import WHISPER_NANO
 from voice.word_error import word_error_rate
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
 RECORDINGS = Path(__file__).parents[1] / "voice" / "recordings"
-LONGEST_S = 30.0
+SHORTEST_S, LONGEST_S = 1.0, 30.0
 COST_TOKENS = 12
 """Tokens that random weights are made to write: about what 4 s of speech holds."""
+
+COST_SECONDS = (3.0, 5.0)
+COST_RECORDINGS = 8
+"""Enough to measure cost by, of this length where there are such."""
+
+STOCK, STOCK_ONCE = "stock transcribe(beam_size=1)", "stock, temperature=0"
+"""As it is called, and without the second tries that it makes of what looks wrong, as all that random weights write."""
 
 LAG = f"event loop while {UTTERANCES} utterances of {SECONDS:g} s are decoded"
 
@@ -53,7 +65,7 @@ class Row:
     Attributes:
         way: how it was decoded.
         cpu_ms, wall_ms: median of an utterance.
-        times_less_cpu: than stock `transcribe(beam_size=1)`, as the median of the pairs.
+        times_less_cpu: than the last row, as the median of the pairs.
         word_error: over all recordings whose text is known; None where it means nothing.
     """
 
@@ -64,27 +76,41 @@ class Row:
     word_error: float | None
 
 
-def recordings_in(folder: Path, most: int) -> list[Spoken]:
-    """The folder's recordings of up to 30 s; the text from manifest.json or from a .txt beside each.
+def recordings_in(folder: Path, most: int) -> tuple[list[Spoken], list[str]]:
+    """The folder's recordings of 1 to 30 s, and a sentence for each that cannot be used.
+
+    What a recording says is in manifest.json, or in a .txt beside it.
 
     Raises:
-        ClientError: there is none.
+        ClientError: there is none, or manifest.json is no list of files and texts.
     """
-    manifest = folder / "manifest.json"
-    entries = json.loads(manifest.read_text("utf-8")) if manifest.is_file() else []
-    texts = {entry["file"]: entry["text"] for entry in entries}
-    found: list[Spoken] = []
+    texts, found, left_out = _texts(folder / "manifest.json"), list[Spoken](), list[str]()
     for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SOUND):
         name = path.relative_to(folder).as_posix()
+        try:
+            audio = decode_file(path.read_bytes(), max_seconds=LONGEST_S)
+        except VoiceError as error:
+            left_out.append(f"{name} is left out: {error}")
+            continue
         beside = path.with_suffix(".txt")
         text = texts.get(name) or (beside.read_text("utf-8").strip() if beside.is_file() else None)
-        audio = decode_file(path.read_bytes(), max_seconds=LONGEST_S)
-        if len(audio) / RATE_HZ >= 1.0:
+        if len(audio) / RATE_HZ >= SHORTEST_S:
             found.append(Spoken(name, audio, text))
     if not found:
-        raise ClientError(f"There is no recording of at least a second in {folder}; put WAV or FLAC files there.")
+        raise ClientError(
+            f"There is no recording of {SHORTEST_S:.0f} to {LONGEST_S:.0f} s in {folder}; put WAV or FLAC files there."
+        )
     step = max(1, len(found) // most)
-    return found[::step][:most]
+    return found[::step][:most], left_out
+
+
+def _texts(manifest: Path) -> dict[str, str]:
+    if not manifest.is_file():
+        return {}
+    try:
+        return {str(entry["file"]): str(entry["text"]) for entry in json.loads(manifest.read_text("utf-8"))}
+    except (ValueError, KeyError, TypeError):
+        raise ClientError(f'{manifest} is no list of {{"file": ..., "text": ...}}; mend it or remove it.') from None
 
 
 def measure(model: "WhisperModel", spoken: Sequence[Spoken], *, words: bool, cap: int | None = None) -> list[Row]:
@@ -124,16 +150,19 @@ def measure(model: "WhisperModel", spoken: Sequence[Spoken], *, words: bool, cap
         )
         return " ".join(segment.text.strip() for segment in segments)
 
-    def stock(item: Spoken) -> str:
+    def stock(item: Spoken, **options: Any) -> str:
         most = short.most_new_tokens("", "en", cap) if cap else None
-        segments, _ = model.transcribe(item.audio, beam_size=1, max_new_tokens=most)
+        segments, _ = model.transcribe(item.audio, beam_size=1, max_new_tokens=most, **options)
         return " ".join(segment.text.strip() for segment in segments)
 
     ways: dict[str, Callable[[Spoken], str]] = {
         "own window": ours,
         "30 s, same settings": full,
-        "stock transcribe(beam_size=1)": stock,
+        STOCK_ONCE: partial(stock, temperature=0.0),
     }
+    if words:
+        ways[STOCK] = stock
+    base = STOCK if words else STOCK_ONCE
     for way in ways.values():
         way(spoken[0])  # the first call of each is slower
     timed: dict[str, list[tuple[float, float, str]]] = {name: [] for name in ways}
@@ -141,9 +170,9 @@ def measure(model: "WhisperModel", spoken: Sequence[Spoken], *, words: bool, cap
         for name, way in ways.items():
             timed[name].append(_timed(way, item))
     timed["own window, 8 together"] = _together(short, spoken, request, cap)
-    base = [cost for cost, _, _ in timed["stock transcribe(beam_size=1)"]]
-    order = ["own window", "own window, 8 together", "30 s, same settings", "stock transcribe(beam_size=1)"]
-    return [_row(name, timed[name], base, spoken, words=words) for name in order]
+    costs = [cost for cost, _, _ in timed[base]]
+    order = sorted(timed, key=lambda name: not name.startswith("own window"))
+    return [_row(name, timed[name], costs, spoken, words=words) for name in order]
 
 
 def _together(
@@ -188,33 +217,47 @@ def bench_stt(console: Console, *, audio: Path | None, model: Path | None, most:
         ClientError: no recordings.
         EngineUnavailable: the model does not load.
     """
-    spoken = recordings_in(audio or RECORDINGS, most)
-    load = os.getloadavg()[0]
+    spoken, left_out = recordings_in(audio or RECORDINGS, most)
+    for sentence in left_out:
+        print(sentence, file=sys.stderr)  # noqa: T201
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
     results: dict[str, list[Row]] = {}
     if model is not None:
         results[model.name] = measure(load_model(model, "cpu", "int8", 1), spoken, words=True)
         lag = measure_lag(model)
     else:
-        from voice.test_models import WHISPER_NANO
-
         nano = load_model(WHISPER_NANO, "cpu", "int8", 1)
         results["whisper:nano (a test model)"] = measure(nano, spoken, words=True)
         with tempfile.TemporaryDirectory(prefix="glow-voice-") as folder:
             random = make_random_whisper(Path(folder) / "base.en")
             base = load_model(random, "cpu", "int8", 1)
-            results[f"base.en with random weights, {COST_TOKENS} tokens each"] = measure(
-                base, spoken, words=False, cap=COST_TOKENS
+            some = of_cost(spoken)
+            results[f"base.en with random weights, {COST_TOKENS} tokens each, {_about(some)}"] = measure(
+                base, some, words=False, cap=COST_TOKENS
             )
             lag = measure_lag(random)
     if as_json:
         tables = {name: [asdict(row) for row in rows] for name, rows in results.items()}
-        console.print_json(json.dumps(tables | {LAG: [asdict(row) for row in lag]}))
+        about = {"recordings": len(spoken), "left_out": left_out, "load_before": load}
+        console.print_json(json.dumps(about | tables | {LAG: [asdict(row) for row in lag]}))
         return
-    seconds = statistics.median(len(item.audio) / RATE_HZ for item in spoken)
-    console.print(Text(f"{len(spoken)} recordings, median {seconds:.1f} s; int8, one thread; load {load:.1f} before"))
+    console.print(Text(f"{_about(spoken)}; int8, one thread."))
     for name, rows in results.items():
         console.print(_table(name, rows))
     console.print(lag_table(lag, f"{LAG}, {name}"))
+    console.print(Text(busy_note(load, cores)))
+
+
+def of_cost(spoken: Sequence[Spoken]) -> list[Spoken]:
+    """Some recordings to measure cost by."""
+    shortest, longest = COST_SECONDS
+    usual = [item for item in spoken if shortest <= len(item.audio) / RATE_HZ <= longest]
+    return list(usual or spoken)[:COST_RECORDINGS]
+
+
+def _about(spoken: Sequence[Spoken]) -> str:
+    seconds = statistics.median(len(item.audio) / RATE_HZ for item in spoken)
+    return f"{len(spoken)} recordings, median {seconds:.1f} s"
 
 
 def _table(name: str, rows: list[Row]) -> Table:

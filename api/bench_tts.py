@@ -133,7 +133,12 @@ def _chosen(voice: str | None, models_dir: Path) -> Path | None:
     here = [path for path in piper_voices(models_dir) if not is_test_voice(path)]
     if voice is None:
         return here[0] if here else None
-    given = Path(voice) if voice.endswith(".onnx") else models_dir / "piper" / f"{Path(voice).name}.onnx"
+    if voice.endswith(".onnx"):
+        given = Path(voice)
+        if not given.is_file():
+            raise EngineUnavailable(f"There is no file {given}; give a Piper voice's .onnx file.")
+        return given
+    given = models_dir / "piper" / f"{Path(voice).name}.onnx"
     if not given.is_file():
         raise EngineUnavailable(f"The Piper voice {voice[:60]} is not here; run `glow models pull {voice[:60]}`.")
     return given
@@ -142,11 +147,13 @@ def _chosen(voice: str | None, models_dir: Path) -> Path | None:
 def _piper_ways(model: Path) -> dict[str, Callable[[], _Audio]]:
     from piper import PiperVoice
 
+    # Ours come first: they tell what is wrong with a voice, where the library breaks.
+    whole, streamed = PiperSynthesizer(model, renderer=WholeSentence), PiperSynthesizer(model)
     stock = PiperVoice.load(model)
     return {
         STOCK: lambda: _stock(stock),
-        "Glow, whole sentences, 1 thread": _ours(PiperSynthesizer(model, renderer=WholeSentence)),
-        "Glow, in stretches, 1 thread": _ours(PiperSynthesizer(model)),
+        "Glow, whole sentences, 1 thread": _ours(whole),
+        "Glow, in stretches, 1 thread": _ours(streamed),
     }
 
 

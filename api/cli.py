@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from api.settings import Settings
 
 USAGE, FAILED = 2, 1
+_PIPE_COLUMNS = 120
 
 app = typer.Typer(
     name="glow",
@@ -282,8 +283,9 @@ def console() -> "Console":
     """Standard output."""
     from rich.console import Console
 
-    # Lines are not wrapped, so that they stay whole in a pipe.
-    return Console(highlight=False, soft_wrap=True)
+    # Lines are not wrapped, so that they stay whole in a pipe; nor are a table's columns cut there.
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_COLUMNS
+    return Console(highlight=False, soft_wrap=True, width=width)
 
 
 def fail(sentence: str, code: int = FAILED) -> NoReturn:

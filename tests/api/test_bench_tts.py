@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from api.bench_tts import STOCK, measure
 from api.cli import app
 from tests.voices_piper import make_voice
+from voice.errors import EngineUnavailable
 
 
 def test_a_pair_is_compared_run_by_run() -> None:
@@ -38,3 +39,15 @@ def test_a_voice_that_is_not_here_is_named_with_the_command_that_gets_it(
     result = CliRunner().invoke(app, ["bench", "tts", "--voice", "en_US-amy-medium"])
     assert result.exit_code == 1
     assert "glow models pull en_US-amy-medium" in str(result.exception)
+
+
+@pytest.mark.parametrize(("name", "says"), [("none.onnx", "There is no file"), ("broken.onnx", "does not describe")])
+def test_a_file_that_is_no_voice_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, says: str
+) -> None:
+    monkeypatch.setenv("GLOW_DATA_DIR", str(tmp_path))
+    (tmp_path / "broken.onnx").write_bytes(b"no voice")
+    (tmp_path / "broken.onnx.json").write_text("{}", "utf-8")
+    result = CliRunner().invoke(app, ["bench", "tts", "--voice", str(tmp_path / name)])
+    assert isinstance(result.exception, EngineUnavailable)
+    assert says in str(result.exception)

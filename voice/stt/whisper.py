@@ -68,12 +68,7 @@ class FasterWhisper:
         prompts: bool = True,
         window: Literal["short", "full"] = "short",
     ) -> None:
-        missing = [file for file in _NEEDED if not (folder / file).is_file()]
-        if missing:
-            raise EngineUnavailable(
-                f"The Whisper model in {folder} lacks {', '.join(missing)}; "
-                "get one with `glow models pull whisper:base.en`."
-            )
+        _complete(folder)
         self.name = f"whisper:{label or folder.name}"
         self._folder = folder
         self._language = language
@@ -207,6 +202,7 @@ def load_model(folder: Path, device: str, compute_type: str, cpu_threads: int) -
     """
     from faster_whisper import WhisperModel
 
+    _complete(folder)
     try:
         model = WhisperModel(
             str(folder), device=device, compute_type=compute_type, cpu_threads=cpu_threads, local_files_only=True
@@ -219,6 +215,15 @@ def load_model(folder: Path, device: str, compute_type: str, cpu_threads: int) -
             "delete it and get it again with `glow models pull`."
         ) from error
     return model
+
+
+def _complete(folder: Path) -> None:
+    missing = [file for file in _NEEDED if not (folder / file).is_file()]
+    if missing:
+        raise EngineUnavailable(
+            f"The Whisper model in {folder} lacks {', '.join(missing)}; "
+            "get one with `glow models pull whisper:base.en`."
+        )
 
 
 def _places(folder: Path, usual: int) -> int:
