@@ -8,7 +8,7 @@ import pytest
 from models.packs import DEMO_PACK, load_pack
 from models.store import Store
 from pipeline.grounded import Grounded, Question, cut, within, without_citations
-from pipeline.llm.completions import ChatModel
+from pipeline.llm.chat_model import ChatModel
 from pipeline.prose import quoted
 from pipeline.sources import Sources
 
