@@ -1,6 +1,7 @@
 """Written turns: a message comes in by any door, is stored, and is answered by the persona."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -17,6 +18,8 @@ from pipeline.errors import Busy, PipelineError
 from pipeline.reply import Responder
 from pipeline.rooms import Rooms
 from pipeline.spoken_answer import Answer, spoken_answer
+
+log = logging.getLogger(__name__)
 
 RUNS_LIMIT = 64
 """Replies being written at once; one more is refused."""
@@ -234,6 +237,7 @@ class Chats:
             room.reply_stopped(run.name)
             return kept
         except (PipelineError, NotFound) as error:
+            log.warning("A written reply failed: %s", error)
             room.reply_failed(run.name, str(error))
             raise
         room.reply_ended(run.name, stored.id, stored.text, persona, stored.created_at.isoformat())

@@ -1,6 +1,7 @@
 """The persona's side of a call: replies prepared ahead, released, handed out at pace, held, cut, stored as heard."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from pipeline.preparation import Preparation, Speaker, Stamps
 from pipeline.reply import ReplyContext, Responder
 from pipeline.slots import Slots
 from pipeline.writer import Writer
+
+log = logging.getLogger(__name__)
 
 APOLOGY = "I am sorry, something went wrong on my side. Could you say that again?"
 
@@ -130,7 +133,7 @@ class Replies:
         if preparation is None or preparation.revision != revision:
             return
         self._next = None
-        preparation.release(lambda code, message: self._hooks.emit(Problem(code, message)))
+        preparation.release(self._report)
         self._seq = 0
         self._playout = Playout(
             preparation,
@@ -141,6 +144,10 @@ class Replies:
             connected=self._connected,
         )
         self._slots.replace("playout", self._play(self._playout, self._new_id()))
+
+    def _report(self, code: str, message: str) -> None:
+        log.warning("A reply failed: %s", message)
+        self._hooks.emit(Problem(code, message))
 
     def duck(self) -> None:
         """Hand out no more for now."""

@@ -117,7 +117,7 @@ class Transcripts:
                 text, ending = await asyncio.gather(self._hearing.transcript(), self._ending(ending_model))
         except (VoiceError, TimeoutError) as error:
             code = error.code if isinstance(error, VoiceError) else "stt_failed"
-            self._emit(Problem(code, str(error) or "The recogniser did not answer in time; say it again or type it."))
+            self._report(code, str(error) or "The recogniser did not answer in time; say it again or type it.")
             known = self._known()
             self._feed(act.Transcribed(revision, known, self._spoken(), failed=not known))
             return
@@ -152,4 +152,8 @@ class Transcripts:
         try:
             await self._hearing.settle()
         except VoiceError as error:
-            self._emit(Problem(error.code, str(error)))
+            self._report(error.code, str(error))
+
+    def _report(self, code: str, message: str) -> None:
+        log.warning("A transcript failed: %s", message)
+        self._emit(Problem(code, message))

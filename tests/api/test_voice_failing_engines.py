@@ -46,7 +46,9 @@ async def goes_on(client: Client) -> None:
 @pytest.mark.parametrize(
     ("model", "says"), [("refuse-401", ""), ("hang", ""), ("empty", ""), ("cut-mid", "Well, let me see what")]
 )
-def test_a_language_model_that_fails(tmp_path: Path, llm_server: LlmServer, model: str, says: str) -> None:
+def test_a_language_model_that_fails(
+    tmp_path: Path, llm_server: LlmServer, model: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     server = {"llm": "openai", "llm_model": model, "openai_base_url": llm_server.url, "openai_api_key": KEY}
     waits = {"llm_first_token_s": 0.3} if model == "hang" else {}
     with running(tmp_path, **waits, **server) as service:
@@ -66,13 +68,20 @@ def test_a_language_model_that_fails(tmp_path: Path, llm_server: LlmServer, mode
         assert sent.status_code == 502
         assert KEY not in sent.text
         assert service.lines(chat)[2] == ("query", "And you?"), "the message is stored all the same"
+    logged = capsys.readouterr().err
+    assert "A reply failed: The language model at" in logged
+    assert "A written reply failed: The language model at" in logged
+    assert KEY not in logged
 
 
-def test_a_recogniser_that_fails(tmp_path: Path) -> None:
+def test_a_recogniser_that_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with transcription_server() as server:
         server.behaviour = 500
         with running(tmp_path, stt="openai", stt_base_url=server.url, openai_api_key=KEY, llm="scripted") as service:
             _answers_with_an_apology(service)
+    logged = capsys.readouterr().err
+    assert "A transcript failed: " in logged
+    assert KEY not in logged
 
 
 def test_a_recogniser_whose_model_is_broken(tmp_path: Path) -> None:
