@@ -170,6 +170,12 @@ class _Connection:
 
     async def _authenticate(self, opening: ChatVoice) -> User:
         token = websocket_token(self._websocket) or opening.token
+        if not token:
+            raise Refused(
+                "unauthorized",
+                "Send a token: in an Authorization: Bearer header, as the subprotocol bearer.<token> beside "
+                "glow.voice, or as `token` in chat_voice.",
+            )
         try:
             return await user_for(self._service.store, self._service.settings, token)
         except Unauthorized as error:

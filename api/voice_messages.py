@@ -7,7 +7,7 @@ import base64
 import binascii
 from typing import Annotated, Any, Literal, assert_never
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from pipeline.events import (
     CallEnded,
@@ -41,6 +41,13 @@ class ProtocolError(Exception):
 
 class _Message(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, fields: Any) -> Any:
+        return (
+            {name: value for name, value in fields.items() if value is not None} if isinstance(fields, dict) else fields
+        )
 
 
 class Input(_Message):
@@ -160,6 +167,8 @@ def _explained(error: ValidationError) -> ProtocolError:
         return ProtocolError(code, f"The field `{place}` is missing; send it.")
     if place == "digit":
         said = "Digit should be one of 0 to 9, *, # or A to D"
+    elif place == "output.encoding":
+        said = "Ask for pcm16, mulaw, alaw or opus"
     elif place == "text" and kind == "string_pattern_mismatch":
         said = "Text should hold more than blanks"
     return ProtocolError(code, f"The field `{place}` cannot be used: {said[0].lower()}{said[1:]}.")

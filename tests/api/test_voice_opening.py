@@ -118,7 +118,7 @@ def test_a_wrong_header_is_not_mended_by_a_right_first_message(service: RunningS
         ({"input": {"rate": -8000}}, "unsupported_format", "a rate from 8000 to 48000 Hz"),
         ({"input": {"channels": 6}}, "unsupported_format", "1 or 2 channels"),
         ({"input": {"encoding": "opus", "rate": 44_100}}, "unsupported_format", "one of the Opus rates"),
-        ({"output": {"encoding": "flac"}}, "unsupported_format", "`output.encoding`"),
+        ({"output": {"encoding": "flac"}}, "unsupported_format", "ask for pcm16, mulaw, alaw or opus."),
         ({"output": {"encoding": "container"}}, "unsupported_format", "A container only goes in"),
         ({"output": {"rate": 96_000}}, "unsupported_format", "a rate from 8000 to 48000 Hz"),
         ({"turns": "sometimes"}, "invalid_message", "'auto' or 'manual'"),
@@ -139,6 +139,20 @@ def test_a_first_message_that_opens_nothing(
             assert (error["code"], error["close"]) == (code, NOT_ALLOWED)
             assert says in error["message"]
         async with service.call(chat) as client:  # and nothing is left of it
+            await client.hang_up()
+
+    asyncio.run(story())
+
+
+def test_a_field_that_is_null_is_a_field_that_is_left_out(service: RunningService) -> None:
+    absent = dict.fromkeys(("token", "input", "turns", "greet", "resume"))
+
+    async def story() -> None:
+        async with service.call(service.chat(), **absent, output={"encoding": "mulaw", "rate": None}) as client:
+            assert client.ready["input"] == {"encoding": "pcm16", "rate": 16_000, "channels": 1}
+            assert client.ready["output"] == {"encoding": "mulaw", "rate": 24_000}
+            await client.send("mute", muted=None)
+            assert "`muted` is missing" in (await client.until("error"))["message"]
             await client.hang_up()
 
     asyncio.run(story())
