@@ -72,19 +72,17 @@ def serve(
 def show_settings(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the README's table, with defaults only.")] = False,
 ) -> None:
-    """Show every setting, its value, its default and what it is."""
+    """Show every setting, its value, what it is, and its default where the value is another."""
     from api.settings import markdown_table, rows
 
     if markdown:
         typer.echo(markdown_table())
         return
-    from rich.table import Table
-
-    settings = load_settings()
-    table = Table("variable", "value", "default", "what it is", show_lines=False)
-    for row in rows(settings):
-        table.add_row(row.variable, row.value, row.default if row.default != row.value else "", row.help)
-    console().print(table, markup=False, soft_wrap=False)
+    for row in rows(load_settings()):
+        typer.echo(f"{row.variable}={row.value}")
+        default = f" (default: {row.default or 'empty'})" if row.value != row.default else ""
+        typer.echo(f"    {row.help}{default}")
+    typer.echo("\nSet any of them in the environment, or in a file .env in the folder that `glow` is run in.")
     warn_of_unknown_variables()
 
 

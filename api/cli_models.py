@@ -8,6 +8,8 @@ import typer
 
 app = typer.Typer(help="List the engines, models and voices, and pull more.")
 
+_INSIDE = frozenset({"pocketsphinx", "whisper:nano", "espeak", "piper:nano", "scripted"})
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -58,6 +60,9 @@ def pull(name: Annotated[str, typer.Argument(help="A name of `glow models`, such
     from voice.tts.catalog import pull_piper
 
     models_dir = Settings().models_dir
+    if (reason := _not_pulled(name)) is not None:
+        typer.echo(reason, err=True)
+        raise typer.Exit(1)
     is_voice = name.startswith("piper:") or (not name.startswith("whisper:") and "_" in name)
     bar = Progress(TextColumn(name, markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn(), transient=True)
     try:
@@ -73,6 +78,15 @@ def pull(name: Annotated[str, typer.Argument(help="A name of `glow models`, such
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
     typer.echo(f"{name} is at {where}; `glow serve` takes it from now on where it is the best.")
+
+
+def _not_pulled(name: str) -> str | None:
+    """Why there is nothing to download of what `glow models` lists by this name; None where there is."""
+    if name in _INSIDE:
+        return f"{name} comes with the service; there is nothing to pull."
+    if name == "openai":
+        return "openai is a server, not a model: set OPENAI_API_KEY, or OPENAI_BASE_URL for one of your own."
+    return None
 
 
 def rows(models_dir: Path, *, has_llm: bool) -> list[Row]:

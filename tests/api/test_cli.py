@@ -85,10 +85,19 @@ def test_settings_are_shown_without_secrets(glow: Glow, monkeypatch: pytest.Monk
     monkeypatch.setenv("GLOW_PROT", "8010")
     ran = glow("settings")
     assert ran.code == 0
-    assert "GLOW_ENDPOINT_MS" in ran.out
+    assert "GLOW_ENDPOINT_MS=500\n" in ran.out
     assert "****" in ran.out
     assert "very-secret" not in ran.out + ran.err
     assert "GLOW_PROT is set, and no setting has that name" in ran.err
+
+
+def test_a_value_is_shown_whole_however_narrow_the_terminal(glow: Glow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    long = f"/srv/{'very-long-' * 20}folder"
+    monkeypatch.setenv("GLOW_MODELS_DIR", long)
+    out = glow("settings").out
+    assert f"GLOW_MODELS_DIR={long}\n" in out
+    assert "(default: <data_dir>/models)" in out
 
 
 def test_settings_as_markdown_are_the_same_on_every_machine(glow: Glow, tmp_path: Path) -> None:
@@ -207,7 +216,16 @@ def test_models_tell_what_is_here(glow: Glow, tmp_path: Path) -> None:
         assert here == ["pocketsphinx", "whisper:nano", "piper:en_US-mine-medium", "espeak", "piper:nano", "scripted"]
 
 
-@pytest.mark.parametrize(("name", "sentence"), [("nope", "no Whisper model 'nope'"), ("no_such voice", "not the name")])
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("nope", "no Whisper model 'nope'"),
+        ("no_such voice", "not the name"),
+        ("pocketsphinx", "comes with the service"),
+        ("piper:nano", "comes with the service"),
+        ("openai", "set OPENAI_API_KEY"),
+    ],
+)
 def test_pulling_what_is_not_known_is_one_sentence(glow: Glow, name: str, sentence: str) -> None:
     ran = glow("models", "pull", name)
     assert ran.code == 1
