@@ -186,6 +186,8 @@ def test_words_that_cannot_be_found_are_left_out() -> None:
         ("not JSON", "does not describe a Piper voice"),
         ("another JSON", "does not describe a Piper voice"),
         ("a list", "does not describe a Piper voice"),
+        ("a rate of nothing", "does not describe a Piper voice"),
+        ("a rate in words", "does not describe a Piper voice"),
         ("more symbols than the model", "does not belong to"),
         ("a speaker the model does not take", "does not belong to"),
         ("a language that does not exist", "does not belong to"),
@@ -212,13 +214,17 @@ def test_files_that_are_not_a_voice_are_refused_with_what_to_do(tmp_path: Path, 
             description.write_text('{"name": "x"}', encoding="utf-8")
         case "a list":
             description.write_text("[]", encoding="utf-8")
+        case "a rate of nothing":
+            about["audio"]["sample_rate"] = 0
+        case "a rate in words":
+            about["audio"]["sample_rate"] = "22050 Hz"
         case "more symbols than the model":
             about["phoneme_id_map"]["x"] = [5000]
         case "a speaker the model does not take":
             about["num_speakers"] = 3
         case "a language that does not exist":
             about["espeak"]["voice"] = "xx-none"
-    if story[0] == "m" or story.startswith(("a speaker", "a language")):
+    if story[0] == "m" or story.startswith(("a speaker", "a language", "a rate")):
         description.write_text(json.dumps(about), encoding="utf-8")
     with pytest.raises(EngineUnavailable, match=sentence):
         PiperSynthesizer(model)

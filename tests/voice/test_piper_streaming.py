@@ -1,5 +1,6 @@
 """A voice of medium's shape that speaks before its sentence is done: the same sound, the same words, sooner."""
 
+import json
 import shutil
 from itertools import pairwise
 from pathlib import Path
@@ -306,6 +307,14 @@ def test_a_description_of_another_voice_is_refused(copy: Path) -> None:
     description.write_text(
         description.read_text(encoding="utf-8").replace('"x": [36]', '"x": [3600]'), encoding="utf-8"
     )
+    with pytest.raises(EngineUnavailable, match="does not belong to"):
+        PiperSynthesizer(copy)
+
+
+def test_a_description_of_several_speakers_does_not_belong_to_a_voice_of_one(copy: Path) -> None:
+    description = copy.with_name(copy.name + ".json")
+    about = json.loads(description.read_text(encoding="utf-8"))
+    description.write_text(json.dumps(about | {"num_speakers": 4}), encoding="utf-8")
     with pytest.raises(EngineUnavailable, match="does not belong to"):
         PiperSynthesizer(copy)
 

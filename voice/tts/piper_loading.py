@@ -13,6 +13,9 @@ from voice.tts.piper_rendering import Renderer, StreamedSentence, WholeSentence
 if TYPE_CHECKING:
     from piper import PiperConfig, PiperVoice
 
+_RATES_HZ = range(8_000, 48_001)
+"""Those of speech. The graph does not tell its own, and another would be found out in the middle of a call."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -74,7 +77,10 @@ def _description(model: Path) -> "PiperConfig":
                 f"The Piper voice file {path.name} is missing; run `glow models pull {model.stem}`."
             )
     try:
-        return PiperConfig.from_dict(json.loads(description.read_text(encoding="utf-8")))
+        config = PiperConfig.from_dict(json.loads(description.read_text(encoding="utf-8")))
+        if not (isinstance(config.sample_rate, int) and config.sample_rate in _RATES_HZ):
+            raise ValueError(f"a sample rate of {config.sample_rate!r}")
+        return config
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise EngineUnavailable(
             f"{description.name} does not describe a Piper voice; delete it and run `glow models pull {model.stem}`."

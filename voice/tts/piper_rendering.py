@@ -136,13 +136,18 @@ class StreamedSentence:
             flow: where the encoder is in two, the session that makes frames of what it gives; it runs in stretches too.
 
         Raises:
-            ValueError: the stretches of this voice are not the whole.
+            ValueError: the stretches of this voice are not the whole, or it is not the voice that is described.
         """
         self.encoder, self._decoder, self._flow, self._voice = encoder, decoder, flow, voice
         self._encoder_inputs = {given.name for given in encoder.get_inputs()}
         self._decoder_inputs = {given.name for given in decoder.get_inputs()}
         self._hop = 1
         feeds = self._feeds(ids, None)
+        taken = self._encoder_inputs | self._decoder_inputs
+        if flow is not None:
+            taken |= {given.name for given in flow.get_inputs()}
+        if "sid" in feeds.keys() - taken:
+            raise ValueError("The description tells of several speakers, and the voice has one.")
         frames, _ = self._encode(feeds)
         tried = min(frames.number, _TRIED_FRAMES)
         whole = self._decoder.run(None, self._decoding(feeds, frames.whole()[:, :, :tried]))[0].ravel()
