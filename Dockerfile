@@ -18,5 +18,5 @@ ENV GLOW_HOST=0.0.0.0 \
 VOLUME /data
 EXPOSE 8010
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8010/health', timeout=2)"]
+    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"GLOW_PORT\"]}/health', timeout=2)"]
 CMD ["glow", "serve"]
