@@ -28,7 +28,7 @@ def welcome(console: Console, app: "FastAPI", settings: Settings, port: int, tok
     if token:
         console.print(Text(f"Token for this run: {token}"))
         console.print(Text(f"Try: GLOW_TOKEN={token} glow talk FILE.wav --url {url}", "dim"))
-    elif not settings.is_loopback and not settings.tokens:
+    elif not settings.tokens:
         console.print(Text("Clients need a token: make one with `glow token create USER`.", "dim"))
 
 
