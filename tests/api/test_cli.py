@@ -1,6 +1,5 @@
 """The command line: what it prints, where, and with which exit code."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -14,10 +13,6 @@ import soundfile
 
 from api import cli
 from api.settings import rows
-from models.errors import InvalidPack
-from models.packs import load_pack
-
-ROOT = Path(__file__).parents[2]
 
 
 class Ran(NamedTuple):
@@ -177,24 +172,6 @@ def test_a_port_that_is_taken_is_told_before_anything_is_loaded(glow: Glow, tmp_
     assert "choose another port with --port" in ran.err
     assert len(ran.err.splitlines()) == 1
     assert not (tmp_path / "data").exists()
-
-
-def test_every_problem_of_a_content_pack_is_told_at_the_start_with_its_file_and_line(tmp_path: Path) -> None:
-    pack = tmp_path / "pack.yaml"
-    pack.write_text("pack: my-pack\nname: Mine\npersonas:\n  someone:\n    nam: X\nextra: 1\n")
-    code = "import sys; from api import cli; sys.argv[1:] = ['serve', '--port', '0']; cli.main()"
-    environment = {**os.environ, "GLOW_DATA_DIR": str(tmp_path / "data"), "GLOW_PACKS": str(pack)}
-    ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=ROOT, check=False
-    )
-    assert ran.returncode == 1
-    with pytest.raises(InvalidPack) as caught:
-        load_pack(pack)
-    assert len(caught.value.problems) > 1
-    for problem in caught.value.problems:
-        assert problem.startswith(f"{pack}:")
-        assert problem in ran.stderr
-    assert "Traceback" not in ran.stderr
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "192.0.2.1"])
