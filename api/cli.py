@@ -162,7 +162,9 @@ def bench_stt(
 
 @bench.command(name="load")
 def bench_load(
-    sessions: Annotated[list[int] | None, typer.Option(help="How many at once; may be given several times.")] = None,
+    sessions: Annotated[
+        list[int] | None, typer.Option(min=1, max=2000, help="How many at once; may be given several times.")
+    ] = None,
     seconds: Annotated[float, typer.Option(min=5, max=3600, help="For how long each.")] = 15.0,
     listening: Annotated[bool, typer.Option("--listening", help="They only listen to a quiet room.")] = False,
     as_json: Json = False,

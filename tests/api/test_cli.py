@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import soundfile
+from typer.testing import CliRunner
 
 from api import cli
 from api.settings import rows
@@ -208,3 +209,8 @@ def test_pulling_what_is_not_known_is_one_sentence(glow: Glow, name: str, senten
     assert ran.code == 1
     assert sentence in ran.err
     assert len(ran.err.strip().splitlines()) == 1
+
+
+def test_no_sessions_at_all_are_no_load() -> None:
+    result = CliRunner().invoke(cli.app, ["bench", "load", "--sessions", "0"])
+    assert result.exit_code == 2

@@ -1,6 +1,7 @@
 """The real faster-whisper on a small test model."""
 
 import shutil
+import warnings
 from pathlib import Path
 from typing import Literal
 
@@ -9,10 +10,12 @@ import pytest
 
 from api.random_whisper import make_random_whisper
 from tests.voice.corpus import corpus, errors_of
-from tests.voice.sound import noise, recording
+from tests.voice.sound import noise, recording, tone
 from voice.errors import Cancelled, EngineUnavailable, InvalidAudio
 from voice.stt.base import StreamingTranscriber, Transcriber
 from voice.stt.samples import as_float32
+from voice.stt.short_window import FULL_WINDOW, ShortWindow
+from voice.stt.speech_presence import holds_speech
 from voice.stt.whisper import FasterWhisper, token_cap
 from voice.test_models import WHISPER_NANO as NANO
 
@@ -66,6 +69,12 @@ def test_numbers_that_are_none_are_refused(whisper: FasterWhisper, wrong: float)
         whisper.transcribe(audio)
 
 
+def test_samples_louder_than_any_are_clipped(whisper: FasterWhisper) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # numpy's, of numbers that overflow
+        whisper.transcribe(np.full(16_000, 1e30, np.float32))
+
+
 def test_a_cancelled_transcript_is_not_begun(whisper: FasterWhisper) -> None:
     with pytest.raises(Cancelled):
         whisper.transcribe(as_float32(recording("slt/turns/01")), cancelled=lambda: True)
@@ -83,6 +92,38 @@ def test_thirty_seconds_with_the_longest_prompt_are_decoded(tmp_path: Path, wind
     """Random weights write as many tokens as they may; a prompt of signs takes more of them than one of words."""
     engine = FasterWhisper(make_random_whisper(tmp_path, "least.en"), window=window)
     engine.transcribe(as_float32(noise(30 * 16_000, level_db=-20)), prompt="☃" * 300)
+
+
+NO_SPEECH = {
+    "noise": noise(48_000, level_db=-20),
+    "loud noise": noise(48_000, level_db=-6),
+    "long noise": noise(30 * 16_000, level_db=-20),
+    "a tone": tone(3),
+    "a hum": tone(3, hz=50),
+}
+
+
+@pytest.mark.parametrize("window", ["short", "full"])
+@pytest.mark.parametrize("name", NO_SPEECH)
+def test_words_with_no_speech_behind_them_are_refused(name: str, window: Literal["short", "full"]) -> None:
+    """The test model writes words for each of these."""
+    assert FasterWhisper(NANO, cpu_threads=1, window=window).transcribe(as_float32(NO_SPEECH[name])).text == ""
+
+
+@pytest.mark.parametrize("level_db", [0, -40])
+def test_speech_is_not_refused_however_quiet(whisper: FasterWhisper, level_db: float) -> None:
+    quiet = as_float32(recording("rms/turns/02")) * np.float32(10 ** (level_db / 20))
+    assert holds_speech(quiet)
+    assert whisper.transcribe(quiet).text
+
+
+def test_noise_is_not_decoded_at_the_full_window(whisper: FasterWhisper, monkeypatch: pytest.MonkeyPatch) -> None:
+    windows: list[int] = []
+    at = ShortWindow._at
+    monkeypatch.setattr(ShortWindow, "_at", lambda self, some, window: windows.append(window) or at(self, some, window))
+    whisper.transcribe(as_float32(NO_SPEECH["noise"]))
+    assert windows
+    assert FULL_WINDOW not in windows
 
 
 @pytest.mark.parametrize("missing", ["model.bin", "config.json", "tokenizer.json"])

@@ -9,7 +9,7 @@ LONGEST_SECONDS = 30
 
 
 def checked(audio: Float32Mono16k) -> Float32Mono16k:
-    """The same samples, contiguous float32, once they are known to be sound.
+    """The same samples, contiguous float32, once they are known to be sound; louder ones are clipped.
 
     Args:
         audio: mono samples at 16 kHz, shape (n,), 0 < n <= 30 * 16000.
@@ -25,7 +25,8 @@ def checked(audio: Float32Mono16k) -> Float32Mono16k:
         raise InvalidAudio(f"An utterance lasts at most {LONGEST_SECONDS} seconds; cut it at a pause.")
     if not np.isfinite(audio).all():
         raise InvalidAudio("The audio holds NaN or infinite samples; send finite numbers between -1 and 1.")
-    return np.ascontiguousarray(audio, dtype=np.float32)
+    clipped: Float32Mono16k = np.clip(audio, -1.0, 1.0).astype(np.float32)
+    return clipped
 
 
 def as_int16(audio: Float32Mono16k) -> Int16Mono16k:

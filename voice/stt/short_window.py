@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice.stt.base import Float32Mono16k
+from voice.stt.speech_presence import holds_speech
 
 if TYPE_CHECKING:
     from ctranslate2.models import WhisperGenerationResult
@@ -108,13 +109,16 @@ class ShortWindow:
     def decode(self, requests: Sequence[Request]) -> list[Decoded | None]:
         """Decode utterances, those of one window together; None for one that is cancelled meanwhile.
 
-        What looks wrong is decoded once more at the full window; the better of both is returned.
+        What looks wrong is decoded once more at the full window, unless it is no speech at all; the better of both is
+        returned.
         """
         results = self.at_window(requests)
         for index, first in enumerate(results):
             request = requests[index]
             if first is None or not first.looks_wrong or window_of(len(request.audio)) == FULL_WINDOW:
                 continue
+            if not holds_speech(request.audio):
+                continue  # noise costs no more than speech does
             second = self._at([request], FULL_WINDOW)[0]
             if second is not None and _better(second, first):
                 results[index] = second

@@ -15,6 +15,7 @@ from voice.stt.base import RATE_HZ, Cancelled, Float32Mono16k, Transcriber, Tran
 from voice.stt.call_language import CallLanguage
 from voice.stt.samples import checked
 from voice.stt.short_window import Decoded, Request, ShortWindow
+from voice.stt.speech_presence import holds_speech
 from voice.stt.together import Together
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _SHORT_TOKENS_A_SECOND = 20  # of a small vocabulary, whose tokens are a letter 
 _SMALL_VOCABULARY = 10_000
 _MOST_TOKENS = 200  # with the longest prompt still inside Whisper's 448
 _REPETITIVE = 2.4
+_SURE, _SURELY_SPEECH = -0.5, 0.1  # words beyond these are asked after: is there any speech?
 _SILENT_RMS = 1e-4
 _SHORTEST_WORD = RATE_HZ // 20
 _NEEDED = ("model.bin", "config.json", "tokenizer.json")
@@ -122,7 +124,7 @@ class FasterWhisper:
         decoded = self._together.run(request, cancelled)
         if decoded is None:
             raise CancelledError("The transcript is no longer wanted.")
-        if not self._believable(decoded.no_speech, decoded.log_probability, decoded.compression):
+        if not self._believable(audio, decoded.no_speech, decoded.log_probability, decoded.compression):
             return Transcript("", decoded.language, 0.0)
         return Transcript(decoded.text, decoded.language, math.exp(min(decoded.log_probability, 0.0)))
 
@@ -171,7 +173,7 @@ class FasterWhisper:
             )
             for segment in segments:
                 _stop_if(cancelled)
-                if self._believable(segment.no_speech_prob, segment.avg_logprob, segment.compression_ratio):
+                if self._believable(audio, segment.no_speech_prob, segment.avg_logprob, segment.compression_ratio):
                     kept.append(segment.text.strip())
                     sureness.append(segment.avg_logprob)
         except (RuntimeError, ValueError, IndexError) as error:
@@ -179,8 +181,10 @@ class FasterWhisper:
         text = " ".join(part for part in kept if part)
         return Transcript(text, info.language, math.exp(min(sum(sureness) / len(sureness), 0.0)) if text else 0.0)
 
-    def _believable(self, no_speech: float, log_probability: float, compression: float) -> bool:
-        return compression <= _REPETITIVE and (no_speech <= self._no_speech or log_probability >= self._unsure)
+    def _believable(self, audio: Float32Mono16k, no_speech: float, log_probability: float, compression: float) -> bool:
+        if compression > _REPETITIVE or (no_speech > self._no_speech and log_probability < self._unsure):
+            return False
+        return (no_speech <= _SURELY_SPEECH and log_probability >= _SURE) or holds_speech(audio)
 
 
 def token_cap(samples: int, vocabulary: int) -> int:
