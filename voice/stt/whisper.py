@@ -90,9 +90,15 @@ class FasterWhisper:
         """Load the model and run it once, so that the first utterance is as fast as the next. Blocking.
 
         Raises:
-            EngineUnavailable: the model's files are broken.
+            EngineUnavailable: the model's files are broken, or do not belong together.
         """
-        self.transcribe(np.full(RATE_HZ, 2 * _SILENT_RMS, np.float32))
+        try:
+            self.transcribe(np.full(RATE_HZ, 2 * _SILENT_RMS, np.float32))
+        except EngineFailed as error:
+            raise EngineUnavailable(
+                f"The files of the Whisper model in {self._folder} do not belong together; "
+                "delete it and get it again with `glow models pull`."
+            ) from error
 
     def for_call(self) -> Transcriber:
         """The transcriber of one call: the language it detects first is the call's from then on."""
