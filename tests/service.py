@@ -15,7 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -323,6 +323,11 @@ def running(data_dir: Path, **chosen: Any) -> Iterator[RunningService]:
         server.should_exit = True
         thread.join(WAIT_S)
         assert not thread.is_alive(), "the service did not stop"
+
+
+def unhearing(data_dir: Path, **chosen: Any) -> AbstractContextManager[RunningService]:
+    """A service for tests in which nobody speaks: it hears the same words in everything, and has nothing to load."""
+    return running(data_dir, **{"stt": "fixed:0", **chosen})
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from api.glean import chat as glean_chat
 from api.glean.requests import ChatMessage, oldest_first, wanted
 from tests.servers_llm import LlmServer
 from tests.servers_tools import ToolsServer, tools_server
-from tests.service import TOKENS, RunningService, running
+from tests.service import TOKENS, RunningService, running, unhearing
 
 PATHS = ("/chat", "/rest/api/v1/chat")
 SHORT_MS = 300
@@ -363,7 +363,7 @@ def test_acting_for_another_user_takes_a_token_that_may(service: RunningService,
 
 
 def test_too_many_requests(tmp_path: Path) -> None:
-    with running(tmp_path, requests_per_minute=2) as service:
+    with unhearing(tmp_path, requests_per_minute=2) as service:
         answers = [call(service, "listchats") for _ in range(3)]
         other_door = httpx.post(f"{service.url}/ai/v1/message", json={"query": "x"}, headers=service.headers())
     assert [answer.status_code for answer in answers] == [200, 200, 429]
@@ -375,7 +375,7 @@ def test_too_many_requests(tmp_path: Path) -> None:
 @contextmanager
 def slow_model(folder: Path, llm: LlmServer, model: str) -> Iterator[RunningService]:
     """A service whose language model never comes to an end."""
-    with running(folder, llm="openai", openai_base_url=llm.url, llm_model=model) as service:
+    with unhearing(folder, llm="openai", openai_base_url=llm.url, llm_model=model) as service:
         yield service
         kept = call(service, "listchats").json()["chatResults"]
         assert kept == [], "nothing is kept of an answer that did not come"

@@ -9,7 +9,7 @@ import pytest
 
 from api.glean import chats
 from tests.api.test_glean import WARRANTY, call, chat
-from tests.service import running
+from tests.service import unhearing
 
 
 def token_of(place: object) -> str:
@@ -18,7 +18,7 @@ def token_of(place: object) -> str:
 
 def test_a_cursor_leads_through_all_chats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chats, "PAGE_SIZE", 2)
-    with running(tmp_path) as service:
+    with unhearing(tmp_path) as service:
         kept = [chat(service, WARRANTY, saveChat=True)["chatId"] for _ in range(4)]
         theirs = call(service, "listchats", of="bob").json()
         first = call(service, "listchats").json()

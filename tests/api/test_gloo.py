@@ -13,7 +13,7 @@ import pytest
 
 from api.doors import BODY_LIMIT
 from tests.servers_tools import ToolsServer, tools_server
-from tests.service import RunningService, running
+from tests.service import RunningService, unhearing
 
 QUESTION = "How long is the warranty of a computer, and is the battery covered?"
 
@@ -249,7 +249,7 @@ def test_nobody_elses_chat(service: RunningService, gloo: Gloo) -> None:
 
 
 def test_too_many_requests(tmp_path: Path) -> None:
-    with running(tmp_path, requests_per_minute=2) as service:
+    with unhearing(tmp_path, requests_per_minute=2) as service:
         headers = service.headers()
         answers = [httpx.post(f"{service.url}/ai/v1/message", json={"query": "x"}, headers=headers) for _ in range(3)]
         wrong = [httpx.post(f"{service.url}/oauth2/token", data={}, auth=("x", "y")) for _ in range(3)]
@@ -264,7 +264,7 @@ def modelled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running
     """A service with a language model."""
     with tools_server() as model:
         folder = tmp_path_factory.mktemp("modelled")
-        with running(folder, llm="openai", openai_base_url=model.url, llm_model="wise") as service:
+        with unhearing(folder, llm="openai", openai_base_url=model.url, llm_model="wise") as service:
             yield service, model
 
 

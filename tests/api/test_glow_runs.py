@@ -12,7 +12,7 @@ from api.operations.common import timer_of
 from models.records import Attempt, Chat, Simulation
 from tests.api.test_glow_chats import ok, start
 from tests.servers_llm import LlmServer
-from tests.service import RunningService, running
+from tests.service import RunningService, unhearing
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
@@ -21,7 +21,7 @@ NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 def asked(llm_server: LlmServer, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[RunningService]:
     """A service whose personas and coach are the model that the test names."""
     model = {"openai_base_url": llm_server.url, "openai_api_key": "sk-test", "llm_model": request.param}
-    with running(tmp_path, llm="openai", **model) as started:
+    with unhearing(tmp_path, llm="openai", **model) as started:
         yield started
 
 

@@ -16,7 +16,7 @@ from api import repl
 from api.call import ClientError, Disconnected
 from api.cli_instance import Instance
 from api.repl import run_live
-from tests.service import TOKENS, RunningService, quiet, running
+from tests.service import TOKENS, RunningService, quiet, unhearing
 from tests.voice.sound import recording
 
 QUESTION = "Hello, this is the records office. How can I help you?"
@@ -83,7 +83,7 @@ def test_nobody_there_or_nobody_known_is_a_sentence(service: RunningService) -> 
 
 
 def test_a_service_that_goes_away_ends_the_conversation(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with running(tmp_path_factory.mktemp("going")) as service:
+    with unhearing(tmp_path_factory.mktemp("going")) as service:
         chat = service.chat()
 
         def stop() -> str:

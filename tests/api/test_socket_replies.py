@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers_llm import LlmServer
-from tests.service import RunningService, running
+from tests.service import RunningService, unhearing
 from tests.socket_client import socket_of
 
 QUESTION = "Hello, this is the records office. How can I help you?"
@@ -20,7 +20,7 @@ QUESTION = "Hello, this is the records office. How can I help you?"
 def refused(llm_server: LlmServer, tmp_path: Path) -> Iterator[RunningService]:
     """A service whose language model refuses everything."""
     model = {"openai_base_url": llm_server.url, "openai_api_key": "sk-test", "llm_model": "refuse-500"}
-    with running(tmp_path, llm="openai", **model) as started:
+    with unhearing(tmp_path, llm="openai", **model) as started:
         yield started
 
 

@@ -17,7 +17,7 @@ import pytest
 from api.doors import BODY_LIMIT
 from tests.pipeline.test_tutoring import ANSWERS, PNG
 from tests.servers_tools import tools_server
-from tests.service import RunningService, running
+from tests.service import RunningService, unhearing
 
 DEFAULT = "00000000-0000-0000-0000-000000000000"
 COMMANDS = (
@@ -52,7 +52,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     """A service that nobody has made a token for."""
-    with running(tmp_path_factory.mktemp("tutor"), tokens=None, requests_per_minute=100_000) as started:
+    with unhearing(tmp_path_factory.mktemp("tutor"), tokens=None, requests_per_minute=100_000) as started:
         yield started
 
 
@@ -75,7 +75,7 @@ def tutor(service: RunningService, session: str, content: str, **more: Any) -> h
 def test_the_documented_commands_on_a_fresh_service(tmp_path: Path, command: str) -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is not here")
-    with running(tmp_path, tokens=None) as service:
+    with unhearing(tmp_path, tokens=None) as service:
         done = subprocess.run(
             ["sh", "-c", command.replace("http://localhost:8000", service.url)],
             capture_output=True,
@@ -297,7 +297,7 @@ def test_where_tokens_are_made_each_learner_needs_one(service: RunningService) -
 
 
 def test_too_many_requests(tmp_path: Path) -> None:
-    with running(tmp_path, tokens=None, requests_per_minute=2) as service:
+    with unhearing(tmp_path, tokens=None, requests_per_minute=2) as service:
         answers = [ask(service, "GET", "/chat/sessions") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert answers[2].json() == {"error": "Too Many Requests"}
@@ -307,7 +307,7 @@ def test_too_many_requests(tmp_path: Path) -> None:
 def test_a_model_that_fails_is_said_in_the_interfaces_shape(tmp_path: Path) -> None:
     with tools_server() as model:
         model.refuse(500)
-        with running(tmp_path, tokens=None, llm="openai", openai_base_url=model.url) as service:
+        with unhearing(tmp_path, tokens=None, llm="openai", openai_base_url=model.url) as service:
             answer = tutor(service, new_session(service), "")
     assert answer.status_code == 502
     assert "HTTP 500" in answer.json()["error"]

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from tests.api.test_tutor import DEFAULT, TIME, ask
-from tests.service import RunningService, running
+from tests.service import RunningService, unhearing
 
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     """A service that nobody has made a token for."""
-    with running(tmp_path_factory.mktemp("branches"), tokens=None, requests_per_minute=100_000) as started:
+    with unhearing(tmp_path_factory.mktemp("branches"), tokens=None, requests_per_minute=100_000) as started:
         yield started
 
 

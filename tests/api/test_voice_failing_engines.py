@@ -12,7 +12,7 @@ from tests import hearing
 from tests.servers_llm import LlmServer
 from tests.servers_stt import transcription_server
 from tests.servers_tts import SpeechServer, speech_server
-from tests.service import Client, RunningService, quiet, running
+from tests.service import Client, RunningService, quiet, running, unhearing
 from tests.voice.sound import recording
 
 KEY = "sk-a-key-that-nobody-must-see"
@@ -51,7 +51,7 @@ def test_a_language_model_that_fails(
 ) -> None:
     server = {"llm": "openai", "llm_model": model, "openai_base_url": llm_server.url, "openai_api_key": KEY}
     waits = {"llm_first_token_s": 0.3} if model == "hang" else {}
-    with running(tmp_path, **waits, **server) as service:
+    with unhearing(tmp_path, **waits, **server) as service:
         chat = service.chat()
 
         async def story() -> None:
@@ -125,7 +125,7 @@ def test_a_service_is_ready_once_a_server_that_came_up_later_answers(
     monkeypatch.setattr("api.service.WARM_AGAIN_S", 0.0)
     with speech_server() as server:
         server.behaviour = 503
-        with running(tmp_path, tts="openai", tts_base_url=server.url, openai_api_key=KEY, llm="scripted") as service:
+        with unhearing(tmp_path, tts="openai", tts_base_url=server.url, openai_api_key=KEY, llm="scripted") as service:
             asyncio.run(service.until(lambda inside: len(server.requests) > 1))
             assert not service.ask(lambda inside: inside.ready.is_set())
             server.behaviour = "speak"
@@ -159,7 +159,7 @@ def _asked_by_calls(server: SpeechServer) -> list[str]:
 def test_a_voice_that_fails_is_replaced(tmp_path: Path, behaviour: int | str) -> None:
     with speech_server() as server:
         server.behaviour = behaviour
-        with running(tmp_path, tts="openai", tts_base_url=server.url, openai_api_key=KEY, llm="scripted") as service:
+        with unhearing(tmp_path, tts="openai", tts_base_url=server.url, openai_api_key=KEY, llm="scripted") as service:
             chat = service.chat()
 
             async def story() -> None:

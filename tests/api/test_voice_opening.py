@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api.voice import Patience
-from tests.service import TOKENS, Client, Closed, RunningService, running
+from tests.service import TOKENS, Client, Closed, RunningService, unhearing
 
 NOT_ALLOWED, BUSY = 1008, 1013
 
@@ -206,7 +206,7 @@ def test_a_second_opening_on_the_same_connection_changes_nothing(service: Runnin
 
 def test_a_tight_service(tmp_path: Path) -> None:
     """A caller too many is told to come back, and one who says nothing is not waited for."""
-    with running(tmp_path, max_calls=1) as tight:
+    with unhearing(tmp_path, max_calls=1) as tight:
         one, two = tight.chat(), tight.chat()
         tight.app.state.patience = Patience(first_message_s=0.1)
 

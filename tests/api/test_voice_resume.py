@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from api.voice import Patience
-from tests.service import Client, RunningService, quiet, running
+from tests.service import Client, RunningService, quiet, running, unhearing
 from tests.voice.sound import encoded, recording
 
 QUESTION = "Hello, this is the records office. How can I help you?"
@@ -125,7 +125,7 @@ def test_a_resume_takes_the_call_from_a_line_that_seems_alive(service: RunningSe
 
 
 def test_a_call_that_nobody_comes_back_to_ends(tmp_path: Path) -> None:
-    with running(tmp_path, resume_s=0.05) as service:
+    with unhearing(tmp_path, resume_s=0.05) as service:
         chat = service.chat()
 
         async def story() -> None:
@@ -148,7 +148,7 @@ def test_a_call_that_nobody_comes_back_to_ends(tmp_path: Path) -> None:
 
 
 def test_a_call_in_which_nothing_happens_ends(tmp_path: Path) -> None:
-    with running(tmp_path, idle_s=0.6) as service:
+    with unhearing(tmp_path, idle_s=0.6) as service:
         chat = service.chat()
 
         async def story() -> None:
@@ -162,7 +162,7 @@ def test_a_call_in_which_nothing_happens_ends(tmp_path: Path) -> None:
 
 
 def test_a_client_that_does_not_read_is_let_go_and_may_come_back(tmp_path: Path) -> None:
-    with running(tmp_path) as service:
+    with unhearing(tmp_path) as service:
         chat = service.chat()
         service.app.state.patience = Patience(send_s=0.2, outbox=50)
         service.narrow()
