@@ -30,10 +30,10 @@ async def transcribe_recording(stt: SpeechToText, data: bytes, *, call: str, pro
     """
     audio = await asyncio.to_thread(decode_file, data, max_seconds=LONGEST_S)
     samples = np.clip(audio * 32767, -32768, 32767).astype(np.int16)
-    texts = []
+    texts, hearing = [], stt.of(call)  # what is learned of its language holds for all pieces
     for start in range(0, len(samples), _PIECE):
         piece = samples[start : start + _PIECE]
-        async with stt.utterance(call, prompt) as utterance:
+        async with hearing.utterance(prompt) as utterance:
             for at in range(0, len(piece) - len(piece) % _FRAME, _FRAME):
                 utterance.push(piece[at : at + _FRAME])
             texts.append((await utterance.transcript()).text)
