@@ -147,7 +147,7 @@ def test_files(sdk: Any) -> None:
 
 def test_an_application(service: RunningService, sdk: Any) -> None:
     async def first() -> Any:
-        return (await service.inside.store.personas())[0]
+        return next(persona for persona in await service.inside.store.personas() if persona.owner_id is None)
 
     persona = asyncio.run_coroutine_threadsafe(first(), service.loop).result(100)
 
