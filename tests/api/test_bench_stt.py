@@ -57,6 +57,7 @@ def test_cost_is_measured_on_utterances_of_three_to_five_seconds() -> None:
     assert len(of_cost([spoken(1.0)] * 20)) == COST_RECORDINGS
 
 
+@pytest.mark.slow
 def test_random_weights_are_compared_with_one_try_of_the_stock_library(folder: Path) -> None:
     """All that they write looks wrong, and what stock spends on trying again is no one's gain."""
     found, _ = recordings_in(folder, 1)

@@ -229,6 +229,7 @@ def test_only_a_persona_of_the_chat_can_be_asked_to_answer(service: RunningServi
     ]
 
 
+@pytest.mark.slow
 def test_a_thousand_joins_and_leaves(service: RunningService) -> None:
     chat = start(service)["chat_id"]
     with httpx.Client(headers=service.headers(), base_url=service.url) as client:

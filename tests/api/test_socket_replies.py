@@ -37,6 +37,7 @@ def test_progress_carries_the_reply_piece_by_piece(service: RunningService) -> N
     asyncio.run(story())
 
 
+@pytest.mark.slow
 def test_progress_of_a_call_carries_its_audio_too(service: RunningService) -> None:
     async def story() -> None:
         chat = service.chat()
@@ -70,6 +71,7 @@ def test_hints_follow_the_answer_to_a_message_of_any_door(service: RunningServic
     asyncio.run(story())
 
 
+@pytest.mark.slow
 def test_hints_follow_the_answer_that_is_spoken(service: RunningService) -> None:
     async def story() -> None:
         chat = service.chat()
@@ -150,6 +152,7 @@ def test_a_failure_of_what_was_asked_by_request_is_nobodys_error(refused: Runnin
     asyncio.run(story())
 
 
+@pytest.mark.slow
 def test_a_problem_in_a_call_is_told_to_the_socket_that_speaks(refused: RunningService) -> None:
     async def story() -> None:
         chat = refused.chat()

@@ -90,6 +90,7 @@ def test_a_recogniser_whose_model_is_broken(tmp_path: Path) -> None:
         _answers_with_an_apology(service)
 
 
+@pytest.mark.slow
 def test_the_embedded_recogniser_takes_the_place_of_a_broken_model_that_nobody_asked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

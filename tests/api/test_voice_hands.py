@@ -303,6 +303,7 @@ def test_hanging_up_over_a_reply_stores_what_was_heard(service: RunningService) 
     asyncio.run(story())
 
 
+@pytest.mark.slow
 def test_a_client_that_sends_no_more_frames_has_ended_its_utterance(service: RunningService) -> None:
     async def story() -> None:
         async with service.call(service.chat()) as client:

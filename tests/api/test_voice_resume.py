@@ -86,6 +86,7 @@ def test_an_utterance_goes_on(service: RunningService) -> None:
     asyncio.run(story())
 
 
+@pytest.mark.slow
 def test_what_happened_meanwhile_is_told(service: RunningService) -> None:
     """The utterance ends because no frames come; its message and the reply's beginning wait for the client."""
     chat = service.chat()

@@ -409,6 +409,7 @@ def piper(tmp_path_factory: pytest.TempPathFactory) -> PiperSynthesizer:
     return PiperSynthesizer(make_voice(tmp_path_factory.mktemp("voices")))
 
 
+@pytest.mark.slow
 @slowly
 @given(scenes("promptly", timed=True))
 def test_what_espeak_says_is_heard_to_the_word(scene: Scene) -> None:
@@ -416,6 +417,7 @@ def test_what_espeak_says_is_heard_to_the_word(scene: Scene) -> None:
         check_to_the_word(outcome)
 
 
+@pytest.mark.slow
 @slowly
 @given(scenes("promptly", timed=True))
 def test_what_piper_says_is_heard_to_the_word(piper: PiperSynthesizer, scene: Scene) -> None:
