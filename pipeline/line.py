@@ -6,12 +6,13 @@ What is ahead plays on after the learner has begun to speak over it, so on a ste
 LONGEST_LEAD_MS = 300
 """Audio is handed out at most this far ahead of playback, and so far while nothing is known of the line."""
 
-SHORTEST_LEAD_MS = 120
+SHORTEST_LEAD_MS = 100
 
-_SPARE_MS = 80
+_SPARE_MS = 60
 _DEVIATIONS = 4  # as in TCP's retransmission timer, RFC 6298
 _RISE, _FALL = 0.5, 0.125
 _UNKNOWN_MS = (LONGEST_LEAD_MS - _SPARE_MS) / _DEVIATIONS
+_LONGEST_BLOCK_MS = 100
 _STEP_MS = 20
 
 
@@ -33,8 +34,8 @@ class Line:
 
     @property
     def block_ms(self) -> int:
-        """How much is handed out at once: a third of the lead, so that two thirds are there when the next comes."""
-        return self.lead_ms // 3 // _STEP_MS * _STEP_MS
+        """How much is handed out at once: two fifths of the lead, so that three are there when the next comes."""
+        return min(self.lead_ms * 2 // 5 // _STEP_MS * _STEP_MS, _LONGEST_BLOCK_MS)
 
     def acknowledged(self, off_ms: float) -> None:
         """Playback was found so far from where it was expected, either way."""

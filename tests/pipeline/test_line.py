@@ -19,12 +19,12 @@ def after(*off_ms: float) -> Line:
     ("story", "off_ms", "least", "most"),
     [
         ("nothing is known of a line that says nothing", [], 300, 300),
-        ("one acknowledgement proves little", [0], 260, 290),
-        ("two seconds of steady ones prove it", [2, -2] * 10, 120, 130),
-        ("a line that wavers by 20 ms keeps more", [20, -20] * 10, 160, 180),
+        ("one acknowledgement proves little", [0], 250, 290),
+        ("two seconds of steady ones prove it", [2, -2] * 10, 100, 110),
+        ("a line that wavers by 20 ms keeps more", [20, -20] * 10, 140, 165),
         ("one that wavers by more than can be made up for keeps the most", [90, -90] * 10, 300, 300),
-        ("a single stall on a steady line is answered at once", [0] * 30 + [60], 190, 210),
-        ("and forgotten when it was the only one", [0] * 30 + [60] + [0] * 20, 120, 120),
+        ("a single stall on a steady line is answered at once", [0] * 30 + [60], 170, 190),
+        ("and forgotten when it was the only one", [0] * 30 + [60] + [0] * 20, 100, 100),
         ("a client that tells nonsense gets the most", [1e9, -1e9], 300, 300),
     ],
 )
@@ -32,9 +32,9 @@ def test_lead(story: str, off_ms: list[float], least: int, most: int) -> None:
     assert least <= after(*off_ms).lead_ms <= most
 
 
-def test_blocks_leave_two_thirds_of_the_lead_with_the_client() -> None:
+def test_blocks_leave_most_of_the_lead_with_the_client() -> None:
     for line in (after(), after(*[0] * 30), after(*[20] * 20)):
-        assert line.block_ms <= line.lead_ms / 3
+        assert line.block_ms <= line.lead_ms * 0.4
         assert line.block_ms % 20 == 0
         assert 20 <= line.block_ms <= 100
 
