@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from api.own_service import OwnService
+    from api.client.own_service import OwnService
     from pipeline.replay import Replayed, Stage
 
 _LONGEST_TIMELINE = 60
 """Lines of the timeline that a failure shows."""
 
-_ROOMS = ("api.own_service", "pipeline.replay", "voice.formats", "models.store")
+_ROOMS = ("api.client.own_service", "pipeline.replay", "voice.audio.formats", "models.store")
 """A room of each package that the fixtures need."""
 
 
@@ -49,7 +49,7 @@ class Speech:
     @property
     def wav(self) -> bytes:
         """The same as a WAV file."""
-        from voice.formats import wav_bytes
+        from voice.audio.formats import wav_bytes
 
         return wav_bytes(self.samples, self.rate_hz)
 
@@ -93,7 +93,7 @@ class CallReplayed(Protocol):
 def glow_service() -> "Iterator[OwnService]":
     """A running service with the embedded engines: its `url`, and a `token` that opens it."""
     _check_that_we_are_not_hidden()
-    from api.own_service import embedded, own_service
+    from api.client.own_service import embedded, own_service
 
     # Machines that run tests may be slow, and that is no failure.
     with own_service(embedded(stt_timeout_s="100", frames_gap_s="4")) as service:

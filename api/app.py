@@ -9,16 +9,22 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from api import attempt, attempt_audio, attempt_watch, doors, glean, gloo, socket_http, tutor, voice
-from api.body_limit import BodyLimit
-from api.cors import AnyOrigin
+from api.doors import glean, gloo, tutor
+from api.doors import refusals as doors
+from api.doors.body_limit import BodyLimit
+from api.doors.cors import AnyOrigin
+from api.doors.glow import http as attempt
+from api.doors.glow import http_audio as attempt_audio
+from api.doors.glow import http_watch as attempt_watch
+from api.doors.glow import socket_http
+from api.doors.glow.socketio.server import SocketDoor
+from api.doors.voice import socket as voice
 from api.service import running_service
 from api.settings import Settings
-from api.socketio_door.server import SocketDoor
 from models.columns import clean
 from models.errors import Conflict, Invalid, ModelError, NotFound, TooLarge
 from pipeline.errors import Busy, CallOver, NotOwner, PipelineError, ResponderFailed, SessionConflict
-from pipeline.writer import StorageBehind
+from pipeline.tasks.writer import StorageBehind
 from voice.errors import EngineBusy, EngineFailed, EngineUnavailable, InvalidAudio, UnsupportedFormat, VoiceError
 
 log = logging.getLogger(__name__)

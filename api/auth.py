@@ -11,7 +11,7 @@ from fastapi import Depends, HTTPException, Request
 from starlette.requests import HTTPConnection
 
 from api.settings import Settings
-from models.records import User
+from models.records.core import User
 from models.store import Store
 
 SUBPROTOCOL = "glow.voice"

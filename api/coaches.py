@@ -1,8 +1,8 @@
 """Who grades and gives hints, by the settings: the configured language model, or the stated rule."""
 
 from api.settings import Settings
-from pipeline.coach import Coach
-from pipeline.coach_rules import RuleCoach
+from pipeline.coach.coach import Coach
+from pipeline.coach.rules import RuleCoach
 
 COACH_S = 60.0
 """A grading may take longer than a spoken reply: nobody waits for it on the line."""
@@ -14,7 +14,7 @@ def open_coach(settings: Settings) -> Coach:
     configured = bool(settings.openai_base_url or key)
     if settings.llm == "scripted" or not configured:
         return RuleCoach()
-    from pipeline.coach_llm import LanguageModelCoach  # half a second to import, and most runs need it not
+    from pipeline.coach.llm import LanguageModelCoach  # half a second to import, and most runs need it not
 
     return LanguageModelCoach(
         model=settings.llm_model,

@@ -8,22 +8,22 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from api.settings import Settings
+from pipeline.call.session import Engines
 from pipeline.llm.choose import choose_responder
 from pipeline.llm.deadlines import Deadlines
 from pipeline.llm.scripted import ScriptedResponder
-from pipeline.session import Engines
-from voice.end_of_turn_model import EndOfTurnDetector, EndOfTurnModel
 from voice.errors import EngineUnavailable, VoiceError
-from voice.recognition import SpeechToText
+from voice.speech.end_of_turn_model import EndOfTurnDetector, EndOfTurnModel
 from voice.stt.base import StreamingTranscriber, Transcriber
 from voice.stt.choose import choose_transcriber
 from voice.stt.fixed import FixedTranscriber
 from voice.stt.openai import OpenAITranscriber
-from voice.stt.process import QUESTION_S, ProcessTranscriber, in_process
-from voice.synthesis import TextToSpeech
+from voice.stt.process.process import QUESTION_S, ProcessTranscriber, in_process
+from voice.stt.utterance import SpeechToText
 from voice.tts.base import Synthesizer, VoiceStyle
 from voice.tts.catalog import OpenAISpeech, choose_synthesizer
-from voice.workers import ThreadWorkers
+from voice.tts.synthesis import TextToSpeech
+from voice.work.workers import ThreadWorkers
 
 if TYPE_CHECKING:
     from pipeline.llm.openai import OpenAIResponder

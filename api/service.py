@@ -11,22 +11,22 @@ from pathlib import Path
 import models.packs as packs
 from api.coaches import open_coach
 from api.engines import EngineRoom, open_engines
-from api.outside import Outside, open_outside
+from api.external import Outside, open_outside
 from api.settings import Settings
 from models.files import Files
 from models.store import Store
-from pipeline.background import Background
-from pipeline.call_rooms import CallRooms
-from pipeline.calls import CallLimits, Calls
-from pipeline.chats import Chats
-from pipeline.clock import LoopClock
-from pipeline.coach import Coach
-from pipeline.recording import Recordings
-from pipeline.rooms import Rooms
-from pipeline.session import Engines, SessionSettings
-from pipeline.turn import Rules
-from voice.endpointing import EndpointRules
+from pipeline.call.recording import Recordings
+from pipeline.call.registry import CallLimits, Calls
+from pipeline.call.session import Engines, SessionSettings
+from pipeline.chats.call_events import CallRooms
+from pipeline.chats.chats import Chats
+from pipeline.chats.hub import Rooms
+from pipeline.coach.coach import Coach
+from pipeline.tasks.background import Background
+from pipeline.tasks.clock import LoopClock
+from pipeline.turn.machine import Rules
 from voice.errors import VoiceError
+from voice.speech.endpointing import EndpointRules
 
 log = logging.getLogger(__name__)
 

@@ -36,8 +36,8 @@ from piper.phoneme_ids import DEFAULT_PHONEME_ID_MAP
 sys.path.insert(0, str(Path(__file__).parent))
 from piper_nano_graph import ID_COUNT, Graph
 
-from voice.tts.espeak import EspeakEvent
-from voice.tts.espeak_voices import data_folder
+from voice.tts.espeak.engine import EspeakEvent
+from voice.tts.espeak.voices import data_folder
 
 RATE_HZ = 16_000
 PERIOD = 144

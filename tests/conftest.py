@@ -5,7 +5,7 @@ from functools import cache
 import httpx
 from hypothesis import HealthCheck, settings
 
-from tests.servers_llm import llm_server, llm_server_running
+from tests.servers.llm import llm_server, llm_server_running
 from tests.service import WAIT_S, service
 
 __all__ = ["llm_server", "llm_server_running", "service"]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tests.service import SILENCE_MS, TOKENS, WAIT_S, RunningService, quiet
 from tests.voice.sound import recording
-from voice.resample import resample
+from voice.audio.resample import resample
 
 FRAME_BYTES = 256
 """What a browser's worklet hands out: 128 samples of PCM16 at 24 kHz."""

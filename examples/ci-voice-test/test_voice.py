@@ -2,9 +2,9 @@
 
 import asyncio
 
-from api.call import Call
-from api.client import open_call
-from api.remote import RemoteService
+from api.client.call import Call
+from api.client.http import RemoteService
+from api.client.voice import open_call
 
 
 def test_the_assistant_answers_and_lets_itself_be_interrupted(call):

@@ -2,8 +2,7 @@
 
 from alembic import context
 
-from models import tables_external, tables_oauth, tables_practice, tables_tutor  # noqa: F401 - parts of the same schema
-from models.tables import Base
+from models.tables.core import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

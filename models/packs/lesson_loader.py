@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import cast
 
 from models.errors import InvalidPack
-from models.lessons import (
+from models.packs.located import Problems, Section, Text, read_yaml
+from models.records.lessons import (
     LEAST_CHUNKS,
     MOST_CHUNKS,
     Chunk,
@@ -15,7 +16,6 @@ from models.lessons import (
     Question,
     QuestionType,
 )
-from models.packs.located import Problems, Section, Text, read_yaml
 
 LESSONS = Path(__file__).parent / "lessons"
 """The lessons that ship with the service."""

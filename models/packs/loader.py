@@ -11,8 +11,8 @@ from typing import Literal, cast
 from models.errors import InvalidPack
 from models.packs.located import Problems, Section, Text, read_yaml
 from models.packs.practice_loader import SECTIONS, load_resources, parameter_fields
-from models.records import Cue, Document, Persona, Practice, Scenario, Simulation, VoiceProfile
-from models.resources import Resource
+from models.records.core import Cue, Document, Persona, Practice, Scenario, Simulation, VoiceProfile
+from models.records.resources import Resource
 
 _NAMESPACE = uuid.UUID("6b1f0a52-6f0f-5c1e-9a56-0d6a4f0f7c11")
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")

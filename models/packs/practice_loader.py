@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from models.packs.located import Section
-from models.resources import Measure, Resource, Rubric, Standard, StandardGroup, resource_of
+from models.records.resources import Measure, Resource, Rubric, Standard, StandardGroup, resource_of
 
 SECTIONS = ("rubrics", "questions", "parameters", "cohorts", "benchmarks")
 

@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.columns import clean
 from models.errors import Conflict, Invalid, NotFound
-from models.records import Token, User
+from models.records.core import Token, User
 from models.store.database import Database, unbroken
-from models.tables import TokenRow, UserRow
+from models.tables.core import TokenRow, UserRow
 
 SECRET_PREFIX = "glow_"
 

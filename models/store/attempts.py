@@ -7,10 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.columns import clean
 from models.errors import Conflict, Invalid, NotFound
-from models.records import Attempt, Chat
+from models.records.core import Attempt, Chat
 from models.store.configuration import may_open
 from models.store.database import Database, unbroken
-from models.tables import AttemptRow, ChatRow, PracticeRow, ScenarioRow, SimulationScenarioRow, UserRow
+from models.tables.core import AttemptRow, ChatRow, PracticeRow, ScenarioRow, SimulationScenarioRow, UserRow
 
 # One sentence for an unknown id and for another user's, so that nobody learns which ids exist.
 CHAT_NOT_FOUND = "Chat not found: use a chat of one of your own attempts."

@@ -3,9 +3,9 @@
 from sqlalchemy import select
 
 from models.errors import NotFound
-from models.outcomes import Audio
+from models.records.outcomes import Audio
 from models.store.database import Database, unbroken
-from models.tables_practice import AudioRow
+from models.tables.practice import AudioRow
 
 
 class Audios(Database):

@@ -6,9 +6,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.errors import NotFound
-from models.outcomes import RunStatus, Test, TestRun
+from models.records.outcomes import RunStatus, Test, TestRun
 from models.store.database import Database, unbroken
-from models.tables_practice import TestRow, TestRunRow
+from models.tables.practice import TestRow, TestRunRow
 
 TEST_NOT_FOUND = "Test not found: use one of your own tests, or start one."
 RUN_NOT_FOUND = "Run not found: use a run of this test."

@@ -5,12 +5,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.columns import clean
 from models.errors import Invalid, NotFound
-from models.records_external import Branch
+from models.records.external import Branch
 from models.store.database import Database, unbroken
 from models.store.messages import MAX_ID_LENGTH
 from models.store.tutoring import LISTED_LIMIT
-from models.tables import UserRow
-from models.tables_tutor import BranchRow, NodeRow
+from models.tables.core import UserRow
+from models.tables.tutor import BranchRow, NodeRow
 
 
 class Branches(Database):

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from sqlalchemy import delete, func, select
 
 from models.errors import NotFound
-from models.outcomes import Grade, NewNote, Note, NoteKind, Response, Source
+from models.records.outcomes import Grade, NewNote, Note, NoteKind, Response, Source
 from models.store.attempts import CHAT_NOT_FOUND
 from models.store.database import Database, unbroken
-from models.tables import ChatRow, MessageRow
-from models.tables_practice import GradeRow, NoteRow, ResponseRow
+from models.tables.core import ChatRow, MessageRow
+from models.tables.practice import GradeRow, NoteRow, ResponseRow
 
 
 class Coaching(Database):

@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.records import ChatContext, Practice, Scenario, User
-from models.resources import Resource, with_parameters
-from models.tables import DocumentRow, PersonaRow
-from models.tables_practice import ResourceRow
+from models.records.core import ChatContext, Practice, Scenario, User
+from models.records.resources import Resource, with_parameters
+from models.tables.core import DocumentRow, PersonaRow
+from models.tables.practice import ResourceRow
 
 
 async def configured(session: AsyncSession, context: ChatContext) -> ChatContext:

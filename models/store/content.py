@@ -7,11 +7,11 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from models.errors import Invalid, NotFound
-from models.records import Document, Persona, Practice, Scenario, Simulation
-from models.resources import Resource, texts_of
+from models.records.core import Document, Persona, Practice, Scenario, Simulation
+from models.records.resources import Resource, texts_of
 from models.store.database import Database, alone, unbroken
-from models.tables import Base, DocumentRow, PersonaRow, PracticeRow, ScenarioRow, SimulationRow
-from models.tables_practice import ResourceRow
+from models.tables.core import Base, DocumentRow, PersonaRow, PracticeRow, ScenarioRow, SimulationRow
+from models.tables.practice import ResourceRow
 
 Record_co = TypeVar("Record_co", covariant=True)
 

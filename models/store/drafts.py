@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import Text, cast, func, select
 
 from models.errors import Conflict, NotFound
-from models.outcomes import Draft
+from models.records.outcomes import Draft
 from models.store.database import Database, unbroken
-from models.tables_practice import DraftRow, DraftVersionRow
+from models.tables.practice import DraftRow, DraftVersionRow
 
 DRAFT_NOT_FOUND = "Draft not found: use one of your own drafts, or leave draft_id out to make one."
 

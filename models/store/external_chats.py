@@ -9,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.columns import clean
 from models.errors import Conflict, Invalid, NotFound
-from models.records_external import ChatFile, Dialect, DocumentOrigin, ExternalChat, ExternalDraft, ExternalMessage
+from models.records.external import ChatFile, Dialect, DocumentOrigin, ExternalChat, ExternalDraft, ExternalMessage
 from models.store.database import Database, unbroken
 from models.store.messages import MAX_ID_LENGTH, MessageChanges
-from models.tables import DocumentRow, UserRow
-from models.tables_external import ChatFileRow, DocumentOriginRow, ExternalChatRow, ExternalMessageRow
+from models.tables.core import DocumentRow, UserRow
+from models.tables.external import ChatFileRow, DocumentOriginRow, ExternalChatRow, ExternalMessageRow
 
 LISTED_LIMIT = 500
 """Chats that one listing holds."""

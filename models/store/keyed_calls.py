@@ -8,10 +8,10 @@ from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 
 from models.errors import Conflict
-from models.outcomes import StagedCall
+from models.records.outcomes import StagedCall
 from models.store.database import Database, unbroken
-from models.tables import UserRow
-from models.tables_practice import KeyedCallRow, StagedCallRow
+from models.tables.core import UserRow
+from models.tables.practice import KeyedCallRow, StagedCallRow
 
 REUSED = "Idempotency key reused with a different request payload."
 IN_PROGRESS = "An operation with this idempotency key is already in progress."

@@ -8,12 +8,12 @@ from sqlalchemy.sql import Select
 
 from models.columns import clean
 from models.errors import NotFound
-from models.records import Document, Persona, Practice, Scenario, Simulation
-from models.resources import Resource, ResourceKind
+from models.records.core import Document, Persona, Practice, Scenario, Simulation
+from models.records.resources import Resource, ResourceKind
 from models.store.configuration import may_open, resources_by_id
 from models.store.database import Database, unbroken
-from models.tables import DocumentRow, PersonaRow, PracticeRow, ScenarioRow, SimulationRow, UserRow
-from models.tables_practice import ResourceRow
+from models.tables.core import DocumentRow, PersonaRow, PracticeRow, ScenarioRow, SimulationRow, UserRow
+from models.tables.practice import ResourceRow
 
 _FTS5 = text(
     "SELECT id, snippet(documents_fts, 3, '', '', ' ... ', 24) FROM documents_fts "

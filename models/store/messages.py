@@ -8,11 +8,11 @@ from sqlalchemy.orm import lazyload
 
 from models.columns import clean
 from models.errors import Conflict, Invalid, NotFound
-from models.records import ChatContext, Message, Origin, Role
+from models.records.core import ChatContext, Message, Origin, Role
 from models.store.attempts import CHAT_NOT_FOUND
 from models.store.configuration import configured
 from models.store.database import Database, unbroken
-from models.tables import (
+from models.tables.core import (
     CHATS,
     MESSAGE_COLUMNS,
     MESSAGES,

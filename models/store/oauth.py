@@ -8,12 +8,12 @@ from sqlalchemy import delete, exists, select
 
 from models.columns import clean
 from models.errors import Conflict, NotFound
-from models.records import User
-from models.records_external import OAuthClient
+from models.records.core import User
+from models.records.external import OAuthClient
 from models.store.accounts import SECRET_PREFIX, Accounts, hash_of
 from models.store.database import unbroken
-from models.tables import TokenRow, UserRow
-from models.tables_oauth import AccessTokenRow, ActingTokenRow, OAuthClientRow
+from models.tables.core import TokenRow, UserRow
+from models.tables.oauth import AccessTokenRow, ActingTokenRow, OAuthClientRow
 
 CLIENT_PREFIX = "client_"
 REMEMBERED_AFTER_END = timedelta(days=1)

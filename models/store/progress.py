@@ -8,11 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.columns import clean
 from models.errors import Conflict, NotFound
-from models.records import Attempt, Chat
+from models.records.core import Attempt, Chat
 from models.store.attempts import CHAT_NOT_FOUND, chat_to_change, own_attempt
 from models.store.database import Database, unbroken
-from models.tables import AttemptRow, ChatRow, MessageRow, ScenarioRow, SimulationRow
-from models.tables_practice import GradeRow, NoteRow
+from models.tables.core import AttemptRow, ChatRow, MessageRow, ScenarioRow, SimulationRow
+from models.tables.practice import GradeRow, NoteRow
 
 MOST_CHATS = 500
 """Chats of one attempt; an attempt in infinite mode is ended there."""

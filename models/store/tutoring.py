@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.columns import clean
 from models.errors import Conflict, Invalid, NotFound
-from models.records_external import (
+from models.records.external import (
     Diagnostic,
     Edge,
     ExerciseResult,
@@ -21,9 +21,9 @@ from models.records_external import (
 from models.store.database import Database, unbroken
 from models.store.external_chats import add_drafts
 from models.store.messages import MAX_ID_LENGTH
-from models.tables import UserRow
-from models.tables_external import ExternalChatRow
-from models.tables_tutor import DiagnosticRow, ExerciseResultRow, HintRow, NodeEdgeRow, NodeRow, ProgressRow
+from models.tables.core import UserRow
+from models.tables.external import ExternalChatRow
+from models.tables.tutor import DiagnosticRow, ExerciseResultRow, HintRow, NodeEdgeRow, NodeRow, ProgressRow
 
 LISTED_LIMIT = 1000
 """Rows that one listing holds."""

@@ -10,10 +10,10 @@ import openai
 from openai import AsyncOpenAI, AsyncStream
 from openai.types.chat import ChatCompletionChunk
 
+from pipeline.conversation.reply import ReplyContext
 from pipeline.errors import ResponderFailed
 from pipeline.llm.deadlines import Deadlines
 from pipeline.llm.prompt import PromptBudget, chat_messages
-from pipeline.reply import ReplyContext
 
 _OFFICIAL = "https://api.openai.com/v1"
 # Reading the stream to its end lets the next turn reuse the connection; it is not worth more wait than a handshake.

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
-from models.records import Document, Persona, Scenario
-from pipeline.reply import Line, ReplyContext
+from models.records.core import Document, Persona, Scenario
+from pipeline.conversation.reply import Line, ReplyContext
 
 CUT = " —"
 """Ends a line of the persona's that the learner broke into: the rest of it was never heard."""

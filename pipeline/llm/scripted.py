@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from models.records import Cue, Persona
+from models.records.core import Cue, Persona
+from pipeline.conversation.reply import Line, ReplyContext
 from pipeline.llm.reflection import normalised, reflected, topic
-from pipeline.reply import Line, ReplyContext
 
 DEFAULT_GREETING = "Hello. I am listening."
 _PUZZLED = "I am not sure that I understood you. Could you put it another way?"

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from models.lessons import Lesson
 from models.packs import Pack
 from models.packs.located import Text
-from models.records import Persona
+from models.records.core import Persona
+from models.records.lessons import Lesson
+from pipeline.call.session import SessionSettings
 from pipeline.errors import PipelineError
-from pipeline.session import SessionSettings
-from voice.formats import Int16Mono
+from voice.audio.formats import Int16Mono
 
 Control = Literal["stop", "mute", "unmute", "commit", "hang-up", "drop", "resume", "frames-off", "frames-on"]
 

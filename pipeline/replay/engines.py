@@ -5,18 +5,18 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from time import perf_counter
 from typing import Literal
 
-from pipeline.clock import Clock
+from pipeline.call.session import Engines
+from pipeline.conversation.reply import ReplyContext, Responder
 from pipeline.errors import ResponderFailed
 from pipeline.replay.call_file import ReplyLine
 from pipeline.replay.timeline import Timeline
-from pipeline.reply import ReplyContext, Responder
-from pipeline.session import Engines
+from pipeline.tasks.clock import Clock
 from voice.errors import Cancelled
-from voice.recognition import SpeechToText
 from voice.stt.base import Transcriber
-from voice.synthesis import TextToSpeech
+from voice.stt.utterance import SpeechToText
 from voice.tts.base import SpeechChunk, Synthesizer, VoiceStyle
-from voice.workers import InlineWorkers
+from voice.tts.synthesis import TextToSpeech
+from voice.work.workers import InlineWorkers
 
 Time = Literal["ideal", "measured"]
 """What an engine's work costs on the replay's clock: nothing, or the time that it took."""

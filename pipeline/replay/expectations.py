@@ -7,7 +7,7 @@ from pipeline.replay.call_file import CallFile, Heard, HistoryLine, Pattern
 from pipeline.replay.place import Aftermath, Stored
 from pipeline.replay.reading_expect import matches, text_matches
 from pipeline.replay.timeline import Entry
-from voice.word_error import word_errors
+from voice.stt.word_error import word_errors
 
 
 def unmet(call: CallFile, timeline: Sequence[Entry], after: Aftermath, *, ideal: bool) -> list[str]:

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 from models.errors import NotFound
-from pipeline.calls import Call, Calls
-from pipeline.clock import Clock
-from pipeline.events import ReplyAudio, ReplyCleared, SessionEvent
+from pipeline.call.registry import Call, Calls
+from pipeline.conversation.events import ReplyAudio, ReplyCleared, SessionEvent
 from pipeline.replay.call_file import (
     AfterEvent,
     AfterItem,
@@ -23,7 +22,8 @@ from pipeline.replay.call_file import (
 from pipeline.replay.loudspeaker import Loudspeaker
 from pipeline.replay.microphone import Microphone, length_ms
 from pipeline.replay.timeline import Timeline
-from pipeline.turn import Phase, Reply
+from pipeline.tasks.clock import Clock
+from pipeline.turn.machine import Phase, Reply
 
 FRAME_S = 0.02
 ACKNOWLEDGE_EVERY = 5

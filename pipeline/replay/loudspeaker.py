@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipeline.events import ReplyAudio
+from pipeline.conversation.events import ReplyAudio
 
 
 @dataclass(slots=True)

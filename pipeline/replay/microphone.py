@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from voice.formats import FRAME, RATE_HZ, Int16Mono
+from voice.audio.formats import FRAME, RATE_HZ, Int16Mono
 
 
 class Microphone:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from models.records import Message, Role
-from models.records_external import ExternalMessage, ExternalRole
+from models.records.core import Message, Role
+from models.records.external import ExternalMessage, ExternalRole
 from models.store import Store
 from pipeline.tutoring.spoken import SpokenTutor
 

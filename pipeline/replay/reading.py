@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 
 from models.errors import InvalidPack
-from models.lessons import Lesson
 from models.packs import Pack, load_pack, pack_id
 from models.packs.lesson_loader import load_lessons
 from models.packs.loader import read_persona
 from models.packs.located import Problems, Section, Text, read_yaml
-from models.records import Persona
+from models.records.core import Persona
+from models.records.lessons import Lesson
+from pipeline.call.session import SessionSettings
 from pipeline.replay.call_file import CallFile, InvalidCall, ReplyLine
 from pipeline.replay.reading_expect import read_expectations
 from pipeline.replay.reading_learner import read_learner
 from pipeline.replay.sounds import noise
 from pipeline.replay.stage import demo_pack
-from pipeline.session import SessionSettings
-from pipeline.turn import Rules
-from voice.endpointing import EndpointRules
+from pipeline.turn.machine import Rules
+from voice.speech.endpointing import EndpointRules
 
 _ROOM_PERIOD_MS = 4_000
 _RULES = {

@@ -25,8 +25,8 @@ from pipeline.replay.call_file import (
 )
 from pipeline.replay.moments import GRAMMAR, is_event, moment
 from pipeline.replay.timeline import EVENTS
+from voice.audio.formats import Int16Mono
 from voice.errors import VoiceError
-from voice.formats import Int16Mono
 
 _KINDS = ("say", "text", "noise", "type", "press", "wait_ms", "do")
 _CONTROLS: tuple[str, ...] = get_args(Control)

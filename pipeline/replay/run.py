@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.calls import CallLimits, Calls
-from pipeline.clock import LoopClock
+from pipeline.call.registry import CallLimits, Calls
 from pipeline.llm.scripted import ScriptedResponder
 from pipeline.replay.call_file import CallFile
 from pipeline.replay.engines import FixedLines, Time, replay_engines
@@ -16,8 +15,9 @@ from pipeline.replay.place import Aftermath, Stored, aftermath
 from pipeline.replay.stage import Stage
 from pipeline.replay.steady_store import counted_ids
 from pipeline.replay.timeline import Entry, Timeline
-from pipeline.virtual_time import run_virtually
-from voice.formats import AudioFormat
+from pipeline.replay.virtual_time import run_virtually
+from pipeline.tasks.clock import LoopClock
+from voice.audio.formats import AudioFormat
 
 NEVER_IDLE_S = 3600.0
 

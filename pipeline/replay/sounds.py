@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import voice
-from voice.containers import decode_file
+from voice.audio.containers import decode_file
+from voice.audio.formats import RATE_HZ, Int16Mono, float32_of, int16_of, wav_bytes
+from voice.audio.resample import resample
 from voice.errors import InvalidAudio
-from voice.formats import RATE_HZ, Int16Mono, float32_of, int16_of, wav_bytes
-from voice.resample import resample
 from voice.tts.base import VoiceStyle
-from voice.tts.espeak import EspeakSynthesizer
+from voice.tts.espeak.engine import EspeakSynthesizer
 
 Floats = NDArray[np.float64]
 

@@ -5,17 +5,17 @@ from types import TracebackType
 from typing import Self
 
 from models import packs
-from models.lessons import Lesson
 from models.packs import Pack
-from models.records import Persona, Practice, Scenario, Simulation
+from models.records.core import Persona, Practice, Scenario, Simulation
+from models.records.lessons import Lesson
 from models.store import Store
 from pipeline.replay.call_file import CallFile
 from pipeline.replay.place import Place
 from pipeline.replay.steady_store import SteadyStore
 from pipeline.tutoring.spoken import SpokenTutor
 from pipeline.tutoring.tutor import Tutor
-from voice.stt.pocketsphinx import PocketSphinx
-from voice.tts.espeak import EspeakSynthesizer
+from voice.stt.sphinx.engine import PocketSphinx
+from voice.tts.espeak.engine import EspeakSynthesizer
 
 
 class Stage:

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pipeline import turn_events as act
-from pipeline.events import (
+from pipeline.conversation.events import (
     CallEnded,
     Problem,
     ReplyAudio,
@@ -22,6 +21,7 @@ from pipeline.events import (
     UserPartial,
     UserStarted,
 )
+from pipeline.turn import events as act
 
 Who = Literal["learner", "turn", "engine", "service", "ear"]
 Value = str | int | bool

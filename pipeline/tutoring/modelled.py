@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from models.lessons import CHUNK_LIMIT, LEAST_CHUNKS, Lesson
-from models.records_external import ExternalMessage, Node
+from models.records.external import ExternalMessage, Node
+from models.records.lessons import CHUNK_LIMIT, LEAST_CHUNKS, Lesson
 from pipeline.errors import ResponderFailed
 from pipeline.llm.completions import Completion, Message, RequestRefused, ToolCall, Tuning
 from pipeline.tutoring.tools import SCHEMAS, Toolbox, ToolFailed

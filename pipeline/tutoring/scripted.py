@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from models.lessons import Chunk, Lesson, Question
-from models.records_external import Node
+from models.records.external import Node
+from models.records.lessons import Chunk, Lesson, Question
 from pipeline.llm.reflection import normalised
 from pipeline.tutoring.tools import Toolbox
 from pipeline.tutoring.turns import LessonState, StudentTurn, TutorTurn

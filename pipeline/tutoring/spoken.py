@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 from models.errors import NotFound
-from models.records import Persona
-from models.records_external import ExternalChat, ExternalDraft
+from models.records.core import Persona
+from models.records.external import ExternalChat, ExternalDraft
 from models.store import Store
-from pipeline.conversation import OpenConversation
+from pipeline.conversation.conversation import OpenConversation
+from pipeline.conversation.reply import ReplyContext
+from pipeline.grounded.spoken import open_spoken
 from pipeline.llm.reflection import normalised
-from pipeline.reply import ReplyContext
-from pipeline.spoken_chats import open_spoken
 from pipeline.tutoring.turns import MESSAGE_KIND, StudentTurn, TutorTurn, asks_back, state_of, student_turn
 from pipeline.tutoring.tutor import Opened, Tutor
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from models.lessons import Chunk, Lesson, Question
-from models.records_external import ExerciseResult, Node
+from models.records.external import ExerciseResult, Node
+from models.records.lessons import Chunk, Lesson, Question
 from models.store import Store
 
 MASTERED = 0.7

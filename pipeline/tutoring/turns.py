@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, cast
 
-from models.lessons import QuestionType
-from models.records_external import ExerciseResult
+from models.records.external import ExerciseResult
+from models.records.lessons import QuestionType
 
 StudentKind = Literal["start", "answer", "clarification", "learning"]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from models.errors import Conflict, NotFound
-from models.lessons import Lesson
-from models.records_external import ExternalChat, ExternalDraft, ExternalMessage, Node
+from models.records.external import ExternalChat, ExternalDraft, ExternalMessage, Node
+from models.records.lessons import Lesson
 from models.store import Store
 from pipeline.errors import PipelineError
 from pipeline.tutoring.modelled import modelled_turn, write

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from speech import Float32Mono, Spoken, read_shard, roughened
 from tokenizers import Tokenizer
 
-from voice.stt.short_window import FULL_WINDOW, MARGIN
+from voice.stt.whisper.short_window import FULL_WINDOW, MARGIN
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz "
 MOST_PREVIOUS = 24

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 from text import WORDS, words_of
 
-from voice.audio import decode_file
+from voice.audio.containers import decode_file
 from voice.stt.base import Float32Mono16k
-from voice.stt.short_window import ShortWindow
-from voice.stt.whisper import FasterWhisper, load_model, token_cap
+from voice.stt.whisper.engine import FasterWhisper, load_model, token_cap
+from voice.stt.whisper.short_window import ShortWindow
+from voice.stt.word_error import WordErrors, word_errors
 from voice.test_models import WHISPER_NANO
-from voice.word_error import WordErrors, word_errors
 
 RECORDINGS = Path(__file__).parents[2] / "voice" / "recordings"
 

@@ -18,10 +18,10 @@ import soundfile
 from numpy.typing import NDArray
 from text import Sentences
 
-from voice.resample import Resampler
+from voice.audio.resample import Resampler
 from voice.tts.base import VoiceStyle
-from voice.tts.espeak import RATE_HZ as ESPEAK_HZ
-from voice.tts.espeak import EspeakSynthesizer
+from voice.tts.espeak.engine import RATE_HZ as ESPEAK_HZ
+from voice.tts.espeak.engine import EspeakSynthesizer
 
 RATE_HZ = 16_000
 LONGEST_S = 7.5

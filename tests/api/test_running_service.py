@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from api import cli
-from api.call import Call
-from api.client import open_call
-from api.own_service import OwnService, embedded, own_service
-from api.recordings import ROOT, learner_line
-from api.remote import RemoteService
+from api.cli import main as cli
+from api.client.call import Call
+from api.client.http import RemoteService
+from api.client.own_service import OwnService, embedded, own_service
+from api.client.recordings import ROOT, learner_line
+from api.client.voice import open_call
 
 pytestmark = pytest.mark.slow
 

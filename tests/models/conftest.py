@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from models.records import Attempt, Cue, Document, Persona, Practice, Scenario, Simulation, User, VoiceProfile
+from models.records.core import Attempt, Cue, Document, Persona, Practice, Scenario, Simulation, User, VoiceProfile
 from models.store import Store
 
 Run = Callable[..., Any]

@@ -3,7 +3,7 @@
 import pytest
 
 from models.errors import Conflict, Invalid, NotFound
-from models.records import Practice, Simulation
+from models.records.core import Practice, Simulation
 
 
 def test_an_attempt_has_a_chat_for_each_scenario_in_order(run, store, ada, attempt):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from models.errors import Invalid, NotFound
-from models.records import Practice, Scenario
+from models.records.core import Practice, Scenario
 from tests.models.conftest import CONTENT
 
 

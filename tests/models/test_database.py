@@ -15,9 +15,9 @@ from sqlalchemy import create_engine
 
 from models import migrations
 from models.errors import Invalid, StoreUnavailable
-from models.records import Practice
+from models.records.core import Practice
 from models.store import Store
-from models.tables import Base
+from models.tables.core import Base
 from tests.models.conftest import CONTENT
 
 MIGRATIONS = str(Path(migrations.__file__).parent)

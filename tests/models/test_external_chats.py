@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from models.errors import Conflict, Invalid, NotFound
-from models.records_external import ExternalDraft
+from models.records.external import ExternalDraft
 from models.store import Store
 from tests.models.conftest import START
 from tests.models.test_database import query

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from models.errors import InvalidPack
-from models.lessons import LEAST_CHUNKS, MOST_CHUNKS
 from models.packs.lesson_loader import LESSONS, load_lessons
+from models.records.lessons import LEAST_CHUNKS, MOST_CHUNKS
 from pipeline.tutoring.scripted import _matched
 
 CHUNK = """\

@@ -10,11 +10,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from models.errors import Conflict
-from models.records import Document
+from models.records.core import Document
 from models.store import Store
-from models.tables import Base
+from models.tables.core import Base
 from tests.models.conftest import CONTENT
-from tests.servers_postgres import Postgres, postgres_running
+from tests.servers.postgres import Postgres, postgres_running
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import pytest
 
 from models.errors import Conflict, Invalid, NotFound
 from models.files import Files
-from models.outcomes import NewNote
-from models.records import Document, Persona, Practice
-from models.resources import GENERAL_RUBRIC, Resource, resource_of, rubric_of, with_parameters
+from models.records.core import Document, Persona, Practice
+from models.records.outcomes import NewNote
+from models.records.resources import GENERAL_RUBRIC, Resource, resource_of, rubric_of, with_parameters
 from models.store import Store
 from models.store.keyed_calls import GIVEN_UP_AFTER
 from tests.models.conftest import START

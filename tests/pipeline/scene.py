@@ -10,20 +10,20 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from models.records import Persona, Practice, Scenario, Simulation
+from models.records.core import Persona, Practice, Scenario, Simulation
 from models.store import Store
-from pipeline.calls import Call, CallLimits, Calls
-from pipeline.clock import LoopClock
-from pipeline.events import SessionEvent
+from pipeline.call.registry import Call, CallLimits, Calls
+from pipeline.call.session import Engines, SessionSettings
+from pipeline.conversation.events import SessionEvent
 from pipeline.llm.scripted import ScriptedResponder
 from pipeline.replay.steady_store import SteadyStore
-from pipeline.session import Engines, SessionSettings
-from voice.formats import AudioFormat
-from voice.recognition import SpeechToText
+from pipeline.tasks.clock import LoopClock
+from voice.audio.formats import AudioFormat
 from voice.stt.base import Cancelled, Float32Mono16k, Transcript, never
-from voice.synthesis import TextToSpeech
-from voice.tts.espeak import EspeakSynthesizer
-from voice.workers import InlineWorkers
+from voice.stt.utterance import SpeechToText
+from voice.tts.espeak.engine import EspeakSynthesizer
+from voice.tts.synthesis import TextToSpeech
+from voice.work.workers import InlineWorkers
 
 Event = TypeVar("Event", bound=SessionEvent)
 

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from pipeline.turn import Rules, Turn, samples, step
-from pipeline.turn_events import (
+from pipeline.turn.events import (
     Action,
     CloseUtterance,
     Duck,
@@ -24,6 +23,7 @@ from pipeline.turn_events import (
     Transcribe,
     Transcribed,
 )
+from pipeline.turn.machine import Rules, Turn, samples, step
 
 RULES = Rules(endpoint_ms=500, complete_ms=400, unfinished_ms=1200)
 COMPLETE = "what seems to be the problem"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.voice.sound import RECORDINGS, recording
-from voice.word_error import WordErrors, word_errors
+from voice.stt.word_error import WordErrors, word_errors
 
 ROLE_PLAYS = ("records-office", "repair-desk", "clinic")
 

@@ -9,8 +9,8 @@ from voice.stt.base import Transcriber
 from voice.stt.catalog import stt_models
 from voice.stt.fixed import fixed_transcriber
 from voice.stt.openai import OpenAITranscriber
-from voice.stt.pocketsphinx import PocketSphinx
-from voice.stt.whisper import FasterWhisper
+from voice.stt.sphinx.engine import PocketSphinx
+from voice.stt.whisper.engine import FasterWhisper
 from voice.test_models import WHISPER_NANO
 
 BETTER = "glow models pull whisper:base.en"

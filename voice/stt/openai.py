@@ -4,7 +4,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from voice.audio import wav_bytes
+from voice.audio.formats import wav_bytes
 from voice.errors import Cancelled as CancelledError
 from voice.errors import EngineFailed
 from voice.stt.base import RATE_HZ, Cancelled, Float32Mono16k, Transcript, never

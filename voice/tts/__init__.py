@@ -1,0 +1,1 @@
+"""Text to speech: the `Synthesizer` protocol, its engines, and their use in a call."""

@@ -64,7 +64,7 @@ class Synthesizer(Protocol):
     name: str
 
     def synthesize(self, text: str, style: VoiceStyle, *, cancelled: Callable[[], bool]) -> Iterator[SpeechChunk]:
-        """Synthesize speakable text (see voice.tts.speakable).
+        """Synthesize speakable text (see voice.tts.text.speakable).
 
         Args:
             text: plain words and punctuation, at most 2000 characters.

@@ -101,7 +101,7 @@ def choose_synthesizer(
         case "piper":
             return _piper(name, models_dir)
         case "espeak" if not name:
-            from voice.tts.espeak import EspeakSynthesizer
+            from voice.tts.espeak.engine import EspeakSynthesizer
 
             return EspeakSynthesizer()
         case "fixed":
@@ -175,13 +175,13 @@ def _best(models_dir: Path) -> Synthesizer:
     for model in piper_voices(models_dir):
         if is_test_voice(model):
             continue
-        from voice.tts.piper import PiperSynthesizer
+        from voice.tts.piper.engine import PiperSynthesizer
 
         try:
             return PiperSynthesizer(model)
         except EngineUnavailable as error:
             _log.warning("%s", error)
-    from voice.tts.espeak import EspeakSynthesizer
+    from voice.tts.espeak.engine import EspeakSynthesizer
 
     return EspeakSynthesizer()
 
@@ -198,7 +198,7 @@ def _piper(name: str, models_dir: Path) -> Synthesizer:
         if not voices:
             raise EngineUnavailable(f"No Piper voice is on this machine; run `{PULL_COMMAND}`.")
         model = voices[0]
-    from voice.tts.piper import PiperSynthesizer
+    from voice.tts.piper.engine import PiperSynthesizer
 
     if is_test_voice(model):
         return PiperSynthesizer(model, name=f"piper:{model.stem} (a test voice)")

@@ -1,0 +1,131 @@
+"""`glow bench frame`: processor time from a message of the learner's audio to the detector's verdict on it."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from api.bench.turn import ROOM_NOISE, busy_note, spread
+from api.client.recordings import learner_line
+from pipeline.hearing.inlet import Inlet
+from voice.audio.formats import RATE_HZ, AudioFormat, Int16Mono
+from voice.audio.g711 import alaw_encode, mulaw_encode
+from voice.audio.opus import OpusEncoder
+from voice.audio.resample import resample
+from voice.speech.endpointing import Endpointer
+from voice.speech.vad import SpeechDetector
+
+BUDGET_US = 150.0
+"""What a 20 ms frame may cost, so that a core can follow a hundred calls with room to answer them."""
+
+SCENE, LINES = "records-office", 6
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A format as a client sends it: `message_ms` of audio, or `message_bytes`, in each message."""
+
+    name: str
+    format: AudioFormat
+    message_ms: int = 20
+    message_bytes: int = 0
+
+
+WIRES = (
+    Wire("pcm16 16 kHz, 20 ms", AudioFormat("pcm16", 16_000)),
+    Wire("pcm16 24 kHz, 256 bytes", AudioFormat("pcm16", 24_000), message_bytes=256),
+    Wire("pcm16 44.1 kHz, 20 ms", AudioFormat("pcm16", 44_100)),
+    Wire("pcm16 48 kHz stereo, 20 ms", AudioFormat("pcm16", 48_000, 2)),
+    Wire("mu-law 8 kHz, 20 ms", AudioFormat("mulaw", 8_000)),
+    Wire("A-law 8 kHz, 20 ms", AudioFormat("alaw", 8_000)),
+    Wire("Opus 48 kHz, 20 ms", AudioFormat("opus", 48_000)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FrameCost:
+    """Microseconds of processor time a 20 ms frame: median and 95th percentile of the rounds.
+
+    Attributes:
+        wire: how the audio comes.
+        sound: "quiet room", where the gate is closed, or "speech", where Silero runs.
+    """
+
+    wire: str
+    sound: str
+    median_us: float
+    p95_us: float
+
+
+def bench_frame(console: Console, *, rounds: int, as_json: bool) -> None:
+    """Measure each format on a quiet room and on speech, in turn, and print the costs."""
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    with console.status("Measuring..."):
+        costs = frame_costs(rounds)
+    if as_json:
+        result = {"rounds": rounds, "budget_us": BUDGET_US, "load_before": load, "costs": [asdict(c) for c in costs]}
+        console.print_json(json.dumps(result))
+        return
+    table = Table("the learner's audio", "sound", "median us", "p95 us", title="A 20 ms frame", title_justify="left")
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for cost in costs:
+        table.add_row(cost.wire, cost.sound, f"{cost.median_us:.0f}", f"{cost.p95_us:.0f}")
+    console.print(table)
+    over = sum(cost.median_us > BUDGET_US for cost in costs)
+    console.print(Text(f"{len(costs) - over} of {len(costs)} are within {BUDGET_US:.0f} us. {busy_note(load, cores)}"))
+
+
+def frame_costs(rounds: int, *, lines: int = LINES) -> list[FrameCost]:
+    """The cost of a frame in every format, on both sounds; the rounds go through all of them in turn."""
+    speech = np.concatenate([learner_line(SCENE, 1 + number).samples for number in range(lines)])
+    room = (np.random.default_rng(0).standard_normal(len(speech)) * ROOM_NOISE).astype(np.int16)
+    runs = {
+        (wire, sound): (messages_of(wire, samples), list[float]())
+        for wire in WIRES
+        for sound, samples in (("quiet room", room), ("speech", speech))
+    }
+    for _ in range(rounds):
+        for (wire, _), (messages, found) in runs.items():
+            found.append(_cost_us(wire.format, messages))
+    spreads = {key: spread(found) for key, (_, found) in runs.items()}
+    return [FrameCost(wire.name, sound, of.median, of.p95) for (wire, sound), of in spreads.items()]
+
+
+def messages_of(wire: Wire, samples: Int16Mono) -> list[bytes]:
+    """Samples at 16 kHz, shape (n,), as the messages that a client would send."""
+    audio = resample(samples, RATE_HZ, wire.format.rate_hz)
+    if wire.format.encoding == "opus":
+        encoder = OpusEncoder(wire.format.rate_hz)
+        whole = len(audio) - len(audio) % encoder.block
+        return [encoder.encode(audio[start : start + encoder.block]) for start in range(0, whole, encoder.block)]
+    encoders: dict[str, Callable[[Int16Mono], bytes]] = {"mulaw": mulaw_encode, "alaw": alaw_encode}
+    data = encoders.get(wire.format.encoding, _pcm16)(np.repeat(audio, wire.format.channels))
+    moment = len(data) // len(audio)
+    size = wire.message_bytes or moment * wire.format.rate_hz * wire.message_ms // 1000
+    return [data[start : start + size] for start in range(0, len(data), size)]
+
+
+def _pcm16(audio: Int16Mono) -> bytes:
+    return audio.astype("<i2").tobytes()
+
+
+def _cost_us(wire: AudioFormat, messages: Sequence[bytes]) -> float:
+    """One call's worth, through the very objects that a call uses."""
+    inlet, detector, endpointer = Inlet(wire), SpeechDetector(), Endpointer()
+    frames, position = 0, 0
+    began = time.thread_time()
+    for message in messages:
+        taken = inlet.at_once(message)
+        assert taken is not None  # none of these formats waits for a thread
+        for frame in taken[0]:
+            position += len(frame)
+            endpointer.push(detector.push(frame), position)
+            frames += 1
+    return (time.thread_time() - began) / frames * 1e6

@@ -1,0 +1,250 @@
+"""`glow bench load`: N paced calls at once through the real websocket, and how many this machine carries."""
+
+import asyncio
+import gc
+import json
+import os
+import random
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from api.bench.turn import ROOM_NOISE, busy_note, spread
+from api.client.call import ClientError, voice_url
+from api.client.http import RemoteService
+from api.client.own_service import OwnService, embedded, own_service
+from api.client.recordings import learner_line
+
+FRAME_MS = 20
+SETTLE_S = 3.0
+LAG_LIMIT_MS = 20.0
+PING_EVERY = 25
+"""Frames between two pings: a ping stands in the same line as the frames, so its answer's delay is theirs."""
+
+QUIET_S = 3.5
+"""After each line, time for the answer."""
+
+ANSWER_S = 1.5
+"""An answer that has not begun so long after a line is none; half a second of it is the silence that ends the turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What so many calls cost, and how well they are served.
+
+    Attributes:
+        sessions: calls at once.
+        talking: whether they speak, or only listen.
+        cores: processor time of the service and its engines, in cores.
+        core_per_session: the same for each.
+        mib_per_session: memory that a call adds to the service.
+        lag_p99_ms: how long the line of a call's frames is, 99th percentile.
+        answers, expected: turns answered, and turns spoken so long ago that they should be.
+        voice_to_voice_p50_ms, voice_to_voice_p95_ms: from the last speech to the first audio, as the service counts it.
+        late_ms: how late this command sent its own frames, 99th percentile; large when it is the bottleneck.
+    """
+
+    sessions: int
+    talking: bool
+    cores: float
+    core_per_session: float
+    mib_per_session: float
+    lag_p99_ms: float
+    answers: int
+    expected: int
+    voice_to_voice_p50_ms: float
+    voice_to_voice_p95_ms: float
+    late_ms: float
+
+    @property
+    def carried(self) -> bool:
+        """Whether every call is served as if it were alone."""
+        return self.lag_p99_ms <= LAG_LIMIT_MS and self.answers >= 0.95 * self.expected
+
+
+@dataclass(frozen=True, slots=True)
+class _Script:
+    """One caller's audio, to be repeated; after which frames its line ends, and its answer is due."""
+
+    frames: list[bytes]
+    line_end: int
+    due: int
+
+
+@dataclass(slots=True)
+class _Caller:
+    socket: ClientConnection
+    script: "_Script"
+    at: int
+    spoken: int = 0
+    answered: int = 0
+    before: int | None = None
+    pinged: list[float] = field(default_factory=list)
+    lags: list[float] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)
+
+    def say(self) -> bytes:
+        """The next frame; keeps count of the lines that were answered by the time that they should be."""
+        frame = self.script.frames[self.at]
+        self.at = (self.at + 1) % len(self.script.frames)
+        if self.at == self.script.line_end:
+            self.before = len(self.latencies)
+        elif self.at == self.script.due and self.before is not None:
+            self.spoken += 1
+            self.answered += len(self.latencies) > self.before
+        return frame
+
+    async def read(self) -> None:
+        try:
+            async for message in self.socket:
+                if isinstance(message, bytes):
+                    continue
+                if message.startswith('{"type":"pong"') and self.pinged:
+                    self.lags.append((time.perf_counter() - self.pinged.pop(0)) * 1000)
+                elif message.startswith('{"type":"turn.latency"'):
+                    self.latencies.append(float(json.loads(message)["voice_to_voice_ms"]))
+        except ConnectionClosed:
+            return
+
+
+def bench_load(
+    console: Console, *, sessions: Sequence[int], seconds: float, talking: bool, as_json: bool, **engines: str | None
+) -> None:
+    """Measure each number of sessions, on a fresh service each, and print.
+
+    Raises:
+        ClientError: the service does not start, or this system does not tell what a process uses.
+    """
+    note = busy_note(os.getloadavg()[0], os.cpu_count() or 1)
+    loads = [_measure(number, seconds, talking=talking, **engines) for number in sessions]
+    carried = max((load.sessions for load in loads if load.carried), default=0)
+    if as_json:
+        console.print_json(json.dumps({"note": note, "carried": carried, "loads": [asdict(load) for load in loads]}))
+        return
+    console.print(_table(loads))
+    console.print(Text(f"This machine carries {carried} of them at once." if carried else "It carries none of these."))
+    console.print(Text(note))
+
+
+def _measure(sessions: int, seconds: float, *, talking: bool, **engines: str | None) -> Load:
+    settings = embedded(**engines) | {"GLOW_MAX_CALLS": str(sessions + 1)}
+    with own_service(settings) as service, RemoteService(service.url, service.token) as http:
+        chats = [http.start_named()[1] for _ in range(sessions)]
+        return asyncio.run(_run(service, chats, seconds, talking=talking))
+
+
+async def _run(service: OwnService, chats: list[str], seconds: float, *, talking: bool) -> Load:
+    empty_mib = service.memory_mib()
+    script = _script(talking=talking)
+    spread_out = random.Random(1)
+    async with AsyncExitStack() as stack:
+        callers = []
+        for chat_id in chats:
+            socket = await stack.enter_async_context(
+                connect(
+                    voice_url(service.url),
+                    additional_headers={"Authorization": f"Bearer {service.token}"},
+                    compression=None,
+                    max_queue=None,
+                )
+            )
+            await socket.send(json.dumps({"type": "chat_voice", "chat_id": chat_id}))
+            await socket.recv()
+            callers.append(_Caller(socket, script, spread_out.randrange(len(script.frames))))
+        readers = [asyncio.create_task(caller.read()) for caller in callers]
+        gc.freeze()
+        await _speak(callers, SETTLE_S)
+        for caller in callers:
+            caller.lags.clear()
+            caller.latencies.clear()
+            caller.spoken, caller.answered, caller.before = 0, 0, None
+        before = service.cpu_s()
+        late = await _speak(callers, seconds)
+        after, full_mib = service.cpu_s(), service.memory_mib()
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
+    if before is None or after is None or empty_mib is None or full_mib is None:
+        raise ClientError("This system does not tell a process's time through /proc; run `glow bench load` on Linux.")
+    latencies = [latency for caller in callers for latency in caller.latencies]
+    voice = spread(latencies) if latencies else None
+    number = len(callers)
+    return Load(
+        sessions=number,
+        talking=talking,
+        cores=(after - before) / seconds,
+        core_per_session=(after - before) / seconds / number,
+        mib_per_session=(full_mib - empty_mib) / number,
+        lag_p99_ms=_p99([lag for caller in callers for lag in caller.lags]),
+        answers=sum(caller.answered for caller in callers) if talking else 0,
+        expected=sum(caller.spoken for caller in callers) if talking else 0,
+        voice_to_voice_p50_ms=voice.median if voice else 0.0,
+        voice_to_voice_p95_ms=voice.p95 if voice else 0.0,
+        late_ms=_p99(late),
+    )
+
+
+async def _speak(callers: list[_Caller], seconds: float) -> list[float]:
+    """Send every caller's next frame every 20 ms, spread over the 20 ms; returns how late each round ended."""
+    late: list[float] = []
+    began = time.perf_counter()
+    ping = json.dumps({"type": "ping"})
+    for number in range(round(seconds * 1000 / FRAME_MS)):
+        due = began + number * FRAME_MS / 1000
+        if (wait := due - time.perf_counter()) > 0:
+            await asyncio.sleep(wait)
+        for index, caller in enumerate(callers):
+            await caller.socket.send(caller.say())
+            if (number + index) % PING_EVERY == 0:
+                caller.pinged.append(time.perf_counter())
+                await caller.socket.send(ping)
+            if index % 10 == 9:
+                await asyncio.sleep(0)
+        late.append(max(0.0, (time.perf_counter() - due) * 1000 - FRAME_MS))
+    return late
+
+
+def _script(*, talking: bool) -> _Script:
+    """Room noise, with a line in it when the caller talks."""
+    noise = np.random.default_rng(1)
+    line = learner_line("repair-desk", 1).samples if talking else np.zeros(0, np.int16)
+    quiet = round(QUIET_S * 16_000)
+    length = -(-(len(line) + quiet) // 320) * 320
+    audio = noise.normal(0, ROOM_NOISE, length)
+    audio[: len(line)] += line
+    samples = np.clip(audio, -32768, 32767).astype("<i2")
+    frames = [samples[start : start + 320].tobytes() for start in range(0, length, 320)]
+    return _Script(frames, len(line) // 320, (len(line) + round(ANSWER_S * 16_000)) // 320)
+
+
+def _p99(values: Sequence[float]) -> float:
+    return sorted(values)[max(0, -(-99 * len(values) // 100) - 1)] if values else 0.0
+
+
+def _table(loads: Sequence[Load]) -> Table:
+    kind = "talking" if loads[0].talking else "listening"
+    table = Table(
+        "sessions", "cores", "core each", "MiB each", "lag p99 ms", "answered", "v2v p50", "v2v p95", "own lateness",
+        title=f"{kind} sessions", title_justify="left",
+    )  # fmt: skip
+    for load in loads:
+        table.add_row(
+            str(load.sessions),
+            f"{load.cores:.2f}",
+            f"{load.core_per_session:.4f}",
+            f"{load.mib_per_session:.2f}",
+            f"{load.lag_p99_ms:.1f}",
+            f"{load.answers}/{load.expected}",
+            f"{load.voice_to_voice_p50_ms:.0f}",
+            f"{load.voice_to_voice_p95_ms:.0f}",
+            f"{load.late_ms:.1f}",
+        )
+    return table

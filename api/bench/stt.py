@@ -1,0 +1,268 @@
+"""`glow bench stt`: Whisper at the utterance's own window beside the full 30 s and stock faster-whisper, in one run."""
+
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from api.bench.random_whisper import make_random_whisper
+from api.bench.stt_lag import SECONDS, UTTERANCES, lag_table, measure_lag
+from api.bench.turn import busy_note
+from api.client.call import ClientError
+from voice.audio.containers import decode_file
+from voice.audio.formats import RATE_HZ
+from voice.errors import VoiceError
+from voice.stt.base import Float32Mono16k
+from voice.stt.whisper.engine import load_model, token_cap
+from voice.stt.whisper.short_window import Request, ShortWindow
+from voice.stt.word_error import word_error_rate
+from voice.test_models import WHISPER_NANO
+
+if TYPE_CHECKING:
+    from faster_whisper import WhisperModel
+
+RECORDINGS = Path(__file__).parents[2] / "voice" / "recordings"
+SHORTEST_S, LONGEST_S = 1.0, 30.0
+COST_TOKENS = 12
+"""Tokens that random weights are made to write: about what 4 s of speech holds."""
+
+COST_SECONDS = (3.0, 5.0)
+COST_RECORDINGS = 8
+"""Enough to measure cost by, of this length where there are such."""
+
+STOCK, STOCK_ONCE = "stock transcribe(beam_size=1)", "stock, temperature=0"
+"""As it is called, and without the second tries that it makes of what looks wrong, as all that random weights write."""
+
+LAG = f"event loop while {UTTERANCES} utterances of {SECONDS:g} s are decoded"
+
+_SOUND = {".wav", ".flac", ".ogg", ".mp3", ".webm", ".m4a"}
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A recording and, where it is known, what it says."""
+
+    name: str
+    audio: Float32Mono16k
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one way of decoding costs an utterance, and how well it hears.
+
+    Attributes:
+        way: how it was decoded.
+        cpu_ms, wall_ms: median of an utterance.
+        times_less_cpu: than the last row, as the median of the pairs.
+        word_error: over all recordings whose text is known; None where it means nothing.
+    """
+
+    way: str
+    cpu_ms: float
+    wall_ms: float
+    times_less_cpu: float
+    word_error: float | None
+
+
+def recordings_in(folder: Path, most: int) -> tuple[list[Spoken], list[str]]:
+    """The folder's recordings of 1 to 30 s, and a sentence for each that cannot be used.
+
+    What a recording says is in manifest.json, or in a .txt beside it.
+
+    Raises:
+        ClientError: there is none, or manifest.json is no list of files and texts.
+    """
+    texts, found, left_out = _texts(folder / "manifest.json"), list[Spoken](), list[str]()
+    for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SOUND):
+        name = path.relative_to(folder).as_posix()
+        try:
+            audio = decode_file(path.read_bytes(), max_seconds=LONGEST_S)
+        except VoiceError as error:
+            left_out.append(f"{name} is left out: {error}")
+            continue
+        beside = path.with_suffix(".txt")
+        text = texts.get(name) or (beside.read_text("utf-8").strip() if beside.is_file() else None)
+        if len(audio) / RATE_HZ >= SHORTEST_S:
+            found.append(Spoken(name, audio, text))
+    if not found:
+        raise ClientError(
+            f"There is no recording of {SHORTEST_S:.0f} to {LONGEST_S:.0f} s in {folder}; put WAV or FLAC files there."
+        )
+    step = max(1, len(found) // most)
+    return found[::step][:most], left_out
+
+
+def _texts(manifest: Path) -> dict[str, str]:
+    if not manifest.is_file():
+        return {}
+    try:
+        return {str(entry["file"]): str(entry["text"]) for entry in json.loads(manifest.read_text("utf-8"))}
+    except (ValueError, KeyError, TypeError):
+        raise ClientError(f'{manifest} is no list of {{"file": ..., "text": ...}}; mend it or remove it.') from None
+
+
+def measure(model: "WhisperModel", spoken: Sequence[Spoken], *, words: bool, cap: int | None = None) -> list[Row]:
+    """Decode every recording in each way, the ways of one recording right after each other.
+
+    Args:
+        model: a loaded faster-whisper model.
+        spoken: what to decode.
+        words: whether what it writes means anything.
+        cap: a token cap for all, instead of the one by duration.
+    """
+    short = ShortWindow(model)
+    vocabulary = model.hf_tokenizer.get_vocab_size()
+
+    def request(item: Spoken) -> Request:
+        return Request(item.audio, "", cap or token_cap(len(item.audio), vocabulary), "en", lambda: False)
+
+    def ours(item: Spoken) -> str:
+        if cap:
+            (decoded,) = short.at_window([request(item)])
+        else:
+            (decoded,) = short.decode([request(item)])
+        return decoded.text if decoded else ""
+
+    def full(item: Spoken) -> str:
+        segments, _ = model.transcribe(
+            item.audio,
+            language="en",
+            beam_size=1,
+            temperature=0.0,
+            without_timestamps=True,
+            condition_on_previous_text=False,
+            compression_ratio_threshold=None,
+            log_prob_threshold=None,
+            no_speech_threshold=None,
+            max_new_tokens=short.most_new_tokens("", "en", request(item).most_tokens),
+        )
+        return " ".join(segment.text.strip() for segment in segments)
+
+    def stock(item: Spoken, **options: Any) -> str:
+        most = short.most_new_tokens("", "en", cap) if cap else None
+        segments, _ = model.transcribe(item.audio, beam_size=1, max_new_tokens=most, **options)
+        return " ".join(segment.text.strip() for segment in segments)
+
+    ways: dict[str, Callable[[Spoken], str]] = {
+        "own window": ours,
+        "30 s, same settings": full,
+        STOCK_ONCE: partial(stock, temperature=0.0),
+    }
+    if words:
+        ways[STOCK] = stock
+    base = STOCK if words else STOCK_ONCE
+    for way in ways.values():
+        way(spoken[0])  # the first call of each is slower
+    timed: dict[str, list[tuple[float, float, str]]] = {name: [] for name in ways}
+    for item in spoken:
+        for name, way in ways.items():
+            timed[name].append(_timed(way, item))
+    timed["own window, 8 together"] = _together(short, spoken, request, cap)
+    costs = [cost for cost, _, _ in timed[base]]
+    order = sorted(timed, key=lambda name: not name.startswith("own window"))
+    return [_row(name, timed[name], costs, spoken, words=words) for name in order]
+
+
+def _together(
+    short: ShortWindow, spoken: Sequence[Spoken], request: Callable[[Spoken], Request], cap: int | None
+) -> list[tuple[float, float, str]]:
+    ordered = sorted(range(len(spoken)), key=lambda index: len(spoken[index].audio))
+    results: dict[int, tuple[float, float, str]] = {}
+    for start in range(0, len(ordered), 8):
+        batch = ordered[start : start + 8]
+        cpu, wall = time.process_time(), time.perf_counter()
+        requests = [request(spoken[index]) for index in batch]
+        decoded = short.at_window(requests) if cap else short.decode(requests)
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        for index, one in zip(batch, decoded, strict=True):
+            results[index] = (cpu / len(batch), wall / len(batch), one.text if one else "")
+    return [results[index] for index in range(len(spoken))]
+
+
+def _timed(way: Callable[[Spoken], str], item: Spoken) -> tuple[float, float, str]:
+    cpu, wall = time.process_time(), time.perf_counter()
+    text = way(item)
+    return time.process_time() - cpu, time.perf_counter() - wall, text
+
+
+def _row(
+    name: str, timed: list[tuple[float, float, str]], base: list[float], spoken: Sequence[Spoken], *, words: bool
+) -> Row:
+    known = [(item.text, text) for item, (_, _, text) in zip(spoken, timed, strict=True) if item.text is not None]
+    return Row(
+        name,
+        statistics.median(cpu for cpu, _, _ in timed) * 1000,
+        statistics.median(wall for _, wall, _ in timed) * 1000,
+        statistics.median(stock / cpu for (cpu, _, _), stock in zip(timed, base, strict=True)),
+        word_error_rate(known) if words and known else None,
+    )
+
+
+def bench_stt(console: Console, *, audio: Path | None, model: Path | None, most: int, as_json: bool) -> None:
+    """Measure and print; without a model, the fixture model for words and random weights of base size for cost.
+
+    Raises:
+        ClientError: no recordings.
+        EngineUnavailable: the model does not load.
+    """
+    spoken, left_out = recordings_in(audio or RECORDINGS, most)
+    for sentence in left_out:
+        print(sentence, file=sys.stderr)  # noqa: T201
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    results: dict[str, list[Row]] = {}
+    if model is not None:
+        results[model.name] = measure(load_model(model, "cpu", "int8", 1), spoken, words=True)
+        lag = measure_lag(model)
+    else:
+        nano = load_model(WHISPER_NANO, "cpu", "int8", 1)
+        results["whisper:nano (a test model)"] = measure(nano, spoken, words=True)
+        with tempfile.TemporaryDirectory(prefix="glow-voice-") as folder:
+            random = make_random_whisper(Path(folder) / "base.en")
+            base = load_model(random, "cpu", "int8", 1)
+            some = of_cost(spoken)
+            results[f"base.en with random weights, {COST_TOKENS} tokens each, {_about(some)}"] = measure(
+                base, some, words=False, cap=COST_TOKENS
+            )
+            lag = measure_lag(random)
+    if as_json:
+        tables = {name: [asdict(row) for row in rows] for name, rows in results.items()}
+        about = {"recordings": len(spoken), "left_out": left_out, "load_before": load}
+        console.print_json(json.dumps(about | tables | {LAG: [asdict(row) for row in lag]}))
+        return
+    console.print(Text(f"{_about(spoken)}; int8, one thread."))
+    for name, rows in results.items():
+        console.print(_table(name, rows))
+    console.print(lag_table(lag, f"{LAG}, {name}"))
+    console.print(Text(busy_note(load, cores)))
+
+
+def of_cost(spoken: Sequence[Spoken]) -> list[Spoken]:
+    """Some recordings to measure cost by."""
+    shortest, longest = COST_SECONDS
+    usual = [item for item in spoken if shortest <= len(item.audio) / RATE_HZ <= longest]
+    return list(usual or spoken)[:COST_RECORDINGS]
+
+
+def _about(spoken: Sequence[Spoken]) -> str:
+    seconds = statistics.median(len(item.audio) / RATE_HZ for item in spoken)
+    return f"{len(spoken)} recordings, median {seconds:.1f} s"
+
+
+def _table(name: str, rows: list[Row]) -> Table:
+    table = Table("way", "CPU ms", "wall ms", "times less CPU", "word error", title=name, title_justify="left")
+    for row in rows:
+        error = "" if row.word_error is None else f"{row.word_error:.1%}"
+        table.add_row(row.way, f"{row.cpu_ms:.0f}", f"{row.wall_ms:.0f}", f"{row.times_less_cpu:.1f}", error)
+    return table

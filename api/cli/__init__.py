@@ -1,0 +1,1 @@
+"""The `glow` command line: one module per group of commands."""

@@ -1,0 +1,238 @@
+"""`glow attempts chat`: every operation on a chat, each one `POST /attempt/chat_<op>`, and the live conversation."""
+
+import base64
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from api.cli.commands import URL, AsJson, Body, Field, Operation, Token, Url, add, ask, console, merged, show
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Chats: read, write, speak, grade. Exit codes: 0 done, 1 refused or unreachable, 2 wrong usage.",
+)
+
+_CHAT = Field("chat_id", "The chat.")
+
+for _operation in (
+    Operation(
+        "create",
+        "/attempt/chat_create",
+        "Add a chat to an attempt, besides those that `start` makes.",
+        (
+            Field("attempt_id", "The attempt."),
+            Field("name", "What to call it.", flag="--name"),
+            Field("description", "What it is about.", flag="--description"),
+            Field("persona_ids", "Who answers; may be repeated.", list[str], "--persona-id"),
+            Field("document_ids", "What is at hand; may be repeated.", list[str], "--document-id"),
+            Field("draft_id", "A draft to make it from.", flag="--draft-id"),
+        ),
+    ),
+    Operation(
+        "response",
+        "/attempt/chat_response",
+        "Answer a question of the chat.",
+        (_CHAT, Field("question_id", "The question."), Field("option_ids", "What you choose.", list[str])),
+    ),
+    Operation(
+        "grade",
+        "/attempt/chat_grade",
+        "Have a chat graded by its rubric, or grade it by hand with --score.",
+        (_CHAT, Field("score", "Points, by hand.", int, "--score")),
+    ),
+    Operation(
+        "complete",
+        "/attempt/chat_complete",
+        "Mark a chat as completed.",
+        (_CHAT, Field("message", "A last word.", flag="--message")),
+    ),
+    Operation("hints", "/attempt/chat_hints", "Hints for what to say next.", (_CHAT,)),
+    Operation("feedback", "/attempt/chat_feedback", "Feedback, standard by standard.", (_CHAT,)),
+    Operation("strengths", "/attempt/chat_strengths", "What was good, with the words that were.", (_CHAT,)),
+    Operation("improvements", "/attempt/chat_improvements", "What could be said better, and how.", (_CHAT,)),
+    Operation("analyses", "/attempt/chat_analyses", "The conversation as a whole.", (_CHAT,)),
+    Operation("voice", "/attempt/chat_voice", "Open a voice session.", (_CHAT,)),
+    Operation("silence", "/attempt/chat_silence", "Finish what is being said and end the voice session.", (_CHAT,)),
+    Operation(
+        "mute",
+        "/attempt/chat_mute",
+        "Switch the microphone of a voice session off, or on again.",
+        (_CHAT, Field("muted", "Which.", bool, "--muted/--unmuted")),
+    ),
+    Operation(
+        "draft",
+        "/attempt/chat_draft",
+        "Save a draft of a chat; give --draft-id and --expected-version to change one.",
+        (
+            Field("draft_id", "The draft to change; a new one otherwise.", flag="--draft-id"),
+            Field("expected_version", "The version that you change.", int, "--expected-version"),
+            Field("name", "What to call the chat.", flag="--name"),
+            Field("description", "What it is about.", flag="--description"),
+            Field("persona_ids", "Who answers; may be repeated.", list[str], "--persona-id"),
+            Field("document_ids", "What is at hand; may be repeated.", list[str], "--document-id"),
+        ),
+    ),
+    Operation(
+        "drafts",
+        "/attempt/chat_drafts",
+        "List your drafts.",
+        (
+            Field("search", "Words to look for.", flag="--search"),
+            Field("page_limit", "How many at most.", int, "--limit"),
+        ),
+    ),
+    Operation(
+        "refresh",
+        "/attempt/chat_refresh",
+        "Have the service forget what it cached.",
+        (Field("targets", "Which views; all otherwise.", list[str]),),
+    ),
+):
+    add(app, _operation)
+
+ChatId = Annotated[str | None, typer.Argument(help="The chat.", show_default=False)]
+
+
+@app.command()
+def get(
+    chat_id: ChatId = None, body: Body = None, instance_url: Url = URL, token: Token = "", as_json: AsJson = False
+) -> None:
+    """Show a chat: who it is with, what it is about, and what was said."""
+    from api.cli.tables import conversation_view
+
+    reply = ask("/attempt/chat_get", merged(body, {"chat_entry_id": chat_id}), instance_url, token)
+    show(reply, as_json=as_json, view=conversation_view)
+
+
+@app.command()
+def message(
+    chat_id: ChatId = None,
+    text: Annotated[str | None, typer.Argument(help="What you say.", show_default=False)] = None,
+    audio: Annotated[Path | None, typer.Option(help="A recording of it; without a text it is transcribed.")] = None,
+    persona_id: Annotated[str | None, typer.Option(help="Who shall answer.")] = None,
+    parent_message_id: Annotated[str | None, typer.Option(help="The message that it answers.")] = None,
+    generate: Annotated[bool, typer.Option("--answer/--no-answer", help="Whether the persona answers.")] = True,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the answer and show it.")] = False,
+    body: Body = None,
+    instance_url: Url = URL,
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
+    """Send a message."""
+    from api.cli.instance import Instance
+
+    given = {
+        "chat_id": chat_id,
+        "text": text,
+        "persona_id": persona_id,
+        "parent_message_id": parent_message_id,
+        "generate": None if generate else False,
+        "wait_for_complete": True if wait else None,
+    }
+    request = merged(body, given)
+    with Instance(instance_url, token) as instance:
+        if audio is not None:
+            request["audios_id"] = instance.upload(audio)
+        reply = instance.ask("/attempt/chat_message", request)
+    show(reply, as_json=as_json)
+
+
+@app.command()
+def audio(
+    chat_id: ChatId = None,
+    file: Annotated[Path | None, typer.Argument(help="A recording to upload.", show_default=False)] = None,
+    message_id: Annotated[str | None, typer.Option(help="The message; the chat's last otherwise.")] = None,
+    audios_id: Annotated[str | None, typer.Option(help="A recording that was uploaded before.")] = None,
+    body: Body = None,
+    instance_url: Url = URL,
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
+    """Attach a recording to a message."""
+    from api.cli.instance import Instance
+
+    request = merged(body, {"chat_id": chat_id, "message_id": message_id, "audios_id": audios_id})
+    with Instance(instance_url, token) as instance:
+        if file is not None:
+            request["audios_id"] = instance.upload(file)
+        show(instance.ask("/attempt/chat_audio", request), as_json=as_json)
+
+
+@app.command()
+def speak(
+    chat_id: ChatId = None,
+    file: Annotated[Path | None, typer.Argument(help="A recording of someone speaking.", show_default=False)] = None,
+    body: Body = None,
+    instance_url: Url = URL,
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
+    """Feed a recording to the voice session that `voice` opened; `silence` ends it."""
+    from api.cli.instance import Instance
+
+    request = merged(body, {"chat_id": chat_id})
+    with Instance(instance_url, token) as instance:
+        if file is None:
+            reply = instance.ask("/attempt/chat_speak", request)
+        else:
+            for piece in _pieces(file):
+                reply = instance.ask("/attempt/chat_speak", {**request, "audio": base64.b64encode(piece).decode()})
+    show(reply, as_json=as_json)
+
+
+def _pieces(file: Path) -> list[bytes]:
+    """A recording as the service's voice sessions take it: PCM16 at 24 kHz, a second at a time."""
+    from api.client.recordings import RATE_HZ, read_recording
+    from voice.audio.resample import resample
+
+    wire = resample(read_recording(file), RATE_HZ, 24_000).astype("<i2").tobytes()
+    return [wire[start : start + 48_000] for start in range(0, len(wire), 48_000)]
+
+
+@app.command()
+def export(
+    chat_id: ChatId = None,
+    file_format: Annotated[
+        Literal["csv", "json", "markdown", "srt", "vtt", "wav"] | None,
+        typer.Option("--format", help="What to export it as; CSV otherwise."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write it; a folder takes the service's name.")] = None,
+    body: Body = None,
+    instance_url: Url = URL,
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
+    """Write the transcript to standard output, or to a file with --out."""
+    from api.client.call import ClientError
+
+    request = merged(body, {"chat_entry_id": chat_id, "format": file_format})
+    reply = ask("/attempt/chat_export", request, instance_url, token)
+    is_sound = str(reply["mime_type"]).startswith("audio/")
+    if out is not None:
+        path = out / Path(str(reply["file_name"])).name if out.is_dir() else out
+        content = base64.b64decode(reply["content"]) if is_sound else str(reply["content"]).encode()
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            raise ClientError(f"{path} cannot be written ({error.strerror}); choose another with --out.") from None
+        typer.echo(f"Wrote {path}: {reply['row_count']} messages, {len(content)} bytes.", err=True)
+    if as_json:
+        show(reply, as_json=True)
+    elif out is None and is_sound:
+        raise ClientError("This is a recording, and not for a terminal; give --out FILE.")
+    elif out is None:
+        typer.echo(reply["content"], nl=not str(reply["content"]).endswith("\n"))
+
+
+@app.command()
+def live(
+    chat_id: Annotated[str, typer.Argument(help="The chat.")],
+    persona_id: Annotated[str | None, typer.Option(help="Who shall answer.")] = None,
+    instance_url: Url = URL,
+    token: Token = "",
+) -> None:
+    """Converse in a terminal: type a line and Enter; /voice to speak and hear, :q to leave."""
+    from api.cli.live import run_live
+
+    run_live(console(), url=instance_url, token=token, chat_id=chat_id, persona_id=persona_id)

@@ -1,0 +1,166 @@
+"""Commands made from a table: one operation each, its fields as arguments and options, `--body` for all the rest."""
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+URL = "http://127.0.0.1:8010"
+
+Body = Annotated[
+    str | None,
+    typer.Option(
+        "--body", metavar="JSON", help="The request's body as JSON; @FILE reads it from a file, - from standard input."
+    ),
+]
+Url = Annotated[
+    str,
+    typer.Option("--instance-url", "--url", envvar="GLOW_INSTANCE_URL", help="Address of the service."),
+]
+Token = Annotated[
+    str, typer.Option("--token", envvar="GLOW_TOKEN", help="Bearer token; better in the environment than here.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the reply as one line of JSON, for scripts.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a body on the command line: an argument, or an option where it has a flag.
+
+    Attributes:
+        name: the body's field.
+        about: its help.
+        kind: what is typed: str, int, bool or list[str].
+        flag: such as "--score"; empty for an argument.
+    """
+
+    name: str
+    about: str
+    kind: Any = str
+    flag: str = ""
+
+    def parameter(self) -> inspect.Parameter:
+        """The field as a parameter of a command."""
+        default = (
+            typer.Option(None, self.flag, help=self.about)
+            if self.flag
+            else typer.Argument(None, help=self.about, show_default=False)
+        )
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        return inspect.Parameter(self.name, kind, default=default, annotation=self.kind | None)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of the service as a command.
+
+    Attributes:
+        name: what is typed.
+        path: where it is posted.
+        about: its help.
+        fields: what may be given without writing JSON.
+        view: how the reply is shown; the plain view where None.
+    """
+
+    name: str
+    path: str
+    about: str
+    fields: tuple[Field, ...] = ()
+    view: Callable[[Mapping[str, Any]], "RenderableType"] | None = None
+
+
+_COMMON: dict[str, tuple[Any, Any]] = {
+    "body": (Body, None),
+    "instance_url": (Url, URL),
+    "token": (Token, ""),
+    "as_json": (AsJson, False),
+}
+
+
+def add(app: typer.Typer, operation: Operation) -> None:
+    """Register an operation; one with an underscore also answers to its name with a dash."""
+
+    def command(body: str | None, instance_url: str, token: str, as_json: bool, **given: Any) -> None:
+        reply = ask(operation.path, merged(body, given), instance_url, token)
+        show(reply, as_json=as_json, view=operation.view)
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [field.parameter() for field in operation.fields]
+    parameters += [
+        inspect.Parameter(name, kind, default=default, annotation=annotation)
+        for name, (annotation, default) in _COMMON.items()
+    ]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    command.__doc__ = operation.about
+    app.command(name=operation.name)(command)
+    if "_" in operation.name:
+        app.command(name=operation.name.replace("_", "-"), hidden=True)(command)
+
+
+def merged(body: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The body to send: what `--body` says, and on top what was given in words; ends with usage errors."""
+    import json
+
+    if body is None:
+        read: Any = {}
+    else:
+        try:
+            read = json.loads(_text_of(body))
+        except ValueError as error:
+            raise typer.BadParameter(f"--body is not JSON: {error}.") from None
+        if not isinstance(read, dict):
+            raise typer.BadParameter('--body must be a JSON object, such as \'{"chat_id": "..."}\'.')
+    return {**read, **{name: value for name, value in given.items() if value is not None and value != []}}
+
+
+def ask(path: str, body: Mapping[str, Any], instance_url: str, token: str) -> dict[str, Any]:
+    """Carry out one operation.
+
+    Raises:
+        ClientError: the service said no, or nobody is there.
+    """
+    from api.cli.instance import Instance
+
+    with Instance(instance_url, token) as instance:
+        return instance.ask(path, body)
+
+
+def show(
+    reply: Mapping[str, Any],
+    *,
+    as_json: bool,
+    view: Callable[[Mapping[str, Any]], "RenderableType"] | None = None,
+) -> None:
+    """Print a reply."""
+    from api.cli.tables import print_json, reply_view
+
+    if as_json:
+        print_json(console(), reply)
+    else:
+        console().print((view or reply_view)(reply), soft_wrap=False)
+
+
+def console() -> "Console":
+    """Standard output."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def _text_of(body: str) -> str:
+    if body == "-":
+        return sys.stdin.read()
+    if body.startswith("@"):
+        try:
+            return Path(body[1:]).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise typer.BadParameter(f"--body cannot be read from {body[1:]}: {error}.") from None
+    return body

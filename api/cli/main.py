@@ -1,0 +1,334 @@
+"""The `glow` command. Heavy imports are inside the commands, so that `glow --help` answers at once."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from api.cli import (
+    attempts as cli_attempts,
+)
+from api.cli import (
+    models as cli_models,
+)
+from api.cli import (
+    oauth_clients as cli_client,
+)
+from api.cli import (
+    replay as cli_replay,
+)
+from api.cli import (
+    tokens as cli_token,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from api.settings import Settings
+
+USAGE, FAILED = 2, 1
+_PIPE_COLUMNS = 120
+
+app = typer.Typer(
+    name="glow",
+    help="Glow Voice: a voice for any chat.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+bench = typer.Typer(no_args_is_help=True, help="Measure this machine, through the real websocket in real time.")
+app.add_typer(cli_attempts.app, name="attempts")
+app.add_typer(cli_token.app, name="token")
+app.add_typer(cli_client.app, name="client")
+app.add_typer(cli_models.app, name="models")
+app.add_typer(bench, name="bench")
+app.command(name="replay")(cli_replay.replay)
+
+Engine = Annotated[str | None, typer.Option(help="Engine for this stage; `glow models` lists them.")]
+Llm = Annotated[str | None, typer.Option(help="Who answers: auto, scripted or openai.")]
+Url = Annotated[str, typer.Option(envvar="GLOW_INSTANCE_URL", help="Address of the service.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    stt: Engine = None,
+    tts: Engine = None,
+    llm: Llm = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where the database and the models are kept.")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+) -> None:
+    """Run the service. Each option is also a setting; see `glow settings`."""
+    given = {
+        "host": host, "port": port, "stt": stt, "tts": tts, "llm": llm, "data_dir": data_dir, "log_level": log_level,
+    }  # fmt: skip
+    settings = load_settings(**{name: value for name, value in given.items() if value is not None})
+    from api import serving
+    from api.app import create_app
+    from api.cli.welcome import welcome
+    from models.errors import ModelError
+
+    warn_of_unknown_variables()
+    try:
+        settings, token = serving.prepare(settings)
+    except (OSError, ModelError) as error:
+        fail(f"The service cannot start: {error}")
+    application = create_app(settings)
+    if not serving.run(settings, application, lambda port: welcome(console(), application, settings, port, token)):
+        raise typer.Exit(FAILED)
+
+
+@app.command(name="settings")
+def show_settings(
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the README's table, with defaults only.")] = False,
+) -> None:
+    """Show every setting, its value, what it is, and its default where the value is another."""
+    from api.settings import markdown_table, rows
+
+    if markdown:
+        typer.echo(markdown_table())
+        return
+    for row in rows(load_settings()):
+        typer.echo(f"{row.variable}={row.value}")
+        default = f" (default: {row.default or 'empty'})" if row.value != row.default else ""
+        typer.echo(f"    {row.help}{default}")
+    typer.echo("\nSet any of them in the environment, or in a file .env in the folder that `glow` is run in.")
+    warn_of_unknown_variables()
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Where to write the conversation.")] = Path("demo.wav"),
+    stt: Engine = None,
+    tts: Engine = None,
+    llm: Llm = None,
+) -> None:
+    """Hold a spoken conversation on this machine, start to end, in under a minute."""
+    from api.cli.demo import run_demo
+
+    run_demo(console(), out, stt=stt, llm=llm, tts=tts)
+
+
+@app.command()
+def talk(
+    file: Annotated[Path | None, typer.Argument(help="A recording of someone speaking: WAV, FLAC or Ogg.")] = None,
+    url: Url = "http://127.0.0.1:8010",
+    chat: Annotated[str | None, typer.Option(help="Chat to speak in; a new practice otherwise.")] = None,
+    token: Annotated[
+        str, typer.Option(envvar="GLOW_TOKEN", show_envvar=True, help="Bearer token; better in the environment.")
+    ] = "",
+    out: Annotated[Path | None, typer.Option(help="Where to write what was heard of the persona.")] = None,
+    mic: Annotated[bool, typer.Option("--mic", help="Use the microphone and the loudspeaker.")] = False,
+) -> None:
+    """Speak to a running service with a recording, at real pace, or with the microphone."""
+    if mic == (file is not None):
+        raise typer.BadParameter("Give a recording, or --mic, and not both.")
+    from api.cli.talk import run_talk
+
+    run_talk(console(), url=url, token=token, chat_id=chat, file=file, out=out)
+
+
+@bench.command(name="turn")
+def bench_turn(
+    turns: Annotated[int, typer.Option(min=1, max=1000, help="How many turns to measure.")] = 16,
+    as_json: Json = False,
+    stt: Engine = None,
+    tts: Engine = None,
+    llm: Llm = None,
+) -> None:
+    """Measure how long an answer takes, stage by stage: median and 95th percentile."""
+    from api.bench.turn import bench_turn as measure
+
+    measure(console(), turns=turns, as_json=as_json, stt=stt, tts=tts, llm=llm)
+
+
+@bench.command(name="turns")
+def bench_turns(
+    turns: Annotated[int, typer.Option(min=10, max=10_000, help="How many turns to synthesize.")] = 300,
+    seed: Annotated[int, typer.Option(min=0, help="Chooses the turns; the same seed makes the same ones.")] = 1,
+    recognised: Annotated[int, typer.Option(min=0, help="How many PocketSphinx transcribes as well.")] = 12,
+    as_json: Json = False,
+    out: Annotated[Path | None, typer.Option(help="Where to write the report, as Markdown.")] = None,
+    svg: Annotated[Path | None, typer.Option(help="Where to draw cut-offs against latency.")] = None,
+) -> None:
+    """Measure how often a turn is cut off in a pause, and how long its end takes, beside a plain silence timer."""
+    from api.bench.turns import bench_turns as measure
+
+    measure(console(), turns=turns, seed=seed, recognised=recognised, as_json=as_json, out=out, svg=svg)
+
+
+@bench.command(name="stt")
+def bench_stt(
+    audio: Annotated[Path | None, typer.Option(help="Folder of recordings, each with its text in a .txt.")] = None,
+    model: Annotated[Path | None, typer.Option(help="Folder of a CTranslate2 Whisper model.")] = None,
+    most: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many recordings.")] = 24,
+    as_json: Json = False,
+) -> None:
+    """Compare Whisper at the utterance's own window with the full 30 seconds: word error and processor time."""
+    from api.bench.stt import bench_stt as measure
+
+    measure(console(), audio=audio, model=model, most=most, as_json=as_json)
+
+
+@bench.command(name="load")
+def bench_load(
+    sessions: Annotated[
+        list[int] | None, typer.Option(min=1, max=2000, help="How many at once; may be given several times.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=5, max=3600, help="For how long each.")] = 15.0,
+    listening: Annotated[bool, typer.Option("--listening", help="They only listen to a quiet room.")] = False,
+    as_json: Json = False,
+    stt: Engine = None,
+    tts: Engine = None,
+    llm: Llm = None,
+) -> None:
+    """Measure many calls at once: processor, memory, lag and answers, and how many this machine carries."""
+    from api.bench.load import bench_load as measure
+
+    measure(
+        console(), sessions=sessions or [10, 50, 100, 150], seconds=seconds, talking=not listening, as_json=as_json,
+        stt=stt, tts=tts, llm=llm,
+    )  # fmt: skip
+
+
+@bench.command(name="tts")
+def bench_tts(
+    voice: Annotated[str | None, typer.Option(help="A Piper voice here, or an .onnx file; the best one here.")] = None,
+    runs: Annotated[int, typer.Option(min=1, max=1000, help="How often the sentence is said in each way.")] = 9,
+    as_json: Json = False,
+) -> None:
+    """Measure how soon a sentence is heard: Piper in stretches beside the stock library, and the other voices."""
+    from api.bench.tts import bench_tts as measure
+
+    measure(console(), voice=voice, runs=runs, models_dir=load_settings().models_dir, as_json=as_json)
+
+
+@bench.command(name="peers")
+def bench_peers(
+    turns: Annotated[int, typer.Option(min=1, max=1000, help="Turns in each round.")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, max=100, help="Rounds in which the systems take turns.")] = 3,
+    sessions: Annotated[list[int] | None, typer.Option(min=1, help="How many at once; may be given again.")] = None,
+    seconds: Annotated[float, typer.Option(min=5, max=3600, help="For how long each.")] = 20.0,
+    engines: Annotated[list[str] | None, typer.Option(help="zero, fixed or real; may be given again.")] = None,
+    system: Annotated[list[str] | None, typer.Option(help="glow, pipecat or livekit; may be given again.")] = None,
+    interrupt_ms: Annotated[
+        int | None, typer.Option(min=80, max=5000, help="Speech that interrupts this service; as shipped without it.")
+    ] = None,
+    as_json: Json = False,
+    out: Annotated[Path | None, typer.Option(help="Where to write every measurement, as JSON.")] = None,
+    svg: Annotated[Path | None, typer.Option(help="Where to draw the comparison.")] = None,
+) -> None:
+    """Compare with pipecat and livekit-agents on this machine; installs them in the data folder, takes 20 minutes."""
+    from api.bench.peers import COSTS_MS, SYSTEMS, Plan
+    from api.bench.peers import bench_peers as measure
+
+    for given, known in ((engines, COSTS_MS), (system, SYSTEMS)):
+        if unknown := set(given or ()) - set(known):
+            raise typer.BadParameter(f"{min(unknown)!r} is not one of {', '.join(known)}.")
+    plan = Plan(
+        turns, rounds, sessions or [1, 10], seconds, engines or ["zero", "fixed"], system or SYSTEMS, interrupt_ms
+    )
+    measure(console(), plan, data_dir=load_settings().data_dir, as_json=as_json, out=out, svg=svg)
+
+
+@bench.command(name="interruptions")
+def bench_interruptions(
+    count: Annotated[int, typer.Option(min=1, max=10_000, help="How many replies to interrupt.")] = 200,
+    calls: Annotated[int, typer.Option(min=1, max=100, help="Callers at once.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Chooses the instants.")] = 1,
+    tts: Annotated[str, typer.Option(help="Engine for this stage; `glow models` lists them.")] = "espeak",
+    as_json: Json = False,
+) -> None:
+    """Interrupt replies at random instants, and compare the history with what each caller's own player played."""
+    from api.bench.interruptions import bench_interruptions as measure
+
+    if not measure(console(), count=count, calls=min(calls, count), seed=seed, tts=tts, as_json=as_json):
+        raise typer.Exit(FAILED)
+
+
+@bench.command(name="idle")
+def bench_idle(
+    sessions: Annotated[int, typer.Option(min=1, max=1000, help="How many sessions listen.")] = 50,
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="For how long.")] = 20.0,
+    as_json: Json = False,
+) -> None:
+    """Measure the processor time of sessions that only listen."""
+    from api.bench.turn import bench_idle as measure
+
+    measure(console(), sessions=sessions, seconds=seconds, as_json=as_json)
+
+
+@bench.command(name="frame")
+def bench_frame(
+    rounds: Annotated[int, typer.Option(min=1, max=1000, help="How often each format is measured.")] = 9,
+    as_json: Json = False,
+) -> None:
+    """Measure what 20 ms of the learner's audio cost, from the message to the detector's verdict."""
+    from api.bench.frame import bench_frame as measure
+
+    measure(console(), rounds=rounds, as_json=as_json)
+
+
+def load_settings(**given: Any) -> "Settings":
+    """The settings, with what the command line gives on top; ends with sentences where one cannot be used."""
+    from pydantic import ValidationError
+
+    from api.settings import Settings, explain
+
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        fail("\n".join(explain(error)), USAGE)
+
+
+def warn_of_unknown_variables() -> None:
+    """Name the GLOW_ variables that nothing reads."""
+    from api.settings import unknown_variables
+
+    for name in unknown_variables(os.environ):
+        typer.echo(f"{name} is set, and no setting has that name; see `glow settings`.", err=True)
+
+
+def console() -> "Console":
+    """Standard output."""
+    from rich.console import Console
+
+    # Lines are not wrapped, so that they stay whole in a pipe; nor are a table's columns cut there.
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_COLUMNS
+    return Console(highlight=False, soft_wrap=True, width=width)
+
+
+def fail(sentence: str, code: int = FAILED) -> NoReturn:
+    """End the command with a sentence on standard error."""
+    typer.echo(sentence, err=True)
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """Run the command line; an error that its user can act on is one sentence and exit code 1."""
+    try:
+        app()
+    except Exception as error:
+        from pydantic import ValidationError
+
+        from api.client.call import ClientError
+        from api.settings import explain
+        from models.errors import ModelError
+        from voice.errors import VoiceError
+
+        match error:
+            case ValidationError() if error.title == "Settings":
+                typer.echo("\n".join(explain(error)), err=True)
+                sys.exit(USAGE)
+            case ClientError() | ModelError() | VoiceError():
+                typer.echo(str(error), err=True)
+                sys.exit(FAILED)
+        raise
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Sound files at the edge of the client commands: the packaged learner, a recording to send, a conversation to keep."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import voice
+from api.client.call import ClientError, Recording
+from api.client.handset import Int16
+from voice.audio.resample import resample
+
+RATE_HZ = 16000
+ROOT = Path(voice.__file__).parent / "recordings"
+_LONGEST_S = 600
+
+
+@dataclass(frozen=True, slots=True)
+class LearnerLine:
+    """One packaged recording: what is said in it, and its samples at 16 kHz."""
+
+    text: str
+    samples: Int16
+
+
+def learner_line(scene: str, number: int, speaker: str = "slt") -> LearnerLine:
+    """Line `number` of a scene, such as line 3 of `records-office`."""
+    name = f"{speaker}/{scene}/{number:02d}.flac"
+    texts = {entry["file"]: entry["text"] for entry in json.loads((ROOT / "manifest.json").read_text("utf-8"))}
+    return LearnerLine(texts[name], read_recording(ROOT / name))
+
+
+def read_recording(path: Path) -> Int16:
+    """A sound file as 16 kHz mono.
+
+    Raises:
+        ClientError: it cannot be read, is empty or too long.
+    """
+    import soundfile
+
+    if not path.is_file():
+        raise ClientError(f"There is no file {path}; give a WAV, FLAC or Ogg file.")
+    try:
+        with soundfile.SoundFile(path) as file:
+            if file.frames > _LONGEST_S * file.samplerate:
+                raise ClientError(f"{path} is longer than {_LONGEST_S} s; send a shorter recording.")
+            samples, rate_hz = file.read(dtype="float32", always_2d=True), file.samplerate
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise ClientError(f"{path} cannot be read as a sound file ({error}); give a WAV, FLAC or Ogg file.") from None
+    if not len(samples):
+        raise ClientError(f"{path} holds no sound; give a recording of someone speaking.")
+    mono = np.clip(np.nan_to_num(samples.mean(axis=1)), -1, 1)
+    return resample((mono * 32767).astype(np.int16), rate_hz, RATE_HZ)
+
+
+def write_stereo(path: Path, recording: Recording) -> float:
+    """Write both sides of a call, the learner left and the persona right; returns the seconds written."""
+    left = resample(recording.learner, recording.learner_rate_hz, recording.persona_rate_hz)
+    length = max(len(left), len(recording.persona))
+    sides = [np.pad(side, (0, length - len(side))) for side in (left, recording.persona)]
+    _write(path, np.column_stack(sides), recording.persona_rate_hz)
+    return length / recording.persona_rate_hz
+
+
+def write_persona(path: Path, recording: Recording) -> float:
+    """Write what was heard of the persona, from its first sound to its last; returns the seconds written."""
+    sounding = np.flatnonzero(recording.persona)
+    heard = recording.persona[sounding[0] : sounding[-1] + 1] if len(sounding) else recording.persona[:0]
+    _write(path, heard, recording.persona_rate_hz)
+    return len(heard) / recording.persona_rate_hz
+
+
+def _write(path: Path, samples: Int16, rate_hz: int) -> None:
+    import soundfile
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, samples, rate_hz, subtype="PCM_16", format="WAV")
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise ClientError(f"{path} cannot be written ({error}); choose another place.") from None

@@ -1,0 +1,373 @@
+"""A client of the voice websocket, written from its wire page alone; it can resume, and records both sides."""
+
+import asyncio
+import base64
+import json
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+
+from api.client.call import Call, ClientError, Disconnected, Event, NoAnswer, Recording, Refused, voice_url
+from api.client.handset import FRAME_S, Int16, Microphone, Player, Spoken
+
+ACKNOWLEDGE_EVERY = 5  # frames: `played` goes out about every 100 ms
+RESUMABLE = frozenset({1001, 1006, 1011, 1012})
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Clock(Protocol):
+    """Where the client takes its time from."""
+
+    def now(self) -> float:
+        """Seconds, from any origin."""
+
+    async def sleep_until(self, when: float) -> None:
+        """Return once `now()` has reached `when`."""
+
+
+class LoopClock:
+    """The running loop's monotonic clock."""
+
+    def now(self) -> float:
+        """Seconds of the running loop."""
+        return asyncio.get_running_loop().time()
+
+    async def sleep_until(self, when: float) -> None:
+        """Sleep for what is left until `when`."""
+        await asyncio.sleep(max(0.0, when - self.now()))
+
+
+class VoiceClient:
+    """One open call. Made by `open_call`; its microphone is always on and sends 20 ms frames at real pace.
+
+    Attributes:
+        ready: the service's `chat_voice` message.
+        log: every event so far, in order.
+        player: what was and will be heard.
+        reconnects: how often the connection was resumed.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        call: Call,
+        *,
+        token: str,
+        clock: Clock,
+        on_event: Callable[[Event], None],
+        on_audio: Callable[[Int16], None],
+        resume_for_s: float,
+    ) -> None:
+        self._url = voice_url(url)
+        self._call = call
+        self._token = token
+        self._clock = clock
+        self._on_event = on_event
+        self._on_audio = on_audio
+        self._resume_for_s = resume_for_s
+        self._microphone = Microphone(int(call.input["rate"]), call.noise)
+        self._muted = False
+        self._origin = 0.0
+        self._acknowledged: dict[int, int] = {}
+        self._announced: deque[Event] = deque()
+        self._cursor = 0
+        self._news = asyncio.Event()
+        self._online = asyncio.Event()
+        self._over: ClientError | None = None
+        self._socket: ClientConnection | None = None
+        self.player = Player(int(call.output["rate"]))
+        self.log: list[Event] = []
+        self.reconnects = 0
+        self.ready: Event
+
+    # What the person does
+
+    async def say(self, samples: Int16) -> Spoken:
+        """Speak into the microphone; returns when the last sample has been sent."""
+        if self._over is not None:
+            raise self._over
+        return await self._microphone.say(samples)
+
+    def feed(self, samples: Int16) -> None:
+        """Give the 20 ms that a real microphone just heard."""
+        self._microphone.feed(samples)
+
+    async def listen_until(self, when: float) -> None:
+        """Stay silent until a time of the client's clock."""
+        await self._clock.sleep_until(when)
+
+    async def heard(self) -> None:
+        """Stay silent until all that has arrived was heard."""
+        while self.player.is_playing(self._clock.now()):
+            await self._clock.sleep_until(self.player.busy_until)
+
+    async def type_text(self, text: str) -> None:
+        """Send a typed message."""
+        await self._send({"type": "chat_message", "text": text})
+
+    async def commit(self) -> None:
+        """End the utterance (manual turns)."""
+        await self._send({"type": "commit"})
+
+    async def stop(self) -> None:
+        """Stop the persona and keep listening."""
+        await self._send({"type": "stop"})
+
+    async def mute(self, *, muted: bool = True) -> None:
+        """Switch the microphone off or on."""
+        self._muted = muted
+        await self._send({"type": "mute", "muted": muted})
+
+    async def send(self, message: Mapping[str, Any]) -> None:
+        """Send any other message of the wire page."""
+        await self._send(message)
+
+    async def hang_up(self, timeout_s: float = 30.0) -> Event:
+        """End the call: the open utterance is finished, then the service closes."""
+        await self._send({"type": "chat_silence"})
+        return await self.next("chat_silence", timeout_s=timeout_s)
+
+    def drop(self) -> None:
+        """Lose the connection without a word, as a tunnel does; the client resumes by itself."""
+        if self._socket is not None:
+            self._socket.transport.abort()
+
+    # What the person perceives
+
+    def now(self) -> float:
+        """The client's time, in seconds."""
+        return self._clock.now()
+
+    async def next(self, *types: str, turn: int | None = None, timeout_s: float = 60.0) -> Event:
+        """Wait for the next event of these types (and this turn) that no earlier `next` has passed.
+
+        Raises:
+            NoAnswer: none came within `timeout_s`.
+            Refused: the service reported a fatal error.
+            Disconnected: the call is over.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    while self._cursor < len(self.log):
+                        event = self.log[self._cursor]
+                        self._cursor += 1
+                        if event.type in types and turn in (None, event.turn):
+                            return event
+                    if self._over is not None:
+                        raise self._over
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            wanted = " or ".join(types)
+            raise NoAnswer(f"The service sent no {wanted} within {timeout_s:g} s; look into its log for why.") from None
+
+    def recording(self) -> Recording:
+        """Both sides so far."""
+        learner, rate_hz = self._microphone.track(), self._microphone.rate_hz
+        end = self._origin + len(learner) / rate_hz
+        return Recording(learner, rate_hz, self.player.track(self._origin, end), self.player.rate_hz)
+
+    # The connection
+
+    async def _open(self, resume: str | None = None) -> None:
+        host = urlsplit(self._url).hostname or ""
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        try:
+            socket = await connect(
+                self._url,
+                additional_headers=headers,
+                compression=None,
+                max_size=1 << 20,
+                close_timeout=2,
+                proxy=None if host in _LOOPBACK else True,
+            )
+        except InvalidStatus as error:
+            status = error.response.status_code
+            hint = "Give a valid token with --token or GLOW_TOKEN." if status in (401, 403) else "Check the address."
+            raise Refused(f"http_{status}", f"The service refused the websocket with HTTP {status}. {hint}") from None
+        except (OSError, InvalidHandshake, InvalidURI, TimeoutError) as error:
+            reason = f"No voice service answers at {self._url} ({type(error).__name__}); start one with `glow serve`."
+            raise Disconnected(reason) from None
+        opening: dict[str, Any] = {
+            "type": "chat_voice",
+            "chat_id": self._call.chat_id,
+            "input": dict(self._call.input),
+            "output": dict(self._call.output),
+            "turns": self._call.turns,
+            "greet": self._call.greet,
+        }
+        if resume:
+            opening["resume"] = resume
+        try:
+            await socket.send(json.dumps(opening))
+            first = self._event(json.loads(await socket.recv()))
+        except ConnectionClosed as error:
+            code, reason = (error.rcvd.code, error.rcvd.reason) if error.rcvd else (1006, "")
+            raise Refused(f"close_{code}", f"The service closed the call while it opened ({code}). {reason}") from None
+        if first.type != "chat_voice":
+            await socket.close()
+            message = first.data.get("message", "The service did not answer the opening message.")
+            raise Refused(str(first.data.get("code", first.type)), str(message))
+        self._announced.clear()
+        self._socket = socket
+        self.ready = first
+        self._record(first)
+        self._online.set()
+
+    async def _read(self) -> None:
+        try:
+            while self._over is None:
+                assert self._socket is not None
+                try:
+                    while True:
+                        self._receive(await self._socket.recv())
+                except ConnectionClosed as closed:
+                    await self._lost(closed)
+        except ClientError as error:
+            self._finish(error)
+
+    async def _lost(self, closed: ConnectionClosed) -> None:
+        self._online.clear()
+        code, reason = (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (1006, "")
+        resume = str(self.ready.data.get("resume") or "")
+        if code not in RESUMABLE or not resume:
+            said = next((event for event in reversed(self.log) if event.type == "error" and event["fatal"]), None)
+            if said is not None:
+                raise Refused(said["code"], said["message"])
+            raise Disconnected(f"The call is over ({code}). {reason}".rstrip())
+        deadline, pause = self.now() + self._resume_for_s, 0.1
+        while True:
+            try:
+                await self._open(resume)
+                self.reconnects += 1
+                return
+            except Disconnected:
+                if self.now() + pause > deadline:
+                    raise
+                await self._clock.sleep_until(self.now() + pause)
+                pause = min(2.0, pause * 2)
+
+    def _receive(self, message: str | bytes) -> None:
+        if isinstance(message, bytes):
+            announced = self._announced.popleft() if self._announced else None
+            if announced is None:
+                raise Refused("unannounced_audio", "The service sent audio that no reply.audio message announced.")
+            samples = self._call.decode(message)
+            self.player.add(announced["turn"], samples, announced["at_ms"], self.now())
+            self._on_audio(samples)
+            return
+        event = self._event(json.loads(message))
+        match event.type:
+            case "reply.audio":
+                self._announced.append(event)
+            case "reply.cleared":
+                self.player.clear(self.now())
+        self._record(event)
+
+    def _event(self, data: Mapping[str, Any]) -> Event:
+        return Event(str(data.get("type", "")), self.now(), data)
+
+    def _record(self, event: Event) -> None:
+        self.log.append(event)
+        self._news.set()
+        self._on_event(event)
+
+    def _finish(self, error: ClientError) -> None:
+        self._over = error
+        self._news.set()
+        self._microphone.fail(error)
+
+    # The microphone
+
+    async def _speak(self) -> None:
+        self._origin, microphone = self.now(), self._microphone
+        while self._over is None:
+            if not self._online.is_set():
+                await self._online.wait()
+                # Time went on while the line was down: keep the recording's timeline, speak on from here.
+                microphone.skip(max(0, int((self.now() - self._origin) / FRAME_S) - microphone.frames))
+            begin = self._origin + microphone.frames * FRAME_S
+            await self._clock.sleep_until(begin + FRAME_S)
+            samples = microphone.frame(begin)
+            if not self._muted:
+                await self._send_audio(samples)
+            if microphone.frames % ACKNOWLEDGE_EVERY == 0:
+                await self._acknowledge()
+
+    async def _send_audio(self, samples: Int16) -> None:
+        data = self._call.encode(samples)
+        if self._call.as_base64:
+            await self._send({"type": "chat_speak", "audio": base64.b64encode(data).decode()})
+        else:
+            await self._send(data)
+
+    async def _acknowledge(self) -> None:
+        now = self.now()
+        for turn in self.player.turns():
+            position_ms = int(self.player.position_ms(turn, now) + 1e-6)
+            if position_ms > self._acknowledged.get(turn, 0):
+                self._acknowledged[turn] = position_ms
+                await self._send({"type": "played", "turn": turn, "ms": position_ms})
+
+    async def _send(self, message: Mapping[str, Any] | bytes) -> None:
+        # A closed connection is the reader's to handle: it resumes or ends the call.
+        with suppress(ConnectionClosed):
+            if self._socket is not None:
+                await self._socket.send(message if isinstance(message, bytes) else json.dumps(message))
+
+
+@asynccontextmanager
+async def open_call(
+    url: str,
+    call: Call,
+    *,
+    token: str = "",
+    clock: Clock | None = None,
+    on_event: Callable[[Event], None] = lambda _event: None,
+    on_audio: Callable[[Int16], None] = lambda _samples: None,
+    resume_for_s: float = 30.0,
+) -> AsyncIterator[VoiceClient]:
+    """Open a call and keep its microphone and player running until the block ends.
+
+    Args:
+        url: the service's address (http, https, ws or wss).
+        call: what to open.
+        token: a Bearer token of the service; sent as a header, never in the URL.
+        clock: where time comes from; the loop's own by default.
+        on_event: called with every event as it arrives.
+        on_audio: called with every block of the persona's audio as it arrives.
+        resume_for_s: how long to try to resume a dropped connection.
+
+    Raises:
+        Refused: the service said no; Disconnected: nothing answers there.
+    """
+    client = VoiceClient(
+        url,
+        call,
+        token=token,
+        clock=clock or LoopClock(),
+        on_event=on_event,
+        on_audio=on_audio,
+        resume_for_s=resume_for_s,
+    )
+    await client._open()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            owned = [tasks.create_task(client._read()), tasks.create_task(client._speak())]
+            try:
+                yield client
+            finally:
+                for task in owned:
+                    task.cancel()
+    except BaseExceptionGroup as group:
+        # The group is how tasks end together; a caller wants the one reason.
+        raise group.exceptions[0] from None
+    finally:
+        if client._socket is not None:
+            await client._socket.close()

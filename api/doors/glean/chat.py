@@ -1,0 +1,222 @@
+"""`POST /chat`: one exchange, whole or in lines."""
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, cast
+
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+
+from api.doors.glean import rendering
+from api.doors.glean.door import GleanRoute, GleanUser
+from api.doors.glean.requests import ChatMessage, ChatRequest, oldest_first, wanted
+from api.doors.refusals import json_line, json_object
+from api.external import Outside, outside_of
+from models.errors import ModelError, NotFound
+from models.records.core import Role, User
+from models.records.external import ExternalChat
+from models.store import Store
+from pipeline.conversation.reply import Line
+from pipeline.errors import PipelineError
+from pipeline.grounded.answers import DEFAULT_SOURCES, GroundedAnswer, Question
+from pipeline.grounded.chats import Exchange, history_of, source_data, title_of
+from pipeline.grounded.suggestions import suggest
+from pipeline.llm.completions import Tuning
+
+router = APIRouter(tags=["glean"], route_class=GleanRoute)
+
+TEXT = "text/plain; charset=utf-8"
+QUICK_SOURCES = 2
+QUICK_TOKENS = 200
+LONGEST_OFFSET_MINUTES = 14 * 60
+
+Offset = Annotated[int | None, Query(alias="timezoneOffset", ge=-LONGEST_OFFSET_MINUTES, le=LONGEST_OFFSET_MINUTES)]
+
+
+@router.post("/chat")
+@router.post("/rest/api/v1/chat")
+async def chat(user: GleanUser, request: Request, offset: Offset = None) -> Response:
+    """Answer the user's most recent message."""
+    began = time.monotonic()
+    body = ChatRequest.model_validate(await json_object(request))
+    how = wanted(request.headers.get("accept", "*/*"), bool(body.stream))
+    turn = _Turn(outside_of(request), request.app.state.service.store, user, body, began, offset)
+    try:
+        async with asyncio.timeout(turn.left_s):
+            await turn.ask()
+            if how == "lines":
+                first = await anext(turn.words, "")
+                return StreamingResponse(turn.lines(first), media_type=TEXT)
+            whole = await turn.whole()
+    except TimeoutError:
+        raise HTTPException(408, "Request Timeout") from None
+    if how == "json":
+        return JSONResponse(whole)
+    return Response(json.dumps(whole, ensure_ascii=False), media_type=TEXT)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """One question on its way to its answer."""
+
+    outside: Outside
+    store: Store
+    user: User
+    body: ChatRequest
+    began: float
+    offset: int | None
+    message_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    query: ChatMessage = field(default_factory=ChatMessage)
+    asked: Question = field(default_factory=lambda: Question(""))
+    answer: GroundedAnswer | None = None
+    kept: ExternalChat | None = None
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds until the caller gives up; None for never."""
+        limit = self.body.timeoutMillis
+        return None if limit is None else max(0.0, limit / 1000 - (time.monotonic() - self.began))
+
+    @property
+    def words(self) -> AsyncIterator[str]:
+        assert self.answer is not None
+        return self.answer.words
+
+    @property
+    def agent(self) -> dict[str, str]:
+        config = self.body.agentConfig
+        return {
+            "agent": (config and config.agent) or "DEFAULT",
+            "mode": (config and config.mode) or "DEFAULT",
+        }
+
+    async def ask(self) -> None:
+        """Find the question and what it is about, and begin the answer.
+
+        Raises:
+            HTTPException: 400 or 404.
+            ResponderFailed: there is no answer.
+        """
+        said = oldest_first(self.body.messages)
+        place = max((at for at, item in enumerate(said) if item.author == "USER" and _is_content(item)), default=-1)
+        if place < 0:
+            raise HTTPException(400, "messages must hold a message of the author USER")
+        self.query = said[place]
+        if self.body.chatId:
+            try:
+                self.kept = await self.store.external_chat(self.user.id, self.body.chatId, "glean")
+            except NotFound:
+                raise HTTPException(404, "There is no such chat.") from None
+            history = history_of(await self.store.external_messages(self.kept.id))
+        else:
+            history = tuple(_line(item) for item in said[:place] if _is_content(item) and item.text)
+        files = [name for item in said for name in item.uploadedFileIds or ()]
+        quick = self.agent["mode"] == "QUICK" or self.agent["agent"] == "FAST"
+        # The agent GPT speaks with the model alone.
+        limit = 0 if self.agent["agent"] == "GPT" else QUICK_SOURCES if quick else DEFAULT_SOURCES
+        self.asked = Question(
+            self.query.text,
+            history=history,
+            sources_limit=limit,
+            allowed=self.body.allowed,
+            instructions=await self._instructions(said),
+            files=await self.outside.chats.documents_of(self.user.id, files),
+            tuning=Tuning(max_tokens=QUICK_TOKENS) if quick else None,
+        )
+        self.answer = await self.outside.chats.grounded.answer(self.user.id, self.asked)
+
+    async def whole(self) -> dict[str, Any]:
+        """The response when all of it is there, stored if it is to be."""
+        text = "".join([word async for word in self.words]).strip()
+        response = await self._finished(text)
+        sources = [source_data(source) for source in self.answer.sources] if self.answer else []
+        parts = rendering.fragments(text, sources)
+        message = rendering.answer(parts, self.agent, messageId=self.message_id)
+        return {"messages": [message], **response}
+
+    async def lines(self, first: str) -> AsyncIterator[str]:
+        """The response in lines: deltas, then citations and what else there is to say; an error as the last one."""
+        text = first
+        try:
+            if first:
+                yield self._delta(first)
+            async with aclosing(cast(AsyncGenerator[str, None], self.words)) as words:
+                while True:
+                    async with asyncio.timeout(self.left_s):
+                        word = await anext(words, None)
+                    if word is None:
+                        break
+                    text += word
+                    yield self._delta(word)
+            async with asyncio.timeout(self.left_s):
+                response = await self._finished(text.strip())
+            sources = [source_data(source) for source in self.answer.sources] if self.answer else []
+            cited = [{"citation": rendering.citation(source, text)} for source in sources]
+            message = rendering.answer(cited, self.agent, messageId=self.message_id)
+            yield _json_line({"messages": [message], **response})
+        except (TimeoutError, PipelineError, ModelError) as error:
+            said = "Request Timeout" if isinstance(error, TimeoutError) else "Something went wrong"
+            message = {"author": "GLEAN_AI", "messageType": "ERROR", "fragments": [{"text": said}]}
+            yield _json_line({"messages": [message | {"messageId": self.message_id}]})
+
+    def _delta(self, word: str) -> str:
+        message = rendering.answer([{"text": word}], self.agent, messageId=self.message_id)
+        return _json_line({"messages": [message | {"hasMoreFragments": True}]})
+
+    async def _finished(self, text: str) -> dict[str, Any]:
+        """What is said beside the message; the exchange is kept where the caller wants it."""
+        assert self.answer is not None
+        body = self.body
+        prompts = await suggest(self.query.text, text, self.answer.sources, self.outside.chats.grounded.model)
+        if body.saveChat or (self.kept is not None and body.saveChat is None):
+            chat = self.kept or await self.store.add_external_chat(
+                self.user.id, "glean", title=title_of(self.query.text), subject_id=body.applicationId
+            )
+            self.kept = chat
+            sources = [source_data(source) for source in self.answer.sources]
+            files = [document.id for document in self.asked.files]
+            exchange = Exchange(
+                self.query.text,
+                text,
+                answer_id=self.message_id,
+                question_data={"files": files},
+                answer_data={"sources": sources, "agentConfig": self.agent},
+            )
+            await self.outside.chats.keep(chat, exchange, self.asked)
+        response: dict[str, Any] = {
+            "followUpPrompts": prompts,
+            "backendTimeMillis": round((time.monotonic() - self.began) * 1000),
+        }
+        if self.kept is not None:
+            response |= {"chatId": self.kept.id, "chatSessionTrackingToken": self.kept.id}
+        return response
+
+    async def _instructions(self, said: list[ChatMessage]) -> str:
+        """What the application and the caller want the answer to keep in mind."""
+        parts = [item.text for item in said if item.messageType == "CONTEXT" and item.text]
+        if self.body.applicationId:
+            for persona in await self.store.find_personas(self.user.id, "", [self.body.applicationId]):
+                parts.insert(0, persona.instructions)
+        if self.offset is not None:
+            local = datetime.now(UTC) + timedelta(minutes=self.offset)
+            parts.append(f"It is {local:%A, %d %B %Y, %H:%M} where the user is.")
+        return "\n\n".join(parts)
+
+
+def _is_content(item: ChatMessage) -> bool:
+    return item.messageType == "CONTENT"
+
+
+def _line(item: ChatMessage) -> Line:
+    role: Role = "user" if item.author == "USER" else "assistant"
+    return Line(role, item.text)
+
+
+def _json_line(body: dict[str, Any]) -> str:
+    return json_line(body) + "\n"

@@ -1,0 +1,69 @@
+"""How Glean's interface lets in, for whom, and how it says no."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, HTTPException, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+
+from api.auth import Unauthorized, bearer, user_for
+from api.doors.refusals import Failure, route_class
+from api.external import outside_of
+from api.service import Service
+from models.records.core import User
+
+ACT_AS = ("x-scio-actas", "x-glean-actas")
+NAME_LIMIT = 320
+"""Characters of an email address."""
+
+
+def render(failure: Failure) -> Response:
+    """A failure in the interface's shape: plain text, but for a refused permission."""
+    match failure.status:
+        case 400 | 422:
+            return PlainTextResponse(f"Invalid request: {failure.message}", 400)
+        case 403:
+            # Clients read this one as an object.
+            body: dict[str, Any] = {
+                "errorType": "NO_PERMISSION",
+                "message": failure.message,
+                "createdBy": None,
+                "requestableRoles": [],
+                "hasPendingRequest": False,
+            }
+            return JSONResponse(body, 403)
+        case 500 | 502 | 503:
+            return PlainTextResponse("Something went wrong", 500)
+        case _:
+            return PlainTextResponse(failure.message, failure.status, failure.headers)
+
+
+GleanRoute = route_class(render)
+
+
+async def glean_user(request: Request) -> User:
+    """Whose request it is: the token's user, or whoever a token that may act for others names.
+
+    Raises:
+        HTTPException: 401 or 403.
+        TooMany: too many requests.
+    """
+    service: Service = request.app.state.service
+    token = bearer(request.headers.get("authorization"))
+    try:
+        user = await user_for(service.store, service.settings, token)
+    except Unauthorized:
+        expired = token is not None and await service.store.access_token_expired(token)
+        reason = "Token has expired" if expired else "Invalid Secret"
+        raise HTTPException(401, f"{reason}\nNot allowed", {"WWW-Authenticate": "Bearer"}) from None
+    outside_of(request).limits.take("glean", user.id)
+    named = next((value.strip() for name in ACT_AS if (value := request.headers.get(name))), "")
+    if not named or named == user.name:
+        return user
+    if token is None or not await service.store.may_act(token):
+        raise HTTPException(403, "This token may not act for another user.")
+    if len(named) > NAME_LIMIT or "@" not in named:
+        raise HTTPException(400, "the user to act for must be an email address")
+    return await service.store.user_named(named)
+
+
+GleanUser = Annotated[User, Depends(glean_user)]

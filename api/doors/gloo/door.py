@@ -1,0 +1,38 @@
+"""How Gloo's interface lets in, and how it says no."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request, Response
+from fastapi.responses import JSONResponse
+
+from api.auth import bearer, user_for
+from api.doors.refusals import Failure, route_class
+from api.external import outside_of
+from api.service import Service
+from models.records.core import User
+
+
+def render(failure: Failure) -> Response:
+    """A failure in the interface's shape: `{"detail": ...}`."""
+    if failure.status == 401:
+        return JSONResponse({"detail": "Unauthorized"}, 401, failure.headers)
+    return JSONResponse({"detail": failure.errors or failure.message}, failure.status, failure.headers)
+
+
+GlooRoute = route_class(render)
+
+
+async def gloo_user(request: Request) -> User:
+    """In whose name a client asks.
+
+    Raises:
+        Unauthorized: the token is missing, unknown or expired.
+        TooMany: too many requests.
+    """
+    service: Service = request.app.state.service
+    user = await user_for(service.store, service.settings, bearer(request.headers.get("authorization")))
+    outside_of(request).limits.take("gloo", user.id)
+    return user
+
+
+GlooUser = Annotated[User, Depends(gloo_user)]

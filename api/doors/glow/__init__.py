@@ -1,0 +1,1 @@
+"""Glow's own surface: attempts, chats, content and coaching over HTTP and socket.io."""

@@ -1,0 +1,89 @@
+"""Attempts, chats, tests and content over HTTP: a route for each operation, and nothing decided here."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+
+from api.auth import CurrentUser
+from api.doors.glow.operations.performing import perform
+from api.doors.glow.operations.registry import ATTEMPT, CONTENT, OPERATIONS, TEST, AnyOperation
+from api.doors.glow.operations.shapes import Staged
+from api.service import Service
+
+router = APIRouter()
+
+
+class Detail(BaseModel):
+    """What went wrong, in a sentence that says what to do."""
+
+    detail: str
+
+
+class FieldProblem(BaseModel):
+    loc: list[str | int]
+    msg: str
+    type: str
+
+
+class Unprocessable(BaseModel):
+    """What of a body could not be used, field by field."""
+
+    detail: list[FieldProblem]
+
+
+REFUSED: dict[int | str, dict[str, Any]] = {
+    400: {"model": Detail, "description": "A value that cannot be used."},
+    401: {"model": Detail, "description": "No token, or one that opens nothing."},
+    403: {"model": Detail, "description": "Somebody else's session."},
+    404: {"model": Detail, "description": "There is no such thing, or it is somebody else's."},
+    409: {"model": Detail, "description": "Not in the state that this needs, such as ended or changed."},
+    413: {"model": Detail, "description": "More than is taken at once."},
+    422: {"model": Unprocessable, "description": "The body is not what it should be."},
+    429: {"model": Detail, "description": "Busy: try again in a moment."},
+    502: {"model": Detail, "description": "An engine failed."},
+    503: {"model": Detail, "description": "An engine is not there."},
+}
+"""What every operation may answer besides its reply."""
+
+
+def service_of(request: Request) -> Service:
+    """The running service."""
+    service: Service = request.app.state.service
+    return service
+
+
+def _endpoint(operation: AnyOperation) -> Callable[..., Awaitable[Any]]:
+    async def bare(user: CurrentUser, request: Request, body: Any = None) -> Any:
+        return await perform(service_of(request), user, operation, body or operation.body())
+
+    async def with_body(user: CurrentUser, request: Request, body: Any) -> Any:
+        return await perform(service_of(request), user, operation, body)
+
+    endpoint: Callable[..., Awaitable[Any]] = bare if operation.bare else with_body
+    endpoint.__name__ = f"{operation.artifact}_{operation.name}"
+    endpoint.__doc__ = operation.function.__doc__
+    # The route's types are the operation's: FastAPI reads them from here.
+    endpoint.__annotations__["body"] = operation.body | None if operation.bare else operation.body
+    return endpoint
+
+
+def _route(operation: AnyOperation, path: str, method: str = "POST") -> None:
+    reply = operation.reply | Staged if operation.writes else operation.reply
+    router.add_api_route(
+        path,
+        _endpoint(operation),
+        methods=[method],
+        response_model=reply,
+        summary=operation.summary,
+        tags=[operation.artifact],
+        responses=REFUSED,
+        operation_id=f"{method.lower()}{path.replace('/', '_')}",
+    )
+
+
+for _operation in (*ATTEMPT, *TEST, *CONTENT):
+    _route(_operation, f"/{_operation.artifact}/{_operation.name}")
+_route(OPERATIONS["attempt.chat_draft"], "/attempt/chat_draft", "PATCH")
+_route(OPERATIONS["attempt.chat_draft"], "/attempt/draft")

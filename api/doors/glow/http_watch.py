@@ -1,0 +1,72 @@
+"""`GET /attempt/watch`: everything that happens to one user, as server-sent events."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import StreamingResponse
+
+from api.auth import CurrentUser
+from api.doors.glow.http import REFUSED, service_of
+from pipeline.chats.hub import RoomEvent, Subscription, user_feed
+
+router = APIRouter(tags=["attempt"])
+
+KEEP_ALIVE_S = 15.0
+
+
+@router.get(
+    "/attempt/watch",
+    response_class=StreamingResponse,
+    operation_id="get_attempt_watch",
+    responses={**REFUSED, 200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+)
+async def watch(
+    user: CurrentUser, request: Request, run_id: str | None = None, group_id: str | None = None
+) -> StreamingResponse:
+    """Follow a run or a group, or everything of one's own; a comment comes every 15 s while nothing happens."""
+    subscription = service_of(request).rooms.subscribe([user_feed(user.id)])
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_lines(subscription, run_id, group_id), 200, headers, "text/event-stream")
+
+
+async def _lines(subscription: Subscription, run_id: str | None, group_id: str | None) -> AsyncIterator[str]:
+    with subscription:
+        yield ": watching\n\n"
+        while True:
+            try:
+                async with asyncio.timeout(KEEP_ALIVE_S):
+                    event = await subscription.next()
+            except TimeoutError:
+                yield ": keep-alive\n\n"
+                continue
+            if event is None:
+                yield ": too far behind; connect again\n\n"
+                return
+            if (run_id and event.run_id != run_id) or (group_id and event.group_id != group_id):
+                continue
+            yield f"data: {json.dumps(told(event), ensure_ascii=False, default=_plain)}\n\n"
+
+
+def told(event: RoomEvent) -> dict[str, Any]:
+    """An event as the stream has it."""
+    return {
+        "id": event.id,
+        "event_type": event.name,
+        "artifact": event.artifact,
+        "operation": event.operation,
+        "created_at": event.created_at.isoformat(),
+        "group_id": event.group_id,
+        "run_id": event.run_id,
+        "entity_id": event.entity_id,
+        "call_id": event.call_id,
+        "tool_id": None,
+        "payload": dict(event.payload),
+    }
+
+
+def _plain(value: Any) -> Any:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,320 @@
+"""Content by request: `<artifact>_search`, `_get` and `_create` for everything that a chat is made of.
+
+What a user creates is their own: others see it only through a home or practice that is open to them.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, TypeVar
+
+from api.doors.glow.operations.chats import shown
+from api.doors.glow.operations.shapes import DocumentItem
+from api.doors.glow.operations.shapes_content import (
+    DocumentDetail,
+    DocumentFound,
+    DocumentsFound,
+    GetBody,
+    HomeItem,
+    HomesFound,
+    NewDocument,
+    NewEntry,
+    NewPersona,
+    NewScenario,
+    NewSimulation,
+    PersonaDetail,
+    PersonasFound,
+    PracticeItem,
+    PracticesFound,
+    ScenarioDetail,
+    ScenariosFound,
+    SearchBody,
+    SimulationDetail,
+    SimulationsFound,
+    VoiceItem,
+)
+from api.service import Service, new_id
+from models.errors import Invalid, NotFound
+from models.records.core import Document, Persona, Practice, Scenario, Simulation, User, VoiceProfile
+from models.records.resources import Resource, ResourceKind
+
+Item = TypeVar("Item")
+
+
+def page(found: Sequence[Item], body: SearchBody) -> Sequence[Item]:
+    """The part of what was found that is asked for."""
+    return found[body.page_offset : body.page_offset + body.page_limit]
+
+
+def the(found: Sequence[Item], name: str) -> Item:
+    """What was found; NotFound where nothing was."""
+    if not found:
+        raise NotFound(f"{name} not found.")
+    return found[0]
+
+
+# ------------------------------------------------------------------ personas
+
+
+async def persona_search(service: Service, user: User, body: SearchBody) -> PersonasFound:
+    """Personas that one may choose."""
+    found = await service.store.find_personas(user.id, body.search or "", body.ids)
+    return PersonasFound(total=len(found), personas=[shown("persona", item) for item in page(found, body)])
+
+
+async def persona_get(service: Service, user: User, body: GetBody) -> PersonaDetail:
+    """One persona with its instructions and voice."""
+    return _persona(the(await service.store.find_personas(user.id, ids=[body.id]), "Persona"))
+
+
+async def persona_create(service: Service, user: User, body: NewPersona) -> PersonaDetail:
+    """A persona of one's own."""
+    voice = VoiceProfile(
+        {str(engine): name for engine, name in body.voice.names.items()},
+        body.voice.rate,
+        body.voice.pitch,
+        body.voice.language,
+    )
+    persona = Persona(
+        id=new_id(),
+        name=body.name,
+        description=body.description,
+        instructions=body.instructions,
+        greeting=body.greeting,
+        icon=body.icon,
+        color=body.color,
+        voice=voice,
+        owner_id=user.id,
+    )
+    await service.store.install(personas=[persona])
+    return _persona(persona)
+
+
+def _persona(item: Persona) -> PersonaDetail:
+    voice = item.voice
+    sound = VoiceItem.model_validate(
+        {"names": dict(voice.names), "rate": voice.rate, "pitch": voice.pitch, "language": voice.language}
+    )
+    return PersonaDetail(
+        persona_id=item.id,
+        name=item.name,
+        description=item.description,
+        icon=item.icon,
+        color=item.color,
+        selected=False,
+        instructions=item.instructions,
+        greeting=item.greeting,
+        voice=sound,
+    )
+
+
+# ----------------------------------------------------------------- documents
+
+
+async def document_search(service: Service, user: User, body: SearchBody) -> DocumentsFound:
+    """Documents by the words of their text, best first."""
+    search = body.search or ""
+    found = await service.store.find_documents(user.id, search, body.ids)
+    snippets = await service.store.document_snippets(search) if search.strip() else {}
+    return DocumentsFound(
+        total=len(found),
+        documents=[
+            DocumentFound(**_document(item).model_dump(), snippet=snippets.get(item.id, ""))
+            for item in page(found, body)
+        ],
+    )
+
+
+async def document_get(service: Service, user: User, body: GetBody) -> DocumentDetail:
+    """One document with its text."""
+    item = the(await service.store.find_documents(user.id, ids=[body.id]), "Document")
+    return DocumentDetail(**_document(item).model_dump(), text=item.text)
+
+
+async def document_create(service: Service, user: User, body: NewDocument) -> DocumentDetail:
+    """A document of one's own, text or Markdown."""
+    item = Document(new_id(), body.name, body.description, body.text, user.id)
+    await service.store.install(documents=[item])
+    return DocumentDetail(**_document(item).model_dump(), text=item.text)
+
+
+def _document(item: Document) -> DocumentItem:
+    return DocumentItem(
+        document_id=item.id, name=item.name, description=item.description, text_id=item.id, selected=False
+    )
+
+
+# ------------------------------------------------- scenarios and simulations
+
+
+async def scenario_search(service: Service, user: User, body: SearchBody) -> ScenariosFound:
+    """Scenarios that one may choose."""
+    found = await service.store.find_scenarios(user.id, body.search or "", body.ids)
+    return ScenariosFound(total=len(found), scenarios=[shown("scenario", item) for item in page(found, body)])
+
+
+async def scenario_get(service: Service, user: User, body: GetBody) -> ScenarioDetail:
+    """One scenario with its texts and what belongs to it."""
+    return _scenario(the(await service.store.find_scenarios(user.id, ids=[body.id]), "Scenario"))
+
+
+async def scenario_create(service: Service, user: User, body: NewScenario) -> ScenarioDetail:
+    """A scenario of one's own."""
+    store = service.store
+    all_there(body.persona_ids, await store.find_personas(user.id, ids=body.persona_ids), "Persona")
+    all_there(body.document_ids, await store.find_documents(user.id, ids=body.document_ids), "Document")
+    await resources_there(service, user, "question", body.question_ids)
+    await resources_there(service, user, "parameter_field", body.parameter_field_ids)
+    resources = {"question": tuple(body.question_ids), "parameter_field": tuple(body.parameter_field_ids)}
+    scenario = Scenario(
+        id=new_id(),
+        name=body.name,
+        description=body.description,
+        problem_statement=body.problem_statement,
+        objectives=tuple(body.objectives),
+        persona_ids=tuple(dict.fromkeys(body.persona_ids)),
+        document_ids=tuple(dict.fromkeys(body.document_ids)),
+        resources={kind: ids for kind, ids in resources.items() if ids},
+        owner_id=user.id,
+    )
+    await store.install(scenarios=[scenario])
+    return _scenario(scenario)
+
+
+def _scenario(item: Scenario) -> ScenarioDetail:
+    return ScenarioDetail(
+        scenario_id=item.id,
+        name=item.name,
+        description=item.description,
+        selected=False,
+        problem_statement=item.problem_statement,
+        objectives=list(item.objectives),
+        persona_ids=list(item.persona_ids),
+        document_ids=list(item.document_ids),
+        question_ids=list(item.resources.get("question", ())),
+        parameter_field_ids=list(item.resources.get("parameter_field", ())),
+    )
+
+
+async def simulation_search(service: Service, user: User, body: SearchBody) -> SimulationsFound:
+    """Simulations that one may choose."""
+    found = await service.store.find_simulations(user.id, body.search or "", body.ids)
+    return SimulationsFound(total=len(found), simulations=[_simulation(item) for item in page(found, body)])
+
+
+async def simulation_get(service: Service, user: User, body: GetBody) -> SimulationDetail:
+    """One simulation."""
+    return _simulation(the(await service.store.find_simulations(user.id, ids=[body.id]), "Simulation"))
+
+
+async def simulation_create(service: Service, user: User, body: NewSimulation) -> SimulationDetail:
+    """A simulation of one's own: scenarios one after the other, with a rubric and a time limit."""
+    if not body.scenario_ids:
+        raise Invalid("At least one scenario is required")
+    found = await service.store.find_scenarios(user.id, ids=body.scenario_ids)
+    all_there(body.scenario_ids, found, "Scenario")
+    if body.rubric_id is not None:
+        await resources_there(service, user, "rubric", [body.rubric_id])
+    simulation = Simulation(
+        id=new_id(),
+        name=body.name,
+        description=body.description,
+        scenario_ids=tuple(body.scenario_ids),
+        rubric_id=body.rubric_id,
+        time_limit_s=body.time_limit_seconds,
+        owner_id=user.id,
+    )
+    await service.store.install(simulations=[simulation])
+    return _simulation(simulation)
+
+
+def _simulation(item: Simulation) -> SimulationDetail:
+    return SimulationDetail(
+        simulation_id=item.id,
+        name=item.name,
+        description=item.description,
+        scenario_ids=list(item.scenario_ids),
+        rubric_id=item.rubric_id,
+        time_limit_seconds=item.time_limit_s,
+    )
+
+
+# ---------------------------------------------------- practices and homes
+
+
+async def practice_search(service: Service, user: User, body: SearchBody) -> PracticesFound:
+    """What can be practised here; what is assigned to one is found by `home_search`."""
+    found = await service.store.find_entries(user.id, "practice", body.search or "")
+    found = [item for item in found if body.ids is None or item.id in body.ids]
+    found.sort(key=lambda item: (item.name, item.id))
+    return PracticesFound(total=len(found), practices=[_practice(item) for item in page(found, body)])
+
+
+async def practice_get(service: Service, user: User, body: GetBody) -> PracticeItem:
+    """One practice."""
+    entries = await service.store.find_entries(user.id, "practice")
+    return _practice(the([item for item in entries if item.id == body.id], "Practice entry"))
+
+
+async def practice_create(service: Service, user: User, body: NewEntry) -> PracticeItem:
+    """A practice of one's own, open to its cohorts."""
+    entry = await _entry(service, user, body)
+    await service.store.install(practices=[entry])
+    return _practice(entry)
+
+
+async def home_search(service: Service, user: User, body: SearchBody) -> HomesFound:
+    """Homes that are assigned to one."""
+    found = await service.store.find_entries(user.id, "home", body.search or "")
+    found = [item for item in found if body.ids is None or item.id in body.ids]
+    return HomesFound(total=len(found), homes=[_home(item) for item in page(found, body)])
+
+
+async def home_get(service: Service, user: User, body: GetBody) -> HomeItem:
+    """One home."""
+    entries = await service.store.find_entries(user.id, "home")
+    return _home(the([item for item in entries if item.id == body.id], "Home entry"))
+
+
+async def home_create(service: Service, user: User, body: NewEntry) -> HomeItem:
+    """A home: a simulation assigned to cohorts."""
+    entry = await _entry(service, user, body, home=True)
+    await service.store.install(practices=[entry])
+    return _home(entry)
+
+
+async def _entry(service: Service, user: User, body: NewEntry, *, home: bool = False) -> Practice:
+    the(await service.store.find_simulations(user.id, ids=[body.simulation_id]), "Simulation")
+    await resources_there(service, user, "cohort", body.cohort_ids)
+    kind: Literal["practice", "home"] = "home" if home else "practice"
+    return Practice(new_id(), body.name, body.simulation_id, kind, tuple(body.cohort_ids), user.id)
+
+
+def _practice(item: Practice) -> PracticeItem:
+    return PracticeItem(
+        practice_id=item.id,
+        name=item.name,
+        simulation_id=item.simulation_id,
+        kind=item.kind,
+        cohort_ids=list(item.cohort_ids),
+    )
+
+
+def _home(item: Practice) -> HomeItem:
+    return HomeItem(
+        home_id=item.id,
+        name=item.name,
+        simulation_id=item.simulation_id,
+        kind=item.kind,
+        cohort_ids=list(item.cohort_ids),
+    )
+
+
+def all_there(ids: Sequence[str], found: Sequence[Persona | Document | Scenario | Resource], name: str) -> None:
+    """Refuse ids that were not found."""
+    if set(ids) - {item.id for item in found}:
+        raise NotFound(f"{name} not found.")
+
+
+async def resources_there(service: Service, user: User, kind: ResourceKind, ids: Sequence[str]) -> None:
+    """Refuse ids of resources that the user may not choose."""
+    found = await service.store.find_resources(user.id, kind, ids=ids)
+    all_there(ids, found, kind.replace("_", " ").capitalize())

@@ -1,0 +1,66 @@
+"""What is selected in a chat, a scenario or a draft, and how a draft's choices become a chat's configuration."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from api.doors.glow.operations.shapes_drafts import FormState
+from api.service import Service
+from models.records.core import Chat, Scenario
+from models.records.resources import Resource, derived_id
+
+LISTS = tuple(name for name, field in FormState.model_fields.items() if name.endswith("_ids"))
+"""The id lists of a form state."""
+
+OF_SCENARIO = ("question", "parameter_field", "image", "video", "flag", "department")
+
+
+def selected_ids(chat: Chat, scenario: Scenario | None) -> dict[str, list[str]]:
+    """What is selected in a chat, by kind: its own choice, else its scenario's."""
+    own = chat.configuration
+    chosen: dict[str, list[str]] = {
+        "persona": list(own.get("persona_ids", scenario.persona_ids if scenario else ())),
+        "document": list(own.get("document_ids", scenario.document_ids if scenario else ())),
+        "scenario": [scenario.id] if scenario and scenario.id else [],
+    }
+    for kind in OF_SCENARIO:
+        chosen[kind] = list(own.get(f"{kind}_ids", scenario.resources.get(kind, ()) if scenario else ()))
+    chosen["option"] = list(own.get("option_ids", ()))
+    return chosen
+
+
+def own_texts(chat: Chat, scenario: Scenario | None) -> list[Resource]:
+    """The chat's name, description, problem statement and objectives, each with an id."""
+    own = chat.configuration
+    owner = scenario.id if scenario and scenario.id else chat.id
+    found = [Resource(own.get("name_id") or derived_id(chat.id, "name"), "name", chat.name)]
+    if scenario is not None and scenario.description:
+        ident = own.get("description_id") or derived_id(owner, "description")
+        found.append(Resource(ident, "description", scenario.description))
+    if scenario is not None and scenario.problem_statement:
+        ident = own.get("problem_statement_id") or derived_id(owner, "problem_statement")
+        found.append(Resource(ident, "problem_statement", scenario.problem_statement))
+    ids: Sequence[str] = own.get("objective_ids", ())
+    for place, text in enumerate(scenario.objectives if scenario else ()):
+        ident = ids[place] if place < len(ids) else derived_id(owner, "objective", place)
+        found.append(Resource(ident, "objective", text))
+    return found
+
+
+async def configuration_of(service: Service, state: Mapping[str, Any]) -> dict[str, Any]:
+    """A draft's state as the configuration of a chat: ids of texts become the texts, the rest stays ids."""
+    configuration: dict[str, Any] = {}
+    for kind in ("name", "description", "problem_statement"):
+        ident = state.get(f"{kind}_id") or next(iter(state.get(f"{kind}_ids") or ()), None)
+        if ident is not None and (found := await service.store.resources([ident])):
+            configuration |= {kind: found[0].name, f"{kind}_id": ident}
+    if "objective_ids" in state:
+        objectives = await service.store.resources(state["objective_ids"])
+        configuration |= {
+            "objectives": [item.name for item in objectives],
+            "objective_ids": [item.id for item in objectives],
+        }
+    for kind in ("persona", "document", *OF_SCENARIO, "option"):
+        # An empty list of personas would leave nobody to talk to.
+        if (ids := state.get(f"{kind}_ids")) is not None and (ids or kind != "persona"):
+            configuration[f"{kind}_ids"] = list(ids)
+    return configuration

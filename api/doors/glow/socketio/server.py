@@ -1,0 +1,237 @@
+"""The socket.io server: who may connect, what an event leads to, and that nothing is left when a socket goes."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import engineio
+import socketio
+from engineio.payload import Payload
+from socketio.exceptions import ConnectionRefusedError as Refused
+
+from api.auth import Unauthorized, bearer, user_for
+from api.doors.glow.socketio.connections import Connection
+from api.doors.glow.socketio.events import Asker, perform
+from api.doors.glow.socketio.names import EVENT_BY_NAME, FRAMES
+from api.doors.glow.socketio.table import EVENTS
+from api.service import Service
+
+log = logging.getLogger(__name__)
+
+PING_EVERY_S, PING_WAIT_S = 25, 20
+
+NAMELESS_S = 15.0
+"""A connection that has not said who it is by then is closed."""
+
+REFUSED_S = 0.5
+"""A connection that was refused has this long to read why."""
+
+PACKETS_AT_ONCE = 16
+"""Packets in the answer to a polling request: clients of this library's own take no more."""
+
+PACKETS_LIMIT = 2_000
+"""Packets in one polling request: a client that polls gathers its frames."""
+
+_EVENT = "event"
+_FAILED = "The service failed on this event; try again."
+
+
+class _Unread(asyncio.Queue[Any]):
+    """Packets for one socket, which takes at most PACKETS_AT_ONCE of them with one polling request."""
+
+    _taken = 0
+
+    async def get(self) -> Any:
+        self._taken = 0
+        return await super().get()
+
+    def get_nowait(self) -> Any:
+        if self._taken >= PACKETS_AT_ONCE:
+            raise asyncio.QueueEmpty
+        self._taken += 1
+        return super().get_nowait()
+
+
+class _Engine(engineio.AsyncServer):  # type: ignore[misc]
+    def create_queue(self, *_: Any, **__: Any) -> _Unread:
+        return _Unread()
+
+
+class _Server(socketio.AsyncServer):  # type: ignore[misc]
+    """The library's server, with a short way for audio and a guard before everything else."""
+
+    door: "SocketDoor"
+
+    def _engineio_server_class(self) -> type[engineio.AsyncServer]:
+        return _Engine
+
+    async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+        try:
+            await super()._handle_eio_message(eio_sid, data)
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+            # The protocol has a connection closed that sends what is no packet; the library would log and go on.
+            log.warning("A socket sent what is no packet (%s) and is disconnected.", type(error).__name__)
+            await self.eio.disconnect(eio_sid)
+
+    async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: Any) -> None:  # noqa: A002
+        if not isinstance(data, list) or not data or not isinstance(data[0], str):
+            raise ValueError("An event has a name.")
+        name, payload = data[0], data[1] if len(data) > 1 else None
+        sid = self.manager.sid_from_eio_sid(eio_sid, namespace or "/")
+        if name in FRAMES and id is None:
+            # 187 frames a second: a task for each would cost more than hearing them.
+            self.door.frame(sid, payload)
+            return
+        admitted = await self.door.admit(sid)
+        # One name of our own for every event: a client must not be able to call what the library calls by its names.
+        await super()._handle_event(eio_sid, namespace, id, [_EVENT, name, payload, admitted])
+
+    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
+        await super()._handle_eio_connect(eio_sid, environ)
+        self.door.expect_a_name(eio_sid)
+
+
+class SocketDoor:
+    """Serves socket.io once it is `open`. Mount `asgi` at /socket.io.
+
+    Args:
+        message_limit: bytes of one message.
+    """
+
+    def __init__(self, message_limit: int) -> None:
+        Payload.max_decode_packets = PACKETS_LIMIT
+        self._server = _Server(
+            async_mode="asgi",
+            cors_allowed_origins="*",
+            ping_interval=PING_EVERY_S,
+            ping_timeout=PING_WAIT_S,
+            max_http_buffer_size=message_limit,
+            http_compression=False,
+        )
+        self._server.door = self
+        self._server.on("connect", self._connect)
+        self._server.on("disconnect", self._disconnect)
+        self._server.on(_EVENT, self._event)
+        self._connections: dict[str, Connection] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._service: Service | None = None
+        self.asgi = socketio.ASGIApp(self._server, socketio_path=None)
+
+    def __len__(self) -> int:
+        """Sockets that are connected."""
+        return len(self._connections)
+
+    @asynccontextmanager
+    async def open(self, service: Service) -> AsyncIterator[None]:
+        """Serve for the length of the block; then every socket is let go and every task is over."""
+        self._service = service
+        # A call that no connection attends is heard by its chat's room: let it play from the beginning.
+        service.calls.watch(lambda call: call.session.connect())
+        try:
+            yield
+        finally:
+            self._service = None
+            leaving = list(self._connections.values())
+            for connection in leaving:
+                await self._server.disconnect(connection.sid)
+            await asyncio.gather(*(connection.closed() for connection in leaving))
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._server.shutdown()
+
+    def connection(self, sid: str) -> Connection | None:
+        """A connected socket."""
+        return self._connections.get(sid)
+
+    # ------------------------------------------------------ coming and going
+
+    async def _connect(self, sid: str, environ: Mapping[str, Any], auth: Any = None) -> None:
+        service = self._service
+        eio_sid = self._server.manager.eio_sid_from_sid(sid, "/")
+        if service is None:
+            raise Refused("The service is starting or closing; connect again in a moment.")
+        try:
+            user = await user_for(service.store, service.settings, _token(environ, auth))
+        except Unauthorized as error:
+            self._own(self._part(eio_sid, REFUSED_S), f"refused {eio_sid}")
+            raise Refused(str(error)) from None
+        connection = Connection(self._server, sid, eio_sid, user, service.rooms, service.calls)
+        connection.as_base64 = isinstance(auth, Mapping) and auth.get("audio") == "base64"
+        self._connections[sid] = connection
+        connection.tell(
+            "connection_confirmed",
+            {"sid": sid, "profile_id": user.id, "guest_id": None, "server_time": datetime.now(UTC).isoformat()},
+        )
+        # Told by a task of its own, so after the library has let the client in.
+        self._own(connection.forward(), f"socket {sid}")
+
+    async def _disconnect(self, sid: str, _reason: str = "") -> None:
+        connection = self._connections.pop(sid, None)
+        if connection is not None:
+            connection.close()
+
+    def expect_a_name(self, eio_sid: str) -> None:
+        """Close the connection if it does not say soon who it is."""
+        self._own(self._part(eio_sid, NAMELESS_S), f"nameless {eio_sid}")
+
+    async def _part(self, eio_sid: str, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        if eio_sid in self._server.eio.sockets and not self._server.manager.sid_from_eio_sid(eio_sid, "/"):
+            await self._server.eio.disconnect(eio_sid)
+
+    # --------------------------------------------------------------- asking
+
+    def frame(self, sid: str | None, payload: Any) -> bool:
+        """Take audio; False where nobody is there to hear it."""
+        connection = self._connections.get(sid or "")
+        return connection is not None and connection.hear(payload)
+
+    async def admit(self, sid: str | None) -> bool:
+        """Wait until the socket may have one more operation under way; it is not read meanwhile."""
+        connection = self._connections.get(sid or "")
+        return connection is not None and await connection.admit()
+
+    async def _event(self, sid: str, name: str, payload: Any, admitted: bool) -> dict[str, Any]:
+        service, connection = self._service, self._connections.get(sid)
+        if service is None or connection is None:
+            return _refusal("The socket is not connected; connect again.")
+        if not admitted:
+            return _refusal("Too many operations at once; wait for an answer before you ask for more.")
+        try:
+            if name in FRAMES:
+                return {"accepted": connection.hear(payload)}
+            event = EVENT_BY_NAME.get(name)
+            if event not in EVENTS:
+                return _refusal(f"There is no event {name[:100]!r}; see POST /socket/v5/client for those there are.")
+            return await perform(Asker(service, connection.user, connection), EVENTS[event], payload)
+        except Exception:
+            log.exception("The event %s failed.", name[:100])
+            return _refusal(_FAILED)
+        finally:
+            connection.release()
+
+    def _own(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("A task of the socket.io door failed.", exc_info=error)
+
+
+def _token(environ: Mapping[str, Any], auth: Any) -> str | None:
+    """What the client says at connect: `{token: "Bearer ..."}`, a bare token, or an Authorization header."""
+    said = auth.get("token") if isinstance(auth, Mapping) else auth
+    if isinstance(said, str) and said.strip():
+        return bearer(said) or said.strip()
+    return bearer(environ.get("HTTP_AUTHORIZATION"))
+
+
+def _refusal(sentence: str) -> dict[str, Any]:
+    return {"error": sentence, "success": False}

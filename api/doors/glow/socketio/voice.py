@@ -1,0 +1,66 @@
+"""Voice over a socket: open a session, speak into it, mute it, end it.
+
+A session that another door opened, and that nobody hears, can be spoken to as well; one that another connection has is
+left to it.
+"""
+
+from pydantic import ConfigDict, Field
+
+from api.doors.glow.operations.shapes import Body, ChatId
+from api.doors.glow.operations.shapes_chats import MuteBody
+from api.doors.glow.socketio.events import Asker, Payload
+from api.doors.glow.socketio.operations import carry_out
+from pipeline.call.registry import Call
+from pipeline.chats.hub import chat_room
+from pipeline.errors import SessionConflict
+
+NO_SESSION = "No active audio session"
+
+
+class AudioBody(Body):
+    """Which chat, and how the socket wants to hear it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"chat_id": "4f6a2a52-6d0e-4f43-9a55-0f2f4c1f9b11"}]})
+
+    chat_id: ChatId
+    encoding: str | None = Field(default=None, max_length=20, description='"base64" for audio as text.')
+
+
+async def start(asker: Asker, body: AudioBody) -> Payload:
+    """Open a session, or take the one that is open and that nobody hears."""
+    connection, calls = asker.connection, asker.service.calls
+    await asker.service.store.chat(asker.user.id, body.chat_id)
+    asker.enter(chat_room(body.chat_id))
+    open_call = _call(asker, body.chat_id)
+    if open_call is not None and open_call.attended and not (connection and connection.sits_in(open_call)):
+        raise SessionConflict("Another connection speaks in this chat; end that session first.")
+    reply = await carry_out(asker, "attempt.chat_voice", {"chat_id": body.chat_id})
+    call = calls.find(asker.user.id, chat_id=body.chat_id)
+    if connection is not None and call is not None:
+        connection.as_base64 = connection.as_base64 if body.encoding is None else body.encoding == "base64"
+        connection.sit_down(call)
+    return reply
+
+
+async def stop(asker: Asker, body: AudioBody) -> Payload:
+    """Hear what was said, then end the session; its end is told to everybody in the room."""
+    call = _call(asker, body.chat_id)
+    if call is None:
+        asker.tell("attempt_audio_ended", {"chat_id": body.chat_id, "success": False, "message": NO_SESSION})
+        return {"chat_id": body.chat_id, "stopped": False}
+    if asker.connection is not None and asker.connection.sits_in(call):
+        await asker.connection.heard(call)
+        return {"chat_id": body.chat_id, "stopped": True}
+    return await carry_out(asker, "attempt.chat_silence", {"chat_id": body.chat_id})
+
+
+async def mute(asker: Asker, body: MuteBody) -> Payload:
+    """The microphone is off, or on again; being muted ends what was being said."""
+    call = _call(asker, body.chat_id)
+    if call is not None:
+        call.session.mute(body.muted)
+    return {"accepted": call is not None}
+
+
+def _call(asker: Asker, chat_id: str) -> Call | None:
+    return asker.service.calls.find(asker.user.id, chat_id=chat_id)

@@ -1,0 +1,87 @@
+"""Whose learning a request is about: the token's user, or on a fresh local service the one learner it is for."""
+
+from ipaddress import ip_address
+from typing import Annotated
+
+from fastapi import Depends, Request, Response
+from fastapi.responses import JSONResponse
+
+from api.auth import LOCAL_USER, bearer, user_for
+from api.doors.refusals import Failure, route_class
+from api.external import outside_of
+from api.service import Service
+from api.settings import LOOPBACK
+from models.records.core import User
+
+DEFAULT_LEARNER = "00000000-0000-0000-0000-000000000000"
+"""What the interface's clients call the learner they are for, whoever that is here."""
+
+
+def _render(failure: Failure) -> Response:
+    message = failure.message
+    if failure.status == 413:
+        message = "request entity too large"
+    return JSONResponse({"error": message}, failure.status, failure.headers)
+
+
+TutorRoute = route_class(_render)
+
+
+async def learner(request: Request) -> User:
+    """The user of a request.
+
+    The interface has no authentication. So on a service that only this machine reaches, and that nobody has made a
+    token for, a request without a token is the local user's; everywhere else it takes a Bearer token.
+
+    Raises:
+        Unauthorized: a token is needed, or it opens nothing.
+        TooMany: too many requests.
+    """
+    service: Service = request.app.state.service
+    token = bearer(request.headers.get("authorization"))
+    if token is None and await _is_open(service, request):
+        user = await service.store.user_named(LOCAL_USER)
+        await outside_of(request).tutor.welcome(user.id)
+    else:
+        user = await user_for(service.store, service.settings, token)
+    outside_of(request).limits.take("tutor", user.id)
+    return user
+
+
+async def _is_open(service: Service, request: Request) -> bool:
+    settings = service.settings
+    if not settings.is_loopback or settings.public_url:
+        return False
+    # Neither a page of another site that this machine's browser shows, nor a proxy that speaks for others.
+    origin = request.headers.get("origin")
+    if request.url.hostname not in LOOPBACK or (origin and _host_of(origin) not in LOOPBACK):
+        return False
+    if "forwarded" in request.headers or "x-forwarded-for" in request.headers or not _is_local(request):
+        return False
+    if set(settings.static_tokens.values()) - {LOCAL_USER}:
+        return False
+    return all(token.revoked_at for token in await service.store.list_tokens())
+
+
+def _host_of(origin: str) -> str:
+    return origin.partition("://")[2].rpartition(":")[0] or origin.partition("://")[2]
+
+
+def _is_local(request: Request) -> bool:
+    try:
+        return request.client is not None and ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+Learner = Annotated[User, Depends(learner)]
+
+
+def own_id(user: User, user_id: str) -> str | None:
+    """The store's id for the `userId` of a request; None for somebody else, or nobody."""
+    return user.id if user_id in (DEFAULT_LEARNER, user.id, user.name) else None
+
+
+def shown_id(user: User) -> str:
+    """How the interface calls a user."""
+    return DEFAULT_LEARNER if user.name == LOCAL_USER else user.id

@@ -1,0 +1,1 @@
+"""The native voice websocket: its messages, and the socket that carries them."""

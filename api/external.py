@@ -1,0 +1,74 @@
+"""What the doors for other systems' clients work on: the tutor, grounded chats, and the limits."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fastapi import Request
+
+from api.doors.refusals import Limits
+from api.settings import Settings
+from models.packs.lesson_loader import LESSONS, load_lessons
+from models.store import Store
+from pipeline.call.registry import Calls
+from pipeline.grounded.answers import Grounded
+from pipeline.grounded.chats import GroundedChats
+from pipeline.grounded.sources import Sources
+from pipeline.llm.deadlines import Deadlines
+from pipeline.tutoring.spoken import SpokenTutor
+from pipeline.tutoring.tutor import Tutor
+
+if TYPE_CHECKING:
+    from pipeline.llm.chat_model import ChatModel
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Shared by the Gloo, Tutor and Glean doors."""
+
+    tutor: Tutor
+    chats: GroundedChats
+    limits: Limits
+
+
+@asynccontextmanager
+async def open_outside(settings: Settings, store: Store, calls: Calls) -> AsyncIterator[Outside]:
+    """Put the parts together, and let their chats be spoken to.
+
+    Raises:
+        InvalidPack: a lesson cannot be taught.
+    """
+    folders = [LESSONS, *(path / "lessons" for path in settings.packs if (path / "lessons").is_dir())]
+    lessons = [lesson for folder in folders for lesson in await asyncio.to_thread(load_lessons, folder)]
+    model = _model(settings)
+    tutor = Tutor(store, lessons, model)
+    chats = GroundedChats(store, Grounded(Sources(store), model), calls)
+    calls.register(SpokenTutor(tutor, store))
+    calls.register(chats)
+    try:
+        yield Outside(tutor, chats, Limits(settings.requests_per_minute))
+    finally:
+        if model is not None:
+            await model.close()
+
+
+def outside_of(request: Request) -> Outside:
+    """The parts, of the running service."""
+    outside: Outside = request.app.state.service.outside
+    return outside
+
+
+def _model(settings: Settings) -> "ChatModel | None":
+    key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
+    if settings.llm == "scripted" or not (key or settings.openai_base_url):
+        return None
+    from pipeline.llm.chat_model import ChatModel  # a second to import, and most runs need it not
+
+    return ChatModel(
+        model=settings.llm_model,
+        base_url=settings.openai_base_url or None,
+        api_key=key or None,
+        deadlines=Deadlines(first_token_s=settings.llm_first_token_s, total_s=settings.llm_timeout_s),
+    )

@@ -1,0 +1,263 @@
+"""Smaller content that scenarios, simulations and drafts choose from: questions, rubrics, parameters, media, cohorts.
+
+All of it is kept as `Resource`s of a kind; this module also reads the kinds that have a structure of their own.
+"""
+
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from models.records.core import Persona, Scenario
+
+ResourceKind = Literal[
+    "name",
+    "description",
+    "problem_statement",
+    "objective",
+    "question",
+    "option",
+    "image",
+    "video",
+    "flag",
+    "department",
+    "parameter",
+    "parameter_field",
+    "rubric",
+    "cohort",
+    "benchmark",
+]
+
+Measure = Literal["objectives", "questions", "turns", "balance", "signs"]
+
+_NAMESPACE = uuid.UUID("0d9d2bb1-7c9c-54d3-9f0e-6d1b4f7f2a10")
+_PLACEHOLDER = re.compile(r"\{\{\s*([\w -]+?)\s*\}\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One piece of content.
+
+    Attributes:
+        name: its text: what a question asks, what an option or an objective says, a parameter field's value.
+        data: what else its kind has.
+        owner_id: whose it is; None for content that everybody sees.
+    """
+
+    id: str
+    kind: ResourceKind
+    name: str
+    description: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    owner_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standard:
+    """One thing that a rubric looks for.
+
+    Attributes:
+        measure: how the offline rule measures it.
+        signs: regular expressions; finding one in what the learner said is a sign that the standard was met.
+        needed: how many different signs earn all its points.
+    """
+
+    id: str
+    group_id: str
+    name: str
+    points: int
+    description: str = ""
+    measure: Measure = "objectives"
+    signs: tuple[str, ...] = ()
+    needed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StandardGroup:
+    id: str
+    name: str
+    points: int
+    description: str = ""
+    pass_points: int = 0
+    standards: tuple[Standard, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rubric:
+    id: str
+    name: str
+    total_points: int
+    pass_points: int
+    description: str = ""
+    groups: tuple[StandardGroup, ...] = ()
+
+    @property
+    def standards(self) -> tuple[Standard, ...]:
+        """Every standard of every group, in order."""
+        return tuple(standard for group in self.groups for standard in group.standards)
+
+
+GENERAL_RUBRIC = Rubric(
+    "general-rubric",
+    "General conversation",
+    100,
+    60,
+    "What any conversation is graded by that has no rubric of its own.",
+    (
+        StandardGroup(
+            "general-purpose",
+            "Purpose",
+            60,
+            pass_points=30,
+            standards=(
+                Standard(
+                    "general-objectives", "general-purpose", "Objectives", 40, "Every objective of the scenario is met."
+                ),
+                Standard(
+                    "general-questions",
+                    "general-purpose",
+                    "Questions",
+                    20,
+                    "The learner asks, and asks openly, before telling.",
+                    "questions",
+                ),
+            ),
+        ),
+        StandardGroup(
+            "general-manner",
+            "Manner",
+            40,
+            pass_points=20,
+            standards=(
+                Standard(
+                    "general-turns",
+                    "general-manner",
+                    "Engagement",
+                    20,
+                    "The conversation is carried on to an end.",
+                    "turns",
+                ),
+                Standard(
+                    "general-balance", "general-manner", "Balance", 20, "Neither side does all the talking.", "balance"
+                ),
+            ),
+        ),
+    ),
+)
+
+
+def rubric_of(resource: Resource) -> Rubric:
+    """The rubric that a resource of that kind holds."""
+    data = resource.data
+    return Rubric(
+        resource.id,
+        resource.name,
+        int(data["total_points"]),
+        int(data["pass_points"]),
+        resource.description,
+        tuple(
+            StandardGroup(
+                group["id"],
+                group["name"],
+                int(group["points"]),
+                group.get("description", ""),
+                int(group.get("pass_points", 0)),
+                tuple(
+                    Standard(
+                        standard["id"],
+                        group["id"],
+                        standard["name"],
+                        int(standard["points"]),
+                        standard.get("description", ""),
+                        standard.get("measure", "objectives"),
+                        tuple(standard.get("signs", ())),
+                        int(standard.get("needed", 1)),
+                    )
+                    for standard in group["standards"]
+                ),
+            )
+            for group in data["groups"]
+        ),
+    )
+
+
+def resource_of(rubric: Rubric, owner_id: str | None = None) -> Resource:
+    """A rubric as it is stored."""
+    groups = [
+        {
+            "id": group.id,
+            "name": group.name,
+            "points": group.points,
+            "description": group.description,
+            "pass_points": group.pass_points,
+            "standards": [
+                {
+                    "id": standard.id,
+                    "name": standard.name,
+                    "points": standard.points,
+                    "description": standard.description,
+                    "measure": standard.measure,
+                    "signs": list(standard.signs),
+                    "needed": standard.needed,
+                }
+                for standard in group.standards
+            ],
+        }
+        for group in rubric.groups
+    ]
+    data = {"total_points": rubric.total_points, "pass_points": rubric.pass_points, "groups": groups}
+    return Resource(rubric.id, "rubric", rubric.name, rubric.description, data, owner_id)
+
+
+def derived_id(owner: str, kind: str, position: int = 0) -> str:
+    """The id of a text that stands inside a scenario or a chat: the same wherever it is asked for."""
+    return str(uuid.uuid5(_NAMESPACE, f"{owner}/{kind}/{position}"))
+
+
+def texts_of(scenario: Scenario) -> tuple[Resource, ...]:
+    """A scenario's own texts as resources, so that a draft can choose them."""
+    owner = scenario.owner_id
+    found = [Resource(derived_id(scenario.id, "name"), "name", scenario.name, owner_id=owner)]
+    if scenario.description:
+        found.append(
+            Resource(derived_id(scenario.id, "description"), "description", scenario.description, owner_id=owner)
+        )
+    if scenario.problem_statement:
+        ident = derived_id(scenario.id, "problem_statement")
+        found.append(Resource(ident, "problem_statement", scenario.problem_statement, owner_id=owner))
+    found += [
+        Resource(derived_id(scenario.id, "objective", place), "objective", text, owner_id=owner)
+        for place, text in enumerate(scenario.objectives)
+    ]
+    return tuple(found)
+
+
+def with_parameters(persona: Persona, fields: Iterable[Resource]) -> Persona:
+    """The persona with the parameter values of its chat.
+
+    `{{location}}` in instructions, greeting, cues and fallbacks becomes the value of the parameter "location"; what no
+    parameter names stays as it is. Values that the instructions do not mention are told at their end.
+    """
+    values = {str(item.data.get("parameter_name", "")): item.name for item in fields}
+    if not values:
+        return persona
+    by_key = {_key(name): value for name, value in values.items()}
+    mentioned = {_key(name) for name in _PLACEHOLDER.findall(persona.instructions)}
+
+    def fill(text: str) -> str:
+        return _PLACEHOLDER.sub(lambda found: by_key.get(_key(found[1]), found[0]), text)
+
+    rest = [f"- {name}: {value}" for name, value in values.items() if _key(name) not in mentioned]
+    facts = "\n".join(["", "", "What is so in this conversation:", *rest]) if rest else ""
+    return replace(
+        persona,
+        instructions=fill(persona.instructions) + facts,
+        greeting=fill(persona.greeting),
+        cues=tuple(replace(cue, say=tuple(fill(line) for line in cue.say)) for cue in persona.cues),
+        fallbacks=tuple(fill(line) for line in persona.fallbacks),
+    )
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[\s_-]+", " ", name).strip().lower()

@@ -1,0 +1,395 @@
+"""The tables, and how a row becomes a record. Only the store sees rows."""
+
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import Any, Literal, Self
+
+from sqlalchemy import JSON, ForeignKey, MetaData, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from models.columns import CleanText, UtcDateTime
+from models.records.core import (
+    Attempt,
+    Chat,
+    Cue,
+    Document,
+    Message,
+    Origin,
+    Persona,
+    Practice,
+    Role,
+    Scenario,
+    Simulation,
+    Token,
+    User,
+    VoiceProfile,
+)
+
+PracticeKind = Literal["practice", "home"]
+
+
+class Base(DeclarativeBase):
+    # Named constraints, so that a later migration can drop one.
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_N_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012
+        str: CleanText,
+        datetime: UtcDateTime,
+        list[str]: JSON,
+        list[dict[str, Any]]: JSON,
+        dict[str, Any]: JSON,
+        Role: CleanText,
+        Origin: CleanText,
+        PracticeKind: CleanText,
+    }
+
+
+# Who
+
+
+class UserRow(Base):
+    __tablename__ = "users"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+
+    def record(self) -> User:
+        return User(self.id, self.name)
+
+
+class TokenRow(Base):
+    __tablename__ = "tokens"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    label: Mapped[str]
+    secret_hash: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+    def record(self, user: UserRow) -> Token:
+        return Token(self.id, user.record(), self.label, self.created_at, self.revoked_at)
+
+
+# What is practised: the content packs
+
+
+class PersonaRow(Base):
+    __tablename__ = "personas"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    description: Mapped[str]
+    instructions: Mapped[str]
+    greeting: Mapped[str]
+    icon: Mapped[str]
+    color: Mapped[str]
+    voice: Mapped[dict[str, Any]]
+    cues: Mapped[list[dict[str, Any]]]
+    fallbacks: Mapped[list[str]]
+    owner_id: Mapped[str | None]
+
+    @classmethod
+    def of(cls, persona: Persona) -> Self:
+        voice = persona.voice
+        return cls(
+            id=persona.id,
+            name=persona.name,
+            description=persona.description,
+            instructions=persona.instructions,
+            greeting=persona.greeting,
+            icon=persona.icon,
+            color=persona.color,
+            # asdict() would try to deep-copy a read-only mapping.
+            voice={
+                "names": dict(voice.names),
+                "rate": voice.rate,
+                "pitch": voice.pitch,
+                "language": voice.language,
+            },
+            cues=[asdict(cue) for cue in persona.cues],
+            fallbacks=list(persona.fallbacks),
+            owner_id=persona.owner_id,
+        )
+
+    def record(self) -> Persona:
+        return Persona(
+            id=self.id,
+            name=self.name,
+            description=self.description,
+            instructions=self.instructions,
+            greeting=self.greeting,
+            icon=self.icon,
+            color=self.color,
+            voice=VoiceProfile(**self.voice),
+            cues=tuple(
+                Cue(cue["id"], tuple(cue["when"]), tuple(cue["say"]), tuple(cue["after"]), cue["once"])
+                for cue in self.cues
+            ),
+            fallbacks=tuple(self.fallbacks),
+            owner_id=self.owner_id,
+        )
+
+
+class DocumentRow(Base):
+    __tablename__ = "documents"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    description: Mapped[str]
+    text: Mapped[str]
+    owner_id: Mapped[str | None]
+
+    @classmethod
+    def of(cls, document: Document) -> Self:
+        return cls(
+            id=document.id,
+            name=document.name,
+            description=document.description,
+            text=document.text,
+            owner_id=document.owner_id,
+        )
+
+    def record(self) -> Document:
+        return Document(self.id, self.name, self.description, self.text, self.owner_id)
+
+
+class ScenarioPersonaRow(Base):
+    __tablename__ = "scenario_personas"
+
+    scenario_id: Mapped[str] = mapped_column(ForeignKey("scenarios.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    persona_id: Mapped[str] = mapped_column(ForeignKey("personas.id"))
+
+
+class ScenarioDocumentRow(Base):
+    __tablename__ = "scenario_documents"
+
+    scenario_id: Mapped[str] = mapped_column(ForeignKey("scenarios.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    document_id: Mapped[str] = mapped_column(ForeignKey("documents.id"))
+
+
+class ScenarioRow(Base):
+    __tablename__ = "scenarios"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    description: Mapped[str]
+    problem_statement: Mapped[str]
+    objectives: Mapped[list[str]]
+    resources: Mapped[dict[str, Any]]
+    owner_id: Mapped[str | None]
+    personas: Mapped[list[ScenarioPersonaRow]] = relationship(
+        order_by=ScenarioPersonaRow.position, cascade="all, delete-orphan", lazy="selectin"
+    )
+    documents: Mapped[list[ScenarioDocumentRow]] = relationship(
+        order_by=ScenarioDocumentRow.position, cascade="all, delete-orphan", lazy="selectin"
+    )
+
+    @classmethod
+    def of(cls, scenario: Scenario) -> Self:
+        return cls(
+            id=scenario.id,
+            name=scenario.name,
+            description=scenario.description,
+            problem_statement=scenario.problem_statement,
+            objectives=list(scenario.objectives),
+            resources={kind: list(ids) for kind, ids in scenario.resources.items()},
+            owner_id=scenario.owner_id,
+            personas=[
+                ScenarioPersonaRow(scenario_id=scenario.id, position=position, persona_id=persona_id)
+                for position, persona_id in enumerate(scenario.persona_ids)
+            ],
+            documents=[
+                ScenarioDocumentRow(scenario_id=scenario.id, position=position, document_id=document_id)
+                for position, document_id in enumerate(scenario.document_ids)
+            ],
+        )
+
+    def record(
+        self, persona_ids: tuple[str, ...] | None = None, document_ids: tuple[str, ...] | None = None
+    ) -> Scenario:
+        """The scenario; the ids are given by whoever has them already, and loaded with the row otherwise."""
+        return Scenario(
+            id=self.id,
+            name=self.name,
+            description=self.description,
+            problem_statement=self.problem_statement,
+            objectives=tuple(self.objectives),
+            persona_ids=tuple(link.persona_id for link in self.personas) if persona_ids is None else persona_ids,
+            document_ids=tuple(link.document_id for link in self.documents) if document_ids is None else document_ids,
+            resources={kind: tuple(ids) for kind, ids in self.resources.items()},
+            owner_id=self.owner_id,
+        )
+
+
+class SimulationScenarioRow(Base):
+    __tablename__ = "simulation_scenarios"
+
+    simulation_id: Mapped[str] = mapped_column(ForeignKey("simulations.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    scenario_id: Mapped[str] = mapped_column(ForeignKey("scenarios.id"))
+
+
+class SimulationRow(Base):
+    __tablename__ = "simulations"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    description: Mapped[str]
+    rubric_id: Mapped[str | None]
+    time_limit_s: Mapped[int | None]
+    owner_id: Mapped[str | None]
+    scenarios: Mapped[list[SimulationScenarioRow]] = relationship(
+        order_by=SimulationScenarioRow.position, cascade="all, delete-orphan", lazy="selectin"
+    )
+
+    @classmethod
+    def of(cls, simulation: Simulation) -> Self:
+        return cls(
+            id=simulation.id,
+            name=simulation.name,
+            description=simulation.description,
+            rubric_id=simulation.rubric_id,
+            time_limit_s=simulation.time_limit_s,
+            owner_id=simulation.owner_id,
+            scenarios=[
+                SimulationScenarioRow(simulation_id=simulation.id, position=position, scenario_id=scenario_id)
+                for position, scenario_id in enumerate(simulation.scenario_ids)
+            ],
+        )
+
+    def record(self) -> Simulation:
+        return Simulation(
+            id=self.id,
+            name=self.name,
+            description=self.description,
+            scenario_ids=tuple(link.scenario_id for link in self.scenarios),
+            rubric_id=self.rubric_id,
+            time_limit_s=self.time_limit_s,
+            owner_id=self.owner_id,
+        )
+
+
+class PracticeRow(Base):
+    __tablename__ = "practices"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    simulation_id: Mapped[str] = mapped_column(ForeignKey("simulations.id"))
+    kind: Mapped[PracticeKind]
+    cohort_ids: Mapped[list[str]]
+    owner_id: Mapped[str | None]
+
+    @classmethod
+    def of(cls, practice: Practice) -> Self:
+        return cls(
+            id=practice.id,
+            name=practice.name,
+            simulation_id=practice.simulation_id,
+            kind=practice.kind,
+            cohort_ids=list(practice.cohort_ids),
+            owner_id=practice.owner_id,
+        )
+
+    def record(self) -> Practice:
+        return Practice(self.id, self.name, self.simulation_id, self.kind, tuple(self.cohort_ids), self.owner_id)
+
+
+# What was said
+
+
+class ChatRow(Base):
+    __tablename__ = "chats"
+    __table_args__ = (UniqueConstraint("attempt_id", "position"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    attempt_id: Mapped[str] = mapped_column(ForeignKey("attempts.id"))
+    scenario_id: Mapped[str | None] = mapped_column(ForeignKey("scenarios.id"))
+    name: Mapped[str]
+    position: Mapped[int]
+    # The next message's sequence; counting here also makes writers of one chat wait for each other.
+    message_count: Mapped[int]
+    created_at: Mapped[datetime]
+    completed_at: Mapped[datetime | None]
+    completion_message: Mapped[str | None]
+    started_at: Mapped[datetime | None]
+    configuration: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    previous_chat_id: Mapped[str | None]
+
+    def record(self, user_id: str) -> Chat:
+        return Chat(
+            id=self.id,
+            attempt_id=self.attempt_id,
+            user_id=user_id,
+            name=self.name,
+            scenario_id=self.scenario_id,
+            position=self.position,
+            created_at=self.created_at,
+            completed_at=self.completed_at,
+            completion_message=self.completion_message,
+            started_at=self.started_at,
+            configuration=self.configuration,
+            previous_chat_id=self.previous_chat_id,
+        )
+
+
+class AttemptRow(Base):
+    __tablename__ = "attempts"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    simulation_id: Mapped[str] = mapped_column(ForeignKey("simulations.id"))
+    infinite_mode: Mapped[bool]
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    completion_message: Mapped[str | None]
+    chats: Mapped[list[ChatRow]] = relationship(order_by=ChatRow.position, lazy="selectin")
+
+    def record(self) -> Attempt:
+        return Attempt(
+            id=self.id,
+            user_id=self.user_id,
+            simulation_id=self.simulation_id,
+            infinite_mode=self.infinite_mode,
+            created_at=self.created_at,
+            ended_at=self.ended_at,
+            chats=tuple(chat.record(self.user_id) for chat in self.chats),
+            completion_message=self.completion_message,
+        )
+
+
+class MessageRow(Base):
+    __tablename__ = "messages"
+    __table_args__ = (UniqueConstraint("chat_id", "sequence"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    chat_id: Mapped[str] = mapped_column(ForeignKey("chats.id"))
+    sequence: Mapped[int]
+    role: Mapped[Role]
+    text: Mapped[str]
+    origin: Mapped[Origin]
+    created_at: Mapped[datetime]
+    parent_id: Mapped[str | None] = mapped_column(ForeignKey("messages.id"))
+    persona_id: Mapped[str | None] = mapped_column(ForeignKey("personas.id"))
+    audio_ref: Mapped[str | None]
+    full_text: Mapped[str | None]
+    heard_ms: Mapped[int | None]
+    interrupted: Mapped[bool]
+    completed: Mapped[bool]
+    started_ms: Mapped[int | None]
+    ended_ms: Mapped[int | None]
+
+
+# A message is read often and many at a time, so it becomes a record with no row object between: Message(*columns).
+CHATS = Base.metadata.tables["chats"]
+MESSAGES = Base.metadata.tables["messages"]
+MESSAGE_COLUMNS = tuple(MESSAGES.c[field.name] for field in fields(Message))

@@ -1,0 +1,92 @@
+"""What the learner says and types, on its way to the store: in order, each message once, beside the live path."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from pipeline.conversation.conversation import Conversation, MessageLog
+from pipeline.conversation.events import Problem, SessionEvent, UserMessage
+from pipeline.tasks.writer import StorageBehind, Writer
+
+log = logging.getLogger(__name__)
+
+
+class LearnerMessages:
+    """The learner's side of one chat.
+
+    Args:
+        conversation: takes each message at once; the reply is made from it.
+        store: where messages are kept.
+        writer: the call's queue of storage.
+        new_id: makes ids.
+        emit: told of each message once it is stored, and of problems.
+        give_up: told when the call can be stored no more.
+    """
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        store: MessageLog,
+        writer: Writer,
+        *,
+        new_id: Callable[[], str],
+        emit: Callable[[SessionEvent], None],
+        give_up: Callable[[], None],
+    ) -> None:
+        self._conversation = conversation
+        self._store = store
+        self._writer = writer
+        self._new_id = new_id
+        self._emit = emit
+        self._give_up = give_up
+
+    def typed(self, turn: int, text: str) -> asyncio.Future[str]:
+        """Take a typed message; the future holds its id once it is stored, or why it could not be.
+
+        Raises:
+            StorageBehind: too much waits to be stored.
+        """
+        message_id = self._new_id()
+        stored: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        async def store() -> None:
+            try:
+                await self._store.add_message(self._conversation.chat_id, "user", text, origin="typed", id=message_id)
+            except BaseException as error:
+                if not stored.done():
+                    stored.set_exception(error)
+                    stored.exception()
+                raise
+            self._emit(UserMessage(turn, message_id, text))
+            if not stored.done():
+                stored.set_result(message_id)
+
+        self._conversation.typed(text, message_id)
+        self._writer.put(store)
+        return stored
+
+    def spoken(self, turn: int, text: str) -> None:
+        """Take what was said in a turn; a turn that was taken up again has its message replaced."""
+        message_id, is_new = self._conversation.spoken(turn, text, self._new_id())
+
+        async def store() -> None:
+            if is_new:
+                await self._store.add_message(self._conversation.chat_id, "user", text, origin="spoken", id=message_id)
+            else:
+                await self._store.update_message(message_id, text=text)
+            self._emit(UserMessage(turn, message_id, text))
+
+        self.after_storing(store)
+
+    def after_storing(self, operation: Callable[[], Awaitable[None]]) -> None:
+        """Do something once all so far is stored; a call that cannot be stored any more ends, lest it be forgotten."""
+        try:
+            self._writer.put(operation)
+        except StorageBehind as error:
+            self._emit(Problem(error.code, str(error), fatal=True))
+            self._give_up()
+
+    def failed(self, error: Exception) -> None:
+        """One message could not be stored."""
+        log.error("A message could not be stored.", exc_info=error)
+        self._emit(Problem("storage_failed", "A message could not be stored; the conversation goes on without it."))

@@ -1,0 +1,192 @@
+"""A call as a stereo WAV file: the learner left, the persona as it was heard right; off unless turned on."""
+
+import asyncio
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from models.files import Files
+from pipeline.call.follower import CallFollower
+from pipeline.call.registry import Call, Calls
+from pipeline.conversation.events import CallEnded, ReplyAudio, ReplyBegan, ReplyCleared, SessionEvent
+from pipeline.tasks.clock import Clock
+from voice.audio.formats import Int16Mono
+from voice.audio.resample import Resampler
+
+RATE_HZ = 16_000
+LONGEST_S = 3600
+"""What is said later in one call is not recorded any more."""
+
+_BUFFER = RATE_HZ  # samples of one side that are written at once
+_JITTER = RATE_HZ // 5  # a frame that comes this late is still joined to the one before
+_BYTES = 2
+
+
+def recording_of(chat_id: str) -> str:
+    """The name of a chat's recording among the files; the calls of one chat follow each other in it."""
+    return f"call-{chat_id}"
+
+
+class Recordings(CallFollower):
+    """Records every call that is opened.
+
+    Args:
+        calls: which calls.
+        files: where the recordings go.
+        clock: the calls' clock.
+    """
+
+    def __init__(self, calls: Calls, files: Files, clock: Clock) -> None:
+        super().__init__(calls, "Some of a recording could not be written")
+        self._files = files
+        self._clock = clock
+
+    def follow(self, call: Call) -> None:
+        """Record what both sides say."""
+        path = self._files.path(recording_of(call.session.conversation.chat_id))
+        recorder = _Recorder(path, call, self._clock, self._put_file_work)
+        call.tap = recorder.learner_said
+        call.session.listen(recorder.hear)
+
+    def _put_file_work(self, work: Callable[[], None]) -> None:
+        async def carried_out() -> None:
+            await asyncio.to_thread(work)
+
+        self.put(carried_out)
+
+
+class _Track:
+    """One side of a call in a file of raw samples; where nothing is written there is silence."""
+
+    def __init__(self, path: Path, put: Callable[[Callable[[], None]], None]) -> None:
+        self.path = path
+        self.end = 0
+        self._put = put
+        self._waiting: list[Int16Mono] = []
+        self._from = 0
+        self._size = 0
+
+    def add(self, audio: Int16Mono, at: int) -> None:
+        """Some more, at a place no earlier than the end."""
+        if at > self.end:
+            self.flush()
+            self.end = at
+        if not self._waiting:
+            self._from = self.end
+        self._waiting.append(audio)
+        self._size += len(audio)
+        self.end += len(audio)
+        if self._size >= _BUFFER:
+            self.flush()
+
+    def cut(self, at: int) -> None:
+        """Take back what lies after this place."""
+        self.flush()
+        if at < self.end:
+            self.end = max(0, at)
+            path, size = self.path, self.end * _BYTES
+            self._put(lambda: _truncate(path, size))
+
+    def flush(self) -> None:
+        """Have what waits written."""
+        if self._waiting:
+            data, path, start = np.concatenate(self._waiting), self.path, self._from * _BYTES
+            self._waiting, self._size = [], 0
+            self._put(lambda: _write_at(path, start, data.astype("<i2").tobytes()))
+
+
+class _Recorder:
+    """One call: places what both sides say on the call's own time."""
+
+    def __init__(self, path: Path, call: Call, clock: Clock, put: Callable[[Callable[[], None]], None]) -> None:
+        name = call.session.conversation_id
+        self._path = path
+        self._clock = clock
+        self._put = put
+        self._began_at = clock.now()
+        self._learner = _Track(path.with_name(f"{name}.learner"), put)
+        self._persona = _Track(path.with_name(f"{name}.persona"), put)
+        self._rate_hz = call.session.settings.output_rate_hz
+        self._resampler = Resampler(self._rate_hz, RATE_HZ)
+        self._reply_from = 0
+
+    def learner_said(self, frame: Int16Mono) -> None:
+        """20 ms of the learner."""
+        now = self._now()
+        at = self._learner.end if now - self._learner.end < _JITTER else now
+        if at < LONGEST_S * RATE_HZ:
+            self._learner.add(frame, at)
+
+    def hear(self, event: SessionEvent) -> None:
+        """The persona's side, as it was handed out and as far as it was heard."""
+        match event:
+            case ReplyBegan():
+                self._resampler = Resampler(self._rate_hz, RATE_HZ)
+                self._reply_from = max(self._now(), self._persona.end)
+            case ReplyAudio(at_ms=at_ms, audio=audio):
+                at = max(self._reply_from + at_ms * RATE_HZ // 1000, self._persona.end)
+                if at - self._persona.end < _JITTER:
+                    at = self._persona.end
+                at = at if at >= self._now() - _JITTER else self._now()
+                self._reply_from = at - at_ms * RATE_HZ // 1000
+                if at < LONGEST_S * RATE_HZ:
+                    self._persona.add(self._resampler.process(audio), at)
+            case ReplyCleared(heard_ms=heard_ms):
+                self._persona.cut(self._reply_from + heard_ms * RATE_HZ // 1000)
+                self._resampler = Resampler(self._rate_hz, RATE_HZ)
+            case CallEnded():
+                self._learner.flush()
+                self._persona.flush()
+                left, right, path = self._learner.path, self._persona.path, self._path
+                self._put(lambda: _join(left, right, path))
+            case _:
+                pass
+
+    def _now(self) -> int:
+        return round((self._clock.now() - self._began_at) * RATE_HZ)
+
+
+def _write_at(path: Path, start: int, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("r+b" if path.exists() else "w+b") as file:
+        file.seek(start)
+        file.write(data)
+
+
+def _truncate(path: Path, size: int) -> None:
+    if path.exists():
+        with path.open("r+b") as file:
+            file.truncate(size)
+
+
+def _join(left: Path, right: Path, path: Path) -> None:
+    """Both sides into one stereo file, after what earlier calls of the chat left there."""
+    part = path.with_suffix(".part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(part), "wb") as joined:
+        joined.setnchannels(2)
+        joined.setsampwidth(_BYTES)
+        joined.setframerate(RATE_HZ)
+        if path.exists():
+            with wave.open(str(path), "rb") as earlier:
+                while block := earlier.readframes(_BUFFER):
+                    joined.writeframes(block)
+        length = max((side.stat().st_size if side.exists() else 0) for side in (left, right))
+        for start in range(0, length, _BUFFER * _BYTES):
+            size = min(_BUFFER * _BYTES, length - start)
+            sides = [np.frombuffer(_read_at(side, start, size), "<i2") for side in (left, right)]
+            joined.writeframes(np.stack(sides, axis=1).tobytes())
+    part.replace(path)
+    left.unlink(missing_ok=True)
+    right.unlink(missing_ok=True)
+
+
+def _read_at(path: Path, start: int, size: int) -> bytes:
+    """This much of a file, with silence after its end."""
+    if not path.exists():
+        return bytes(size)
+    with path.open("rb") as file:
+        file.seek(start)
+        return file.read(size).ljust(size, b"\0")

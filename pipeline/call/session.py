@@ -1,0 +1,395 @@
+"""One spoken conversation: runs the turn machine, carries out its actions, feeds it events.
+
+Audio frames go in, `SessionEvent`s come out. All methods are called on the event loop; engines run in workers.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.call.keypad import Keypad
+from pipeline.call.learner_messages import LearnerMessages
+from pipeline.call.settings import Engines, SessionSettings
+from pipeline.call.waits import Waits
+from pipeline.conversation.conversation import Conversation, MessageLog
+from pipeline.conversation.events import CallEnded, Problem, SessionEvent, TurnLatency, UserEnded, UserStarted
+from pipeline.conversation.waterfall import Waterfall
+from pipeline.errors import CallOver
+from pipeline.hearing.transcripts import Transcripts
+from pipeline.hearing.utterance import FRAME, RATE_HZ, Hearing
+from pipeline.speaking.preparation import Speaker, Stamps
+from pipeline.speaking.replies import Hooks, Replies
+from pipeline.tasks.clock import Clock
+from pipeline.tasks.slots import Slots
+from pipeline.tasks.writer import Writer
+from pipeline.turn import events as act
+from pipeline.turn.machine import Phase, Reply, Turn, samples, step
+from voice.speech.endpointing import Endpointer, SpeechPaused, SpeechResumed, SpeechStarted
+from voice.speech.vad import SpeechDetector
+
+__all__ = ["Engines", "Listener", "SessionSettings", "VoiceSession", "Watcher"]
+
+log = logging.getLogger(__name__)
+
+Listener = Callable[[SessionEvent], None]
+"""Told every event, in order, on the event loop; must not block."""
+
+Watcher = Callable[[act.Event, list[act.Action]], None]
+"""Told every step of the turn machine as it is taken: the event and the actions; must not block."""
+
+LEAST_COMMIT_MS = 200
+"""Manual turns: less audio than this is not an utterance."""
+
+
+_NO_WORDS = Problem("no_words", "No words were heard in that utterance; say it again or type it.")
+
+
+class VoiceSession:
+    """A call on one chat.
+
+    Args:
+        conversation: the chat's history and its persona.
+        engines: shared engines.
+        store: where messages are kept.
+        clock: the only source of time.
+        settings: how the call behaves.
+        new_id: makes ids.
+
+    Attributes:
+        conversation_id, group_id: name this call.
+        resume_token: lets its owner come back after a dropped connection.
+    """
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        engines: Engines,
+        store: MessageLog,
+        clock: Clock,
+        settings: SessionSettings,
+        new_id: Callable[[], str],
+    ) -> None:
+        self.conversation = conversation
+        self.settings = settings
+        self.conversation_id = new_id()
+        self.group_id = new_id()
+        self.resume_token = secrets.token_urlsafe(24)
+        self._clock = clock
+        self._state = Turn(rules=settings.rules)
+        self._detector = SpeechDetector()
+        self._endpointer = Endpointer(settings.endpoints)
+        self._writer = Writer()
+        self._slots = Slots()
+        self._waterfall = Waterfall()
+        self._keypad = Keypad(self._slots, clock, self._take_digits)
+        self._over = asyncio.Event()
+        self._connected = asyncio.Event()
+        self._connected.set()
+        self._replies = Replies(
+            conversation,
+            engines.responder,
+            Speaker(engines.tts, engines.fallback, conversation.style, settings.output_rate_hz, self.conversation_id),
+            store,
+            self._writer,
+            self._slots,
+            clock,
+            self._connected,
+            new_id,
+            Hooks(self._emit, self._reply_started, self._reply_finished),
+        )
+        self._transcripts = Transcripts(
+            Hearing(engines.stt, self.conversation_id, conversation.vocabulary, keep_all=settings.rules.manual),
+            engines.ending,
+            self.conversation_id,
+            slots=self._slots,
+            clock=clock,
+            waterfall=self._waterfall,
+            partial_every_ms=settings.partial_every_ms,
+            transcript_s=settings.transcript_s,
+            spoken=lambda: self._replies.spoken,
+            emit=self._emit,
+            feed=self._feed,
+        )
+        self._messages = LearnerMessages(
+            conversation, store, self._writer, new_id=new_id, emit=self._emit, give_up=self._over.set
+        )
+        self._waits = Waits(
+            self._slots,
+            clock,
+            frames_gap_s=settings.frames_gap_s,
+            prompt_after_s=settings.prompt_after_s,
+            feed=self._feed,
+        )
+        self._listeners: list[Listener] = []
+        self._watchers: list[Watcher] = []
+        self._begun = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._position = 0
+        self._uncommitted_from = 0
+        self._began_at = self.active_at = clock.now()
+
+    # ------------------------------------------------------------------ life
+
+    @property
+    def state(self) -> Turn:
+        """Where the conversation stands."""
+        return self._state
+
+    @property
+    def position_ms(self) -> int:
+        """How much of the learner's audio has come, in milliseconds."""
+        return _ms(self._position)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is taken: the call has ended, or is storing the last of it."""
+        return self._over.is_set()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the call is over and everything is stored."""
+        return self._ended.is_set()
+
+    async def run(self) -> None:
+        """Carry the call from its beginning to its end; its owner awaits this."""
+        try:
+            async with self._slots:
+                self._begun.set()
+                self._slots.replace("writer", self._writer.run(self._messages.failed))
+                self._waits.for_a_word()
+                await self._over.wait()
+                await self._writer.drained()
+        except* Exception as errors:
+            log.error("A call broke and was ended.", exc_info=errors)
+            self._emit(Problem("internal", "The call broke on our side; open a new one.", fatal=True))
+        finally:
+            self._begun.set()
+            self._over.set()
+            self._transcripts.close()
+            self._ended.set()
+            duration_ms = round((self._clock.now() - self._began_at) * 1000)
+            self._emit(
+                CallEnded(self.conversation.chat_id, stopped=True, duration_ms=duration_ms, turns=self._state.number)
+            )
+
+    async def begun(self) -> None:
+        """Return when `run` is under way: nothing is taken before."""
+        await self._begun.wait()
+
+    async def finished(self) -> None:
+        """Return when the call is over and everything is stored."""
+        await self._ended.wait()
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Have every event told to `listener`; returns how to stop that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
+        """Have every step of the turn machine told to `watcher` once it is taken; returns how to stop that."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher) if watcher in self._watchers else None
+
+    def connect(self) -> None:
+        """Somebody hears: audio is handed out."""
+        self._connected.set()
+
+    def disconnect(self) -> None:
+        """Nobody hears: audio waits, and what was not played will be handed out again."""
+        self._connected.clear()
+        self._replies.lost_connection()
+
+    def report(self, problem: Problem) -> None:
+        """Tell the listeners what went wrong around the call."""
+        self._emit(problem)
+
+    def touch(self) -> None:
+        """The client gave a sign of life."""
+        self.active_at = self._clock.now()
+
+    def _emit(self, event: SessionEvent) -> None:
+        for listener in list(self._listeners):
+            listener(event)
+
+    # -------------------------------------------------------- what comes in
+
+    def greet(self) -> None:
+        """Have the persona speak first."""
+        self._feed(act.Prompted())
+
+    def expect(self, frames: int) -> None:
+        """So many frames come at once, so the next ones may take as long as these last."""
+        self._waits.burst_s = frames * FRAME / RATE_HZ
+
+    def frame(self, frame: NDArray[np.int16]) -> None:
+        """Take 20 ms of the learner's audio: shape (320,), 16 kHz."""
+        if self._over.is_set() or self._state.muted:
+            return
+        self._position += FRAME
+        now = self._waits.frame_at = self.active_at = self._clock.now()
+        happened = self._endpointer.push(self._detector.push(frame), self._position)
+        self._transcripts.hear(frame, utterance_open=self._state.utterance_open)
+        if self._endpointer.last_speech > self._position - 2 * FRAME:
+            self._waterfall.heard(now - (self._position - self._endpointer.last_speech) / RATE_HZ)
+        for event in happened:
+            match event:
+                case SpeechStarted(at):
+                    self._feed(act.SpeechStarted(at))
+                    if not self._state.utterance_open:
+                        self._endpointer.reset()  # not taken now: told again as long as it lasts
+                case SpeechPaused(_, last_speech):
+                    self._feed(act.SpeechPaused(last_speech))
+                case SpeechResumed():
+                    self._transcripts.resumed()
+                    self._feed(act.SpeechResumed())
+        if self._state.wants_frames:
+            start = self._position - self._endpointer.speech_run(self._position)
+            last = self._endpointer.last_speech
+            self._feed(act.SpeechContinued(max(0, last - start), self._position - last))
+        due = self._state.deadline is not None and self._position >= self._state.deadline
+        if due and not self._endpointer.stirring(self._position):
+            self._feed(act.Elapsed())
+        if self._state.phase is Phase.HEARING:
+            self._transcripts.partial(self._state.number, self._position)
+
+    def commit(self) -> None:
+        """Manual turns: the utterance ends here."""
+        recent = self._position - self._uncommitted_from
+        started = self._uncommitted_from if recent >= samples(LEAST_COMMIT_MS) else None
+        if started is None and self._state.phase is Phase.LISTENING:
+            self._emit(_NO_WORDS)
+        self._feed(act.Committed(started))
+        self._uncommitted_from = self._position
+
+    def type_text(self, text: str) -> asyncio.Future[str]:
+        """Take a typed message; the future holds its message id once it is stored.
+
+        Raises:
+            CallOver: the call has ended.
+        """
+        if self.over:
+            raise CallOver("The call has ended; open a new one, or send the message without a call.")
+        self.active_at = self._clock.now()
+        self._waits.said()
+        event = act.Typed()
+        state, actions = step(self._state, event, self._position)
+        stored = self._messages.typed(state.number, text)
+        self._enter(event, state, actions)
+        return stored
+
+    def stop(self) -> None:
+        """Stop the persona; keep listening."""
+        self._feed(act.Stopped())
+
+    def mute(self, muted: bool) -> None:
+        """No audio will come, or it will again; muting ends an open utterance."""
+        if muted:
+            self._feed(act.Muted())
+        else:
+            self._feed(act.Unmuted())
+
+    def played(self, turn: int, milliseconds: int) -> None:
+        """The client has played this much of the turn's reply."""
+        self._replies.played(turn, milliseconds)
+
+    def digit(self, digit: str) -> None:
+        """A phone key: keys pressed together are one typed message, `#` ends it."""
+        if not self.over:
+            self._keypad.press(digit)
+
+    def hang_up(self) -> None:
+        """Finish the open utterance, then end the call."""
+        self._keypad.finish()
+        self._feed(act.Hangup())
+
+    def _take_digits(self, digits: str) -> None:
+        if not self.over:
+            self.type_text(digits)
+
+    # ------------------------------------------------------------ the machine
+
+    def _feed(self, event: act.Event) -> None:
+        state, actions = step(self._state, event, self._position)
+        self._enter(event, state, actions)
+
+    def _enter(self, event: act.Event, state: Turn, actions: list[act.Action]) -> None:
+        was_open = self._state.utterance_open
+        self._state = state
+        for watcher in list(self._watchers):
+            watcher(event, actions)
+        for action in actions:
+            self._carry_out(action)
+        if was_open and not state.utterance_open:
+            self._endpointer.reset()
+            self._transcripts.ended()
+            self._waits.no_frames()
+            self._uncommitted_from = self._position
+        elif state.utterance_open and not state.rules.manual:
+            self._waits.for_frames()
+        if state.phase is Phase.LISTENING and state.reply is Reply.NONE:
+            self._waits.for_a_word()
+        else:
+            self._waits.no_word()
+
+    def _carry_out(self, action: act.Action) -> None:
+        match action:
+            case act.OpenUtterance(turn, at) | act.ReopenUtterance(turn, at):
+                self._transcripts.open(at, self._position)
+                self._emit(UserStarted(turn, _ms(at)))
+            case act.Transcribe(revision):
+                self._transcripts.ask(revision, turn_is_over=not self._state.utterance_open)
+            case act.Prepare(revision, turn, text):
+                self._replies.prepare(revision, turn, text)
+            case act.Apologise(revision, turn):
+                self._replies.apologise(revision, turn)
+            case act.Suspend(revision):
+                self._transcripts.suspend()
+                self._replies.suspend(revision)
+            case act.EndTurn(turn, last_speech, reason):
+                self._waterfall.turn_ended(answered=reason != "end")
+                self._emit(UserEnded(turn, _ms(last_speech), _ms(max(0, self._position - last_speech)), reason))
+            case act.StoreMessage(turn, text):
+                self._waits.said()
+                self._messages.spoken(turn, text)
+            case act.Release(revision):
+                self._messages.after_storing(lambda: self._release(revision))
+            case act.CloseUtterance():
+                self._transcripts.close()
+            case act.NoWords():
+                self._emit(_NO_WORDS)
+            case act.Duck():
+                self._replies.duck()
+            case act.Restore() | act.GoOn():
+                self._replies.go_on()
+            case act.Hold():
+                self._replies.hold()
+            case act.CutReply(revision):
+                self._replies.cut(revision)
+            case act.End():
+                self._over.set()
+
+    async def _release(self, revision: int) -> None:
+        self._waterfall.released(self._clock.now())
+        self._replies.release(revision)
+
+    # ------------------------------------------------------------------ replies
+
+    def _reply_started(self, revision: int, stamps: Stamps) -> None:
+        self._feed(act.ReplyStarted(revision))
+        if latency := self._waterfall.replied(self._state.number, stamps, self._clock.now()):
+            self._slots.replace("latency", self._tell_latency(latency))
+
+    async def _tell_latency(self, latency: TurnLatency) -> None:
+        self._emit(latency)
+
+    def _reply_finished(self, revision: int) -> None:
+        self.active_at = self._clock.now()
+        self._feed(act.ReplyFinished(revision))
+
+
+def _ms(position: int) -> int:
+    return position * 1000 // RATE_HZ

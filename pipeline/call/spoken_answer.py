@@ -1,0 +1,60 @@
+"""The persona's answer to what was typed into a call: known when it has been spoken, or when it never will be."""
+
+import asyncio
+from dataclasses import dataclass
+
+from pipeline.call.session import VoiceSession
+from pipeline.conversation.events import CallEnded, Problem, ReplyBegan, ReplyEnded, SessionEvent
+from pipeline.errors import ResponderFailed
+from pipeline.turn import events as act
+
+NOT_STORED = "The persona's answer could not be stored; send the message again."
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A persona's message as it is stored: all of it, or what was heard where it was interrupted."""
+
+    id: str
+    text: str
+    interrupted: bool = False
+
+
+def spoken_answer(session: VoiceSession) -> "asyncio.Future[Answer | None]":
+    """The answer to what has just been typed, to be asked for before anything else happens in the call.
+
+    It holds None where nothing is said: it was stopped before its first word, or the call ended; and raises
+    ResponderFailed where what was said could not be stored. It always comes, as a call always ends.
+    """
+    return _Awaited(session).answer
+
+
+class _Awaited:
+    """Follows a call until the turn that holds the typed words is answered."""
+
+    def __init__(self, session: VoiceSession) -> None:
+        self.answer: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+        self._session = session
+        self._turn = session.state.number
+        self._begun = False
+        stops = session.listen(self._hear), session.watch(self._stepped)
+        self.answer.add_done_callback(lambda _: [stop() for stop in stops])
+
+    def _hear(self, event: SessionEvent) -> None:
+        match event:
+            case _ if self.answer.done():
+                pass
+            case ReplyBegan(turn) if turn >= self._turn:
+                self._begun = True
+            case ReplyEnded(turn, message_id, _, heard, interrupted) if turn >= self._turn:
+                self.answer.set_result(Answer(message_id, heard, interrupted))
+            case Problem("storage_failed") if self._begun:
+                self.answer.set_exception(ResponderFailed(NOT_STORED))
+                self.answer.exception()  # whether anybody waits for it or not
+            case CallEnded():
+                self.answer.set_result(None)
+
+    def _stepped(self, _event: act.Event, _actions: list[act.Action]) -> None:
+        """The words wait no more for an answer, and none has begun."""
+        if not self._session.state.typed and not self._begun and not self.answer.done():
+            self.answer.set_result(None)

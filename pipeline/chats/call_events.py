@@ -1,0 +1,166 @@
+"""What happens in a call, told to its chat's room; and when each message of it was said, noted with the message."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, assert_never
+
+from models.errors import NotFound
+from models.store import Store
+from pipeline.call.follower import CallFollower
+from pipeline.call.registry import Call, Calls
+from pipeline.chats.events import ChatRoom, RunName
+from pipeline.chats.hub import Rooms
+from pipeline.conversation.events import (
+    CallEnded,
+    Problem,
+    ReplyAudio,
+    ReplyBegan,
+    ReplyCleared,
+    ReplyEnded,
+    ReplyText,
+    SessionEvent,
+    TurnLatency,
+    UserEnded,
+    UserMessage,
+    UserPartial,
+    UserStarted,
+)
+from pipeline.tasks.clock import Clock
+from voice.audio.formats import AudioFormat
+from voice.audio.outlet import AudioOutlet
+
+
+class CallRooms(CallFollower):
+    """Tells the rooms of every call that is opened.
+
+    Args:
+        calls: whose calls are followed.
+        store: where timings are noted.
+        rooms: who is told.
+        clock: the calls' clock.
+    """
+
+    def __init__(self, calls: Calls, store: Store, rooms: Rooms, clock: Clock) -> None:
+        super().__init__(calls, "A message's timing could not be noted")
+        self._store = store
+        self._rooms = rooms
+        self._clock = clock
+
+    def follow(self, call: Call) -> None:
+        """Turn its events into its room's."""
+        call.session.listen(_Follower(call, self._store, self._rooms, self._clock, self.put).hear)
+
+
+ROOM_AUDIO = AudioFormat("pcm16", 24_000, 1)
+"""What every client of a room plays, whatever the call itself was opened with."""
+
+
+class _Follower:
+    """One call: turns its events into the room's, and its turns into timings."""
+
+    def __init__(
+        self,
+        call: Call,
+        store: Store,
+        rooms: Rooms,
+        clock: Clock,
+        put: Callable[[Callable[[], Awaitable[None]]], None],
+    ) -> None:
+        session = call.session
+        self._call = call
+        self._session = session
+        self._store = store
+        self._clock = clock
+        self._put = put
+        self._room = ChatRoom(rooms, session.conversation.chat_id, call.user_id)
+        self._run = RunName(session.conversation_id, session.group_id)
+        self._began_at = clock.now()
+        self._text = ""
+        self._message_id = ""
+        self._persona_id: str | None = None
+        self._spoken: dict[int, tuple[int, int]] = {}
+        self._reply_from = 0
+        self._cleared_at = 0
+        self._outlet = self._new_outlet()
+        self._sounded_bytes = 0
+
+    def _new_outlet(self) -> AudioOutlet:
+        return AudioOutlet(ROOM_AUDIO, self._session.settings.output_rate_hz)
+
+    def _sound(self, packets: list[bytes]) -> None:
+        for data in packets:
+            self._sounded_bytes += len(data)
+            self._room.reply_sounded(self._run, data)
+
+    def hear(self, event: SessionEvent) -> None:
+        """Take one event of the session."""
+        room, run = self._room, self._run
+        match event:
+            case UserStarted(turn, at_ms):
+                start = self._call_ms(at_ms)
+                self._spoken[turn] = (self._spoken.get(turn, (start, start))[0], start)
+                room.tell("attempt_user_start", {"item_id": self._item(turn), "message_id": None})
+                room.tell_profile("attempt.chat.user_start", {"item_id": self._item(turn)}, operation="chat_voice")
+            case UserPartial(turn, text):
+                payload = {"item_id": self._item(turn), "transcript": text}
+                room.tell("attempt_user_delta", payload)
+                room.tell_profile("attempt.chat.user_delta", payload, operation="chat_voice")
+            case UserEnded(turn, at_ms):
+                start = self._spoken.get(turn, (self._call_ms(at_ms), 0))[0]
+                self._spoken[turn] = (start, max(start, self._call_ms(at_ms)))
+            case UserMessage(turn, message_id, text):
+                # What is typed into a call was never begun to be spoken.
+                item = self._item(turn) if turn in self._spoken else None
+                room.user_said(message_id, text, self._store.now().isoformat(), item)
+                if turn in self._spoken:
+                    self._note(message_id, *self._spoken[turn])
+            case ReplyBegan(_, message_id, persona_id):
+                self._text, self._message_id, self._persona_id = "", message_id, persona_id or None
+                self._reply_from = self._now_ms()
+                self._sounded_bytes = 0
+                room.reply_began(run, message_id, self._persona_id, self._store.now().isoformat())
+            case ReplyText(_, delta):
+                self._text += delta
+                room.reply_grew(run, self._message_id, delta, self._text, self._persona_id)
+            case ReplyAudio(audio=audio):
+                self._sound(self._outlet.packets(audio))
+            case ReplyCleared():
+                self._cleared_at = self._now_ms()
+                self._outlet = self._new_outlet()
+                room.reply_stopped(run)
+            case ReplyEnded(_, message_id, text, heard, interrupted):
+                self._sound(self._outlet.flush())
+                self._note(message_id, self._reply_from, self._cleared_at if interrupted else self._now_ms())
+                if self._sounded_bytes:
+                    room.reply_silent(run, self._sounded_bytes * 1000 // (2 * ROOM_AUDIO.rate_hz))
+                said = heard if interrupted else text
+                room.reply_ended(run, message_id, said, self._persona_id, self._store.now().isoformat())
+            case TurnLatency():
+                pass
+            case Problem(_, message):
+                # Whoever attends the call tells its own client; a call that nobody does has only its owner.
+                if not self._call.attended:
+                    room.tell_profile("attempt_error", {"type": "audio", "message": message})
+            case CallEnded():
+                room.tell("attempt_audio_ended", {"success": True})
+                ended: dict[str, Any] = {"group_id": run.group_id, "success": True, "message": ""}
+                room.tell_profile("attempt.chat.voice_ended", ended, operation="chat_silence")
+            case _ as never:
+                assert_never(never)
+
+    def _note(self, message_id: str, started_ms: int, ended_ms: int) -> None:
+        async def note() -> None:
+            with suppress(NotFound):  # a call of another system's chat, which is kept elsewhere
+                await self._store.update_message(message_id, started_ms=started_ms, ended_ms=max(started_ms, ended_ms))
+
+        self._put(note)
+
+    def _item(self, turn: int) -> str:
+        return f"{self._session.conversation_id}-{turn}"
+
+    def _now_ms(self) -> int:
+        return max(self._session.position_ms, round((self._clock.now() - self._began_at) * 1000))
+
+    def _call_ms(self, audio_ms: int) -> int:
+        """Audio time as call time: a muted client's audio stands still while the call goes on."""
+        return max(0, self._now_ms() - (self._session.position_ms - audio_ms))

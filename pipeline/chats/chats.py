@@ -1,0 +1,261 @@
+"""Written turns: a message comes in by any door, is stored, and is answered by the persona."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+from weakref import WeakValueDictionary
+
+from models.errors import Conflict, NotFound
+from models.records.core import Message
+from models.store import Store
+from pipeline.call.registry import Calls
+from pipeline.call.spoken_answer import Answer, spoken_answer
+from pipeline.chats.events import ChatRoom, RunName
+from pipeline.chats.hub import Rooms
+from pipeline.conversation.conversation import conversation_of
+from pipeline.conversation.reply import Responder
+from pipeline.errors import Busy, PipelineError
+
+log = logging.getLogger(__name__)
+
+RUNS_LIMIT = 64
+"""Replies being written at once; one more is refused."""
+
+CHAT_ENDED = "This chat has ended: start another one, or go on to the next."
+
+
+@dataclass(slots=True)
+class Run:
+    """A reply being written.
+
+    Attributes:
+        asker: the room that is told if there is no reply.
+        message_id: what the reply will be stored as.
+        text: what is written of it so far.
+        task: ends with the stored reply; with None where it was stopped before its first word.
+    """
+
+    name: RunName
+    chat_id: str
+    user_id: str
+    asker: str
+    message_id: str
+    text: str = ""
+    stopped: bool = False
+    task: "asyncio.Task[Message | None]" = field(init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A stored message and the run that answers it (None when none was asked for).
+
+    Attributes:
+        run_id, group_id: name the run; of an open call, which answers aloud, its own.
+        reply: the persona's answer, once all of it is written or spoken.
+    """
+
+    message_id: str
+    run_id: str | None
+    group_id: str | None
+    reply: "asyncio.Future[Message | None] | asyncio.Future[Answer | None] | None" = None
+
+
+class Chats:
+    """Owner of the written replies. Use as an async context manager; leaving it cancels what is being written.
+
+    Args:
+        responder: who answers.
+        store: where messages are kept.
+        calls: a chat that is being spoken to takes a written message as a typed one.
+        new_id: makes ids.
+        rooms: who is told; nobody where left out.
+    """
+
+    def __init__(
+        self, responder: Responder, store: Store, calls: Calls, new_id: Callable[[], str], rooms: Rooms | None = None
+    ) -> None:
+        self._responder = responder
+        self._store = store
+        self._calls = calls
+        self._new_id = new_id
+        self._rooms = Rooms(store.now, new_id) if rooms is None else rooms
+        self._runs: dict[str, Run] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        tasks = [run.task for run in self._runs.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def runs_of(self, chat_id: str) -> list[Run]:
+        """The replies that are being written in a chat, oldest first."""
+        return [run for run in self._runs.values() if run.chat_id == chat_id]
+
+    async def message(
+        self,
+        user_id: str,
+        chat_id: str,
+        text: str,
+        *,
+        persona_id: str | None = None,
+        parent_id: str | None = None,
+        auto_link_parent: bool = True,
+        generate: bool = True,
+        audio_ref: str | None = None,
+        asker: str = "",
+    ) -> Sent:
+        """Store a learner's message and begin to answer it; `asker` is the room that is told if that fails.
+
+        Raises:
+            NotFound: no such chat, or somebody else's; or the persona is none of the chat's.
+            Conflict: the chat has ended.
+            Busy: too many replies are being written; the message is not stored.
+        """
+        chat = await self._store.chat(user_id, chat_id)
+        if chat.completed_at is not None:
+            raise Conflict(CHAT_ENDED)
+        if persona_id is not None:
+            personas = (await self._store.context(chat_id)).personas
+            if persona_id not in {persona.id for persona in personas}:
+                raise NotFound("Persona not found: use one of the chat's personas, or leave it out.")
+        call = self._calls.find(user_id, chat_id=chat_id)
+        if call is not None and generate and not call.session.over:
+            stored_id = call.session.type_text(text)
+            answer = spoken_answer(call.session)
+            return Sent(await stored_id, call.session.conversation_id, call.session.group_id, answer)
+        if generate and len(self._runs) >= RUNS_LIMIT:
+            raise Busy("Too many replies are being written; try again in a moment.")
+        stored = await self._store.add_message(
+            chat_id,
+            "user",
+            text,
+            origin="typed",
+            parent_id=parent_id,
+            auto_link_parent=auto_link_parent,
+            audio_ref=audio_ref,
+        )
+        if call is not None:
+            call.session.conversation.typed(stored.text, stored.id)
+        ChatRoom(self._rooms, chat_id, user_id).user_said(stored.id, stored.text, stored.created_at.isoformat())
+        if not generate:
+            return Sent(stored.id, None, None)
+        run = self._begin(user_id, chat_id, persona_id, stored.id, None, asker)
+        return Sent(stored.id, run.name.run_id, run.name.group_id, run.task)
+
+    async def answer(
+        self,
+        user_id: str,
+        chat_id: str,
+        *,
+        persona_id: str | None = None,
+        group_id: str | None = None,
+        asker: str = "",
+    ) -> Run:
+        """Answer what was said last; where that is being answered already, that run is the answer.
+
+        Raises:
+            NotFound: no such chat, or somebody else's.
+            Conflict: the chat has ended.
+            Busy: too many replies are being written.
+        """
+        chat = await self._store.chat(user_id, chat_id)
+        if chat.completed_at is not None:
+            raise Conflict(CHAT_ENDED)
+        if running := self.runs_of(chat_id):
+            return running[-1]
+        if len(self._runs) >= RUNS_LIMIT:
+            raise Busy("Too many replies are being written; try again in a moment.")
+        messages = await self._store.messages(chat_id)
+        parent_id = messages[-1].id if messages else None
+        return self._begin(user_id, chat_id, persona_id, parent_id, group_id, asker)
+
+    async def stop(self, user_id: str, *, chat_id: str | None = None, group_id: str | None = None) -> bool:
+        """Stop what is being written in a chat or a group, and keep what there is of it; False where nothing was.
+
+        Raises:
+            NotFound: no such chat, or somebody else's.
+        """
+        if chat_id is not None:
+            await self._store.chat(user_id, chat_id)
+        stopped = [
+            run
+            for run in list(self._runs.values())
+            if run.user_id == user_id and (run.chat_id == chat_id or run.name.group_id == group_id)
+        ]
+        for run in stopped:
+            run.stopped = True
+            run.task.cancel()
+        await asyncio.gather(*(run.task for run in stopped), return_exceptions=True)
+        if stopped or chat_id is None:
+            return bool(stopped)
+        call = self._calls.find(user_id, chat_id=chat_id)
+        if call is not None:
+            call.session.stop()
+        return call is not None
+
+    def _begin(
+        self,
+        user_id: str,
+        chat_id: str,
+        persona_id: str | None,
+        parent_id: str | None,
+        group_id: str | None,
+        asker: str,
+    ) -> Run:
+        run = Run(RunName(self._new_id(), group_id or self._new_id()), chat_id, user_id, asker, self._new_id())
+        run.task = asyncio.get_running_loop().create_task(self._answer(run, persona_id, parent_id))
+        self._runs[run.name.run_id] = run
+        run.task.add_done_callback(lambda task: self._forget(run, task))
+        return run
+
+    async def _answer(self, run: Run, persona_id: str | None, parent_id: str | None) -> Message | None:
+        """Write the persona's answer to everything said so far and store it."""
+        room = ChatRoom(self._rooms, run.chat_id, run.user_id, run.asker)
+        persona: str | None = None
+        try:
+            async with self._turns.setdefault(run.chat_id, asyncio.Lock()):
+                conversation = conversation_of(await self._store.context(run.chat_id), persona_id)
+                persona = conversation.persona.id or None
+                room.reply_began(run.name, run.message_id, persona, self._store.now().isoformat())
+                async for delta in self._responder.reply(conversation.context()):
+                    run.text += delta
+                    room.reply_grew(run.name, run.message_id, delta, run.text, persona)
+                stored = await self._keep(run, persona, parent_id)
+        except asyncio.CancelledError:
+            if not run.stopped:
+                raise
+            kept = await self._keep(run, persona, parent_id) if run.text.strip() else None
+            room.reply_stopped(run.name)
+            return kept
+        except (PipelineError, NotFound) as error:
+            log.warning("A written reply failed: %s", error)
+            room.reply_failed(run.name, str(error))
+            raise
+        room.reply_ended(run.name, stored.id, stored.text, persona, stored.created_at.isoformat())
+        return stored
+
+    async def _keep(self, run: Run, persona_id: str | None, parent_id: str | None) -> Message:
+        return await self._store.add_message(
+            run.chat_id,
+            "assistant",
+            run.text.strip() if run.stopped else run.text,
+            origin="typed",
+            id=run.message_id,
+            parent_id=parent_id,
+            persona_id=persona_id,
+            interrupted=run.stopped,
+        )
+
+    def _forget(self, run: Run, task: "asyncio.Task[Message | None]") -> None:
+        self._runs.pop(run.name.run_id, None)
+        if not task.cancelled():
+            task.exception()

@@ -1,0 +1,1 @@
+"""Grading, hints and feedback: by stated rules, or by a language model."""

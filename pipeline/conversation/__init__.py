@@ -1,0 +1,1 @@
+"""The vocabulary of a conversation: history, replies, session events, and the latency waterfall of a turn."""

@@ -1,0 +1,145 @@
+"""What a voice session tells its listeners. The doors in api/ render these in their own wire format."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.turn.events import EndReason
+
+
+@dataclass(frozen=True, slots=True)
+class UserStarted:
+    """Speech began; `at_ms` is audio time."""
+
+    turn: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserPartial:
+    """The transcript so far, accumulated; what was told once is never taken back before the final one."""
+
+    turn: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserEnded:
+    """The turn is over: its speech ended at `at_ms` (audio time), `silence_ms` before this was decided."""
+
+    turn: int
+    at_ms: int
+    silence_ms: int
+    reason: EndReason
+
+
+@dataclass(frozen=True, slots=True)
+class UserMessage:
+    """The learner's words as stored; sent again with the same id when a turn was reopened and grew."""
+
+    turn: int
+    message_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyBegan:
+    """The persona begins to answer."""
+
+    turn: int
+    message_id: str
+    persona_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyText:
+    """Some more of the reply's text."""
+
+    turn: int
+    delta: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAudio:
+    """Some more of the reply's audio.
+
+    Attributes:
+        at_ms: where it lies in the reply's audio.
+        text: what it says.
+        audio: int16 mono samples at the session's output rate, shape (n,), 20 to 100 ms.
+    """
+
+    turn: int
+    seq: int
+    at_ms: int
+    duration_ms: int
+    text: str
+    audio: NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyCleared:
+    """Interrupted: what is not played yet must be dropped."""
+
+    turn: int
+    heard_ms: int
+    heard: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyEnded:
+    """The persona's message as stored: all of its `text`, and what was `heard` of it."""
+
+    turn: int
+    message_id: str
+    text: str
+    heard: str
+    interrupted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TurnLatency:
+    """One waterfall a turn, from the last speech sample to the first audio sent, in milliseconds."""
+
+    turn: int
+    endpoint_ms: int
+    stt_ms: int
+    llm_ms: int
+    tts_ms: int
+    voice_to_voice_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A typed error; the session goes on unless it is fatal."""
+
+    code: str
+    message: str
+    fatal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """The call is over."""
+
+    chat_id: str
+    stopped: bool
+    duration_ms: int
+    turns: int
+
+
+SessionEvent = (
+    UserStarted
+    | UserPartial
+    | UserEnded
+    | UserMessage
+    | ReplyBegan
+    | ReplyText
+    | ReplyAudio
+    | ReplyCleared
+    | ReplyEnded
+    | TurnLatency
+    | Problem
+    | CallEnded
+)

@@ -1,0 +1,54 @@
+"""When the stages of a turn happened, and the waterfall that this makes: from the last word to the first audio."""
+
+from pipeline.conversation.events import TurnLatency
+from pipeline.speaking.preparation import Stamps
+
+
+class Waterfall:
+    """The account of one turn after another; all times are seconds on the session's clock."""
+
+    def __init__(self) -> None:
+        self._last_speech = 0.0
+        self._transcript_asked = 0.0
+        self._transcript_s = 0.0
+        self._released = 0.0
+        self._due = False
+
+    def heard(self, last_speech: float) -> None:
+        """The latest speech sample came at `last_speech`."""
+        self._last_speech = last_speech
+
+    def transcript_asked(self, now: float) -> None:
+        """A transcript of the utterance was asked for."""
+        self._transcript_asked = now
+
+    def transcript_came(self, now: float) -> None:
+        """It is there."""
+        self._transcript_s = now - self._transcript_asked
+
+    def turn_ended(self, *, answered: bool) -> None:
+        """The turn is over; where it will be answered, its waterfall is due with the first audio."""
+        self._due = answered
+
+    def released(self, now: float) -> None:
+        """The reply may go out."""
+        self._released = now
+
+    def replied(self, turn: int, stamps: Stamps, now: float) -> TurnLatency | None:
+        """The first audio went out: the turn's latency, once; None where no turn waits for its answer."""
+        if not self._due:
+            return None
+        self._due = False
+        first_text = stamps.first_text or now
+        return TurnLatency(
+            turn,
+            endpoint_ms=_since(self._last_speech, self._released),
+            stt_ms=round(self._transcript_s * 1000),
+            llm_ms=_since(stamps.started, first_text),
+            tts_ms=_since(stamps.first_clause or first_text, stamps.first_audio or now),
+            voice_to_voice_ms=_since(self._last_speech, now),
+        )
+
+
+def _since(start: float, end: float) -> int:
+    return max(0, round((end - start) * 1000))

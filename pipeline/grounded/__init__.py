@@ -1,0 +1,1 @@
+"""Answers from documents, with their sources, for chats of other systems."""

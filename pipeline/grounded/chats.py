@@ -1,0 +1,161 @@
+"""Chats whose answers rest on documents: written exchanges kept with their sources, and the same chats by voice."""
+
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from models.errors import NotFound
+from models.records.core import Document, Persona, Role
+from models.records.external import Dialect, ExternalChat, ExternalDraft, ExternalMessage
+from models.store import Store
+from pipeline.call.registry import Calls
+from pipeline.conversation.conversation import OpenConversation
+from pipeline.conversation.reply import Line, ReplyContext
+from pipeline.grounded.answers import DEFAULT_SOURCES, Grounded, GroundedAnswer, Question
+from pipeline.grounded.sources import Source, SourceFilter
+from pipeline.grounded.spoken import open_spoken
+
+GROUNDED: tuple[Dialect, ...] = ("gloo", "glean")
+PERSONAS: dict[str, Persona] = {
+    "gloo": Persona(id="", name="Gloo", description="A helpful assistant."),
+    "glean": Persona(id="", name="Glean", description="A helpful assistant."),
+}
+
+TITLE_CHARS = 80
+
+_FILTERS = ("document_ids", "publishers", "datasources", "without_documents", "without_datasources")
+
+
+def title_of(question: str) -> str:
+    """A chat's title: how its first question begins."""
+    line = " ".join(question.split())
+    return line if len(line) <= TITLE_CHARS else f"{line[:TITLE_CHARS].rpartition(' ')[0] or line[:TITLE_CHARS]}…"
+
+
+def source_data(source: Source) -> dict[str, Any]:
+    """A source as it is kept with an answer."""
+    return {
+        "id": source.document.id,
+        "title": source.document.name,
+        "publisher": source.origin.publisher,
+        "datasource": source.origin.datasource,
+        "url": source.origin.url,
+        "snippet": source.text,
+        "start": source.start,
+        "end": source.end,
+    }
+
+
+def history_of(messages: Sequence[ExternalMessage]) -> tuple[Line, ...]:
+    """What was said, for an answer."""
+    lines = []
+    for message in messages:
+        role: Role = "user" if message.role == "user" else "assistant"
+        if message.role != "system" and message.text.strip():
+            lines.append(Line(role, message.text))
+    return tuple(lines)
+
+
+def habits(question: Question) -> dict[str, Any]:
+    """The bounds of a chat's last question, kept so that what is asked by voice has the same."""
+    sets = {name: sorted(getattr(question.allowed, name)) for name in _FILTERS}
+    return {**sets, "sources_limit": question.sources_limit, "files": [document.id for document in question.files]}
+
+
+@dataclass(slots=True)
+class _SpokenAnswer:
+    store: Store
+    chat: ExternalChat
+    answer: GroundedAnswer
+    student_kind: str = ""
+
+    def stream(self) -> AsyncIterator[str]:
+        return self.answer.words
+
+    async def begun(self, draft: ExternalDraft) -> None:
+        sources = [source_data(source) for source in self.answer.sources]
+        message = replace(draft, data={**draft.data, "sources": sources})
+        await self.store.add_external_messages(self.chat.id, [message])
+
+    def written(self) -> str | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A question and its answer as they are kept; `data` is what only their dialect knows of each."""
+
+    question: str
+    answer: str
+    question_id: str | None = None
+    answer_id: str | None = None
+    question_data: Mapping[str, Any] = field(default_factory=dict)
+    answer_data: Mapping[str, Any] = field(default_factory=dict)
+
+
+class GroundedChats:
+    """Keeps such chats, and opens them for calls.
+
+    Args:
+        calls: a chat that is being spoken to hears of written exchanges too.
+    """
+
+    def __init__(self, store: Store, grounded: Grounded, calls: Calls) -> None:
+        self.name = grounded.name
+        self.grounded = grounded
+        self._store = store
+        self._calls = calls
+
+    async def keep(
+        self, chat: ExternalChat, exchange: Exchange, bounds: Question
+    ) -> tuple[ExternalMessage, ExternalMessage]:
+        """Store an exchange, all of it or nothing; a call that is open on the chat remembers it from now on.
+
+        Raises:
+            NotFound: the chat is gone.
+        """
+        asked = ExternalDraft(
+            "user", exchange.question, id=exchange.question_id or str(uuid.uuid4()), data=exchange.question_data
+        )
+        said = ExternalDraft(
+            "assistant", exchange.answer, id=exchange.answer_id, parent_id=asked.id, data=exchange.answer_data
+        )
+        question, answer = await self._store.add_external_messages(chat.id, [asked, said])
+        data = {**chat.data, "habits": habits(bounds)}
+        await self._store.change_external_chat(chat.user_id, chat.id, data=data)
+        call = self._calls.find(chat.user_id, chat_id=chat.id)
+        if call is not None:
+            call.session.conversation.typed(question.text, question.id)
+            call.session.conversation.said(answer.text, answer.id)
+        return question, answer
+
+    async def documents_of(self, user_id: str, file_ids: Sequence[str]) -> tuple[Document, ...]:
+        """The files of a chat as documents."""
+        files = await self._store.chat_files(user_id, file_ids) if file_ids else ()
+        return tuple(Document(file.id, file.name, text=file.text) for file in files if file.text)
+
+    async def open(self, user_id: str, chat_id: str) -> OpenConversation | None:
+        """The chat as a conversation, if it is one of the user's."""
+        try:
+            chat = await self._store.external_chat(user_id, chat_id)
+        except NotFound:
+            return None
+        if chat.dialect not in GROUNDED:
+            return None
+        messages = await self._store.external_messages(chat_id)
+        return open_spoken(chat, messages, self, self._store, persona=PERSONAS[chat.dialect], about=chat.title)
+
+    async def answer(self, chat: ExternalChat, said: str, context: ReplyContext) -> _SpokenAnswer:
+        """Answer aloud, within the bounds of what was last asked in writing."""
+        kept = (await self._store.external_chat(chat.user_id, chat.id)).data.get("habits", {})
+        allowed = SourceFilter(**{name: frozenset(kept.get(name, ())) for name in _FILTERS})
+        question = Question(
+            said,
+            history=context.history[:-1] if said else context.history,
+            sources_limit=int(kept.get("sources_limit", DEFAULT_SOURCES)),
+            allowed=allowed,
+            files=await self.documents_of(chat.user_id, kept.get("files", ())),
+            spoken=True,
+        )
+        return _SpokenAnswer(self._store, chat, await self.grounded.answer(chat.user_id, question))

@@ -1,0 +1,163 @@
+"""Chats of other systems' clients, spoken to: their own answers aloud, and their own log of what was said and heard."""
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol, Unpack
+
+from models.errors import ModelError
+from models.records.core import Chat, ChatContext, Message, Origin, Persona, Role, Scenario
+from models.records.external import ExternalChat, ExternalDraft, ExternalMessage
+from models.store import MessageChanges, Store
+from pipeline.conversation.conversation import Conversation, OpenConversation
+from pipeline.conversation.reply import ReplyContext
+from pipeline.errors import ResponderFailed
+
+PREPARED_LIMIT = 8
+"""Answers kept that were prepared and not begun; most were thrown away because speech went on."""
+
+
+class SpokenAnswer(Protocol):
+    """An answer that may never be given: nothing is true of it before `begun`.
+
+    Attributes:
+        student_kind: the dialect's word for the learner's message that it answers.
+    """
+
+    student_kind: str
+
+    def stream(self) -> AsyncIterator[str]:
+        """What is said.
+
+        Raises:
+            PipelineError: it cannot be said.
+        """
+        ...
+
+    async def begun(self, draft: ExternalDraft) -> None:
+        """It is heard from now on: store the message, and what the answer changes."""
+        ...
+
+    def written(self) -> str | None:
+        """The message as it is kept when all of it was heard; None for what was said."""
+        ...
+
+
+class Answering(Protocol):
+    """A dialect's way to answer."""
+
+    name: str
+
+    async def answer(self, chat: ExternalChat, said: str, context: ReplyContext) -> SpokenAnswer:
+        """Prepare an answer to `said`; empty words ask for whatever comes first, or once more.
+
+        Raises:
+            PipelineError, ModelError: there is no answer.
+        """
+        ...
+
+
+class SpokenChat:
+    """The `Responder` and the `MessageLog` of one call on such a chat."""
+
+    def __init__(self, chat: ExternalChat, answering: Answering, store: Store) -> None:
+        self.name = answering.name
+        self._chat = chat
+        self._answering = answering
+        self._store = store
+        self._prepared: OrderedDict[str, SpokenAnswer] = OrderedDict()
+        self._heard: dict[str, SpokenAnswer] = {}
+        self._question: tuple[str | None, str] = (None, "")
+
+    async def reply(self, context: ReplyContext) -> AsyncIterator[str]:
+        """Stream what is said in answer to the last line.
+
+        Raises:
+            ResponderFailed: there is no answer.
+        """
+        said = context.history[-1].text if context.history and context.history[-1].role == "user" else ""
+        try:
+            answer = await self._answering.answer(self._chat, said, context)
+        except ModelError as error:
+            raise ResponderFailed(str(error)) from None
+        self._prepared[said] = answer
+        self._prepared.move_to_end(said)
+        while len(self._prepared) > PREPARED_LIMIT:
+            self._prepared.popitem(last=False)
+        async for delta in answer.stream():
+            yield delta
+
+    async def add_message(
+        self,
+        chat_id: str,
+        role: Role,
+        text: str,
+        *,
+        origin: Origin,
+        id: str | None = None,  # noqa: A002
+        persona_id: str | None = None,  # noqa: ARG002  # these chats have no personas of the store's
+        completed: bool = True,
+    ) -> None:
+        """Store the learner's words, or the answer to them as it begins to be heard."""
+        if role == "user":
+            await self._store.add_external_messages(chat_id, [ExternalDraft("user", text, "", origin, id)])
+            self._question = (id, text)
+            return
+        question_id, question = self._question
+        draft = ExternalDraft("assistant", text, "", origin, id, parent_id=question_id, completed=completed)
+        answer = self._prepared.pop(question, None)
+        self._question = (None, "")
+        if answer is None:  # an apology: it answers nothing and changes nothing
+            await self._store.add_external_messages(chat_id, [draft])
+            return
+        await answer.begun(draft)
+        if question_id is not None and answer.student_kind:
+            # What the words were is known for sure only now: they may have grown since they were stored.
+            await self._store.update_external_message(question_id, kind=answer.student_kind)
+        if id is not None:
+            self._heard[id] = answer
+
+    async def update_message(self, message_id: str, **changes: Unpack[MessageChanges]) -> None:
+        """Store what became of a message: grown words of the learner's, or how much of an answer was heard."""
+        answer = self._heard.pop(message_id, None)
+        if answer is not None and not changes.get("interrupted") and (written := answer.written()) is not None:
+            changes = {**changes, "full_text": None, "text": written}
+        if answer is None and set(changes) == {"text"}:
+            self._question = (message_id, changes["text"])
+        await self._store.update_external_message(message_id, **changes)
+
+
+def open_spoken(
+    chat: ExternalChat,
+    messages: Sequence[ExternalMessage],
+    answering: Answering,
+    store: Store,
+    *,
+    persona: Persona,
+    about: str = "",
+) -> OpenConversation:
+    """Such a chat ready to be spoken to.
+
+    Args:
+        about: what it is about, in words that are likely to be said.
+    """
+    lines = [
+        Message(
+            id=message.id,
+            chat_id=chat.id,
+            role="user" if message.role == "user" else "assistant",
+            text=message.text,
+            origin=message.origin,
+            created_at=message.created_at,
+        )
+        for message in messages
+        if message.role != "system"
+    ]
+    context = ChatContext(
+        chat=Chat(chat.id, chat.id, chat.user_id, chat.title, None, 0, chat.created_at),
+        personas=(persona,),
+        scenario=Scenario("", about) if about else None,
+        documents=(),
+        messages=tuple(lines),
+    )
+    spoken = SpokenChat(chat, answering, store)
+    return OpenConversation(Conversation(context, persona), spoken, spoken)

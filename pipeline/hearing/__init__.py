@@ -1,0 +1,1 @@
+"""The learner's audio on its way to text: frames, utterances, partials, transcripts."""

@@ -1,0 +1,40 @@
+"""A whole recording to text: for a message that was recorded instead of typed."""
+
+import asyncio
+
+import numpy as np
+
+from voice.audio.containers import decode_file
+from voice.stt.utterance import SpeechToText
+
+LONGEST_S = 600.0
+"""Seconds of one recorded message."""
+
+_RATE_HZ = 16_000
+_PIECE = 25 * _RATE_HZ
+_FRAME = 320
+
+
+async def transcribe_recording(stt: SpeechToText, data: bytes, *, call: str, prompt: str = "") -> str:
+    """The words of an audio file, piece by piece, as no recogniser takes more than 30 s.
+
+    Args:
+        stt: the shared recogniser.
+        data: a WAV, WebM, Ogg, MP3 or FLAC file.
+        call: whose work it is, for fairness.
+        prompt: words likely to occur.
+
+    Raises:
+        UnsupportedFormat, InvalidAudio: it is no audio that anybody here understands, or too long.
+        EngineBusy, EngineFailed: the recogniser.
+    """
+    audio = await asyncio.to_thread(decode_file, data, max_seconds=LONGEST_S)
+    samples = np.clip(audio * 32767, -32768, 32767).astype(np.int16)
+    texts, hearing = [], stt.of(call)  # what is learned of its language holds for all pieces
+    for start in range(0, len(samples), _PIECE):
+        piece = samples[start : start + _PIECE]
+        async with hearing.utterance(prompt) as utterance:
+            for at in range(0, len(piece) - len(piece) % _FRAME, _FRAME):
+                utterance.push(piece[at : at + _FRAME])
+            texts.append((await utterance.transcript()).text)
+    return " ".join(text for text in texts if text)

@@ -1,0 +1,242 @@
+"""One reply being prepared: text from the responder, clause by clause into audio, ahead of its release.
+
+Before `release` only the first clause is synthesized; after it, as much as the playout's buffer takes.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+from pipeline.conversation.reply import ReplyContext, Responder
+from pipeline.errors import PipelineError
+from pipeline.tasks.clock import Clock
+from voice.errors import VoiceError
+from voice.tts.base import SpeechChunk, VoiceStyle
+from voice.tts.synthesis import TextToSpeech
+from voice.tts.text.clauses import ClauseSplitter
+
+CLAUSES_AHEAD = 16
+"""Clauses written but not yet synthesized; at this many the responder's stream is left unread."""
+
+CHUNKS_AHEAD = 32
+"""Chunks synthesized but not yet handed out; at this many synthesis waits."""
+
+REPLY_LIMIT = 12_000
+"""Characters after which a reply is cut: nobody listens to a model that has run away."""
+
+CHUNK_SECONDS = 10.0
+"""An engine that gives no audio for this long is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Who speaks, and with what.
+
+    Attributes:
+        tts: the engine that is used.
+        fallback: the engine that speaks when it fails; None when there is no other.
+        style: the persona's voice.
+        rate_hz: the session's output rate.
+        call: whose work it is, for fairness between calls.
+    """
+
+    tts: TextToSpeech
+    fallback: TextToSpeech | None
+    style: VoiceStyle
+    rate_hz: int
+    call: str
+
+
+@dataclass(slots=True)
+class Stamps:
+    """When things happened, on the session's clock; None while they have not."""
+
+    started: float = 0.0
+    first_text: float | None = None
+    first_clause: float | None = None
+    first_audio: float | None = None
+
+
+Report = Callable[[str, str], None]
+"""Told the code and the message of what went wrong."""
+
+
+@dataclass(slots=True)
+class Preparation:
+    """A revision of a reply.
+
+    Attributes:
+        revision, turn: what it answers.
+        context: what it is made from.
+        task: the name that its work runs under.
+        text: what the responder has written so far.
+        written: the responder has finished.
+    """
+
+    revision: int
+    turn: int
+    context: ReplyContext
+    clock: Clock
+    speaker: Speaker
+    apology: str
+    task: str = ""
+    text: str = ""
+    written: bool = False
+    stamps: Stamps = field(default_factory=Stamps)
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    _report: Report | None = None
+    _released: asyncio.Event = field(default_factory=asyncio.Event)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _clauses: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(CLAUSES_AHEAD))
+    _chunks: asyncio.Queue["ClauseBegins | SpeechChunk | None"] = field(
+        default_factory=lambda: asyncio.Queue(CHUNKS_AHEAD)
+    )
+    _first_clause_ready: bool = False
+    _voiceless: bool = False
+
+    @property
+    def released(self) -> bool:
+        """Whether anything of it may be sent."""
+        return self._released.is_set()
+
+    @property
+    def keepable(self) -> bool:
+        """Whether it needs no more engine work before its release, so that it can outlive a resumed turn."""
+        return self.written and self._first_clause_ready and not self.problems
+
+    def release(self, report: Report) -> None:
+        """Let it out, and what went wrong with it."""
+        self._report = report
+        for code, message in self.problems:
+            report(code, message)
+        self._released.set()
+        self._news.set()
+
+    async def next(self) -> "ClauseBegins | SpeechChunk | None":
+        """The next clause or the next of its audio; None at the end."""
+        return await self._chunks.get()
+
+    async def growth(self) -> AsyncIterator[None]:
+        """Yields whenever `text` may have grown, until it is written."""
+        while not self.written:
+            self._news.clear()
+            yield
+            if not self.written:
+                await self._news.wait()
+        yield
+
+    async def run(self, responder: Responder | None) -> None:
+        """Write and speak; without a responder, apologise. Ends when everything has been handed out."""
+        self.stamps.started = self.clock.now()
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._write(responder))
+            both.create_task(self._speak())
+
+    async def _write(self, responder: Responder | None) -> None:
+        splitter = ClauseSplitter()
+        try:
+            if responder is None:
+                await self._take(self.apology, splitter)
+            else:
+                await self._read(responder, splitter)
+        except PipelineError as error:
+            self._problem(error.code, str(error))
+            space = " " if self.text and not self.text[-1].isspace() else ""
+            await self._take(space + self.apology, splitter)
+        for clause in splitter.flush():
+            await self._clauses.put(clause)
+        self.written = True
+        self._news.set()
+        await self._clauses.put(None)
+
+    async def _read(self, responder: Responder, splitter: ClauseSplitter) -> None:
+        stream = responder.reply(self.context)
+        try:
+            async for delta in stream:
+                if len(self.text) + len(delta) > REPLY_LIMIT:
+                    self._problem("reply_too_long", f"The reply was cut at {REPLY_LIMIT} characters.")
+                    return
+                await self._take(delta, splitter)
+        finally:
+            if hasattr(stream, "aclose"):
+                await stream.aclose()
+
+    async def _take(self, delta: str, splitter: ClauseSplitter) -> None:
+        if not delta:
+            return
+        if self.stamps.first_text is None:
+            self.stamps.first_text = self.clock.now()
+        self.text += delta
+        self._news.set()
+        for clause in splitter.push(delta):
+            await self._clauses.put(clause)
+
+    async def _speak(self) -> None:
+        while (clause := await self._clauses.get()) is not None:
+            if self.stamps.first_clause is None:
+                self.stamps.first_clause = self.clock.now()
+            await self._chunks.put(ClauseBegins(clause))
+            await self._say(clause)
+            if self.stamps.first_audio is not None:
+                self._first_clause_ready = True
+                await self._released.wait()
+        self._first_clause_ready = True
+        await self._released.wait()
+        await self._chunks.put(None)
+
+    async def _say(self, clause: str) -> None:
+        """Speak one clause; when the engine breaks, the fallback speaks it again from its beginning, and all others.
+
+        Without a fallback the rest of the reply comes in writing alone.
+        """
+        said = 0
+        while not self._voiceless:
+            speaker, before = self.speaker, said
+            try:
+                async with aclosing(self._synthesized(speaker, clause)) as chunks:
+                    async for chunk in chunks:
+                        await self._chunks.put(_later(chunk, before))
+                        said += len(chunk.audio)
+                return
+            except (VoiceError, TimeoutError) as error:
+                code = error.code if isinstance(error, VoiceError) else "tts_failed"
+                self._problem(
+                    code, str(error) or f"The speech engine gave nothing for {CHUNK_SECONDS:g} s; look at it."
+                )
+            if speaker.fallback is None:
+                self._voiceless = True
+            else:
+                self.speaker = replace(speaker, tts=speaker.fallback, fallback=None)
+
+    async def _synthesized(self, speaker: Speaker, clause: str) -> AsyncGenerator[SpeechChunk, None]:
+        async with aclosing(speaker.tts.speak(clause, speaker.style, speaker.rate_hz, speaker.call)) as chunks:
+            while True:
+                async with asyncio.timeout(CHUNK_SECONDS):
+                    chunk = await anext(chunks, None)
+                if chunk is None:
+                    return
+                if self.stamps.first_audio is None:
+                    self.stamps.first_audio = self.clock.now()
+                yield chunk
+
+    def _problem(self, code: str, message: str) -> None:
+        self.problems.append((code, message))
+        if self._report is not None:
+            self._report(code, message)
+
+
+def _later(chunk: SpeechChunk, samples: int) -> SpeechChunk:
+    """The chunk of a clause of which this much was said before."""
+    if not samples or not chunk.words:
+        return chunk
+    return replace(
+        chunk, words=tuple(replace(word, start=word.start + samples, end=word.end + samples) for word in chunk.words)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseBegins:
+    """The chunks that follow say this text."""
+
+    text: str

@@ -1,0 +1,274 @@
+"""The persona's side of a call: replies prepared ahead, released, handed out at pace, held, cut, stored as heard."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.conversation.conversation import Conversation, MessageLog
+from pipeline.conversation.events import (
+    Problem,
+    ReplyAudio,
+    ReplyBegan,
+    ReplyCleared,
+    ReplyEnded,
+    ReplyText,
+    SessionEvent,
+)
+from pipeline.conversation.reply import ReplyContext, Responder
+from pipeline.speaking.lead import Line
+from pipeline.speaking.playout import Playout
+from pipeline.speaking.preparation import Preparation, Speaker, Stamps
+from pipeline.tasks.clock import Clock
+from pipeline.tasks.slots import Slots
+from pipeline.tasks.writer import Writer
+
+log = logging.getLogger(__name__)
+
+APOLOGY = "I am sorry, something went wrong on my side. Could you say that again?"
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Whom the replies tell: the listeners, and the turn machine."""
+
+    emit: Callable[[SessionEvent], None]
+    started: Callable[[int, Stamps], None]
+    finished: Callable[[int], None]
+
+
+class Replies:
+    """At most one reply playing, one being prepared, and one parked in case its question comes again.
+
+    Args:
+        conversation: what the persona remembers.
+        responder, speaker: what it thinks and speaks with.
+        store, writer: where its messages go, in order.
+        slots: the session's tasks.
+        connected: set while there is somebody to hand audio to.
+        new_id: makes message ids.
+        hooks: whom to tell.
+    """
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        responder: Responder,
+        speaker: Speaker,
+        store: MessageLog,
+        writer: Writer,
+        slots: Slots,
+        clock: Clock,
+        connected: asyncio.Event,
+        new_id: Callable[[], str],
+        hooks: Hooks,
+    ) -> None:
+        self._conversation = conversation
+        self._responder = responder
+        self._speaker = speaker
+        self._store = store
+        self._writer = writer
+        self._slots = slots
+        self._clock = clock
+        self._connected = connected
+        self._new_id = new_id
+        self._hooks = hooks
+        self._next: Preparation | None = None
+        self._parked: Preparation | None = None
+        self._playout: Playout | None = None
+        self._line = Line()
+        self._message_id = ""
+        self._last_spoken = ""
+        self._seq = 0
+        for voice in (speaker.tts, speaker.fallback):
+            if voice is not None:
+                voice.keep((APOLOGY, conversation.persona.greeting))
+
+    @property
+    def spoken(self) -> str:
+        """What the persona has said of the latest reply, up to the last sample sent; its echo may outlast it."""
+        return self._last_spoken if self._playout is None else self._playout.spoken
+
+    # --------------------------------------------------------- ahead of time
+
+    def prepare(self, revision: int, turn: int, said: str) -> None:
+        """Prepare an answer; one that is prepared already, or parked and would be made from the same, is kept."""
+        if self._next is not None and self._next.revision == revision:
+            return
+        parked, self._parked = self._parked, None
+        context = self._conversation.context(turn, said)
+        if parked is not None and parked.turn == turn and parked.context == context:
+            parked.revision = revision
+            self._next = parked
+            return
+        if parked is not None:
+            self._slots.cancel(parked.task)
+        self._begin(self._preparation(revision, turn, context), self._responder)
+
+    def apologise(self, revision: int, turn: int) -> None:
+        """Prepare to say that something went wrong."""
+        self._begin(self._preparation(revision, turn, self._conversation.context(turn)), None)
+
+    def suspend(self, revision: int) -> None:
+        """Stop the work on a revision; what needs none any more is parked."""
+        preparation = self._next
+        if preparation is not None and preparation.revision == revision:
+            self._next = None
+            if preparation.keepable:
+                self._parked = preparation
+            else:
+                self._slots.cancel(preparation.task)
+        playout = self._playout
+        if playout is not None and playout.preparation.revision == revision and not playout.begun:
+            self._drop(playout)
+
+    def _preparation(self, revision: int, turn: int, context: ReplyContext) -> Preparation:
+        return Preparation(revision, turn, context, self._clock, self._speaker, APOLOGY)
+
+    def _begin(self, preparation: Preparation, responder: Responder | None) -> None:
+        self._next = preparation
+        preparation.task = f"prepare {preparation.revision}"
+        self._slots.replace(preparation.task, preparation.run(responder))
+
+    # ------------------------------------------------------------- on the air
+
+    def release(self, revision: int) -> None:
+        """Let the revision out; it starts when its first audio is there."""
+        preparation = self._next
+        if preparation is None or preparation.revision != revision:
+            return
+        self._next = None
+        preparation.release(self._report)
+        self._seq = 0
+        self._playout = Playout(
+            preparation,
+            rate_hz=self._speaker.rate_hz,
+            clock=self._clock,
+            line=self._line,
+            hand_out=self._hand_out,
+            connected=self._connected,
+        )
+        self._slots.replace("playout", self._play(self._playout, self._new_id()))
+
+    def _report(self, code: str, message: str) -> None:
+        log.warning("A reply failed: %s", message)
+        self._hooks.emit(Problem(code, message))
+
+    def duck(self) -> None:
+        """Hand out no more for now."""
+        if self._playout is not None:
+            self._playout.duck()
+
+    def go_on(self) -> None:
+        """Hand out again, from where it stopped or, after `hold`, from what was heard."""
+        if self._playout is not None:
+            self._playout.go_on()
+
+    def hold(self) -> None:
+        """Have the client drop what it has not played; the reply may still go on."""
+        if (playout := self._playout) is not None:
+            playout.rewind()
+            self._hooks.emit(ReplyCleared(playout.preparation.turn, playout.heard_ms, playout.heard))
+
+    def cut(self, revision: int) -> None:
+        """The reply is over at what was heard."""
+        playout = self._playout
+        if playout is None or playout.preparation.revision != revision:
+            return
+        if not playout.held:
+            self.hold()
+        self._drop(playout)
+        self._finish(playout, interrupted=True)
+
+    def lost_connection(self) -> None:
+        """Nobody hears: what is not played yet is handed out again when somebody does, perhaps on another line."""
+        self._line.forget()
+        if self._playout is not None:
+            self._playout.lost_connection()
+
+    def played(self, turn: int, milliseconds: int) -> None:
+        """The client has played this much of the turn's reply."""
+        if (playout := self._playout) is not None and playout.preparation.turn == turn:
+            playout.played(milliseconds)
+
+    async def _play(self, playout: Playout, message_id: str) -> None:
+        playout.message_id = message_id
+        await playout.run(lambda: self._began(playout))
+        preparation = playout.preparation
+        if not playout.begun and preparation.text.strip():
+            playout.begun = True  # in writing alone: nothing of it could be said
+            self._began(playout)
+        if playout.begun:
+            self._tell_text(playout)
+            self._finish(playout, interrupted=False)
+        self._playout = None
+        self._hooks.finished(preparation.revision)
+
+    def _began(self, playout: Playout) -> None:
+        preparation, message_id = playout.preparation, playout.message_id
+        persona_id = self._conversation.persona.id
+        self._conversation.said("", message_id)
+        self._hooks.emit(ReplyBegan(preparation.turn, message_id, persona_id))
+        self._tell_text(playout)
+        self._slots.replace("text", self._tell_all_text(playout))
+        self._writer.put(lambda: self._store_begun(message_id, persona_id))
+        self._hooks.started(preparation.revision, preparation.stamps)
+
+    async def _store_begun(self, message_id: str, persona_id: str) -> None:
+        await self._store.add_message(
+            self._conversation.chat_id,
+            "assistant",
+            "",
+            origin="spoken",
+            id=message_id,
+            persona_id=persona_id or None,
+            completed=False,
+        )
+
+    async def _tell_all_text(self, playout: Playout) -> None:
+        async for _ in playout.preparation.growth():
+            self._tell_text(playout)
+
+    def _tell_text(self, playout: Playout) -> None:
+        text = playout.preparation.text
+        if playout.told < len(text):
+            delta, playout.told = text[playout.told :], len(text)
+            self._hooks.emit(ReplyText(playout.preparation.turn, delta))
+
+    def _hand_out(self, start: int, block: NDArray[np.int16], text: str) -> None:
+        assert self._playout is not None
+        rate = self._speaker.rate_hz
+        turn = self._playout.preparation.turn
+        self._seq += 1
+        self._hooks.emit(ReplyAudio(turn, self._seq, start * 1000 // rate, len(block) * 1000 // rate, text, block))
+
+    def _drop(self, playout: Playout) -> None:
+        self._slots.cancel("playout")
+        self._slots.cancel("text")
+        self._slots.cancel(playout.preparation.task)
+        self._playout = None
+
+    def _finish(self, playout: Playout, *, interrupted: bool) -> None:
+        text = playout.preparation.text
+        heard = playout.heard if interrupted else text
+        heard_ms = playout.heard_ms
+        turn, message_id = playout.preparation.turn, playout.message_id
+        self._conversation.said(heard, message_id)
+        self._speaker = playout.preparation.speaker  # an engine that broke is not waited for again in this call
+        self._last_spoken = playout.spoken
+
+        async def store() -> None:
+            await self._store.update_message(
+                message_id,
+                text=heard,
+                full_text=text if text != heard else None,
+                heard_ms=heard_ms,
+                interrupted=interrupted,
+                completed=True,
+            )
+            self._hooks.emit(ReplyEnded(turn, message_id, text, heard, interrupted))
+
+        self._writer.put(store)

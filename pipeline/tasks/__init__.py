@@ -1,0 +1,1 @@
+"""Owned asyncio tasks and the injected clock: slots, ordered writes, background work, rate limits."""

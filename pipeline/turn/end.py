@@ -1,0 +1,180 @@
+"""The turn machine where the learner's turn ends: its transcript is judged, stored, answered, or nothing at all."""
+
+from dataclasses import replace
+
+from pipeline.turn.end_of_turn import Verdict
+from pipeline.turn.events import (
+    Action,
+    Apologise,
+    CloseUtterance,
+    CutReply,
+    End,
+    EndReason,
+    EndTurn,
+    GoOn,
+    NoWords,
+    Prepare,
+    Release,
+    Restore,
+    Samples,
+    StoreMessage,
+    Transcribe,
+    Transcribed,
+)
+from pipeline.turn.interruption import Sound, sounds_like
+from pipeline.turn.state import Phase, Reply, Step, Turn
+
+
+def elapsed(state: Turn, now: Samples) -> Step:
+    """The silence has lasted, or the turn has."""
+    if state.deadline is None or now < state.deadline:
+        return state, []
+    match state.phase:
+        case Phase.HEARING:
+            return close_turn(state, "limit", now)
+        case Phase.PAUSING if state.rules.manual:
+            return close_turn(state, "limit", state.last_speech)
+        case Phase.PAUSING if state.transcript is None and not state.failed:
+            return replace(state, deadline=None), []  # its words decide, and may still ask for more time
+        case Phase.PAUSING:
+            return close_turn(state, "silence", state.last_speech)
+        case _:
+            return replace(state, deadline=None), []
+
+
+def end_of_speech(state: Turn, now: Samples) -> Samples:
+    """Where an utterance that ends now was last spoken."""
+    return state.last_speech if state.phase is Phase.PAUSING else now
+
+
+def close_turn(state: Turn, reason: EndReason, last_speech: Samples) -> Step:
+    """The utterance is over: settle it if its transcript is known, else wait for that."""
+    state = replace(state, closing=reason, last_speech=last_speech, deadline=None)
+    if state.phase is Phase.PAUSING:
+        state = replace(state, phase=Phase.THINKING)
+        if state.failed:
+            return _settle_failed(state)
+        return (state, []) if state.transcript is None else _settle(state, state.transcript)
+    revision = state.revision + 1
+    return replace(state, phase=Phase.THINKING, revision=revision, transcript=None), [Transcribe(revision)]
+
+
+def transcribed(state: Turn, event: Transcribed, now: Samples) -> Step:
+    """The words of the utterance at its latest revision."""
+    if event.failed:
+        return _settle_failed(state) if state.awaits_transcript else _failed(state, now)
+    if state.awaits_transcript:
+        state = replace(state, transcript=event.text, partial=event.text, spoken=event.spoken)
+        return _settle(state, event.text)
+    if state.phase is not Phase.PAUSING or state.transcript is not None:
+        return state, []
+    state = replace(state, transcript=event.text, partial=event.text, spoken=event.spoken)
+    state, actions = _act_on_words(state, event)
+    verdict = state.judge.verdict(event.text, event.ending)
+    if verdict is Verdict.UNFINISHED and state.reply is not Reply.NONE:
+        verdict = Verdict.UNSURE  # the persona speaks on: nothing is kept waiting, and nothing was asked
+    state = replace(state, verdict=verdict)
+    if state.rules.manual:
+        return state, actions
+    state = replace(state, deadline=state.last_speech + state.rules.patience(verdict))
+    settled, more = elapsed(state, now)
+    return settled, actions + more
+
+
+def _failed(state: Turn, now: Samples) -> Step:
+    """The words of a pause are lost: the usual silence ends its turn."""
+    state = replace(state, failed=True)
+    if state.phase is not Phase.PAUSING or state.rules.manual:
+        return state, []
+    return elapsed(replace(state, deadline=state.last_speech + state.rules.patience(Verdict.UNSURE)), now)
+
+
+def _act_on_words(state: Turn, event: Transcribed) -> Step:
+    """What a transcript at a pause does at once: prepare a reply, cut the one that is playing, or let it go on."""
+    if state.reply is Reply.NONE:
+        wanted = _judged(state, event.text) is Sound.WORDS and not state.unanswered
+        return state, [Prepare(state.revision, state.number, event.text)] if wanted else []
+    if _judged(state, event.text) is Sound.WORDS:
+        state, actions = cut(replace(state, over_reply=False))
+        return state, [*actions, Prepare(state.revision, state.number, event.text)]
+    if state.reply is Reply.HELD:
+        return replace(state, reply=Reply.PLAYING, over_reply=True), [GoOn()]
+    return state, []
+
+
+def _judged(state: Turn, text: str) -> Sound:
+    """Whether an utterance holds words that ask for an answer.
+
+    Words are words while the persona is silent. Over her voice, a nod or her own echo is not meant for her; once she
+    has finished, a nod is an answer, but what began over her voice may still be its echo. Words that stopped her were
+    no echo, but they may turn out to be a nod, or none at all.
+    """
+    if state.reply is Reply.NONE and not state.over_reply:
+        return Sound.WORDS if text.strip() else Sound.NOTHING
+    sound = sounds_like(text, spoken=state.spoken if state.over_reply else "")
+    answers = state.reply is Reply.NONE and sound in (Sound.BACKCHANNEL, Sound.FRAGMENT)
+    return Sound.WORDS if answers else sound
+
+
+def _settle(state: Turn, text: str) -> Step:
+    """The turn is over and its words are known: a message and a reply, or nothing at all."""
+    reason = state.closing or "silence"
+    ended = EndTurn(state.number, state.last_speech, reason)
+    sound = _judged(state, text)
+    if sound is not Sound.WORDS and not state.typed:
+        return _nothing_said(state, ended)
+    state, actions = cut(replace(state, over_reply=state.over_reply and state.reply is Reply.NONE))
+    actions.insert(0, ended)
+    if sound is Sound.WORDS:
+        actions.append(StoreMessage(state.number, text))
+    state = replace(state, stored=True, deadline=None)
+    if state.hanging_up:
+        return replace(state, phase=Phase.ENDED), [*actions, CloseUtterance(state.number), End()]
+    if state.unanswered:
+        return floor_is_free(state), [*actions, CloseUtterance(state.number)]
+    return state, [*actions, Prepare(state.revision, state.number, text), Release(state.revision, state.number)]
+
+
+def _settle_failed(state: Turn) -> Step:
+    """The turn is over and its words are lost: say so, rather than fall silent."""
+    state, actions = cut(state)
+    actions.insert(0, EndTurn(state.number, state.last_speech, state.closing or "silence"))
+    state = replace(state, failed=False, transcript="", deadline=None)
+    if state.hanging_up:
+        return replace(state, phase=Phase.ENDED), [*actions, CloseUtterance(state.number), End()]
+    if state.unanswered:
+        return floor_is_free(state), [*actions, CloseUtterance(state.number)]
+    reply = Prepare(state.revision, state.number, "") if state.typed else Apologise(state.revision, state.number)
+    return state, [*actions, reply, Release(state.revision, state.number)]
+
+
+def floor_is_free(state: Turn) -> Turn:
+    """Nobody is waited for."""
+    return replace(
+        state, phase=Phase.LISTENING, closing=None, unanswered=False, typed=False, stored=False, deadline=None
+    )
+
+
+def _nothing_said(state: Turn, ended: EndTurn) -> Step:
+    actions: list[Action] = [ended]
+    if state.closing == "commit":
+        actions.append(NoWords(state.number))
+    if state.stored and not state.hanging_up and not state.unanswered:
+        # A reopened turn whose addition was only noise: its message stands, so does the need for an answer.
+        return state, [*actions, Prepare(state.revision, state.number, ""), Release(state.revision, state.number)]
+    actions.append(CloseUtterance(state.number))
+    if state.hanging_up:
+        return replace(state, phase=Phase.ENDED), [*actions, End()]
+    reply = state.reply
+    if reply is Reply.HELD:
+        actions.append(GoOn())
+    elif reply is Reply.DUCKED:
+        actions.append(Restore())
+    after = Reply.NONE if reply is Reply.NONE else Reply.PLAYING
+    return replace(floor_is_free(state), reply=after), actions
+
+
+def cut(state: Turn) -> Step:
+    """The reply is over, if there is one."""
+    cut_off = replace(state, reply=Reply.NONE)
+    return cut_off, [] if state.reply is Reply.NONE else [CutReply(state.speaking_revision)]

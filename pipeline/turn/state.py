@@ -1,0 +1,164 @@
+"""The turn machine's state and its rules: who has the floor, and how patient the persona is.
+
+The state has two sides. The learner's side is its `phase`; the persona's side is what the `reply` is doing:
+
+    phase      listening  nobody is speaking to us
+               hearing    the learner speaks
+               pausing    a silence inside the utterance; its transcript and reply are prepared as a revision
+               thinking   the turn is over; its transcript or its first audio is awaited
+               ended      the call is over
+    reply      none       the persona is silent
+               playing    its audio goes out
+               ducked     the learner made a sound: no further audio is handed out until it is clear what it was
+               held       the learner speaks over it: the client dropped it, it goes on from there if no words stand
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import assert_never
+
+from pipeline.turn.end_of_turn import EndOfTurn, Verdict
+from pipeline.turn.events import Action, EndReason, Samples
+
+RATE_HZ = 16_000
+
+
+def samples(milliseconds: float) -> Samples:
+    """Milliseconds as 16 kHz samples."""
+    return round(milliseconds * RATE_HZ / 1000)
+
+
+class Phase(StrEnum):
+    LISTENING = "listening"
+    HEARING = "hearing"
+    PAUSING = "pausing"
+    THINKING = "thinking"
+    ENDED = "ended"
+
+
+class Reply(StrEnum):
+    NONE = "none"
+    PLAYING = "playing"
+    DUCKED = "ducked"
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How patient the persona is, in milliseconds.
+
+    Attributes:
+        endpoint_ms: silence that ends a turn when its text says nothing either way.
+        complete_ms: the same when the text reads as complete.
+        unfinished_ms: the same when the text reads as unfinished ("my number is", "because").
+        max_turn_ms: a turn longer than this is ended.
+        restore_ms: quiet after which a ducked reply goes on.
+        duck_ms: speech that ducks a reply again once it was restored.
+        interrupt_ms: speech over a reply that stops it if its partial transcript holds real words (or none can be had).
+        interrupt_without_words_ms: the same while a partial transcript could be had but holds no words yet.
+        noise_ms: sound over a held reply that lasts this long without any words is noise, and the reply goes on.
+        manual: turns end by `Commit` alone.
+        partials: the recogniser gives partial transcripts, so words can confirm an interruption.
+    """
+
+    endpoint_ms: int = 500
+    complete_ms: int = 350
+    unfinished_ms: int = 1400
+    max_turn_ms: int = 120_000
+    restore_ms: int = 100
+    duck_ms: int = 60
+    interrupt_ms: int = 300
+    interrupt_without_words_ms: int = 600
+    noise_ms: int = 3000
+    manual: bool = False
+    partials: bool = True
+
+    def patience(self, verdict: Verdict) -> Samples:
+        """Silence that ends a turn whose text got this verdict."""
+        match verdict:
+            case Verdict.COMPLETE:
+                return samples(min(self.complete_ms, self.endpoint_ms))
+            case Verdict.UNFINISHED:
+                return samples(max(self.unfinished_ms, self.endpoint_ms))
+            case Verdict.UNSURE:
+                return samples(self.endpoint_ms)
+            case _ as never:
+                assert_never(never)
+
+
+# ----------------------------------------------------------------- state
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Where the conversation stands.
+
+    Attributes:
+        phase, reply: see the module's docstring.
+        number: the learner's current or latest turn, from 1; 0 before the first.
+        revision: the newest revision asked for, from 1.
+        speaking_revision: the revision whose reply is playing, ducked or held.
+        started_at, last_speech: of the current utterance.
+        transcript: of the current utterance at `revision`, once it is known.
+        partial: its latest partial transcript.
+        spoken: what the persona had said lately when that was made.
+        verdict: how its text reads.
+        typed: the turn holds typed text that waits for its answer.
+        stored: the turn holds a message already, spoken (it was reopened after its end) or typed.
+        over_reply: the utterance began while the persona spoke, and no words have stopped her: it may be her echo.
+        tuned_out: its sound over the reply has turned out to be noise.
+        failed: the recogniser failed at `revision`.
+        closing: why the turn ended, until the persona speaks.
+        unanswered: the learner wants no reply to this turn.
+        hanging_up: the call ends when the open utterance is stored.
+        muted: no audio is taken.
+        deadline: sample at which `Elapsed` must be fed.
+    """
+
+    rules: Rules = field(default_factory=Rules)
+    judge: EndOfTurn = field(default_factory=EndOfTurn)
+    phase: Phase = Phase.LISTENING
+    reply: Reply = Reply.NONE
+    number: int = 0
+    revision: int = 0
+    speaking_revision: int = 0
+    started_at: Samples = 0
+    last_speech: Samples = 0
+    transcript: str | None = None
+    partial: str = ""
+    spoken: str = ""
+    verdict: Verdict = Verdict.UNSURE
+    typed: bool = False
+    stored: bool = False
+    over_reply: bool = False
+    tuned_out: bool = False
+    failed: bool = False
+    closing: EndReason | None = None
+    unanswered: bool = False
+    hanging_up: bool = False
+    muted: bool = False
+    deadline: Samples | None = None
+
+    @property
+    def wants_frames(self) -> bool:
+        """Whether every frame must be told to the machine as `SpeechContinued`."""
+        return self.phase is Phase.HEARING and self.reply is not Reply.NONE
+
+    @property
+    def awaits_transcript(self) -> bool:
+        """Whether the turn is over but its words are not known yet."""
+        return self.phase is Phase.THINKING and self.closing is not None and self.transcript is None
+
+    @property
+    def unasked(self) -> bool:
+        """Whether the reply that is being prepared answers nobody: a greeting, or a word after a long silence."""
+        return self.phase is Phase.THINKING and self.closing is None and not self.typed
+
+    @property
+    def utterance_open(self) -> bool:
+        """Whether the learner's audio belongs to an utterance now."""
+        return self.phase in (Phase.HEARING, Phase.PAUSING)
+
+
+Step = tuple[Turn, list[Action]]
+"""The next state, and what to do in this order."""

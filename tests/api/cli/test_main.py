@@ -1,0 +1,216 @@
+"""The command line: what it prints, where, and with which exit code."""
+
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+from api.cli import main as cli
+from api.settings import rows
+
+
+class Ran(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Glow = Callable[..., Ran]
+
+
+@pytest.fixture
+def glow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Glow:
+    """Runs `glow` with arguments in an empty folder."""
+    for row in rows():
+        monkeypatch.delenv(row.variable, raising=False)
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY", "GLOW_TOKEN", "GLOW_INSTANCE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GLOW_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["glow", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = capsys.readouterr()
+        code = ended.value.code
+        return Ran(code if isinstance(code, int) else 0, printed.out, printed.err)
+
+    return run
+
+
+def test_help_answers_at_once_because_nothing_heavy_is_imported_for_it() -> None:
+    heavy = "{'numpy', 'fastapi', 'uvicorn', 'sqlalchemy', 'pydantic', 'websockets', 'httpx', 'onnxruntime', 'av'}"
+    code = f"import sys, api.cli.main; sys.exit(', '.join({heavy} & set(sys.modules)) or 0)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_a_service_without_a_language_model_does_not_wait_for_its_library() -> None:
+    code = "import sys, api.app; sys.exit('openai is imported' if 'openai' in sys.modules else 0)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_help_names_every_command(glow: Glow) -> None:
+    ran = glow("--help")
+    assert ran.code == 0
+    for command in ("serve", "settings", "token", "models", "demo", "talk", "bench"):
+        assert command in ran.out
+
+
+@pytest.mark.parametrize(
+    "arguments", [["fly"], ["serve", "--port", "many"], ["talk"], ["talk", "a.wav", "--mic"], ["token", "create"]]
+)
+def test_wrong_usage_is_exit_code_2(glow: Glow, arguments: list[str]) -> None:
+    ran = glow(*arguments)
+    assert ran.code == 2
+    assert "Traceback" not in ran.err
+
+
+def test_settings_are_shown_without_secrets(glow: Glow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "very-secret")
+    monkeypatch.setenv("GLOW_PROT", "8010")
+    ran = glow("settings")
+    assert ran.code == 0
+    assert "GLOW_ENDPOINT_MS=500\n" in ran.out
+    assert "****" in ran.out
+    assert "very-secret" not in ran.out + ran.err
+    assert "GLOW_PROT is set, and no setting has that name" in ran.err
+
+
+def test_a_value_is_shown_whole_however_narrow_the_terminal(glow: Glow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    long = f"/srv/{'very-long-' * 20}folder"
+    monkeypatch.setenv("GLOW_MODELS_DIR", long)
+    out = glow("settings").out
+    assert f"GLOW_MODELS_DIR={long}\n" in out
+    assert "(default: <data_dir>/models)" in out
+
+
+def test_settings_as_markdown_are_the_same_on_every_machine(glow: Glow, tmp_path: Path) -> None:
+    ran = glow("settings", "--markdown")
+    assert "| `GLOW_PORT` | `8010` | Port to listen on; 0 takes a free one. |" in ran.out
+    assert str(tmp_path) not in ran.out
+
+
+def test_a_setting_that_cannot_be_used_is_one_sentence_and_exit_code_2(
+    glow: Glow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLOW_PORT", "eighty")
+    for arguments in (["serve"], ["settings"], ["token", "list"]):
+        ran = glow(*arguments)
+        assert ran.code == 2
+        assert ran.err.startswith("GLOW_PORT cannot be used: input should be a valid integer")
+        assert len(ran.err.strip().splitlines()) == 1
+
+
+def test_a_token_is_made_listed_and_revoked(glow: Glow) -> None:
+    assert "make one with `glow token create USER`" in glow("token", "list").out
+    made = glow("token", "create", "ada", "--label", "laptop")
+    secret = made.out.strip()
+    assert made.code == 0
+    assert secret.startswith("glow_"), "standard output has the secret and nothing else"
+    assert " " not in secret
+    token_id = made.err.split()[1]
+    listed = glow("token", "list").out
+    assert token_id in listed
+    assert "laptop" in listed
+    assert secret not in listed
+    assert "opens nothing any more" in glow("token", "revoke", token_id[:8]).out
+    unknown = glow("token", "revoke", "nothing-like-it")
+    assert unknown.code == 1
+    assert "list the tokens" in unknown.err
+
+
+def test_talking_to_nobody_says_how_to_start_a_service(glow: Glow, tmp_path: Path) -> None:
+    path = tmp_path / "hello.wav"
+    soundfile.write(path, np.zeros(1600, np.int16), 16000)
+    ran = glow("talk", str(path), "--url", "http://127.0.0.1:9")
+    assert ran.code == 1
+    assert "start one with `glow serve`" in ran.err
+    assert len(ran.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"), [(None, "There is no file"), (b"not a sound", "cannot be read as a sound")]
+)
+def test_a_file_that_is_no_recording(glow: Glow, tmp_path: Path, content: bytes | None, sentence: str) -> None:
+    path = tmp_path / "hello.wav"
+    if content is not None:
+        path.write_bytes(content)
+    ran = glow("talk", str(path))
+    assert ran.code == 1
+    assert sentence in ran.err
+
+
+def test_an_empty_recording_holds_no_sound(glow: Glow, tmp_path: Path) -> None:
+    path = tmp_path / "empty.wav"
+    soundfile.write(path, np.zeros(0, np.int16), 16000)
+    assert "holds no sound" in glow("talk", str(path)).err
+
+
+def test_a_database_that_cannot_be_opened_is_a_sentence(glow: Glow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLOW_DATABASE_URL", "sqlite+aiosqlite:////proc/nowhere/glow.db")
+    ran = glow("token", "list")
+    assert ran.code == 1
+    assert "database cannot be opened" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_loaded(glow: Glow, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ran = glow("serve", "--port", str(taken.getsockname()[1]))
+    assert ran.code == 1
+    assert "choose another port with --port" in ran.err
+    assert len(ran.err.splitlines()) == 1
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "192.0.2.1"])
+def test_an_address_of_another_machine_cannot_be_listened_on(glow: Glow, host: str) -> None:
+    ran = glow("serve", "--host", host)
+    assert ran.code == 1
+    assert ran.err.startswith("The service cannot start: ")
+    assert host in ran.err
+
+
+def test_models_tell_what_is_here(glow: Glow, tmp_path: Path) -> None:
+    voice = tmp_path / "data" / "models" / "piper" / "en_US-mine-medium.onnx"
+    voice.parent.mkdir(parents=True)
+    voice.touch()
+    voice.with_name(voice.name + ".json").write_text("{}")
+    for ran in (glow("models"), glow("models", "list")):
+        assert ran.code == 0
+        here = [line.split()[1] for line in ran.out.splitlines() if line.startswith("  here")]
+        assert here == ["pocketsphinx", "whisper:nano", "piper:en_US-mine-medium", "espeak", "piper:nano", "scripted"]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("nope", "no Whisper model 'nope'"),
+        ("no_such voice", "not the name"),
+        ("pocketsphinx", "comes with the service"),
+        ("piper:nano", "comes with the service"),
+        ("openai", "set OPENAI_API_KEY"),
+    ],
+)
+def test_pulling_what_is_not_known_is_one_sentence(glow: Glow, name: str, sentence: str) -> None:
+    ran = glow("models", "pull", name)
+    assert ran.code == 1
+    assert sentence in ran.err
+    assert len(ran.err.strip().splitlines()) == 1
+
+
+def test_no_sessions_at_all_are_no_load() -> None:
+    result = CliRunner().invoke(cli.app, ["bench", "load", "--sessions", "0"])
+    assert result.exit_code == 2

@@ -1,0 +1,37 @@
+"""What `glow serve` prints when it is up."""
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from api.cli.welcome import welcome
+from api.settings import Settings
+from tests.service import TOKENS, RunningService
+
+
+@pytest.mark.parametrize(
+    ("chosen", "token", "says"),
+    [
+        ({}, "of-this-run", "Token for this run: of-this-run"),
+        ({}, None, "make one with `glow token create USER`"),
+        ({"host": "0.0.0.0"}, None, "make one with `glow token create USER`"),
+        ({"tokens": f"ada:{TOKENS['ada']}"}, None, ""),
+    ],
+    ids=["on this machine", "tokens were made before", "for others", "tokens are set"],
+)
+def test_it_names_the_engines_and_says_where_tokens_come_from(
+    service: RunningService, tmp_path: Path, chosen: dict[str, str], token: str | None, says: str
+) -> None:
+    printed = io.StringIO()
+    settings = Settings(_env_file=None, data_dir=tmp_path, **chosen)
+    welcome(Console(file=printed, soft_wrap=True), service.app, settings, 8010, token)
+    first, hears, answers, speaks, *rest = printed.getvalue().splitlines()
+    assert first.endswith(":8010")
+    assert "pocketsphinx" in hears
+    assert "glow models pull whisper:base.en" in hears
+    assert "scripted" in answers
+    assert "espeak" in speaks
+    assert says in "\n".join(rest)
+    assert bool(rest) == bool(says)

@@ -1,0 +1,202 @@
+"""Content over HTTP: what the packs bring and what one makes oneself, who sees it; benchmarks that are run with it."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.api.doors.glow.test_chats import detail, ok, start
+from tests.service import RunningService
+
+ARTIFACTS = {
+    "persona": "personas",
+    "document": "documents",
+    "scenario": "scenarios",
+    "simulation": "simulations",
+    "rubric": "rubrics",
+    "question": "questions",
+    "practice": "practices",
+    "home": "homes",
+    "cohort": "cohorts",
+    "parameter": "parameters",
+    "benchmark": "benchmarks",
+}
+
+
+def create(service: RunningService, artifact: str, user: str = "ada", **body: Any) -> dict[str, Any]:
+    return ok(service.post(f"/{artifact}/create", body, user))
+
+
+def found(service: RunningService, artifact: str, user: str = "ada", **body: Any) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = ok(service.post(f"/{artifact}/search", body, user))[ARTIFACTS[artifact]]
+    return items
+
+
+@pytest.mark.parametrize("artifact", ARTIFACTS)
+def test_what_the_packs_bring_can_be_found_and_got(service: RunningService, artifact: str) -> None:
+    items = found(service, artifact)
+    assert items
+    item = next(item for item in items if artifact != "practice" or item["kind"] == "practice")
+    ident = item[f"{artifact}_id"]
+    assert ok(service.post(f"/{artifact}/get", {f"{artifact}_id": ident}))[f"{artifact}_id"] == ident
+    assert ok(service.post(f"/{artifact}/get", {"id": ident}))[f"{artifact}_id"] == ident
+    assert service.post(f"/{artifact}/get", {"id": "nowhere"}).status_code == 404
+    assert found(service, artifact, search="xylophone") == []
+
+
+def test_a_whole_practice_of_ones_own(service: RunningService) -> None:
+    """From a persona with a parameter in its words to a graded call of one's cohort."""
+    town = create(service, "parameter", name="town", values=["Leeds", "York"])
+    persona = create(service, "persona", name="Kim", instructions="You live in {{town}}.", greeting="Hi.")
+    paper = create(service, "document", name="House rules", text="# Rules\n\nNobody feeds the heron.")
+    question = create(
+        service,
+        "question",
+        question_text="May one feed it?",
+        options=[{"option_text": "No", "is_correct": True}, {"option_text": "Yes"}],
+    )
+    scenario = create(
+        service,
+        "scenario",
+        name="At the pond",
+        problem_statement="Kim feeds the heron.",
+        objectives=["Name the rule about the heron"],
+        persona_ids=[persona["persona_id"]],
+        document_ids=[paper["document_id"]],
+        question_ids=[question["question_id"]],
+        parameter_field_ids=[town["fields"][1]["field_id"]],
+    )
+    rubric = create(
+        service,
+        "rubric",
+        name="Rule keeping",
+        pass_points=5,
+        standard_groups=[{"name": "Facts", "standards": [{"name": "The rule", "points": 10, "signs": ["heron|bird"]}]}],
+    )
+    simulation = create(
+        service,
+        "simulation",
+        name="One morning",
+        scenario_ids=[scenario["scenario_id"]],
+        rubric_id=rubric["rubric_id"],
+        time_limit_seconds=600,
+    )
+    cohort = create(service, "cohort", name="Bob alone", members=["bob"])
+    home = create(
+        service, "home", name="For Bob", simulation_id=simulation["simulation_id"], cohort_ids=[cohort["cohort_id"]]
+    )
+    started = ok(service.post("/attempt/start", {"home_id": home["home_id"]}, "bob"))
+    refused = service.post("/attempt/start", {"home_id": home["home_id"]}, "eve")
+    assert detail(refused) == (404, "Home entry not found.")
+    got = ok(service.post("/attempt/chat_get", {"chat_entry_id": started["chat_id"]}, "bob"))
+    assert [item["name"] for item in got["parameter_fields"]] == ["York"]
+    assert got["timer"]["time_limit_seconds"] == 600
+    assert [item["name"] for item in got["documents"]] == ["House rules"]
+    said = {"chat_id": started["chat_id"], "text": "Please leave the bird alone.", "wait_for_complete": True}
+    ok(service.post("/attempt/chat_message", said, "bob"))
+    graded = ok(service.post("/attempt/chat_grade", {"chat_id": started["chat_id"]}, "bob"))
+    assert (graded["score"], graded["passed"], graded["total_points"]) == (10, True, 10)
+    assert "Kim" not in [item["name"] for item in found(service, "persona", "bob")]
+    assert found(service, "document", "eve", search="heron") == []
+    assert [item["snippet"] for item in found(service, "document", search="herons feeding")] != []
+
+
+def test_parameters_reach_the_personas_words(service: RunningService) -> None:
+    town = create(service, "parameter", name="home town", values=["York"])
+    persona = create(service, "persona", name="Kim", instructions="You live in {{home_town}}.", greeting="Hello.")
+    draft = {
+        "persona_ids": [persona["persona_id"]],
+        "parameter_field_ids": [town["fields"][0]["field_id"]],
+    }
+    chat = start(service, draft_id=ok(service.post("/attempt/chat_draft", draft))["draft_id"])["chat_id"]
+    asked = service.inside.store.context(chat)
+    context = asyncio.run_coroutine_threadsafe(asked, service.loop).result(100)
+    assert context.personas[0].instructions == "You live in York."
+
+
+@pytest.mark.parametrize(
+    ("artifact", "body", "answer"),
+    [
+        ("scenario", {"name": "x", "persona_ids": ["nowhere"]}, (404, "Persona not found.")),
+        ("scenario", {"name": "x", "document_ids": ["nowhere"]}, (404, "Document not found.")),
+        ("scenario", {"name": "x", "question_ids": ["nowhere"]}, (404, "Question not found.")),
+        ("simulation", {"name": "x", "scenario_ids": []}, (400, "At least one scenario is required")),
+        ("simulation", {"name": "x", "scenario_ids": ["nowhere"]}, (404, "Scenario not found.")),
+        ("practice", {"name": "x", "simulation_id": "nowhere"}, (404, "Simulation not found.")),
+        ("question", {"question_text": "x"}, (400, "A question needs at least two options, and one of them right.")),
+        (
+            "rubric",
+            {
+                "name": "x",
+                "pass_points": 1,
+                "standard_groups": [{"name": "x", "standards": [{"name": "x", "points": 1, "signs": ["(a+)+b"]}]}],
+            },
+            (400, "A sign may hold words, spaces, |, ( ), ? and \\b only."),
+        ),
+    ],
+)
+def test_what_cannot_be_made(
+    service: RunningService, artifact: str, body: dict[str, Any], answer: tuple[int, str]
+) -> None:
+    assert detail(service.post(f"/{artifact}/create", body)) == answer
+
+
+def test_what_one_makes_is_ones_own(service: RunningService) -> None:
+    persona = create(service, "persona", "bob", name="Bob's own")["persona_id"]
+    assert [item["persona_id"] for item in found(service, "persona", "bob", search="Bob's own")] == [persona]
+    assert found(service, "persona", search="Bob's own") == []
+    assert service.post("/persona/get", {"id": persona}).status_code == 404
+    assert service.post("/scenario/create", {"name": "x", "persona_ids": [persona]}).status_code == 404
+
+
+@pytest.mark.parametrize("words", ['"', "a OR", "NEAR(", "*", "'; DROP TABLE documents", "text:ferpa", "\\"])
+def test_what_people_type_is_no_query_language(service: RunningService, words: str) -> None:
+    assert isinstance(found(service, "document", search=words), list)
+
+
+# ---------------------------------------------------------------- benchmarks
+
+
+@pytest.mark.slow
+def test_a_benchmark_replays_and_grades_every_run(service: RunningService) -> None:
+    benchmark = found(service, "benchmark", search="two clerks")[0]
+    test = ok(service.post("/test/start", {"benchmark_id": benchmark["benchmark_id"]}))["test_id"]
+    scores = []
+    while run := ok(service.post("/test/next", {"test_id": test}))["run_id"]:
+        named = {"test_id": test, "invocation_id": ok(service.post("/test/get", {"test_id": test}))["invocation_id"]}
+        ok(service.post("/test/run", named | {"run_id": run, "wait_for_complete": True}))
+        assert service.post("/test/run", named | {"run_id": run}).status_code == 409
+        ended = ok(service.post("/test/end", named | {"run_id": run}))
+        scores.append(ended["score"])
+        assert ended["feedback"]
+    whole = ok(service.post("/test/get", {"test_id": test}))
+    assert [(run["status"], run["score"]) for run in whole["runs"]] == [("graded", score) for score in scores]
+    assert whole["ended"]
+    assert scores[0] < scores[1], "the clerk who listens does better than the one who recites"
+    assert service.lines(whole["runs"][0]["chat_id"])[0] == ("query", "Records office.")
+    assert service.post("/test/get", {"test_id": test}, "bob").status_code == 404
+
+
+def test_a_benchmark_from_ones_own_chats(service: RunningService) -> None:
+    chat = start(service)["chat_id"]
+    for text in ("Records office.", "What is your son's name?"):
+        ok(service.post("/attempt/chat_message", {"chat_id": chat, "text": text, "wait_for_complete": True}))
+    pack = found(service, "benchmark", search="two clerks")[0]
+    named = {"simulation_id": pack["simulation_id"], "scenario_id": pack["scenario_id"]}
+    made = create(service, "benchmark", name="Mine", chat_ids=[chat], **named)
+    test = ok(service.post("/test/start", {"eval_id": made["benchmark_id"], "infinite_mode": True}))["test_id"]
+    step = ok(service.post("/test/next", {"test_id": test}))
+    body = {"test_id": test, "test_invocation_id": step["invocation_id"], "run_id": step["run_id"]}
+    replayed = ok(service.post("/test/run", body | {"wait_for_complete": True}))
+    assert service.lines(replayed["chat_id"]) == service.lines(chat), "the scripted persona says the same again"
+    assert ok(service.post("/test/end", body | {"grade": False}))["score"] is None
+    assert ok(service.post("/test/next", {"test_id": test}))["current_run"] == 2
+    stopped = ok(service.post("/test/stop", {"invocation_id": step["invocation_id"]}))
+    assert stopped["message"] == "Nothing was being replayed."
+    assert ok(service.post("/test/join", {"invocation_id": step["invocation_id"]}))["success"]
+    empty = create_status(service, name="None", **named)
+    assert empty == (400, "At least one run is required: give runs, or chat_ids.")
+
+
+def create_status(service: RunningService, **body: Any) -> tuple[int, Any]:
+    return detail(service.post("/benchmark/create", body))

@@ -1,0 +1,45 @@
+"""A reply that its model does not finish: the apology follows what was written, one space between them."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+
+from models.store import Store
+from pipeline.conversation.events import ReplyEnded
+from pipeline.conversation.reply import ReplyContext
+from pipeline.errors import ResponderFailed
+from pipeline.replay.virtual_time import run_virtually
+from pipeline.speaking.replies import APOLOGY
+from tests.pipeline.scene import engines, opened, steadily
+
+
+@dataclass
+class BreaksOff:
+    """A responder that writes a beginning and then fails."""
+
+    beginning: str
+    name: str = "breaks off"
+
+    async def reply(self, context: ReplyContext) -> AsyncIterator[str]:
+        if self.beginning:
+            yield self.beginning
+        raise ResponderFailed("It broke off.")
+
+
+@pytest.mark.parametrize(
+    ("beginning", "whole"),
+    [
+        ("", APOLOGY),
+        ("Let me see.", f"Let me see. {APOLOGY}"),
+        ("Let me see. ", f"Let me see. {APOLOGY}"),
+        ("Let me see.\n", f"Let me see.\n{APOLOGY}"),
+    ],
+)
+def test_the_apology_follows_what_was_written(beginning: str, whole: str) -> None:
+    async def story(store: Store) -> None:
+        async with opened(store, engines(responder=BreaksOff(beginning))) as scene:
+            scene.call.session.type_text("Hello?")
+            assert (await scene.until(ReplyEnded)).text == whole
+
+    steadily(story, run_virtually)

@@ -1,0 +1,60 @@
+"""Work done together: one that breaks it fails alone, and nothing is as good a result as something."""
+
+import threading
+
+import pytest
+
+from voice.errors import EngineFailed
+from voice.stt.whisper.batching import Together
+
+
+def test_one_that_breaks_the_work_is_the_only_one_that_fails() -> None:
+    begun, go_on, batches = threading.Event(), threading.Event(), []
+
+    def work(jobs: list[int]) -> list[int]:
+        batches.append(len(jobs))
+        begun.set()
+        go_on.wait(100)
+        if 3 in jobs:
+            raise EngineFailed("three")
+        return jobs
+
+    together: Together[int, int] = Together(work)
+    outcomes: dict[int, int | EngineFailed] = {}
+
+    def bring(job: int) -> None:
+        try:
+            outcomes[job] = together.run(job, lambda: False)
+        except EngineFailed as error:
+            outcomes[job] = error
+
+    threads = [threading.Thread(target=bring, args=(job,)) for job in range(5)]
+    threads[0].start()
+    begun.wait(100)
+    for thread in threads[1:]:
+        thread.start()
+    while together.waiting < 4:
+        pass
+    go_on.set()
+    for thread in threads:
+        thread.join(100)
+    assert isinstance(outcomes.pop(3), EngineFailed)
+    assert outcomes == {0: 0, 1: 1, 2: 2, 4: 4}
+    assert batches == [1, 4, 1, 1, 1, 1]
+
+
+def test_a_job_may_have_no_result() -> None:
+    together: Together[int, int | None] = Together(lambda jobs: [None for _ in jobs])
+    assert together.run(1, lambda: False) is None
+
+
+def test_a_lonely_job_is_not_tried_twice() -> None:
+    tries = []
+
+    def work(jobs: list[int]) -> list[int]:
+        tries.append(jobs)
+        raise EngineFailed("always")
+
+    with pytest.raises(EngineFailed):
+        Together(work).run(1, lambda: False)
+    assert len(tries) == 1

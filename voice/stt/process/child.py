@@ -1,0 +1,125 @@
+"""The child's side of `voice.stt.process.process`: reads questions, has threads answer them, never dies of one."""
+
+import os
+import pickle
+import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from threading import Event, Lock
+from typing import Any
+
+from voice.errors import EngineFailed, VoiceError
+from voice.stt.base import StreamingTranscriber, Transcriber, TranscriberOfLanguages, TranscriptStream
+
+THREADS = 10
+"""Questions answered at once: a batch of whole utterances and a few streams."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the parent asks; number 0 wants no answer."""
+
+    number: int
+    verb: str
+    args: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the child answers: a value or a typed error."""
+
+    number: int
+    value: Any = None
+    error: VoiceError | None = None
+
+
+def serve(connection: Connection, make: Callable[[], Transcriber], niceness: int) -> None:
+    """Answer until the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when it is over
+    if niceness and hasattr(os, "nice"):
+        os.nice(niceness)
+    _Desk(connection, make).run()
+
+
+class _Desk:
+    def __init__(self, connection: Connection, make: Callable[[], Transcriber]) -> None:
+        self._connection = connection
+        self._make = make
+        self._engine: Transcriber | None = None
+        self._making = Lock()
+        self._sending = Lock()
+        self._streams: dict[int, TranscriptStream] = {}
+        self._next_stream = 0
+        self._cancelled: dict[int, Event] = {}
+
+    def run(self) -> None:
+        with ThreadPoolExecutor(THREADS, "recogniser") as threads:
+            while True:
+                try:
+                    question: Question = pickle.loads(self._connection.recv_bytes())
+                except (EOFError, OSError):
+                    os._exit(0)  # nobody is left to answer; threads at work are not waited for
+                if question.verb == "cancel":
+                    if event := self._cancelled.get(question.args[0]):
+                        event.set()
+                    continue
+                self._cancelled[question.number] = Event()
+                threads.submit(self._answer, question)
+
+    def _answer(self, question: Question) -> None:
+        value, error = None, None
+        try:
+            value = getattr(self, f"_{question.verb}")(question.number, *question.args)
+        except VoiceError as typed:
+            error = typed
+        except Exception as broken:  # noqa: BLE001 -- whatever an engine throws is this utterance's failure alone
+            error = EngineFailed(f"The recogniser broke on this utterance ({type(broken).__name__}); say it again.")
+        finally:
+            self._cancelled.pop(question.number, None)
+        if question.number:
+            data = pickle.dumps(Answer(question.number, value, error), protocol=pickle.HIGHEST_PROTOCOL)
+            with self._sending:
+                self._connection.send_bytes(data)
+
+    def _loaded(self) -> Transcriber:
+        with self._making:
+            if self._engine is None:
+                self._engine = self._make()
+            return self._engine
+
+    def _warm(self, _: int) -> None:
+        warm = getattr(self._loaded(), "warm", None)
+        if warm is not None:
+            warm()
+
+    def _transcribe(self, number: int, language: str | None, audio: Any, prompt: str) -> Any:
+        engine, cancelled = self._loaded(), self._cancelled[number].is_set
+        if isinstance(engine, TranscriberOfLanguages):
+            return engine.transcribe_in(language, audio, prompt, cancelled)
+        return engine.transcribe(audio, prompt=prompt, cancelled=cancelled)
+
+    def _stream(self, _: int, prompt: str) -> int | None:
+        engine = self._loaded()
+        stream = engine.stream(prompt=prompt) if isinstance(engine, StreamingTranscriber) else None
+        if stream is None:
+            return None
+        with self._making:
+            self._next_stream += 1
+            self._streams[self._next_stream] = stream
+            return self._next_stream
+
+    def _accept(self, _: int, stream: int, audio: Any) -> None:
+        self._streams[stream].accept(audio)
+
+    def _partial(self, _: int, stream: int) -> str:
+        return self._streams[stream].partial()
+
+    def _finish(self, _: int, stream: int) -> Any:
+        return self._streams[stream].finish()
+
+    def _close(self, _: int, stream: int) -> None:
+        closing = self._streams.pop(stream, None)
+        if closing is not None:
+            closing.close()

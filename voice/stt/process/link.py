@@ -1,0 +1,164 @@
+"""The parent's side of a recogniser's child process: questions go out, answers come back, an end is noticed."""
+
+import pickle
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from queue import SimpleQueue
+from threading import Event, Lock, Thread
+from typing import Any
+
+from voice.errors import EngineFailed
+from voice.stt.base import Cancelled, Transcriber, never
+from voice.stt.process.child import Answer, Question, serve
+
+POLL_S = 0.05
+WAITING_LIMIT = 256
+"""Questions that wait for answers; one more is refused. The workers' own queue is shorter, so this is never reached."""
+
+_END_S = 1.0
+
+
+class WorkerDied(EngineFailed):
+    """The child process is gone, or was killed because it hung."""
+
+
+class WorkerKilled(WorkerDied):
+    """Somebody outside killed it; what it was working on is not to blame."""
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A question on its way; `settled` without an answer means that the child has ended."""
+
+    settled: Event = field(default_factory=Event)
+    answer: Answer | None = None
+
+
+class Link:
+    """One child process and the questions that it has not answered.
+
+    One thread writes and one reads, so that whoever asks waits no longer than its deadline, even when the child has
+    stopped reading.
+
+    Args:
+        make: makes the engine, in the child; picklable.
+        niceness: added to the child's.
+    """
+
+    def __init__(self, make: Callable[[], Transcriber], niceness: int) -> None:
+        context = get_context("spawn")
+        self.warmed = False
+        self.dead = False
+        self._killed_here = False
+        self._connection, theirs = context.Pipe()
+        self.process = context.Process(target=serve, args=(theirs, make, niceness), name="recogniser", daemon=True)
+        self.process.start()
+        theirs.close()
+        self._lock = Lock()
+        self._asked: dict[int, _Asked] = {}
+        self._next = 0
+        self._outbox: SimpleQueue[bytes | None] = SimpleQueue()  # bounded by WAITING_LIMIT and a word for each stream
+        self._writer = Thread(target=self._write, name="recogniser questions", daemon=True)
+        self._reader = Thread(target=self._read, name="recogniser answers", daemon=True)
+        self._writer.start()
+        self._reader.start()
+
+    @property
+    def waiting(self) -> int:
+        """Questions without an answer."""
+        return len(self._asked)
+
+    def ask(self, verb: str, *args: Any, deadline_s: float, cancelled: Cancelled = never) -> Any:
+        """Put a question and wait for its answer.
+
+        Raises:
+            WorkerKilled, WorkerDied: there will be none.
+            EngineFailed: too many questions wait, or the engine broke.
+            Cancelled: `cancelled()` became true; the child is told.
+        """
+        asked = _Asked()
+        with self._lock:
+            if self.dead:
+                raise self._death()
+            if len(self._asked) >= WAITING_LIMIT:
+                raise EngineFailed("Too many questions wait for the recogniser; try again in a moment.")
+            self._next += 1
+            number = self._next
+            self._asked[number] = asked
+        try:
+            self._post(Question(number, verb, args))
+            return self._answer(number, asked, deadline_s, cancelled)
+        finally:
+            with self._lock:
+                self._asked.pop(number, None)
+
+    def tell(self, verb: str, *args: Any) -> None:
+        """Say something that has no answer; to a dead child it makes no difference."""
+        if not self.dead:
+            self._post(Question(0, verb, args))
+
+    def kill(self) -> None:
+        """End the process at once; returns when it has ended."""
+        self._killed_here = True
+        self.process.kill()
+        self._reader.join()
+
+    def _post(self, question: Question) -> None:
+        self._outbox.put(pickle.dumps(question, protocol=pickle.HIGHEST_PROTOCOL))
+
+    def _answer(self, number: int, asked: _Asked, deadline_s: float, cancelled: Cancelled) -> Any:
+        told = False
+        for _ in range(round(deadline_s / POLL_S)):
+            if asked.settled.wait(POLL_S):
+                break
+            if cancelled() and not told:
+                told = True
+                self.tell("cancel", number)
+        else:
+            self.kill()
+            raise WorkerDied(f"The recogniser did not answer within {deadline_s:.0f} s and was restarted.")
+        if asked.answer is None:
+            raise self._death()
+        if asked.answer.error is not None:
+            raise asked.answer.error
+        return asked.answer.value
+
+    def _death(self) -> WorkerDied:
+        from_outside = self.process.exitcode == -signal.SIGKILL and not self._killed_here
+        return (WorkerKilled if from_outside else WorkerDied)(
+            "The recogniser's process ended in the middle of its work."
+        )
+
+    def _write(self) -> None:
+        with suppress(OSError):  # the reading thread notices the end
+            while (data := self._outbox.get()) is not None:
+                self._connection.send_bytes(data)
+
+    def _read(self) -> None:
+        try:
+            with suppress(EOFError, OSError):
+                while True:
+                    answer: Answer = pickle.loads(self._connection.recv_bytes())
+                    with self._lock:
+                        asked = self._asked.get(answer.number)
+                    if asked is not None:
+                        asked.answer = answer
+                        asked.settled.set()
+        finally:
+            self._ended()
+
+    def _ended(self) -> None:
+        self.process.join(_END_S)
+        self.process.kill()  # a child that has lost its line and lives on is of no use
+        self.process.join()
+        self._outbox.put(None)
+        self._writer.join()
+        self._connection.close()
+        with self._lock:
+            self.dead = True
+            waiting = list(self._asked.values())
+        for asked in waiting:
+            asked.settled.set()

@@ -1,0 +1,240 @@
+"""A recogniser in a process of its own, at lower priority: the event loop keeps its processor, and a crash its calls.
+
+The parent's threads ask, the child's threads work, several at once (so that Whisper still decodes utterances together).
+A child that dies is replaced; one that hangs past a question's deadline is killed, and then replaced. A whole utterance
+is asked for once more then, alone, so that one that crashes the engine takes no other down; a stream breaks, and
+whoever holds its audio has the utterance transcribed whole.
+"""
+
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from voice.errors import Cancelled as CancelledError
+from voice.errors import EngineUnavailable
+from voice.stt.base import (
+    RATE_HZ,
+    Cancelled,
+    Float32Mono16k,
+    Int16Mono16k,
+    StreamingTranscriber,
+    Transcriber,
+    TranscriberOfCalls,
+    Transcript,
+    TranscriptStream,
+    never,
+)
+from voice.stt.call_language import CallLanguage
+from voice.stt.process.link import Link, WorkerDied, WorkerKilled
+from voice.stt.process.quarantine import Quarantine
+from voice.stt.samples import checked
+
+NICENESS = 5
+START_S = 120.0
+QUESTION_S = 10.0
+"""An answer takes at most this long, and as long again as the audio lasts."""
+
+START_TRIES = 3
+"""Children that may die while they load before whoever waits for one is told."""
+
+
+class ProcessTranscriber:
+    """A `StreamingTranscriber` whose engine lives in a child process.
+
+    Args:
+        make: makes the engine, in the child; must be picklable (a function, or a partial of one).
+        name: the engine's name.
+        niceness: added to the child's; 0 leaves its priority alone.
+        question_s: how long an answer may take, besides the length of its audio.
+
+    Source of the discipline: a worker is replaced when killed, killed when hung, and loses no utterance.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], Transcriber],
+        *,
+        name: str,
+        niceness: int = NICENESS,
+        question_s: float = QUESTION_S,
+    ) -> None:
+        self.name = name
+        self._make = make
+        self._niceness = niceness
+        self._question_s = question_s
+        self._link: Link | None = None
+        self._starting = Lock()
+        self._quarantine = Quarantine()
+        self._closed = False
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id; None before the first use."""
+        return self._link.process.pid if self._link is not None else None
+
+    @property
+    def at_work(self) -> int:
+        """Questions that the child has not answered."""
+        return self._link.waiting if self._link is not None else 0
+
+    def warm(self) -> None:
+        """Start the child and load its model. Blocking.
+
+        Raises:
+            EngineUnavailable: the engine does not load; the message says what to do.
+        """
+        self.alive()
+
+    def transcribe(self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never) -> Transcript:
+        """See `Transcriber.transcribe`, and `transcribe_in`."""
+        return self.transcribe_in(None, audio, prompt, cancelled)
+
+    def transcribe_in(
+        self, language: str | None, audio: Float32Mono16k, prompt: str, cancelled: Cancelled
+    ) -> Transcript:
+        """`transcribe` in a language that is known of the call; asked once more when the child dies or hangs.
+
+        The second time nothing else is asked of the child: if it dies again, this utterance is the cause and fails.
+        Only when somebody outside kills the child then, too, is there a third time.
+        """
+        audio = checked(audio)
+
+        def ask() -> Transcript:
+            if cancelled():
+                raise CancelledError("The transcript is no longer wanted.")
+            transcript: Transcript = self.alive().ask(
+                "transcribe",
+                language,
+                audio,
+                prompt,
+                deadline_s=self._question_s + len(audio) / RATE_HZ,
+                cancelled=cancelled,
+            )
+            return transcript
+
+        try:
+            with self._quarantine.together(cancelled):
+                return ask()
+        except WorkerDied:
+            with self._quarantine.alone(cancelled):
+                try:
+                    return ask()
+                except WorkerKilled:
+                    return ask()
+
+    def close(self) -> None:
+        """End the child. Idempotent."""
+        self._closed = True
+        if self._link is not None:
+            self._link.kill()
+
+    def alive(self) -> Link:
+        """The line to a child that has loaded its model; a new one where the last has died. Blocking.
+
+        Raises:
+            EngineUnavailable: the engine does not load, or this is closed.
+            WorkerDied: the children die while they load.
+        """
+        with self._starting:
+            for _ in range(START_TRIES - 1):
+                try:
+                    return self._started()
+                except WorkerDied:
+                    continue
+            return self._started()
+
+    def _started(self) -> Link:
+        link = self._link
+        if link is None or link.dead:
+            if not self._closed:
+                self._link = link = Link(self._make, self._niceness)
+            if self._closed:  # maybe meanwhile, when `close` could not see the new child
+                self.close()
+                raise EngineUnavailable("The recogniser is shut down with the service.")
+        assert link is not None
+        if not link.warmed:
+            link.ask("warm", deadline_s=START_S)
+            link.warmed = True
+        return link
+
+
+class ProcessTranscriberOfCalls(ProcessTranscriber):
+    """A `ProcessTranscriber` whose engine learns a call's language: kept here, so that no child keeps or loses it."""
+
+    def for_call(self) -> Transcriber:
+        """See `TranscriberOfCalls.for_call`."""
+        return CallLanguage(self)
+
+
+class ProcessStreamingTranscriber(ProcessTranscriber):
+    """A `ProcessTranscriber` whose engine decodes as the audio arrives."""
+
+    def stream(self, *, prompt: str = "") -> "ProcessStream | None":
+        """See `StreamingTranscriber.stream`."""
+        with self._quarantine.together(never):
+            link = self.alive()
+            number = link.ask("stream", prompt, deadline_s=self._question_s)
+        return None if number is None else ProcessStream(link, number, self._question_s, self._quarantine)
+
+
+class ProcessStream:
+    """One utterance on a decoder in the child. See `TranscriptStream`; every verb raises EngineFailed once it died."""
+
+    def __init__(self, link: Link, number: int, question_s: float, quarantine: Quarantine) -> None:
+        self._link = link
+        self._number = number
+        self._question_s = question_s
+        self._quarantine = quarantine
+        self._closed = False
+
+    def accept(self, audio: Int16Mono16k) -> None:
+        """See `TranscriptStream.accept`."""
+        self._ask("accept", np.ascontiguousarray(audio))
+
+    def partial(self) -> str:
+        """See `TranscriptStream.partial`."""
+        words: str = self._ask("partial")
+        return words
+
+    def finish(self) -> Transcript:
+        """See `TranscriptStream.finish`."""
+        transcript: Transcript = self._ask("finish")
+        return transcript
+
+    def close(self) -> None:
+        """See `TranscriptStream.close`."""
+        if not self._closed:
+            self._closed = True
+            self._link.tell("close", self._number)
+
+    def _ask(self, verb: str, *args: Any) -> Any:
+        with self._quarantine.together(never):
+            return self._link.ask(verb, self._number, *args, deadline_s=self._question_s)
+
+
+def in_process(make: Callable[[], Transcriber], example: Transcriber, *, question_s: float = QUESTION_S) -> Transcriber:
+    """The engine that `make` makes, in a process of its own.
+
+    Args:
+        make: makes it, there; picklable.
+        example: one that was made here and not used, to know its name and whether it streams or learns of calls.
+        question_s: how long an answer may take, besides the length of its audio.
+    """
+    kind = ProcessTranscriber
+    if isinstance(example, StreamingTranscriber):
+        kind = ProcessStreamingTranscriber
+    elif isinstance(example, TranscriberOfCalls):
+        kind = ProcessTranscriberOfCalls
+    return kind(make, name=example.name, question_s=question_s)
+
+
+__all__ = [
+    "ProcessStreamingTranscriber",
+    "ProcessTranscriber",
+    "ProcessTranscriberOfCalls",
+    "TranscriptStream",
+    "WorkerDied",
+    "in_process",
+]

@@ -1,0 +1,1 @@
+"""PocketSphinx, the embedded English recogniser that decodes while the audio arrives."""

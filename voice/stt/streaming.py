@@ -1,0 +1,143 @@
+"""An utterance on its way through a decoder that works while the audio arrives."""
+
+import asyncio
+
+from voice.errors import Cancelled as CancelledError
+from voice.errors import VoiceError
+from voice.stt.base import RATE_HZ, Cancelled, Int16Mono16k, StreamingTranscriber, Transcript, TranscriptStream
+from voice.work.lane import Lane
+from voice.work.workers import Priority, Workers
+
+_BATCH = RATE_HZ // 10  # samples that are worth a worker's attention
+_BITE = RATE_HZ // 2  # most samples of one job, so that other calls get their turn
+_GOES_ON = RATE_HZ  # after a transcript, this much more audio says that the speaker goes on
+
+
+class Decoding:
+    """Feeds one utterance's audio to a borrowed decoder in the workers, in order, and gives the decoder back.
+
+    A decoder that has finished an utterance cannot go on with it: when the speaker does, the whole of it is decoded
+    again on a new one, in the background. The jobs run in a lane, never two at once, and only they touch the stream.
+
+    Args:
+        transcriber: lends the decoders.
+        workers: where they run.
+        call: whose speech it is.
+        prompt: words likely to occur.
+    """
+
+    def __init__(self, transcriber: StreamingTranscriber, workers: Workers, call: str, prompt: str) -> None:
+        self._transcriber = transcriber
+        self._lane = Lane(workers, call=call)
+        self._prompt = prompt
+        self._stream: TranscriptStream | None = None
+        self._fed = 0
+        self._finished: tuple[int, Transcript] | None = None
+        self._resumed = False
+        self._wait_for = 0
+        self._feeding: asyncio.Future[None] | None = None
+        self._latest: Int16Mono16k | None = None
+        self.partial = ""
+        """The words so far."""
+
+    def feed(self, audio: Int16Mono16k) -> None:
+        """There is more audio; never blocks.
+
+        Args:
+            audio: the whole utterance so far, shape (n,); its samples do not change any more.
+        """
+        self._latest = audio
+        if self._feeding is None and self._wanted(len(audio)):
+            self._feeding = self._lane.submit(lambda cancelled: self._feed(audio, cancelled), priority=Priority.FINAL)
+            self._feeding.add_done_callback(self._went_in)
+
+    def resume(self) -> None:
+        """The speaker goes on: begin at once to decode again what was finished."""
+        if self._finished is not None:
+            self._resumed = True
+            if self._latest is not None:
+                self.feed(self._latest)
+
+    async def finish(self, audio: Int16Mono16k) -> Transcript | None:
+        """The transcript of the whole utterance so far; None when no decoder is free or it broke.
+
+        Raises:
+            Cancelled: closed meanwhile.
+            EngineBusy, EngineUnavailable: from the workers.
+        """
+        return await self._lane.submit(lambda cancelled: self._finish(audio, cancelled), priority=Priority.FINAL)
+
+    def close(self) -> None:
+        """Stop, and give the decoder back as soon as no job has its hands on it. Idempotent, never blocks."""
+        self._lane.close(self._give_back)
+
+    def _wanted(self, length: int) -> bool:
+        if length < self._wait_for:
+            return False
+        if self._finished is not None:
+            return self._resumed or length - self._finished[0] >= _GOES_ON
+        return length - self._fed >= _BATCH
+
+    def _went_in(self, done: "asyncio.Future[None]") -> None:
+        self._feeding = None
+        # After a refusal the next push tries again; what broke is found out by `finish`.
+        if not done.cancelled() and done.exception() is None and self._latest is not None:
+            self.feed(self._latest)
+
+    def _feed(self, audio: Int16Mono16k, cancelled: Cancelled) -> None:
+        if not self._wanted(len(audio)):
+            return  # a transcript was finished since this was asked for
+        try:
+            if self._opened():
+                self._accept(audio[: self._fed + _BITE], cancelled)
+            else:
+                self._wait_for = len(audio) + RATE_HZ
+        except CancelledError:
+            raise
+        except VoiceError:
+            self._give_back()
+            self._wait_for = len(audio) + RATE_HZ
+
+    def _finish(self, audio: Int16Mono16k, cancelled: Cancelled) -> Transcript | None:
+        if self._finished is not None and self._finished[0] == len(audio):
+            return self._finished[1]
+        try:
+            if not self._opened():
+                return None
+            assert self._stream is not None
+            self._accept(audio, cancelled)
+            self._finished = (len(audio), self._stream.finish())
+        except CancelledError:
+            raise
+        except VoiceError:
+            self._give_back()
+            return None
+        self._give_back()
+        self.partial = self._finished[1].text
+        return self._finished[1]
+
+    def _opened(self) -> bool:
+        if self._stream is None:
+            self._stream = self._transcriber.stream(prompt=self._prompt)
+            if self._stream is None:
+                return False
+            self._fed = 0
+            self._finished = None
+            self._resumed = False
+        return True
+
+    def _accept(self, audio: Int16Mono16k, cancelled: Cancelled) -> None:
+        assert self._stream is not None
+        while self._fed < len(audio):
+            if cancelled():
+                raise CancelledError("The transcript is no longer wanted.")
+            bite = audio[self._fed : self._fed + _BITE]
+            self._stream.accept(bite)
+            self._fed += len(bite)
+        # While an utterance is decoded again its old words stand until the new ones come.
+        self.partial = self._stream.partial() or self.partial
+
+    def _give_back(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()

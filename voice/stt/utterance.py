@@ -1,0 +1,191 @@
+"""One utterance's way to text: decoded as it arrives where the engine can, whole where it cannot."""
+
+from contextlib import suppress
+
+import numpy as np
+
+from voice.errors import Cancelled as CancelledError
+from voice.errors import EngineBusy
+from voice.stt.base import (
+    RATE_HZ,
+    Cancelled,
+    Int16Mono16k,
+    StreamingTranscriber,
+    Transcriber,
+    TranscriberOfCalls,
+    Transcript,
+)
+from voice.stt.samples import LONGEST_SECONDS, as_float32
+from voice.stt.streaming import Decoding
+from voice.work.workers import Priority, Workers
+
+LONGEST = LONGEST_SECONDS * RATE_HZ
+
+
+class SpeechToText:
+    """A transcriber on shared workers.
+
+    Args:
+        transcriber: the engine.
+        workers: where it runs.
+    """
+
+    def __init__(self, transcriber: Transcriber, workers: Workers) -> None:
+        self.use(transcriber, workers)
+
+    def use(self, transcriber: Transcriber, workers: Workers) -> None:
+        """Have another engine transcribe, from the next call on; a call that is open keeps the one that it has."""
+        self._transcriber = transcriber
+        self._workers = workers
+        self.name = transcriber.name
+
+    def of(self, call: str) -> "CallToText":
+        """One call's way to text; what the engine learns about the call is kept in it.
+
+        Args:
+            call: whose speech it is; the workers are fair between calls.
+        """
+        return CallToText(self._transcriber, self._workers, call)
+
+    def utterance(self, call: str, prompt: str = "") -> "Utterance":
+        """Begin the one utterance of a call that has no other; see `CallToText.utterance`."""
+        return self.of(call).utterance(prompt)
+
+
+class CallToText:
+    """The utterances of one call."""
+
+    def __init__(self, transcriber: Transcriber, workers: Workers, call: str) -> None:
+        self._transcriber = transcriber.for_call() if isinstance(transcriber, TranscriberOfCalls) else transcriber
+        self._workers = workers
+        self._call = call
+
+    def utterance(self, prompt: str = "") -> "Utterance":
+        """Begin an utterance; to be closed by whoever began it.
+
+        Args:
+            prompt: words likely to occur (names, terms), at most 200 characters.
+        """
+        return Utterance(self._transcriber, self._workers, self._call, prompt)
+
+
+class Utterance:
+    """One utterance: audio goes in frame by frame, its transcript can be had at any time and again after more audio.
+
+    Everything runs on the event loop except the engine, which runs in the workers. Close it, or use `async with`.
+    """
+
+    def __init__(self, transcriber: Transcriber, workers: Workers, call: str, prompt: str) -> None:
+        self._transcriber = transcriber
+        self._workers = workers
+        self._call = call
+        self._prompt = prompt
+        self._samples = np.empty(5 * RATE_HZ, np.int16)
+        self._length = 0
+        self._result: tuple[int, Transcript] | None = None
+        self._sketch = (0, "")
+        self._closed = False
+        self._decoding = (
+            Decoding(transcriber, workers, call, prompt) if isinstance(transcriber, StreamingTranscriber) else None
+        )
+
+    async def __aenter__(self) -> "Utterance":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def audio(self) -> Int16Mono16k:
+        """All samples pushed so far, shape (n,), n <= 30 * 16000; a view that later pushes leave alone."""
+        return self._samples[: self._length]
+
+    @property
+    def full(self) -> bool:
+        """The utterance has reached 30 s; further audio is ignored, so end it here."""
+        return self._length >= LONGEST
+
+    @property
+    def text_ready(self) -> bool:
+        """Whether `transcript` would return at once: nothing was pushed since its last result."""
+        return self._result is not None and self._result[0] == self._length
+
+    def push(self, frame: Int16Mono16k) -> None:
+        """Add samples (any number; 320 on the live path). Never blocks; ignored once `full` or closed.
+
+        Args:
+            frame: int16 mono samples at 16 kHz, shape (n,).
+        """
+        frame = frame[: LONGEST - self._length]
+        if self._closed or not len(frame):
+            return
+        end = self._length + len(frame)
+        if end > len(self._samples):
+            grown = np.empty(min(max(end, 2 * len(self._samples)), LONGEST), np.int16)
+            grown[: self._length] = self.audio
+            self._samples = grown
+        self._samples[self._length : end] = frame
+        self._length = end
+        if self._decoding is not None:
+            self._decoding.feed(self.audio)
+
+    def resumed(self) -> None:
+        """The speaker goes on after a `transcript`: decode the utterance again in the background from its beginning.
+
+        Without this it begins by itself after another second of audio, or with the next `transcript`.
+        """
+        if self._decoding is not None and not self._closed:
+            self._decoding.resume()
+
+    async def transcript(self) -> Transcript:
+        """The transcript of everything pushed so far; with nothing new since the last one, that one again.
+
+        Raises:
+            Cancelled: the utterance was closed meanwhile.
+            EngineBusy: the workers' queue is full.
+            EngineFailed: the engine broke.
+            EngineUnavailable: the engine's files or server are not there.
+        """
+        if self._closed:
+            raise CancelledError("The utterance is closed; begin a new one.")
+        if self._result is not None and self._result[0] == self._length:
+            return self._result[1]
+        audio, end = self.audio, self._length
+        if not end:
+            return Transcript("")
+        text = await self._decoding.finish(audio) if self._decoding is not None else None
+        if text is None:
+            text = await self._whole(audio, Priority.FINAL)
+        if self._result is None or self._result[0] <= end:
+            self._result = (end, text)
+        return text
+
+    async def partial(self) -> str:
+        """The words so far; may still change, and may lag behind when the engine is busy.
+
+        Raises:
+            EngineFailed: the engine broke.
+        """
+        if self.text_ready and self._result is not None:
+            return self._result[1].text
+        if self._decoding is not None:
+            return self._decoding.partial
+        audio, end = self.audio, self._length
+        if end > self._sketch[0] and not self._closed:
+            with suppress(EngineBusy):  # a late partial is worth nothing: the last one stands
+                self._sketch = (end, (await self._whole(audio, Priority.PARTIAL)).text)
+        return self._sketch[1]
+
+    def close(self) -> None:
+        """End the utterance and give its decoder back, whatever is under way. Idempotent, never blocks."""
+        self._closed = True
+        if self._decoding is not None:
+            self._decoding.close()
+
+    async def _whole(self, audio: Int16Mono16k, priority: Priority) -> Transcript:
+        def job(cancelled: Cancelled) -> Transcript:
+            return self._transcriber.transcribe(
+                as_float32(audio), prompt=self._prompt, cancelled=lambda: self._closed or cancelled()
+            )
+
+        return await self._workers.run(job, call=self._call, priority=priority)

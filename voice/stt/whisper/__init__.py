@@ -1,0 +1,1 @@
+"""Whisper through faster-whisper, on windows as short as the utterance."""

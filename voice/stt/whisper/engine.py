@@ -1,0 +1,250 @@
+"""Whisper through faster-whisper: many languages, one model in memory for all calls, utterances decoded together."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from voice.errors import Cancelled as CancelledError
+from voice.errors import EngineFailed, EngineUnavailable
+from voice.stt.base import RATE_HZ, Cancelled, Float32Mono16k, Transcriber, Transcript, never
+from voice.stt.call_language import CallLanguage
+from voice.stt.samples import checked
+from voice.stt.whisper.batching import Together
+from voice.stt.whisper.short_window import Decoded, Request, ShortWindow
+from voice.stt.whisper.speech_presence import holds_speech
+
+if TYPE_CHECKING:
+    from faster_whisper import WhisperModel
+
+_TOKENS_A_SECOND = 8
+_SHORT_TOKENS_A_SECOND = 20  # of a small vocabulary, whose tokens are a letter or two
+_SMALL_VOCABULARY = 10_000
+_MOST_TOKENS = 200  # with the longest prompt still inside Whisper's 448
+_REPETITIVE = 2.4
+_SURE, _SURELY_SPEECH = -0.5, 0.1  # words beyond these are asked after: is there any speech?
+_SILENT_RMS = 1e-4
+_SHORTEST_WORD = RATE_HZ // 20
+_NEEDED = ("model.bin", "config.json", "tokenizer.json")
+
+
+class FasterWhisper:
+    """A Transcriber on `faster_whisper.WhisperModel`, greedy and bounded, so that noise costs no more than speech.
+
+    The model is loaded by `warm`, or else by the first utterance. Utterances that arrive while others are decoded are
+    decoded together after them.
+
+    Args:
+        folder: a CTranslate2 Whisper model: model.bin, config.json, tokenizer.json, vocabulary.
+        label: what to call it, e.g. "base"; the folder's name by default.
+        language: BCP 47 tag; None detects it once a call (see `for_call`).
+        device: "cpu", "cuda" or "auto".
+        compute_type: "int8", "float16", "default" and whatever else CTranslate2 knows.
+        cpu_threads: threads of one decoding.
+        no_speech: above this probability of no speech, words the model is unsure of are refused.
+        unsure: mean log-probability below which it counts as unsure.
+        prompts: whether it was trained to be told words that are likely; one that was not takes them for speech.
+        window: "short" encodes the utterance and a margin (see `short_window`), "full" always 30 seconds.
+
+    Raises:
+        EngineUnavailable: the folder or one of its files is missing.
+
+    Source: Radford et al. 2022; faster-whisper `WhisperModel.transcribe`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        label: str = "",
+        language: str | None = "en",
+        device: str = "auto",
+        compute_type: str = "default",
+        cpu_threads: int = 2,
+        no_speech: float = 0.6,
+        unsure: float = -0.8,
+        prompts: bool = True,
+        window: Literal["short", "full"] = "short",
+    ) -> None:
+        _complete(folder)
+        self.name = f"whisper:{label or folder.name}"
+        self._folder = folder
+        self._language = language
+        self._device = device
+        self._compute_type = compute_type
+        self._cpu_threads = cpu_threads
+        self._no_speech = no_speech
+        self._unsure = unsure
+        self._prompts = prompts
+        self._window = window
+        self._model: WhisperModel | None = None
+        self._short: ShortWindow | None = None
+        self._one_at_a_time = Lock()
+        self._together: Together[Request, Decoded | None] = Together(self._decode_together)
+
+    def warm(self) -> None:
+        """Load the model and run it once, so that the first utterance is as fast as the next. Blocking.
+
+        Raises:
+            EngineUnavailable: the model's files are broken, or do not belong together.
+        """
+        try:
+            self.transcribe(np.full(RATE_HZ, 2 * _SILENT_RMS, np.float32))
+        except EngineFailed as error:
+            raise EngineUnavailable(
+                f"The files of the Whisper model in {self._folder} do not belong together; "
+                "delete it and get it again with `glow models pull`."
+            ) from error
+
+    def for_call(self) -> Transcriber:
+        """The transcriber of one call: the language it detects first is the call's from then on."""
+        return self if self._language else CallLanguage(self)
+
+    def transcribe(self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never) -> Transcript:
+        """See `Transcriber.transcribe`.
+
+        Raises:
+            EngineUnavailable: the model's files are broken (at the first use).
+        """
+        return self.transcribe_in(None, audio, prompt, cancelled)
+
+    def transcribe_in(
+        self, language: str | None, audio: Float32Mono16k, prompt: str, cancelled: Cancelled
+    ) -> Transcript:
+        """`transcribe` in the language that is set, else in the one that is given, else in the one that is detected."""
+        audio = checked(audio)
+        language = self._language or language
+        if len(audio) < _SHORTEST_WORD or math.sqrt(float(np.mean(audio * audio))) < _SILENT_RMS:
+            return Transcript("", language or "en", 0.0)
+        model = self._loaded(cancelled)
+        prompt = prompt[:200] if self._prompts else ""
+        cap = token_cap(len(audio), model.hf_tokenizer.get_vocab_size())
+        if self._window == "full":
+            with self._one_at_a_time:
+                return self._decode(model, audio, prompt, cap, language, cancelled)
+        request = Request(audio, prompt, cap, language, cancelled)
+        decoded = self._together.run(request, cancelled)
+        if decoded is None:
+            raise CancelledError("The transcript is no longer wanted.")
+        if not self._believable(audio, decoded.no_speech, decoded.log_probability, decoded.compression):
+            return Transcript("", decoded.language, 0.0)
+        return Transcript(decoded.text, decoded.language, math.exp(min(decoded.log_probability, 0.0)))
+
+    def _loaded(self, cancelled: Cancelled) -> "WhisperModel":
+        while not self._one_at_a_time.acquire(timeout=0.05):
+            _stop_if(cancelled)
+        try:
+            if self._model is None:
+                self._model = load_model(self._folder, self._device, self._compute_type, self._cpu_threads)
+                self._short = ShortWindow(self._model)
+            return self._model
+        finally:
+            self._one_at_a_time.release()
+
+    def _decode_together(self, requests: Sequence[Request]) -> list[Decoded | None]:
+        assert self._short is not None
+        try:
+            return self._short.decode(requests)
+        except (RuntimeError, ValueError, IndexError) as error:
+            raise EngineFailed(f"Whisper broke on this utterance ({type(error).__name__}); say it again.") from error
+
+    def _decode(
+        self,
+        model: "WhisperModel",
+        audio: Float32Mono16k,
+        prompt: str,
+        cap: int,
+        language: str | None,
+        cancelled: Cancelled,
+    ) -> Transcript:
+        assert self._short is not None
+        kept, sureness = [], []
+        try:
+            segments, info = model.transcribe(
+                audio,
+                language=language,
+                beam_size=1,
+                best_of=1,
+                temperature=0.0,
+                without_timestamps=True,
+                condition_on_previous_text=False,
+                initial_prompt=prompt or None,
+                max_new_tokens=self._short.most_new_tokens(prompt, language or "en", cap),
+                no_speech_threshold=None,
+                vad_filter=False,
+            )
+            for segment in segments:
+                _stop_if(cancelled)
+                if self._believable(audio, segment.no_speech_prob, segment.avg_logprob, segment.compression_ratio):
+                    kept.append(segment.text.strip())
+                    sureness.append(segment.avg_logprob)
+        except (RuntimeError, ValueError, IndexError) as error:
+            raise EngineFailed(f"Whisper broke on this utterance ({type(error).__name__}); say it again.") from error
+        text = " ".join(part for part in kept if part)
+        return Transcript(text, info.language, math.exp(min(sum(sureness) / len(sureness), 0.0)) if text else 0.0)
+
+    def _believable(self, audio: Float32Mono16k, no_speech: float, log_probability: float, compression: float) -> bool:
+        if compression > _REPETITIVE or (no_speech > self._no_speech and log_probability < self._unsure):
+            return False
+        return (no_speech <= _SURELY_SPEECH and log_probability >= _SURE) or holds_speech(audio)
+
+
+def token_cap(samples: int, vocabulary: int) -> int:
+    """How many tokens an utterance can hold, for nobody speaks faster.
+
+    Args:
+        samples: its length at 16 kHz.
+        vocabulary: the model's number of tokens; few tokens are short ones.
+    """
+    rate = _TOKENS_A_SECOND if vocabulary > _SMALL_VOCABULARY else _SHORT_TOKENS_A_SECOND
+    return min(8 + math.ceil(samples / RATE_HZ * rate), _MOST_TOKENS)
+
+
+def load_model(folder: Path, device: str, compute_type: str, cpu_threads: int) -> "WhisperModel":
+    """Load a CTranslate2 Whisper model from a folder, never from the network. Blocking, seconds for a large one.
+
+    Raises:
+        EngineUnavailable: a file is missing or broken, or the device or compute type is not there.
+    """
+    from faster_whisper import WhisperModel
+
+    _complete(folder)
+    try:
+        model = WhisperModel(
+            str(folder), device=device, compute_type=compute_type, cpu_threads=cpu_threads, local_files_only=True
+        )
+        model.max_length = _places(folder, model.max_length)
+    except Exception as error:
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise EngineUnavailable(
+            f"The Whisper model in {folder} does not load ({reason}); "
+            "delete it and get it again with `glow models pull`."
+        ) from error
+    return model
+
+
+def _complete(folder: Path) -> None:
+    missing = [file for file in _NEEDED if not (folder / file).is_file()]
+    if missing:
+        raise EngineUnavailable(
+            f"The Whisper model in {folder} lacks {', '.join(missing)}; "
+            "get one with `glow models pull whisper:base.en`."
+        )
+
+
+def _places(folder: Path, usual: int) -> int:
+    """How many tokens the decoder has places for: the `max_target_positions` of config.json, where it says so.
+
+    CTranslate2 fails in the middle of an utterance that goes past them, and does not tell their number.
+    """
+    places = json.loads((folder / "config.json").read_text("utf-8")).get("max_target_positions", usual)
+    return min(int(places), usual)
+
+
+def _stop_if(cancelled: Cancelled) -> None:
+    if cancelled():
+        raise CancelledError("The transcript is no longer wanted.")

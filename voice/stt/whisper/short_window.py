@@ -1,0 +1,273 @@
+"""Whisper that costs what was said: the encoder sees the utterance and a margin, not 30 seconds; decoding is greedy.
+
+Stock Whisper weights at exactly the utterance's length fall into repetition; a margin of 256 mel frames (2.56 s) after
+the speech avoids it. A result that looks wrong all the same is decoded once more at the full window.
+
+Source: Radford et al. 2022, sections 2 and 4.5 (compression ratio, average log-probability, no-speech probability);
+CTranslate2 `Whisper.encode` and `Whisper.generate`.
+"""
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice.stt.base import Float32Mono16k
+from voice.stt.whisper.speech_presence import holds_speech
+
+if TYPE_CHECKING:
+    from ctranslate2.models import WhisperGenerationResult
+    from faster_whisper import WhisperModel
+    from faster_whisper.tokenizer import Tokenizer
+
+HOP = 160
+FULL_WINDOW = 3000
+MARGIN = 256
+STEP = 128
+"""Windows are whole multiples of this, so that utterances of about one length can be decoded together."""
+
+SLICE = 48
+"""Tokens decoded before asking whether the result is still wanted; each further slice doubles them.
+
+Asking more often would slow every decoding: CTranslate2's Whisper has no callback, and a slice that goes on repeats
+every step of the words before it, besides projecting the encoder's output anew.
+"""
+
+REPETITIVE = 2.4
+UNLIKELY = -1.0
+
+Features = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One utterance's words and how sure the model is of them.
+
+    Attributes:
+        text: the words.
+        language: BCP 47 tag.
+        log_probability: mean over the tokens.
+        no_speech: the probability that there is no speech at all.
+        compression: characters by their compressed size; high when the text repeats itself.
+        capped: it stopped at the token cap and not by itself.
+    """
+
+    text: str
+    language: str
+    log_probability: float
+    no_speech: float
+    compression: float
+    capped: bool
+
+    @property
+    def looks_wrong(self) -> bool:
+        """Whether a second try at the full window is due."""
+        return self.capped or self.compression > REPETITIVE or self.log_probability < UNLIKELY
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One utterance to decode.
+
+    Attributes:
+        audio: mono samples at 16 kHz in [-1, 1], shape (n,), 0 < n <= 30 * 16000.
+        prompt: words likely to occur.
+        most_tokens: the token cap.
+        language: None to detect it on the same encoder output.
+        cancelled: asked between slices of decoding.
+    """
+
+    audio: Float32Mono16k
+    prompt: str
+    most_tokens: int
+    language: str | None
+    cancelled: Callable[[], bool]
+
+
+def window_of(samples: int) -> int:
+    """The mel frames that the encoder sees for this many samples: the speech, the margin, rounded up."""
+    frames = -(-samples // HOP) + MARGIN
+    return min(FULL_WINDOW, -(-frames // STEP) * STEP)
+
+
+class ShortWindow:
+    """Greedy decoding of one or several utterances on a faster-whisper model, at a window of their own length.
+
+    Args:
+        model: a loaded faster-whisper model; its `max_length` is how many tokens its decoder has places for.
+        tokens_a_slice: those of the first slice.
+    """
+
+    def __init__(self, model: "WhisperModel", tokens_a_slice: int = SLICE) -> None:
+        self._model = model
+        self._slice = tokens_a_slice
+        self._tokenizers: dict[str, Tokenizer] = {}
+
+    def decode(self, requests: Sequence[Request]) -> list[Decoded | None]:
+        """Decode utterances, those of one window together; None for one that is cancelled meanwhile.
+
+        What looks wrong is decoded once more at the full window, unless it is no speech at all; the better of both is
+        returned.
+        """
+        results = self.at_window(requests)
+        for index, first in enumerate(results):
+            request = requests[index]
+            if first is None or not first.looks_wrong or window_of(len(request.audio)) == FULL_WINDOW:
+                continue
+            if not holds_speech(request.audio):
+                continue  # noise costs no more than speech does
+            second = self._at([request], FULL_WINDOW)[0]
+            if second is not None and _better(second, first):
+                results[index] = second
+        return results
+
+    def at_window(self, requests: Sequence[Request]) -> list[Decoded | None]:
+        """Decode utterances at their own windows and leave it at that."""
+        results: list[Decoded | None] = [None] * len(requests)
+        by_window: dict[int, list[int]] = {}
+        for index, request in enumerate(requests):
+            by_window.setdefault(window_of(len(request.audio)), []).append(index)
+        for window, indices in by_window.items():
+            for index, decoded in zip(indices, self._at([requests[i] for i in indices], window), strict=True):
+                results[index] = decoded
+        return results
+
+    def _at(self, requests: Sequence[Request], window: int) -> list[Decoded | None]:
+        features = np.zeros((len(requests), self._model.feature_extractor.mel_filters.shape[0], window), np.float32)
+        for row, request in zip(features, requests, strict=True):
+            heard = self._model.feature_extractor(request.audio)[:, :window]
+            row[:, : heard.shape[1]] = heard
+        encoded = self._model.encode(features)
+        languages = self._languages(requests, encoded)
+        prompts = [
+            self._prompt(request.prompt, language) for request, language in zip(requests, languages, strict=True)
+        ]
+        if len(requests) > 1 and len({len(prompt) for prompt in prompts}) > 1:
+            # One decoding takes prompts of one length; the encoder output is not worth splitting for others.
+            return [self._at([request], window)[0] for request in requests]
+        return self._generate(requests, encoded, prompts, languages)
+
+    def _generate(
+        self, requests: Sequence[Request], encoded: object, prompts: list[list[int]], languages: list[str]
+    ) -> list[Decoded | None]:
+        rows = [_Row() for _ in requests]
+        most = min(max(request.most_tokens for request in requests), self._model.max_length - len(prompts[0]))
+        suppressed = self._suppressed(languages[0])
+        done = 0
+        while done < most and any(row.open_ended for row in rows):
+            if all(request.cancelled() for request in requests):
+                return [None] * len(requests)
+            # The last token is decoded again: right after the words that it is given, CTranslate2 allows no end.
+            given = max(done - 1, 0)
+            done = _next_length(done, self._slice, most)
+            results = self._model.model.generate(
+                encoded,
+                [prompt + row.given(given) for prompt, row in zip(prompts, rows, strict=True)],
+                beam_size=1,
+                max_length=_limit(len(prompts[0]), done),
+                return_scores=True,
+                return_no_speech_prob=True,
+                suppress_blank=given == 0,
+                suppress_tokens=suppressed,
+            )
+            for row, result in zip(rows, results, strict=True):
+                if row.open_ended:
+                    row.take(result, given, done)
+        return [
+            None if request.cancelled() else self._decoded(row, language)
+            for request, row, language in zip(requests, rows, languages, strict=True)
+        ]
+
+    def most_new_tokens(self, prompt: str, language: str, most: int) -> int:
+        """The `max_new_tokens` that lets `WhisperModel.transcribe` write so many tokens, or as many as have a place.
+
+        CTranslate2 takes half of what faster-whisper makes of it: these and the prompt's tokens.
+        """
+        taken, places = len(self._prompt(prompt, language)), int(self._model.max_length)
+        return min(max(2 * most - taken, most), places - taken)
+
+    def _decoded(self, row: "_Row", language: str) -> Decoded:
+        text = self._tokenizer(language).decode(row.tokens).strip()
+        raw = text.encode()
+        compression = len(raw) / len(zlib.compress(raw)) if raw else 0.0
+        return Decoded(text, language, row.score / (row.scored + 1), row.no_speech, compression, row.open_ended)
+
+    def _languages(self, requests: Sequence[Request], encoded: object) -> list[str]:
+        if not self._model.model.is_multilingual:
+            return ["en"] * len(requests)
+        if all(request.language for request in requests):
+            return [request.language or "en" for request in requests]
+        found = self._model.model.detect_language(encoded)
+        return [request.language or ranked[0][0].strip("<|>") for request, ranked in zip(requests, found, strict=True)]
+
+    def _prompt(self, prompt: str, language: str) -> list[int]:
+        tokenizer = self._tokenizer(language)
+        before = tokenizer.encode(" " + prompt.strip()) if prompt.strip() else []
+        return list(self._model.get_prompt(tokenizer, before, without_timestamps=True))
+
+    def _tokenizer(self, language: str) -> "Tokenizer":
+        if language not in self._tokenizers:
+            from faster_whisper.tokenizer import Tokenizer
+
+            self._tokenizers[language] = Tokenizer(
+                self._model.hf_tokenizer,
+                self._model.model.is_multilingual,
+                task="transcribe",
+                language=language,
+            )
+        return self._tokenizers[language]
+
+    def _suppressed(self, language: str) -> list[int]:
+        from faster_whisper.transcribe import get_suppressed_tokens
+
+        return list(get_suppressed_tokens(self._tokenizer(language), (-1,)) or [])
+
+
+@dataclass(slots=True)
+class _Row:
+    """One utterance of a batch while it is decoded.
+
+    Attributes:
+        tokens: those written so far.
+        score, scored: the sum of log-probabilities, and of how many tokens; one decoded again counts again.
+        no_speech: see `Decoded`.
+        open_ended: it has not ended by itself.
+    """
+
+    tokens: list[int] = field(default_factory=list)
+    score: float = 0.0
+    scored: int = 0
+    no_speech: float = 0.0
+    open_ended: bool = True
+
+    def given(self, length: int) -> list[int]:
+        """So many of its tokens; one that ended earlier is filled up, and what follows it is not read."""
+        return (self.tokens + (self.tokens[-1:] or [0]) * length)[:length]
+
+    def take(self, result: "WhisperGenerationResult", given: int, most: int) -> None:
+        """Go on with a result: all tokens, the given ones among them and without a score."""
+        self.tokens = result.sequences_ids[0]
+        self.score += result.scores[0] * len(self.tokens)
+        self.scored += len(self.tokens) - given
+        self.no_speech = self.no_speech if given else result.no_speech_prob
+        self.open_ended = len(self.tokens) == most
+
+
+def _next_length(done: int, first: int, most: int) -> int:
+    """How many tokens to decode to: twice as many each time, and no short rest at the end."""
+    length = 2 * done or first
+    return length if 3 * length <= 2 * most else most
+
+
+def _limit(prompt: int, tokens: int) -> int:
+    """The `max_length` that lets so many tokens follow the prompt: CTranslate2 takes half of it, or what is left."""
+    return max(2 * tokens, prompt - 1 + tokens)
+
+
+def _better(second: Decoded, first: Decoded) -> bool:
+    if first.looks_wrong != second.looks_wrong:
+        return first.looks_wrong
+    return second.log_probability > first.log_probability

@@ -1,0 +1,1 @@
+"""Piper: neural voices from .onnx files, streamed in stretches."""

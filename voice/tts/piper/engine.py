@@ -1,0 +1,159 @@
+"""Piper: neural voices from .onnx files, clause by clause, with word timings.
+
+Every sentence goes through one seam, `Renderer`: phoneme ids in, audio out as it becomes ready. A voice whose graph can
+be cut at its decoder speaks before the sentence is done; another speaks sentence by sentence.
+"""
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice.errors import Cancelled, EngineFailed
+from voice.tts.base import Int16Mono, SpeechChunk, VoiceStyle, Word
+from voice.tts.piper.loading import load_voice, open_voice
+from voice.tts.piper.phoneme_words import WordPhonemes, words_of
+from voice.tts.piper.rendering import Renderer
+
+if TYPE_CHECKING:
+    from piper import PiperVoice, SynthesisConfig
+
+MAX_CHARACTERS = 2000
+
+_KEPT_VOICES = 4
+# Piper reads "[[...]]" as raw phonemes; each bracket becomes a space so that positions stay.
+_UNSPEAKABLE = re.compile(r"[\[\]\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class PiperSynthesizer:
+    """`Synthesizer` on Piper voices.
+
+    `VoiceStyle.names["piper"]` is a voice in the same folder ("en_US-lessac-medium", with "#3" or "#name" for one of
+    its speakers); a voice that is not there is spoken by the default one. `VoiceStyle.pitch` is ignored: Piper has no
+    such control, and resampling would make another person of the voice.
+    """
+
+    def __init__(
+        self, model: Path, *, renderer: "Callable[[PiperVoice], Renderer] | None" = None, name: str = "piper"
+    ) -> None:
+        """Load and warm the default voice.
+
+        Args:
+            model: the voice's .onnx file; its .onnx.json lies beside it.
+            name: what the engine calls itself.
+            renderer: makes the renderer of a whole voice; by default the voice is cut at its decoder where it can be.
+
+        Raises:
+            EngineUnavailable: a file is missing, damaged, or belongs to another voice.
+        """
+        self.name = name
+        self._model = model
+        self._make_renderer = renderer
+        self._lock = threading.Lock()
+        self._voices: dict[Path, tuple[PiperVoice, Renderer]] = {}
+        self._loaded(model)
+
+    def synthesize(self, text: str, style: VoiceStyle, *, cancelled: Callable[[], bool]) -> Iterator[SpeechChunk]:
+        """Say one clause: int16 chunks at the voice's rate, shape (n,), several a sentence where the voice can be cut.
+
+        Args:
+            text: at most 2000 characters; the rest is not said.
+            style: voice and rate.
+            cancelled: asked before and after each chunk is made.
+
+        Raises:
+            Cancelled: `cancelled()` became true.
+            EngineFailed: the voice's graph broke on this text.
+
+        Source: piper-tts 1.8, PiperVoice.synthesize, without its per-chunk normalization.
+        """
+        text = _UNSPEAKABLE.sub(" ", text[:MAX_CHARACTERS])
+        voice, renderer, config = self._asked(style)
+        said = 0
+        try:
+            sentences = voice.phonemize(text)
+            words = words_of(text, sentences, voice.phonemize)
+            for phonemes, spans in zip(sentences, words, strict=True):
+                if not spans:
+                    continue
+                _check(cancelled)
+                timed: list[Word] = []
+                for piece in renderer.render(voice.phonemes_to_ids(phonemes), config):
+                    _check(cancelled)
+                    if piece.durations is not None:
+                        timed = _timed(voice, phonemes, spans, piece.durations, said)
+                    audio = _int16(piece.audio)
+                    said += len(audio)
+                    begun = sum(word.start < said for word in timed)
+                    yield SpeechChunk(audio, voice.config.sample_rate, tuple(timed[:begun]))
+                    del timed[:begun]
+        except Cancelled:
+            raise
+        except Exception as error:
+            raise EngineFailed(
+                f"The Piper voice {self._model.stem} broke on this text; choose another voice or eSpeak."
+            ) from error
+
+    def _asked(self, style: VoiceStyle) -> "tuple[PiperVoice, Renderer, SynthesisConfig]":
+        from piper import SynthesisConfig
+
+        name, _, speaker = style.names.get("piper", "").partition("#")
+        model = self._model
+        if name and re.fullmatch(r"[\w.-]+", name) and (self._model.parent / f"{name}.onnx").is_file():
+            model = self._model.parent / f"{name}.onnx"
+        voice, renderer = self._loaded(model)
+        rate = min(2.0, max(0.5, style.rate))
+        speaker_id = voice.config.speaker_id_map.get(speaker, int(speaker) if speaker.isdecimal() else None)
+        if speaker_id is not None and speaker_id >= voice.config.num_speakers:
+            speaker_id = None
+        config = SynthesisConfig(
+            speaker_id=speaker_id, length_scale=voice.config.length_scale / rate, normalize_audio=False
+        )
+        return voice, renderer, config
+
+    def _loaded(self, model: Path) -> "tuple[PiperVoice, Renderer]":
+        with self._lock:
+            if model not in self._voices:
+                while len(self._voices) >= _KEPT_VOICES:
+                    self._voices.pop(next(iter(self._voices)))
+                self._voices[model] = self._open(model)
+            # The latest used goes last, so that the first is the one to forget.
+            self._voices[model] = self._voices.pop(model)
+            return self._voices[model]
+
+    def _open(self, model: Path) -> "tuple[PiperVoice, Renderer]":
+        if self._make_renderer is None:
+            return open_voice(model)
+        voice = load_voice(model)
+        return voice, self._make_renderer(voice)
+
+
+def _check(cancelled: Callable[[], bool]) -> None:
+    if cancelled():
+        raise Cancelled("The clause is no longer wanted; ask again to hear it.")
+
+
+def _timed(
+    voice: "PiperVoice", phonemes: list[str], spans: list[WordPhonemes], durations: NDArray[np.int64], base: int
+) -> list[Word]:
+    """Sample positions of the words from the duration of each phoneme id."""
+    id_map: Any = voice.config.phoneme_id_map
+    pad = len(id_map.get("_", ()))
+    counts = [len(id_map[phoneme]) + pad if phoneme in id_map else 0 for phoneme in phonemes]
+    # Before the first phoneme stand the ids of the sentence's beginning.
+    edges = np.cumsum([len(id_map.get("^", ())) + pad, *counts])
+    if edges[-1] > len(durations):
+        return []
+    positions = base + np.concatenate([[0], np.cumsum(durations)])
+    return [
+        Word(span.text_start, span.text_end, int(positions[edges[span.first]]), int(positions[edges[span.last]]))
+        for span in spans
+    ]
+
+
+def _int16(audio: NDArray[np.float32]) -> Int16Mono:
+    return (np.clip(np.nan_to_num(audio), -1.0, 1.0) * 32767).astype(np.int16)

@@ -1,0 +1,1 @@
+"""Workers for blocking engine work: bounded, fair between calls, cancellable."""
