@@ -94,9 +94,10 @@ def glow_service() -> "Iterator[OwnService]":
     """A running service with the embedded engines: its `url`, and a `token` that opens it."""
     _check_that_we_are_not_hidden()
     from api.client.own_service import embedded, own_service
+    from api.settings import Settings
 
     # Machines that run tests may be slow, and that is no failure.
-    with own_service(embedded(stt_timeout_s="100", frames_gap_s="4")) as service:
+    with own_service(embedded(stt_timeout_s="100", frames_gap_s="4"), Settings().models_dir) as service:
         yield service
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from api.settings import Settings
 from pipeline.call.session import Engines
+from pipeline.coach.coach import Coach
+from pipeline.coach.rules import RuleCoach
 from pipeline.llm.choose import choose_responder
 from pipeline.llm.deadlines import Deadlines
 from pipeline.llm.scripted import ScriptedResponder
@@ -39,6 +41,9 @@ OPENAI_URL = "https://api.openai.com/v1"
 
 
 log = logging.getLogger(__name__)
+
+COACH_S = 60.0
+"""A grading may take longer than a spoken reply: nobody waits for it on the line."""
 
 
 @runtime_checkable
@@ -204,3 +209,19 @@ def _responder(settings: Settings) -> "OpenAIResponder | ScriptedResponder":
         )
     except ValueError as error:
         raise EngineUnavailable(str(error)) from None
+
+
+def open_coach(settings: Settings) -> Coach:
+    """The coach: a language model exactly where one answers the chats, too."""
+    key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
+    configured = bool(settings.openai_base_url or key)
+    if settings.llm == "scripted" or not configured:
+        return RuleCoach()
+    from pipeline.coach.llm import LanguageModelCoach  # half a second to import, and most runs need it not
+
+    return LanguageModelCoach(
+        model=settings.llm_model,
+        base_url=settings.openai_base_url or None,
+        api_key=key or None,
+        total_s=max(COACH_S, settings.llm_timeout_s),
+    )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from fastapi import Request
 
-from api.doors.refusals import Limits
 from api.settings import Settings
 from models.packs.lesson_loader import LESSONS, load_lessons
 from models.store import Store
@@ -17,6 +16,8 @@ from pipeline.grounded.answers import Grounded
 from pipeline.grounded.chats import GroundedChats
 from pipeline.grounded.sources import Sources
 from pipeline.llm.deadlines import Deadlines
+from pipeline.tasks.clock import Clock
+from pipeline.tasks.rate_limits import Limits
 from pipeline.tutoring.spoken import SpokenTutor
 from pipeline.tutoring.tutor import Tutor
 
@@ -34,7 +35,7 @@ class Outside:
 
 
 @asynccontextmanager
-async def open_outside(settings: Settings, store: Store, calls: Calls) -> AsyncIterator[Outside]:
+async def open_outside(settings: Settings, store: Store, calls: Calls, clock: Clock) -> AsyncIterator[Outside]:
     """Put the parts together, and let their chats be spoken to.
 
     Raises:
@@ -48,7 +49,7 @@ async def open_outside(settings: Settings, store: Store, calls: Calls) -> AsyncI
     calls.register(SpokenTutor(tutor, store))
     calls.register(chats)
     try:
-        yield Outside(tutor, chats, Limits(settings.requests_per_minute))
+        yield Outside(tutor, chats, Limits(settings.requests_per_minute, clock.now))
     finally:
         if model is not None:
             await model.close()

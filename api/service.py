@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import models.packs as packs
-from api.coaches import open_coach
-from api.engines import EngineRoom, open_engines
+from api.engines import EngineRoom, open_coach, open_engines
 from api.external import Outside, open_outside
 from api.settings import Settings
 from models.files import Files
@@ -114,7 +113,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         if settings.record_calls:
             await stack.enter_async_context(Recordings(calls, files, LoopClock()))
         background = await stack.enter_async_context(Background())
-        outside = await stack.enter_async_context(open_outside(settings, store, calls))
+        outside = await stack.enter_async_context(open_outside(settings, store, calls, LoopClock()))
         service = Service(settings, store, room, calls, chats, outside, rooms, coach, files, background)
         warming = asyncio.create_task(_warm(service), name="warm engines")
         try:

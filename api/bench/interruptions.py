@@ -19,6 +19,7 @@ from api.bench.turn import busy_note, spread
 from api.client.http import RemoteService
 from api.client.own_service import embedded, own_service
 from api.client.recordings import learner_line
+from api.settings import Settings
 
 LINES = (("records-office", 7), ("repair-desk", 1), ("repair-desk", 8), ("clinic", 2), ("turns", 7), ("turns", 13))
 """What the callers say over the persona; the recogniser hears the same words in all of them."""
@@ -89,7 +90,7 @@ def interrupted(count: int, *, calls: int, seed: int, tts: str = "espeak") -> Re
         pack = Path(name) / "talkative.yaml"
         pack.write_text(_pack(), encoding="utf-8")
         settings = embedded(stt="fixed", tts=tts) | {"GLOW_PACKS": str(pack), "GLOW_MAX_CALLS": str(calls + 1)}
-        with own_service(settings) as service, RemoteService(service.url, service.token) as http:
+        with own_service(settings, Settings().models_dir) as service, RemoteService(service.url, service.token) as http:
 
             async def call(number: int) -> Report:
                 _, chat_id = await asyncio.to_thread(http.start_named, "The talkative one")

@@ -22,6 +22,7 @@ from api.client.call import ClientError, voice_url
 from api.client.http import RemoteService
 from api.client.own_service import OwnService, embedded, own_service
 from api.client.recordings import learner_line
+from api.settings import Settings
 
 FRAME_MS = 20
 SETTLE_S = 3.0
@@ -136,7 +137,7 @@ def bench_load(
 
 def _measure(sessions: int, seconds: float, *, talking: bool, **engines: str | None) -> Load:
     settings = embedded(**engines) | {"GLOW_MAX_CALLS": str(sessions + 1)}
-    with own_service(settings) as service, RemoteService(service.url, service.token) as http:
+    with own_service(settings, Settings().models_dir) as service, RemoteService(service.url, service.token) as http:
         chats = [http.start_named()[1] for _ in range(sessions)]
         return asyncio.run(_run(service, chats, seconds, talking=talking))
 

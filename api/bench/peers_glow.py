@@ -20,6 +20,7 @@ from api.client.call import Call, ClientError
 from api.client.http import RemoteService
 from api.client.own_service import OwnService, embedded, own_service
 from api.client.voice import VoiceClient, open_call
+from api.settings import Settings
 
 SAY = "Say exactly this: "
 """In a persona's instructions: where the text of its replies begins."""
@@ -102,7 +103,7 @@ def run_glow(job: dict[str, Any], lines: Lines) -> dict[str, Any]:
             }
         if job["llm_ms"]:
             settings |= {"OPENAI_BASE_URL": llm_url, "OPENAI_API_KEY": "none-needed"}
-        with own_service(settings) as service, RemoteService(service.url, service.token) as http:
+        with own_service(settings, Settings().models_dir) as service, RemoteService(service.url, service.token) as http:
 
             @asynccontextmanager
             async def open_session(reply: str) -> AsyncIterator[Session]:

@@ -14,11 +14,19 @@ from rich.table import Table
 
 from voice.audio.formats import RATE_HZ
 from voice.errors import Cancelled as CancelledError
-from voice.stt.base import Cancelled, Float32Mono16k, Transcriber, Transcript, never
+from voice.stt.base import (
+    Float32Mono16k,
+    Transcriber,
+    Transcript,
+)
 from voice.stt.process.process import NICENESS, ProcessTranscriber
 from voice.stt.whisper.batching import Together
 from voice.stt.whisper.engine import load_model
 from voice.stt.whisper.short_window import Decoded, Request, ShortWindow
+from voice.work.cancellation import (
+    Cancelled,
+    never,
+)
 from voice.work.workers import Priority, ThreadWorkers
 
 UTTERANCES, SECONDS, ROUNDS = 8, 4.0, 3

@@ -73,7 +73,7 @@ def bench_turn(console: Console, *, turns: int, as_json: bool, **engines: str | 
     note = busy_note(os.getloadavg()[0], os.cpu_count() or 1)
     with (
         console.status("Measuring, in real time..."),
-        own_service(embedded(**engines)) as service,
+        own_service(embedded(**engines), Settings().models_dir) as service,
         RemoteService(service.url, service.token) as http,
     ):
         _, chat_id = http.start_named()
@@ -143,7 +143,7 @@ def bench_idle(console: Console, *, sessions: int, seconds: float, as_json: bool
     settings = embedded() | {"GLOW_MAX_CALLS": str(sessions)}
     with (
         console.status(f"Listening with {sessions} sessions..."),
-        own_service(settings) as service,
+        own_service(settings, Settings().models_dir) as service,
         RemoteService(service.url, service.token) as http,
     ):
         chats = [http.start_named()[1] for _ in range(sessions)]

@@ -16,6 +16,7 @@ from api.client.http import Line, RemoteService
 from api.client.own_service import OwnService, embedded, own_service
 from api.client.recordings import RATE_HZ, learner_line, write_stereo
 from api.client.voice import VoiceClient, open_call
+from api.settings import Settings
 
 PRACTICE = "The worried parent"
 SCENE = "records-office"
@@ -40,7 +41,7 @@ def run_demo(
     console.print(Text(f"Glow Voice: a call with {PERSONA}, who wants her son's grades. You are the records office."))
     with ExitStack() as stack:
         with console.status("Starting the service..."):
-            service = stack.enter_context(own_service(embedded(stt=stt, llm=llm, tts=tts)))
+            service = stack.enter_context(own_service(embedded(stt=stt, llm=llm, tts=tts), Settings().models_dir))
         console.print(Text(f"The service was ready in {service.started_in_s:.1f} s at {service.url};", "dim"), end=" ")
         console.print(Text("your side is played in real time.", "dim"))
         http = stack.enter_context(RemoteService(service.url, service.token))

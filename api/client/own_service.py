@@ -14,7 +14,6 @@ from pathlib import Path
 
 from api.client.call import ClientError, Disconnected
 from api.client.http import RemoteService
-from api.settings import Settings
 
 START_S = 120.0
 _LAST_LINES = 15
@@ -66,16 +65,16 @@ def embedded(**chosen: str | None) -> dict[str, str]:
 
 
 @contextmanager
-def own_service(environment: Mapping[str, str]) -> Iterator[OwnService]:
+def own_service(environment: Mapping[str, str], models_dir: Path) -> Iterator[OwnService]:
     """Start a service, wait until it is ready, and stop it at the end of the block.
 
     Args:
         environment: GLOW_ variables to set; those of this process and its .env file are not read.
+        models_dir: where its models and voices are, such as `Settings().models_dir`.
 
     Raises:
         ClientError: it did not start; the message has its last lines.
     """
-    models_dir = Settings().models_dir
     with tempfile.TemporaryDirectory(prefix="glow-voice-") as name:
         folder, token, port = Path(name), secrets.token_urlsafe(24), _free_port()
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("GLOW_", "OPENAI_"))}

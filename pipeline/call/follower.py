@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
-from pipeline.call.registry import Call, Calls
+from pipeline.call.call import Call
+from pipeline.call.registry import Calls
 from pipeline.tasks.writer import StorageBehind, Writer
 
 log = logging.getLogger(__name__)

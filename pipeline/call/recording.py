@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from models.files import Files
+from pipeline.call.call import Call
 from pipeline.call.follower import CallFollower
-from pipeline.call.registry import Call, Calls
+from pipeline.call.registry import Calls
 from pipeline.conversation.events import CallEnded, ReplyAudio, ReplyBegan, ReplyCleared, SessionEvent
 from pipeline.tasks.clock import Clock
 from voice.audio.formats import Int16Mono

@@ -1,7 +1,6 @@
 """Every open call: opened once a chat, found again by any door, resumed after a dropped connection, ended for sure."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -9,19 +8,13 @@ from typing import Self
 
 from models.errors import NotFound
 from models.store import Store
+from pipeline.call.call import Call
 from pipeline.call.session import Engines, SessionSettings, VoiceSession
 from pipeline.conversation.conversation import ConversationSource, OpenConversation, conversation_of
-from pipeline.conversation.events import Problem, ReplyAudio, ReplyText, SessionEvent, UserPartial
+from pipeline.conversation.events import Problem, SessionEvent
 from pipeline.errors import Busy, NotOwner, SessionConflict
-from pipeline.hearing.inlet import Inlet, Taken
 from pipeline.tasks.clock import Clock
-from voice.audio.formats import AudioFormat, Int16Mono
-
-BACKLOG_LIMIT = 500
-"""Events kept for a dropped connection; beyond this the oldest are forgotten."""
-
-FRAMES_AT_ONCE = 25
-"""Frames fed before the event loop gets its turn: a client may send a minute of audio in one message."""
+from voice.audio.formats import AudioFormat
 
 REAP_EVERY_S = 5.0
 
@@ -39,180 +32,6 @@ class CallLimits:
     max_calls: int = 100
     idle_s: float = 300.0
     resume_s: float = 60.0
-
-
-class Call:
-    """An open session with the door that its audio comes through.
-
-    Attributes:
-        user_id: whose it is.
-        output: the format of the persona's audio that its latest connection asked for; None before any did.
-        attended: a connection hears it now.
-        tap: told every 20 ms frame of the learner's audio, after the session.
-    """
-
-    def __init__(self, user_id: str, session: VoiceSession, wire: AudioFormat) -> None:
-        self.user_id = user_id
-        self.session = session
-        self.output: AudioFormat | None = None
-        self.attended = False
-        self.tap: Callable[[Int16Mono], None] | None = None
-        self._inlet = Inlet(wire)
-        self._feeding = asyncio.Lock()
-        self._backlog: deque[SessionEvent] = deque(maxlen=BACKLOG_LIMIT)
-        self._stop_keeping: Callable[[], None] | None = None
-        self._evicted = asyncio.Event()
-        self._vacant = asyncio.Event()
-        self._vacant.set()
-
-    @property
-    def wire(self) -> AudioFormat:
-        """The format of the learner's audio."""
-        return self._inlet.wire
-
-    async def take_format(self, wire: AudioFormat) -> None:
-        """From now on the learner's audio comes in another format.
-
-        Raises:
-            UnsupportedFormat: nobody here understands it.
-        """
-        if wire != self.wire:
-            inlet = Inlet(wire)
-            async with self._feeding:
-                frames, _ = await self._inlet.flush()
-                await self._inlet.close()
-                self._inlet = inlet
-                await self._feed(frames)
-
-    async def hear(self, data: bytes) -> None:
-        """Take audio in the call's format, in messages of any size.
-
-        Raises:
-            InvalidAudio: it is not what it claims to be; what could be decoded was heard.
-        """
-        if not self._feeding.locked() and (taken := self._inlet.at_once(data)) is not None:
-            # The common case, and the live path's: a frame or two, without waiting for anybody.
-            frames, problem = taken
-            if len(frames) <= FRAMES_AT_ONCE:
-                self.session.expect(len(frames))
-                self._hand_over(frames)
-                if problem is not None:
-                    raise problem
-            else:
-                async with self._feeding:
-                    await self._take(taken)
-            return
-        async with self._feeding:
-            await self._take(await self._inlet.push(data))
-
-    async def commit(self) -> None:
-        """Manual turns: the utterance ends with the audio that has come.
-
-        Raises:
-            InvalidAudio: the recording that was sent holds no sound.
-        """
-        async with self._feeding:
-            frames, problem = await self._inlet.commit()
-            await self._feed(frames)
-            if problem is None or self.session.state.utterance_open:
-                self.session.commit()
-            if problem is not None:
-                raise problem
-
-    async def realign(self) -> None:
-        """A connection dropped, maybe in the middle of a sample: let what follows begin anew."""
-        async with self._feeding:
-            frames, _ = await self._inlet.realign()
-            await self._feed(frames)
-
-    async def hear_rest(self) -> None:
-        """Take what is left of an unfinished frame or container; the learner sends no more of it.
-
-        Raises:
-            InvalidAudio: the recording was cut short; what could be decoded was heard.
-        """
-        async with self._feeding:
-            await self._take(await self._inlet.flush())
-
-    async def hang_up(self) -> None:
-        """The learner sends no more: finish the open utterance, then end.
-
-        Raises:
-            InvalidAudio: the recording was cut short; what could be decoded was heard.
-        """
-        try:
-            await self.hear_rest()
-        finally:
-            self.session.hang_up()
-
-    def keep_events(self, missed: Iterable[SessionEvent] = ()) -> None:
-        """Nobody listens for now: keep what happens for whoever comes back, after what was `missed` already."""
-        for event in missed:
-            self._keep(event)
-        self._stop_keeping = self._stop_keeping or self.session.listen(self._keep)
-
-    def take_backlog(self) -> list[SessionEvent]:
-        """What happened meanwhile, oldest first."""
-        if self._stop_keeping is not None:
-            self._stop_keeping()
-            self._stop_keeping = None
-        missed = list(self._backlog)
-        self._backlog.clear()
-        return missed
-
-    async def evict(self) -> None:
-        """Whoever comes back proves that the connection is dead, or not wanted: wait until it has left."""
-        self._evicted.set()
-        await self._vacant.wait()
-
-    async def evicted(self) -> None:
-        """Return when another connection takes the place of the one that waits here."""
-        await self._evicted.wait()
-
-    def occupy(self) -> None:
-        """A connection has the call."""
-        self.attended = True
-        self._evicted.clear()
-        self._vacant.clear()
-
-    def vacate(self) -> None:
-        """It has left."""
-        self.attended = False
-        self._vacant.set()
-
-    async def close(self) -> None:
-        """Free the decoder."""
-        await self._inlet.close()
-
-    def _keep(self, event: SessionEvent) -> None:
-        match event, self._backlog[-1] if self._backlog else None:
-            case ReplyAudio(), _:
-                return  # handed out again
-            case ReplyText(turn, delta), ReplyText(same, before) if turn == same:
-                self._backlog[-1] = ReplyText(turn, before + delta)
-            case UserPartial(turn), UserPartial(same) if turn == same:
-                self._backlog[-1] = event
-            case _:
-                self._backlog.append(event)
-
-    async def _take(self, taken: Taken) -> None:
-        frames, problem = taken
-        await self._feed(frames)
-        if problem is not None:
-            raise problem
-
-    async def _feed(self, frames: list[Int16Mono]) -> None:
-        self.session.expect(len(frames))
-        for start in range(0, len(frames), FRAMES_AT_ONCE):
-            self._hand_over(frames[start : start + FRAMES_AT_ONCE])
-            if start + FRAMES_AT_ONCE < len(frames):
-                await asyncio.sleep(0)
-
-    def _hand_over(self, frames: list[Int16Mono]) -> None:
-        for frame in frames:
-            self.session.frame(frame)
-            if self.tap is not None:
-                self.tap(frame)
 
 
 class Calls:

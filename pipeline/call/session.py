@@ -17,11 +17,11 @@ from pipeline.call.settings import Engines, SessionSettings
 from pipeline.call.waits import Waits
 from pipeline.conversation.conversation import Conversation, MessageLog
 from pipeline.conversation.events import CallEnded, Problem, SessionEvent, TurnLatency, UserEnded, UserStarted
-from pipeline.conversation.waterfall import Waterfall
+from pipeline.conversation.waterfall import Stamps, Waterfall
 from pipeline.errors import CallOver
 from pipeline.hearing.transcripts import Transcripts
 from pipeline.hearing.utterance import FRAME, RATE_HZ, Hearing
-from pipeline.speaking.preparation import Speaker, Stamps
+from pipeline.speaking.preparation import Speaker
 from pipeline.speaking.replies import Hooks, Replies
 from pipeline.tasks.clock import Clock
 from pipeline.tasks.slots import Slots

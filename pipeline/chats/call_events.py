@@ -6,8 +6,9 @@ from typing import Any, assert_never
 
 from models.errors import NotFound
 from models.store import Store
+from pipeline.call.call import Call
 from pipeline.call.follower import CallFollower
-from pipeline.call.registry import Call, Calls
+from pipeline.call.registry import Calls
 from pipeline.chats.events import ChatRoom, RunName
 from pipeline.chats.hub import Rooms
 from pipeline.conversation.events import (

@@ -1,7 +1,18 @@
 """When the stages of a turn happened, and the waterfall that this makes: from the last word to the first audio."""
 
+from dataclasses import dataclass
+
 from pipeline.conversation.events import TurnLatency
-from pipeline.speaking.preparation import Stamps
+
+
+@dataclass(slots=True)
+class Stamps:
+    """When things happened, on the session's clock; None while they have not."""
+
+    started: float = 0.0
+    first_text: float | None = None
+    first_clause: float | None = None
+    first_audio: float | None = None
 
 
 class Waterfall:

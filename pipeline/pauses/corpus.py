@@ -21,9 +21,9 @@ import voice
 from pipeline.pauses.lines import REPORT, TUNING, lines
 from voice.audio.formats import FRAME, RATE_HZ, Int16Mono
 from voice.audio.resample import resample
-from voice.stt.base import never
 from voice.tts.base import Synthesizer, VoiceStyle
 from voice.tts.espeak.engine import EspeakSynthesizer
+from voice.work.cancellation import never
 
 Part = Literal["tuning", "report"]
 Place = Literal["inside a line", "between lines"]

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from models.errors import NotFound
-from pipeline.call.registry import Call, Calls
+from pipeline.call.call import Call
+from pipeline.call.registry import Calls
 from pipeline.conversation.events import ReplyAudio, ReplyCleared, SessionEvent
 from pipeline.replay.call_file import (
     AfterEvent,

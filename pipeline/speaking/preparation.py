@@ -9,6 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from pipeline.conversation.reply import ReplyContext, Responder
+from pipeline.conversation.waterfall import Stamps
 from pipeline.errors import PipelineError
 from pipeline.tasks.clock import Clock
 from voice.errors import VoiceError
@@ -46,16 +47,6 @@ class Speaker:
     style: VoiceStyle
     rate_hz: int
     call: str
-
-
-@dataclass(slots=True)
-class Stamps:
-    """When things happened, on the session's clock; None while they have not."""
-
-    started: float = 0.0
-    first_text: float | None = None
-    first_clause: float | None = None
-    first_audio: float | None = None
 
 
 Report = Callable[[str, str], None]

@@ -19,9 +19,13 @@ from pipeline.conversation.events import (
     SessionEvent,
 )
 from pipeline.conversation.reply import ReplyContext, Responder
+from pipeline.conversation.waterfall import Stamps
 from pipeline.speaking.lead import Line
 from pipeline.speaking.playout import Playout
-from pipeline.speaking.preparation import Preparation, Speaker, Stamps
+from pipeline.speaking.preparation import (
+    Preparation,
+    Speaker,
+)
 from pipeline.tasks.clock import Clock
 from pipeline.tasks.slots import Slots
 from pipeline.tasks.writer import Writer

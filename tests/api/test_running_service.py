@@ -17,13 +17,14 @@ from api.client.http import RemoteService
 from api.client.own_service import OwnService, embedded, own_service
 from api.client.recordings import ROOT, learner_line
 from api.client.voice import open_call
+from api.settings import Settings
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[OwnService]:
-    with own_service(embedded(stt_timeout_s="100", frames_gap_s="4")) as running:
+    with own_service(embedded(stt_timeout_s="100", frames_gap_s="4"), Settings().models_dir) as running:
         yield running
 
 

@@ -12,17 +12,28 @@ from numpy.typing import NDArray
 
 from models.records.core import Persona, Practice, Scenario, Simulation
 from models.store import Store
-from pipeline.call.registry import Call, CallLimits, Calls
+from pipeline.call.call import Call
+from pipeline.call.registry import (
+    CallLimits,
+    Calls,
+)
 from pipeline.call.session import Engines, SessionSettings
 from pipeline.conversation.events import SessionEvent
 from pipeline.llm.scripted import ScriptedResponder
 from pipeline.replay.steady_store import SteadyStore
 from pipeline.tasks.clock import LoopClock
 from voice.audio.formats import AudioFormat
-from voice.stt.base import Cancelled, Float32Mono16k, Transcript, never
+from voice.stt.base import (
+    Float32Mono16k,
+    Transcript,
+)
 from voice.stt.utterance import SpeechToText
 from voice.tts.espeak.engine import EspeakSynthesizer
 from voice.tts.synthesis import TextToSpeech
+from voice.work.cancellation import (
+    Cancelled,
+    never,
+)
 from voice.work.workers import InlineWorkers
 
 Event = TypeVar("Event", bound=SessionEvent)

@@ -6,9 +6,17 @@ from threading import Event
 
 import numpy as np
 
-from voice.stt.base import Cancelled, Float32Mono16k, Transcriber, Transcript, never
+from voice.stt.base import (
+    Float32Mono16k,
+    Transcriber,
+    Transcript,
+)
 from voice.stt.call_language import CallLanguage
 from voice.stt.fixed import FixedTranscriber
+from voice.work.cancellation import (
+    Cancelled,
+    never,
+)
 
 LOUD = 0.9
 """A first sample that is at least so loud, or at most so low, is the last that `Fragile` hears."""

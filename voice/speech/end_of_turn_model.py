@@ -11,9 +11,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from voice.audio.formats import RATE_HZ, float32_of
+from voice.audio.formats import RATE_HZ, Int16Mono, float32_of
 from voice.errors import EngineFailed, EngineUnavailable
-from voice.stt.base import Cancelled, Int16Mono16k
+from voice.work.cancellation import Cancelled
 from voice.work.workers import Priority, Workers
 
 SECONDS = 8
@@ -56,7 +56,7 @@ class EndOfTurnModel:
             raise EngineUnavailable(f"{path} is not a Smart Turn v3 model: it has {len(inputs)} inputs, not one.")
         self.name = path.stem
 
-    def probability(self, audio: Int16Mono16k) -> float:
+    def probability(self, audio: Int16Mono) -> float:
         """How likely the turn is over, 0 to 1.
 
         Args:
@@ -83,7 +83,7 @@ class EndOfTurnDetector:
         self._workers = workers
         self.name = model.name
 
-    async def ending(self, audio: Int16Mono16k, call: str) -> float:
+    async def ending(self, audio: Int16Mono, call: str) -> float:
         """How likely the turn is over, 0 to 1; see `EndOfTurnModel.probability`.
 
         Args:
@@ -102,7 +102,7 @@ class EndOfTurnDetector:
         return await self._workers.run(job, call=call, priority=Priority.FINAL)
 
 
-def log_mel(audio: Int16Mono16k) -> NDArray[np.float32]:
+def log_mel(audio: Int16Mono) -> NDArray[np.float32]:
     """Whisper's log-mel features of the last 8 s, silence in front where there is less: float32 of shape (80, 800).
 
     The waveform is first brought to zero mean and unit variance over all 8 s, as Smart Turn was trained.

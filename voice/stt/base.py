@@ -1,11 +1,12 @@
 """What every speech recogniser is: a protocol of one verb, and of a second for those that decode as they listen."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from voice.work.cancellation import Cancelled, never
 
 Float32Mono16k = NDArray[np.float32]
 """Mono samples at 16 kHz in [-1, 1], shape (n,)."""
@@ -13,15 +14,7 @@ Float32Mono16k = NDArray[np.float32]
 Int16Mono16k = NDArray[np.int16]
 """Mono samples at 16 kHz, shape (n,)."""
 
-Cancelled = Callable[[], bool]
-"""Asked between decoding steps; true when nobody wants the result any more."""
-
 RATE_HZ = 16_000
-
-
-def never() -> bool:
-    """Cancellation for callers that always want the result."""
-    return False
 
 
 @dataclass(frozen=True, slots=True)

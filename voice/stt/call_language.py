@@ -1,6 +1,15 @@
 """The language of one call: detected in its first telling utterance, and its language from then on."""
 
-from voice.stt.base import RATE_HZ, Cancelled, Float32Mono16k, TranscriberOfLanguages, Transcript, never
+from voice.stt.base import (
+    RATE_HZ,
+    Float32Mono16k,
+    TranscriberOfLanguages,
+    Transcript,
+)
+from voice.work.cancellation import (
+    Cancelled,
+    never,
+)
 
 TELLING = RATE_HZ
 """Samples that settle a language; shorter speech, a first partial for example, is too little to tell it by."""

@@ -4,8 +4,15 @@ from threading import Event
 
 from voice.errors import Cancelled as CancelledError
 from voice.errors import EngineUnavailable
-from voice.stt.base import Cancelled, Float32Mono16k, Transcript, never
+from voice.stt.base import (
+    Float32Mono16k,
+    Transcript,
+)
 from voice.stt.samples import checked
+from voice.work.cancellation import (
+    Cancelled,
+    never,
+)
 
 WORDS = "good morning what seems to be the problem"
 

@@ -7,8 +7,16 @@ from urllib.parse import urlsplit
 from voice.audio.formats import wav_bytes
 from voice.errors import Cancelled as CancelledError
 from voice.errors import EngineFailed
-from voice.stt.base import RATE_HZ, Cancelled, Float32Mono16k, Transcript, never
+from voice.stt.base import (
+    RATE_HZ,
+    Float32Mono16k,
+    Transcript,
+)
 from voice.stt.samples import as_int16, checked
+from voice.work.cancellation import (
+    Cancelled,
+    never,
+)
 
 if TYPE_CHECKING:
     from openai import OpenAI

@@ -4,7 +4,14 @@ import asyncio
 
 from voice.errors import Cancelled as CancelledError
 from voice.errors import VoiceError
-from voice.stt.base import RATE_HZ, Cancelled, Int16Mono16k, StreamingTranscriber, Transcript, TranscriptStream
+from voice.stt.base import (
+    RATE_HZ,
+    Int16Mono16k,
+    StreamingTranscriber,
+    Transcript,
+    TranscriptStream,
+)
+from voice.work.cancellation import Cancelled
 from voice.work.lane import Lane
 from voice.work.workers import Priority, Workers
 

@@ -8,7 +8,6 @@ from voice.errors import Cancelled as CancelledError
 from voice.errors import EngineBusy
 from voice.stt.base import (
     RATE_HZ,
-    Cancelled,
     Int16Mono16k,
     StreamingTranscriber,
     Transcriber,
@@ -17,6 +16,7 @@ from voice.stt.base import (
 )
 from voice.stt.samples import LONGEST_SECONDS, as_float32
 from voice.stt.streaming import Decoding
+from voice.work.cancellation import Cancelled
 from voice.work.workers import Priority, Workers
 
 LONGEST = LONGEST_SECONDS * RATE_HZ

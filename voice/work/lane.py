@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from voice.errors import Cancelled as CancelledError
 from voice.errors import EngineBusy
-from voice.stt.base import Cancelled
+from voice.work.cancellation import Cancelled
 from voice.work.workers import Job, Priority, Workers, settle
 
 T = TypeVar("T")

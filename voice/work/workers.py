@@ -9,7 +9,7 @@ from threading import Condition, Event, Lock, Thread
 from typing import Any, Protocol, TypeVar
 
 from voice.errors import EngineBusy, EngineUnavailable
-from voice.stt.base import Cancelled
+from voice.work.cancellation import Cancelled
 from voice.work.queueing import FairQueue, Priority, Work
 
 __all__ = ["BUFFER_ITEMS", "InlineWorkers", "Items", "Job", "Priority", "ThreadWorkers", "Workers", "settle"]

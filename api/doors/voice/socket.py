@@ -37,7 +37,10 @@ from api.service import Service
 from models.errors import ModelError, NotFound
 from models.records.core import User
 from models.store.attempts import CHAT_NOT_FOUND
-from pipeline.call.registry import BACKLOG_LIMIT, Call
+from pipeline.call.call import (
+    BACKLOG_LIMIT,
+    Call,
+)
 from pipeline.conversation.events import CallEnded, Problem, ReplyAudio, ReplyCleared, ReplyEnded, SessionEvent
 from pipeline.errors import Busy, NotOwner, PipelineError
 from voice.audio.formats import AudioFormat

@@ -14,7 +14,14 @@ from pipeline.speaking.replies import APOLOGY
 from tests.pipeline.scene import engines, opened, steadily
 from tests.voice.sound import recording
 from voice.errors import EngineFailed
-from voice.stt.base import Cancelled, Float32Mono16k, Transcript, never
+from voice.stt.base import (
+    Float32Mono16k,
+    Transcript,
+)
+from voice.work.cancellation import (
+    Cancelled,
+    never,
+)
 from voice.work.workers import InlineWorkers
 
 LINE = recording("slt/records-office/05")

@@ -27,7 +27,14 @@ from tests.end_of_turn_models import energy_model
 from tests.pipeline.scene import GREETING, Repeater, engines, opened, steadily
 from tests.voice.sound import recording
 from voice.speech.end_of_turn_model import EndOfTurnDetector, EndOfTurnModel
-from voice.stt.base import Cancelled, Float32Mono16k, Transcript, never
+from voice.stt.base import (
+    Float32Mono16k,
+    Transcript,
+)
+from voice.work.cancellation import (
+    Cancelled,
+    never,
+)
 from voice.work.workers import InlineWorkers
 
 LINE = recording("slt/records-office/05")

@@ -1,8 +1,7 @@
 """The waterfall of a turn: told once, for a turn that is answered, from the last word to the first audio."""
 
 from pipeline.conversation.events import TurnLatency
-from pipeline.conversation.waterfall import Waterfall
-from pipeline.speaking.preparation import Stamps
+from pipeline.conversation.waterfall import Stamps, Waterfall
 
 
 def heard_turn(*, answered: bool) -> Waterfall:

@@ -7,7 +7,11 @@ import numpy as np
 import pytest
 
 from models.packs.lesson_loader import load_lessons
-from pipeline.call.registry import Call, CallLimits, Calls
+from pipeline.call.call import Call
+from pipeline.call.registry import (
+    CallLimits,
+    Calls,
+)
 from pipeline.call.session import SessionSettings
 from pipeline.conversation.events import ReplyEnded, SessionEvent
 from pipeline.llm.scripted import ScriptedResponder

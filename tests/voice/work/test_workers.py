@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from voice.errors import Cancelled, EngineBusy, EngineUnavailable
-from voice.stt.base import Cancelled as Asked
+from voice.work.cancellation import Cancelled as Asked
 from voice.work.lane import Lane
 from voice.work.queueing import FairQueue, Work
 from voice.work.workers import BUFFER_ITEMS, InlineWorkers, Priority, ThreadWorkers, Workers

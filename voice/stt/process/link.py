@@ -11,8 +11,12 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from voice.errors import EngineFailed
-from voice.stt.base import Cancelled, Transcriber, never
+from voice.stt.base import Transcriber
 from voice.stt.process.child import Answer, Question, serve
+from voice.work.cancellation import (
+    Cancelled,
+    never,
+)
 
 POLL_S = 0.05
 WAITING_LIMIT = 256

@@ -16,7 +16,6 @@ from voice.errors import Cancelled as CancelledError
 from voice.errors import EngineUnavailable
 from voice.stt.base import (
     RATE_HZ,
-    Cancelled,
     Float32Mono16k,
     Int16Mono16k,
     StreamingTranscriber,
@@ -24,12 +23,15 @@ from voice.stt.base import (
     TranscriberOfCalls,
     Transcript,
     TranscriptStream,
-    never,
 )
 from voice.stt.call_language import CallLanguage
 from voice.stt.process.link import Link, WorkerDied, WorkerKilled
 from voice.stt.process.quarantine import Quarantine
 from voice.stt.samples import checked
+from voice.work.cancellation import (
+    Cancelled,
+    never,
+)
 
 NICENESS = 5
 START_S = 120.0

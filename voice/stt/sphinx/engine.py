@@ -9,10 +9,19 @@ import numpy as np
 
 from voice.errors import Cancelled as CancelledError
 from voice.errors import EngineFailed, EngineUnavailable
-from voice.stt.base import RATE_HZ, Cancelled, Float32Mono16k, Int16Mono16k, Transcript, never
+from voice.stt.base import (
+    RATE_HZ,
+    Float32Mono16k,
+    Int16Mono16k,
+    Transcript,
+)
 from voice.stt.samples import as_int16, checked
 from voice.stt.sphinx.cepstra import cepstral_mean
 from voice.stt.sphinx.decoder import sphinx_decoder
+from voice.work.cancellation import (
+    Cancelled,
+    never,
+)
 
 # The mean of the cepstrum is what makes or breaks this model, so the first of the speech is heard before it is decoded.
 _LISTEN_FIRST = int(0.8 * RATE_HZ)

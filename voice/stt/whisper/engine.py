@@ -11,12 +11,21 @@ import numpy as np
 
 from voice.errors import Cancelled as CancelledError
 from voice.errors import EngineFailed, EngineUnavailable
-from voice.stt.base import RATE_HZ, Cancelled, Float32Mono16k, Transcriber, Transcript, never
+from voice.stt.base import (
+    RATE_HZ,
+    Float32Mono16k,
+    Transcriber,
+    Transcript,
+)
 from voice.stt.call_language import CallLanguage
 from voice.stt.samples import checked
 from voice.stt.whisper.batching import Together
 from voice.stt.whisper.short_window import Decoded, Request, ShortWindow
 from voice.stt.whisper.speech_presence import holds_speech
+from voice.work.cancellation import (
+    Cancelled,
+    never,
+)
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel

@@ -12,7 +12,7 @@ from api.doors.glow.operations.shapes_chats import Accepted, MuteBody
 from api.service import Service
 from models.errors import Invalid, NotFound, TooLarge
 from models.records.core import User
-from pipeline.call.registry import Call
+from pipeline.call.call import Call
 from pipeline.chats.events import ChatRoom
 from pipeline.errors import Busy, NotOwner
 from voice.audio.formats import AudioFormat, Encoding

@@ -11,7 +11,8 @@ import socketio
 
 from api.doors.glow.socketio.seats import Seat, audio_of
 from models.records.core import User
-from pipeline.call.registry import Call, Calls
+from pipeline.call.call import Call
+from pipeline.call.registry import Calls
 from pipeline.chats.hub import Rooms, chat_room, profile_room
 from pipeline.errors import NotOwner
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from pipeline.call.registry import Call, Calls
+from pipeline.call.call import Call
+from pipeline.call.registry import Calls
 from pipeline.conversation.events import Problem, SessionEvent
 from pipeline.errors import PipelineError
 from voice.audio.formats import AudioFormat

@@ -10,7 +10,7 @@ from api.doors.glow.operations.shapes import Body, ChatId
 from api.doors.glow.operations.shapes_chats import MuteBody
 from api.doors.glow.socketio.events import Asker, Payload
 from api.doors.glow.socketio.operations import carry_out
-from pipeline.call.registry import Call
+from pipeline.call.call import Call
 from pipeline.chats.hub import chat_room
 from pipeline.errors import SessionConflict
 

@@ -8,11 +8,11 @@ import pytest
 
 from api.bench.random_whisper import make_random_whisper
 from tests.voice.sound import recording
-from voice.stt.base import never
 from voice.stt.samples import as_float32
 from voice.stt.whisper.engine import load_model
 from voice.stt.whisper.short_window import SLICE, Request, ShortWindow
 from voice.test_models import WHISPER_NANO
+from voice.work.cancellation import never
 
 LONG = "slt/records-office/03"
 """More than 24 tokens."""

@@ -1,0 +1,50 @@
+"""How often a caller may ask: token buckets on an injected clock."""
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+
+KEYS_LIMIT = 10_000
+"""Callers whose pace is remembered; beyond this the one seen longest ago is forgotten."""
+
+
+class TooMany(Exception):
+    """The caller asks too often.
+
+    Attributes:
+        retry_after_s: when it may ask again.
+    """
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("Too Many Requests")
+        self.retry_after_s = retry_after_s
+
+
+class Limits:
+    """How often each caller may ask each door: a bucket that refills at an even pace.
+
+    Args:
+        per_minute: requests a minute in the long run, and at most this many at once.
+        now: seconds on any steady scale.
+    """
+
+    def __init__(self, per_minute: int, now: Callable[[], float]) -> None:
+        self._per_minute = per_minute
+        self._now = now
+        self._buckets: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
+
+    def take(self, door: str, caller: str) -> None:
+        """Count one request.
+
+        Raises:
+            TooMany: it is one too many.
+        """
+        now, rate = self._now(), self._per_minute / 60
+        left, then = self._buckets.pop((door, caller), (float(self._per_minute), now))
+        left = min(self._per_minute, left + (now - then) * rate)
+        allowed = left >= 1
+        self._buckets[door, caller] = (left - 1 if allowed else left, now)
+        while len(self._buckets) > KEYS_LIMIT:
+            self._buckets.popitem(last=False)
+        if not allowed:
+            raise TooMany(max(1, math.ceil((1 - left) / rate)))
