@@ -37,7 +37,7 @@ LONG_REPLY = (
 )
 INSTANTS_S = (0.8, 2.0, 3.3, 4.7)
 _ROUND_SHIFT_S = 0.37
-RUNNERS = Path(__file__).parent / "peers"
+RUNNERS = Path(__file__).parent / "runners"
 SETTINGS = {
     "glow": "endpoint_ms = complete_ms = unfinished_ms = 500, the rest as shipped; a whole service, over its websocket",
     "pipecat": (
