@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from voice.audio.containers import demuxer_of
 from voice.audio.formats import AudioFormat, Int16Mono
-from voice.audio.intake import AudioIntake
+from voice.audio.frames import FrameDecoder
 from voice.errors import VoiceError
 
 SLICE = 2048
@@ -38,7 +38,7 @@ class Inlet:
             UnsupportedFormat: nobody here understands it.
         """
         self.wire = wire
-        self._intake = AudioIntake(wire)
+        self._decoder = FrameDecoder(wire)
         self._using = asyncio.Lock()
         self._lost: bytes | None = None
         self._nameless = False
@@ -50,15 +50,15 @@ class Inlet:
 
     async def push(self, data: bytes) -> Taken:
         """Take one message."""
-        return await self._work(lambda: self._container(data) if self._intake.blocking else self._linear(data))
+        return await self._work(lambda: self._container(data) if self._decoder.blocking else self._linear(data))
 
     def at_once(self, data: bytes) -> Taken | None:
         """Take one message of a format that is decoded here and now; None where `push` must wait for something."""
-        return None if self._intake.blocking or self._using.locked() else self._linear(data)
+        return None if self._decoder.blocking or self._using.locked() else self._linear(data)
 
     async def commit(self) -> Taken:
         """The utterance ends here; a container may go on, unless there was no sound in it."""
-        if self._intake.blocking and (self._sounded or not self._taken):
+        if self._decoder.blocking and (self._sounded or not self._taken):
             return [], None
         return await self.flush()
 
@@ -68,7 +68,7 @@ class Inlet:
 
     async def realign(self) -> Taken:
         """Messages may have been lost: what follows begins with a whole sample (containers see to that)."""
-        return ([], None) if self._intake.blocking else await self.flush()
+        return ([], None) if self._decoder.blocking else await self.flush()
 
     async def close(self) -> None:
         """Free the decoder."""
@@ -76,7 +76,7 @@ class Inlet:
 
     async def _work(self, job: Callable[[], Taken]) -> Taken:
         async with self._using:
-            if not self._intake.blocking:
+            if not self._decoder.blocking:
                 return job()
             # A thread cannot be stopped: whoever is cancelled meanwhile leaves with the decoder at rest.
             working = asyncio.ensure_future(asyncio.to_thread(job))
@@ -88,12 +88,12 @@ class Inlet:
 
     def _linear(self, data: bytes) -> Taken:
         try:
-            return self._intake.push(data), None
+            return self._decoder.push(data), None
         except VoiceError as error:
             return [], error
 
     def _close(self) -> Taken:
-        self._intake.close()
+        self._decoder.close()
         return [], None
 
     # -------------------------------------------------------------- containers
@@ -113,7 +113,7 @@ class Inlet:
                 break  # the padding byte of a WAV of odd length
             part, data = self._next_slice(data)
             try:
-                pushed = self._intake.push(part)
+                pushed = self._decoder.push(part)
             except VoiceError as error:
                 problem = problem or error
                 self._nameless = not self._sounded and _header_at(self._head) != 0
@@ -161,12 +161,12 @@ class Inlet:
         if self._lost is None:
             self._begin()
         try:
-            return self._intake.flush(), None
+            return self._decoder.flush(), None
         except VoiceError as error:
             problem = error
         # The last of what could be decoded comes with the second flush.
         try:
-            return self._intake.flush(), problem
+            return self._decoder.flush(), problem
         except VoiceError:
             return [], problem
 

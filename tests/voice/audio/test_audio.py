@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tests.voice.sound import recording, tone
 from voice.audio.formats import FRAME, AudioFormat, float32_of, int16_of, wav_bytes
+from voice.audio.frames import FrameDecoder
 from voice.audio.g711 import alaw_decode, mulaw_decode, mulaw_encode
-from voice.audio.intake import AudioIntake
 from voice.audio.opus import OpusDecoder
 from voice.audio.outlet import AudioOutlet
 from voice.audio.resample import resample
@@ -25,9 +25,9 @@ def wire_bytes(wire: AudioFormat) -> bytes:
 
 
 def taken_in(wire: AudioFormat, messages: list[bytes]) -> np.ndarray:
-    intake = AudioIntake(wire)
-    frames = [frame for message in messages for frame in intake.push(message)]
-    frames += intake.flush()
+    decoder = FrameDecoder(wire)
+    frames = [frame for message in messages for frame in decoder.push(message)]
+    frames += decoder.flush()
     assert all(frame.shape == (FRAME,) and frame.dtype == np.int16 for frame in frames)
     return np.concatenate(frames) if frames else np.zeros(0, np.int16)
 
@@ -60,14 +60,14 @@ def split(data: bytes, sizes: list[int]) -> list[bytes]:
     ],
 )
 def test_what_the_service_does_not_speak_is_refused_with_what_it_does(wire: AudioFormat, complaint: str):
-    for take in (wire.check, lambda: AudioIntake(wire), lambda: AudioOutlet(wire, 24_000)):
+    for take in (wire.check, lambda: FrameDecoder(wire), lambda: AudioOutlet(wire, 24_000)):
         with pytest.raises(UnsupportedFormat, match=f"Use .*{complaint}|Use .* {complaint}"):
             take()
 
 
 def test_a_container_only_goes_in():
-    assert AudioIntake(AudioFormat("container")).blocking
-    assert not AudioIntake(AudioFormat()).blocking
+    assert FrameDecoder(AudioFormat("container")).blocking
+    assert not FrameDecoder(AudioFormat()).blocking
     with pytest.raises(UnsupportedFormat, match="only goes in"):
         AudioOutlet(AudioFormat("container"), 24_000)
 
@@ -98,7 +98,7 @@ def test_a_wav_file_reads_back(channels: int):
         assert file.readframes(len(audio)) == audio.tobytes()
 
 
-# ------------------------------------------------------------------ intake
+# ------------------------------------------------------------------ frames
 
 WIRES = [
     AudioFormat(),
@@ -134,43 +134,43 @@ def test_two_channels_become_their_average():
 
 
 def test_a_browsers_small_messages_make_fifty_frames_a_second():
-    intake = AudioIntake(AudioFormat("pcm16", 24_000))
+    decoder = FrameDecoder(AudioFormat("pcm16", 24_000))
     data = tone(2, rate_hz=24_000).tobytes()
-    counts = [len(intake.push(data[start : start + 256])) for start in range(0, len(data), 256)]
+    counts = [len(decoder.push(data[start : start + 256])) for start in range(0, len(data), 256)]
     assert max(counts) == 1
     assert sum(counts) == 99  # the last one waits for the resampler's millisecond
 
 
 @pytest.mark.parametrize(("rate_hz", "behind_ms"), [(8_000, 3), (22_050, 2), (24_000, 2), (48_000, 2)])
 def test_a_frame_comes_as_soon_as_its_samples_are_there(rate_hz: int, behind_ms: int):
-    intake = AudioIntake(AudioFormat("pcm16", rate_hz))
+    decoder = FrameDecoder(AudioFormat("pcm16", rate_hz))
     frames = 0
     for sample in range(1, rate_hz // 5):
-        frames += len(intake.push(b"\0\0"))
+        frames += len(decoder.push(b"\0\0"))
         assert frames * 20 >= (sample / rate_hz * 1000 - behind_ms) // 20 * 20
 
 
 @pytest.mark.parametrize("rate_hz", [22_050, 24_000, 44_100])
 def test_an_hour_of_audio_is_an_hour_of_frames(rate_hz: int):
-    intake = AudioIntake(AudioFormat("pcm16", rate_hz))
+    decoder = FrameDecoder(AudioFormat("pcm16", rate_hz))
     minute = bytes(2 * 60 * rate_hz)
-    frames = sum(len(intake.push(minute)) for _ in range(60)) + len(intake.flush())
+    frames = sum(len(decoder.push(minute)) for _ in range(60)) + len(decoder.flush())
     assert abs(frames - 3600 * 50) <= 1
 
 
 def test_flush_fills_the_last_frame_and_begins_anew():
-    intake = AudioIntake(AudioFormat())
-    assert intake.push(b"\1\0" * 100 + b"\7") == []
-    (frame,) = intake.flush()
+    decoder = FrameDecoder(AudioFormat())
+    assert decoder.push(b"\1\0" * 100 + b"\7") == []
+    (frame,) = decoder.flush()
     assert frame.tolist() == [1] * 100 + [0] * 220
-    assert intake.flush() == []
-    (frame,) = intake.push(b"\2\0" * 320)
+    assert decoder.flush() == []
+    (frame,) = decoder.push(b"\2\0" * 320)
     assert frame.tolist() == [2] * 320
 
 
 def test_a_message_may_be_any_kind_of_bytes():
     for message in (b"\1\0" * 320, bytearray(b"\1\0" * 320), memoryview(b"\1\0" * 320)):
-        assert AudioIntake(AudioFormat()).push(message)[0].tolist() == [1] * 320
+        assert FrameDecoder(AudioFormat()).push(message)[0].tolist() == [1] * 320
 
 
 # ------------------------------------------------------------------ outlet

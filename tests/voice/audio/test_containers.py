@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.voice.sound import encoded, recording, tone
 from voice.audio.containers import ContainerDecoder, decode_file
 from voice.audio.formats import AudioFormat, int16_of, wav_bytes
-from voice.audio.intake import AudioIntake
+from voice.audio.frames import FrameDecoder
 from voice.errors import InvalidAudio, UnsupportedFormat, VoiceError
 
 SPEECH = recording("rms/clinic/02")
@@ -25,9 +25,9 @@ STREAMS = pytest.mark.parametrize("data", [OGG, WEBM, WAV], ids=["ogg", "webm", 
 
 
 def streamed(data: bytes, size: int) -> np.ndarray:
-    intake = AudioIntake(AudioFormat("container"))
-    frames = [frame for start in range(0, len(data), size) for frame in intake.push(data[start : start + size])]
-    return np.concatenate(frames + intake.flush())
+    decoder = FrameDecoder(AudioFormat("container"))
+    frames = [frame for start in range(0, len(data), size) for frame in decoder.push(data[start : start + size])]
+    return np.concatenate(frames + decoder.flush())
 
 
 def alike(heard: np.ndarray, said: np.ndarray) -> float:
@@ -69,22 +69,22 @@ def test_a_file_holds_what_was_said(data: bytes):
 
 @STREAMS
 def test_sound_comes_out_while_the_stream_still_comes_in(data: bytes):
-    intake = AudioIntake(AudioFormat("container"))
+    decoder = FrameDecoder(AudioFormat("container"))
     heard = 0
     for end in range(100, len(data) // 2, 100):
-        heard += len(intake.push(data[end - 100 : end]))
-    intake.close()
+        heard += len(decoder.push(data[end - 100 : end]))
+    decoder.close()
     assert heard * 320 > 0.4 * len(SPEECH)
 
 
 @STREAMS
 def test_a_stream_cut_off_is_told_after_all_of_it_was_given(data: bytes):
     cut = data[: len(data) * 2 // 3 + 1]
-    intake = AudioIntake(AudioFormat("container"))
-    frames = intake.push(cut)
+    decoder = FrameDecoder(AudioFormat("container"))
+    frames = decoder.push(cut)
     with pytest.raises(InvalidAudio, match=r"middle|before the length"):
-        intake.flush()
-    frames += intake.flush()
+        decoder.flush()
+    frames += decoder.flush()
     whole = int16_of(decode_file(data, max_seconds=60))
     assert len(frames) * 320 > len(whole) / 2
     told = np.concatenate(frames)[: len(frames) * 320 - 640]
@@ -99,11 +99,11 @@ def test_a_file_cut_off_is_refused(data: bytes, part: float):
 
 
 def test_a_new_stream_may_follow_an_ended_or_broken_one():
-    intake = AudioIntake(AudioFormat("container"))
-    first = intake.push(WEBM) + intake.flush()
+    decoder = FrameDecoder(AudioFormat("container"))
+    first = decoder.push(WEBM) + decoder.flush()
     with pytest.raises(InvalidAudio):
-        intake.push(b"no container at all")
-    second = intake.push(OGG) + intake.flush()
+        decoder.push(b"no container at all")
+    second = decoder.push(OGG) + decoder.flush()
     assert len(first) == len(second)
 
 
@@ -114,9 +114,9 @@ def decoders():
 
 def test_every_thread_ends():
     before = decoders()
-    kept = [AudioIntake(AudioFormat("container")) for _ in range(4)]
-    for intake in kept:
-        intake.push(WEBM[:2_000])
+    kept = [FrameDecoder(AudioFormat("container")) for _ in range(4)]
+    for decoder in kept:
+        decoder.push(WEBM[:2_000])
     threads = decoders() - before
     assert len(threads) == 4
     kept[0].close()
@@ -124,7 +124,7 @@ def test_every_thread_ends():
     with pytest.raises(InvalidAudio):
         kept[1].flush()
     kept.clear()
-    del intake
+    del decoder
     for thread in threads:
         thread.join(timeout=100)
     assert not threads & decoders()
@@ -149,12 +149,12 @@ def test_what_is_no_container_is_refused_by_its_first_bytes(data: bytes):
 
 def test_a_header_that_never_ends_is_given_up():
     void = b"\xec\x01" + (1 << 40).to_bytes(7, "big")
-    intake = AudioIntake(AudioFormat("container"))
-    intake.push(WEBM[:40] + void)
+    decoder = FrameDecoder(AudioFormat("container"))
+    decoder.push(WEBM[:40] + void)
     for _ in range(31):
-        intake.push(bytes(1 << 15))
+        decoder.push(bytes(1 << 15))
     with pytest.raises(InvalidAudio, match="no sound"):
-        intake.push(bytes(1 << 16))
+        decoder.push(bytes(1 << 16))
 
 
 def test_a_small_file_cannot_fill_the_memory():
@@ -178,10 +178,10 @@ def test_damage_is_a_typed_error_or_other_sound_and_nothing_else(part, header, d
     data = sound[:at] + damage + sound[at + len(damage) :]
     with suppress(VoiceError):
         decode_file(data, max_seconds=60)
-    with closing(AudioIntake(AudioFormat("container"))) as intake, suppress(VoiceError):
+    with closing(FrameDecoder(AudioFormat("container"))) as decoder, suppress(VoiceError):
         for start in range(0, len(data), 4_000):
-            intake.push(data[start : start + 4_000])
-        intake.flush()
+            decoder.push(data[start : start + 4_000])
+        decoder.flush()
 
 
 def test_a_track_that_nothing_decodes_is_refused():

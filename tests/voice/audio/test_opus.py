@@ -3,7 +3,7 @@ import pytest
 
 from tests.voice.sound import recording, tone
 from voice.audio.formats import AudioFormat
-from voice.audio.intake import AudioIntake
+from voice.audio.frames import FrameDecoder
 from voice.audio.opus import OpusDecoder, OpusEncoder
 from voice.audio.outlet import AudioOutlet
 from voice.errors import InvalidAudio, UnsupportedFormat
@@ -25,12 +25,12 @@ def test_a_tone_comes_back_at_its_pitch_and_level(rate_hz: int):
 
 def test_a_damaged_packet_is_told_and_the_next_one_plays():
     packets = AudioOutlet(AudioFormat("opus", 48_000), 16_000).packets(SPEECH)
-    intake = AudioIntake(AudioFormat("opus", 48_000))
-    before = [frame for packet in packets[:20] for frame in intake.push(packet)]
+    decoder = FrameDecoder(AudioFormat("opus", 48_000))
+    before = [frame for packet in packets[:20] for frame in decoder.push(packet)]
     for damaged in (b"", b"\xff" * 40, b"\x1f\x30", b'{"type": "ping"}'):
         with pytest.raises(InvalidAudio, match="packet"):
-            intake.push(damaged)
-    after = [frame for packet in packets[20:40] for frame in intake.push(packet)]
+            decoder.push(damaged)
+    after = [frame for packet in packets[20:40] for frame in decoder.push(packet)]
     assert len(before) == 19
     assert len(after) == 20
 

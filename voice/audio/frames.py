@@ -1,4 +1,4 @@
-"""Wire bytes of any size in, 20 ms frames at 16 kHz out."""
+"""Decodes one stream: wire bytes of any size in, 20 ms frames at 16 kHz out."""
 
 import math
 from collections.abc import Callable
@@ -16,14 +16,13 @@ from voice.errors import VoiceError
 _NOTHING = np.zeros(0, np.int16)
 
 
-class AudioIntake:
-    """One call's microphone: turns what its client sends into frames, keeping odd bytes and part frames for later.
+class FrameDecoder:
+    """Turns one stream, in whatever format, into frames; keeps odd bytes and part frames for later.
 
     Frames are to be read, not written: most are views of the message. The samples that come out stand exactly for
     those that went in, however long the call.
 
     Attributes:
-        format: what the client sends.
         blocking: True where push and flush decode a container and belong in a worker thread.
     """
 
@@ -34,7 +33,6 @@ class AudioIntake:
             UnsupportedFormat: as AudioFormat.check.
         """
         wire.check()
-        self.format = wire
         self.blocking = wire.encoding == "container"
         self._container: ContainerDecoder | None = None
         self._opus: OpusDecoder | None = None
