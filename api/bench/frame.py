@@ -13,9 +13,9 @@ from rich.text import Text
 
 from api.bench.turn import ROOM_NOISE, busy_note, spread
 from api.client.recordings import learner_line
-from pipeline.hearing.inlet import Inlet
 from voice.audio.formats import RATE_HZ, AudioFormat, Int16Mono
 from voice.audio.g711 import alaw_encode, mulaw_encode
+from voice.audio.intake import AudioIntake
 from voice.audio.opus import OpusEncoder
 from voice.audio.resample import resample
 from voice.speech.endpointing import Endpointer
@@ -118,11 +118,11 @@ def _pcm16(audio: Int16Mono) -> bytes:
 
 def _cost_us(wire: AudioFormat, messages: Sequence[bytes]) -> float:
     """One call's worth, through the very objects that a call uses."""
-    inlet, detector, endpointer = Inlet(wire), SpeechDetector(), Endpointer()
+    intake, detector, endpointer = AudioIntake(wire), SpeechDetector(), Endpointer()
     frames, position = 0, 0
     began = time.thread_time()
     for message in messages:
-        taken = inlet.at_once(message)
+        taken = intake.at_once(message)
         assert taken is not None  # none of these formats waits for a thread
         for frame in taken[0]:
             position += len(frame)

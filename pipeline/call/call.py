@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 
 from pipeline.call.session import VoiceSession
 from pipeline.conversation.events import ReplyAudio, ReplyText, SessionEvent, UserPartial
-from pipeline.hearing.inlet import Inlet, Taken
 from voice.audio.formats import AudioFormat, Int16Mono
+from voice.audio.intake import AudioIntake, Taken
 
 BACKLOG_LIMIT = 500
 """Events kept for a dropped connection; beyond this the oldest are forgotten."""
@@ -32,7 +32,7 @@ class Call:
         self.output: AudioFormat | None = None
         self.attended = False
         self.tap: Callable[[Int16Mono], None] | None = None
-        self._inlet = Inlet(wire)
+        self._intake = AudioIntake(wire)
         self._feeding = asyncio.Lock()
         self._backlog: deque[SessionEvent] = deque(maxlen=BACKLOG_LIMIT)
         self._stop_keeping: Callable[[], None] | None = None
@@ -43,7 +43,7 @@ class Call:
     @property
     def wire(self) -> AudioFormat:
         """The format of the learner's audio."""
-        return self._inlet.wire
+        return self._intake.format
 
     async def take_format(self, wire: AudioFormat) -> None:
         """From now on the learner's audio comes in another format.
@@ -52,11 +52,11 @@ class Call:
             UnsupportedFormat: nobody here understands it.
         """
         if wire != self.wire:
-            inlet = Inlet(wire)
+            intake = AudioIntake(wire)
             async with self._feeding:
-                frames, _ = await self._inlet.flush()
-                await self._inlet.close()
-                self._inlet = inlet
+                frames, _ = await self._intake.flush()
+                await self._intake.close()
+                self._intake = intake
                 await self._feed(frames)
 
     async def hear(self, data: bytes) -> None:
@@ -65,7 +65,7 @@ class Call:
         Raises:
             InvalidAudio: it is not what it claims to be; what could be decoded was heard.
         """
-        if not self._feeding.locked() and (taken := self._inlet.at_once(data)) is not None:
+        if not self._feeding.locked() and (taken := self._intake.at_once(data)) is not None:
             # The common case, and the live path's: a frame or two, without waiting for anybody.
             frames, problem = taken
             if len(frames) <= FRAMES_AT_ONCE:
@@ -78,7 +78,7 @@ class Call:
                     await self._take(taken)
             return
         async with self._feeding:
-            await self._take(await self._inlet.push(data))
+            await self._take(await self._intake.push(data))
 
     async def commit(self) -> None:
         """Manual turns: the utterance ends with the audio that has come.
@@ -87,7 +87,7 @@ class Call:
             InvalidAudio: the recording that was sent holds no sound.
         """
         async with self._feeding:
-            frames, problem = await self._inlet.commit()
+            frames, problem = await self._intake.commit()
             await self._feed(frames)
             if problem is None or self.session.state.utterance_open:
                 self.session.commit()
@@ -97,7 +97,7 @@ class Call:
     async def realign(self) -> None:
         """A connection dropped, maybe in the middle of a sample: let what follows begin anew."""
         async with self._feeding:
-            frames, _ = await self._inlet.realign()
+            frames, _ = await self._intake.realign()
             await self._feed(frames)
 
     async def hear_rest(self) -> None:
@@ -107,7 +107,7 @@ class Call:
             InvalidAudio: the recording was cut short; what could be decoded was heard.
         """
         async with self._feeding:
-            await self._take(await self._inlet.flush())
+            await self._take(await self._intake.flush())
 
     async def hang_up(self) -> None:
         """The learner sends no more: finish the open utterance, then end.
@@ -157,7 +157,7 @@ class Call:
 
     async def close(self) -> None:
         """Free the decoder."""
-        await self._inlet.close()
+        await self._intake.close()
 
     def _keep(self, event: SessionEvent) -> None:
         match event, self._backlog[-1] if self._backlog else None:

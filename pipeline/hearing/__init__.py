@@ -1,1 +1,1 @@
-"""The learner's audio on its way to text: frames, utterances, partials, transcripts."""
+"""The learner's frames on their way to text: utterances, partials, transcripts."""

@@ -5,16 +5,16 @@ import pytest
 
 from api.bench.frame import WIRES, Wire, frame_costs, messages_of
 from api.client.recordings import learner_line
-from pipeline.hearing.inlet import Inlet
 from voice.audio.formats import FRAME
+from voice.audio.intake import AudioIntake
 
 
 @pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.name)
 def test_the_messages_of_a_format_hold_the_recording(wire: Wire) -> None:
     line = learner_line("records-office", 1).samples
     messages = messages_of(wire, line)
-    inlet = Inlet(wire.format)
-    frames = [frame for message in messages for frame in (inlet.at_once(message) or ([], None))[0]]
+    intake = AudioIntake(wire.format)
+    frames = [frame for message in messages for frame in (intake.at_once(message) or ([], None))[0]]
     assert len(frames) == pytest.approx(len(line) / FRAME, abs=2)
     heard = np.concatenate(frames).astype(float)
     assert np.std(heard) == pytest.approx(np.std(line), rel=0.1)

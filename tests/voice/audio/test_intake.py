@@ -5,9 +5,9 @@ import asyncio
 import numpy as np
 import pytest
 
-from pipeline.hearing.inlet import SLICE, Inlet
 from tests.voice.sound import encoded, recording
 from voice.audio.formats import AudioFormat, wav_bytes
+from voice.audio.intake import SLICE, AudioIntake
 
 LINE = recording("rms/turns/07")
 CONTAINER = AudioFormat("container")
@@ -17,13 +17,13 @@ def taken(wire: AudioFormat, messages: list[bytes]) -> tuple[list[np.ndarray], l
     """All frames and all complaints of a stream of messages, and of its end."""
 
     async def story() -> tuple[list[np.ndarray], list[str]]:
-        inlet, frames, problems = Inlet(wire), [], []
-        for push in [*(lambda data=data: inlet.push(data) for data in messages), inlet.flush]:
+        intake, frames, problems = AudioIntake(wire), [], []
+        for push in [*(lambda data=data: intake.push(data) for data in messages), intake.flush]:
             got, problem = await push()
             frames += got
             if problem is not None:
                 problems.append(str(problem))
-        await inlet.close()
+        await intake.close()
         return frames, problems
 
     return asyncio.run(story())
@@ -95,10 +95,10 @@ def test_a_wav_that_is_written_live_has_no_end() -> None:
 
 def test_half_a_sample_does_not_outlive_its_connection() -> None:
     async def story() -> None:
-        inlet = Inlet(AudioFormat())
-        await inlet.push(b"\x01")
-        await inlet.realign()
-        frames, _ = await inlet.push(LINE.astype("<i2").tobytes())
+        intake = AudioIntake(AudioFormat())
+        await intake.push(b"\x01")
+        await intake.realign()
+        frames, _ = await intake.push(LINE.astype("<i2").tobytes())
         assert np.array_equal(np.concatenate(frames), LINE[: len(frames) * 320])
 
     asyncio.run(story())
@@ -106,16 +106,16 @@ def test_half_a_sample_does_not_outlive_its_connection() -> None:
 
 def test_who_is_cancelled_while_a_container_is_decoded_leaves_it_whole() -> None:
     async def story() -> None:
-        inlet = Inlet(CONTAINER)
+        intake = AudioIntake(CONTAINER)
         half = len(FILES["ogg"]) // 2
-        push = asyncio.create_task(inlet.push(FILES["ogg"][:half]))
+        push = asyncio.create_task(intake.push(FILES["ogg"][:half]))
         await asyncio.sleep(0)
         push.cancel()
         with pytest.raises(asyncio.CancelledError):
             await push
-        frames, problem = await inlet.push(FILES["ogg"][half:])
+        frames, problem = await intake.push(FILES["ogg"][half:])
         assert problem is None
         assert frames
-        await inlet.close()
+        await intake.close()
 
     asyncio.run(story())

@@ -1,4 +1,4 @@
-"""The door of a call's audio: one stream after another in the call's format, and what breaks in them."""
+"""Bytes to frames: a call's audio comes in here, one stream after another, and what breaks in them is told."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,14 +21,14 @@ Taken = tuple[list[Int16Mono], VoiceError | None]
 """Frames, and what went wrong after them."""
 
 
-class Inlet:
-    """Turns messages of any size into 20 ms frames.
+class AudioIntake:
+    """One call's microphone: turns messages of any size into 20 ms frames.
 
     A client may send one container after the other, such as one for each press of a button: each begins with its
     header. After something broken the rest of that container is passed over, up to the next header.
 
     Attributes:
-        wire: the format of the audio.
+        format: what the client sends.
     """
 
     def __init__(self, wire: AudioFormat) -> None:
@@ -37,7 +37,7 @@ class Inlet:
         Raises:
             UnsupportedFormat: nobody here understands it.
         """
-        self.wire = wire
+        self.format = wire
         self._decoder = FrameDecoder(wire)
         self._using = asyncio.Lock()
         self._lost: bytes | None = None
