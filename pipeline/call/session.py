@@ -26,9 +26,9 @@ from pipeline.speaking.replies import Hooks, Replies
 from pipeline.tasks.clock import Clock
 from pipeline.tasks.slots import Slots
 from pipeline.tasks.writer import Writer
-from pipeline.turn import events as act
+from pipeline.turn import actions, events
 from pipeline.turn.machine import Phase, Reply, Turn, samples, step
-from voice.speech.endpointing import Endpointer, SpeechPaused, SpeechResumed, SpeechStarted
+from voice.speech.endpointing import Endpointer, SpeechResumed, SpeechStarted
 from voice.speech.vad import SpeechDetector
 
 __all__ = ["Engines", "Listener", "SessionSettings", "VoiceSession", "Watcher"]
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 Listener = Callable[[SessionEvent], None]
 """Told every event, in order, on the event loop; must not block."""
 
-Watcher = Callable[[act.Event, list[act.Action]], None]
+Watcher = Callable[[events.Event, list[actions.Action]], None]
 """Told every step of the turn machine as it is taken: the event and the actions; must not block."""
 
 LEAST_COMMIT_MS = 200
@@ -219,7 +219,7 @@ class VoiceSession:
 
     def greet(self) -> None:
         """Have the persona speak first."""
-        self._feed(act.Prompted())
+        self._feed(events.Prompted())
 
     def expect(self, frames: int) -> None:
         """So many frames come at once, so the next ones may take as long as these last."""
@@ -236,23 +236,18 @@ class VoiceSession:
         if self._endpointer.last_speech > self._position - 2 * FRAME:
             self._waterfall.heard(now - (self._position - self._endpointer.last_speech) / RATE_HZ)
         for event in happened:
-            match event:
-                case SpeechStarted(at):
-                    self._feed(act.SpeechStarted(at))
-                    if not self._state.utterance_open:
-                        self._endpointer.reset()  # not taken now: told again as long as it lasts
-                case SpeechPaused(_, last_speech):
-                    self._feed(act.SpeechPaused(last_speech))
-                case SpeechResumed():
-                    self._transcripts.resumed()
-                    self._feed(act.SpeechResumed())
+            if isinstance(event, SpeechResumed):
+                self._transcripts.resumed()
+            self._feed(event)
+            if isinstance(event, SpeechStarted) and not self._state.utterance_open:
+                self._endpointer.reset()  # not taken now: told again as long as it lasts
         if self._state.wants_frames:
             start = self._position - self._endpointer.speech_run(self._position)
             last = self._endpointer.last_speech
-            self._feed(act.SpeechContinued(max(0, last - start), self._position - last))
+            self._feed(events.SpeechContinued(max(0, last - start), self._position - last))
         due = self._state.deadline is not None and self._position >= self._state.deadline
         if due and not self._endpointer.stirring(self._position):
-            self._feed(act.Elapsed())
+            self._feed(events.Elapsed())
         if self._state.phase is Phase.HEARING:
             self._transcripts.partial(self._state.number, self._position)
 
@@ -262,7 +257,7 @@ class VoiceSession:
         started = self._uncommitted_from if recent >= samples(LEAST_COMMIT_MS) else None
         if started is None and self._state.phase is Phase.LISTENING:
             self._emit(_NO_WORDS)
-        self._feed(act.Committed(started))
+        self._feed(events.Committed(started))
         self._uncommitted_from = self._position
 
     def type_text(self, text: str) -> asyncio.Future[str]:
@@ -275,22 +270,22 @@ class VoiceSession:
             raise CallOver("The call has ended; open a new one, or send the message without a call.")
         self.active_at = self._clock.now()
         self._waits.said()
-        event = act.Typed()
-        state, actions = step(self._state, event, self._position)
+        event = events.Typed()
+        state, to_do = step(self._state, event, self._position)
         stored = self._messages.typed(state.number, text)
-        self._enter(event, state, actions)
+        self._enter(event, state, to_do)
         return stored
 
     def stop(self) -> None:
         """Stop the persona; keep listening."""
-        self._feed(act.Stopped())
+        self._feed(events.Stopped())
 
     def mute(self, muted: bool) -> None:
         """No audio will come, or it will again; muting ends an open utterance."""
         if muted:
-            self._feed(act.Muted())
+            self._feed(events.Muted())
         else:
-            self._feed(act.Unmuted())
+            self._feed(events.Unmuted())
 
     def played(self, turn: int, milliseconds: int) -> None:
         """The client has played this much of the turn's reply."""
@@ -304,7 +299,7 @@ class VoiceSession:
     def hang_up(self) -> None:
         """Finish the open utterance, then end the call."""
         self._keypad.finish()
-        self._feed(act.Hangup())
+        self._feed(events.Hangup())
 
     def _take_digits(self, digits: str) -> None:
         if not self.over:
@@ -312,16 +307,16 @@ class VoiceSession:
 
     # ------------------------------------------------------------ the machine
 
-    def _feed(self, event: act.Event) -> None:
-        state, actions = step(self._state, event, self._position)
-        self._enter(event, state, actions)
+    def _feed(self, event: events.Event) -> None:
+        state, to_do = step(self._state, event, self._position)
+        self._enter(event, state, to_do)
 
-    def _enter(self, event: act.Event, state: Turn, actions: list[act.Action]) -> None:
+    def _enter(self, event: events.Event, state: Turn, to_do: list[actions.Action]) -> None:
         was_open = self._state.utterance_open
         self._state = state
         for watcher in list(self._watchers):
-            watcher(event, actions)
-        for action in actions:
+            watcher(event, to_do)
+        for action in to_do:
             self._carry_out(action)
         if was_open and not state.utterance_open:
             self._endpointer.reset()
@@ -335,41 +330,41 @@ class VoiceSession:
         else:
             self._waits.no_word()
 
-    def _carry_out(self, action: act.Action) -> None:
+    def _carry_out(self, action: actions.Action) -> None:
         match action:
-            case act.OpenUtterance(turn, at) | act.ReopenUtterance(turn, at):
+            case actions.OpenUtterance(turn, at) | actions.ReopenUtterance(turn, at):
                 self._transcripts.open(at, self._position)
                 self._emit(UserStarted(turn, _ms(at)))
-            case act.Transcribe(revision):
+            case actions.Transcribe(revision):
                 self._transcripts.ask(revision, turn_is_over=not self._state.utterance_open)
-            case act.Prepare(revision, turn, text):
+            case actions.Prepare(revision, turn, text):
                 self._replies.prepare(revision, turn, text)
-            case act.Apologise(revision, turn):
+            case actions.Apologise(revision, turn):
                 self._replies.apologise(revision, turn)
-            case act.Suspend(revision):
+            case actions.Suspend(revision):
                 self._transcripts.suspend()
                 self._replies.suspend(revision)
-            case act.EndTurn(turn, last_speech, reason):
+            case actions.EndTurn(turn, last_speech, reason):
                 self._waterfall.turn_ended(answered=reason != "end")
                 self._emit(UserEnded(turn, _ms(last_speech), _ms(max(0, self._position - last_speech)), reason))
-            case act.StoreMessage(turn, text):
+            case actions.StoreMessage(turn, text):
                 self._waits.said()
                 self._messages.spoken(turn, text)
-            case act.Release(revision):
+            case actions.Release(revision):
                 self._messages.after_storing(lambda: self._release(revision))
-            case act.CloseUtterance():
+            case actions.CloseUtterance():
                 self._transcripts.close()
-            case act.NoWords():
+            case actions.NoWords():
                 self._emit(_NO_WORDS)
-            case act.Duck():
+            case actions.Duck():
                 self._replies.duck()
-            case act.Restore() | act.GoOn():
+            case actions.Restore() | actions.GoOn():
                 self._replies.go_on()
-            case act.Hold():
+            case actions.Hold():
                 self._replies.hold()
-            case act.CutReply(revision):
+            case actions.CutReply(revision):
                 self._replies.cut(revision)
-            case act.End():
+            case actions.End():
                 self._over.set()
 
     async def _release(self, revision: int) -> None:
@@ -379,7 +374,7 @@ class VoiceSession:
     # ------------------------------------------------------------------ replies
 
     def _reply_started(self, revision: int, stamps: Stamps) -> None:
-        self._feed(act.ReplyStarted(revision))
+        self._feed(events.ReplyStarted(revision))
         if latency := self._waterfall.replied(self._state.number, stamps, self._clock.now()):
             self._slots.replace("latency", self._tell_latency(latency))
 
@@ -388,7 +383,7 @@ class VoiceSession:
 
     def _reply_finished(self, revision: int) -> None:
         self.active_at = self._clock.now()
-        self._feed(act.ReplyFinished(revision))
+        self._feed(events.ReplyFinished(revision))
 
 
 def _ms(position: int) -> int:

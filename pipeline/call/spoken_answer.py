@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pipeline.call.session import VoiceSession
 from pipeline.conversation.events import CallEnded, Problem, ReplyBegan, ReplyEnded, SessionEvent
 from pipeline.errors import ResponderFailed
-from pipeline.turn import events as act
+from pipeline.turn.actions import Action
+from pipeline.turn.events import Event
 
 NOT_STORED = "The persona's answer could not be stored; send the message again."
 
@@ -54,7 +55,7 @@ class _Awaited:
             case CallEnded():
                 self.answer.set_result(None)
 
-    def _stepped(self, _event: act.Event, _actions: list[act.Action]) -> None:
+    def _stepped(self, _event: Event, _actions: list[Action]) -> None:
         """The words wait no more for an answer, and none has begun."""
         if not self._session.state.typed and not self._begun and not self.answer.done():
             self.answer.set_result(None)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from pipeline.tasks.clock import Clock
 from pipeline.tasks.slots import Slots
-from pipeline.turn import events as act
+from pipeline.turn.events import Event, Muted, Prompted
 
 
 class Waits:
@@ -29,7 +29,7 @@ class Waits:
         *,
         frames_gap_s: float,
         prompt_after_s: float,
-        feed: Callable[[act.Event], None],
+        feed: Callable[[Event], None],
     ) -> None:
         self._slots = slots
         self._clock = clock
@@ -65,9 +65,9 @@ class Waits:
     async def _watch_for_a_gap(self) -> None:
         while (left := self.frame_at + self.burst_s + self._frames_gap_s - self._clock.now()) > 0:
             await self._clock.sleep(left)
-        self._feed(act.Muted("silence"))
+        self._feed(Muted("silence"))
 
     async def _speak_up(self) -> None:
         await self._clock.sleep(self._prompt_after_s)
         self._spoke_up = True
-        self._feed(act.Prompted())
+        self._feed(Prompted())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.turn.events import EndReason
+from pipeline.turn.actions import EndReason
 
 
 @dataclass(frozen=True, slots=True)

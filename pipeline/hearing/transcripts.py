@@ -13,8 +13,9 @@ from pipeline.hearing.partials import StablePrefix
 from pipeline.hearing.utterance import Hearing
 from pipeline.tasks.clock import Clock
 from pipeline.tasks.slots import Slots
-from pipeline.turn import events as act
+from pipeline.turn.events import Event, Partial, Transcribed
 from pipeline.turn.machine import samples
+from voice.audio.formats import Samples
 from voice.errors import VoiceError
 from voice.speech.end_of_turn_model import EndOfTurnDetector
 
@@ -52,7 +53,7 @@ class Transcripts:
         transcript_s: float,
         spoken: Callable[[], str],
         emit: Callable[[SessionEvent], None],
-        feed: Callable[[act.Event], None],
+        feed: Callable[[Event], None],
     ) -> None:
         self._hearing = hearing
         self._ending_model = ending
@@ -68,7 +69,7 @@ class Transcripts:
         self._stable = StablePrefix()
         self._next_partial = 0
 
-    def open(self, at: act.Samples, now: act.Samples) -> None:
+    def open(self, at: Samples, now: Samples) -> None:
         """Begin an utterance, or go on with the one that is open; its speech began at `at`."""
         if not self._hearing.is_open:
             self._stable = StablePrefix()  # an utterance that goes on takes nothing back either
@@ -88,7 +89,7 @@ class Transcripts:
         """The learner goes on after a pause."""
         self._hearing.resumed()
 
-    def partial(self, turn: int, now: act.Samples) -> None:
+    def partial(self, turn: int, now: Samples) -> None:
         """Tell the words so far, if that is due."""
         if self._partial_every and now >= self._next_partial and not self._slots.running("partial"):
             self._next_partial = now + self._partial_every
@@ -119,10 +120,10 @@ class Transcripts:
             code = error.code if isinstance(error, VoiceError) else "stt_failed"
             self._report(code, str(error) or "The recogniser did not answer in time; say it again or type it.")
             known = self._known()
-            self._feed(act.Transcribed(revision, known, self._spoken(), failed=not known))
+            self._feed(Transcribed(revision, known, self._spoken(), failed=not known))
             return
         self._waterfall.transcript_came(self._clock.now())
-        self._feed(act.Transcribed(revision, text, self._spoken(), ending))
+        self._feed(Transcribed(revision, text, self._spoken(), ending))
 
     def _known(self) -> str:
         """The words of a long utterance whose end was not understood; a short one is soon said again."""
@@ -146,7 +147,7 @@ class Transcripts:
             return  # the transcript at the end of the turn reports it
         if (stable := self._stable.update(text)) is not None:
             self._emit(UserPartial(turn, stable))
-        self._feed(act.Partial(text, spoken=self._spoken()))
+        self._feed(Partial(text, spoken=self._spoken()))
 
     async def _settle(self) -> None:
         try:

@@ -11,10 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.pauses.corpus import REST_MS, SpokenTurn, frames
-from pipeline.turn.events import Action, Elapsed, EndTurn, Event, Transcribed
-from pipeline.turn.events import SpeechPaused as Paused
-from pipeline.turn.events import SpeechResumed as Resumed
-from pipeline.turn.events import SpeechStarted as Started
+from pipeline.turn.actions import Action, EndTurn
+from pipeline.turn.events import Elapsed, Event, Transcribed
 from pipeline.turn.machine import Rules, Turn, samples, step
 from voice.audio.formats import FRAME, RATE_HZ
 from voice.speech.endpointing import (
@@ -141,7 +139,7 @@ def ends_of_turn(heard: HeardTurn, rules: Rules, transcript_ms: int = TRANSCRIPT
             feed(coming.pop(0)[1])
         elif next_event == position:
             found = queue.pop(0)[1]
-            feed(_told(found, open_turn=state.utterance_open))
+            feed(_anew(found) if not state.utterance_open else found)
             if isinstance(found, SpeechPaused):
                 arrival = position + samples(transcript_ms)
                 coming.append((arrival, Transcribed(state.revision, heard.texts[position])))
@@ -149,15 +147,9 @@ def ends_of_turn(heard: HeardTurn, rules: Rules, transcript_ms: int = TRANSCRIPT
             feed(Elapsed())
 
 
-def _told(event: SpeechEvent, *, open_turn: bool) -> Event:
-    """What a session tells the machine; it resets the endpointer at a turn's end, so that speech begins anew."""
-    match event:
-        case SpeechStarted(at):
-            return Started(at)
-        case SpeechPaused(_, last_speech):
-            return Paused(last_speech)
-        case SpeechResumed(_, since):
-            return Resumed() if open_turn else Started(since)
+def _anew(event: SpeechEvent) -> SpeechEvent:
+    """The event after a turn's end: a session resets the endpointer there, so that speech begins anew."""
+    return SpeechStarted(event.at) if isinstance(event, SpeechResumed) else event
 
 
 def _first_calm_frame(heard: HeardTurn, deadline: int, position: int) -> int:

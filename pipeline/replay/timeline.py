@@ -21,7 +21,8 @@ from pipeline.conversation.events import (
     UserPartial,
     UserStarted,
 )
-from pipeline.turn import events as act
+from pipeline.turn import actions
+from pipeline.turn.events import Event, Transcribed
 
 Who = Literal["learner", "turn", "engine", "service", "ear"]
 Value = str | int | bool
@@ -162,33 +163,33 @@ class Timeline:
 
     # ------------------------------------------------------ what the session tells
 
-    def stepped(self, event: act.Event, actions: list[act.Action]) -> None:
+    def stepped(self, event: Event, to_do: list[actions.Action]) -> None:
         """A step of the turn machine."""
-        if isinstance(event, act.Transcribed):
+        if isinstance(event, Transcribed):
             self.add("turn", "turn.transcribed", revision=event.revision, text=event.text, failed=event.failed)
-        for action in actions:
+        for action in to_do:
             match action:
-                case act.Transcribe(revision):
+                case actions.Transcribe(revision):
                     self.add("turn", "turn.transcribe", revision=revision)
-                case act.Prepare(revision, turn, text):
+                case actions.Prepare(revision, turn, text):
                     self.add("turn", "turn.prepare", revision=revision, turn=turn, text=text)
-                case act.Apologise(revision, turn):
+                case actions.Apologise(revision, turn):
                     self.add("turn", "turn.apologise", revision=revision, turn=turn)
-                case act.Suspend(revision):
+                case actions.Suspend(revision):
                     self.add("turn", "turn.suspend", revision=revision)
-                case act.Release(revision, turn):
+                case actions.Release(revision, turn):
                     self.add("turn", "turn.release", revision=revision, turn=turn)
-                case act.Duck():
+                case actions.Duck():
                     self.add("turn", "turn.duck")
-                case act.Restore():
+                case actions.Restore():
                     self.add("turn", "turn.restore")
-                case act.Hold():
+                case actions.Hold():
                     self.add("turn", "turn.hold")
-                case act.GoOn():
+                case actions.GoOn():
                     self.add("turn", "turn.go_on")
-                case act.CutReply(revision):
+                case actions.CutReply(revision):
                     self.add("turn", "turn.cut", revision=revision)
-                case act.NoWords(turn):
+                case actions.NoWords(turn):
                     self.add("turn", "turn.no_words", turn=turn)
                 case _:
                     pass  # the session tells it as an event

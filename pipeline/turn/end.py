@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from pipeline.turn.end_of_turn import Verdict
-from pipeline.turn.events import (
+from pipeline.turn.actions import (
     Action,
     Apologise,
     CloseUtterance,
@@ -16,13 +15,14 @@ from pipeline.turn.events import (
     Prepare,
     Release,
     Restore,
-    Samples,
     StoreMessage,
     Transcribe,
-    Transcribed,
 )
+from pipeline.turn.end_of_turn import Verdict
+from pipeline.turn.events import Transcribed
 from pipeline.turn.interruption import Sound, sounds_like
 from pipeline.turn.state import Phase, Reply, Step, Turn
+from voice.audio.formats import Samples
 
 
 def elapsed(state: Turn, now: Samples) -> Step:

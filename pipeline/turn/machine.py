@@ -8,28 +8,20 @@ pipeline/turn/speech.py, and what comes of a turn that ends in pipeline/turn/end
 from dataclasses import replace
 from typing import assert_never
 
+from pipeline.turn.actions import CloseUtterance, End, Prepare, Release, Suspend
 from pipeline.turn.end import close_turn, cut, elapsed, end_of_speech, floor_is_free, transcribed
 from pipeline.turn.events import (
-    CloseUtterance,
     Committed,
     Elapsed,
-    End,
     Event,
     Hangup,
     Muted,
     Partial,
-    Prepare,
     Prompted,
-    Release,
     ReplyFinished,
     ReplyStarted,
-    Samples,
     SpeechContinued,
-    SpeechPaused,
-    SpeechResumed,
-    SpeechStarted,
     Stopped,
-    Suspend,
     Transcribed,
     Typed,
     Unmuted,
@@ -43,6 +35,8 @@ from pipeline.turn.speech import (
     speech_started,
 )
 from pipeline.turn.state import Phase, Reply, Rules, Step, Turn, samples
+from voice.audio.formats import Samples
+from voice.speech.endpointing import SpeechPaused, SpeechResumed, SpeechStarted
 
 __all__ = ["Phase", "Reply", "Rules", "Step", "Turn", "samples", "step"]
 

@@ -2,21 +2,11 @@
 
 from dataclasses import replace
 
+from pipeline.turn.actions import Action, Duck, GoOn, Hold, OpenUtterance, ReopenUtterance, Restore, Suspend, Transcribe
 from pipeline.turn.end_of_turn import Verdict
-from pipeline.turn.events import (
-    Action,
-    Duck,
-    GoOn,
-    Hold,
-    OpenUtterance,
-    ReopenUtterance,
-    Restore,
-    Samples,
-    Suspend,
-    Transcribe,
-)
 from pipeline.turn.interruption import Sound, sounds_like
 from pipeline.turn.state import Phase, Reply, Step, Turn, samples
+from voice.audio.formats import Samples
 
 
 def speech_started(state: Turn, at: Samples) -> Step:

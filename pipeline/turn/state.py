@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import assert_never
 
+from pipeline.turn.actions import Action, EndReason
 from pipeline.turn.end_of_turn import EndOfTurn, Verdict
-from pipeline.turn.events import Action, EndReason, Samples
+from voice.audio.formats import Samples
 
 RATE_HZ = 16_000
 

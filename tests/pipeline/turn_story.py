@@ -2,28 +2,21 @@
 
 from dataclasses import dataclass
 
-from pipeline.turn.events import (
+from pipeline.turn.actions import (
     Action,
     CloseUtterance,
     Duck,
-    Elapsed,
     EndTurn,
-    Event,
     Hold,
     OpenUtterance,
-    Partial,
     Prepare,
     Release,
-    ReplyStarted,
-    SpeechContinued,
-    SpeechPaused,
-    SpeechResumed,
-    SpeechStarted,
     StoreMessage,
     Transcribe,
-    Transcribed,
 )
+from pipeline.turn.events import Elapsed, Event, Partial, ReplyStarted, SpeechContinued, Transcribed
 from pipeline.turn.machine import Rules, Turn, samples, step
+from voice.speech.endpointing import SpeechPaused, SpeechResumed, SpeechStarted
 
 RULES = Rules(endpoint_ms=500, complete_ms=400, unfinished_ms=1200)
 COMPLETE = "what seems to be the problem"
@@ -52,7 +45,7 @@ def pauses(last_speech: float) -> At:
 
 
 def resumes(at: float) -> At:
-    return At(at, SpeechResumed())
+    return At(at, SpeechResumed(ms(at)))
 
 
 def goes_on(at: float, run: float) -> At:

@@ -22,6 +22,9 @@ RATE_HZ = 16_000
 FRAME = 320
 """Samples in a frame: 20 ms at 16 kHz."""
 
+Samples = int
+"""A position in a call's audio, or a length of it, at 16 kHz."""
+
 Encoding = Literal["pcm16", "mulaw", "alaw", "opus", "container"]
 
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 8_000, 48_000

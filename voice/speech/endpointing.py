@@ -5,7 +5,7 @@ Whether a pause ends the turn is not decided here: that takes the words said so 
 
 from dataclasses import dataclass
 
-from voice.audio.formats import FRAME, RATE_HZ
+from voice.audio.formats import FRAME, RATE_HZ, Samples
 
 _MS = RATE_HZ // 1000
 
@@ -36,23 +36,21 @@ class SpeechStarted:
     """Speech began.
 
     Attributes:
-        at: sample position at which it began, before it was confirmed.
+        at: where it began, before it was confirmed.
     """
 
-    at: int
+    at: Samples
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechPaused:
-    """Speech was followed by `pause_ms` of silence.
+    """Speech was followed by `pause_ms` of silence: long enough to prepare for the end of the turn.
 
     Attributes:
-        at: sample position now.
-        last_speech: sample position at which the speech ended.
+        last_speech: where the speech ended.
     """
 
-    at: int
-    last_speech: int
+    last_speech: Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +58,10 @@ class SpeechResumed:
     """Speech went on after a pause.
 
     Attributes:
-        at: sample position now, when it was confirmed.
-        since: sample position at which it began again.
+        at: where it began again, before it was confirmed.
     """
 
-    at: int
-    since: int
+    at: Samples
 
 
 SpeechEvent = SpeechStarted | SpeechPaused | SpeechResumed
@@ -98,7 +94,7 @@ class Endpointer:
         self._started = False
         self.speech_ms = 0
 
-    def push(self, probability: float, now: int) -> list[SpeechEvent]:
+    def push(self, probability: float, now: Samples) -> list[SpeechEvent]:
         """Take the next frame's probability of speech; give what it decides, in order.
 
         Args:
@@ -111,19 +107,19 @@ class Endpointer:
             if now - self.last_speech < self.rules.pause_ms * _MS:
                 return []
             self.speaking, self._run = False, None
-            return [SpeechPaused(now, self.last_speech)]
+            return [SpeechPaused(self.last_speech)]
         if self._run is None or self._run.frames * FRAME < self.rules.start_ms * _MS:
             return []
         resumed, self._started, self.speaking = self._started, True, True
         self._move_last_speech()
         self.speech_ms += self._run.frames * FRAME // _MS
-        return [SpeechResumed(now, self._run.start) if resumed else SpeechStarted(self._run.start)]
+        return [SpeechResumed(self._run.start) if resumed else SpeechStarted(self._run.start)]
 
-    def stirring(self, now: int) -> bool:
+    def stirring(self, now: Samples) -> bool:
         """Whether what may become speech is under way in a pause: the latest frame but one was likely, or later."""
         return not self.speaking and self._run is not None and now - self._run.end <= FRAME
 
-    def speech_run(self, now: int) -> int:
+    def speech_run(self, now: Samples) -> Samples:
         """How many samples of speech there have been up to now without a gap, confirmed or not; 0 in a gap."""
         return now - self._run.start if self._run else 0
 
@@ -131,7 +127,7 @@ class Endpointer:
         if self._run is not None:
             self.last_speech = self._run.end
 
-    def _follow(self, probability: float, now: int) -> None:
+    def _follow(self, probability: float, now: Samples) -> None:
         """Extend, begin or end the run of speech."""
         likely = probability >= (self.rules.stop_probability if self._run else self.rules.start_probability)
         if likely:

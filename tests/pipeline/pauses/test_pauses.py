@@ -6,11 +6,11 @@ import pytest
 from pipeline.pauses.corpus import LONGEST_MS, SHORTEST_MS, SpokenTurn, frames, pause_corpus
 from pipeline.pauses.lines import REPORT, TUNING, lines
 from pipeline.pauses.scores import HeardTurn, ends_of_turn, frontier, listen, ratio_range, score, timer
-from pipeline.turn.events import Elapsed, EndTurn, SpeechPaused, SpeechResumed, SpeechStarted, Transcribed
+from pipeline.turn.actions import EndTurn
+from pipeline.turn.events import Elapsed, Transcribed
 from pipeline.turn.machine import Rules, Turn, step
 from voice.audio.formats import FRAME, RATE_HZ
-from voice.speech import endpointing
-from voice.speech.endpointing import Endpointer, EndpointRules
+from voice.speech.endpointing import Endpointer, EndpointRules, SpeechPaused
 from voice.speech.vad import SpeechDetector
 
 CORPUS = list(pause_corpus(20, seed=3, part="tuning"))
@@ -66,16 +66,11 @@ def frame_by_frame(turn: SpokenTurn, rules: Rules, transcript_frames: int) -> li
             _, revision, text = waiting.pop(0)
             feed(Transcribed(revision, text))
         for event in endpointer.push(detector.push(frame), position):
-            match event:
-                case endpointing.SpeechStarted(at):
-                    feed(SpeechStarted(at))
-                case endpointing.SpeechPaused(_, last_speech):
-                    feed(SpeechPaused(last_speech))
-                    said = [pause.text for pause in turn.pauses if pause.start <= position]
-                    text = turn.text if position >= turn.end else (said or [""])[-1]
-                    waiting.append((number + transcript_frames, state.revision, text))
-                case endpointing.SpeechResumed():
-                    feed(SpeechResumed())
+            feed(event)
+            if isinstance(event, SpeechPaused):
+                said = [pause.text for pause in turn.pauses if pause.start <= position]
+                text = turn.text if position >= turn.end else (said or [""])[-1]
+                waiting.append((number + transcript_frames, state.revision, text))
         if state.deadline is not None and position >= state.deadline and not endpointer.stirring(position):
             feed(Elapsed())
     return ends

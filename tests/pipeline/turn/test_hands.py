@@ -2,29 +2,22 @@
 
 import pytest
 
-from pipeline.turn.events import (
+from pipeline.turn.actions import (
     Action,
     CloseUtterance,
     CutReply,
     End,
     EndTurn,
-    Hangup,
     Hold,
-    Muted,
     Prepare,
-    Prompted,
     Release,
     ReopenUtterance,
-    ReplyStarted,
     Restore,
-    Stopped,
     StoreMessage,
     Suspend,
     Transcribe,
-    Transcribed,
-    Typed,
-    Unmuted,
 )
+from pipeline.turn.events import Hangup, Muted, Prompted, ReplyStarted, Stopped, Transcribed, Typed, Unmuted
 from tests.pipeline.turn_story import (
     ANSWERED,
     COMPLETE,

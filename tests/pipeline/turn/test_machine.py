@@ -4,31 +4,23 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.turn.events import (
+from pipeline.turn.actions import (
     Action,
     Apologise,
     CloseUtterance,
-    Committed,
     Duck,
     EndTurn,
-    Hangup,
     Hold,
     NoWords,
     OpenUtterance,
     Prepare,
-    Prompted,
     Release,
     ReopenUtterance,
-    ReplyFinished,
-    ReplyStarted,
-    SpeechStarted,
-    Stopped,
     StoreMessage,
     Suspend,
     Transcribe,
-    Transcribed,
-    Typed,
 )
+from pipeline.turn.events import Committed, Hangup, Prompted, ReplyFinished, ReplyStarted, Stopped, Transcribed, Typed
 from pipeline.turn.machine import Phase, step
 from tests.pipeline.turn_story import (
     ANSWERED,
@@ -50,6 +42,7 @@ from tests.pipeline.turn_story import (
     starts,
     transcribed,
 )
+from voice.speech.endpointing import SpeechStarted
 
 STORIES: list[Story] = [
     ("a pause prepares the reply before the turn is over", said(COMPLETE), ANSWERED[:3]),

@@ -6,43 +6,43 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.turn.events import (
+from pipeline.turn.actions import (
     Action,
     Apologise,
     CloseUtterance,
-    Committed,
     CutReply,
     Duck,
-    Elapsed,
     End,
     EndTurn,
-    Event,
     GoOn,
-    Hangup,
     Hold,
-    Muted,
     OpenUtterance,
-    Partial,
     Prepare,
-    Prompted,
     Release,
     ReopenUtterance,
-    ReplyFinished,
-    ReplyStarted,
     Restore,
-    SpeechContinued,
-    SpeechPaused,
-    SpeechResumed,
-    SpeechStarted,
-    Stopped,
     StoreMessage,
     Suspend,
     Transcribe,
+)
+from pipeline.turn.events import (
+    Committed,
+    Elapsed,
+    Event,
+    Hangup,
+    Muted,
+    Partial,
+    Prompted,
+    ReplyFinished,
+    ReplyStarted,
+    SpeechContinued,
+    Stopped,
     Transcribed,
     Typed,
     Unmuted,
 )
 from pipeline.turn.machine import Phase, Reply, Rules, Turn, samples, step
+from voice.speech.endpointing import SpeechPaused, SpeechResumed, SpeechStarted
 
 SPOKEN = "and what is the number on your receipt please"
 WORDS = ["", "right", "wait a minute", "my number is", "what seems to be the problem", "the number on your receipt"]
@@ -63,7 +63,7 @@ CHOICES = st.one_of(
         st.sampled_from([0, 0, 120]),
     ),
     st.just(lambda state: SpeechPaused(state.last_speech)),
-    always(SpeechResumed()),
+    always(SpeechResumed(0)),
     always(Elapsed()),
     st.builds(lambda text: lambda _: Partial(text, SPOKEN), st.sampled_from(WORDS)),
     st.builds(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.turn.events import (
+from pipeline.turn.actions import (
     Action,
     CloseUtterance,
     CutReply,
@@ -11,16 +11,14 @@ from pipeline.turn.events import (
     GoOn,
     Hold,
     OpenUtterance,
-    Partial,
     Prepare,
     Release,
-    ReplyFinished,
-    ReplyStarted,
     Restore,
     StoreMessage,
     Suspend,
     Transcribe,
 )
+from pipeline.turn.events import Partial, ReplyFinished, ReplyStarted
 from tests.pipeline.turn_story import (
     ANSWERED,
     DUCKED,

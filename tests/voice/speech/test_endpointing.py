@@ -18,8 +18,11 @@ MS = 16
 EXACT = EndpointRules(start_ms=80, gap_ms=120, pause_ms=180)
 
 
-def heard(story: str, rules: EndpointRules = EXACT) -> list[SpeechEvent]:
-    """One character a frame: S speech, s less likely speech, o an onset, . silence; | resets."""
+def heard(story: str, rules: EndpointRules = EXACT) -> list[tuple[int, SpeechEvent]]:
+    """Each event with the frame after which it was told.
+
+    One character a frame: S speech, s less likely speech, o an onset, . silence; | resets.
+    """
     likely = {"S": 0.9, "s": 0.4, "o": 0.2, ".": 0.01}
     endpointer, events, now = Endpointer(rules), [], 0
     for character in story.replace(" ", ""):
@@ -27,7 +30,7 @@ def heard(story: str, rules: EndpointRules = EXACT) -> list[SpeechEvent]:
             endpointer.reset()
             continue
         now += 320
-        events += endpointer.push(likely[character], now)
+        events += [(now // at(1), event) for event in endpointer.push(likely[character], now)]
     return events
 
 
@@ -41,48 +44,48 @@ def at(frames: int) -> int:
         ("silence is nothing", "." * 50, []),
         ("a click is nothing", "..... SSS ..................", []),
         ("clicks far apart are nothing", "SS ......... SS ......... SS .........", []),
-        ("speech is told once it is sure, from where it began", "..... SSSS", [SpeechStarted(at(5))]),
-        ("what led up to it belongs to it", "..... oo SSSS", [SpeechStarted(at(5))]),
-        ("an onset that led nowhere does not", "..... oo .. SSSS", [SpeechStarted(at(9))]),
-        ("less likely frames go on with it", "..... Ssss", [SpeechStarted(at(5))]),
+        ("speech is told once it is sure, from where it began", "..... SSSS", [(9, SpeechStarted(at(5)))]),
+        ("what led up to it belongs to it", "..... oo SSSS", [(11, SpeechStarted(at(5)))]),
+        ("an onset that led nowhere does not", "..... oo .. SSSS", [(13, SpeechStarted(at(9)))]),
+        ("less likely frames go on with it", "..... Ssss", [(9, SpeechStarted(at(5)))]),
         ("but do not begin it", "..... ssssssssss", []),
-        ("a closed consonant does not undo the beginning", ". SS ...... SS", [SpeechStarted(at(1))]),
-        ("a gap inside a word is no pause", "SSSS ........ SSSS", [SpeechStarted(0)]),
-        ("a silence is", "SSSS .........", [SpeechStarted(0), SpeechPaused(at(13), at(4))]),
-        ("and is told once", "SSSS" + "." * 100, [SpeechStarted(0), SpeechPaused(at(13), at(4))]),
+        ("a closed consonant does not undo the beginning", ". SS ...... SS", [(11, SpeechStarted(at(1)))]),
+        ("a gap inside a word is no pause", "SSSS ........ SSSS", [(4, SpeechStarted(0))]),
+        ("a silence is", "SSSS .........", [(4, SpeechStarted(0)), (13, SpeechPaused(at(4)))]),
+        ("and is told once", "SSSS" + "." * 100, [(4, SpeechStarted(0)), (13, SpeechPaused(at(4)))]),
         (
             "speech after it goes on",
             "SSSS ......... SSSS",
-            [SpeechStarted(0), SpeechPaused(at(13), at(4)), SpeechResumed(at(17), at(13))],
+            [(4, SpeechStarted(0)), (13, SpeechPaused(at(4))), (17, SpeechResumed(at(13)))],
         ),
         (
             "a click after it does not, and moves nothing",
             "SSSS ......... S ............ SSSS ..........",
             [
-                SpeechStarted(0),
-                SpeechPaused(at(13), at(4)),
-                SpeechResumed(at(30), at(26)),
-                SpeechPaused(at(39), at(30)),
+                (4, SpeechStarted(0)),
+                (13, SpeechPaused(at(4))),
+                (30, SpeechResumed(at(26))),
+                (39, SpeechPaused(at(30))),
             ],
         ),
         (
             "after a reset speech begins anew",
             "SSSS ......... | SSSS",
-            [SpeechStarted(0), SpeechPaused(at(13), at(4)), SpeechStarted(at(13))],
+            [(4, SpeechStarted(0)), (13, SpeechPaused(at(4))), (17, SpeechStarted(at(13)))],
         ),
         (
             "a word under way at the reset is not cut",
             "SSSS ......... SS | SS",
-            [SpeechStarted(0), SpeechPaused(at(13), at(4)), SpeechStarted(at(13))],
+            [(4, SpeechStarted(0)), (13, SpeechPaused(at(4))), (17, SpeechStarted(at(13)))],
         ),
         (
             "a reset in the middle of speech begins with what comes after it",
             "SSSSSS | SSSS",
-            [SpeechStarted(0), SpeechStarted(at(6))],
+            [(4, SpeechStarted(0)), (10, SpeechStarted(at(6)))],
         ),
     ],
 )
-def test_what_is_told(told: str, story: str, events: list[SpeechEvent]):
+def test_what_is_told(told: str, story: str, events: list[tuple[int, SpeechEvent]]):
     assert heard(story) == events
 
 
@@ -117,7 +120,7 @@ def test_events_alternate_and_positions_only_grow(probabilities: list[float]):
     kinds = [type(event) for event in events]
     assert kinds[:1] in ([], [SpeechStarted])
     assert all(kind is (SpeechPaused if turn % 2 else SpeechResumed) for turn, kind in enumerate(kinds) if turn)
-    starts = [event.at if isinstance(event, SpeechStarted) else event.since for event in events[::2]]
+    starts = [event.at for event in events[::2]]
     ends = [event.last_speech for event in events[1::2]]
     moments = [moment for pair in zip(starts, ends, strict=False) for moment in pair]
     assert moments == sorted(moments)
