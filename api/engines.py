@@ -21,7 +21,7 @@ from voice.stt.choose import choose_transcriber
 from voice.stt.fixed import FixedTranscriber
 from voice.stt.openai import OpenAITranscriber
 from voice.stt.process.process import QUESTION_S, ProcessTranscriber, in_process
-from voice.stt.utterance import SpeechToText
+from voice.stt.speech_to_text import SpeechToText
 from voice.tts.base import Synthesizer, VoiceStyle
 from voice.tts.catalog import OpenAISpeech, choose_synthesizer
 from voice.tts.synthesis import TextToSpeech

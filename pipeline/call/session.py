@@ -20,7 +20,7 @@ from pipeline.conversation.events import CallEnded, Problem, SessionEvent, TurnL
 from pipeline.conversation.waterfall import Stamps, Waterfall
 from pipeline.errors import CallOver
 from pipeline.hearing.transcripts import Transcripts
-from pipeline.hearing.utterance import FRAME, RATE_HZ, Hearing
+from pipeline.hearing.utterance import Utterance
 from pipeline.speaking.preparation import Speaker
 from pipeline.speaking.replies import Hooks, Replies
 from pipeline.tasks.clock import Clock
@@ -28,6 +28,7 @@ from pipeline.tasks.slots import Slots
 from pipeline.tasks.writer import Writer
 from pipeline.turn import actions, events
 from pipeline.turn.machine import Phase, Reply, Turn, samples, step
+from voice.audio.formats import FRAME, RATE_HZ
 from voice.speech.endpointing import Endpointer, SpeechResumed, SpeechStarted
 from voice.speech.vad import SpeechDetector
 
@@ -102,7 +103,7 @@ class VoiceSession:
             Hooks(self._emit, self._reply_started, self._reply_finished),
         )
         self._transcripts = Transcripts(
-            Hearing(engines.stt, self.conversation_id, conversation.vocabulary, keep_all=settings.rules.manual),
+            Utterance(engines.stt, self.conversation_id, conversation.vocabulary, keep_all=settings.rules.manual),
             engines.ending,
             self.conversation_id,
             slots=self._slots,

@@ -6,7 +6,7 @@ from pipeline.conversation.reply import Responder
 from pipeline.turn.machine import Rules
 from voice.speech.end_of_turn_model import EndOfTurnDetector
 from voice.speech.endpointing import EndpointRules
-from voice.stt.utterance import SpeechToText
+from voice.stt.speech_to_text import SpeechToText
 from voice.tts.synthesis import TextToSpeech
 
 

@@ -5,14 +5,13 @@ import asyncio
 import numpy as np
 
 from voice.audio.containers import decode_file
-from voice.stt.utterance import SpeechToText
+from voice.audio.formats import FRAME, RATE_HZ
+from voice.stt.speech_to_text import SpeechToText
 
 LONGEST_S = 600.0
 """Seconds of one recorded message."""
 
-_RATE_HZ = 16_000
-_PIECE = 25 * _RATE_HZ
-_FRAME = 320
+_PIECE = 25 * RATE_HZ
 
 
 async def transcribe_recording(stt: SpeechToText, data: bytes, *, call: str, prompt: str = "") -> str:
@@ -30,11 +29,11 @@ async def transcribe_recording(stt: SpeechToText, data: bytes, *, call: str, pro
     """
     audio = await asyncio.to_thread(decode_file, data, max_seconds=LONGEST_S)
     samples = np.clip(audio * 32767, -32768, 32767).astype(np.int16)
-    texts, hearing = [], stt.of(call)  # what is learned of its language holds for all pieces
+    texts, recogniser = [], stt.of(call)  # what is learned of its language holds for all segments
     for start in range(0, len(samples), _PIECE):
         piece = samples[start : start + _PIECE]
-        async with hearing.utterance(prompt) as utterance:
-            for at in range(0, len(piece) - len(piece) % _FRAME, _FRAME):
-                utterance.push(piece[at : at + _FRAME])
-            texts.append((await utterance.transcript()).text)
+        async with recogniser.segment(prompt) as segment:
+            for at in range(0, len(piece) - len(piece) % FRAME, FRAME):
+                segment.push(piece[at : at + FRAME])
+            texts.append((await segment.transcript()).text)
     return " ".join(text for text in texts if text)

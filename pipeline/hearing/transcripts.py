@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.conversation.events import Problem, SessionEvent, UserPartial
 from pipeline.conversation.waterfall import Waterfall
 from pipeline.hearing.partials import StablePrefix
-from pipeline.hearing.utterance import Hearing
+from pipeline.hearing.utterance import Utterance
 from pipeline.tasks.clock import Clock
 from pipeline.tasks.slots import Slots
 from pipeline.turn.events import Event, Partial, Transcribed
@@ -29,7 +29,7 @@ class Transcripts:
     """One utterance after another, recognised.
 
     Args:
-        hearing: the utterance's audio and its recogniser.
+        utterance: takes the learner's audio, and turns it into words.
         ending: hears whether a turn is over, where there is such a model.
         call: whose work it is, for fairness between calls.
         slots: the session's tasks.
@@ -42,7 +42,7 @@ class Transcripts:
 
     def __init__(
         self,
-        hearing: Hearing,
+        utterance: Utterance,
         ending: EndOfTurnDetector | None,
         call: str,
         *,
@@ -55,7 +55,7 @@ class Transcripts:
         emit: Callable[[SessionEvent], None],
         feed: Callable[[Event], None],
     ) -> None:
-        self._hearing = hearing
+        self._utterance = utterance
         self._ending_model = ending
         self._call = call
         self._slots = slots
@@ -71,23 +71,23 @@ class Transcripts:
 
     def open(self, at: Samples, now: Samples) -> None:
         """Begin an utterance, or go on with the one that is open; its speech began at `at`."""
-        if not self._hearing.is_open:
+        if not self._utterance.is_open:
             self._stable = StablePrefix()  # an utterance that goes on takes nothing back either
-        self._hearing.open(now - at)
+        self._utterance.open(now - at)
         self._next_partial = now + self._partial_every
 
     def hear(self, frame: NDArray[np.int16], *, utterance_open: bool) -> None:
         """Take 20 ms of the learner's audio: shape (320,), 16 kHz."""
         if not utterance_open:
-            self._hearing.remember(frame)
+            self._utterance.remember(frame)
             return
-        self._hearing.push(frame)
-        if self._hearing.too_long:
+        self._utterance.push(frame)
+        if self._utterance.too_long:
             self._slots.replace("settle", self._settle())
 
     def resumed(self) -> None:
         """The learner goes on after a pause."""
-        self._hearing.resumed()
+        self._utterance.resumed()
 
     def partial(self, turn: int, now: Samples) -> None:
         """Tell the words so far, if that is due."""
@@ -110,12 +110,12 @@ class Transcripts:
 
     def close(self) -> None:
         """Forget the utterance and give its recogniser back. Idempotent."""
-        self._hearing.close()
+        self._utterance.close()
 
     async def _transcribe(self, revision: int, ending_model: EndOfTurnDetector | None) -> None:
         try:
             async with asyncio.timeout(self._transcript_s):
-                text, ending = await asyncio.gather(self._hearing.transcript(), self._ending(ending_model))
+                text, ending = await asyncio.gather(self._utterance.transcript(), self._ending(ending_model))
         except (VoiceError, TimeoutError) as error:
             code = error.code if isinstance(error, VoiceError) else "stt_failed"
             self._report(code, str(error) or "The recogniser did not answer in time; say it again or type it.")
@@ -127,7 +127,7 @@ class Transcripts:
 
     def _known(self) -> str:
         """The words of a long utterance whose end was not understood; a short one is soon said again."""
-        return max(self._hearing.settled, self._stable.told, key=len) if self._hearing.is_long else ""
+        return max(self._utterance.settled, self._stable.told, key=len) if self._utterance.is_long else ""
 
     async def _ending(self, model: EndOfTurnDetector | None) -> float | None:
         """What the end-of-turn model hears; None where there is none or it is late, and the words decide alone."""
@@ -135,14 +135,14 @@ class Transcripts:
             return None
         try:
             async with asyncio.timeout(ENDING_S):
-                return await model.ending(self._hearing.latest, self._call)
+                return await model.ending(self._utterance.latest, self._call)
         except (VoiceError, TimeoutError) as error:
             log.warning("The end-of-turn model gave no answer (%s); the words decide alone.", str(error) or "too slow")
             return None
 
     async def _tell_partial(self, turn: int) -> None:
         try:
-            text = await self._hearing.partial()
+            text = await self._utterance.partial()
         except VoiceError:
             return  # the transcript at the end of the turn reports it
         if (stable := self._stable.update(text)) is not None:
@@ -151,7 +151,7 @@ class Transcripts:
 
     async def _settle(self) -> None:
         try:
-            await self._hearing.settle()
+            await self._utterance.settle()
         except VoiceError as error:
             self._report(error.code, str(error))
 

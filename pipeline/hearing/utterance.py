@@ -1,4 +1,4 @@
-"""The learner's audio of one utterance on its way to a transcript: pre-roll, pieces of a long turn, partials."""
+"""The learner's utterance on its way to a transcript: pre-roll, the segments of a long one, partials."""
 
 import asyncio
 from collections import deque
@@ -6,23 +6,24 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from voice.stt.utterance import SpeechToText, Utterance
-
-RATE_HZ = 16_000
-FRAME = 320
+from voice.audio.formats import FRAME, RATE_HZ
+from voice.stt.segment import Segment
+from voice.stt.speech_to_text import SpeechToText
 
 PREROLL_MS = 300
 """Audio kept from before the speech was noticed, so that its first sound is not lost."""
 
-PIECE_MS = 15_000
-"""At a pause after this much speech the words so far are settled and a new piece begins."""
+SEGMENT_MS = 15_000
+"""At a pause after this much speech the words so far are settled and a new segment begins."""
 
-LONGEST_PIECE_MS = 28_000
+LONGEST_SEGMENT_MS = 28_000
 """No recogniser takes more than 30 s: without any pause the cut comes here."""
 
 
-class Hearing:
-    """Keeps the latest audio while nobody speaks, and recognises an utterance while somebody does.
+class Utterance:
+    """What the learner says in one go: recognised while it is open, as one segment after another where it is long.
+
+    Between utterances it keeps the latest audio, for the beginning of the next one.
 
     Args:
         stt: the shared recogniser.
@@ -32,14 +33,14 @@ class Hearing:
     """
 
     def __init__(self, stt: SpeechToText, call: str, prompt: str = "", *, keep_all: bool = False) -> None:
-        self._stt = stt.of(call)
+        self._recogniser = stt.of(call)
         self._prompt = prompt
         self._preroll: deque[NDArray[np.int16]] = deque(
-            maxlen=(LONGEST_PIECE_MS if keep_all else PREROLL_MS) * RATE_HZ // 1000 // FRAME
+            maxlen=(LONGEST_SEGMENT_MS if keep_all else PREROLL_MS) * RATE_HZ // 1000 // FRAME
         )
-        self._pieces: list[str] = []
-        self._current: Utterance | None = None
-        self._current_frames = self._frames = 0
+        self._settled: list[str] = []
+        self._segment: Segment | None = None
+        self._segment_frames = self._frames = 0
         self._settling = asyncio.Lock()
 
     def remember(self, frame: NDArray[np.int16]) -> None:
@@ -52,37 +53,40 @@ class Hearing:
         Args:
             since: samples from its beginning to now; so much audio belongs to it, and the pre-roll at least.
         """
-        if self._current is None:
-            self._pieces, self._frames = [], 0
-            self._begin_piece()
+        if self._segment is None:
+            self._settled, self._frames = [], 0
+            self._begin_segment()
         wanted = max(since // FRAME, PREROLL_MS * RATE_HZ // 1000 // FRAME)
         for frame in list(self._preroll)[-wanted:]:
-            self._push(frame)
+            self.push(frame)
         self._preroll.clear()
 
     def resumed(self) -> None:
         """The learner goes on after a pause: what an engine must do again for that can begin now."""
-        if self._current is not None:
-            self._current.resumed()
+        if self._segment is not None:
+            self._segment.resumed()
 
     def push(self, frame: NDArray[np.int16]) -> None:
         """A 20 ms frame of the open utterance."""
-        self._push(frame)
+        assert self._segment is not None
+        self._segment.push(frame)
+        self._segment_frames += 1
+        self._frames += 1
 
     @property
     def is_open(self) -> bool:
         """Whether an utterance is under way."""
-        return self._current is not None
+        return self._segment is not None
 
     @property
     def latest(self) -> NDArray[np.int16]:
-        """The audio of the utterance's current piece, shape (n,) at 16 kHz; empty without one."""
-        return np.zeros(0, np.int16) if self._current is None else self._current.audio
+        """The audio of the utterance's current segment, shape (n,) at 16 kHz; empty without one."""
+        return np.zeros(0, np.int16) if self._segment is None else self._segment.audio
 
     @property
     def too_long(self) -> bool:
-        """Whether `settle` is due: the piece has become as long as a recogniser takes."""
-        return self._current_frames * FRAME >= LONGEST_PIECE_MS * RATE_HZ // 1000
+        """Whether `settle` is due: the segment has become as long as a recogniser takes."""
+        return self._segment_frames * FRAME >= LONGEST_SEGMENT_MS * RATE_HZ // 1000
 
     @property
     def is_long(self) -> bool:
@@ -91,7 +95,7 @@ class Hearing:
 
     @property
     def settled(self) -> str:
-        """The words of the pieces before the current one."""
+        """The words of the segments before the current one."""
         return self._joined("")
 
     async def transcript(self) -> str:
@@ -101,54 +105,48 @@ class Hearing:
             VoiceError: the recogniser failed.
         """
         async with self._settling:
-            current, frames = self._current, self._current_frames
+            current, frames = self._segment, self._segment_frames
             if current is None or frames == 0:
                 return self._joined("")
             words = (await current.transcript()).text
             text = self._joined(words)
-            if current is self._current and frames == self._current_frames and self._is_long(frames):
-                self._pieces.append(words)
-                self._begin_piece()
+            if current is self._segment and frames == self._segment_frames and self._is_long(frames):
+                self._settled.append(words)
+                self._begin_segment()
             return text
 
     async def settle(self) -> None:
-        """Transcribe the current piece for good; audio that comes meanwhile belongs to the next one."""
+        """Transcribe the current segment for good; audio that comes meanwhile belongs to the next one."""
         async with self._settling:
-            full = self._current
+            full = self._segment
             if full is None:
                 return
-            self._current = None
-            self._begin_piece()
+            self._segment = None
+            self._begin_segment()
             try:
-                self._pieces.append((await full.transcript()).text)
+                self._settled.append((await full.transcript()).text)
             finally:
                 full.close()
 
     async def partial(self) -> str:
         """The words so far, as they look now."""
-        return "" if self._current is None else self._joined(await self._current.partial())
+        return "" if self._segment is None else self._joined(await self._segment.partial())
 
     def close(self) -> None:
         """Forget the utterance and give its recogniser back. Idempotent."""
-        if self._current is not None:
-            self._current.close()
-            self._current = None
-            self._pieces = []
+        if self._segment is not None:
+            self._segment.close()
+            self._segment = None
+            self._settled = []
 
-    def _begin_piece(self) -> None:
-        if self._current is not None:
-            self._current.close()
-        self._current = self._stt.utterance(prompt=self._prompt)
-        self._current_frames = 0
-
-    def _push(self, frame: NDArray[np.int16]) -> None:
-        assert self._current is not None
-        self._current.push(frame)
-        self._current_frames += 1
-        self._frames += 1
+    def _begin_segment(self) -> None:
+        if self._segment is not None:
+            self._segment.close()
+        self._segment = self._recogniser.segment(prompt=self._prompt)
+        self._segment_frames = 0
 
     def _is_long(self, frames: int) -> bool:
-        return frames * FRAME >= PIECE_MS * RATE_HZ // 1000
+        return frames * FRAME >= SEGMENT_MS * RATE_HZ // 1000
 
     def _joined(self, words: str) -> str:
-        return " ".join(piece for piece in [*self._pieces, words] if piece)
+        return " ".join(part for part in [*self._settled, words] if part)

@@ -13,7 +13,7 @@ from pipeline.replay.timeline import Timeline
 from pipeline.tasks.clock import Clock
 from voice.errors import Cancelled
 from voice.stt.base import Transcriber
-from voice.stt.utterance import SpeechToText
+from voice.stt.speech_to_text import SpeechToText
 from voice.tts.base import SpeechChunk, Synthesizer, VoiceStyle
 from voice.tts.synthesis import TextToSpeech
 from voice.work.workers import InlineWorkers

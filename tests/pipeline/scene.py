@@ -27,7 +27,7 @@ from voice.stt.base import (
     Float32Mono16k,
     Transcript,
 )
-from voice.stt.utterance import SpeechToText
+from voice.stt.speech_to_text import SpeechToText
 from voice.tts.espeak.engine import EspeakSynthesizer
 from voice.tts.synthesis import TextToSpeech
 from voice.work.cancellation import (

@@ -8,7 +8,7 @@ import soundfile
 
 from pipeline.hearing.dictation import transcribe_recording
 from tests.voice.child_engines import Polyglot
-from voice.stt.utterance import SpeechToText
+from voice.stt.speech_to_text import SpeechToText
 from voice.work.workers import InlineWorkers
 
 

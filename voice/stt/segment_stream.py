@@ -1,4 +1,4 @@
-"""An utterance on its way through a decoder that works while the audio arrives."""
+"""A segment on its way through a decoder that works while the audio arrives."""
 
 import asyncio
 
@@ -20,11 +20,11 @@ _BITE = RATE_HZ // 2  # most samples of one job, so that other calls get their t
 _GOES_ON = RATE_HZ  # after a transcript, this much more audio says that the speaker goes on
 
 
-class Decoding:
-    """Feeds one utterance's audio to a borrowed decoder in the workers, in order, and gives the decoder back.
+class SegmentStream:
+    """Feeds one segment's audio to a borrowed decoder in the workers, in order, and gives the decoder back.
 
-    A decoder that has finished an utterance cannot go on with it: when the speaker does, the whole of it is decoded
-    again on a new one, in the background. The jobs run in a lane, never two at once, and only they touch the stream.
+    A decoder that has finished a segment cannot go on with it: when the speaker does, the whole of it is decoded
+    again on a new one, in the background. The jobs run in a lane, never two at once, and only they touch the decoder.
 
     Args:
         transcriber: lends the decoders.
@@ -37,7 +37,7 @@ class Decoding:
         self._transcriber = transcriber
         self._lane = Lane(workers, call=call)
         self._prompt = prompt
-        self._stream: TranscriptStream | None = None
+        self._decoder: TranscriptStream | None = None
         self._fed = 0
         self._finished: tuple[int, Transcript] | None = None
         self._resumed = False
@@ -51,7 +51,7 @@ class Decoding:
         """There is more audio; never blocks.
 
         Args:
-            audio: the whole utterance so far, shape (n,); its samples do not change any more.
+            audio: the whole segment so far, shape (n,); its samples do not change any more.
         """
         self._latest = audio
         if self._feeding is None and self._wanted(len(audio)):
@@ -66,7 +66,7 @@ class Decoding:
                 self.feed(self._latest)
 
     async def finish(self, audio: Int16Mono16k) -> Transcript | None:
-        """The transcript of the whole utterance so far; None when no decoder is free or it broke.
+        """The transcript of the whole segment so far; None when no decoder is free or it broke.
 
         Raises:
             Cancelled: closed meanwhile.
@@ -111,9 +111,9 @@ class Decoding:
         try:
             if not self._opened():
                 return None
-            assert self._stream is not None
+            assert self._decoder is not None
             self._accept(audio, cancelled)
-            self._finished = (len(audio), self._stream.finish())
+            self._finished = (len(audio), self._decoder.finish())
         except CancelledError:
             raise
         except VoiceError:
@@ -124,9 +124,9 @@ class Decoding:
         return self._finished[1]
 
     def _opened(self) -> bool:
-        if self._stream is None:
-            self._stream = self._transcriber.stream(prompt=self._prompt)
-            if self._stream is None:
+        if self._decoder is None:
+            self._decoder = self._transcriber.stream(prompt=self._prompt)
+            if self._decoder is None:
                 return False
             self._fed = 0
             self._finished = None
@@ -134,17 +134,17 @@ class Decoding:
         return True
 
     def _accept(self, audio: Int16Mono16k, cancelled: Cancelled) -> None:
-        assert self._stream is not None
+        assert self._decoder is not None
         while self._fed < len(audio):
             if cancelled():
                 raise CancelledError("The transcript is no longer wanted.")
             bite = audio[self._fed : self._fed + _BITE]
-            self._stream.accept(bite)
+            self._decoder.accept(bite)
             self._fed += len(bite)
-        # While an utterance is decoded again its old words stand until the new ones come.
-        self.partial = self._stream.partial() or self.partial
+        # While a segment is decoded again its old words stand until the new ones come.
+        self.partial = self._decoder.partial() or self.partial
 
     def _give_back(self) -> None:
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            stream.close()
+        decoder, self._decoder = self._decoder, None
+        if decoder is not None:
+            decoder.close()

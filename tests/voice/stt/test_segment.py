@@ -1,4 +1,4 @@
-"""Utterances: audio in, transcripts out, and every decoder given back."""
+"""Segments: audio in, transcripts out, and every decoder given back."""
 
 import asyncio
 import threading
@@ -11,8 +11,9 @@ from tests.voice.sound import recording
 from voice.errors import Cancelled, EngineBusy, EngineFailed, EngineUnavailable
 from voice.stt.base import Int16Mono16k
 from voice.stt.openai import OpenAITranscriber
+from voice.stt.segment import LONGEST, Segment
+from voice.stt.speech_to_text import SpeechToText
 from voice.stt.sphinx.engine import PocketSphinx
-from voice.stt.utterance import LONGEST, SpeechToText, Utterance
 from voice.work.workers import InlineWorkers, Priority, ThreadWorkers, Workers
 
 LAW = "the law protects the privacy of every student"
@@ -23,9 +24,9 @@ def engine() -> PocketSphinx:
     return PocketSphinx(decoders=1)
 
 
-def pushed(utterance: Utterance, audio: Int16Mono16k) -> None:
+def pushed(segment: Segment, audio: Int16Mono16k) -> None:
     for start in range(0, len(audio), 320):
-        utterance.push(audio[start : start + 320])
+        segment.push(audio[start : start + 320])
 
 
 def quiet(seconds: float) -> Int16Mono16k:
@@ -47,18 +48,18 @@ EVERY_DRIVER = pytest.mark.parametrize("workers", [ThreadWorkers, InlineWorkers]
 
 
 @EVERY_DRIVER
-def test_a_streamed_utterance_is_heard_and_asking_again_costs_nothing(
+def test_a_streamed_segment_is_heard_and_asking_again_costs_nothing(
     engine: PocketSphinx, workers: Callable[[], Workers]
 ) -> None:
     async def story(at_work: Workers) -> None:
-        async with SpeechToText(engine, at_work).utterance("call") as utterance:
-            pushed(utterance, recording("rms/records-office/05"))
-            transcript = await utterance.transcript()
+        async with SpeechToText(engine, at_work).segment("call") as segment:
+            pushed(segment, recording("rms/records-office/05"))
+            transcript = await segment.transcript()
             assert transcript.text == LAW
-            assert utterance.text_ready
-            assert await utterance.transcript() is transcript
-            assert await utterance.partial() == LAW
-            np.testing.assert_array_equal(utterance.audio, recording("rms/records-office/05"))
+            assert segment.text_ready
+            assert await segment.transcript() is transcript
+            assert await segment.partial() == LAW
+            np.testing.assert_array_equal(segment.audio, recording("rms/records-office/05"))
         assert engine.lent == 0
 
     run(workers, story)
@@ -66,33 +67,33 @@ def test_a_streamed_utterance_is_heard_and_asking_again_costs_nothing(
 
 @EVERY_DRIVER
 @pytest.mark.slow
-def test_speech_that_resumes_is_one_utterance(engine: PocketSphinx, workers: Callable[[], Workers]) -> None:
+def test_speech_that_resumes_is_one_segment(engine: PocketSphinx, workers: Callable[[], Workers]) -> None:
     async def story(at_work: Workers) -> None:
-        async with SpeechToText(engine, at_work).utterance("call") as utterance:
-            pushed(utterance, recording("rms/turns/07"))
-            pushed(utterance, quiet(0.2))
-            assert (await utterance.transcript()).text == "wait a minute"
+        async with SpeechToText(engine, at_work).segment("call") as segment:
+            pushed(segment, recording("rms/turns/07"))
+            pushed(segment, quiet(0.2))
+            assert (await segment.transcript()).text == "wait a minute"
             # The decoder is free between the pause and the resumption.
             assert engine.lent == 0
-            utterance.resumed()
-            pushed(utterance, quiet(0.2))
-            assert not utterance.text_ready
-            pushed(utterance, recording("rms/turns/13"))
-            assert (await utterance.transcript()).text == "wait a minute can you repeat that please"
+            segment.resumed()
+            pushed(segment, quiet(0.2))
+            assert not segment.text_ready
+            pushed(segment, recording("rms/turns/13"))
+            assert (await segment.transcript()).text == "wait a minute can you repeat that please"
 
     run(workers, story)
 
 
 def test_a_silence_after_the_transcript_does_not_borrow_a_decoder_again(engine: PocketSphinx) -> None:
     async def story(at_work: Workers) -> None:
-        async with SpeechToText(engine, at_work).utterance("call") as utterance:
-            pushed(utterance, recording("rms/turns/06"))
-            await utterance.transcript()
-            pushed(utterance, quiet(0.6))
+        async with SpeechToText(engine, at_work).segment("call") as segment:
+            pushed(segment, recording("rms/turns/06"))
+            await segment.transcript()
+            pushed(segment, quiet(0.6))
             await asyncio.sleep(0)
             assert engine.lent == 0
-            assert await utterance.partial() == "stop"
-            pushed(utterance, quiet(0.6))
+            assert await segment.partial() == "stop"
+            pushed(segment, quiet(0.6))
             await asyncio.sleep(0)
             assert engine.lent == 1
 
@@ -105,9 +106,9 @@ def test_without_a_free_decoder_the_whole_is_transcribed(engine: PocketSphinx) -
         taken = engine.stream()
         assert taken is not None
         try:
-            async with SpeechToText(engine, at_work).utterance("call") as utterance:
-                pushed(utterance, recording("rms/turns/13"))
-                assert (await utterance.transcript()).text == "can you repeat that please"
+            async with SpeechToText(engine, at_work).segment("call") as segment:
+                pushed(segment, recording("rms/turns/13"))
+                assert (await segment.transcript()).text == "can you repeat that please"
         finally:
             taken.close()
 
@@ -116,13 +117,13 @@ def test_without_a_free_decoder_the_whole_is_transcribed(engine: PocketSphinx) -
 
 def test_partials_come_while_the_speaker_speaks(engine: PocketSphinx) -> None:
     async def story(at_work: Workers) -> None:
-        async with SpeechToText(engine, at_work).utterance("call") as utterance:
+        async with SpeechToText(engine, at_work).segment("call") as segment:
             audio = recording("rms/records-office/05")
             heard = []
             for start in range(0, len(audio), 3200):
-                pushed(utterance, audio[start : start + 3200])
+                pushed(segment, audio[start : start + 3200])
                 await asyncio.sleep(0)
-                heard.append(await utterance.partial())
+                heard.append(await segment.partial())
             assert heard[0] == ""
             assert heard[-1].startswith("the law")
 
@@ -132,36 +133,36 @@ def test_partials_come_while_the_speaker_speaks(engine: PocketSphinx) -> None:
 def test_closing_gives_the_decoder_back_whatever_is_under_way(engine: PocketSphinx) -> None:
     async def story(at_work: Workers) -> None:
         for asks in (False, True):
-            utterance = SpeechToText(engine, at_work).utterance("call")
-            pushed(utterance, recording("rms/records-office/05"))
-            asking = asyncio.ensure_future(utterance.transcript()) if asks else None
+            segment = SpeechToText(engine, at_work).segment("call")
+            pushed(segment, recording("rms/records-office/05"))
+            asking = asyncio.ensure_future(segment.transcript()) if asks else None
             await asyncio.sleep(0)
-            utterance.close()
-            utterance.close()
+            segment.close()
+            segment.close()
             if asking is not None:
                 with pytest.raises(Cancelled):
                     await asking
-            # The one thread of the workers has ended the closed utterance's job once it runs another.
+            # The one thread of the workers has ended the closed segment's job once it runs another.
             await at_work.run(lambda _: None, call="other", priority=Priority.PARTIAL)
             await asyncio.sleep(0)
             assert engine.lent == 0
-            utterance.push(quiet(0.5))
+            segment.push(quiet(0.5))
             with pytest.raises(Cancelled, match="begin a new one"):
-                await utterance.transcript()
+                await segment.transcript()
 
     run(lambda: ThreadWorkers(1), story)
 
 
 def test_a_cancelled_transcript_can_be_asked_for_again_and_leaks_nothing(engine: PocketSphinx) -> None:
     async def story(at_work: Workers) -> None:
-        async with SpeechToText(engine, at_work).utterance("call") as utterance:
-            pushed(utterance, recording("rms/records-office/05"))
-            asking = asyncio.ensure_future(utterance.transcript())
+        async with SpeechToText(engine, at_work).segment("call") as segment:
+            pushed(segment, recording("rms/records-office/05"))
+            asking = asyncio.ensure_future(segment.transcript())
             await asyncio.sleep(0)
             asking.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await asking
-            assert (await utterance.transcript()).text == LAW
+            assert (await segment.transcript()).text == LAW
         await at_work.run(lambda _: None, call="other", priority=Priority.PARTIAL)
         assert engine.lent == 0
 
@@ -174,32 +175,32 @@ def test_busy_workers_lose_no_audio(engine: PocketSphinx) -> None:
         at_gate = at_work.submit(lambda _: (running.set(), gate.wait()), call="other", priority=Priority.FINAL)
         await asyncio.to_thread(running.wait)
         other = at_work.submit(lambda _: None, call="other", priority=Priority.FINAL)
-        async with SpeechToText(engine, at_work).utterance("call") as utterance:
-            pushed(utterance, recording("rms/turns/13"))
+        async with SpeechToText(engine, at_work).segment("call") as segment:
+            pushed(segment, recording("rms/turns/13"))
             with pytest.raises(EngineBusy):
-                await utterance.transcript()
+                await segment.transcript()
             gate.set()
             await asyncio.gather(at_gate, other)
-            assert (await utterance.transcript()).text == "can you repeat that please"
+            assert (await segment.transcript()).text == "can you repeat that please"
 
     run(lambda: ThreadWorkers(1, queue_limit=1), story)
 
 
-def test_an_utterance_keeps_thirty_seconds(engine: PocketSphinx) -> None:
+def test_a_segment_keeps_thirty_seconds(engine: PocketSphinx) -> None:
     async def story(at_work: Workers) -> None:
         taken = engine.stream()
         assert taken is not None
-        utterance = SpeechToText(engine, at_work).utterance("call")
+        segment = SpeechToText(engine, at_work).segment("call")
         early = None
         for second in range(31):
-            assert utterance.full == (second >= 30)
-            utterance.push(np.full(16_000, second, np.int16))
-            early = utterance.audio if early is None else early
+            assert segment.full == (second >= 30)
+            segment.push(np.full(16_000, second, np.int16))
+            early = segment.audio if early is None else early
         assert early is not None
         assert len(early) == 16_000
-        assert len(utterance.audio) == LONGEST
-        assert utterance.audio[-1] == 29
-        utterance.close()
+        assert len(segment.audio) == LONGEST
+        assert segment.audio[-1] == 29
+        segment.close()
         taken.close()
 
     run(InlineWorkers, story)
@@ -207,9 +208,9 @@ def test_an_utterance_keeps_thirty_seconds(engine: PocketSphinx) -> None:
 
 def test_nothing_pushed_is_nothing_said(engine: PocketSphinx) -> None:
     async def story(at_work: Workers) -> None:
-        async with SpeechToText(engine, at_work).utterance("call") as utterance:
-            assert (await utterance.transcript()).text == ""
-            assert await utterance.partial() == ""
+        async with SpeechToText(engine, at_work).segment("call") as segment:
+            assert (await segment.transcript()).text == ""
+            assert await segment.partial() == ""
 
     run(InlineWorkers, story)
 
@@ -218,12 +219,12 @@ def test_an_engine_that_cannot_stream_transcribes_whole_and_tells_when_it_fails(
     async def story(at_work: Workers) -> None:
         # Nothing listens on port 1.
         transcriber = OpenAITranscriber(base_url="http://127.0.0.1:1/v1", api_key="k", timeout_s=60)
-        async with SpeechToText(transcriber, at_work).utterance("call") as utterance:
-            pushed(utterance, quiet(0.2))
+        async with SpeechToText(transcriber, at_work).segment("call") as segment:
+            pushed(segment, quiet(0.2))
             with pytest.raises(EngineFailed, match="cannot be reached"):
-                await utterance.transcript()
+                await segment.transcript()
             with pytest.raises(EngineFailed):
-                await utterance.partial()
+                await segment.partial()
         transcriber.close()
 
     run(ThreadWorkers, story)
@@ -231,11 +232,11 @@ def test_an_engine_that_cannot_stream_transcribes_whole_and_tells_when_it_fails(
 
 def test_closed_workers_are_told_of(engine: PocketSphinx) -> None:
     async def story(at_work: Workers) -> None:
-        async with SpeechToText(engine, at_work).utterance("call") as utterance:
-            pushed(utterance, recording("rms/turns/06"))
+        async with SpeechToText(engine, at_work).segment("call") as segment:
+            pushed(segment, recording("rms/turns/06"))
             await at_work.close()
             with pytest.raises(EngineUnavailable):
-                await utterance.transcript()
+                await segment.transcript()
         assert engine.lent == 0
 
     run(ThreadWorkers, story)

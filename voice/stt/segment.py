@@ -1,4 +1,4 @@
-"""One utterance's way to text: decoded as it arrives where the engine can, whole where it cannot."""
+"""A segment of speech on its way to text: decoded as it arrives where the engine can, whole where it cannot."""
 
 from contextlib import suppress
 
@@ -11,67 +11,20 @@ from voice.stt.base import (
     Int16Mono16k,
     StreamingTranscriber,
     Transcriber,
-    TranscriberOfCalls,
     Transcript,
 )
 from voice.stt.samples import LONGEST_SECONDS, as_float32
-from voice.stt.streaming import Decoding
+from voice.stt.segment_stream import SegmentStream
 from voice.work.cancellation import Cancelled
 from voice.work.workers import Priority, Workers
 
 LONGEST = LONGEST_SECONDS * RATE_HZ
 
 
-class SpeechToText:
-    """A transcriber on shared workers.
+class Segment:
+    """At most 30 s of speech, as much as a recogniser takes at once.
 
-    Args:
-        transcriber: the engine.
-        workers: where it runs.
-    """
-
-    def __init__(self, transcriber: Transcriber, workers: Workers) -> None:
-        self.use(transcriber, workers)
-
-    def use(self, transcriber: Transcriber, workers: Workers) -> None:
-        """Have another engine transcribe, from the next call on; a call that is open keeps the one that it has."""
-        self._transcriber = transcriber
-        self._workers = workers
-        self.name = transcriber.name
-
-    def of(self, call: str) -> "CallToText":
-        """One call's way to text; what the engine learns about the call is kept in it.
-
-        Args:
-            call: whose speech it is; the workers are fair between calls.
-        """
-        return CallToText(self._transcriber, self._workers, call)
-
-    def utterance(self, call: str, prompt: str = "") -> "Utterance":
-        """Begin the one utterance of a call that has no other; see `CallToText.utterance`."""
-        return self.of(call).utterance(prompt)
-
-
-class CallToText:
-    """The utterances of one call."""
-
-    def __init__(self, transcriber: Transcriber, workers: Workers, call: str) -> None:
-        self._transcriber = transcriber.for_call() if isinstance(transcriber, TranscriberOfCalls) else transcriber
-        self._workers = workers
-        self._call = call
-
-    def utterance(self, prompt: str = "") -> "Utterance":
-        """Begin an utterance; to be closed by whoever began it.
-
-        Args:
-            prompt: words likely to occur (names, terms), at most 200 characters.
-        """
-        return Utterance(self._transcriber, self._workers, self._call, prompt)
-
-
-class Utterance:
-    """One utterance: audio goes in frame by frame, its transcript can be had at any time and again after more audio.
-
+    Audio goes in frame by frame; its transcript can be had at any time, and again after more audio.
     Everything runs on the event loop except the engine, which runs in the workers. Close it, or use `async with`.
     """
 
@@ -85,11 +38,11 @@ class Utterance:
         self._result: tuple[int, Transcript] | None = None
         self._sketch = (0, "")
         self._closed = False
-        self._decoding = (
-            Decoding(transcriber, workers, call, prompt) if isinstance(transcriber, StreamingTranscriber) else None
+        self._stream = (
+            SegmentStream(transcriber, workers, call, prompt) if isinstance(transcriber, StreamingTranscriber) else None
         )
 
-    async def __aenter__(self) -> "Utterance":
+    async def __aenter__(self) -> "Segment":
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -102,7 +55,7 @@ class Utterance:
 
     @property
     def full(self) -> bool:
-        """The utterance has reached 30 s; further audio is ignored, so end it here."""
+        """The segment has reached 30 s; further audio is ignored, so end it here."""
         return self._length >= LONGEST
 
     @property
@@ -126,34 +79,34 @@ class Utterance:
             self._samples = grown
         self._samples[self._length : end] = frame
         self._length = end
-        if self._decoding is not None:
-            self._decoding.feed(self.audio)
+        if self._stream is not None:
+            self._stream.feed(self.audio)
 
     def resumed(self) -> None:
-        """The speaker goes on after a `transcript`: decode the utterance again in the background from its beginning.
+        """The speaker goes on after a `transcript`: decode the segment again in the background from its beginning.
 
         Without this it begins by itself after another second of audio, or with the next `transcript`.
         """
-        if self._decoding is not None and not self._closed:
-            self._decoding.resume()
+        if self._stream is not None and not self._closed:
+            self._stream.resume()
 
     async def transcript(self) -> Transcript:
         """The transcript of everything pushed so far; with nothing new since the last one, that one again.
 
         Raises:
-            Cancelled: the utterance was closed meanwhile.
+            Cancelled: the segment was closed meanwhile.
             EngineBusy: the workers' queue is full.
             EngineFailed: the engine broke.
             EngineUnavailable: the engine's files or server are not there.
         """
         if self._closed:
-            raise CancelledError("The utterance is closed; begin a new one.")
+            raise CancelledError("The segment is closed; begin a new one.")
         if self._result is not None and self._result[0] == self._length:
             return self._result[1]
         audio, end = self.audio, self._length
         if not end:
             return Transcript("")
-        text = await self._decoding.finish(audio) if self._decoding is not None else None
+        text = await self._stream.finish(audio) if self._stream is not None else None
         if text is None:
             text = await self._whole(audio, Priority.FINAL)
         if self._result is None or self._result[0] <= end:
@@ -168,8 +121,8 @@ class Utterance:
         """
         if self.text_ready and self._result is not None:
             return self._result[1].text
-        if self._decoding is not None:
-            return self._decoding.partial
+        if self._stream is not None:
+            return self._stream.partial
         audio, end = self.audio, self._length
         if end > self._sketch[0] and not self._closed:
             with suppress(EngineBusy):  # a late partial is worth nothing: the last one stands
@@ -177,10 +130,10 @@ class Utterance:
         return self._sketch[1]
 
     def close(self) -> None:
-        """End the utterance and give its decoder back, whatever is under way. Idempotent, never blocks."""
+        """End the segment and give its decoder back, whatever is under way. Idempotent, never blocks."""
         self._closed = True
-        if self._decoding is not None:
-            self._decoding.close()
+        if self._stream is not None:
+            self._stream.close()
 
     async def _whole(self, audio: Int16Mono16k, priority: Priority) -> Transcript:
         def job(cancelled: Cancelled) -> Transcript:
