@@ -21,9 +21,8 @@ from api.bench.stt_lag import SECONDS, UTTERANCES, lag_table, measure_lag
 from api.bench.turn import busy_note
 from api.client.call import ClientError
 from voice.audio.containers import decode_file
-from voice.audio.formats import RATE_HZ
+from voice.audio.formats import RATE_HZ, Float32Mono16k
 from voice.errors import VoiceError
-from voice.stt.base import Float32Mono16k
 from voice.stt.whisper.engine import load_model, token_cap
 from voice.stt.whisper.short_window import Request, ShortWindow
 from voice.stt.word_error import word_error_rate

@@ -12,13 +12,9 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from voice.audio.formats import RATE_HZ
+from voice.audio.formats import RATE_HZ, Float32Mono16k
 from voice.errors import Cancelled as CancelledError
-from voice.stt.base import (
-    Float32Mono16k,
-    Transcriber,
-    Transcript,
-)
+from voice.stt.base import Transcriber, Transcript
 from voice.stt.process.process import NICENESS, ProcessTranscriber
 from voice.stt.whisper.batching import Together
 from voice.stt.whisper.engine import load_model

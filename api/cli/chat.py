@@ -183,7 +183,8 @@ def speak(
 
 def _pieces(file: Path) -> list[bytes]:
     """A recording as the service's voice sessions take it: PCM16 at 24 kHz, a second at a time."""
-    from api.client.recordings import RATE_HZ, read_recording
+    from api.client.recordings import read_recording
+    from voice.audio.formats import RATE_HZ
     from voice.audio.resample import resample
 
     wire = resample(read_recording(file), RATE_HZ, 24_000).astype("<i2").tobytes()

@@ -14,9 +14,10 @@ from api.client.call import Call, ClientError, Event
 from api.client.handset import Int16
 from api.client.http import Line, RemoteService
 from api.client.own_service import OwnService, embedded, own_service
-from api.client.recordings import RATE_HZ, learner_line, write_stereo
+from api.client.recordings import learner_line, write_stereo
 from api.client.voice import VoiceClient, open_call
 from api.settings import Settings
+from voice.audio.formats import RATE_HZ
 
 PRACTICE = "The worried parent"
 SCENE = "records-office"

@@ -9,9 +9,9 @@ import numpy as np
 import voice
 from api.client.call import ClientError, Recording
 from api.client.handset import Int16
+from voice.audio.formats import RATE_HZ
 from voice.audio.resample import resample
 
-RATE_HZ = 16000
 ROOT = Path(voice.__file__).parent / "recordings"
 _LONGEST_S = 600
 

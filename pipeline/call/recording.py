@@ -13,10 +13,9 @@ from pipeline.call.follower import CallFollower
 from pipeline.call.registry import Calls
 from pipeline.conversation.events import CallEnded, ReplyAudio, ReplyBegan, ReplyCleared, SessionEvent
 from pipeline.tasks.clock import Clock
-from voice.audio.formats import Int16Mono
+from voice.audio.formats import RATE_HZ, Int16Mono
 from voice.audio.resample import Resampler
 
-RATE_HZ = 16_000
 LONGEST_S = 3600
 """What is said later in one call is not recorded any more."""
 

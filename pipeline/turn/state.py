@@ -19,9 +19,7 @@ from typing import assert_never
 
 from pipeline.turn.actions import Action, EndReason
 from pipeline.turn.end_of_turn import EndOfTurn, Verdict
-from voice.audio.formats import Samples
-
-RATE_HZ = 16_000
+from voice.audio.formats import RATE_HZ, Samples
 
 
 def samples(milliseconds: float) -> Samples:

@@ -16,7 +16,7 @@ import numpy as np
 from text import WORDS, words_of
 
 from voice.audio.containers import decode_file
-from voice.stt.base import Float32Mono16k
+from voice.audio.formats import Float32Mono16k
 from voice.stt.whisper.engine import FasterWhisper, load_model, token_cap
 from voice.stt.whisper.short_window import ShortWindow
 from voice.stt.word_error import WordErrors, word_errors

@@ -22,11 +22,8 @@ from pipeline.conversation.events import SessionEvent
 from pipeline.llm.scripted import ScriptedResponder
 from pipeline.replay.steady_store import SteadyStore
 from pipeline.tasks.clock import LoopClock
-from voice.audio.formats import AudioFormat
-from voice.stt.base import (
-    Float32Mono16k,
-    Transcript,
-)
+from voice.audio.formats import AudioFormat, Float32Mono16k
+from voice.stt.base import Transcript
 from voice.stt.speech_to_text import SpeechToText
 from voice.tts.espeak.engine import EspeakSynthesizer
 from voice.tts.synthesis import TextToSpeech

@@ -6,11 +6,8 @@ from threading import Event
 
 import numpy as np
 
-from voice.stt.base import (
-    Float32Mono16k,
-    Transcriber,
-    Transcript,
-)
+from voice.audio.formats import Float32Mono16k
+from voice.stt.base import Transcriber, Transcript
 from voice.stt.call_language import CallLanguage
 from voice.stt.fixed import FixedTranscriber
 from voice.work.cancellation import (

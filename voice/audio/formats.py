@@ -13,6 +13,9 @@ from voice.errors import InvalidAudio, UnsupportedFormat
 Int16Mono = NDArray[np.int16]
 """Mono samples, shape (n,), at the rate that the name or the docstring beside it gives."""
 
+Int16Mono16k = NDArray[np.int16]
+"""Mono samples at 16 kHz, shape (n,)."""
+
 Float32Mono16k = NDArray[np.float32]
 """Mono samples at 16 kHz in [-1, 1], shape (n,)."""
 

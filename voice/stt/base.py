@@ -3,18 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
-
+from voice.audio.formats import Float32Mono16k, Int16Mono16k
 from voice.work.cancellation import Cancelled, never
-
-Float32Mono16k = NDArray[np.float32]
-"""Mono samples at 16 kHz in [-1, 1], shape (n,)."""
-
-Int16Mono16k = NDArray[np.int16]
-"""Mono samples at 16 kHz, shape (n,)."""
-
-RATE_HZ = 16_000
 
 
 @dataclass(frozen=True, slots=True)

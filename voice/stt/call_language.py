@@ -1,11 +1,7 @@
 """The language of one call: detected in its first telling utterance, and its language from then on."""
 
-from voice.stt.base import (
-    RATE_HZ,
-    Float32Mono16k,
-    TranscriberOfLanguages,
-    Transcript,
-)
+from voice.audio.formats import RATE_HZ, Float32Mono16k
+from voice.stt.base import TranscriberOfLanguages, Transcript
 from voice.work.cancellation import (
     Cancelled,
     never,

@@ -2,12 +2,10 @@
 
 from threading import Event
 
+from voice.audio.formats import Float32Mono16k
 from voice.errors import Cancelled as CancelledError
 from voice.errors import EngineUnavailable
-from voice.stt.base import (
-    Float32Mono16k,
-    Transcript,
-)
+from voice.stt.base import Transcript
 from voice.stt.samples import checked
 from voice.work.cancellation import (
     Cancelled,

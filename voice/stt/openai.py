@@ -4,14 +4,10 @@ from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from voice.audio.formats import wav_bytes
+from voice.audio.formats import RATE_HZ, Float32Mono16k, wav_bytes
 from voice.errors import Cancelled as CancelledError
 from voice.errors import EngineFailed
-from voice.stt.base import (
-    RATE_HZ,
-    Float32Mono16k,
-    Transcript,
-)
+from voice.stt.base import Transcript
 from voice.stt.samples import as_int16, checked
 from voice.work.cancellation import (
     Cancelled,

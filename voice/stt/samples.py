@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from voice.audio.formats import RATE_HZ, Float32Mono16k, Int16Mono16k
 from voice.errors import InvalidAudio
-from voice.stt.base import RATE_HZ, Float32Mono16k, Int16Mono16k
 
 LONGEST_SECONDS = 30
 

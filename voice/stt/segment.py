@@ -4,15 +4,10 @@ from contextlib import suppress
 
 import numpy as np
 
+from voice.audio.formats import RATE_HZ, Int16Mono16k
 from voice.errors import Cancelled as CancelledError
 from voice.errors import EngineBusy
-from voice.stt.base import (
-    RATE_HZ,
-    Int16Mono16k,
-    StreamingTranscriber,
-    Transcriber,
-    Transcript,
-)
+from voice.stt.base import StreamingTranscriber, Transcriber, Transcript
 from voice.stt.samples import LONGEST_SECONDS, as_float32
 from voice.stt.segment_stream import SegmentStream
 from voice.work.cancellation import Cancelled

@@ -2,15 +2,10 @@
 
 import asyncio
 
+from voice.audio.formats import RATE_HZ, Int16Mono16k
 from voice.errors import Cancelled as CancelledError
 from voice.errors import VoiceError
-from voice.stt.base import (
-    RATE_HZ,
-    Int16Mono16k,
-    StreamingTranscriber,
-    Transcript,
-    TranscriptStream,
-)
+from voice.stt.base import StreamingTranscriber, Transcript, TranscriptStream
 from voice.work.cancellation import Cancelled
 from voice.work.lane import Lane
 from voice.work.workers import Priority, Workers

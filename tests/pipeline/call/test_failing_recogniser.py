@@ -13,11 +13,9 @@ from pipeline.replay.virtual_time import run_virtually
 from pipeline.speaking.replies import APOLOGY
 from tests.pipeline.scene import engines, opened, steadily
 from tests.voice.sound import recording
+from voice.audio.formats import Float32Mono16k
 from voice.errors import EngineFailed
-from voice.stt.base import (
-    Float32Mono16k,
-    Transcript,
-)
+from voice.stt.base import Transcript
 from voice.work.cancellation import (
     Cancelled,
     never,

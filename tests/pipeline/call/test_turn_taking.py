@@ -26,11 +26,9 @@ from pipeline.turn.machine import Rules
 from tests.end_of_turn_models import energy_model
 from tests.pipeline.scene import GREETING, Repeater, engines, opened, steadily
 from tests.voice.sound import recording
+from voice.audio.formats import Float32Mono16k
 from voice.speech.end_of_turn_model import EndOfTurnDetector, EndOfTurnModel
-from voice.stt.base import (
-    Float32Mono16k,
-    Transcript,
-)
+from voice.stt.base import Transcript
 from voice.work.cancellation import (
     Cancelled,
     never,

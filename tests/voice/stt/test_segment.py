@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.voice.sound import recording
+from voice.audio.formats import Int16Mono16k
 from voice.errors import Cancelled, EngineBusy, EngineFailed, EngineUnavailable
-from voice.stt.base import Int16Mono16k
 from voice.stt.openai import OpenAITranscriber
 from voice.stt.segment import LONGEST, Segment
 from voice.stt.speech_to_text import SpeechToText

@@ -7,8 +7,9 @@ import pytest
 
 from tests.voice.corpus import corpus, errors_of
 from tests.voice.sound import noise, recording, tone
+from voice.audio.formats import Int16Mono16k
 from voice.errors import Cancelled, EngineFailed, InvalidAudio
-from voice.stt.base import Int16Mono16k, StreamingTranscriber
+from voice.stt.base import StreamingTranscriber
 from voice.stt.samples import as_float32
 from voice.stt.sphinx.decoder import sphinx_decoder
 from voice.stt.sphinx.engine import PocketSphinx

@@ -12,18 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from voice.audio.formats import RATE_HZ, Float32Mono16k, Int16Mono16k
 from voice.errors import Cancelled as CancelledError
 from voice.errors import EngineUnavailable
-from voice.stt.base import (
-    RATE_HZ,
-    Float32Mono16k,
-    Int16Mono16k,
-    StreamingTranscriber,
-    Transcriber,
-    TranscriberOfCalls,
-    Transcript,
-    TranscriptStream,
-)
+from voice.stt.base import StreamingTranscriber, Transcriber, TranscriberOfCalls, Transcript, TranscriptStream
 from voice.stt.call_language import CallLanguage
 from voice.stt.process.link import Link, WorkerDied, WorkerKilled
 from voice.stt.process.quarantine import Quarantine

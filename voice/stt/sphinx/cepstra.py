@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from voice.stt.base import Int16Mono16k
+from voice.audio.formats import Int16Mono16k
 
 _FFT = 512
 _WINDOW = 410

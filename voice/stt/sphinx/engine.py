@@ -7,14 +7,10 @@ from threading import Lock
 
 import numpy as np
 
+from voice.audio.formats import RATE_HZ, Float32Mono16k, Int16Mono16k
 from voice.errors import Cancelled as CancelledError
 from voice.errors import EngineFailed, EngineUnavailable
-from voice.stt.base import (
-    RATE_HZ,
-    Float32Mono16k,
-    Int16Mono16k,
-    Transcript,
-)
+from voice.stt.base import Transcript
 from voice.stt.samples import as_int16, checked
 from voice.stt.sphinx.cepstra import cepstral_mean
 from voice.stt.sphinx.decoder import sphinx_decoder

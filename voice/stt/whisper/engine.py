@@ -9,14 +9,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from voice.audio.formats import RATE_HZ, Float32Mono16k
 from voice.errors import Cancelled as CancelledError
 from voice.errors import EngineFailed, EngineUnavailable
-from voice.stt.base import (
-    RATE_HZ,
-    Float32Mono16k,
-    Transcriber,
-    Transcript,
-)
+from voice.stt.base import Transcriber, Transcript
 from voice.stt.call_language import CallLanguage
 from voice.stt.samples import checked
 from voice.stt.whisper.batching import Together

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from voice.stt.base import Float32Mono16k
+from voice.audio.formats import Float32Mono16k
 from voice.stt.whisper.speech_presence import holds_speech
 
 if TYPE_CHECKING:

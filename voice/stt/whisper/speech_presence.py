@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from voice.stt.base import Float32Mono16k
+from voice.audio.formats import Float32Mono16k
 
 LIKELY = 0.4
 """Silero's probability in two windows running: noise, hum and tones seldom reach it in one, a word does in five."""
