@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api.addresses import LOOPBACK
+
 PREFIX = "GLOW_"
 # Read by the client commands, not by the service.
 CLIENT_VARIABLES = frozenset({"GLOW_TOKEN", "GLOW_INSTANCE_URL"})
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")
 
 

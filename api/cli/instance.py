@@ -5,17 +5,15 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import httpx
 
+from api.addresses import is_local
 from api.client.call import ClientError, Disconnected, Refused
 from api.client.http import http_url
 
 TIMEOUT_S = 120.0
 """A reply or a grade that a language model writes may take this long."""
-
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Instance:
@@ -25,8 +23,9 @@ class Instance:
         self.url = http_url(url)
         self.token = token
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        local = (urlsplit(self.url).hostname or "") in _LOOPBACK
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=TIMEOUT_S, trust_env=not local)
+        self._http = httpx.Client(
+            base_url=self.url, headers=headers, timeout=TIMEOUT_S, trust_env=not is_local(self.url)
+        )
 
     def __enter__(self) -> Self:
         return self

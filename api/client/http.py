@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from api.addresses import is_local
 from api.client.call import ClientError, Disconnected, Refused
-
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +34,7 @@ class RemoteService:
     def __init__(self, url: str, token: str = "") -> None:
         self.url = http_url(url)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        local = (urlsplit(self.url).hostname or "") in _LOOPBACK
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=120.0, trust_env=not local)
+        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=120.0, trust_env=not is_local(self.url))
 
     def __enter__(self) -> Self:
         return self

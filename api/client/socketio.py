@@ -10,13 +10,13 @@ import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from engineio import packet as engine
 from socketio import packet
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
+from api.addresses import is_local
 from api.client.call import Disconnected, Refused
 from api.client.http import http_url
 
@@ -27,8 +27,6 @@ OPEN_S = 10.0
 
 Heard = Callable[[str, Any], None]
 """Told the name and the payload of every event, in order."""
-
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class SocketClient:
@@ -151,7 +149,7 @@ async def open_socket(url: str, token: str, on_event: Heard) -> AsyncIterator[So
     """
     base = http_url(url)
     address = base.replace("http", "ws", 1) + "/socket.io/?EIO=4&transport=websocket"
-    proxy: Literal[True] | None = None if (urlsplit(base).hostname or "") in _LOOPBACK else True
+    proxy: Literal[True] | None = None if is_local(base) else True
     try:
         websocket = await connect(address, compression=None, max_size=1 << 22, close_timeout=2, proxy=proxy)
         opening = engine.Packet(encoded_packet=await websocket.recv())

@@ -7,17 +7,16 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
+from api.addresses import is_local
 from api.client.call import Call, ClientError, Disconnected, Event, NoAnswer, Recording, Refused, voice_url
 from api.client.handset import FRAME_S, Int16, Microphone, Player, Spoken
 
 ACKNOWLEDGE_EVERY = 5  # frames: `played` goes out about every 100 ms
 RESUMABLE = frozenset({1001, 1006, 1011, 1012})
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Clock(Protocol):
@@ -176,7 +175,6 @@ class VoiceClient:
     # The connection
 
     async def _open(self, resume: str | None = None) -> None:
-        host = urlsplit(self._url).hostname or ""
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         try:
             socket = await connect(
@@ -185,7 +183,7 @@ class VoiceClient:
                 compression=None,
                 max_size=1 << 20,
                 close_timeout=2,
-                proxy=None if host in _LOOPBACK else True,
+                proxy=None if is_local(self._url) else True,
             )
         except InvalidStatus as error:
             status = error.response.status_code

@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import Depends, Request, Response
 from fastapi.responses import JSONResponse
 
+from api.addresses import LOOPBACK
 from api.auth import LOCAL_USER, bearer, user_for
 from api.doors.refusals import Failure, route_class
 from api.external import outside_of
 from api.service import Service
-from api.settings import LOOPBACK
 from models.records.core import User
 
 DEFAULT_LEARNER = "00000000-0000-0000-0000-000000000000"
