@@ -4,9 +4,12 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 
+import numpy as np
+
 from pipeline.call.session import VoiceSession
 from pipeline.conversation.events import ReplyAudio, ReplyText, SessionEvent, UserPartial
-from voice.audio.formats import AudioFormat, Int16Mono
+from pipeline.errors import Busy
+from voice.audio.formats import FRAME, AudioFormat, Int16Mono
 from voice.audio.intake import AudioIntake, Taken
 
 BACKLOG_LIMIT = 500
@@ -14,6 +17,9 @@ BACKLOG_LIMIT = 500
 
 FRAMES_AT_ONCE = 25
 """Frames fed before the event loop gets its turn: a client may send a minute of audio in one message."""
+
+
+_SILENT_FRAME: Int16Mono = np.zeros(FRAME, np.int16)
 
 
 class Call:
@@ -24,6 +30,7 @@ class Call:
         output: the format of the persona's audio that its latest connection asked for; None before any did.
         attended: a connection hears it now.
         tap: told every 20 ms frame of the learner's audio, after the session.
+        waiting_bytes: audio that has come and is not heard yet.
     """
 
     def __init__(self, user_id: str, session: VoiceSession, wire: AudioFormat) -> None:
@@ -32,6 +39,7 @@ class Call:
         self.output: AudioFormat | None = None
         self.attended = False
         self.tap: Callable[[Int16Mono], None] | None = None
+        self.waiting_bytes = 0
         self._intake = AudioIntake(wire)
         self._feeding = asyncio.Lock()
         self._backlog: deque[SessionEvent] = deque(maxlen=BACKLOG_LIMIT)
@@ -59,12 +67,33 @@ class Call:
                 self._intake = intake
                 await self._feed(frames)
 
-    async def hear(self, data: bytes) -> None:
+    async def hear(self, data: bytes, *, waiting_limit: int | None = None) -> None:
         """Take audio in the call's format, in messages of any size.
+
+        Args:
+            waiting_limit: bytes that may wait to be heard; None for a connection, which sends one message at a time.
 
         Raises:
             InvalidAudio: it is not what it claims to be; what could be decoded was heard.
+            Busy: with it more would wait than may; it is not heard.
         """
+        if waiting_limit is not None and self.waiting_bytes + len(data) > waiting_limit:
+            raise Busy(f"More than {waiting_limit} bytes of audio wait to be heard; send the rest in a moment.")
+        self.waiting_bytes += len(data)
+        try:
+            await self._hear(data)
+        finally:
+            self.waiting_bytes -= len(data)
+
+    async def hear_silence(self, milliseconds: int) -> None:
+        """Take silence in place of audio that never came, in whole frames of 20 ms; it is no sign of life."""
+        async with self._feeding:
+            active_at = self.session.active_at
+            rest, _ = await self._intake.realign()
+            await self._feed([*rest, *[_SILENT_FRAME] * (milliseconds // 20)])
+            self.session.active_at = active_at
+
+    async def _hear(self, data: bytes) -> None:
         if not self._feeding.locked() and (taken := self._intake.at_once(data)) is not None:
             # The common case, and the live path's: a frame or two, without waiting for anybody.
             frames, problem = taken

@@ -100,12 +100,9 @@ class Calls:
             UnsupportedFormat: audio that nobody here understands.
         """
         wire.check()
-        if self._closing:
-            raise Busy("The service is closing; try again in a moment.")
-        if chat_id in self._calls or chat_id in self._opening:
+        if not self._closing and (chat_id in self._calls or chat_id in self._opening):
             raise SessionConflict("This chat has an open call; resume it, or end it with chat_silence first.")
-        if len(self._calls) + len(self._opening) >= self._limits.max_calls:
-            raise Busy("As many calls as this service carries are open; try again in a moment.")
+        self.check_vacancy()
         self._opening.add(chat_id)
         try:
             opened = await self._conversation(user_id, chat_id, persona_id)
@@ -124,6 +121,17 @@ class Calls:
             return call
         finally:
             self._opening.discard(chat_id)
+
+    def check_vacancy(self) -> None:
+        """Make sure that one more call can be opened now.
+
+        Raises:
+            Busy: as many calls as the service carries are open, or it is closing.
+        """
+        if self._closing:
+            raise Busy("The service is closing; try again in a moment.")
+        if len(self._calls) + len(self._opening) >= self._limits.max_calls:
+            raise Busy("As many calls as this service carries are open; try again in a moment.")
 
     def find(self, user_id: str, *, chat_id: str | None = None, conversation_id: str | None = None) -> Call | None:
         """The open call on a chat, or of that name.
@@ -149,12 +157,12 @@ class Calls:
             raise NotFound("There is no call to resume here any more; open a new one without `resume`.")
         return call
 
-    def attend(self, call: Call) -> None:
-        """A connection hears this call from now on."""
+    def attend(self, call: Call, lead_ms: int | None = None) -> None:
+        """A connection hears this call from now on, its audio `lead_ms` ahead of playback; None adapts that."""
         call.occupy()
         if (lease := self._leases.pop(call.session.conversation_id, None)) is not None:
             lease.cancel()
-        call.session.connect()
+        call.session.connect(lead_ms)
 
     def leave(self, call: Call, missed: Iterable[SessionEvent] = ()) -> None:
         """The connection dropped: the call waits for it to come back, and ends if it does not.

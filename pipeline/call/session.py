@@ -195,8 +195,9 @@ class VoiceSession:
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher) if watcher in self._watchers else None
 
-    def connect(self) -> None:
-        """Somebody hears: audio is handed out."""
+    def connect(self, lead_ms: int | None = None) -> None:
+        """Somebody hears: audio is handed out, `lead_ms` ahead of playback; None adapts that to the jitter."""
+        self._replies.keep_ahead(lead_ms)
         self._connected.set()
 
     def disconnect(self) -> None:

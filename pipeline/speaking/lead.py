@@ -17,9 +17,14 @@ _STEP_MS = 20
 
 
 class Line:
-    """One client's line, judged by what comes earlier or later than it should."""
+    """One client's line, judged by what comes earlier or later than it should.
+
+    Attributes:
+        fixed_ms: a lead that holds whatever the line is like; None for one that adapts.
+    """
 
     def __init__(self) -> None:
+        self.fixed_ms: int | None = None
         self.forget()
 
     def forget(self) -> None:
@@ -29,13 +34,15 @@ class Line:
     @property
     def lead_ms(self) -> int:
         """How far ahead of playback audio is to be."""
+        if self.fixed_ms is not None:
+            return self.fixed_ms
         wanted = _SPARE_MS + _DEVIATIONS * self._deviation_ms
         return round(min(max(wanted, SHORTEST_LEAD_MS), LONGEST_LEAD_MS))
 
     @property
     def block_ms(self) -> int:
         """How much is handed out at once: two fifths of the lead, so that three are there when the next comes."""
-        return min(self.lead_ms * 2 // 5 // _STEP_MS * _STEP_MS, _LONGEST_BLOCK_MS)
+        return max(_STEP_MS, min(self.lead_ms * 2 // 5 // _STEP_MS * _STEP_MS, _LONGEST_BLOCK_MS))
 
     def acknowledged(self, off_ms: float) -> None:
         """Playback was found so far from where it was expected, either way."""

@@ -187,6 +187,10 @@ class Replies:
         self._drop(playout)
         self._finish(playout, interrupted=True)
 
+    def keep_ahead(self, lead_ms: int | None) -> None:
+        """Hand audio out this far ahead of playback; None adapts it to the connection's jitter."""
+        self._line.fixed_ms = lead_ms
+
     def lost_connection(self) -> None:
         """Nobody hears: what is not played yet is handed out again when somebody does, perhaps on another line."""
         self._line.forget()

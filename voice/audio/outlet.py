@@ -23,8 +23,8 @@ class AudioOutlet:
         rate_hz: rate of the samples given to `packets`; converted where the format's differs.
     """
 
-    def __init__(self, wire: AudioFormat, rate_hz: int) -> None:
-        """Prepare for one format.
+    def __init__(self, wire: AudioFormat, rate_hz: int, longest_ms: int = _LONGEST_MS) -> None:
+        """Prepare for one format; a message holds at most `longest_ms`, 20 to 100.
 
         Raises:
             UnsupportedFormat: as AudioFormat.check; also container, which only goes in.
@@ -37,7 +37,7 @@ class AudioOutlet:
         self._resampler = Resampler(rate_hz, wire.rate_hz)
         self._encoder = OpusEncoder(wire.rate_hz) if wire.encoding == "opus" else None
         self._shortest = -(-wire.rate_hz * PACKET_MS // 1000)
-        self._longest = self._shortest if self._encoder else wire.rate_hz * _LONGEST_MS // 1000
+        self._longest = self._shortest if self._encoder else wire.rate_hz * longest_ms // 1000
         self._held = _NOTHING
         self._begun = False
 
