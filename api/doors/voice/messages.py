@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from api.doors.line import ProtocolError
 from pipeline.conversation.events import (
     CallEnded,
     Problem,
@@ -25,18 +26,6 @@ from pipeline.conversation.events import (
     UserStarted,
 )
 from voice.audio.formats import AudioFormat, Encoding
-
-
-class ProtocolError(Exception):
-    """A message that this protocol does not have.
-
-    Attributes:
-        code: stable identifier.
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class _Message(BaseModel):

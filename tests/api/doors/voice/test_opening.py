@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api.doors.voice.socket import Patience
+from api.doors.line import Patience
 from tests.service import TOKENS, Client, Closed, RunningService, unhearing
 
 NOT_ALLOWED, BUSY = 1008, 1013

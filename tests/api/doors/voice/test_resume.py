@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from api.doors.voice.socket import Patience
+from api.doors.line import Patience
 from tests.service import Client, RunningService, quiet, running, unhearing
 from tests.voice.sound import encoded, recording
 

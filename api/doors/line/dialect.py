@@ -1,0 +1,126 @@
+"""What a caller's messages mean and how a call's events are told: all that a door knows and a line does not."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from api.doors.line.opening import Opening
+from api.doors.line.wire import Message, Wire
+from pipeline.call.commands import Command
+from pipeline.conversation.events import SessionEvent
+from voice.audio.formats import AudioFormat
+
+
+class ProtocolError(Exception):
+    """A message that the caller's protocol does not have; it is told as an error, and the call goes on.
+
+    Attributes:
+        code: stable identifier.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The call is open, and this connection attends it: the first that is told.
+
+    Attributes:
+        resumed: the call was open before.
+        resume: the token by which a later connection takes the call.
+        engines: the names of the engines, by "stt", "llm" and "tts".
+        missed: how many events that happened meanwhile are told next.
+    """
+
+    chat_id: str
+    attempt_id: str
+    conversation_id: str
+    group_id: str
+    persona_id: str
+    persona: str
+    resumed: bool
+    resume: str
+    input: AudioFormat
+    output: AudioFormat
+    engines: Mapping[str, str]
+    missed: int = 0
+
+
+LineEvent = Opened | SessionEvent
+"""What a dialect tells the caller. The audio of a `ReplyAudio` is not among it: that comes as packets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """Some of the persona's audio, encoded in the output format.
+
+    Attributes:
+        turn: which reply it belongs to; None for the silence between replies on a continuous line.
+        seq: counts the packets of a reply from 1.
+        at_ms: where it lies in the reply.
+        text: the words that begin in it.
+    """
+
+    data: bytes
+    turn: int | None
+    seq: int
+    at_ms: int
+    duration_ms: int
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """These messages answer what came, after all that was told before."""
+
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """From now on audio goes in, or out, in another format; None leaves one as it is."""
+
+    input: AudioFormat | None = None
+    output: AudioFormat | None = None
+
+
+Heard = Command | Answer | Formats
+"""What a message asks for: something to be done in the call, or an answer by the door itself."""
+
+
+class Dialect(Protocol):
+    """One connection's way of speaking. It decides nothing: it reads messages as commands and renders events.
+
+    Attributes:
+        opens_with: what the caller has to begin with, as the error names it that tells that nothing came.
+    """
+
+    opens_with: str
+
+    async def opening(self, wire: Wire, /) -> Opening:
+        """Read from the wire whatever the protocol begins with; the line bounds how long that may take.
+
+        Raises:
+            Refused: nothing can be opened by this.
+            ConnectionError: the caller has gone.
+        """
+        ...
+
+    def heard(self, message: Message, /) -> Heard | None:
+        """Read one message; None where it means nothing here.
+
+        Raises:
+            ProtocolError: the protocol has no such message; the call goes on.
+            Refused: the connection cannot go on.
+        """
+        ...
+
+    def told(self, event: LineEvent, /) -> Iterable[Message]:
+        """Render an event as messages; none where the protocol does not tell it."""
+        ...
+
+    def audio(self, packet: Packet, /) -> Iterable[Message]:
+        """Render some of the persona's audio as messages."""
+        ...

@@ -1,0 +1,400 @@
+"""A caller's connection to a call, for every door: from its first message until it closes."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from api.auth import Unauthorized, user_for
+from api.doors.line.dialect import Answer, Dialect, Formats, Heard, LineEvent, Opened, Packet, ProtocolError
+from api.doors.line.opening import (
+    DEFAULT_INPUT,
+    DEFAULT_OUTPUT,
+    NAME_LIMIT,
+    Bearer,
+    FreshAttempt,
+    Known,
+    OpenCall,
+    Opening,
+    Outsider,
+    StandingChat,
+)
+from api.doors.line.outbox import Outbox
+from api.doors.line.pacer import Pacer
+from api.doors.line.packets import Packets
+from api.doors.line.wire import Close, Refused, Wire
+from api.service import Service
+from models.errors import Invalid, ModelError, NotFound
+from models.records.core import User
+from models.store.attempts import CHAT_NOT_FOUND
+from pipeline.call.attendance import Attendance, admit
+from pipeline.call.audio_clock import AudioClock
+from pipeline.call.call import Call
+from pipeline.call.commands import Audio, obey
+from pipeline.conversation.events import CallEnded, Problem, ReplyAudio, ReplyCleared, ReplyEnded, SessionEvent
+from pipeline.errors import Busy, NotOwner, PipelineError, SessionConflict
+from pipeline.tasks.clock import Clock, LoopClock
+from voice.audio.formats import AudioFormat
+from voice.errors import VoiceError
+
+log = logging.getLogger(__name__)
+
+MESSAGES_AT_ONCE = 8
+"""Messages read before the event loop gets its turn: a receive buffer may hold thousands of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a caller is waited for.
+
+    Attributes:
+        first_message_s: a connection that has not opened a call by then is closed.
+        send_s: a single send that takes longer means that nobody reads.
+        outbox: messages waiting to be sent; a caller that reads so slowly is disconnected, and may resume.
+    """
+
+    first_message_s: float = 10.0
+    send_s: float = 10.0
+    outbox: int = 400
+
+
+class Line:
+    """One caller's connection to a call. `serve` carries it from its first message until it closes.
+
+    Args:
+        wire: what carries its messages.
+        dialect: what they mean, and how events are told.
+        service: where calls and users are.
+        patience: how long the caller is waited for.
+        clock: the source of time.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        dialect: Dialect,
+        service: Service,
+        *,
+        patience: Patience | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._wire = wire
+        self._dialect = dialect
+        self._service = service
+        self._patience = patience or Patience()
+        self._clock = clock or LoopClock()
+        self._outbox = Outbox(self._patience.outbox, self._patience.send_s)
+        self._closed = False
+        self._reason = Close.ENDED
+        self._pacer: Pacer | None = None
+        self._audio_clock: AudioClock | None = None
+        self._hub_tells = False
+
+    async def serve(self) -> None:
+        """Open or resume a call, and carry messages and events until either side has enough; then close the wire.
+
+        A call that is not over then waits for the caller to resume it. Whatever a caller does ends here in words on
+        its wire; what is raised is a defect, after the wire was closed.
+        """
+        try:
+            await self._serve()
+        except Refused as refusal:
+            await self._refuse(refusal)
+        except (ConnectionError, EOFError):
+            await self._close(Close.GONE)
+        except Exception:
+            await self._close(Close.BROKEN)
+            raise
+        except asyncio.CancelledError:
+            await self._close(Close.RESTARTING)
+            raise
+        else:
+            await self._close(Close.GONE)
+
+    # ------------------------------------------------------------- opening
+
+    async def _serve(self) -> None:
+        opening = await self._opening()
+        user = await self._user(opening)
+        call, resumed = await self._admitted(user, opening)
+        try:
+            attendance = self._attend(call, resumed, opening)
+        except VoiceError as error:
+            raise Refused(error.code, str(error)) from None
+        try:
+            if resumed:
+                await call.take_format(self._input(opening, call))
+                await call.realign()
+            elif opening.greet:
+                call.session.greet()
+            for command in opening.before:
+                await self._carry_out(call, command)
+            await self._exchange(call, attendance)
+        finally:
+            attendance.leave(self._outbox.unsent())
+
+    async def _opening(self) -> Opening:
+        seconds = self._patience.first_message_s
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._dialect.opening(self._wire)
+        except TimeoutError:
+            first = self._dialect.opens_with
+            sentence = f"Send {first} as the first message, within {seconds:g} s of connecting."
+            raise Refused("too_late", sentence) from None
+        except ProtocolError as error:
+            raise Refused(error.code, str(error)) from None
+
+    async def _user(self, opening: Opening) -> User:
+        store = self._service.store
+        try:
+            match opening.caller:
+                case Bearer(token):
+                    return await user_for(store, self._service.settings, token)
+                case Known(user):
+                    return user
+                case Outsider(provider, name):
+                    if not 0 < len(name.strip()) <= NAME_LIMIT:
+                        raise Invalid(f"A caller's name has 1 to {NAME_LIMIT} characters.")
+                    return await store.user_named(f"{provider}:{name.strip()}")
+        except Unauthorized as error:
+            raise Refused("unauthorized", str(error)) from None
+        except ModelError as error:
+            raise Refused(error.code, str(error)) from None
+
+    async def _admitted(self, user: User, opening: Opening) -> tuple[Call, bool]:
+        output = opening.output or DEFAULT_OUTPUT
+        try:
+            (opening.input or DEFAULT_INPUT).check()
+            Packets(output, output.rate_hz, opening.pace.packet_ms)
+            return await self._call(user, opening, output)
+        except Busy as error:
+            raise Refused(error.code, str(error), Close.BUSY) from None
+        except NotOwner:  # whether somebody else's chat exists is not told
+            raise Refused(NotFound.code, CHAT_NOT_FOUND) from None
+        except (ModelError, PipelineError, VoiceError) as error:
+            raise Refused(error.code, str(error)) from None
+
+    async def _call(self, user: User, opening: Opening, output: AudioFormat) -> tuple[Call, bool]:
+        calls = self._service.calls
+        match opening.chat:
+            case OpenCall(call):
+                if call.attended or call.session.ended:
+                    raise SessionConflict("Another connection speaks in this chat; end that session first.")
+                return call, True
+            case StandingChat(chat_id):
+                pass
+            case FreshAttempt(practice_id, home_id):
+                calls.check_vacancy()  # or a caller that has to try again leaves an empty attempt each time
+                attempt = await self._service.store.start_attempt(user.id, practice_id=practice_id, home_id=home_id)
+                chat_id = attempt.chats[0].id
+        made = self._service.session_settings(output_rate_hz=output.rate_hz, manual=opening.manual)
+        return await admit(
+            calls,
+            user.id,
+            chat_id,
+            opening.input or DEFAULT_INPUT,
+            opening.settings(made),
+            resume=opening.resume,
+            persona_id=opening.persona_id,
+        )
+
+    @staticmethod
+    def _input(opening: Opening, call: Call) -> AudioFormat:
+        """What the caller will send: on resuming, what it sent before unless it says otherwise."""
+        if opening.input is None and opening.resume is not None:
+            return call.wire
+        return opening.input or DEFAULT_INPUT
+
+    @staticmethod
+    def _output(opening: Opening, call: Call) -> AudioFormat:
+        if opening.output is None and opening.resume is not None and call.output is not None:
+            return call.output
+        return opening.output or DEFAULT_OUTPUT
+
+    def _attend(self, call: Call, resumed: bool, opening: Opening) -> Attendance:
+        """Take the call. Nothing is awaited here, so nobody else can."""
+        pace, session = opening.pace, call.session
+        wire, output = self._input(opening, call), self._output(opening, call)
+        packet_ms = 20 if pace.continuous else pace.packet_ms
+        self._packets = Packets(output, session.settings.output_rate_hz, packet_ms)
+        self._hub_tells = opening.hub_tells
+        if not opening.hub_tells:
+            call.output = output
+        if pace.continuous:
+            self._pacer = Pacer(self._clock, self._packets.silence(), self._send_packet, session.played)
+        if opening.gaps is not None:
+            self._audio_clock = AudioClock(opening.gaps, wire, self._clock.now())
+        attendance = Attendance(self._service.calls, call)
+        missed = attendance.enter(self._tell, lead_ms=pace.lead_ms, told_elsewhere=opening.hub_tells)
+        self._send(self._opened(call, resumed, wire, len(missed)))
+        self._outbox.widen(len(missed))
+        for event in missed:
+            self._tell(event)
+        return attendance
+
+    def _opened(self, call: Call, resumed: bool, wire: AudioFormat, missed: int) -> Opened:
+        session, persona = call.session, call.session.conversation.persona
+        return Opened(
+            chat_id=session.conversation.chat_id,
+            attempt_id=session.conversation.attempt_id,
+            conversation_id=session.conversation_id,
+            group_id=session.group_id,
+            persona_id=persona.id,
+            persona=persona.name,
+            resumed=resumed,
+            resume=session.resume_token,
+            input=wire,
+            output=self._packets.format,
+            engines=self._service.room.names,
+            missed=missed,
+        )
+
+    # ------------------------------------------------------------ exchanging
+
+    async def _exchange(self, call: Call, attendance: Attendance) -> None:
+        """Read and write until one side has enough; whichever ends first ends the other."""
+        work: dict[str, Coroutine[Any, Any, None]] = {
+            "reader": self._read(call),
+            "writer": self._write(),
+            "eviction": self._superseded(attendance),
+        }
+        if self._pacer is not None:
+            work["pacer"] = self._pacer.run()
+        if self._audio_clock is not None:
+            work["gaps"] = self._fill_gaps(call, self._audio_clock)
+        tasks = [asyncio.create_task(coroutine, name=f"line {name}") for name, coroutine in work.items()]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+
+    @staticmethod
+    async def _superseded(attendance: Attendance) -> None:
+        await attendance.superseded()
+        raise Refused("taken_over", "Another connection resumed this call; this one is closed.")
+
+    async def _read(self, call: Call) -> None:
+        for number in count(1):
+            if number % MESSAGES_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            message = await self._wire.receive()
+            if message is None:
+                return
+            call.session.touch()
+            try:
+                heard = self._dialect.heard(message)
+            except ProtocolError as error:
+                self._tell(Problem(error.code, str(error)))
+            else:
+                if heard is not None:
+                    await self._carry_out(call, heard)
+
+    async def _carry_out(self, call: Call, heard: Heard) -> None:
+        try:
+            match heard:
+                case Answer(messages):
+                    self._outbox.put(messages)
+                case Formats(wire, output):
+                    await self._take_formats(call, wire, output)
+                case Audio(data, at_ms) if self._audio_clock is not None:
+                    if missing_ms := self._audio_clock.heard(len(data), at_ms, self._clock.now()):
+                        await call.hear_silence(missing_ms)
+                    await obey(call, heard)
+                case _:
+                    await obey(call, heard)
+        except (VoiceError, ModelError, PipelineError) as error:
+            self._tell(Problem(error.code, str(error)))
+
+    async def _take_formats(self, call: Call, wire: AudioFormat | None, output: AudioFormat | None) -> None:
+        if wire is not None:
+            wire.check()
+        if output is not None:
+            self._packets.take_format(output)
+            call.output = output
+            if self._pacer is not None:
+                self._pacer.silence = self._packets.silence()
+        if wire is not None:
+            await call.take_format(wire)
+            if self._audio_clock is not None:
+                self._audio_clock.take_format(wire)
+
+    async def _fill_gaps(self, call: Call, audio_clock: AudioClock) -> None:
+        while True:
+            wait_s = audio_clock.wait_s(self._clock.now())
+            if wait_s > 0:
+                await self._clock.sleep(wait_s)
+            else:
+                await call.hear_silence(audio_clock.silence())
+
+    async def _write(self) -> None:
+        await self._outbox.run(self._wire)
+        await self._close(self._reason)
+
+    # --------------------------------------------------------------- telling
+
+    def _tell(self, event: SessionEvent) -> None:
+        try:
+            self._render(event)
+        except Exception as error:  # noqa: BLE001  # a defect of the dialect ends its line, and not the call
+            self._outbox.fail(error)
+
+    def _render(self, event: SessionEvent) -> None:
+        match event:
+            case ReplyAudio():
+                if not self._hub_tells:
+                    self._play(self._packets.of(event))
+                return
+            case ReplyCleared():
+                self._packets.clear()
+                if self._pacer is not None:
+                    self._pacer.clear()
+            case ReplyEnded(turn=turn):
+                self._play(self._packets.rest(turn))
+            case _:
+                pass
+        self._send(event, event)
+        if isinstance(event, Problem) and event.fatal:
+            self._reason = Close.BROKEN
+        elif isinstance(event, CallEnded):
+            self._outbox.end()
+
+    def _play(self, packets: list[Packet]) -> None:
+        if self._pacer is not None:
+            self._pacer.add(packets)
+            return
+        for packet in packets:
+            self._send_packet(packet)
+
+    def _send_packet(self, packet: Packet) -> None:
+        self._outbox.put(self._dialect.audio(packet))
+
+    def _send(self, event: LineEvent, kept: SessionEvent | None = None) -> None:
+        self._outbox.put(self._dialect.told(event), kept)
+
+    # --------------------------------------------------------------- closing
+
+    async def _refuse(self, refusal: Refused) -> None:
+        problem = Problem(refusal.code, str(refusal), fatal=True)
+        # The caller may have gone first, or may not read.
+        with suppress(ConnectionError, TimeoutError):
+            async with asyncio.timeout(self._patience.send_s):
+                for message in self._dialect.told(problem):
+                    await self._wire.send(message)
+        await self._close(refusal.reason)
+
+    async def _close(self, reason: Close) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        with suppress(ConnectionError, TimeoutError):
+            async with asyncio.timeout(self._patience.send_s):
+                await self._wire.close(reason)

@@ -1,0 +1,90 @@
+"""The way out to a caller: in order, bounded, and what did not get through is known."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+
+from api.doors.line.wire import Close, Message, Refused, Wire
+from pipeline.call.call import BACKLOG_LIMIT
+from pipeline.conversation.events import SessionEvent
+
+_Outgoing = tuple[Message | None, SessionEvent | None]
+"""A message, None for the end; and the event that it tells, to be kept should it not reach the caller."""
+
+
+class Outbox:
+    """Messages that wait to be sent. A caller that reads so slowly that they are too many is let go, and may resume.
+
+    Args:
+        limit: messages that may wait.
+        send_s: a single send that takes longer means that nobody reads.
+    """
+
+    def __init__(self, limit: int, send_s: float) -> None:
+        self._limit = limit
+        self._send_s = send_s
+        self._waiting: asyncio.Queue[_Outgoing] = asyncio.Queue()
+        self._sending: SessionEvent | None = None
+        self._overflowed = False
+        self._spilt: deque[SessionEvent] = deque(maxlen=BACKLOG_LIMIT)
+        self._failure: Exception | None = None
+
+    def widen(self, messages: int) -> None:
+        """Let so many more wait: a backlog is no sign of a slow reader."""
+        self._limit += messages
+
+    def put(self, messages: Iterable[Message], event: SessionEvent | None = None) -> None:
+        """Queue messages; never waits. `event`, which they tell, has reached the caller with the last of them."""
+        whole = list(messages)
+        for number, message in enumerate(whole, 1):
+            self._put(message, event if number == len(whole) else None)
+
+    def end(self) -> None:
+        """Have `run` return once all so far is sent."""
+        self._put(None, None)
+
+    def fail(self, error: Exception) -> None:
+        """Have `run` raise this instead of sending more."""
+        self._failure = self._failure or error
+        self._put(None, None)
+
+    async def run(self, wire: Wire) -> None:
+        """Send what is put, until the end.
+
+        Raises:
+            Refused: the caller reads too slowly, or not at all.
+            ConnectionError: the caller has gone.
+        """
+        while True:
+            message, self._sending = await self._waiting.get()
+            if self._failure is not None:
+                raise self._failure
+            if self._overflowed:
+                raise Refused(
+                    "slow_client", "The client reads too slowly; resume when it can keep up.", Close.RESTARTING
+                )
+            if message is None:
+                return
+            try:
+                async with asyncio.timeout(self._send_s):
+                    await wire.send(message)
+            except TimeoutError:
+                raise Refused(
+                    "slow_client", "The client does not read; resume when it can.", Close.RESTARTING
+                ) from None
+            self._sending = None
+
+    def unsent(self) -> list[SessionEvent]:
+        """Take the events that the caller was not sent, in order; what did not fit is the last of them."""
+        unsent = [self._sending]
+        while not self._waiting.empty():
+            unsent.append(self._waiting.get_nowait()[1])
+        return [event for event in (*unsent, *self._spilt) if event is not None]
+
+    def _put(self, message: Message | None, event: SessionEvent | None) -> None:
+        if self._overflowed or self._waiting.qsize() >= self._limit:
+            self._overflowed = True
+            if event is not None:
+                self._spilt.append(event)
+            return
+        self._waiting.put_nowait((message, event))
