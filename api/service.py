@@ -52,8 +52,6 @@ class Service:
     coach: Coach
     files: Files
     background: Background
-    staged_audio: dict[str, int] = field(default_factory=dict)
-    """Bytes of audio that wait to be heard, by session."""
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     asker: str = ""
     """The room of whoever asks for an operation, for what they alone are told; empty over HTTP."""

@@ -96,3 +96,16 @@ async def admit(
     if found is not None and not found.attended:
         return found, True
     return await calls.open(user_id, chat_id, wire, settings, persona_id), False
+
+
+async def open_unattended(
+    calls: Calls, user_id: str, chat_id: str, wire: AudioFormat, settings: SessionSettings
+) -> Call:
+    """Open a call that no connection attends yet: it is spoken to by request, and heard by its chat's room.
+
+    Raises:
+        NotFound, SessionConflict, Busy, UnsupportedFormat: as `Calls.open`.
+    """
+    call = await calls.open(user_id, chat_id, wire, settings)
+    call.keep_events()
+    return call

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from models.errors import NotFound
+from pipeline.call.attendance import Attendance
 from pipeline.call.call import Call
+from pipeline.call.commands import Audio, Command, Commit, Digit, HangUp, Mute, Played, Say, Stop, obey
 from pipeline.call.registry import Calls
 from pipeline.conversation.events import ReplyAudio, ReplyCleared, SessionEvent
 from pipeline.replay.call_file import (
@@ -54,24 +56,27 @@ class Learner:
         self.cut_off = False
         self._call = call
         self._calls = calls
-        self._line = line
+        self._attendance = Attendance(calls, line)
         self._session = line.session
         self._chat_id = line.session.conversation.chat_id
         self._timeline = timeline
         self._clock = clock
         self._microphone = Microphone(call.room)
         self._loudspeaker = Loudspeaker()
-        self._connected = True
+        self._connected = False
         self._sending = True
         self._item_began = 0.0
         self._item_ended = 0.0
         self._seen = 0
         self._acknowledged: dict[int, int] = {}
 
-    def hear(self, event: SessionEvent) -> None:
-        """What the line brings; nothing while it is down."""
-        if not self._connected:
-            return
+    def connect(self) -> None:
+        """Attend the call: hear what it brings from now on, and what was missed."""
+        self._connected = True
+        for event in self._attendance.enter(self._hear):
+            self._hear(event)
+
+    def _hear(self, event: SessionEvent) -> None:
         match event:
             case ReplyAudio():
                 self._loudspeaker.take(event, self._clock.now())
@@ -91,15 +96,15 @@ class Learner:
             quiet = self._is_quiet()
             quiet_since = (now if quiet_since is None else quiet_since) if quiet else None
             if self._is_over(now, quiet_since):
-                self._session.hang_up()
+                await self._obey(HangUp())
                 await self._session.finished()
                 break
             frame = self._microphone.frame()
             await self._clock.sleep(origin + self._microphone.frames * FRAME_S - self._clock.now())
             if self._connected and self._sending:
-                await self._line.hear(frame.tobytes())
-            self._listen()
-        self._listen()
+                await self._obey(Audio(frame.tobytes()))
+            await self._listen()
+        await self._listen()
 
     # ------------------------------------------------------------------ when
 
@@ -172,49 +177,50 @@ class Learner:
                 self._microphone.play(audio)
             case Types(text):
                 self._timeline.add("learner", "learner.types", text=text)
-                await self._session.type_text(text)
+                await self._obey(Say(text))
             case Presses(digits):
                 self._timeline.add("learner", "learner.presses", digits=digits)
                 for digit in digits:
-                    self._session.digit(digit)
+                    await self._obey(Digit(digit))
             case Waits(ms):
                 self._item_ended = self._item_began + ms / 1000
             case Does(control):
                 self._timeline.add("learner", "learner.does", what=control)
-                self._control(control)
+                await self._control(control)
 
-    def _control(self, control: str) -> None:
-        session = self._session
+    async def _control(self, control: str) -> None:
         match control:
             case "stop":
-                session.stop()
+                await self._obey(Stop())
             case "mute" | "unmute":
-                session.mute(control == "mute")
+                await self._obey(Mute(control == "mute"))
             case "commit":
-                session.commit()
+                await self._obey(Commit())
             case "hang-up":
-                session.hang_up()
+                await self._obey(HangUp())
             case "frames-off" | "frames-on":
                 self._sending = control == "frames-on"
             case "drop":
                 self._connected = False
-                self._calls.leave(self._line)
+                self._attendance.leave()
             case "resume":
                 self._resume()
 
     def _resume(self) -> None:
+        call = self._attendance.call
         try:
-            self._line = self._calls.resume(self._line.user_id, self._chat_id, self._session.resume_token)
+            call = self._calls.resume(call.user_id, self._chat_id, self._session.resume_token)
         except NotFound:
             return  # the call ended meanwhile; the timeline tells it
-        self._connected = True
-        self._calls.attend(self._line)
-        for event in self._line.take_backlog():
-            self.hear(event)
+        self._attendance = Attendance(self._calls, call)
+        self.connect()
+
+    async def _obey(self, command: Command) -> None:
+        await obey(self._attendance.call, command)
 
     # ------------------------------------------------------------------ the ear
 
-    def _listen(self) -> None:
+    async def _listen(self) -> None:
         now = self._clock.now()
         for turn, begin, end in self._loudspeaker.news(now):
             self._timeline.heard(turn, begin, end)
@@ -223,4 +229,4 @@ class Learner:
             if position is not None and int(position[1]) > self._acknowledged.get(position[0], 0):
                 turn, milliseconds = position
                 self._acknowledged[turn] = int(milliseconds)
-                self._session.played(turn, int(milliseconds))
+                await self._obey(Played(turn, milliseconds))

@@ -87,8 +87,7 @@ async def _live_through(call: CallFile, stage: Stage, time: Time) -> tuple[tuple
         learner = Learner(call, calls, line, timeline, clock)
         line.session.watch(timeline.stepped)
         line.session.listen(timeline.told)
-        line.session.listen(learner.hear)
-        calls.attend(line)
+        learner.connect()
         await asyncio.sleep(0)  # the session's own tasks begin
         if call.greet:
             line.session.greet()

@@ -12,9 +12,11 @@ from api.doors.glow.operations.shapes_chats import Accepted, MuteBody
 from api.service import Service
 from models.errors import Invalid, NotFound, TooLarge
 from models.records.core import User
+from pipeline.call.attendance import open_unattended
 from pipeline.call.call import Call
+from pipeline.call.commands import HangUp, Mute, obey
 from pipeline.chats.events import ChatRoom
-from pipeline.errors import Busy, NotOwner
+from pipeline.errors import NotOwner
 from voice.audio.formats import AudioFormat, Encoding
 from voice.errors import VoiceError
 
@@ -79,8 +81,7 @@ async def chat_voice(service: Service, user: User, body: ChatVoiceBody) -> ChatV
             chosen = body.input
             wire = AudioFormat(chosen.encoding, chosen.rate, chosen.channels) if chosen else HTTP_WIRE
             settings = service.session_settings(output_rate_hz=24_000)
-            call = await service.calls.open(user.id, body.chat_id, wire, settings)
-            call.keep_events()
+            call = await open_unattended(service.calls, user.id, body.chat_id, wire, settings)
     except (NotFound, NotOwner):  # whether somebody else's chat exists is not told
         raise Invalid(f"Attempt chat {body.chat_id} not found") from None
     session = call.session
@@ -125,18 +126,7 @@ async def hear(
     call = service.calls.find(user.id, chat_id=chat_id, conversation_id=conversation_id)
     if call is None:
         raise NotFound("No active audio session")
-    name = call.session.conversation_id
-    waiting = service.staged_audio.get(name, 0)
-    if waiting + len(audio) > STAGED_LIMIT:
-        raise Busy(f"More than {STAGED_LIMIT} bytes of audio wait to be heard; send the rest in a moment.")
-    service.staged_audio[name] = waiting + len(audio)
-    try:
-        await call.hear(audio)
-    finally:
-        if (left := service.staged_audio[name] - len(audio)) > 0:
-            service.staged_audio[name] = left
-        else:
-            del service.staged_audio[name]
+    await call.hear(audio, waiting_limit=STAGED_LIMIT)
 
 
 async def chat_silence(service: Service, user: User, body: ChatSilenceBody) -> Silenced:
@@ -145,7 +135,7 @@ async def chat_silence(service: Service, user: User, body: ChatSilenceBody) -> S
     if call is None:
         return Silenced(chat_id=body.chat_id, stopped=False)
     with suppress(VoiceError):  # a recording cut short ends here all the same; what could be decoded was heard
-        await call.hang_up()
+        await obey(call, HangUp())
     await call.session.finished()
     return Silenced(chat_id=body.chat_id, stopped=True)
 
@@ -155,5 +145,5 @@ async def chat_mute(service: Service, user: User, body: MuteBody) -> Accepted:
     call = service.calls.find(user.id, chat_id=body.chat_id)
     if call is None:
         raise NotFound("No active audio session")
-    call.session.mute(body.muted)
+    await obey(call, Mute(body.muted))
     return Accepted(accepted=True)

@@ -10,10 +10,10 @@ from typing import Any
 import socketio
 
 from api.doors.glow.socketio.seats import Seat, audio_of
+from api.service import Service
 from models.records.core import User
 from pipeline.call.call import Call
-from pipeline.call.registry import Calls
-from pipeline.chats.hub import Rooms, chat_room, profile_room
+from pipeline.chats.hub import chat_room, profile_room
 from pipeline.errors import NotOwner
 
 log = logging.getLogger(__name__)
@@ -40,8 +40,7 @@ class Connection:
 
     Args:
         server: what it is connected to.
-        rooms: the hub.
-        calls: where voice sessions are.
+        service: where its rooms and calls are.
 
     Attributes:
         sid: its name.
@@ -50,9 +49,7 @@ class Connection:
         lanes: what must happen in the order it was asked for waits here.
     """
 
-    def __init__(
-        self, server: socketio.AsyncServer, sid: str, eio_sid: str, user: User, rooms: Rooms, calls: Calls
-    ) -> None:
+    def __init__(self, server: socketio.AsyncServer, sid: str, eio_sid: str, user: User, service: Service) -> None:
         self.sid = sid
         self.user = user
         self.as_base64 = False
@@ -60,10 +57,9 @@ class Connection:
         self.lanes: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._server = server
         self._eio_sid = eio_sid
-        self._rooms = rooms
-        self._calls = calls
+        self._service = service
         self.room = f"socket_{sid}"
-        self._hears = rooms.subscribe([self.room, profile_room(user.id)])
+        self._hears = service.rooms.subscribe([self.room, profile_room(user.id)])
         self._seats: dict[str, Seat] = {}
         self._sitting: set[asyncio.Task[None]] = set()
 
@@ -83,7 +79,7 @@ class Connection:
 
     def tell(self, name: str, payload: Mapping[str, Any]) -> None:
         """Tell this socket alone, after everything that it was told before."""
-        self._rooms.publish(self.room, name, payload, user_id=self.user.id)
+        self._service.rooms.publish(self.room, name, payload, user_id=self.user.id)
 
     def join(self, room: str) -> None:
         """Hear a room.
@@ -140,10 +136,10 @@ class Connection:
     def sit_down(self, call: Call) -> None:
         """Speak in this call and hear it, until it is over or the socket goes."""
         chat_id = call.session.conversation.chat_id
-        if chat_id in self._seats:
+        if self.sits_in(call):
             return
         self.join(chat_room(chat_id))
-        seat = Seat(self._calls, call, lambda problem: self.complain(chat_id, problem))
+        seat = Seat(self._service, self.user, call, lambda problem: self.complain(chat_id, problem))
         self._seats[chat_id] = seat
         sitting = asyncio.get_running_loop().create_task(self._sit(chat_id, seat), name=f"seat {chat_id}")
         self._sitting.add(sitting)
@@ -191,7 +187,7 @@ class Connection:
             return self._seats[chat_id]
         # A call that another door opened, and that nobody hears yet, is this socket's with its first frame.
         try:
-            call = self._calls.find(
+            call = self._service.calls.find(
                 self.user.id,
                 chat_id=chat_id if isinstance(chat_id, str) else None,
                 conversation_id=conversation_id if isinstance(conversation_id, str) else None,
@@ -208,4 +204,5 @@ class Connection:
         try:
             await seat.sit()
         finally:
-            del self._seats[chat_id]
+            if self._seats.get(chat_id) is seat:
+                del self._seats[chat_id]

@@ -3,19 +3,15 @@
 import asyncio
 import base64
 import binascii
-import logging
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
+from api.doors.line import Audio, Close, HangUp, Heard, Known, Line, LineEvent, Message, OpenCall, Opening, Packet, Wire
+from api.service import Service
+from models.records.core import User
 from pipeline.call.call import Call
-from pipeline.call.registry import Calls
-from pipeline.conversation.events import Problem, SessionEvent
-from pipeline.errors import PipelineError
+from pipeline.conversation.events import Problem
 from voice.audio.formats import AudioFormat
-from voice.errors import VoiceError
-
-log = logging.getLogger(__name__)
 
 WIRE = AudioFormat("pcm16", 24_000, 1)
 """What a Glow client's microphone sends: 128 samples at a time, 187 times a second."""
@@ -27,6 +23,8 @@ WAITING_LIMIT = 2_000_000
 """Bytes that wait to be heard, 41 s of speech; what comes on top is dropped, and said to be."""
 
 DROPPED = "Audio comes faster than it can be heard, and some was dropped; send it at the pace it is spoken."
+
+_GONE = "gone"
 
 
 def audio_of(payload: Any) -> bytes | None:
@@ -41,27 +39,44 @@ def audio_of(payload: Any) -> bytes | None:
 
 
 class Seat:
-    """One socket speaks in one call and hears it. Its task is `sit`.
+    """One socket speaks in one call and hears it by the chat's room. Its task is `sit`.
 
     Args:
-        calls: the registry that the call is in.
+        service: where the call is.
+        user: whose socket it is.
         call: nobody else attends it.
         complain: told what went wrong with the audio, or in the call.
     """
 
-    def __init__(self, calls: Calls, call: Call, complain: Callable[[str], None]) -> None:
+    def __init__(self, service: Service, user: User, call: Call, complain: Callable[[str], None]) -> None:
         self.call = call
-        self._calls = calls
+        self._microphone = _Microphone(complain)
+        self._line = Line(self._microphone, _SeatDialect(user, call), service)
+
+    def hear(self, audio: bytes) -> None:
+        """Take a frame; never waits."""
+        self._microphone.take(audio)
+
+    def hang_up(self) -> None:
+        """The socket has gone, or wants no more: hear what has come, then end the call."""
+        self._microphone.hang_up()
+
+    async def sit(self) -> None:
+        """Hear frames until the call is over or another connection takes it."""
+        await self._line.serve()
+
+
+class _Microphone:
+    """The wire of a seat: frames wait in it, and all that it brings back are complaints."""
+
+    def __init__(self, complain: Callable[[str], None]) -> None:
         self._complain = complain
         self._waiting = bytearray()
         self._news = asyncio.Event()
         self._hanging_up = False
         self._complained = False
-        self._stop_listening = call.session.listen(self._told)
-        calls.attend(call)
 
-    def hear(self, audio: bytes) -> None:
-        """Take a frame; never waits."""
+    def take(self, audio: bytes) -> None:
         if len(self._waiting) + len(audio) > WAITING_LIMIT:
             if not self._complained:
                 self._complained = True
@@ -71,48 +86,45 @@ class Seat:
         self._news.set()
 
     def hang_up(self) -> None:
-        """The socket has gone, or wants no more: hear what has come, then end the call."""
         self._hanging_up = True
         self._news.set()
 
-    async def sit(self) -> None:
-        """Hear frames until the call is over or another connection takes it."""
-        hearing = asyncio.create_task(self._hear(), name="socket microphone")
-        ends = [
-            hearing,
-            asyncio.create_task(self.call.session.finished(), name="socket call over"),
-            asyncio.create_task(self.call.evicted(), name="socket call taken"),
-        ]
-        try:
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            if hearing.done():
-                await self.call.session.finished()
-        finally:
-            for task in ends:
-                task.cancel()
-            await asyncio.gather(*ends, return_exceptions=True)
-            self._stop_listening()
-            self._calls.leave(self.call)
-
-    def _told(self, event: SessionEvent) -> None:
-        if isinstance(event, Problem):
-            self._complain(event.message)
-
-    async def _hear(self) -> None:
-        """Hear what comes until the socket has had enough; then end the call."""
-        await self.call.take_format(WIRE)
-        while not self._hanging_up or self._waiting:
+    async def receive(self) -> Message:
+        self._complained = False  # what waited is heard
+        while True:
             await self._news.wait()
             self._news.clear()
-            audio, self._waiting = bytes(self._waiting), bytearray()
-            await self._take(audio)
-        with suppress(VoiceError, PipelineError):
-            await self.call.hang_up()
+            if self._waiting:
+                audio, self._waiting = bytes(self._waiting), bytearray()
+                if self._hanging_up:
+                    self._news.set()
+                return audio
+            if self._hanging_up:
+                return _GONE
 
-    async def _take(self, audio: bytes) -> None:
-        self.call.session.touch()
-        try:
-            await self.call.hear(audio)
-            self._complained = False
-        except (VoiceError, PipelineError) as error:
-            self._complain(str(error))
+    async def send(self, message: Message) -> None:
+        self._complain(str(message))
+
+    async def close(self, _: Close) -> None:
+        pass  # the socket stays for everything else
+
+
+class _SeatDialect:
+    opens_with = "audio"
+
+    def __init__(self, user: User, call: Call) -> None:
+        self._user = user
+        self._call = call
+
+    async def opening(self, _: Wire) -> Opening:
+        return Opening(Known(self._user), OpenCall(self._call), input=WIRE, hub_tells=True)
+
+    def heard(self, message: Message) -> Heard:
+        return Audio(message) if isinstance(message, bytes) else HangUp()
+
+    def told(self, event: LineEvent) -> list[Message]:
+        """Everything else is told by the chat's room; a socket whose call another connection took is told nothing."""
+        return [event.message] if isinstance(event, Problem) and event.code != "taken_over" else []
+
+    def audio(self, _: Packet) -> list[Message]:
+        return []

@@ -159,7 +159,7 @@ class SocketDoor:
         except Unauthorized as error:
             self._own(self._part(eio_sid, REFUSED_S), f"refused {eio_sid}")
             raise Refused(str(error)) from None
-        connection = Connection(self._server, sid, eio_sid, user, service.rooms, service.calls)
+        connection = Connection(self._server, sid, eio_sid, user, service)
         connection.as_base64 = isinstance(auth, Mapping) and auth.get("audio") == "base64"
         self._connections[sid] = connection
         connection.tell(

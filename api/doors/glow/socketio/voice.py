@@ -11,6 +11,7 @@ from api.doors.glow.operations.shapes_chats import MuteBody
 from api.doors.glow.socketio.events import Asker, Payload
 from api.doors.glow.socketio.operations import carry_out
 from pipeline.call.call import Call
+from pipeline.call.commands import Mute, obey
 from pipeline.chats.hub import chat_room
 from pipeline.errors import SessionConflict
 
@@ -58,7 +59,7 @@ async def mute(asker: Asker, body: MuteBody) -> Payload:
     """The microphone is off, or on again; being muted ends what was being said."""
     call = _call(asker, body.chat_id)
     if call is not None:
-        call.session.mute(body.muted)
+        await obey(call, Mute(body.muted))
     return {"accepted": call is not None}
 
 

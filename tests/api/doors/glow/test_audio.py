@@ -119,10 +119,10 @@ def test_seventeen_megabytes_at_once_are_not_staged(service: RunningService) -> 
 
     statuses = asyncio.run(story())
     assert set(statuses) <= {200, 429}
+    ok(service.post("/attempt/chat_speak", {"chat_id": chat, "audio": frame}))  # none of it is counted any more
     too_long = base64.b64encode(bytes(1_000_001)).decode()
     assert service.post("/attempt/chat_speak", {"chat_id": chat, "audio": too_long}).status_code == 413
     assert ok(service.post("/attempt/chat_silence", {"chat_id": chat}))["stopped"]
-    assert service.ask(lambda inside: dict(inside.staged_audio)) == {}
 
 
 @pytest.fixture(scope="module")
