@@ -18,6 +18,7 @@ from api.doors.glow import http_audio as attempt_audio
 from api.doors.glow import http_watch as attempt_watch
 from api.doors.glow import socket_http
 from api.doors.glow.socketio.server import SocketDoor
+from api.doors.socket_rules import SocketRules, protocol_by_path
 from api.doors.voice import socket as voice
 from api.service import running_service
 from api.settings import Settings
@@ -64,6 +65,9 @@ def create_app(settings: Settings) -> FastAPI:
             yield
 
     app = FastAPI(title="Glow Voice", lifespan=lifespan, redirect_slashes=False)
+    # The doors whose websockets need other pings or larger messages than the server's, by path.
+    app.state.socket_rules = dict[str, SocketRules]()
+    app.state.socket_protocol = protocol_by_path(app.state.socket_rules)
     for kind in (ModelError, PipelineError, VoiceError):
         app.add_exception_handler(kind, _explain)
     app.add_exception_handler(RequestValidationError, _unprocessable)

@@ -92,7 +92,7 @@ def uvicorn_config(app: "FastAPI", settings: Settings) -> uvicorn.Config:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        ws="websockets-sansio",
+        ws=app.state.socket_protocol,
         # The voice websocket refuses what is over its limit in its own words; uvicorn's limit is for the rest.
         ws_max_size=4 * settings.max_message_bytes,
         ws_per_message_deflate=False,

@@ -14,7 +14,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from api.app import create_app
+from api.doors.socket_rules import SocketRules
 from api.service import Service
 from api.serving import Server, uvicorn_config
 from api.settings import Settings
@@ -297,7 +298,9 @@ class RunningService:
 
 
 @contextmanager
-def running(data_dir: Path, **chosen: Any) -> Iterator[RunningService]:
+def running(
+    data_dir: Path, socket_rules: Mapping[str, SocketRules] | None = None, **chosen: Any
+) -> Iterator[RunningService]:
     """A service with the embedded engines, unless `chosen` settings say otherwise."""
     tokens = ",".join(f"{name}:{token}" for name, token in TOKENS.items())
     embedded = {"stt": "pocketsphinx", "tts": "espeak", "llm": "scripted", "log_level": "warning", "stt_process": False}
@@ -306,6 +309,7 @@ def running(data_dir: Path, **chosen: Any) -> Iterator[RunningService]:
         _env_file=None, **{**embedded, **patient, "data_dir": data_dir, "port": 0, "tokens": tokens, **chosen}
     )
     app = create_app(settings)
+    app.state.socket_rules.update(socket_rules or {})
     listening = threading.Event()
     found: dict[str, Any] = {}
 

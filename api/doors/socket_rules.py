@@ -1,0 +1,48 @@
+"""Keepalive and message size of websockets by path; uvicorn has one of each for all of them.
+
+Some carriers hang up when they are pinged, some send a message of a megabyte. A door that needs other rules than the
+server's adds its path to `app.state.socket_rules` when the application is made.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+
+@dataclass(frozen=True, slots=True)
+class SocketRules:
+    """What holds for the websockets of a path.
+
+    Attributes:
+        ping_every_s: pings while the connection is open; None for none at all, ever.
+        pong_within_s: a connection that has not answered a ping by then is closed; None waits for ever.
+        max_bytes: a larger message is cut off and closes the connection with 1009; None for the server's own limit.
+    """
+
+    ping_every_s: float | None = 20.0
+    pong_within_s: float | None = 20.0
+    max_bytes: int | None = None
+
+
+def rules_for(rules: Mapping[str, SocketRules], path: str) -> SocketRules | None:
+    """The rules of the longest of these paths that is this one or lies above it; None where none does."""
+    above = [known for known in rules if path == known or path.startswith(known.rstrip("/") + "/")]
+    return rules[max(above, key=len)] if above else None
+
+
+def protocol_by_path(rules: Mapping[str, SocketRules]) -> type[WebSocketsSansIOProtocol]:
+    """uvicorn's websocket protocol, with these rules on their paths and uvicorn's own on all others."""
+
+    class ByPath(WebSocketsSansIOProtocol):
+        def handle_connect(self, event: Request) -> None:
+            found = rules_for(rules, unquote(event.path.partition("?")[0]))
+            if found is not None:
+                self.ping_interval, self.ping_timeout = found.ping_every_s, found.pong_within_s
+                if found.max_bytes is not None:
+                    self.conn.max_message_size = found.max_bytes
+            super().handle_connect(event)
+
+    return ByPath
