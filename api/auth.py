@@ -46,17 +46,21 @@ def websocket_subprotocol(connection: HTTPConnection) -> str | None:
 
 
 async def user_for(store: Store, settings: Settings, token: str | None) -> User:
-    """Whose token this is: one of the settings', one of the store's, or an access token of a client's.
+    """Whose token this is: one of the settings', one of the store's, an access token of a client's, or a short one.
 
     Raises:
-        Unauthorized: there is none, or it is unknown or revoked.
+        Unauthorized: there is none, or it is unknown, revoked or expired.
     """
     if not token:
         raise Unauthorized(MISSING)
     name = _static_user(settings.static_tokens, token)
     if name is not None:
         return await store.user_named(name)
-    user = await store.user_for_token(token) or await store.user_for_access_token(token)
+    user = (
+        await store.user_for_token(token)
+        or await store.user_for_access_token(token)
+        or await store.user_for_short_token(token)
+    )
     if user is None:
         raise Unauthorized(INVALID)
     return user

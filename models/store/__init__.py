@@ -18,6 +18,7 @@ from models.store.library import Library
 from models.store.messages import MessageChanges, Messages
 from models.store.oauth import OAuth
 from models.store.progress import Progress
+from models.store.short_tokens import ShortTokens
 from models.store.tutoring import Tutoring
 
 __all__ = ["MessageChanges", "Store", "utc_now"]
@@ -25,6 +26,7 @@ __all__ = ["MessageChanges", "Store", "utc_now"]
 
 class Store(
     OAuth,
+    ShortTokens,
     Content,
     Attempts,
     Messages,

@@ -33,6 +33,17 @@ class AccessTokenRow(Base):
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
+class ShortTokenRow(Base):
+    """A user's token that expires by itself."""
+
+    __tablename__ = "short_tokens"
+
+    secret_hash: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class ActingTokenRow(Base):
     """A token whose bearer may act for any user."""
 
