@@ -170,6 +170,8 @@ class Line:
         try:
             (opening.input or DEFAULT_INPUT).check()
             Packets(output, output.rate_hz, opening.pace.packet_ms)
+            if opening.gaps is not None:
+                AudioClock(opening.gaps, opening.input or DEFAULT_INPUT, self._clock.now())
             return await self._call(user, opening, output)
         except Busy as error:
             raise Refused(error.code, str(error), Close.BUSY) from None

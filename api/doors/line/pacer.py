@@ -15,8 +15,8 @@ WAITING_LIMIT = 500
 class Pacer:
     """Feeds a continuous line, one packet at a time.
 
-    A packet goes out no sooner than 20 ms after the one before: after a stall none is made up for, because the far end
-    plays each as it comes. So what was sent was played, and `sent` is told of it.
+    A packet that is late by less than 20 ms does not delay the next; after a longer stall none is made up for, because
+    the far end plays each as it comes. So what was sent was played, and `sent` is told of it.
 
     Args:
         clock: the source of time.
@@ -53,6 +53,7 @@ class Pacer:
             self._send(packet)
             if packet.turn is not None:
                 self._sent(packet.turn, packet.at_ms + packet.duration_ms)
-            now = self._clock.now()
-            due = max(due + EVERY_S, now)
+            due, now = due + EVERY_S, self._clock.now()
+            if due < now:
+                due = now + EVERY_S
             await self._clock.sleep(due - now)

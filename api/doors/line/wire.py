@@ -34,7 +34,7 @@ class Wire(Protocol):
 
         Raises:
             Refused: the message is larger than this wire takes.
-            ConnectionError: the caller has gone without a word.
+            ConnectionError, EOFError: the caller has gone without a word.
         """
         ...
 
