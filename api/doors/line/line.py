@@ -1,46 +1,30 @@
 """A caller's connection to a call, for every door: from its first message until it closes."""
 
 import asyncio
-import logging
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from api.auth import Unauthorized, user_for
+from api.doors.line.admission import call_of, input_of, output_of, user_of
 from api.doors.line.dialect import Answer, Dialect, Formats, Heard, LineEvent, Opened, Packet, ProtocolError
-from api.doors.line.opening import (
-    DEFAULT_INPUT,
-    DEFAULT_OUTPUT,
-    NAME_LIMIT,
-    Bearer,
-    FreshAttempt,
-    Known,
-    OpenCall,
-    Opening,
-    Outsider,
-    StandingChat,
-)
+from api.doors.line.opening import Opening
 from api.doors.line.outbox import Outbox
 from api.doors.line.pacer import Pacer
 from api.doors.line.packets import Packets
 from api.doors.line.wire import Close, Refused, Wire
 from api.service import Service
-from models.errors import Invalid, ModelError, NotFound
-from models.records.core import User
-from models.store.attempts import CHAT_NOT_FOUND
-from pipeline.call.attendance import Attendance, admit
+from models.errors import ModelError
+from pipeline.call.attendance import Attendance
 from pipeline.call.audio_clock import AudioClock
 from pipeline.call.call import Call
 from pipeline.call.commands import Audio, obey
 from pipeline.conversation.events import CallEnded, Problem, ReplyAudio, ReplyCleared, ReplyEnded, SessionEvent
-from pipeline.errors import Busy, NotOwner, PipelineError, SessionConflict
+from pipeline.errors import PipelineError
 from pipeline.tasks.clock import Clock, LoopClock
 from voice.audio.formats import AudioFormat
 from voice.errors import VoiceError
-
-log = logging.getLogger(__name__)
 
 MESSAGES_AT_ONCE = 8
 """Messages read before the event loop gets its turn: a receive buffer may hold thousands of them."""
@@ -118,15 +102,15 @@ class Line:
 
     async def _serve(self) -> None:
         opening = await self._opening()
-        user = await self._user(opening)
-        call, resumed = await self._admitted(user, opening)
+        user = await user_of(self._service, opening.caller)
+        call, resumed = await call_of(self._service, user, opening)
         try:
             attendance = self._attend(call, resumed, opening)
         except VoiceError as error:
             raise Refused(error.code, str(error)) from None
         try:
             if resumed:
-                await call.take_format(self._input(opening, call))
+                await call.take_format(input_of(opening, call))
                 await call.realign()
             elif opening.greet:
                 call.session.greet()
@@ -148,79 +132,10 @@ class Line:
         except ProtocolError as error:
             raise Refused(error.code, str(error)) from None
 
-    async def _user(self, opening: Opening) -> User:
-        store = self._service.store
-        try:
-            match opening.caller:
-                case Bearer(token):
-                    return await user_for(store, self._service.settings, token)
-                case Known(user):
-                    return user
-                case Outsider(provider, name):
-                    if not 0 < len(name.strip()) <= NAME_LIMIT:
-                        raise Invalid(f"A caller's name has 1 to {NAME_LIMIT} characters.")
-                    return await store.user_named(f"{provider}:{name.strip()}")
-        except Unauthorized as error:
-            raise Refused("unauthorized", str(error)) from None
-        except ModelError as error:
-            raise Refused(error.code, str(error)) from None
-
-    async def _admitted(self, user: User, opening: Opening) -> tuple[Call, bool]:
-        output = opening.output or DEFAULT_OUTPUT
-        try:
-            (opening.input or DEFAULT_INPUT).check()
-            Packets(output, output.rate_hz, opening.pace.packet_ms)
-            if opening.gaps is not None:
-                AudioClock(opening.gaps, opening.input or DEFAULT_INPUT, self._clock.now())
-            return await self._call(user, opening, output)
-        except Busy as error:
-            raise Refused(error.code, str(error), Close.BUSY) from None
-        except NotOwner:  # whether somebody else's chat exists is not told
-            raise Refused(NotFound.code, CHAT_NOT_FOUND) from None
-        except (ModelError, PipelineError, VoiceError) as error:
-            raise Refused(error.code, str(error)) from None
-
-    async def _call(self, user: User, opening: Opening, output: AudioFormat) -> tuple[Call, bool]:
-        calls = self._service.calls
-        match opening.chat:
-            case OpenCall(call):
-                if call.attended or call.session.ended:
-                    raise SessionConflict("Another connection speaks in this chat; end that session first.")
-                return call, True
-            case StandingChat(chat_id):
-                pass
-            case FreshAttempt(practice_id, home_id):
-                calls.check_vacancy()  # or a caller that has to try again leaves an empty attempt each time
-                attempt = await self._service.store.start_attempt(user.id, practice_id=practice_id, home_id=home_id)
-                chat_id = attempt.chats[0].id
-        made = self._service.session_settings(output_rate_hz=output.rate_hz, manual=opening.manual)
-        return await admit(
-            calls,
-            user.id,
-            chat_id,
-            opening.input or DEFAULT_INPUT,
-            opening.settings(made),
-            resume=opening.resume,
-            persona_id=opening.persona_id,
-        )
-
-    @staticmethod
-    def _input(opening: Opening, call: Call) -> AudioFormat:
-        """What the caller will send: on resuming, what it sent before unless it says otherwise."""
-        if opening.input is None and opening.resume is not None:
-            return call.wire
-        return opening.input or DEFAULT_INPUT
-
-    @staticmethod
-    def _output(opening: Opening, call: Call) -> AudioFormat:
-        if opening.output is None and opening.resume is not None and call.output is not None:
-            return call.output
-        return opening.output or DEFAULT_OUTPUT
-
     def _attend(self, call: Call, resumed: bool, opening: Opening) -> Attendance:
         """Take the call. Nothing is awaited here, so nobody else can."""
         pace, session = opening.pace, call.session
-        wire, output = self._input(opening, call), self._output(opening, call)
+        wire, output = input_of(opening, call), output_of(opening, call)
         packet_ms = 20 if pace.continuous else pace.packet_ms
         self._packets = Packets(output, session.settings.output_rate_hz, packet_ms)
         self._hub_tells = opening.hub_tells
@@ -387,11 +302,13 @@ class Line:
     async def _refuse(self, refusal: Refused) -> None:
         problem = Problem(refusal.code, str(refusal), fatal=True)
         # The caller may have gone first, or may not read.
-        with suppress(ConnectionError, TimeoutError):
-            async with asyncio.timeout(self._patience.send_s):
-                for message in self._dialect.told(problem):
-                    await self._wire.send(message)
-        await self._close(refusal.reason)
+        try:
+            with suppress(ConnectionError, TimeoutError):
+                async with asyncio.timeout(self._patience.send_s):
+                    for message in self._dialect.told(problem):
+                        await self._wire.send(message)
+        finally:
+            await self._close(refusal.reason)
 
     async def _close(self, reason: Close) -> None:
         if self._closed:

@@ -51,6 +51,18 @@ def test_what_leaves_late_lengthens_the_lead_and_what_leaves_in_time_proves_noth
     assert unknown.lead_ms == LONGEST_LEAD_MS
 
 
+@pytest.mark.parametrize(("fixed_ms", "block_ms"), [(20, 20), (60, 20), (100, 40), (300, 100), (2_000, 100)])
+def test_a_fixed_lead_holds_whatever_the_line_is_like(fixed_ms: int, block_ms: int) -> None:
+    line = Line()
+    line.fixed_ms = fixed_ms
+    for off in (0, 90, -90, 1e9):
+        line.acknowledged(off)
+        line.late(off)
+        assert (line.lead_ms, line.block_ms) == (fixed_ms, block_ms)
+    line.forget()
+    assert line.lead_ms == fixed_ms, "of another connection too, until that one says otherwise"
+
+
 def test_another_line_is_not_trusted_for_the_last_one() -> None:
     line = after(*[0] * 30)
     line.forget()

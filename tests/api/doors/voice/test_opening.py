@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api.doors.line import Patience
-from tests.service import TOKENS, Client, Closed, RunningService, unhearing
+from tests.service import TOKENS, WAIT_S, Client, Closed, RunningService, unhearing
 
 NOT_ALLOWED, BUSY = 1008, 1013
 
@@ -39,6 +40,31 @@ def test_three_ways_to_bring_the_token(service: RunningService) -> None:
         async with service.connection(None) as client:
             assert (await client.open(chat, token=TOKENS["ada"]))["chat_id"] == chat
             await client.hang_up()
+
+    asyncio.run(story())
+
+
+def test_a_short_lived_token_opens_a_call_until_its_time_is_over(service: RunningService) -> None:
+    chat = service.chat()
+
+    async def issued(lifetime: timedelta) -> str:
+        store = service.inside.store
+        ada = await store.user_by_name("ada")
+        assert ada is not None
+        return await store.issue_short_token(ada.id, lifetime)
+
+    def token(lifetime: timedelta) -> str:
+        return asyncio.run_coroutine_threadsafe(issued(lifetime), service.loop).result(WAIT_S)
+
+    good, expired = token(timedelta(minutes=10)), token(timedelta(0))
+
+    async def story() -> None:
+        async with service.connection(None, ("glow.voice", f"bearer.{good}")) as client:
+            await client.open(chat)
+            await client.hang_up()
+        async with service.connection(None) as client:
+            error = await refusal(client, {"type": "chat_voice", "chat_id": chat, "token": expired})
+            assert (error["code"], error["close"]) == ("unauthorized", NOT_ALLOWED)
 
     asyncio.run(story())
 

@@ -1,0 +1,112 @@
+"""From an opening to a user and a call: who is let in, and what everybody else is told before the wire closes."""
+
+from api.auth import Unauthorized, user_for
+from api.doors.line.opening import (
+    DEFAULT_INPUT,
+    DEFAULT_OUTPUT,
+    NAME_LIMIT,
+    Bearer,
+    Caller,
+    FreshAttempt,
+    Known,
+    OpenCall,
+    Opening,
+    Outsider,
+    StandingChat,
+)
+from api.doors.line.packets import Packets
+from api.doors.line.wire import Close, Refused
+from api.service import Service
+from models.errors import Invalid, ModelError, NotFound
+from models.records.core import User
+from models.store.attempts import CHAT_NOT_FOUND
+from pipeline.call.attendance import admit
+from pipeline.call.audio_clock import AudioClock
+from pipeline.call.call import Call
+from pipeline.errors import Busy, NotOwner, PipelineError, SessionConflict
+from voice.audio.formats import AudioFormat
+from voice.errors import VoiceError
+
+
+async def user_of(service: Service, caller: Caller) -> User:
+    """Find the caller's user; an outsider is made one when first met.
+
+    Raises:
+        Refused: the token opens nothing, or the outsider has no name.
+    """
+    try:
+        match caller:
+            case Bearer(token):
+                return await user_for(service.store, service.settings, token)
+            case Known(user):
+                return user
+            case Outsider(provider, name):
+                if not 0 < len(name.strip()) <= NAME_LIMIT:
+                    raise Invalid(f"A caller's name has 1 to {NAME_LIMIT} characters.")
+                return await service.store.user_named(f"{provider}:{name.strip()}")
+    except Unauthorized as error:
+        raise Refused("unauthorized", str(error)) from None
+    except ModelError as error:
+        raise Refused(error.code, str(error)) from None
+
+
+async def call_of(service: Service, user: User, opening: Opening) -> tuple[Call, bool]:
+    """Find or open the call that an opening asks for.
+
+    Returns:
+        The call, which nobody attends, and whether it was open before.
+
+    Raises:
+        Refused: the formats cannot be used, the chat is not there or not the user's, or its call is somebody's.
+    """
+    output = opening.output or DEFAULT_OUTPUT
+    try:
+        (opening.input or DEFAULT_INPUT).check()
+        Packets(output, output.rate_hz, opening.pace.packet_ms)
+        if opening.gaps is not None:
+            AudioClock(opening.gaps, opening.input or DEFAULT_INPUT, 0.0)
+        return await _call(service, user, opening, output)
+    except Busy as error:
+        raise Refused(error.code, str(error), Close.BUSY) from None
+    except NotOwner:  # whether somebody else's chat exists is not told
+        raise Refused(NotFound.code, CHAT_NOT_FOUND) from None
+    except (ModelError, PipelineError, VoiceError) as error:
+        raise Refused(error.code, str(error)) from None
+
+
+async def _call(service: Service, user: User, opening: Opening, output: AudioFormat) -> tuple[Call, bool]:
+    match opening.chat:
+        case OpenCall(call):
+            if call.attended or call.session.ended:
+                raise SessionConflict("Another connection speaks in this chat; end that session first.")
+            return call, True
+        case StandingChat(chat_id):
+            pass
+        case FreshAttempt(practice_id, home_id):
+            service.calls.check_vacancy()  # or a caller that has to try again leaves an empty attempt each time
+            attempt = await service.store.start_attempt(user.id, practice_id=practice_id, home_id=home_id)
+            chat_id = attempt.chats[0].id
+    made = service.session_settings(output_rate_hz=output.rate_hz, manual=opening.manual)
+    return await admit(
+        service.calls,
+        user.id,
+        chat_id,
+        opening.input or DEFAULT_INPUT,
+        opening.settings(made),
+        resume=opening.resume,
+        persona_id=opening.persona_id,
+    )
+
+
+def input_of(opening: Opening, call: Call) -> AudioFormat:
+    """What the caller will send: on resuming, what it sent before unless it says otherwise."""
+    if opening.input is None and opening.resume is not None:
+        return call.wire
+    return opening.input or DEFAULT_INPUT
+
+
+def output_of(opening: Opening, call: Call) -> AudioFormat:
+    """What the caller will hear: on resuming, what it heard before unless it says otherwise."""
+    if opening.output is None and opening.resume is not None and call.output is not None:
+        return call.output
+    return opening.output or DEFAULT_OUTPUT
