@@ -65,7 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
             yield
 
     app = FastAPI(title="Glow Voice", lifespan=lifespan, redirect_slashes=False)
-    # The doors whose websockets need other pings or larger messages than the server's, by path.
+    # Keepalive and message limit of doors that need other than the server's, by path.
     app.state.socket_rules = dict[str, SocketRules]()
     app.state.socket_protocol = protocol_by_path(app.state.socket_rules)
     for kind in (ModelError, PipelineError, VoiceError):

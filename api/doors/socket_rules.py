@@ -1,7 +1,7 @@
-"""Keepalive and message size of websockets by path; uvicorn has one of each for all of them.
+"""Keepalive and message limit of websockets by path; uvicorn has one of each for all paths.
 
-Some carriers hang up when they are pinged, some send a message of a megabyte. A door that needs other rules than the
-server's adds its path to `app.state.socket_rules` when the application is made.
+Some telephone systems hang up on a ping, and some clients send messages of a megabyte. A door that needs other rules
+than the server's adds its path to `app.state.socket_rules` in `create_app`.
 """
 
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from websockets.http11 import Request
 
 @dataclass(frozen=True, slots=True)
 class SocketRules:
-    """What holds for the websockets of a path.
+    """The rules of a path's websockets.
 
     Attributes:
-        ping_every_s: pings while the connection is open; None for none at all, ever.
-        pong_within_s: a connection that has not answered a ping by then is closed; None waits for ever.
-        max_bytes: a larger message is cut off and closes the connection with 1009; None for the server's own limit.
+        ping_every_s: the interval of pings; None for none.
+        pong_within_s: a connection without a pong by then is closed; None waits for ever.
+        max_bytes: a larger message closes the connection with 1009; None for the server's own limit.
     """
 
     ping_every_s: float | None = 20.0
@@ -28,13 +28,13 @@ class SocketRules:
 
 
 def rules_for(rules: Mapping[str, SocketRules], path: str) -> SocketRules | None:
-    """The rules of the longest of these paths that is this one or lies above it; None where none does."""
+    """Return the rules of the longest path that equals this one or is a parent of it; None without any."""
     above = [known for known in rules if path == known or path.startswith(known.rstrip("/") + "/")]
     return rules[max(above, key=len)] if above else None
 
 
 def protocol_by_path(rules: Mapping[str, SocketRules]) -> type[WebSocketsSansIOProtocol]:
-    """uvicorn's websocket protocol, with these rules on their paths and uvicorn's own on all others."""
+    """Make uvicorn's websocket protocol with these rules, and uvicorn's own on all other paths."""
 
     class ByPath(WebSocketsSansIOProtocol):
         def handle_connect(self, event: Request) -> None:

@@ -1,7 +1,7 @@
-"""A door for a protocol of one's own, in a few lines: a voice over a raw TCP stream.
+"""A door for a protocol of your own, in a few lines: calls over a raw TCP stream.
 
-A message is its length in four bytes, the most significant first, and so much PCM16: 16 kHz from the caller, 24 kHz to
-it. An empty message from the caller hangs up; an empty one to it says: drop what you have not played.
+A message is its length in four bytes, big-endian, and PCM16 of that length: 16 kHz from the caller, 24 kHz to it. An
+empty message from the caller hangs up; an empty one to the caller says: drop what you have not played.
 
     python toy_door.py 9000
 """
@@ -25,7 +25,7 @@ class TcpWire:
         self.reader, self.writer = reader, writer
 
     async def receive(self) -> line.Message | None:
-        """The next message; None when the caller has gone, or is no caller of ours."""
+        """Read the next message; None if it is none of this protocol."""
         size = int.from_bytes(await self.reader.readexactly(4), "big")
         return await self.reader.readexactly(size) if size <= LONGEST else None
 
@@ -36,14 +36,14 @@ class TcpWire:
         await self.writer.drain()
 
     async def close(self, _: line.Close) -> None:
-        """Close the stream: this protocol has no words for why."""
+        """Close the stream; this protocol has no reasons."""
         self.writer.close()
         with suppress(ConnectionError):
             await self.writer.wait_closed()
 
 
 class ToyDialect:
-    """What the messages mean."""
+    """Reads messages, renders events."""
 
     opens_with = "audio"
 
@@ -51,19 +51,19 @@ class ToyDialect:
         self.caller, self.practice_id = caller, practice_id
 
     async def opening(self, _: line.Wire) -> line.Opening:
-        """Whoever connects speaks to the first persona, who greets."""
+        """Open a new attempt for whoever connects; the persona speaks first."""
         return line.Opening(line.Outsider("toy", self.caller), line.FreshAttempt(self.practice_id), greet=True)
 
     def heard(self, message: line.Message) -> line.Heard:
-        """Audio, or the end."""
-        return line.Audio(message) if isinstance(message, bytes) and message else line.HangUp()
+        """Read audio, or the end."""
+        return line.Hear(message) if isinstance(message, bytes) and message else line.HangUp()
 
     def told(self, event: line.LineEvent) -> list[line.Message]:
-        """Of all events only the interruption has a message."""
+        """Render an interruption; no other event has a message."""
         return [b""] if isinstance(event, ReplyCleared) else []
 
     def audio(self, packet: line.Packet) -> list[line.Message]:
-        """The persona's voice."""
+        """Render the persona's audio."""
         return [packet.data]
 
 

@@ -1,4 +1,4 @@
-"""Tokens of a user's that expire by themselves: for a page that anybody may load, or one telephone call."""
+"""Short-lived tokens of users: for a page that anybody may load, or one telephone call."""
 
 import secrets
 from datetime import timedelta
@@ -16,7 +16,7 @@ from models.tables.oauth import ShortTokenRow
 class ShortTokens(Database):
     @unbroken
     async def issue_short_token(self, user_id: str, lifetime: timedelta) -> str:
-        """Make a token that is good for a while, wherever a token is. It is in this result and nowhere else.
+        """Issue a token that expires, accepted wherever tokens are; only its hash is stored.
 
         Raises:
             NotFound: no such user.
@@ -33,7 +33,7 @@ class ShortTokens(Database):
 
     @unbroken
     async def user_for_short_token(self, token: str) -> User | None:
-        """Whose token this is; None for one that is unknown or expired."""
+        """Return the user of a token; None if it is unknown or expired."""
         async with self._reading() as session:
             row = await session.scalar(
                 select(UserRow)

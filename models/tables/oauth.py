@@ -34,7 +34,7 @@ class AccessTokenRow(Base):
 
 
 class ShortTokenRow(Base):
-    """A user's token that expires by itself."""
+    """A short-lived token of a user."""
 
     __tablename__ = "short_tokens"
 

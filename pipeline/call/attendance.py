@@ -1,10 +1,10 @@
-"""A caller's place in a call, whatever door it comes by: which call it gets, what it hears of it, how it leaves.
+"""How a line gets, attends and leaves a call, the same for every door and for replays.
 
 call, was_open = await admit(calls, user.id, chat_id, wire, settings)
 attendance = Attendance(calls, call)
-missed = attendance.enter(listener)     no await in between: nobody else can take the call
+missed = attendance.enter(listener)     no await in between: no other line can attend it
 await obey(call, Say("Hello"))
-attendance.leave(unsent)                the call waits for whoever resumes it
+attendance.leave(unsent)                the call waits to be resumed
 """
 
 from collections.abc import Callable, Iterable
@@ -17,11 +17,11 @@ from voice.audio.formats import AudioFormat
 
 
 class Attendance:
-    """One connection that attends one call, at most once.
+    """One line that attends one call, at most once.
 
     Args:
         calls: the registry that the call is in.
-        call: nobody else attends it.
+        call: an unattended one.
     """
 
     def __init__(self, calls: Calls, call: Call) -> None:
@@ -29,33 +29,31 @@ class Attendance:
         self._calls = calls
         self._unsubscribe: Callable[[], None] | None = None
 
-    def enter(
-        self, listener: Listener, *, lead_ms: int | None = None, told_elsewhere: bool = False
-    ) -> list[SessionEvent]:
+    def enter(self, listener: Listener, *, lead_ms: int | None = None, by_hub: bool = False) -> list[SessionEvent]:
         """Attend the call and subscribe `listener` to its events.
 
         Args:
-            listener: told every event from now on.
-            lead_ms: how far ahead of playback audio is handed out; None adapts it to the connection's jitter.
-            told_elsewhere: a hub has told this caller what happened meanwhile; it stays kept for whoever resumes.
+            listener: gets every event from now on.
+            lead_ms: the lead; None adapts it to the line's jitter.
+            by_hub: the caller has got the missed events from the hub; they stay in the backlog.
 
         Returns:
-            What happened while nobody attended, oldest first; the listener has not been told of it.
+            The events of the unattended time, oldest first; the listener has not got them.
         """
         self._calls.attend(self.call, lead_ms)
-        missed = [] if told_elsewhere else self.call.take_backlog()
+        missed = [] if by_hub else self.call.take_backlog()
         self._unsubscribe = self.call.session.listen(listener)
         return missed
 
     async def superseded(self) -> None:
-        """Return when another connection resumes the call: leave it then."""
+        """Return when another line resumes the call: leave it then."""
         await self.call.evicted()
 
     def leave(self, unsent: Iterable[SessionEvent] = ()) -> None:
-        """Leave the call, which waits to be resumed and ends if nobody does. Leaving twice is harmless.
+        """Leave the call, which waits to be resumed and ends if it is not. Leaving twice is harmless.
 
         Args:
-            unsent: events that the listener was told and that did not reach the caller.
+            unsent: events that the listener got and that did not reach the caller.
         """
         if self._unsubscribe is not None:
             self._unsubscribe()
@@ -73,10 +71,10 @@ async def admit(
     resume: str | None = None,
     persona_id: str | None = None,
 ) -> tuple[Call, bool]:
-    """Choose the call that a caller gets on a chat: the one it resumes, one that nobody attends, or a new one.
+    """Find the call of a chat that a line attends: the one it resumes, an unattended one, or a new one.
 
     Args:
-        resume: the call's own token: it takes the call from a connection that seems to be alive, too.
+        resume: the call's resume token; it also takes the call from a line that seems to be alive.
 
     Returns:
         The call, and whether it was open before.
@@ -84,9 +82,9 @@ async def admit(
     Raises:
         NotFound: no such chat, somebody else's, or no call of this token any more.
         NotOwner: the chat's call is somebody else's.
-        SessionConflict: somebody attends the chat's call, or the chat has ended.
-        Busy: as many calls as the service carries are open.
-        UnsupportedFormat: audio that nobody here understands.
+        SessionConflict: the chat's call is attended, or the chat has ended.
+        Busy: the limit of open calls is reached.
+        UnsupportedFormat: as `AudioFormat.check`.
     """
     if resume is not None:
         while (call := calls.resume(user_id, chat_id, resume)).attended:
@@ -101,7 +99,7 @@ async def admit(
 async def open_unattended(
     calls: Calls, user_id: str, chat_id: str, wire: AudioFormat, settings: SessionSettings
 ) -> Call:
-    """Open a call that no connection attends yet: it is spoken to by request, and heard by its chat's room.
+    """Open an unattended call: its audio comes by request, and its events go to the backlog and the hub.
 
     Raises:
         NotFound, SessionConflict, Busy, UnsupportedFormat: as `Calls.open`.

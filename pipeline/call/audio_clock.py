@@ -1,4 +1,4 @@
-"""Audio time on a connection that leaves audio out: where silence has to stand in, so that turns still end."""
+"""Audio time on a line with gaps: how much silence replaces audio that did not arrive, so that turns still end."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,11 @@ FRAME_MS = 20
 
 @dataclass(frozen=True, slots=True)
 class Gaps:
-    """When audio that does not come is taken as silence.
+    """When missing audio is replaced by silence.
 
     Attributes:
-        late_ms: audio that comes later than this after what came before has ended is missing: 40 ms for packets of
-            20 ms is 60 ms without any.
-        longest_ms: timestamps that jump farther, or back, say nothing of a gap: the caller has a new clock.
+        late_ms: how late the next audio may be: with packets of 20 ms, 40 ms is 60 ms without any.
+        longest_ms: a larger jump of the timestamps, either way, is a new clock and no gap.
     """
 
     late_ms: int = 40
@@ -25,20 +24,20 @@ class Gaps:
 class AudioClock:
     """Counts a caller's audio against its timestamps and against real time.
 
-    Silence by real time is given 20 ms at a time, so that late audio is never far behind it. Where timestamps say
-    later that more was missing, the rest is given then; where they say less, all of the audio is heard all the same.
+    In real time silence is inserted 20 ms at a time, so that late audio is never far behind it. If a timestamp shows
+    later that more was missing, the rest is inserted then; if it shows less, all of the audio is heard nonetheless.
 
     Args:
-        gaps: when audio is missing.
-        wire: the format of the audio; its length must follow from its size.
+        gaps: the thresholds.
+        wire: the input format, of a constant bit rate.
         now: the time, in seconds.
     """
 
     def __init__(self, gaps: Gaps, wire: AudioFormat, now: float) -> None:
-        """Begin to count.
+        """Start counting.
 
         Raises:
-            UnsupportedFormat: the length of such audio does not follow from its size.
+            UnsupportedFormat: its bit rate is not constant.
         """
         self._gaps = gaps
         self._due = now
@@ -46,10 +45,10 @@ class AudioClock:
         self.take_format(wire)
 
     def take_format(self, wire: AudioFormat) -> None:
-        """From now on the audio comes in another format.
+        """Switch to another input format.
 
         Raises:
-            UnsupportedFormat: the length of such audio does not follow from its size.
+            UnsupportedFormat: its bit rate is not constant.
         """
         if wire.encoding not in ("pcm16", "mulaw", "alaw"):
             raise UnsupportedFormat(f"Gaps in {wire.encoding} audio cannot be counted; use pcm16, mulaw or alaw.")
@@ -61,10 +60,10 @@ class AudioClock:
         Args:
             size: its bytes.
             at_ms: its timestamp on the caller's clock, if it has one.
-            now: when it came, in seconds.
+            now: its arrival, in seconds.
 
         Returns:
-            Milliseconds of silence to be heard before it, in whole frames.
+            Milliseconds of silence to insert before it, in whole frames.
         """
         duration_ms = size / self._bytes_per_ms
         silence_ms = self._missing_before(at_ms)
@@ -75,11 +74,11 @@ class AudioClock:
         return silence_ms
 
     def wait_s(self, now: float) -> float:
-        """Seconds until silence is due if nothing comes; zero or less: it is due now."""
+        """Return the seconds until silence is due if no audio arrives; zero or less: it is due now."""
         return self._due + self._gaps.late_ms / 1000 - now
 
     def silence(self) -> int:
-        """Count a frame of silence that stands in for audio; returns its milliseconds."""
+        """Count a frame of inserted silence; return its milliseconds."""
         self._due += FRAME_MS / 1000
         if self._end_ms is not None:
             self._end_ms += FRAME_MS

@@ -30,7 +30,7 @@ class Call:
         output: the format of the persona's audio that its latest connection asked for; None before any did.
         attended: a connection hears it now.
         tap: told every 20 ms frame of the learner's audio, after the session.
-        waiting_bytes: audio that has come and is not heard yet.
+        waiting_bytes: bytes of audio received and not fed to the session yet.
     """
 
     def __init__(self, user_id: str, session: VoiceSession, wire: AudioFormat) -> None:
@@ -71,11 +71,11 @@ class Call:
         """Take audio in the call's format, in messages of any size.
 
         Args:
-            waiting_limit: bytes that may wait to be heard; None for a connection, which sends one message at a time.
+            waiting_limit: bytes that may wait, these included; None for a line, which sends one message at a time.
 
         Raises:
             InvalidAudio: it is not what it claims to be; what could be decoded was heard.
-            Busy: with it more would wait than may; it is not heard.
+            Busy: the limit would be exceeded; nothing is heard of it.
         """
         if waiting_limit is not None and self.waiting_bytes + len(data) > waiting_limit:
             raise Busy(f"More than {waiting_limit} bytes of audio wait to be heard; send the rest in a moment.")
@@ -86,7 +86,7 @@ class Call:
             self.waiting_bytes -= len(data)
 
     async def hear_silence(self, milliseconds: int) -> None:
-        """Take silence in place of audio that never came, in whole frames of 20 ms; it is no sign of life."""
+        """Insert silence for missing audio, in whole frames of 20 ms; it does not count as activity."""
         async with self._feeding:
             active_at = self.session.active_at
             rest, _ = await self._intake.realign()

@@ -1,4 +1,4 @@
-"""What a caller does in a call, as small frozen types; `obey` carries one out. Every door speaks to a call by these."""
+"""What a caller does in a call, as small frozen types; `obey` carries one out, for every door and for replays."""
 
 from dataclasses import dataclass
 
@@ -6,11 +6,11 @@ from pipeline.call.call import Call
 
 
 @dataclass(frozen=True, slots=True)
-class Audio:
-    """Some of the caller's sound, in the call's input format.
+class Hear:
+    """Audio of the caller, in the call's input format.
 
     Attributes:
-        at_ms: where the caller's own clock places it; None where its protocol has no timestamps.
+        at_ms: its timestamp on the caller's clock; None where the protocol has none.
     """
 
     data: bytes
@@ -43,7 +43,7 @@ class Mute:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """The caller's player has played this many milliseconds of the turn's reply."""
+    """The caller has played this many milliseconds of the turn's reply."""
 
     turn: int
     ms: float
@@ -61,20 +61,20 @@ class HangUp:
     """Finish the open utterance, then end the call."""
 
 
-Command = Audio | Commit | Say | Stop | Mute | Played | Digit | HangUp
+Command = Hear | Commit | Say | Stop | Mute | Played | Digit | HangUp
 
 
 async def obey(call: Call, command: Command) -> None:
-    """Carry out what the caller does.
+    """Carry out a command.
 
     Raises:
-        InvalidAudio: the audio is not what it claims to be; what could be decoded was heard.
+        InvalidAudio: the audio is damaged; what could be decoded was heard.
         CallOver: typed into a call that has ended.
         ModelError: typed text could not be stored.
     """
     session = call.session
     match command:
-        case Audio(data):
+        case Hear(data):
             await call.hear(data)
         case Commit():
             await call.commit()

@@ -123,7 +123,7 @@ class Calls:
             self._opening.discard(chat_id)
 
     def check_vacancy(self) -> None:
-        """Make sure that one more call can be opened now.
+        """Check that another call can be opened now.
 
         Raises:
             Busy: as many calls as the service carries are open, or it is closing.
@@ -158,7 +158,7 @@ class Calls:
         return call
 
     def attend(self, call: Call, lead_ms: int | None = None) -> None:
-        """A connection hears this call from now on, its audio `lead_ms` ahead of playback; None adapts that."""
+        """A connection hears this call from now on, its audio `lead_ms` ahead of playback; None adapts the lead."""
         call.occupy()
         if (lease := self._leases.pop(call.session.conversation_id, None)) is not None:
             lease.cancel()

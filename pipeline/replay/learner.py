@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from models.errors import NotFound
 from pipeline.call.attendance import Attendance
 from pipeline.call.call import Call
-from pipeline.call.commands import Audio, Command, Commit, Digit, HangUp, Mute, Played, Say, Stop, obey
+from pipeline.call.commands import Command, Commit, Digit, HangUp, Hear, Mute, Played, Say, Stop, obey
 from pipeline.call.registry import Calls
 from pipeline.conversation.events import ReplyAudio, ReplyCleared, SessionEvent
 from pipeline.replay.call_file import (
@@ -102,7 +102,7 @@ class Learner:
             frame = self._microphone.frame()
             await self._clock.sleep(origin + self._microphone.frames * FRAME_S - self._clock.now())
             if self._connected and self._sending:
-                await self._obey(Audio(frame.tobytes()))
+                await self._obey(Hear(frame.tobytes()))
             await self._listen()
         await self._listen()
 

@@ -1,28 +1,28 @@
-"""A caller's connection to a call, the same behind every door: a door brings a wire and a dialect, the line the rest.
+"""The line, a caller's connection to a call: a door brings a wire and a dialect, the `Line` does the rest.
 
-    class Walkie:                                       a dialect: what messages mean, how events are told
+    class Walkie:                                       a dialect: reads messages, renders events
         opens_with = "a hello"
         async def opening(self, wire): return Opening(Outsider("walkie", "7"), FreshAttempt(practice_id), greet=True)
-        def heard(self, message): return Audio(message)
+        def heard(self, message): return Hear(message)
         def told(self, event): return [b"over"] if isinstance(event, ReplyCleared) else []
         def audio(self, packet): return [packet.data]
 
     await Line(wire, Walkie(), service).serve()
 
-The line does all that is the same behind every door: it waits for the opening and bounds it, finds the caller, the
-chat and the call, attends it, hands audio out at its pace, bounds what a slow reader lets pile up, yields to whoever
-resumes the call, keeps what did not reach the caller, and closes the wire with a reason.
+It waits for the opening with a timeout, finds the user, the chat and the call, attends it, paces the audio, bounds the
+outbox of a slow reader, yields to a line that resumes the call, keeps unsent events for it, and closes the wire with a
+reason.
 """
 
 from api.doors.line.dialect import (
-    Answer,
     Dialect,
     Formats,
     Heard,
     LineEvent,
-    Opened,
+    LineOpened,
     Packet,
     ProtocolError,
+    Respond,
 )
 from api.doors.line.line import Line, Patience
 from api.doors.line.opening import (
@@ -40,13 +40,11 @@ from api.doors.line.opening import (
 from api.doors.line.websocket import WebSocketWire
 from api.doors.line.wire import Close, Message, Refused, Wire
 from pipeline.call.audio_clock import Gaps
-from pipeline.call.commands import Audio, Command, Commit, Digit, HangUp, Mute, Played, Say, Stop
+from pipeline.call.commands import Command, Commit, Digit, HangUp, Hear, Mute, Played, Say, Stop
 
 __all__ = [
     "DEFAULT_INPUT",
     "DEFAULT_OUTPUT",
-    "Answer",
-    "Audio",
     "Bearer",
     "Close",
     "Command",
@@ -57,14 +55,15 @@ __all__ = [
     "FreshAttempt",
     "Gaps",
     "HangUp",
+    "Hear",
     "Heard",
     "Known",
     "Line",
     "LineEvent",
+    "LineOpened",
     "Message",
     "Mute",
     "OpenCall",
-    "Opened",
     "Opening",
     "Outsider",
     "Pace",
@@ -73,6 +72,7 @@ __all__ = [
     "Played",
     "ProtocolError",
     "Refused",
+    "Respond",
     "Say",
     "StandingChat",
     "Stop",

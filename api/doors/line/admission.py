@@ -1,4 +1,4 @@
-"""From an opening to a user and a call: who is let in, and what everybody else is told before the wire closes."""
+"""Authenticates the caller of an opening and finds its call, or refuses with an error and a close reason."""
 
 from api.auth import Unauthorized, user_for
 from api.doors.line.opening import (
@@ -68,7 +68,7 @@ async def call_of(service: Service, user: User, opening: Opening) -> tuple[Call,
         return await _call(service, user, opening, output)
     except Busy as error:
         raise Refused(error.code, str(error), Close.BUSY) from None
-    except NotOwner:  # whether somebody else's chat exists is not told
+    except NotOwner:  # never reveals whether somebody else's chat exists
         raise Refused(NotFound.code, CHAT_NOT_FOUND) from None
     except (ModelError, PipelineError, VoiceError) as error:
         raise Refused(error.code, str(error)) from None
@@ -99,14 +99,14 @@ async def _call(service: Service, user: User, opening: Opening, output: AudioFor
 
 
 def input_of(opening: Opening, call: Call) -> AudioFormat:
-    """What the caller will send: on resuming, what it sent before unless it says otherwise."""
+    """Return the input format: on resuming, the call's own unless the opening names one."""
     if opening.input is None and opening.resume is not None:
         return call.wire
     return opening.input or DEFAULT_INPUT
 
 
 def output_of(opening: Opening, call: Call) -> AudioFormat:
-    """What the caller will hear: on resuming, what it heard before unless it says otherwise."""
+    """Return the output format: on resuming, that of the call's latest line unless the opening names one."""
     if opening.output is None and opening.resume is not None and call.output is not None:
         return call.output
     return opening.output or DEFAULT_OUTPUT

@@ -1,4 +1,4 @@
-"""What a caller's messages mean and how a call's events are told: all that a door knows and a line does not."""
+"""How a door reads a caller's messages and renders a call's events: all that a line does not know."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from voice.audio.formats import AudioFormat
 
 
 class ProtocolError(Exception):
-    """A message that the caller's protocol does not have; it is told as an error, and the call goes on.
+    """A message that the caller's protocol does not have; the caller gets an error, and the call goes on.
 
     Attributes:
         code: stable identifier.
@@ -24,14 +24,14 @@ class ProtocolError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """The call is open, and this connection attends it: the first that is told.
+class LineOpened:
+    """The call is open and this line attends it: the first event of every line.
 
     Attributes:
         resumed: the call was open before.
         resume: the token by which a later connection takes the call.
         engines: the names of the engines, by "stt", "llm" and "tts".
-        missed: how many events that happened meanwhile are told next.
+        missed: how many events of the time without a line follow.
     """
 
     chat_id: str
@@ -48,8 +48,8 @@ class Opened:
     missed: int = 0
 
 
-LineEvent = Opened | SessionEvent
-"""What a dialect tells the caller. The audio of a `ReplyAudio` is not among it: that comes as packets."""
+LineEvent = LineOpened | SessionEvent
+"""What a dialect renders for the caller. `ReplyAudio` is not among it: audio comes as packets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,29 +72,29 @@ class Packet:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """These messages answer what came, after all that was told before."""
+class Respond:
+    """Send these messages, after everything rendered before."""
 
     messages: tuple[Message, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Formats:
-    """From now on audio goes in, or out, in another format; None leaves one as it is."""
+    """Switch the input or output format; None keeps one."""
 
     input: AudioFormat | None = None
     output: AudioFormat | None = None
 
 
-Heard = Command | Answer | Formats
-"""What a message asks for: something to be done in the call, or an answer by the door itself."""
+Heard = Command | Respond | Formats
+"""What a message asks for: a command to the call, or a response by the door itself."""
 
 
 class Dialect(Protocol):
-    """One connection's way of speaking. It decides nothing: it reads messages as commands and renders events.
+    """The protocol of one line. It decides nothing: it reads messages as commands and renders events.
 
     Attributes:
-        opens_with: what the caller has to begin with, as the error names it that tells that nothing came.
+        opens_with: what the caller has to send first, as the error about a missing opening names it.
     """
 
     opens_with: str

@@ -1,4 +1,4 @@
-"""A caller's connection to a call, for every door: from its first message until it closes."""
+"""The line: a caller's connection to a call, from its first message until it closes, the same for every door."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -8,10 +8,10 @@ from itertools import count
 from typing import Any
 
 from api.doors.line.admission import call_of, input_of, output_of, user_of
-from api.doors.line.dialect import Answer, Dialect, Formats, Heard, LineEvent, Opened, Packet, ProtocolError
+from api.doors.line.dialect import Dialect, Formats, Heard, LineEvent, LineOpened, Packet, ProtocolError, Respond
 from api.doors.line.opening import Opening
 from api.doors.line.outbox import Outbox
-from api.doors.line.pacer import Pacer
+from api.doors.line.pacer import ContinuousPacer
 from api.doors.line.packets import Packets
 from api.doors.line.wire import Close, Refused, Wire
 from api.service import Service
@@ -19,7 +19,7 @@ from models.errors import ModelError
 from pipeline.call.attendance import Attendance
 from pipeline.call.audio_clock import AudioClock
 from pipeline.call.call import Call
-from pipeline.call.commands import Audio, obey
+from pipeline.call.commands import Hear, obey
 from pipeline.conversation.events import CallEnded, Problem, ReplyAudio, ReplyCleared, ReplyEnded, SessionEvent
 from pipeline.errors import PipelineError
 from pipeline.tasks.clock import Clock, LoopClock
@@ -50,7 +50,7 @@ class Line:
 
     Args:
         wire: what carries its messages.
-        dialect: what they mean, and how events are told.
+        dialect: reads them, and renders events.
         service: where calls and users are.
         patience: how long the caller is waited for.
         clock: the source of time.
@@ -73,9 +73,9 @@ class Line:
         self._outbox = Outbox(self._patience.outbox, self._patience.send_s)
         self._closed = False
         self._reason = Close.ENDED
-        self._pacer: Pacer | None = None
+        self._pacer: ContinuousPacer | None = None
         self._audio_clock: AudioClock | None = None
-        self._hub_tells = False
+        self._by_hub = False
 
     async def serve(self) -> None:
         """Open or resume a call, and carry messages and events until either side has enough; then close the wire.
@@ -133,29 +133,30 @@ class Line:
             raise Refused(error.code, str(error)) from None
 
     def _attend(self, call: Call, resumed: bool, opening: Opening) -> Attendance:
-        """Take the call. Nothing is awaited here, so nobody else can."""
+        """Attend the call; nothing is awaited here, so no other line can."""
         pace, session = opening.pace, call.session
         wire, output = input_of(opening, call), output_of(opening, call)
         packet_ms = 20 if pace.continuous else pace.packet_ms
         self._packets = Packets(output, session.settings.output_rate_hz, packet_ms)
-        self._hub_tells = opening.hub_tells
-        if not opening.hub_tells:
+        self._by_hub = opening.by_hub
+        if not opening.by_hub:
             call.output = output
         if pace.continuous:
-            self._pacer = Pacer(self._clock, self._packets.silence(), self._send_packet, session.played)
+            self._pacer = ContinuousPacer(self._clock, self._packets.silence(), self._send_packet, session.played)
         if opening.gaps is not None:
             self._audio_clock = AudioClock(opening.gaps, wire, self._clock.now())
         attendance = Attendance(self._service.calls, call)
-        missed = attendance.enter(self._tell, lead_ms=pace.lead_ms, told_elsewhere=opening.hub_tells)
+        missed = attendance.enter(self._tell, lead_ms=pace.lead_ms, by_hub=opening.by_hub)
         self._send(self._opened(call, resumed, wire, len(missed)))
         self._outbox.widen(len(missed))
         for event in missed:
             self._tell(event)
         return attendance
 
-    def _opened(self, call: Call, resumed: bool, wire: AudioFormat, missed: int) -> Opened:
+    def _opened(self, call: Call, resumed: bool, wire: AudioFormat, missed: int) -> LineOpened:
         session, persona = call.session, call.session.conversation.persona
-        return Opened(
+        engines = self._service.engines
+        return LineOpened(
             chat_id=session.conversation.chat_id,
             attempt_id=session.conversation.attempt_id,
             conversation_id=session.conversation_id,
@@ -166,7 +167,7 @@ class Line:
             resume=session.resume_token,
             input=wire,
             output=self._packets.format,
-            engines=self._service.room.names,
+            engines={"stt": engines.stt.name, "llm": engines.responder.name, "tts": engines.tts.name},
             missed=missed,
         )
 
@@ -218,11 +219,11 @@ class Line:
     async def _carry_out(self, call: Call, heard: Heard) -> None:
         try:
             match heard:
-                case Answer(messages):
+                case Respond(messages):
                     self._outbox.put(messages)
                 case Formats(wire, output):
                     await self._take_formats(call, wire, output)
-                case Audio(data, at_ms) if self._audio_clock is not None:
+                case Hear(data, at_ms) if self._audio_clock is not None:
                     if missing_ms := self._audio_clock.heard(len(data), at_ms, self._clock.now()):
                         await call.hear_silence(missing_ms)
                     await obey(call, heard)
@@ -267,7 +268,7 @@ class Line:
     def _render(self, event: SessionEvent) -> None:
         match event:
             case ReplyAudio():
-                if not self._hub_tells:
+                if not self._by_hub:
                     self._play(self._packets.of(event))
                 return
             case ReplyCleared():

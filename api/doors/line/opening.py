@@ -1,4 +1,4 @@
-"""How a caller's connection begins: who the caller is, on which chat, in which formats, at which pace."""
+"""What a line opens with: who the caller is, on which chat, in which formats, at which pace."""
 
 import re
 from collections.abc import Callable
@@ -25,7 +25,7 @@ NAME_LIMIT = 200
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Whoever has this token: of the settings, of `glow token create`, an access token, or a short-lived one."""
+    """The user of a token: of the settings, of `glow token create`, an access token, or a short-lived one."""
 
     token: str
 
@@ -39,20 +39,20 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Outsider:
-    """Somebody known by a name of the outside, such as a telephone number; made a user when first met.
+    """Somebody known by an external name, such as a telephone number; becomes a user on the first call.
 
-    The user is called `provider:name`, so that no outsider passes for a user of the service's own.
+    The user's name is `provider:name`, so that no outsider passes for a user of the service.
 
     Attributes:
-        provider: where the name comes from, "tel" for instance; lower-case letters, digits, - and _.
-        name: what the caller is called there, at most `NAME_LIMIT` characters.
+        provider: the namespace, such as "tel"; lower-case letters, digits, - and _.
+        name: unique in it, at most `NAME_LIMIT` characters.
     """
 
     provider: str
     name: str
 
     def __post_init__(self) -> None:
-        """Check the provider, which is the door's own word.
+        """Check the provider, which is a constant of the door.
 
         Raises:
             ValueError: it is none.
@@ -68,10 +68,10 @@ Caller = Bearer | Known | Outsider
 
 @dataclass(frozen=True, slots=True)
 class StandingChat:
-    """A chat that exists. Its call is taken over where nobody attends it, and opened where there is none.
+    """An existing chat. An unattended call on it is taken over; without a call, one is opened.
 
     Attributes:
-        resume: the token of the call that the caller comes back to, which takes it from any other connection.
+        resume: the resume token of its call, which takes the call from any other line.
     """
 
     chat_id: str
@@ -88,7 +88,7 @@ class FreshAttempt:
 
 @dataclass(frozen=True, slots=True)
 class OpenCall:
-    """A call that another door has opened and that nobody attends."""
+    """An unattended call that another door has opened."""
 
     call: Call
 
@@ -103,10 +103,10 @@ class Pace:
     """How the persona's audio goes out.
 
     Attributes:
-        lead_ms: how far ahead of playback it is sent; None adapts that to the jitter, from 300 ms down to 100.
+        lead_ms: the lead; None adapts it to the jitter, from 300 ms down to 100.
         packet_ms: the longest packet, 20 to 100 ms.
-        continuous: one packet of 20 ms goes out every 20 ms, silence where there is nothing to say, as a telephone
-            line needs it. What was sent then counts as played: the dialect need not report it.
+        continuous: send a packet of 20 ms every 20 ms, silence between replies, as a telephone line needs it. What was
+            sent then counts as played; the dialect need not report it.
     """
 
     lead_ms: int | None = None
@@ -126,27 +126,27 @@ class Pace:
 
 
 def as_made(settings: SessionSettings) -> SessionSettings:
-    """Leave the call's settings as the operator has them."""
+    """Keep the operator's settings."""
     return settings
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a dialect makes of a connection's first words.
+    """What a dialect reads from the first messages of a connection.
 
     Attributes:
         caller: who it is.
-        chat: what the call is on.
-        input: what the caller sends; None for what it sent before when it resumes, and `DEFAULT_INPUT` otherwise.
-        output: what the caller hears, likewise; `DEFAULT_OUTPUT`.
-        manual: the caller ends its utterances itself, by `Commit`.
-        greet: the persona speaks first; not when a call is resumed.
+        chat: which chat or call.
+        input: the caller's format; None for that of the resumed call, or `DEFAULT_INPUT`.
+        output: the persona's format; None for that of the resumed call, or `DEFAULT_OUTPUT`.
+        manual: the caller ends each utterance by `Commit`.
+        greet: the persona speaks first; ignored when a call is resumed.
         persona_id: who answers; None for the chat's first persona.
-        settings: changes the operator's settings for this call.
-        pace: how the persona's audio goes out.
-        gaps: silence stands in for audio that does not come; None where the caller leaves none out.
-        hub_tells: a chat's hub brings the caller the persona's audio and what it missed: the line sends neither.
-        before: what the caller said or did before the call was open, carried out first.
+        settings: derives this call's settings from the operator's.
+        pace: how the persona's audio is sent.
+        gaps: when missing audio is replaced by silence; None for never.
+        by_hub: the caller gets audio and missed events from the chat's hub; the line sends neither.
+        before: commands that came before the call was open, carried out first.
     """
 
     caller: Caller
@@ -159,10 +159,10 @@ class Opening:
     settings: Callable[[SessionSettings], SessionSettings] = as_made
     pace: Pace = Pace()
     gaps: Gaps | None = None
-    hub_tells: bool = False
+    by_hub: bool = False
     before: tuple[Command, ...] = ()
 
     @property
     def resume(self) -> str | None:
-        """The token of the call that the caller comes back to."""
+        """The resume token, if there is one."""
         return self.chat.resume if isinstance(self.chat, StandingChat) else None

@@ -1,4 +1,4 @@
-"""The way out to a caller: in order, bounded, and what did not get through is known."""
+"""The bounded queue of messages to a caller, which knows the events that did not get through."""
 
 import asyncio
 from collections import deque
@@ -9,11 +9,11 @@ from pipeline.call.call import BACKLOG_LIMIT
 from pipeline.conversation.events import SessionEvent
 
 _Outgoing = tuple[Message | None, SessionEvent | None]
-"""A message, None for the end; and the event that it tells, to be kept should it not reach the caller."""
+"""A message, None for the end; and the event that it renders, kept if it does not reach the caller."""
 
 
 class Outbox:
-    """Messages that wait to be sent. A caller that reads so slowly that they are too many is let go, and may resume.
+    """Messages to be sent. A caller that reads so slowly that they exceed the limit is disconnected, and may resume.
 
     Args:
         limit: messages that may wait.
@@ -30,21 +30,21 @@ class Outbox:
         self._failure: Exception | None = None
 
     def widen(self, messages: int) -> None:
-        """Let so many more wait: a backlog is no sign of a slow reader."""
+        """Raise the limit by a backlog, which is no sign of a slow reader."""
         self._limit += messages
 
     def put(self, messages: Iterable[Message], event: SessionEvent | None = None) -> None:
-        """Queue messages; never waits. `event`, which they tell, has reached the caller with the last of them."""
+        """Queue the messages that render `event`; never waits. It counts as sent with the last of them."""
         whole = list(messages)
         for number, message in enumerate(whole, 1):
             self._put(message, event if number == len(whole) else None)
 
     def end(self) -> None:
-        """Have `run` return once all so far is sent."""
+        """Make `run` return once everything queued is sent."""
         self._put(None, None)
 
     def fail(self, error: Exception) -> None:
-        """Have `run` raise this instead of sending more."""
+        """Make `run` raise this instead of sending more."""
         self._failure = self._failure or error
         self._put(None, None)
 
@@ -75,7 +75,7 @@ class Outbox:
             self._sending = None
 
     def unsent(self) -> list[SessionEvent]:
-        """Take the events that the caller was not sent, in order; what did not fit is the last of them."""
+        """Return the events that were not sent, in order, those beyond the limit last; empties the queue."""
         unsent = [self._sending]
         while not self._waiting.empty():
             unsent.append(self._waiting.get_nowait()[1])

@@ -1,4 +1,4 @@
-"""A wire that needs a packet every 20 ms, as a telephone line does: the reply's where there is one, else silence."""
+"""Feeds a wire that needs a packet every 20 ms, as a telephone line does: the reply's packets, or silence."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -12,20 +12,20 @@ WAITING_LIMIT = 500
 """Packets of a lead of `LONGEST_LEAD_MS`; the playout keeps to its lead, so more than that is a defect."""
 
 
-class Pacer:
-    """Feeds a continuous line, one packet at a time.
+class ContinuousPacer:
+    """Sends one packet every 20 ms.
 
-    A packet that is late by less than 20 ms does not delay the next; after a longer stall none is made up for, because
-    the far end plays each as it comes. So what was sent was played, and `sent` is told of it.
+    A packet that is late by less than 20 ms does not delay the next; after a longer stall there is no burst to catch
+    up, because the far end plays each packet on arrival. So what was sent was played, and `sent` reports it.
 
     Args:
         clock: the source of time.
         silence: see the attribute.
-        send: takes each packet.
-        sent: told the turn, and how many milliseconds of its reply have gone out.
+        send: gets each packet.
+        sent: gets the turn, and how many milliseconds of its reply were sent.
 
     Attributes:
-        silence: the packet of a moment in which nothing is said.
+        silence: the packet between replies.
     """
 
     def __init__(
@@ -38,15 +38,15 @@ class Pacer:
         self._waiting: deque[Packet] = deque(maxlen=WAITING_LIMIT)
 
     def add(self, packets: Iterable[Packet]) -> None:
-        """Queue some of a reply."""
+        """Queue packets of a reply."""
         self._waiting.extend(packets)
 
     def clear(self) -> None:
-        """Drop what has not gone out: the very next packet is silence."""
+        """Discard what is queued: the next packet is silence."""
         self._waiting.clear()
 
     async def run(self) -> None:
-        """Feed the line until cancelled; begins at once, as some lines say nothing before they hear something."""
+        """Send until cancelled, from now on: some far ends send nothing before they get something."""
         due = self._clock.now()
         while True:
             packet = self._waiting.popleft() if self._waiting else self.silence

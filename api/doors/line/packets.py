@@ -1,4 +1,4 @@
-"""A reply's blocks of samples as encoded packets that know their place in it."""
+"""Encodes a reply's blocks of samples as packets, each with its position in the reply."""
 
 import numpy as np
 
@@ -11,10 +11,10 @@ _SILENCE_MS = 20
 
 
 class Packets:
-    """One connection's persona, encoded.
+    """The encoder of one line's output.
 
     Args:
-        wire: what the caller hears.
+        wire: the output format.
         rate_hz: the call's output rate.
         longest_ms: the longest packet.
     """
@@ -32,11 +32,11 @@ class Packets:
 
     @property
     def format(self) -> AudioFormat:
-        """What the caller hears."""
+        """The output format."""
         return self._outlet.format
 
     def take_format(self, wire: AudioFormat) -> None:
-        """From now on the caller hears another format.
+        """Switch to another output format.
 
         Raises:
             UnsupportedFormat: nobody here makes it.
@@ -44,7 +44,7 @@ class Packets:
         self._outlet = AudioOutlet(wire, self._rate_hz, self._longest_ms)
 
     def of(self, block: ReplyAudio) -> list[Packet]:
-        """Encode a block; give the packets that it completes."""
+        """Encode a block; return the packets that it completes."""
         if block.turn != self._turn:
             self._turn, self._seq, self._text = block.turn, 0, ""
         self._text += block.text
@@ -54,17 +54,17 @@ class Packets:
         return [self._packet(data) for data in encoded]
 
     def rest(self, turn: int) -> list[Packet]:
-        """The reply is over: give what is left of it."""
+        """Return what is left of a reply that has ended."""
         self._turn = turn
         return [self._packet(data) for data in self._outlet.flush()]
 
     def clear(self) -> None:
-        """The reply was cut: forget what was encoded of it and not given yet."""
+        """Discard what is buffered of a reply that was interrupted."""
         self._text = ""
         self.take_format(self.format)
 
     def silence(self) -> Packet:
-        """20 ms in which nothing is said."""
+        """Encode 20 ms of silence."""
         outlet = AudioOutlet(self.format, self.format.rate_hz, _SILENCE_MS)
         quiet = np.zeros(self.format.rate_hz * _SILENCE_MS // 1000, np.int16)
         data = (outlet.packets(quiet) + outlet.flush())[0]

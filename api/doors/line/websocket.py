@@ -18,12 +18,12 @@ CODES = {
 
 
 class WebSocketWire:
-    """A websocket that has been accepted.
+    """An accepted websocket.
 
     Args:
         websocket: the connection.
-        limit: bytes of one message. A larger one ends the connection in words; one that is larger than the path's
-            `SocketRules` allow is cut off by the server without any.
+        limit: bytes of one message. A larger one gets an error before the close; one above the path's `SocketRules`
+            is cut off by the server without any.
     """
 
     def __init__(self, websocket: WebSocket, limit: int) -> None:
@@ -31,7 +31,7 @@ class WebSocketWire:
         self._limit = limit
 
     async def receive(self) -> Message | None:
-        """Wait for the next message; None once the caller has gone.
+        """Wait for the next message; None once the client has disconnected.
 
         Raises:
             Refused: it is larger than the limit.
@@ -47,10 +47,10 @@ class WebSocketWire:
         return data
 
     async def send(self, message: Message) -> None:
-        """Send a message, text as text.
+        """Send a text or binary message.
 
         Raises:
-            ConnectionError: the caller has gone.
+            ConnectionError: the connection is lost.
         """
         if self._websocket.application_state is WebSocketState.DISCONNECTED:
             raise ConnectionError("The websocket is closed.")
@@ -63,7 +63,7 @@ class WebSocketWire:
             raise ConnectionError("The client has gone.") from None
 
     async def close(self, reason: Close) -> None:
-        """Close it with the reason's code."""
+        """Close with the reason's code."""
         if reason is not Close.GONE:
             with suppress(RuntimeError, WebSocketDisconnect):  # the client may have gone first
                 await self._websocket.close(CODES[reason])

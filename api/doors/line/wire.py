@@ -1,21 +1,21 @@
-"""What carries a caller's messages: a websocket, a TCP stream, a socket.io seat."""
+"""The transport of a line: a websocket, a TCP stream, a socket.io connection."""
 
 from enum import Enum, auto
 from typing import Protocol
 
 Message = str | bytes
-"""One message of a caller's protocol, either way. What it holds is for the dialect to say."""
+"""One message of a caller's protocol, in either direction; only the dialect reads it."""
 
 
 class Close(Enum):
-    """Why a wire is closed, for it to say in its own protocol's way."""
+    """Why a wire is closed; each wire maps it to its protocol."""
 
     ENDED = auto()
     """The call is over."""
     NOT_ALLOWED = auto()
-    """The caller may not, or does not speak the protocol."""
+    """The caller has no access, or does not speak the protocol."""
     TOO_LARGE = auto()
-    """A message was larger than the wire takes; the call can be resumed."""
+    """A message was larger than the wire's limit; the call can be resumed."""
     BROKEN = auto()
     """Something broke on our side."""
     RESTARTING = auto()
@@ -23,18 +23,18 @@ class Close(Enum):
     BUSY = auto()
     """As many calls as the service carries are open; come back in a moment."""
     GONE = auto()
-    """The caller went first: there is nobody to tell."""
+    """The caller disconnected first."""
 
 
 class Wire(Protocol):
-    """One caller's connection: whole messages in and out, of a protocol that only the dialect understands."""
+    """One caller's connection: whole messages in and out."""
 
     async def receive(self) -> Message | None:
-        """Wait for the next message; None once the caller has gone.
+        """Wait for the next message; None once the caller has disconnected.
 
         Raises:
-            Refused: the message is larger than this wire takes.
-            ConnectionError, EOFError: the caller has gone without a word.
+            Refused: the message is larger than the wire's limit.
+            ConnectionError, EOFError: the connection is lost.
         """
         ...
 
@@ -42,17 +42,17 @@ class Wire(Protocol):
         """Send a message; returns when the next one may be sent.
 
         Raises:
-            ConnectionError: the caller has gone.
+            ConnectionError: the connection is lost.
         """
         ...
 
     async def close(self, reason: Close, /) -> None:
-        """Close the connection; called once, and the last that is asked of a wire. After `GONE` nobody listens."""
+        """Close the connection; called once, after everything else. With `GONE` there is nobody to send a reason to."""
         ...
 
 
 class Refused(Exception):
-    """The connection cannot go on: the error to tell, and why it is closed.
+    """The line cannot go on: the error to send, and why the wire is closed.
 
     Attributes:
         code: stable identifier.

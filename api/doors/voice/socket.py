@@ -9,18 +9,18 @@ from numpy import int16, zeros
 from api.auth import websocket_subprotocol, websocket_token
 from api.doors import line
 from api.doors.line import (
-    Answer,
-    Audio,
     Bearer,
+    Hear,
     Heard,
     Line,
     LineEvent,
+    LineOpened,
     Message,
-    Opened,
     Opening,
     Packet,
     ProtocolError,
     Refused,
+    Respond,
     StandingChat,
     WebSocketWire,
     Wire,
@@ -55,7 +55,7 @@ NO_TOKEN = (
 
 @router.websocket("/attempt/chat_voice")
 async def chat_voice(websocket: WebSocket) -> None:
-    """A spoken conversation over one connection; `app.state.patience` may hold another patience than the usual."""
+    """Carry a call over one websocket; `app.state.patience` may hold other timeouts than the usual."""
     state = websocket.app.state
     await websocket.accept(subprotocol=websocket_subprotocol(websocket))
     wire = WebSocketWire(websocket, state.service.settings.max_message_bytes)
@@ -64,10 +64,10 @@ async def chat_voice(websocket: WebSocket) -> None:
 
 
 class NativeDialect:
-    """One connection's messages.
+    """The native protocol on one line.
 
     Args:
-        token: what its handshake brought, which goes before the one in `chat_voice`.
+        token: that of the handshake, which takes precedence over the one in `chat_voice`.
     """
 
     opens_with = "chat_voice"
@@ -100,10 +100,10 @@ class NativeDialect:
     def heard(self, message: Message) -> Heard:
         """Read any later message."""
         if isinstance(message, bytes):
-            return Audio(message)
+            return Hear(message)
         match read := parse(message):
             case ChatSpeak():
-                return Audio(audio_of(read))
+                return Hear(audio_of(read))
             case Commit():
                 return line.Commit()
             case ChatMessage(text=text):
@@ -117,7 +117,7 @@ class NativeDialect:
             case Dtmf(digit=digit):
                 return line.Digit(digit)
             case Ping():
-                return Answer((_PONG,))
+                return Respond((_PONG,))
             case ChatSilence():
                 return line.HangUp()
             case ChatVoice():
@@ -126,17 +126,17 @@ class NativeDialect:
                 assert_never(never)
 
     def told(self, event: LineEvent) -> list[Message]:
-        """Tell an event as JSON."""
-        return [_json(_ready(event) if isinstance(event, Opened) else render(event))]
+        """Render an event as JSON."""
+        return [_json(_ready(event) if isinstance(event, LineOpened) else render(event))]
 
     def audio(self, packet: Packet) -> list[Message]:
-        """Announce some audio, and send it."""
+        """Render a packet: its announcement, then its audio."""
         assert packet.turn is not None  # this line is not continuous
         block = ReplyAudio(packet.turn, packet.seq, packet.at_ms, packet.duration_ms, packet.text, _NO_AUDIO)
         return [_json(render(block)), packet.data]
 
 
-def _ready(opened: Opened) -> dict[str, Any]:
+def _ready(opened: LineOpened) -> dict[str, Any]:
     heard, spoken = opened.input, opened.output
     return {
         "type": "chat_voice",

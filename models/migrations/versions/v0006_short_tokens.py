@@ -1,4 +1,4 @@
-"""Tokens that expire by themselves."""
+"""Short-lived tokens."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -60,7 +60,7 @@ def test_whom_a_hub_tells_takes_nothing_of_what_waits_for_the_one_who_resumes() 
         async with opened(store) as scene:
             scene.calls.leave(scene.call, [MISSED])
             attendance = Attendance(scene.calls, scene.call)
-            assert attendance.enter(lambda _: None, told_elsewhere=True) == []
+            assert attendance.enter(lambda _: None, by_hub=True) == []
             attendance.leave()
             assert scene.call.take_backlog()[0] == MISSED
 

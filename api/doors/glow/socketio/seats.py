@@ -6,7 +6,7 @@ import binascii
 from collections.abc import Callable
 from typing import Any
 
-from api.doors.line import Audio, Close, HangUp, Heard, Known, Line, LineEvent, Message, OpenCall, Opening, Packet, Wire
+from api.doors.line import Close, HangUp, Hear, Heard, Known, Line, LineEvent, Message, OpenCall, Opening, Packet, Wire
 from api.service import Service
 from models.records.core import User
 from pipeline.call.call import Call
@@ -39,13 +39,13 @@ def audio_of(payload: Any) -> bytes | None:
 
 
 class Seat:
-    """One socket speaks in one call and hears it by the chat's room. Its task is `sit`.
+    """One socket's line to one call, whose audio it gets from the chat's hub. Its task is `sit`.
 
     Args:
         service: where the call is.
-        user: whose socket it is.
-        call: nobody else attends it.
-        complain: told what went wrong with the audio, or in the call.
+        user: the user of the socket.
+        call: an unattended one.
+        complain: gets what went wrong with the audio, or in the call.
     """
 
     def __init__(self, service: Service, user: User, call: Call, complain: Callable[[str], None]) -> None:
@@ -67,7 +67,7 @@ class Seat:
 
 
 class _Microphone:
-    """The wire of a seat: frames wait in it, and all that it brings back are complaints."""
+    """The wire of a seat: a bounded buffer of audio in, complaints out."""
 
     def __init__(self, complain: Callable[[str], None]) -> None:
         self._complain = complain
@@ -117,13 +117,13 @@ class _SeatDialect:
         self._call = call
 
     async def opening(self, _: Wire) -> Opening:
-        return Opening(Known(self._user), OpenCall(self._call), input=WIRE, hub_tells=True)
+        return Opening(Known(self._user), OpenCall(self._call), input=WIRE, by_hub=True)
 
     def heard(self, message: Message) -> Heard:
-        return Audio(message) if isinstance(message, bytes) else HangUp()
+        return Hear(message) if isinstance(message, bytes) else HangUp()
 
     def told(self, event: LineEvent) -> list[Message]:
-        """Everything else is told by the chat's room; a socket whose call another connection took is told nothing."""
+        """Render problems; all else comes from the hub. A socket whose call another line resumed gets nothing."""
         return [event.message] if isinstance(event, Problem) and event.code != "taken_over" else []
 
     def audio(self, _: Packet) -> list[Message]:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any, TypeVar
 
-from api.doors.line import Audio, Close, Heard, Line, LineEvent, Message, Opening, Packet, Patience, ProtocolError, Wire
+from api.doors.line import Close, Hear, Heard, Line, LineEvent, Message, Opening, Packet, Patience, ProtocolError, Wire
 from api.engines import EngineRoom
 from api.service import Service
 from api.settings import Settings
@@ -91,7 +91,7 @@ class PlainDialect:
 
     def heard(self, message: Message) -> Heard | None:
         if isinstance(message, bytes):
-            return Audio(message)
+            return Hear(message)
         if message not in self.knows:
             raise ProtocolError("unknown_word", f"There is no word {message}.")
         return self.knows[message]

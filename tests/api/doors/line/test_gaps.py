@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from api.doors.line import Audio, FreshAttempt, Gaps, Heard, Message, Opened, Opening, Outsider
+from api.doors.line import FreshAttempt, Gaps, Hear, Heard, LineOpened, Message, Opening, Outsider
 from models.store import Store
 from pipeline.call.call import Call
 from pipeline.call.registry import CallLimits
@@ -33,7 +33,7 @@ class Stamped(PlainDialect):
 
     def heard(self, message: Message) -> Heard | None:
         assert isinstance(message, bytes)
-        return Audio(message[8:], int.from_bytes(message[:8], "big"))
+        return Hear(message[8:], int.from_bytes(message[:8], "big"))
 
 
 def stamped(samples: np.ndarray, at_ms: int) -> bytes:
@@ -127,7 +127,7 @@ def test_gaps_need_a_format_whose_length_shows(encoding: str) -> None:
 
 
 async def opened(service: object, store: Store, caller: Caller) -> Call:
-    told = await caller.dialect.until(Opened)
+    told = await caller.dialect.until(LineOpened)
     user = await store.user_by_name("tel:+15551230000")
     assert user is not None
     call = service.calls.find(user.id, chat_id=told.chat_id)  # type: ignore[attr-defined]

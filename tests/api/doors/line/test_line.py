@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 
 from api.doors.line import (
-    Answer,
-    Audio,
     Bearer,
     Close,
     Commit,
@@ -19,15 +17,17 @@ from api.doors.line import (
     Formats,
     FreshAttempt,
     HangUp,
+    Hear,
     Heard,
     Known,
+    LineOpened,
     Mute,
     OpenCall,
-    Opened,
     Opening,
     Outsider,
     Patience,
     Played,
+    Respond,
     Say,
     StandingChat,
     Stop,
@@ -82,7 +82,7 @@ def test_an_outsider_is_made_a_user_once_and_gets_a_fresh_chat_each_time() -> No
             chats = []
             for _ in range(2):
                 async with carried(service, PlainDialect(FRESH)) as caller:
-                    opened = await caller.dialect.until(Opened)
+                    opened = await caller.dialect.until(LineOpened)
                     assert not opened.resumed
                     chats.append(opened.chat_id)
             user = await store.user_by_name("tel:+15551230000")
@@ -97,14 +97,14 @@ def test_a_standing_chat_goes_on() -> None:
     async def story(store: Store) -> None:
         async with service_in(store) as service:
             async with carried(service, PlainDialect(FRESH, {"bye": HangUp(), "hi": Say("Hello")})) as caller:
-                opened = await caller.dialect.until(Opened)
+                opened = await caller.dialect.until(LineOpened)
                 caller.wire.say("hi", "bye")
                 await caller.dialect.until(CallEnded)
             user = await store.user_by_name("tel:+15551230000")
             assert user is not None
             again = Opening(Known(user), StandingChat(opened.chat_id))
             async with carried(service, PlainDialect(again)) as caller:
-                reopened = await caller.dialect.until(Opened)
+                reopened = await caller.dialect.until(LineOpened)
                 assert reopened.chat_id == opened.chat_id
                 assert reopened.conversation_id != opened.conversation_id
             assert [message.text for message in await store.messages(opened.chat_id)][:1] == ["Hello"]
@@ -119,7 +119,7 @@ def test_a_short_lived_token_lets_in_and_an_expired_one_does_not() -> None:
             good = await store.issue_short_token(ada.id, timedelta(hours=1))
             expired = await store.issue_short_token(ada.id, timedelta(0))
             async with carried(service, PlainDialect(Opening(Bearer(good), FreshAttempt(PRACTICE)))) as caller:
-                opened = await caller.dialect.until(Opened)
+                opened = await caller.dialect.until(LineOpened)
                 assert (await store.chat(ada.id, opened.chat_id)).id == opened.chat_id
             for token in (expired, "glow_unknown", ""):
                 code, _, reason = await refused(service, Opening(Bearer(token), FreshAttempt(PRACTICE)))
@@ -161,7 +161,7 @@ def test_a_caller_too_many_is_told_to_come_back_and_leaves_no_attempt() -> None:
     async def story(store: Store) -> None:
         full = CallLimits(max_calls=1)
         async with service_in(store, limits=full) as service, carried(service, PlainDialect(FRESH)) as caller:
-            await caller.dialect.until(Opened)
+            await caller.dialect.until(LineOpened)
             other = replace(FRESH, caller=Outsider("tel", "+2"))
             code, _, reason = await refused(service, other)
             assert (code, reason) == ("busy", Close.BUSY)
@@ -187,7 +187,7 @@ def test_who_never_opens_a_call_is_let_go() -> None:
 
 def test_what_was_said_before_the_call_was_open_comes_first() -> None:
     async def story(store: Store) -> None:
-        before = (Say("I am early"), Audio(bytes(640)), Say("and patient"))
+        before = (Say("I am early"), Hear(bytes(640)), Say("and patient"))
         async with (
             service_in(store) as service,
             carried(service, PlainDialect(replace(FRESH, before=before))) as caller,
@@ -219,7 +219,7 @@ KNOWS: dict[str, Heard] = {
     "digit": Digit("5"),
     "#": Digit("#"),
     "hang up": HangUp(),
-    "ping": Answer(("pong", b"\x01")),
+    "ping": Respond(("pong", b"\x01")),
 }
 
 
@@ -258,7 +258,7 @@ def test_the_end_of_a_call_closes_the_wire() -> None:
             caller.wire.say("hang up")
             await caller.dialect.until(CallEnded)
         assert caller.wire.closed == [Close.ENDED]
-        assert [message for _, message in caller.wire.sent] == ["Opened", "CallEnded"]
+        assert [message for _, message in caller.wire.sent] == ["LineOpened", "CallEnded"]
 
     played_out(story)
 
@@ -269,7 +269,7 @@ def test_an_answer_comes_in_its_order() -> None:
             caller.wire.say("sing", "ping", "sing", "hang up")
             await caller.dialect.until(CallEnded)
         assert [message for _, message in caller.wire.sent] == [
-            *("Opened", "Problem", "pong", b"\x01", "Problem", "CallEnded")
+            *("LineOpened", "Problem", "pong", b"\x01", "Problem", "CallEnded")
         ]
 
     played_out(story)
@@ -314,7 +314,7 @@ def test_formats_change_in_the_middle_of_a_call() -> None:
             assert {len(packet.data) / packet.duration_ms for _, packet in narrow} == {8}
             caller.wire.say(b"\xff" * 8_000)
             await asyncio.sleep(0.1)
-            call = service.calls.find((await user(store)).id, chat_id=caller.dialect.of(Opened)[0].chat_id)
+            call = service.calls.find((await user(store)).id, chat_id=caller.dialect.of(LineOpened)[0].chat_id)
             assert call is not None
             assert call.session.position_ms == pytest.approx(1_000, abs=20), "8000 bytes are a second now"
             assert call.output == AudioFormat("alaw", 8_000)
@@ -334,7 +334,7 @@ def test_what_did_not_reach_a_slow_reader_is_told_to_whoever_resumes() -> None:
         async with service_in(store) as service:
             slow = Caller(service, PlainDialect(FRESH), Patience(send_s=3_600, outbox=20))
             serving = asyncio.create_task(slow.line.serve())
-            opened = await slow.dialect.until(Opened)
+            opened = await slow.dialect.until(LineOpened)
             await asyncio.sleep(0.1)
             slow.wire.reads.clear()
             for number in range(30):
@@ -345,10 +345,10 @@ def test_what_did_not_reach_a_slow_reader_is_told_to_whoever_resumes() -> None:
             await serving
             assert slow.wire.closed == [Close.RESTARTING]
             got = [message for _, message in slow.wire.sent]
-            assert got == ["Opened", "Problem", "Problem"], "the one in flight, and why it is closed"
+            assert got == ["LineOpened", "Problem", "Problem"], "the one in flight, and why it is closed"
             resuming = Opening(ADA, StandingChat(opened.chat_id, opened.resume))
             async with carried(service, PlainDialect(resuming)) as caller:
-                resumed = await caller.dialect.until(Opened)
+                resumed = await caller.dialect.until(LineOpened)
                 assert (resumed.resumed, resumed.missed) == (True, 29)
                 missed = [problem.message for problem in caller.dialect.of(Problem)]
                 assert missed == [f"There is no word word {number}." for number in range(1, 30)]
@@ -371,10 +371,10 @@ def test_a_reader_that_never_reads_is_let_go() -> None:
 def test_a_resume_takes_the_call_from_the_other_line() -> None:
     async def story(store: Store) -> None:
         async with service_in(store) as service, carried(service, PlainDialect(FRESH)) as first:
-            opened = await first.dialect.until(Opened)
+            opened = await first.dialect.until(LineOpened)
             taking = Opening(ADA, StandingChat(opened.chat_id, opened.resume))
             async with carried(service, PlainDialect(taking)) as second:
-                assert (await second.dialect.until(Opened)).conversation_id == opened.conversation_id
+                assert (await second.dialect.until(LineOpened)).conversation_id == opened.conversation_id
                 assert (await first.dialect.until(Problem)).code == "taken_over"
                 assert first.wire.closed == [Close.NOT_ALLOWED]
                 assert not second.wire.closed
@@ -385,7 +385,7 @@ def test_a_resume_takes_the_call_from_the_other_line() -> None:
 def test_a_call_that_somebody_attends_is_not_taken_without_its_token() -> None:
     async def story(store: Store) -> None:
         async with service_in(store) as service, carried(service, PlainDialect(FRESH)) as first:
-            opened = await first.dialect.until(Opened)
+            opened = await first.dialect.until(LineOpened)
             owner = await user(store)
             call = service.calls.find(owner.id, chat_id=opened.chat_id)
             assert call is not None
@@ -406,7 +406,7 @@ def test_a_caller_who_goes_leaves_a_call_that_waits(how: str) -> None:
     async def story(store: Store) -> None:
         async with service_in(store, limits=CallLimits(resume_s=60)) as service:
             async with carried(service, PlainDialect(FRESH, KNOWS)) as caller:
-                opened = await caller.dialect.until(Opened)
+                opened = await caller.dialect.until(LineOpened)
                 await asyncio.sleep(0.1)
                 if how == "fails":
                     caller.wire.gone = True
@@ -428,14 +428,14 @@ def test_a_defect_of_a_dialect_ends_its_line_and_not_the_call() -> None:
             caller = Caller(service, PlainDialect(FRESH, KNOWS))
             caller.dialect.breaks_at = UserMessage
             serving = asyncio.create_task(caller.line.serve())
-            opened = await caller.dialect.until(Opened)
+            opened = await caller.dialect.until(LineOpened)
             caller.wire.say("say")
             with pytest.raises(LookupError):
                 await serving
             assert caller.wire.closed == [Close.BROKEN]
             resuming = Opening(ADA, StandingChat(opened.chat_id, opened.resume))
             async with carried(service, PlainDialect(resuming)) as again:
-                assert (await again.dialect.until(Opened)).conversation_id == opened.conversation_id
+                assert (await again.dialect.until(LineOpened)).conversation_id == opened.conversation_id
                 assert (await again.dialect.until(ReplyEnded)).text, "and it is answered"
 
     played_out(story)
@@ -446,7 +446,7 @@ def test_a_line_that_is_cancelled_closes_its_wire_for_a_restart() -> None:
         async with service_in(store) as service:
             caller = Caller(service, PlainDialect(FRESH))
             serving = asyncio.create_task(caller.line.serve())
-            await caller.dialect.until(Opened)
+            await caller.dialect.until(LineOpened)
             serving.cancel()
             await asyncio.gather(serving, return_exceptions=True)
             assert serving.cancelled()
@@ -455,9 +455,9 @@ def test_a_line_that_is_cancelled_closes_its_wire_for_a_restart() -> None:
     played_out(story)
 
 
-def test_what_a_hub_tells_the_line_does_not() -> None:
+def test_what_a_by_hub_the_line_does_not() -> None:
     async def story(store: Store) -> None:
-        opening = replace(FRESH, greet=True, hub_tells=True)
+        opening = replace(FRESH, greet=True, by_hub=True)
         async with service_in(store) as service, carried(service, PlainDialect(opening)) as caller:
             assert (await caller.dialect.until(ReplyEnded)).heard == GREETING
             assert not caller.dialect.packets

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from api.doors.line import FreshAttempt, HangUp, Opening, Outsider, Pace, Packet, Stop
-from api.doors.line.pacer import Pacer
+from api.doors.line.pacer import ContinuousPacer
 from models.store import Store
 from pipeline.conversation.events import CallEnded, ReplyBegan, ReplyCleared, ReplyEnded
 from pipeline.replay.virtual_time import run_virtually
@@ -190,7 +190,7 @@ def test_after_a_stall_no_packet_is_made_up_for() -> None:
     """The far end plays each as it comes: a burst would be garbage to it."""
     clock, sent = StallingClock(), list[tuple[float, int]]()
     quiet = Packet(b"", None, 0, 0, 20)
-    pacer = Pacer(clock, quiet, lambda packet: sent.append((clock.now(), packet.seq)), lambda turn, ms: None)
+    pacer = ContinuousPacer(clock, quiet, lambda packet: sent.append((clock.now(), packet.seq)), lambda turn, ms: None)
     pacer.add(Packet(b"", 1, number, number * 20, 20) for number in range(1, 6))
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(pacer.run())
