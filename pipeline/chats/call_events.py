@@ -27,7 +27,7 @@ from pipeline.conversation.events import (
     UserStarted,
 )
 from pipeline.tasks.clock import Clock
-from voice.audio.formats import AudioFormat
+from voice.audio.formats import AudioFormat, Int16Mono
 from voice.audio.outlet import AudioOutlet
 
 
@@ -82,13 +82,19 @@ class _Follower:
         self._spoken: dict[int, tuple[int, int]] = {}
         self._reply_from = 0
         self._cleared_at = 0
-        self._outlet = self._new_outlet()
+        self._outlet: AudioOutlet | None = None
         self._sounded_bytes = 0
 
-    def _new_outlet(self) -> AudioOutlet:
-        return AudioOutlet(ROOM_AUDIO, self._session.settings.output_rate_hz)
+    def _sound(self, audio: Int16Mono) -> None:
+        """Encode audio for whoever listens; where nobody does, whoever joins later hears it from then on."""
+        if not self._room.is_heard:
+            self._outlet = None
+            return
+        if self._outlet is None:
+            self._outlet = AudioOutlet(ROOM_AUDIO, self._session.settings.output_rate_hz)
+        self._tell_audio(self._outlet.packets(audio))
 
-    def _sound(self, packets: list[bytes]) -> None:
+    def _tell_audio(self, packets: list[bytes]) -> None:
         for data in packets:
             self._sounded_bytes += len(data)
             self._room.reply_sounded(self._run, data)
@@ -124,13 +130,14 @@ class _Follower:
                 self._text += delta
                 room.reply_grew(run, self._message_id, delta, self._text, self._persona_id)
             case ReplyAudio(audio=audio):
-                self._sound(self._outlet.packets(audio))
+                self._sound(audio)
             case ReplyCleared():
                 self._cleared_at = self._now_ms()
-                self._outlet = self._new_outlet()
+                self._outlet = None
                 room.reply_stopped(run)
             case ReplyEnded(_, message_id, text, heard, interrupted):
-                self._sound(self._outlet.flush())
+                if self._outlet is not None:
+                    self._tell_audio(self._outlet.flush())
                 self._note(message_id, self._reply_from, self._cleared_at if interrupted else self._now_ms())
                 if self._sounded_bytes:
                     room.reply_silent(run, self._sounded_bytes * 1000 // (2 * ROOM_AUDIO.rate_hz))

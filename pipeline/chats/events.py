@@ -24,6 +24,12 @@ class ChatRoom:
     user_id: str
     asker: str = ""
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether anybody hears the chat's events, in its room or as the owner."""
+        rooms = (chat_room(self.chat_id), profile_room(self.user_id))
+        return any(self.rooms.has_subscribers(room, user_id=self.user_id) for room in rooms)
+
     def tell(self, name: str, payload: Mapping[str, Any], **about: Any) -> None:
         """Tell the room; `chat_id` is added."""
         full = {"chat_id": self.chat_id, **payload}

@@ -166,7 +166,7 @@ class Rooms:
         call_id: str | None = None,
     ) -> None:
         """Tell everybody in the room, and whoever follows this user; never blocks."""
-        listeners = self._listeners.get(room, set()) | self._listeners.get(user_feed(user_id), set())
+        listeners = self._listeners_of(room, user_id)
         if not listeners:
             return
         event = RoomEvent(
@@ -186,6 +186,10 @@ class Rooms:
         for listener in listeners:
             listener._offer(event)
 
+    def has_subscribers(self, room: str, *, user_id: str) -> bool:
+        """Whether `publish` to this room for this user would reach anybody: what is costly to make may be left out."""
+        return bool(self._listeners_of(room, user_id))
+
     def __len__(self) -> int:
         """Rooms that somebody hears."""
         return len(self._listeners)
@@ -193,6 +197,9 @@ class Rooms:
     def __contains__(self, room: object) -> bool:
         """Whether somebody hears this room."""
         return room in self._listeners
+
+    def _listeners_of(self, room: str, user_id: str) -> set[Subscription]:
+        return self._listeners.get(room, set()) | self._listeners.get(user_feed(user_id), set())
 
     def _drop(self, room: str, subscription: Subscription) -> None:
         listeners = self._listeners.get(room)

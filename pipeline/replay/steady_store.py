@@ -47,6 +47,10 @@ class SteadyStore:
         """The store, for whoever takes one."""
         return cast(Store, self)
 
+    def now(self) -> datetime:
+        """The time by the store's own clock."""
+        return self._store.now()
+
     def __getattr__(self, name: str) -> Any:
         verb = getattr(self._store, name)
 

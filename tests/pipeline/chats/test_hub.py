@@ -72,3 +72,15 @@ def test_joining_a_thousand_times_is_joining_once() -> None:
             assert [event.name async for event in listener] == ["said"]
 
     asyncio.run(story())
+
+
+def test_whether_anybody_would_hear_is_known_before_anything_is_made() -> None:
+    hub = rooms()
+    assert not hub.has_subscribers("room", user_id="ada")
+    with hub.subscribe(["room"]):
+        assert hub.has_subscribers("room", user_id="ada")
+        assert not hub.has_subscribers("another", user_id="ada")
+    with hub.subscribe([user_feed("ada")]):
+        assert hub.has_subscribers("room", user_id="ada")
+        assert not hub.has_subscribers("room", user_id="bob")
+    assert not hub.has_subscribers("room", user_id="ada")
