@@ -1,16 +1,14 @@
 """The web application: every door on one FastAPI app."""
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from api.doors import glean, gloo, tutor
-from api.doors import refusals as doors
 from api.doors.body_limit import BodyLimit
 from api.doors.cors import AnyOrigin
 from api.doors.glow import http as attempt
@@ -18,35 +16,14 @@ from api.doors.glow import http_audio as attempt_audio
 from api.doors.glow import http_watch as attempt_watch
 from api.doors.glow import socket_http
 from api.doors.glow.socketio.server import SocketDoor
+from api.doors.refusals import detail, failure_of
 from api.doors.socket_rules import SocketRules, protocol_by_path
 from api.doors.voice import socket as voice
 from api.service import running_service
 from api.settings import Settings
-from models.columns import clean
-from models.errors import Conflict, Invalid, ModelError, NotFound, TooLarge
-from pipeline.errors import Busy, CallOver, NotOwner, PipelineError, ResponderFailed, SessionConflict
-from pipeline.tasks.writer import StorageBehind
-from voice.errors import EngineBusy, EngineFailed, EngineUnavailable, InvalidAudio, UnsupportedFormat, VoiceError
-
-log = logging.getLogger(__name__)
-
-_STATUS: dict[type[Exception], int] = {
-    NotFound: 404,
-    Conflict: 409,
-    Invalid: 400,
-    NotOwner: 403,
-    SessionConflict: 409,
-    CallOver: 409,
-    TooLarge: 413,
-    Busy: 429,
-    ResponderFailed: 502,
-    InvalidAudio: 400,
-    UnsupportedFormat: 400,
-    EngineBusy: 429,
-    EngineFailed: 502,
-    EngineUnavailable: 503,
-    StorageBehind: 503,
-}
+from models.errors import ModelError
+from pipeline.errors import PipelineError
+from voice.errors import VoiceError
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -68,9 +45,8 @@ def create_app(settings: Settings) -> FastAPI:
     # Keepalive and message limit of doors that need other than the server's, by path.
     app.state.socket_rules = dict[str, SocketRules]()
     app.state.socket_protocol = protocol_by_path(app.state.socket_rules)
-    for kind in (ModelError, PipelineError, VoiceError):
+    for kind in (ModelError, PipelineError, VoiceError, RequestValidationError):
         app.add_exception_handler(kind, _explain)
-    app.add_exception_handler(RequestValidationError, _unprocessable)
     app.include_router(attempt.router)
     app.include_router(attempt_audio.router)
     app.include_router(attempt_watch.router)
@@ -80,7 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(glean.router)
     app.include_router(socket_http.router)
     app.mount("/socket.io", sockets.asgi)
-    app.add_middleware(BodyLimit, spared=doors.PATHS)
+    app.add_middleware(BodyLimit, bounds=(*tutor.BOUNDS, *gloo.BOUNDS, *glean.BOUNDS))
     app.add_middleware(AnyOrigin)
 
     @app.get("/health", tags=["service"])
@@ -102,24 +78,5 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-async def _explain(_: Request, error: Exception) -> JSONResponse:
-    """A typed error of a lower floor, in the shape of this one: `{"detail": sentence}`."""
-    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
-    if status == 500:
-        log.error("A request failed.", exc_info=error)
-        return JSONResponse({"detail": "The service failed on this request; try again."}, 500)
-    return JSONResponse({"detail": clean(str(error))}, status)
-
-
-async def _unprocessable(_: Request, error: Exception) -> JSONResponse:
-    """What of a request could not be used, field by field, without saying its values back."""
-    assert isinstance(error, RequestValidationError)
-    problems = [
-        {
-            "loc": [part if isinstance(part, int) else clean(str(part)) for part in problem["loc"]],
-            "msg": clean(str(problem["msg"])),
-            "type": str(problem["type"]),
-        }
-        for problem in error.errors()
-    ]
-    return JSONResponse({"detail": problems}, 422)
+async def _explain(_: Request, error: Exception) -> Response:
+    return detail(failure_of(error))

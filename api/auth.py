@@ -7,10 +7,11 @@ import secrets
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, Request
 from starlette.requests import HTTPConnection
 
 from api.settings import Settings
+from models.errors import ModelError
 from models.records.core import User
 from models.store import Store
 
@@ -20,8 +21,11 @@ MISSING = "Missing Authorization: Bearer <token> header"
 INVALID = "The token is unknown or revoked: make one with `glow token create USER`."
 
 
-class Unauthorized(Exception):
+class Unauthorized(ModelError):
     """No token, or one that opens nothing; the message says which."""
+
+    code = "unauthorized"
+    http_status = 401
 
 
 def bearer(header: str | None) -> str | None:
@@ -67,12 +71,13 @@ async def user_for(store: Store, settings: Settings, token: str | None) -> User:
 
 
 async def current_user(request: Request) -> User:
-    """The user of an HTTP request, as a dependency; 401 with the reason otherwise."""
+    """The user of an HTTP request, as a dependency.
+
+    Raises:
+        Unauthorized: the request has no token, or one that opens nothing.
+    """
     state = request.app.state
-    try:
-        return await user_for(state.store, state.settings, bearer(request.headers.get("authorization")))
-    except Unauthorized as error:
-        raise HTTPException(401, str(error), headers={"WWW-Authenticate": "Bearer"}) from None
+    return await user_for(state.store, state.settings, bearer(request.headers.get("authorization")))
 
 
 CurrentUser = Annotated[User, Depends(current_user)]

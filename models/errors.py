@@ -6,33 +6,40 @@ class ModelError(Exception):
 
     Attributes:
         code: stable identifier that a client may switch on.
+        http_status: what a request that fails with it is answered with; 500 is the service's own failure, of which a
+            client is told no more.
     """
 
     code = "model_error"
+    http_status = 500
 
 
 class NotFound(ModelError):
     """No such thing, or it belongs to somebody else."""
 
     code = "not_found"
+    http_status = 404
 
 
 class Conflict(ModelError):
     """The thing is not in the state that the caller expects."""
 
     code = "conflict"
+    http_status = 409
 
 
 class Invalid(ModelError):
-    """A value that cannot be stored."""
+    """A value that cannot be used."""
 
     code = "invalid"
+    http_status = 400
 
 
 class TooLarge(ModelError):
-    """More than may be kept at once."""
+    """More than is taken or kept at once."""
 
     code = "too_large"
+    http_status = 413
 
 
 class StoreUnavailable(ModelError):

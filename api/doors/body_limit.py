@@ -1,14 +1,37 @@
 """A bound on what a request may carry, before any of it is parsed."""
 
-import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
-from starlette.exceptions import HTTPException
+from fastapi import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.doors.refusals import Failure, detail, failure_of
+from models.errors import TooLarge
 
 LARGEST_BODY = 24 * 1024 * 1024
 """Bytes; the largest thing that is taken is 16 MiB of audio, in base64."""
 
-_REFUSAL = "The request is larger than 24 MiB; send less at once."
+SMALLER_BODY = 10 * 1024 * 1024
+"""Bytes; what the doors take that are sent texts and documents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """How large a request to some paths may be.
+
+    Attributes:
+        paths: how the paths begin.
+        render: says that one is larger, in the shape of the door that they belong to.
+        largest: bytes that are taken.
+    """
+
+    paths: tuple[str, ...]
+    render: Callable[[Failure], Response]
+    largest: int = SMALLER_BODY
+
+
+EVERYWHERE = Bound(("",), detail, LARGEST_BODY)
 
 
 class BodyLimit:
@@ -16,37 +39,53 @@ class BodyLimit:
 
     Args:
         app: the application behind it.
-        largest: bytes that are taken.
-        spared: how paths begin whose routes take less, and say so in words of their own.
+        bounds: of the paths that have one of their own; the first that fits counts.
     """
 
-    def __init__(self, app: ASGIApp, largest: int = LARGEST_BODY, spared: tuple[str, ...] = ()) -> None:
+    def __init__(self, app: ASGIApp, bounds: Iterable[Bound] = ()) -> None:
         self._app = app
-        self._largest = largest
-        self._spared = spared
+        self._bounds = (*bounds, EVERYWHERE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(self._spared):
+        """Pass a request on as far as it may go."""
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        bound = next(bound for bound in self._bounds if scope["path"].startswith(bound.paths))
         announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > self._largest:
-            await _refuse(send)
+        if announced.isdigit() and int(announced) > bound.largest:
+            await _refusal(bound)(scope, receive, send)
             return
-        came = 0
+        came, answered = 0, False
 
         async def bounded() -> Message:
             nonlocal came
             message = await receive()
             came += len(message.get("body", b""))
-            if came > self._largest:
-                raise HTTPException(413, _REFUSAL)
+            if came > bound.largest:
+                raise _too_large(bound)
             return message
 
-        await self._app(scope, bounded, send)
+        async def guarded(message: Message) -> None:
+            nonlocal answered
+            if answered or came <= bound.largest:  # else whatever was made of half a request is not the answer
+                answered = True
+                await send(message)
+
+        try:
+            await self._app(scope, bounded, guarded)
+        except Exception:
+            if answered or came <= bound.largest:
+                raise
+        if came > bound.largest and not answered:
+            await _refusal(bound)(scope, receive, send)
 
 
-async def _refuse(send: Send) -> None:
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps({"detail": _REFUSAL}).encode()})
+def _refusal(bound: Bound) -> Response:
+    response = bound.render(failure_of(_too_large(bound)))
+    response.headers["Connection"] = "close"  # the rest of it is not read
+    return response
+
+
+def _too_large(bound: Bound) -> TooLarge:
+    return TooLarge(f"The request is larger than {bound.largest // 2**20} MiB; send less at once.")

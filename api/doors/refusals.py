@@ -1,4 +1,4 @@
-"""What the doors for other systems' clients share: their own error shapes, a bound on bodies, a limit on requests."""
+"""The one error table: what an exception means for whoever asked, for each door to say in its own shape."""
 
 import json
 import logging
@@ -8,47 +8,25 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
-from starlette.types import Message
 
-from api.auth import Unauthorized
 from models.columns import clean
-from models.errors import Conflict, Invalid, ModelError, NotFound
-from pipeline.errors import Busy, NotOwner, PipelineError, ResponderFailed
-from pipeline.tasks.rate_limits import TooMany
+from models.errors import Invalid, ModelError
+from pipeline.errors import PipelineError, TooMany
+from voice.errors import VoiceError
 
 log = logging.getLogger(__name__)
-
-PATHS = ("/api/", "/ai/", "/oauth2/", "/rest/", "/chat")
-"""How the paths of these doors begin."""
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 """What a route must take that stands for all that a door does not have."""
 
-BODY_LIMIT = 10 * 1024 * 1024
-"""Bytes of one request."""
-
 BUSY_RETRY_S = 5
+"""When to ask again where the error does not know better."""
 
-_STATUS: dict[type[Exception], int] = {
-    Unauthorized: 401,
-    NotOwner: 403,
-    NotFound: 404,
-    Conflict: 409,
-    Invalid: 400,
-    Busy: 429,
-    ResponderFailed: 502,
-}
-
-
-class TooLarge(Exception):
-    """The body is larger than the door takes."""
-
-
-class NotAnObject(Exception):
-    """The body is no JSON object; the message says what it is."""
+_FAILED = "The service failed on this request; try again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,37 +44,52 @@ class Failure:
 
 
 def failure_of(error: Exception) -> Failure:
-    """What an exception means for whoever asked."""
-    if isinstance(error, HTTPException) and isinstance(error.__cause__, TooLarge):
-        error = error.__cause__  # the framework wraps whatever happens while it reads a body
+    """What an exception means for whoever asked: a typed error says itself with which status and sentence."""
     match error:
         case RequestValidationError() | ValidationError():
-            errors = [
-                {k: v for k, v in item.items() if k not in ("ctx", "input")} for item in list[Any](error.errors())
-            ]
-            first = errors[0] if errors else {"loc": (), "msg": "invalid"}
-            place = ".".join(str(part) for part in first["loc"] if part != "body")
-            return Failure(422, f"{place}: {first['msg']}" if place else str(first["msg"]), errors)
+            return _unprocessable(error)
         case HTTPException():
             return Failure(error.status_code, str(error.detail), headers=dict(error.headers or {}))
-        case TooLarge():
-            return Failure(413, f"The request is larger than {BODY_LIMIT} bytes.")
-        case TooMany():
-            return Failure(429, str(error), headers={"Retry-After": str(error.retry_after_s)})
-        case NotAnObject():
-            return Failure(400, str(error))
-        case Unauthorized() | ModelError() | PipelineError():
-            status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
-            headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-            headers |= {"Retry-After": str(BUSY_RETRY_S)} if status == 429 else {}
-            return Failure(status, str(error), headers=headers)
+        case ModelError() | PipelineError() | VoiceError() if error.http_status != 500:
+            return Failure(error.http_status, clean(str(error)), headers=_headers_of(error))
         case _:
             log.error("A request failed.", exc_info=error)
-            return Failure(500, "The service failed on this request; try again.")
+            return Failure(500, _FAILED)
+
+
+def _unprocessable(error: RequestValidationError | ValidationError) -> Failure:
+    """What of a request could not be used, field by field, without saying its values back."""
+    errors = [
+        {
+            "loc": [part if isinstance(part, int) else clean(str(part)) for part in problem["loc"]],
+            "msg": clean(str(problem["msg"])),
+            "type": str(problem["type"]),
+        }
+        for problem in list[Any](error.errors())
+    ]
+    first = errors[0] if errors else {"loc": [], "msg": "invalid"}
+    place = ".".join(str(part) for part in first["loc"] if part != "body")
+    return Failure(422, f"{place}: {first['msg']}" if place else str(first["msg"]), errors)
+
+
+def _headers_of(error: ModelError | PipelineError | VoiceError) -> dict[str, str]:
+    match error.http_status:
+        case 401:
+            return {"WWW-Authenticate": "Bearer"}
+        case 429 | 503:
+            known = error.retry_after_s if isinstance(error, TooMany) else None
+            return {"Retry-After": str(known or BUSY_RETRY_S)}
+        case _:
+            return {}
+
+
+def detail(failure: Failure) -> Response:
+    """A failure in the shape of FastAPI, which Glow's own clients read: `{"detail": ...}`."""
+    return JSONResponse({"detail": failure.errors or failure.message}, failure.status, failure.headers)
 
 
 def route_class(render: Callable[[Failure], Response]) -> type[APIRoute]:
-    """Routes whose bodies are bounded and whose every failure is said by `render`."""
+    """Routes whose every failure is said by `render`."""
 
     class DoorRoute(APIRoute):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -104,7 +97,7 @@ def route_class(render: Callable[[Failure], Response]) -> type[APIRoute]:
 
             async def handler(request: Request) -> Response:
                 try:
-                    return await handle(Request(request.scope, _bounded(request)))
+                    return await handle(request)
                 except Exception as error:  # noqa: BLE001  # a door says every failure in its own shape
                     return render(failure_of(error))
 
@@ -113,30 +106,11 @@ def route_class(render: Callable[[Failure], Response]) -> type[APIRoute]:
     return DoorRoute
 
 
-def _bounded(request: Request) -> Callable[[], Coroutine[Any, Any, Message]]:
-    receive = request.receive
-    announced = request.headers.get("content-length", "")
-    read = 0
-
-    async def bounded() -> Message:
-        nonlocal read
-        if announced.isdigit() and int(announced) > BODY_LIMIT:
-            raise TooLarge
-        message = await receive()
-        read += len(message.get("body", b""))
-        if read > BODY_LIMIT:
-            raise TooLarge
-        return message
-
-    return bounded
-
-
 async def json_object(request: Request) -> dict[str, Any]:
     """The body as a JSON object, with U+FFFD for what is no letter; an empty one for no body at all.
 
     Raises:
-        NotAnObject: it is something else.
-        TooLarge: it is larger than a door takes.
+        Invalid: it is something else.
     """
     raw = await request.body()
     if not raw:
@@ -144,9 +118,9 @@ async def json_object(request: Request) -> dict[str, Any]:
     try:
         body = _cleaned(json.loads(raw, parse_constant=_not_json))
     except (ValueError, RecursionError):
-        raise NotAnObject("The request is not JSON; send a JSON object.") from None
+        raise Invalid("The request is not JSON; send a JSON object.") from None
     if not isinstance(body, dict):
-        raise NotAnObject("The request is not a JSON object; send one.")
+        raise Invalid("The request is not a JSON object; send one.")
     return body
 
 

@@ -4,20 +4,10 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable
 
+from pipeline.errors import TooMany
+
 KEYS_LIMIT = 10_000
 """Callers whose pace is remembered; beyond this the one seen longest ago is forgotten."""
-
-
-class TooMany(Exception):
-    """The caller asks too often.
-
-    Attributes:
-        retry_after_s: when it may ask again.
-    """
-
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__("Too Many Requests")
-        self.retry_after_s = retry_after_s
 
 
 class Limits:
@@ -47,4 +37,4 @@ class Limits:
         while len(self._buckets) > KEYS_LIMIT:
             self._buckets.popitem(last=False)
         if not allowed:
-            raise TooMany(max(1, math.ceil((1 - left) / rate)))
+            raise TooMany("Too Many Requests", max(1, math.ceil((1 - left) / rate)))

@@ -13,6 +13,7 @@ class StorageBehind(PipelineError):
     """So many operations wait for the database that the call cannot go on without losing some."""
 
     code = "storage_behind"
+    http_status = 503
 
 
 class Writer:

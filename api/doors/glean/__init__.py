@@ -5,7 +5,9 @@ Source: the chat page of its documentation, its public specification, and its wi
 
 from fastapi import APIRouter
 
+from api.doors.body_limit import Bound
 from api.doors.glean import chat, chats, files, unknown
+from api.doors.glean.door import render
 
 router = APIRouter()
 router.include_router(chat.router)
@@ -13,4 +15,7 @@ router.include_router(chats.router)
 router.include_router(files.router)
 router.include_router(unknown.router)
 
-__all__ = ["router"]
+BOUNDS = (Bound(("/rest/", "/chat"), render),)
+"""How large a request to this door may be."""
+
+__all__ = ["BOUNDS", "router"]

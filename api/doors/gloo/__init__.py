@@ -5,11 +5,16 @@ Source: the chat tutorial of its documentation, and its wire page here.
 
 from fastapi import APIRouter
 
+from api.doors.body_limit import Bound
 from api.doors.gloo import completions, messages, tokens
+from api.doors.gloo.door import render
 
 router = APIRouter()
 router.include_router(tokens.router)
 router.include_router(messages.router)
 router.include_router(completions.router)
 
-__all__ = ["router"]
+BOUNDS = (Bound(("/ai/",), render), Bound(("/oauth2/",), tokens.render))
+"""How large a request to this door may be."""
+
+__all__ = ["BOUNDS", "router"]

@@ -6,7 +6,7 @@ from fastapi import Depends, Request, Response
 from fastapi.responses import JSONResponse
 
 from api.auth import bearer, user_for
-from api.doors.refusals import Failure, route_class
+from api.doors.refusals import Failure, detail, route_class
 from api.external import outside_of
 from api.service import Service
 from models.records.core import User
@@ -16,7 +16,7 @@ def render(failure: Failure) -> Response:
     """A failure in the interface's shape: `{"detail": ...}`."""
     if failure.status == 401:
         return JSONResponse({"detail": "Unauthorized"}, 401, failure.headers)
-    return JSONResponse({"detail": failure.errors or failure.message}, failure.status, failure.headers)
+    return detail(failure)
 
 
 GlooRoute = route_class(render)

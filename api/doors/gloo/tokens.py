@@ -22,12 +22,15 @@ _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _CODE = {400: "invalid_request", 401: "invalid_client", 413: "invalid_request", 422: "invalid_request"}
 
 
-def _render(failure: Failure) -> Response:
+def render(failure: Failure) -> Response:
+    """A failure in the shape of RFC 6749, section 5.2."""
     body = {"error": _CODE.get(failure.status, "temporarily_unavailable"), "error_description": failure.message}
     return JSONResponse(body, failure.status, failure.headers | _NO_STORE)
 
 
-router = APIRouter(tags=["gloo"], route_class=route_class(_render))
+TokenRoute = route_class(render)
+
+router = APIRouter(tags=["gloo"], route_class=TokenRoute)
 
 
 @router.post("/oauth2/token")

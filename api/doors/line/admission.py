@@ -1,6 +1,6 @@
 """Authenticates the caller of an opening and finds its call, or refuses with an error and a close reason."""
 
-from api.auth import Unauthorized, user_for
+from api.auth import user_for
 from api.doors.line.opening import (
     DEFAULT_INPUT,
     DEFAULT_OUTPUT,
@@ -44,8 +44,6 @@ async def user_of(service: Service, caller: Caller) -> User:
                 if not 0 < len(name.strip()) <= NAME_LIMIT:
                     raise Invalid(f"A caller's name has 1 to {NAME_LIMIT} characters.")
                 return await service.store.user_named(f"{provider}:{name.strip()}")
-    except Unauthorized as error:
-        raise Refused("unauthorized", str(error)) from None
     except ModelError as error:
         raise Refused(error.code, str(error)) from None
 

@@ -6,12 +6,13 @@ from typing import Protocol
 
 from api.doors.line.opening import Opening
 from api.doors.line.wire import Message, Wire
+from models.errors import Invalid
 from pipeline.call.commands import Command
 from pipeline.conversation.events import SessionEvent
 from voice.audio.formats import AudioFormat
 
 
-class ProtocolError(Exception):
+class ProtocolError(Invalid):
     """A message that the caller's protocol does not have; the caller gets an error, and the call goes on.
 
     Attributes:

@@ -5,10 +5,15 @@ Source: the chat page of its documentation, and its wire page here.
 
 from fastapi import APIRouter
 
+from api.doors.body_limit import Bound
 from api.doors.tutor import neighbours, routes
+from api.doors.tutor.learner import render
 
 router = APIRouter()
 router.include_router(neighbours.router)
 router.include_router(routes.router)
 
-__all__ = ["router"]
+BOUNDS = (Bound(("/api/",), render),)
+"""How large a request to this door may be."""
+
+__all__ = ["BOUNDS", "router"]

@@ -17,14 +17,15 @@ DEFAULT_LEARNER = "00000000-0000-0000-0000-000000000000"
 """What the interface's clients call the learner they are for, whoever that is here."""
 
 
-def _render(failure: Failure) -> Response:
+def render(failure: Failure) -> Response:
+    """A failure in the interface's shape: `{"error": sentence}`."""
     message = failure.message
     if failure.status == 413:
         message = "request entity too large"
     return JSONResponse({"error": message}, failure.status, failure.headers)
 
 
-TutorRoute = route_class(_render)
+TutorRoute = route_class(render)
 
 
 async def learner(request: Request) -> User:

@@ -1,12 +1,16 @@
 """No request fills the memory, whether it says how large it is or not."""
 
+import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
+from fastapi import Body, FastAPI, Request
+from fastapi.responses import PlainTextResponse, StreamingResponse
 
-from api.doors.body_limit import LARGEST_BODY
+from api.doors.body_limit import LARGEST_BODY, BodyLimit, Bound
+from models.errors import TooLarge
 from tests.service import RunningService
 
 
@@ -37,3 +41,74 @@ def test_a_request_that_turns_out_too_large_is_refused(service: RunningService) 
 
 def test_the_next_request_is_served(service: RunningService) -> None:
     assert httpx.get(f"{service.url}/health").json() == {"status": "ok"}
+
+
+# ------------------------------------------------------------------ a bound of one's own
+
+SMALL = Bound(("/small/",), lambda failure: PlainTextResponse(f"no: {failure.message}", failure.status), 3 * 2**20)
+
+
+def bounded_app() -> FastAPI:
+    """Takes 3 MiB at /small/, in a shape of its own, and 24 MiB everywhere else."""
+    app = FastAPI()
+
+    @app.post("/{place}/parsed")
+    async def parsed(place: str, body: str = Body()) -> int:
+        return len(body)
+
+    @app.post("/{place}/read")
+    async def read(place: str, request: Request) -> int:
+        return len(await request.body())
+
+    @app.post("/{place}/careless")
+    async def careless(place: str, request: Request) -> str:
+        try:
+            return str(len(await request.body()))
+        except TooLarge:
+            return "as much as came"
+
+    @app.post("/{place}/echo")
+    async def echo(place: str, request: Request) -> StreamingResponse:
+        async def so_far() -> AsyncIterator[bytes]:
+            yield b"begun"
+            async for part in request.stream():
+                yield b"." if part else b""
+
+        return StreamingResponse(so_far())
+
+    app.add_middleware(BodyLimit, bounds=(SMALL,))
+    return app
+
+
+def posted(path: str, size: int, *, announced: bool) -> httpx.Response:
+    body = b'"' + b"x" * (size - 2) + b'"'
+
+    async def parts() -> AsyncIterator[bytes]:
+        for start in range(0, size, 2**19):
+            yield body[start : start + 2**19]
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(bounded_app())
+        async with httpx.AsyncClient(transport=transport, base_url="http://glow") as client:
+            headers = {"Content-Type": "application/json"}
+            return await client.post(path, content=body if announced else parts(), headers=headers)
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("announced", [True, False], ids=["announced", "unannounced"])
+@pytest.mark.parametrize("does", ["parsed", "read", "careless"])
+def test_each_door_has_its_own_bound_and_says_so_in_its_own_shape(does: str, announced: bool) -> None:
+    assert posted(f"/small/{does}", 3 * 2**20, announced=announced).status_code == 200
+    refused = posted(f"/small/{does}", 3 * 2**20 + 1, announced=announced)
+    assert (refused.status_code, refused.text) == (413, "no: The request is larger than 3 MiB; send less at once.")
+    assert refused.headers["Connection"] == "close"
+    assert posted(f"/large/{does}", 3 * 2**20 + 1, announced=announced).status_code == 200
+    refused = posted(f"/large/{does}", LARGEST_BODY + 1, announced=announced)
+    assert refused.status_code == 413
+    assert refused.json() == {"detail": "The request is larger than 24 MiB; send less at once."}
+
+
+def test_an_answer_that_has_begun_breaks_off() -> None:
+    with pytest.raises((TooLarge, ExceptionGroup)):
+        posted("/small/echo", 3 * 2**20 + 1, announced=False)

@@ -1,16 +1,13 @@
 """Every typed error of the floors below, with the code and the HTTP status that a client sees at each door."""
 
-import asyncio
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from fastapi import FastAPI
 
-from api.app import create_app
 from api.auth import Unauthorized
-from api.doors.refusals import failure_of
-from api.settings import Settings
+from api.doors.line import ProtocolError
+from api.doors.refusals import BUSY_RETRY_S, failure_of
 from models import errors as models_errors
 from models.errors import ModelError
 from pipeline import errors as pipeline_errors
@@ -19,44 +16,66 @@ from pipeline.llm.completions import RequestRefused
 from pipeline.replay.call_file import InvalidCall
 from pipeline.tasks.writer import StorageBehind
 from pipeline.tutoring.tutor import NoNode, NothingToTeach
+from tests.raising import DOORS, asked, raising_app
 from voice import errors as voice_errors
 from voice.errors import VoiceError
 from voice.stt.process.link import WorkerDied, WorkerKilled
 
 SENTENCE = "Send less at once."
 
-ROWS: list[tuple[type[Exception], str, int, int]] = [
-    # error, code, status at Glow's door, status at the doors of Gloo, Tutor and Glean
-    (models_errors.NotFound, "not_found", 404, 404),
-    (models_errors.Conflict, "conflict", 409, 409),
-    (models_errors.Invalid, "invalid", 400, 400),
-    (models_errors.TooLarge, "too_large", 413, 500),
-    (models_errors.StoreUnavailable, "store_unavailable", 500, 500),
-    (models_errors.InvalidPack, "invalid_pack", 500, 500),
-    (pipeline_errors.ResponderFailed, "llm_failed", 502, 502),
-    (RequestRefused, "llm_failed", 502, 502),
-    (pipeline_errors.Busy, "busy", 429, 429),
-    (pipeline_errors.SessionConflict, "session_conflict", 409, 500),
-    (pipeline_errors.NotOwner, "not_owner", 403, 403),
-    (pipeline_errors.CallOver, "call_over", 409, 500),
-    (StorageBehind, "storage_behind", 503, 500),
-    (InvalidCall, "invalid_call", 500, 500),
-    (NoNode, "no_node", 500, 500),
-    (NothingToTeach, "nothing_to_teach", 500, 500),
-    (voice_errors.InvalidAudio, "invalid_audio", 400, 500),
-    (voice_errors.UnsupportedFormat, "unsupported_format", 400, 500),
-    (voice_errors.EngineUnavailable, "engine_unavailable", 503, 500),
-    (voice_errors.EngineFailed, "engine_failed", 502, 500),
-    (WorkerDied, "engine_failed", 502, 500),
-    (WorkerKilled, "engine_failed", 502, 500),
-    (voice_errors.EngineBusy, "engine_busy", 429, 500),
-    (voice_errors.Cancelled, "cancelled", 500, 500),
+ROWS: list[tuple[type[Exception], str, int]] = [
+    # error, code, status at every door
+    (models_errors.NotFound, "not_found", 404),
+    (models_errors.Conflict, "conflict", 409),
+    (models_errors.Invalid, "invalid", 400),
+    (ProtocolError, "invalid", 400),
+    (models_errors.TooLarge, "too_large", 413),
+    (models_errors.StoreUnavailable, "store_unavailable", 500),
+    (models_errors.InvalidPack, "invalid_pack", 500),
+    (Unauthorized, "unauthorized", 401),
+    (pipeline_errors.ResponderFailed, "llm_failed", 502),
+    (RequestRefused, "llm_failed", 502),
+    (pipeline_errors.Busy, "busy", 429),
+    (pipeline_errors.TooMany, "too_many", 429),
+    (pipeline_errors.SessionConflict, "session_conflict", 409),
+    (pipeline_errors.NotOwner, "not_owner", 403),
+    (pipeline_errors.CallOver, "call_over", 409),
+    (StorageBehind, "storage_behind", 503),
+    (InvalidCall, "invalid_call", 500),
+    (NoNode, "no_node", 500),
+    (NothingToTeach, "nothing_to_teach", 500),
+    (voice_errors.InvalidAudio, "invalid_audio", 400),
+    (voice_errors.UnsupportedFormat, "unsupported_format", 400),
+    (voice_errors.EngineUnavailable, "engine_unavailable", 503),
+    (voice_errors.EngineFailed, "engine_failed", 502),
+    (WorkerDied, "engine_failed", 502),
+    (WorkerKilled, "engine_failed", 502),
+    (voice_errors.EngineBusy, "engine_busy", 429),
+    (voice_errors.Cancelled, "cancelled", 500),
 ]
+
+CHANGED: list[tuple[type[Exception], int, int, int]] = [
+    # error, status before there was one table: at Glow's door, at those of Gloo, Tutor and Glean; and at all since
+    (models_errors.TooLarge, 413, 500, 413),
+    (pipeline_errors.SessionConflict, 409, 500, 409),
+    (pipeline_errors.CallOver, 409, 500, 409),
+    (StorageBehind, 503, 500, 503),
+    (voice_errors.InvalidAudio, 400, 500, 400),
+    (voice_errors.UnsupportedFormat, 400, 500, 400),
+    (voice_errors.EngineUnavailable, 503, 500, 503),
+    (voice_errors.EngineFailed, 502, 500, 502),
+    (WorkerDied, 502, 500, 502),
+    (WorkerKilled, 502, 500, 502),
+    (voice_errors.EngineBusy, 429, 500, 429),
+]
+"""Every kind on whose status the doors did not agree."""
 
 
 def made(kind: type[Exception]) -> Exception:
     """An error of this kind."""
-    return kind([SENTENCE]) if kind in (models_errors.InvalidPack, InvalidCall) else kind(SENTENCE)
+    if kind in (models_errors.InvalidPack, InvalidCall):
+        return kind([SENTENCE])
+    return ProtocolError(ProtocolError.code, SENTENCE) if kind is ProtocolError else kind(SENTENCE)
 
 
 def kinds_below(base: type[Exception]) -> Iterator[type[Exception]]:
@@ -69,36 +88,47 @@ def kinds_below(base: type[Exception]) -> Iterator[type[Exception]]:
 
 @pytest.fixture(scope="module")
 def app() -> FastAPI:
-    """The application without its engines, and a route that raises whatever `wanted` holds."""
-    app = create_app(Settings())
-
-    @app.get("/raises")
-    async def raises() -> None:
-        raise app.state.wanted
-
-    return app
-
-
-def asked(app: FastAPI, error: Exception) -> httpx.Response:
-    app.state.wanted = error
-
-    async def ask() -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://glow") as client:
-            return await client.get("/raises")
-
-    return asyncio.run(ask())
+    """Raises at each door what it is asked to."""
+    return raising_app()
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0].__name__)
-def test_an_error_has_one_code_and_a_status_at_each_door(
-    app: FastAPI, row: tuple[type[Exception], str, int, int]
-) -> None:
-    kind, code, at_glow, elsewhere = row
+def test_an_error_has_one_code_and_one_status(app: FastAPI, row: tuple[type[Exception], str, int]) -> None:
+    kind, code, status = row
     assert kind.code == code  # type: ignore[attr-defined]
-    answer = asked(app, made(kind))
-    assert answer.status_code == at_glow
-    assert answer.json() == {"detail": SENTENCE if at_glow != 500 else "The service failed on this request; try again."}
-    assert failure_of(made(kind)).status == elsewhere
+    assert failure_of(made(kind)).status == status
+    for door in DOORS:
+        told = {502: 500, 503: 500}.get(status, status) if door == "glean" else status
+        assert asked(app, door, made(kind)).status_code == told, "Glean says no more of a failure than that it is one"
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0].__name__)
+def test_the_services_own_failures_are_not_explained(app: FastAPI, row: tuple[type[Exception], str, int]) -> None:
+    kind, _, status = row
+    failed = "The service failed on this request; try again."
+    assert asked(app, "glow", made(kind)).json() == {"detail": failed if status == 500 else SENTENCE}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0].__name__)
+def test_who_shall_ask_again_is_told_when(app: FastAPI, row: tuple[type[Exception], str, int]) -> None:
+    kind, _, status = row
+    for door in DOORS:
+        answer = asked(app, door, made(kind))
+        busy = status == 429 or (status == 503 and door != "glean")
+        assert answer.headers.get("Retry-After") == (str(BUSY_RETRY_S) if busy else None), door
+
+
+def test_who_asks_too_often_is_told_when_it_may_again(app: FastAPI) -> None:
+    answer = asked(app, "tutor", pipeline_errors.TooMany("Too Many Requests", 17))
+    assert (answer.status_code, answer.json()) == (429, {"error": "Too Many Requests"})
+    assert answer.headers["Retry-After"] == "17"
+
+
+@pytest.mark.parametrize("row", CHANGED, ids=lambda row: row[0].__name__)
+def test_the_doors_agree_where_they_did_not(row: tuple[type[Exception], int, int, int]) -> None:
+    kind, at_glow, elsewhere, now = row
+    assert at_glow != elsewhere
+    assert [status for found, _, status in ROWS if found is kind] == [now]
 
 
 def test_no_kind_of_error_is_missing_from_the_table() -> None:
@@ -106,7 +136,11 @@ def test_no_kind_of_error_is_missing_from_the_table() -> None:
     assert found == {kind for kind, *_ in ROWS}
 
 
-def test_who_is_not_let_in() -> None:
+def test_who_is_not_let_in_is_told_how_to_ask() -> None:
     failure = failure_of(Unauthorized("Send a token."))
     assert (failure.status, failure.message) == (401, "Send a token.")
     assert failure.headers == {"WWW-Authenticate": "Bearer"}
+
+
+def test_letters_that_are_none_are_not_said_back(app: FastAPI) -> None:
+    assert asked(app, "glow", models_errors.Invalid("not \ud800 this")).json() == {"detail": "not \ufffd this"}

@@ -9,7 +9,12 @@ import pytest
 
 from api.doors.body_limit import LARGEST_BODY
 from api.doors.refusals import json_line
+from models.errors import ModelError, TooLarge
+from pipeline.errors import CallOver, PipelineError, SessionConflict
+from pipeline.tasks.writer import StorageBehind
+from tests.raising import asked, raising_app
 from tests.service import RunningService, running
+from voice.errors import EngineBusy, EngineFailed, EngineUnavailable, InvalidAudio, UnsupportedFormat, VoiceError
 
 LEARNER = "00000000-0000-0000-0000-000000000000"
 SHAPES = {
@@ -77,6 +82,43 @@ def test_what_a_door_does_not_have(fresh: RunningService, method: str, path: str
     assert answer.headers["content-type"].startswith(kind)
     if kind == "text/html":
         assert f"Cannot {method} {path}" in answer.text
+
+
+KINDS = [
+    TooLarge,
+    SessionConflict,
+    CallOver,
+    StorageBehind,
+    InvalidAudio,
+    UnsupportedFormat,
+    EngineUnavailable,
+    EngineFailed,
+    EngineBusy,
+]
+"""What these doors once told as failures of the service's own, whatever it was."""
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_what_a_lower_floor_refuses_is_said_in_each_doors_shape(
+    kind: type[ModelError | PipelineError | VoiceError],
+) -> None:
+    app, status = raising_app(), kind.http_status
+    gloo, oauth, tutor, glean = (
+        asked(app, door, kind("Send less at once.")) for door in ("gloo", "oauth2", "tutor", "glean")
+    )
+    assert (gloo.status_code, gloo.json()) == (status, {"detail": "Send less at once."})
+    code = "invalid_request" if status in (400, 413) else "temporarily_unavailable"
+    assert oauth.status_code == status
+    assert oauth.json() == {"error": code, "error_description": "Send less at once."}
+    assert oauth.headers["Cache-Control"] == "no-store"
+    sentence = "request entity too large" if status == 413 else "Send less at once."
+    assert (tutor.status_code, tutor.json()) == (status, {"error": sentence})
+    assert kind_of(glean) is None
+    assert (glean.status_code, glean.text) == {
+        400: (400, "Invalid request: Send less at once."),
+        502: (500, "Something went wrong"),
+        503: (500, "Something went wrong"),
+    }.get(status, (status, "Send less at once."))
 
 
 BROKEN = r"\ud800"

@@ -14,7 +14,7 @@ from api.service import Service
 from models.records.core import User
 from pipeline.call.call import Call
 from pipeline.chats.hub import chat_room, profile_room
-from pipeline.errors import NotOwner
+from pipeline.errors import NotOwner, TooMany
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +29,6 @@ ROOMS_LIMIT = 5_000
 
 UNREAD_LIMIT = 3_000
 """Packets that a socket has not read: half a minute of a spoken reply. It is let go, and may connect again."""
-
-
-class TooMany(Exception):
-    """The socket asks for more than one may have; the message says of what."""
 
 
 class Connection:

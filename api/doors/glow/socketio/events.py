@@ -12,16 +12,14 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from api.doors.glow.operations.performing import REFUSALS
-from api.doors.glow.socketio.connections import Connection, TooMany
+from api.doors.glow.socketio.connections import Connection
+from api.doors.refusals import failure_of
 from api.service import Service
+from models.errors import Invalid
 from models.records.core import User
 from pipeline.chats.hub import profile_room
 
 Payload = dict[str, Any]
-
-
-class Unusable(Exception):
-    """The payload is not what the event takes; the message says what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +78,18 @@ async def perform(asker: Asker, event: Event, payload: Any) -> Payload:
     said = payload if isinstance(payload, dict) else {}
     try:
         return await carry_out(asker, event, payload)
-    except (Unusable, TooMany, *REFUSALS) as error:
-        for name, told in _failures(event, said, str(error)):
+    except REFUSALS as error:
+        sentence = failure_of(error).message
+        for name, told in _failures(event, said, sentence):
             asker.tell(name, told)
-        return {"error": str(error), "success": False}
+        return {"error": sentence, "success": False}
 
 
 async def carry_out(asker: Asker, event: Event, payload: Any) -> Payload:
     """Carry out an event.
 
     Raises:
-        Unusable: the payload is not what the event takes; and whatever its operation refuses.
+        Invalid: the payload is not what the event takes; and whatever its operation refuses.
     """
     body = read(event, payload)
     waits = event.lane and not getattr(body, "wait_for_complete", False)
@@ -102,16 +101,16 @@ def read(event: Event, payload: Any) -> BaseModel:
     """The payload as the event's body.
 
     Raises:
-        Unusable: it is no object, or a field of it is wrong.
+        Invalid: it is no object, or a field of it is wrong.
     """
     if payload is not None and not isinstance(payload, dict):
-        raise Unusable('The payload is not an object; send one, such as {"chat_id": "..."}.')
+        raise Invalid('The payload is not an object; send one, such as {"chat_id": "..."}.')
     try:
         return event.body.model_validate(payload or {})
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "payload"
-        raise Unusable(f"`{place}`: {first['msg']}.") from None
+        raise Invalid(f"`{place}`: {first['msg']}.") from None
 
 
 def _failures(event: Event, said: Payload, sentence: str) -> list[tuple[str, Payload]]:

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
+from api.doors.body_limit import SMALLER_BODY
 from api.doors.glean import chat as glean_chat
 from api.doors.glean.requests import ChatMessage, oldest_first, wanted
-from api.doors.refusals import BODY_LIMIT
 from tests.servers.llm import LlmServer
 from tests.servers.tools import ToolsServer, tools_server
 from tests.service import TOKENS, RunningService, running, unhearing
@@ -320,7 +320,7 @@ def test_other_refusals(service: RunningService) -> None:
     offset = ask(service, {"messages": [WARRANTY]}, "/chat?timezoneOffset=99999")
     assert offset.status_code == 400
     assert ask(service, {"messages": [WARRANTY]}, "/chat?timezoneOffset=-420&locale=en").status_code == 200
-    large = httpx.post(f"{service.url}/chat", content=b"x" * (BODY_LIMIT + 1), headers=service.headers(), timeout=100)
+    large = httpx.post(f"{service.url}/chat", content=b"x" * (SMALLER_BODY + 1), headers=service.headers(), timeout=100)
     assert large.status_code == 413
     wrong = ask(service, {"messages": [WARRANTY]}, Authorization="Bearer wrong")
     assert (wrong.status_code, wrong.text) == (401, "Invalid Secret\nNot allowed")

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.doors.refusals import BODY_LIMIT
+from api.doors.body_limit import SMALLER_BODY
 from tests.servers.tools import ToolsServer, tools_server
 from tests.service import RunningService, unhearing
 
@@ -232,7 +232,7 @@ def test_refusals_have_the_interfaces_shape(gloo: Gloo) -> None:
     assert gloo.call("DELETE", "/ai/v1/message").status_code == 400
     anonymous = httpx.post(f"{gloo.url}/ai/v1/message", json={"query": "x"})
     assert (anonymous.status_code, anonymous.json()) == (401, {"detail": "Unauthorized"})
-    large = httpx.post(f"{gloo.url}/ai/v1/message", content=b"x" * (BODY_LIMIT + 1), headers=headers, timeout=100)
+    large = httpx.post(f"{gloo.url}/ai/v1/message", content=b"x" * (SMALLER_BODY + 1), headers=headers, timeout=100)
     assert large.status_code == 413
     assert set(large.json()) == {"detail"}
 

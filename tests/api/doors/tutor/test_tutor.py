@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.doors.refusals import BODY_LIMIT
+from api.doors.body_limit import SMALLER_BODY
 from tests.pipeline.tutoring.test_tutoring import ANSWERS, PNG
 from tests.servers.tools import tools_server
 from tests.service import RunningService, unhearing
@@ -241,8 +241,8 @@ def test_a_drawing_of_ten_megabytes_and_one_more_byte(fresh: RunningService) -> 
     session = new_session(fresh)
     url = f"{fresh.url}/api/chat/sessions/{session}/tutor"
     head = f'{{"userId": "{DEFAULT}", "content": "[ANSWER] sorted", "drawingImageDataUrl": "data:image/png;base64,'
-    body = head.encode() + b"A" * (BODY_LIMIT - len(head) - 2) + b'"}'
-    assert len(body) == BODY_LIMIT
+    body = head.encode() + b"A" * (SMALLER_BODY - len(head) - 2) + b'"}'
+    assert len(body) == SMALLER_BODY
     headers = {"Content-Type": "application/json"}
     taken = httpx.post(url, content=body, headers=headers, timeout=100)
     assert taken.status_code == 200
@@ -251,7 +251,7 @@ def test_a_drawing_of_ten_megabytes_and_one_more_byte(fresh: RunningService) -> 
     assert (too_large.status_code, too_large.json()) == (413, {"error": "request entity too large"})
 
     def unannounced() -> Iterator[bytes]:
-        yield from (b"A" * 65536 for _ in range(BODY_LIMIT // 65536 + 1))
+        yield from (b"A" * 65536 for _ in range(SMALLER_BODY // 65536 + 1))
 
     assert httpx.post(url, content=unannounced(), headers=headers, timeout=100).status_code == 413
 
