@@ -21,6 +21,7 @@ from pipeline.chats.call_events import CallRooms
 from pipeline.chats.chats import Chats
 from pipeline.chats.hub import Rooms
 from pipeline.coach.coach import Coach
+from pipeline.practice.practice import Practice
 from pipeline.tasks.background import Background
 from pipeline.tasks.clock import LoopClock
 from pipeline.turn.machine import Rules
@@ -52,6 +53,7 @@ class Service:
     coach: Coach
     files: Files
     background: Background
+    practice: Practice
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     asker: str = ""
     """The room of whoever asks for an operation, for what they alone are told; empty over HTTP."""
@@ -112,7 +114,8 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
             await stack.enter_async_context(Recordings(calls, files, LoopClock()))
         background = await stack.enter_async_context(Background())
         outside = await stack.enter_async_context(open_outside(settings, store, calls, LoopClock()))
-        service = Service(settings, store, room, calls, chats, outside, rooms, coach, files, background)
+        practice = Practice(store=store, coach=coach, rooms=rooms)
+        service = Service(settings, store, room, calls, chats, outside, rooms, coach, files, background, practice)
         warming = asyncio.create_task(_warm(service), name="warm engines")
         try:
             yield service

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 from api.doors.glow.operations.chats import chat_get, check_choices, end_conversation
 from api.doors.glow.operations.coaching import (
+    analyses_of,
     chat_grade,
-    grade_by_hand,
-    write_analyses,
-    write_feedback,
-    write_improvements,
-    write_strengths,
+    feedback_of,
+    improvements_of,
+    strengths_of,
 )
-from api.doors.glow.operations.common import grade_data, own_chat, rubric_for, timer_of
+from api.doors.glow.operations.common import grade_data, timer
 from api.doors.glow.operations.message_data import (
     analysis_item,
     feedback_item,
@@ -53,6 +52,8 @@ from models.records.outcomes import Grade
 from models.records.resources import Rubric, derived_id
 from pipeline.chats.events import ChatRoom
 from pipeline.chats.hub import profile_room
+from pipeline.practice.grading import rubric_for
+from pipeline.practice.timing import time_of
 
 ALL_DONE = "Every scenario of this attempt is complete."
 
@@ -82,7 +83,7 @@ async def get(service: Service, user: User, body: AttemptBody) -> AttemptGetRepl
     store = service.store
     attempt = await store.attempt(user.id, body.attempt_id)
     simulation = await store.simulation(attempt.simulation_id)
-    rubric = await rubric_for(service, simulation.id)
+    rubric = await rubric_for(service.store, simulation.id)
     ids = [chat.id for chat in attempt.chats]
     grades, notes = await store.grades_of(ids), await store.notes(ids)
     current = next((chat for chat in attempt.chats if chat.completed_at is None), None)
@@ -110,7 +111,7 @@ async def get(service: Service, user: User, body: AttemptBody) -> AttemptGetRepl
             scenario_ids=list(simulation.scenario_ids),
         ),
         rubric=rubric_item(rubric),
-        timer=timer_of(current, attempt, simulation, store.now()) if current else Timer(),
+        timer=timer(time_of(current, attempt, simulation, store.now())) if current else Timer(),
         current_chat_id=current.id if current else None,
         resources=await chat_get(service, user, ChatGetBody(chat_entry_id=current.id)) if current else None,
         entries=AttemptEntries(
@@ -157,33 +158,34 @@ async def next_chat(service: Service, user: User, body: NextBody) -> NextReply:
 
 async def join(service: Service, user: User, body: JoinBody) -> Success:
     """Join a chat's room. Over HTTP there is no room to sit in: it says whether one may; joining again is harmless."""
-    await own_chat(service, user, body.chat_id)
+    await service.practice.own.find(user.id, body.chat_id)
     ChatRoom(service.rooms, body.chat_id, user.id).tell("attempt_joined", {"success": True})
     return Success()
 
 
 async def leave(service: Service, user: User, body: JoinBody) -> Success:
     """Leave a chat's room."""
-    await own_chat(service, user, body.chat_id)
+    await service.practice.own.find(user.id, body.chat_id)
     return Success()
 
 
 async def end(service: Service, user: User, body: EndBody) -> EndReply:
     """End one chat and grade it: by the coach, or by hand with what the body holds."""
-    chat = await own_chat(service, user, body.chat_id, body.attempt_id)
+    chat = await service.practice.own.find(user.id, body.chat_id, body.attempt_id)
     await end_conversation(service, user, chat.id)
     chat = await service.store.complete_chat(chat.id)
+    coaching = service.practice.coaching
     if body.feedbacks:
-        await write_feedback(service, user, chat, body.feedbacks)
+        await coaching.feedback(user.id, chat.id, feedback_of(body.feedbacks))
     if body.strengths:
-        await write_strengths(service, chat, body.strengths)
+        await coaching.strengths(user.id, chat.id, strengths_of(body.strengths))
     if body.improvements:
-        await write_improvements(service, chat, body.improvements)
+        await coaching.improvements(user.id, chat.id, improvements_of(body.improvements))
     if body.analyses:
-        await write_analyses(service, chat, body.analyses)
+        await coaching.analyses(user.id, chat.id, analyses_of(body.analyses))
     reply = EndReply(chat_id=chat.id)
     if body.score is not None:
-        grade = await grade_by_hand(service, user, chat, body.score, passed=body.passed, time_taken=body.time_taken)
+        grade = await service.practice.grading.by_hand(chat, body.score, passed=body.passed, taken_s=body.time_taken)
         reply.grade_id, reply.score, reply.passed = grade.id, grade.score, grade.passed
     elif body.grade:
         graded = await chat_grade(service, user, ChatGradeBody(chat_id=chat.id))
@@ -243,7 +245,7 @@ async def grade(service: Service, user: User, body: AttemptGradeBody) -> Attempt
             if any(item.role == "user" for item in await service.store.messages(chat.id)):
                 chat_id = chat.id
                 break
-    chat = await own_chat(service, user, chat_id or attempt.chats[0].id, attempt.id)
+    chat = await service.practice.own.find(user.id, chat_id or attempt.chats[0].id, attempt.id)
     asked = body.user_instructions
     instructions = "\n".join(asked) if isinstance(asked, list) else asked
     graded = await chat_grade(service, user, ChatGradeBody(chat_id=chat.id, user_instructions=instructions))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from api.doors.glow.operations.common import own_chat, timer_of
+from api.doors.glow.operations.common import required, timer
 from api.doors.glow.operations.message_data import message_data
 from api.doors.glow.operations.selection import configuration_of, own_texts, selected_ids
 from api.doors.glow.operations.shapes import (
@@ -41,8 +41,7 @@ from models.errors import Conflict
 from models.records.core import Document, Persona, Scenario, User
 from models.records.resources import Resource, ResourceKind, derived_id
 from pipeline.chats.events import ChatRoom
-
-from api.doors.glow.operations.common import required  # isort: skip
+from pipeline.practice.timing import time_of
 
 VIEWS = ["chat_mv", "chat_drafts_mv"]
 
@@ -115,7 +114,7 @@ async def chat_get(service: Service, user: User, body: ChatGetBody) -> ChatGetRe
     """A chat with everything about it: its resources hydrated and narrowed, its time, its messages."""
     chat_id = required(body.chat_entry_id, "chat_entry_id is required")
     store = service.store
-    chat = await own_chat(service, user, chat_id, body.attempt_id)
+    chat = await service.practice.own.find(user.id, chat_id, body.attempt_id)
     context = await store.context(chat_id)
     draft = await store.draft(user.id, body.draft_id) if body.draft_id else None
     if draft is not None:
@@ -124,15 +123,15 @@ async def chat_get(service: Service, user: User, body: ChatGetBody) -> ChatGetRe
     simulation = await store.simulation(attempt.simulation_id)
     notes = await store.notes([chat_id], "hint", "feedback")
     calls = service.calls.find(user.id, chat_id=chat_id)
-    timer = timer_of(chat, attempt, simulation, store.now())
+    time = time_of(chat, attempt, simulation, store.now())
 
     reply = ChatGetReply(
         actor_name=user.name,
-        can_edit=chat.completed_at is None and not timer.expired,
+        can_edit=chat.completed_at is None and not time.expired,
         disabled_reason="The chat is completed."
         if chat.completed_at
         else "The time for this chat is up."
-        if timer.expired
+        if time.expired
         else None,
         group_id=calls.session.group_id if calls else None,
         show_ai_generate=chat.completed_at is None,
@@ -142,7 +141,7 @@ async def chat_get(service: Service, user: User, body: ChatGetBody) -> ChatGetRe
         attempt_id=chat.attempt_id,
         draft_id=draft.id if draft else None,
         draft_version=draft.version if draft else None,
-        timer=timer,
+        timer=timer(time),
         messages=message_data(context.messages, notes, context.personas, user.name),
     )
     scenario = context.scenario
@@ -263,7 +262,7 @@ async def chat_create(service: Service, user: User, body: ChatCreateBody) -> Cha
     attempt = await store.attempt(user.id, body.attempt_id)
     if attempt.ended_at is not None:
         raise Conflict("This attempt has ended: start another one.")
-    source = await own_chat(service, user, body.chat_id) if body.chat_id else attempt.chats[0]
+    source = await service.practice.own.find(user.id, body.chat_id) if body.chat_id else attempt.chats[0]
     if body.previous_attempt_chat_id is not None:
         await store.chat(user.id, body.previous_attempt_chat_id)
     state: dict[str, Any] = {}
@@ -317,7 +316,7 @@ async def check_choices(service: Service, user: User, state: dict[str, Any]) -> 
 
 async def chat_complete(service: Service, user: User, body: ChatCompleteBody) -> ChatCompleteReply:
     """Mark a chat completed; what is being written in it is stopped, and its call ends."""
-    await own_chat(service, user, body.chat_id)
+    await service.practice.own.find(user.id, body.chat_id)
     await end_conversation(service, user, body.chat_id)
     chat = await service.store.complete_chat(body.chat_id, body.message)
     ChatRoom(service.rooms, chat.id, user.id).tell("attempt_chat_ended", {"is_attempt_finished": None})

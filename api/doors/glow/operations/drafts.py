@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from api.doors.glow.operations.common import own_chat
 from api.doors.glow.operations.selection import LISTS
 from api.doors.glow.operations.shapes_drafts import (
     ChatDraftBody,
@@ -26,7 +25,7 @@ _TEXTS: tuple[ResourceKind, ...] = ("name", "description", "problem_statement")
 async def chat_draft(service: Service, user: User, body: ChatDraftBody) -> ChatDraftReply:
     """Save a draft: values become resources, ids are merged, and each save is a version."""
     if body.chat_id is not None:
-        await own_chat(service, user, body.chat_id, body.attempt_id)
+        await service.practice.own.find(user.id, body.chat_id, body.attempt_id)
     elif body.attempt_id is not None:
         await service.store.attempt(user.id, body.attempt_id)
     if body.draft_id is not None:

@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Sequence
 
-from api.doors.glow.operations.common import own_chat
 from api.doors.glow.operations.message_data import message_data
 from api.doors.glow.operations.shapes_chats import ChatExportBody, ChatExportReply
 from api.service import Service
@@ -39,7 +38,7 @@ _UNNAMEABLE = re.compile(r"[^\w.-]+")
 
 async def chat_export(service: Service, user: User, body: ChatExportBody) -> ChatExportReply:
     """Export a transcript: CSV by default, one row for each message."""
-    chat = await own_chat(service, user, body.chat_entry_id, body.attempt_id)
+    chat = await service.practice.own.find(user.id, body.chat_entry_id, body.attempt_id)
     context = await service.store.context(chat.id)
     names = {persona.id: persona.name for persona in context.personas}
     messages = context.messages

@@ -16,6 +16,7 @@ from api.doors.glow.operations.shapes import (
 )
 from models.records.core import Message, Persona
 from models.records.outcomes import Note
+from pipeline.practice.coaching import hint_told
 
 
 def message_data(
@@ -61,9 +62,7 @@ def message_data(
 
 def hint_item(note: Note) -> HintItem:
     """A hint as the client knows it."""
-    return HintItem(
-        id=note.id, hint=_text(note.data, "hint"), message_id=note.message_id or "", idx=note.data.get("idx") or 0
-    )
+    return HintItem(**hint_told(note))
 
 
 def feedback_item(note: Note) -> FeedbackItem:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from api.doors.glow.operations.common import open_chat, own_chat, required
+from api.doors.glow.operations.common import required
 from api.doors.glow.operations.shapes_chats import (
     ChatAudioBody,
     ChatAudioReply,
@@ -42,7 +42,7 @@ async def send(service: Service, user: User, body: ChatMessageBody) -> Sent:
     text = body.text or ""
     if not text.strip() and body.audios_id is None:
         raise Invalid("text or contents is required")
-    await open_chat(service, user, chat_id)
+    await service.practice.own.open(user.id, chat_id)
     if body.audios_id is not None:
         text = await spoken_text(service, user, body.audios_id, text)
     return await service.chats.message(
@@ -120,7 +120,7 @@ async def chat_response(service: Service, user: User, body: ChatResponseBody) ->
 
 async def chat_audio(service: Service, user: User, body: ChatAudioBody) -> ChatAudioReply:
     """Attach a recording to a message: the one that is named, else the chat's last."""
-    await own_chat(service, user, body.chat_id)
+    await service.practice.own.find(user.id, body.chat_id)
     audio = await service.store.audio(user.id, required(body.audios_id, "audios_id is required"))
     messages = await service.store.messages(body.chat_id)
     chosen = [item for item in messages if body.message_id is None or item.id == body.message_id]

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from api.doors.glow.operations.coaching import chat_hints
-from api.doors.glow.operations.common import open_chat, own_chat, required
+from api.doors.glow.operations.common import required
 from api.doors.glow.operations.messages import answer_of, send, spoken_text
 from api.doors.glow.operations.performing import REFUSALS
 from api.doors.glow.operations.shapes_attempts import (
@@ -33,7 +33,7 @@ async def message(service: Service, user: User, body: AttemptMessageBody) -> Att
     Hints for what to say next follow the answer by themselves.
     """
     chat_id = required(body.chat_id, "chat_id is required")
-    chat = await own_chat(service, user, chat_id, body.attempt_id)
+    chat = await service.practice.own.find(user.id, chat_id, body.attempt_id)
     generate = body.generate and body.assistant_content is None
     sent = await send(
         service,
@@ -107,7 +107,7 @@ async def generate(service: Service, user: User, body: GenerateBody) -> Generate
         text = await spoken_text(service, user, body.audios_id, "")
         run = RunName(new_id(), group_id)
         if params.chat_id is not None:
-            await own_chat(service, user, params.chat_id, params.attempt_id)
+            await service.practice.own.find(user.id, params.chat_id, params.attempt_id)
             told = {"event_type": "text_complete", "run_id": run.run_id, "group_id": group_id, "text": text}
             room = ChatRoom(service.rooms, params.chat_id, user.id)
             room.tell_profile("attempt.generate.text.complete", told, run_id=run.run_id, group_id=group_id)
@@ -119,7 +119,7 @@ async def generate(service: Service, user: User, body: GenerateBody) -> Generate
             session = call.session
             return GenerateReply(group_id=session.group_id, run_id=session.conversation_id)
     chat_id = params.chat_id or await _current_chat(service, user, params.attempt_id)
-    chat = await open_chat(service, user, chat_id, params.attempt_id)
+    chat = await service.practice.own.open(user.id, chat_id, params.attempt_id)
     if config.operations and _HINTS.issuperset(config.operations):
         hints = (await chat_hints(service, user, ChatHintsBody(chat_id=chat.id))).hints
         produced = [ProducedMedia(type="hint", id=hint.id, text=hint.hint) for hint in hints]

@@ -6,7 +6,6 @@ from contextlib import suppress
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.doors.glow.operations.common import open_chat
 from api.doors.glow.operations.shapes import EXAMPLE_CHAT, Body, ChatId, OptionalChatId, Reply
 from api.doors.glow.operations.shapes_chats import Accepted, MuteBody
 from api.service import Service
@@ -77,7 +76,7 @@ async def chat_voice(service: Service, user: User, body: ChatVoiceBody) -> ChatV
     try:
         call = service.calls.find(user.id, chat_id=body.chat_id)
         if call is None:
-            await open_chat(service, user, body.chat_id)
+            await service.practice.own.open(user.id, body.chat_id)
             chosen = body.input
             wire = AudioFormat(chosen.encoding, chosen.rate, chosen.channels) if chosen else HTTP_WIRE
             settings = service.session_settings(output_rate_hz=24_000)

@@ -1,20 +1,15 @@
-"""Replies by a language model over real HTTP: stopped, asked for twice, failed, graded; and the time of a chat."""
+"""Replies by a language model over real HTTP: stopped, asked for twice, failed, graded."""
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from api.doors.glow.operations.common import timer_of
-from models.records.core import Attempt, Chat, Simulation
 from tests.api.doors.glow.test_chats import ok, start
 from tests.servers.llm import LlmServer
 from tests.service import RunningService, unhearing
-
-NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -76,24 +71,3 @@ def test_the_model_grades_by_the_packs_rubric(asked: RunningService, llm_server:
     strengths = ok(asked.post("/attempt/chat_strengths", {"chat_id": chat}))["strengths"]
     assert strengths[0]["highlights"] == [{"section": "Good morning", "idx": 0}]
     assert len(llm_server.requests) == 2, "what was graded is read, not generated again"
-
-
-@pytest.mark.parametrize(
-    ("started", "completed", "limit", "infinite", "wanted"),
-    [
-        (None, None, 60, False, (60, None, False)),
-        (0, None, 60, False, (60, 50, False)),
-        (-50, None, 60, False, (60, 0, True)),
-        (-500, -480, 60, False, (60, 40, False)),
-        (-500, None, None, False, (None, None, False)),
-        (-500, None, 60, True, (None, None, False)),
-    ],
-)
-def test_a_chats_time(started: Any, completed: Any, limit: Any, infinite: bool, wanted: tuple[Any, ...]) -> None:
-    def at(seconds: int | None) -> datetime | None:
-        return None if seconds is None else NOON + timedelta(seconds=seconds)
-
-    chat = Chat("c", "a", "u", "C", None, 0, NOON, at(completed), None, at(started))
-    attempt = Attempt("a", "u", "s", infinite, NOON, None, (chat,))
-    timer = timer_of(chat, attempt, Simulation("s", "S", time_limit_s=limit), NOON + timedelta(seconds=10))
-    assert (timer.time_limit_seconds, timer.remaining_seconds, timer.expired) == wanted

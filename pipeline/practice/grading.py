@@ -1,0 +1,179 @@
+"""Grades: by hand, or by the coach against the rubric of the chat's simulation."""
+
+from dataclasses import dataclass
+
+from models.errors import Invalid
+from models.records.core import Chat
+from models.records.outcomes import Grade, Note
+from models.records.resources import GENERAL_RUBRIC, Rubric, rubric_of
+from models.store import Store
+from pipeline.chats.events import ChatRoom
+from pipeline.chats.hub import Rooms
+from pipeline.coach.coach import Assessment, Coach, Lesson, notes_of
+from pipeline.practice.own_chats import OwnChats
+from pipeline.practice.timing import time_taken_s
+
+PREVIEW_LIMIT = 200
+"""Characters of a reason that are told while grading goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """A chat with the grade that it was just given, and the coach's feedback where the coach gave it."""
+
+    chat: Chat
+    grade: Grade
+    feedback: tuple[Note, ...] = ()
+
+
+async def rubric_for(store: Store, simulation_id: str) -> Rubric:
+    """Return what chats of a simulation are graded by."""
+    simulation = await store.simulation(simulation_id)
+    if simulation.rubric_id is None:
+        return GENERAL_RUBRIC
+    return rubric_of(await store.resource("rubric", simulation.rubric_id))
+
+
+async def lesson_of(store: Store, chat: Chat, instructions: str = "") -> Lesson:
+    """Return the chat as the coach looks at it."""
+    attempt = await store.attempt(chat.user_id, chat.attempt_id)
+    rubric = await rubric_for(store, attempt.simulation_id)
+    return Lesson(await store.context(chat.id), rubric, instructions)
+
+
+class Grading:
+    """Grades chats.
+
+    Args:
+        store: where grades are kept.
+        coach: who judges where no person does.
+        rooms: who is told.
+        own: finds the chats.
+    """
+
+    def __init__(self, store: Store, coach: Coach, rooms: Rooms, own: OwnChats) -> None:
+        self._store = store
+        self._coach = coach
+        self._rooms = rooms
+        self._own = own
+
+    async def grade(
+        self, user_id: str, chat_id: str, *, score: int | None = None, description: str = "", instructions: str = ""
+    ) -> Graded:
+        """Grade a chat: by hand with a score, else by the coach, standard by standard, and tell its room.
+
+        Args:
+            score, description: of a person's grade.
+            instructions: what the coach should look at besides the rubric.
+
+        Raises:
+            NotFound: unknown chat, or another user's.
+            Invalid: the rubric has not so many points.
+        """
+        chat = await self._own.find(user_id, chat_id)
+        room = ChatRoom(self._rooms, chat.id, user_id)
+        room.tell("attempt_grade_start", {})
+        if score is not None:
+            graded = Graded(chat, await self.by_hand(chat, score, description))
+        else:
+            graded = await self._by_coach(chat, room, instructions)
+        grade = graded.grade
+        room.tell(
+            "attempt_graded",
+            {
+                "artifact_type": "attempt",
+                "attempt_id": chat.attempt_id,
+                "grade_id": grade.id,
+                "score": grade.score,
+                "passed": grade.passed,
+                "feedback": grade.description,
+            },
+        )
+        return graded
+
+    async def by_hand(
+        self,
+        chat: Chat,
+        score: int,
+        description: str = "",
+        *,
+        passed: bool | None = None,
+        taken_s: int | None = None,
+    ) -> Grade:
+        """Keep a score that a person gave; tells nobody.
+
+        Args:
+            passed: the person's verdict; by the rubric where left out.
+            taken_s: seconds that the chat took; as measured where left out.
+
+        Raises:
+            Invalid: the rubric has not so many points.
+        """
+        attempt = await self._store.attempt(chat.user_id, chat.attempt_id)
+        rubric = await rubric_for(self._store, attempt.simulation_id)
+        limits = f"Pass threshold is {rubric.pass_points}."
+        if score > rubric.total_points:
+            raise Invalid(f"Score {score} exceeds maximum of {rubric.total_points}. {limits}")
+        if score < 0:
+            raise Invalid(f"Score {score} is below the minimum of 0. {limits}")
+        messages = await self._store.messages(chat.id)
+        grade, _ = await self._store.add_grade(
+            chat.id,
+            score=score,
+            passed=score >= rubric.pass_points if passed is None else passed,
+            description=description,
+            time_taken_s=time_taken_s(chat, messages, self._store.now()) if taken_s is None else taken_s,
+            total_points=rubric.total_points,
+            pass_points=rubric.pass_points,
+            source="hand",
+        )
+        return grade
+
+    async def _by_coach(self, chat: Chat, room: ChatRoom, instructions: str) -> Graded:
+        """The coach's feedback, strengths, improvements and analyses are kept with the grade."""
+        lesson = await lesson_of(self._store, chat, instructions)
+        assessment = await self._coach.assess(lesson)
+        rubric = lesson.rubric
+        _tell_progress(room, rubric, assessment)
+        grade, notes = await self._store.add_grade(
+            chat.id,
+            score=assessment.score,
+            passed=assessment.score >= rubric.pass_points,
+            description=assessment.summary,
+            time_taken_s=time_taken_s(chat, lesson.chat.messages, self._store.now()),
+            total_points=rubric.total_points,
+            pass_points=rubric.pass_points,
+            source="coach",
+            notes=notes_of(assessment),
+        )
+        return Graded(chat, grade, tuple(note for note in notes if note.kind == "feedback"))
+
+
+def _tell_progress(room: ChatRoom, rubric: Rubric, assessment: Assessment) -> None:
+    names = {group.id: group.name for group in rubric.groups}
+    total = len(assessment.scores)
+    for done, score in enumerate(assessment.scores, 1):
+        room.tell(
+            "attempt_grading_progress",
+            {
+                "type": "standard_graded",
+                "standard_group_name": names.get(score.standard.group_id, ""),
+                "score": score.points,
+                "completed_count": done,
+                "total_count": total,
+                "feedback_preview": score.reason[:PREVIEW_LIMIT],
+                "summary": "",
+            },
+        )
+    room.tell(
+        "attempt_grading_progress",
+        {
+            "type": "complete",
+            "standard_group_name": "",
+            "score": assessment.score,
+            "completed_count": total,
+            "total_count": total,
+            "feedback_preview": "",
+            "summary": assessment.summary,
+        },
+    )

@@ -1,0 +1,41 @@
+"""How much time a chat has, and how much it took."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from models.records.core import Attempt, Chat, Message, Simulation
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTime:
+    """The time of one chat.
+
+    Attributes:
+        limit_s: seconds that it may take; None for no limit.
+        started_at: when its time began to run.
+        ends_at, left_s: None while it has not begun, and where it has no limit.
+        expired: its time is up, and it has not ended.
+    """
+
+    limit_s: int | None = None
+    started_at: datetime | None = None
+    ends_at: datetime | None = None
+    left_s: int | None = None
+    expired: bool = False
+
+
+def time_of(chat: Chat, attempt: Attempt, simulation: Simulation, now: datetime) -> ChatTime:
+    """Return how much time a chat has; an attempt in infinite mode has no limit."""
+    limit_s = None if attempt.infinite_mode else simulation.time_limit_s
+    if limit_s is None or chat.started_at is None:
+        return ChatTime(limit_s, chat.started_at)
+    ends_at = chat.started_at + timedelta(seconds=limit_s)
+    left_s = max(0, round((ends_at - (chat.completed_at or now)).total_seconds()))
+    return ChatTime(limit_s, chat.started_at, ends_at, left_s, chat.completed_at is None and now >= ends_at)
+
+
+def time_taken_s(chat: Chat, messages: Sequence[Message], now: datetime) -> int:
+    """Return the seconds from a chat's beginning to its end; to its last message while it has none."""
+    end = chat.completed_at or (messages[-1].created_at if messages else now)
+    return max(0, round((end - (chat.started_at or chat.created_at)).total_seconds()))
