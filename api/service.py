@@ -114,7 +114,18 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
             await stack.enter_async_context(Recordings(calls, files, LoopClock()))
         background = await stack.enter_async_context(Background())
         outside = await stack.enter_async_context(open_outside(settings, store, calls, LoopClock()))
-        practice = Practice(store=store, coach=coach, rooms=rooms)
+        practice = Practice(
+            store=store,
+            files=files,
+            chats=chats,
+            calls=calls,
+            coach=coach,
+            rooms=rooms,
+            background=background,
+            stt=room.engines.stt,
+            responder=room.engines.responder,
+            new_id=new_id,
+        )
         service = Service(settings, store, room, calls, chats, outside, rooms, coach, files, background, practice)
         warming = asyncio.create_task(_warm(service), name="warm engines")
         try:

@@ -38,7 +38,7 @@ class Drafts(Database):
         async with self._writing() as session:
             now = self._now()
             if draft_id is None:
-                _check(expected_version, 0)
+                check_version(expected_version, 0)
                 row = DraftRow(
                     id=self._new_id(),
                     user_id=user_id,
@@ -57,7 +57,7 @@ class Drafts(Database):
                 if found is None:
                     raise NotFound(DRAFT_NOT_FOUND)
                 row = found
-                _check(expected_version, row.version)
+                check_version(expected_version, row.version)
                 row.version += 1
                 row.state = {**row.state, **changes}
                 row.updated_at = now
@@ -115,6 +115,11 @@ class Drafts(Database):
             return [row.record() for row in await session.scalars(page)], total
 
 
-def _check(expected: int | None, found: int) -> None:
+def check_version(expected: int | None, found: int) -> None:
+    """Refuse a save that continues another version than the newest; None continues any.
+
+    Raises:
+        Conflict: the message names both versions.
+    """
     if expected is not None and expected != found:
         raise Conflict(f"Draft version conflict: expected {expected}, found {found}")

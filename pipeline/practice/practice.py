@@ -1,11 +1,34 @@
 """The room put together: one object that a door asks, with a topic as each attribute."""
 
+from collections.abc import Callable
+
+from models.files import Files
 from models.store import Store
+from pipeline.call.registry import Calls
+from pipeline.chats.chats import Chats
 from pipeline.chats.hub import Rooms
 from pipeline.coach.coach import Coach
+from pipeline.conversation.reply import Responder
+from pipeline.practice.attempts import Attempts
+from pipeline.practice.benchmarks import Benchmarks
 from pipeline.practice.coaching import Coaching
+from pipeline.practice.content import Content
+from pipeline.practice.drafts import Drafts
+from pipeline.practice.ending import Ending
+from pipeline.practice.exchanges import Exchanges
+from pipeline.practice.exporting import Exports
 from pipeline.practice.grading import Grading
+from pipeline.practice.keys import Keys
+from pipeline.practice.messages import Messages
+from pipeline.practice.overview import Overviews
 from pipeline.practice.own_chats import OwnChats
+from pipeline.practice.progress import Progress
+from pipeline.practice.questions import Questions
+from pipeline.practice.staging import Staging
+from pipeline.practice.uploads import Uploads
+from pipeline.practice.writing import DraftWriting
+from pipeline.tasks.background import Background
+from voice.stt.speech_to_text import SpeechToText
 
 
 class Practice:
@@ -13,11 +36,60 @@ class Practice:
 
     Args:
         store: where everything is kept.
+        files: where the bytes of recordings are.
+        chats, calls: who answers in writing, and aloud.
         coach: who grades and gives hints.
         rooms: who is told of what happens.
+        background: where work goes on after its request.
+        stt: transcribes recordings.
+        responder: writes drafts.
+        new_id: makes ids.
     """
 
-    def __init__(self, *, store: Store, coach: Coach, rooms: Rooms) -> None:
-        self.own = OwnChats(store)
-        self.grading = Grading(store, coach, rooms, self.own)
-        self.coaching = Coaching(store, coach, rooms, self.own)
+    def __init__(
+        self,
+        *,
+        store: Store,
+        files: Files,
+        chats: Chats,
+        calls: Calls,
+        coach: Coach,
+        rooms: Rooms,
+        background: Background,
+        stt: SpeechToText,
+        responder: Responder,
+        new_id: Callable[[], str],
+    ) -> None:
+        self.new_id = new_id
+        self.keys = Keys(store)
+        self.staging = Staging(store)
+        self.progress = Progress(rooms, new_id)
+
+        self.own = own = OwnChats(store)
+        self.overviews = Overviews(store, chats, calls, own)
+        self.attempts = Attempts(store, rooms, own, new_id)
+        self.drafts = Drafts(store, own, new_id)
+        self.writing = DraftWriting(store, responder, background, new_id)
+        self.content = Content(store, new_id)
+        self.exports = Exports(store, files, own)
+        self.uploads = Uploads(store, files, new_id)
+
+        self.grading = grading = Grading(store, coach, rooms, own)
+        self.coaching = coaching = Coaching(store, coach, rooms, own)
+        self.questions = Questions(store, rooms)
+        self.messages = messages = Messages(store, chats, files, stt, own)
+        self.exchanges = Exchanges(
+            store=store,
+            chats=chats,
+            calls=calls,
+            rooms=rooms,
+            background=background,
+            messages=messages,
+            coaching=coaching,
+            own=own,
+            new_id=new_id,
+        )
+        self.ending = Ending(
+            store=store, chats=chats, calls=calls, rooms=rooms, grading=grading, coaching=coaching, own=own
+        )
+        self.benchmarks = Benchmarks(store, chats, rooms, background, grading)

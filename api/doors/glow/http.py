@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from api.auth import CurrentUser
-from api.doors.glow.operations.performing import perform
+from api.doors.glow.operations.performing import carry_out
 from api.doors.glow.operations.registry import ATTEMPT, CONTENT, OPERATIONS, TEST, AnyOperation
 from api.doors.glow.operations.shapes import Staged
 from api.service import Service
@@ -56,10 +56,10 @@ def service_of(request: Request) -> Service:
 
 def _endpoint(operation: AnyOperation) -> Callable[..., Awaitable[Any]]:
     async def bare(user: CurrentUser, request: Request, body: Any = None) -> Any:
-        return await perform(service_of(request), user, operation, body or operation.body())
+        return await carry_out(service_of(request), user, operation, body or operation.body())
 
     async def with_body(user: CurrentUser, request: Request, body: Any) -> Any:
-        return await perform(service_of(request), user, operation, body)
+        return await carry_out(service_of(request), user, operation, body)
 
     endpoint: Callable[..., Awaitable[Any]] = bare if operation.bare else with_body
     endpoint.__name__ = f"{operation.artifact}_{operation.name}"

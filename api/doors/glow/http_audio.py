@@ -11,9 +11,10 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from api.auth import CurrentUser
 from api.doors.glow.http import REFUSED, service_of
-from api.doors.glow.operations.audio import UPLOAD_LIMIT, byte_range, keep_audio, uploaded
+from api.doors.glow.operations.audio import byte_range, uploaded
 from api.doors.glow.operations.shapes_chats import AudioDownloadBody, AudioUploadReply
 from models.errors import Invalid, TooLarge
+from pipeline.practice.uploads import UPLOAD_LIMIT
 
 router = APIRouter(tags=["attempt"])
 
@@ -60,7 +61,7 @@ async def audio_upload(user: CurrentUser, request: Request) -> AudioUploadReply:
         file, upload_id = form.get("file"), form.get("upload_id")
         if isinstance(file, UploadFile):
             name, kind = file.filename or "", file.content_type or ""
-            return await keep_audio(service, user, await file.read(), name, kind)
+            return uploaded(await service.practice.uploads.keep(user.id, await file.read(), name, kind))
         if isinstance(upload_id, str) and upload_id:
             return uploaded(await service.store.audio(user.id, upload_id))
     finally:

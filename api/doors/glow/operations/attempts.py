@@ -1,15 +1,7 @@
 """The attempt's own operations: start, get, next, join, leave, end, end_all, complete, use_previous, grade."""
 
-from collections.abc import Sequence
-
-from api.doors.glow.operations.chats import chat_get, check_choices, end_conversation
-from api.doors.glow.operations.coaching import (
-    analyses_of,
-    chat_grade,
-    feedback_of,
-    improvements_of,
-    strengths_of,
-)
+from api.doors.glow.operations.chats import chat_reply
+from api.doors.glow.operations.coaching import analyses_of, feedback_of, improvements_of, strengths_of
 from api.doors.glow.operations.common import grade_data, timer
 from api.doors.glow.operations.message_data import (
     analysis_item,
@@ -19,8 +11,7 @@ from api.doors.glow.operations.message_data import (
     message_data,
     strength_item,
 )
-from api.doors.glow.operations.selection import configuration_of
-from api.doors.glow.operations.shapes import ChatData, RubricItem, StandardGroupItem, StandardItem, Success, Timer
+from api.doors.glow.operations.shapes import ChatData, MessageData, RubricItem, StandardGroupItem, StandardItem, Success
 from api.doors.glow.operations.shapes_attempts import (
     AttemptBody,
     AttemptCompleteBody,
@@ -44,31 +35,25 @@ from api.doors.glow.operations.shapes_attempts import (
     UsePreviousBody,
     UsePreviousReply,
 )
-from api.doors.glow.operations.shapes_chats import ChatGetBody
-from api.doors.glow.operations.shapes_coaching import ChatGradeBody
 from api.service import Service
-from models.records.core import Attempt, Chat, User
+from models.records.core import Attempt, Chat, Simulation, User
 from models.records.outcomes import Grade
 from models.records.resources import Rubric, derived_id
 from pipeline.chats.events import ChatRoom
-from pipeline.chats.hub import profile_room
-from pipeline.practice.grading import rubric_for
-from pipeline.practice.timing import time_of
-
-ALL_DONE = "Every scenario of this attempt is complete."
+from pipeline.practice.ending import Verdict
+from pipeline.practice.overview import AttemptOverview
 
 
 async def start(service: Service, user: User, body: StartBody) -> StartReply:
     """Begin an attempt at a home's or a practice's simulation: one chat for each of its scenarios."""
-    draft = await service.store.draft(user.id, body.draft_id) if body.draft_id else None
-    attempt = await service.store.start_attempt(
-        user.id, home_id=body.home_id, practice_id=body.practice_id, infinite_mode=body.infinite_mode
+    attempt = await service.practice.attempts.start(
+        user.id,
+        home_id=body.home_id,
+        practice_id=body.practice_id,
+        infinite_mode=body.infinite_mode,
+        draft_id=body.draft_id,
     )
     first = attempt.chats[0]
-    if draft is not None:
-        await _apply_draft(service, user, first, draft.id)
-    told = {"attempt_id": attempt.id, "chat_entry_id": first.id}
-    service.rooms.publish(profile_room(user.id), "attempt_started", told, user_id=user.id, entity_id=attempt.id)
     return StartReply(
         attempt_id=attempt.id,
         chat_id=first.id,
@@ -80,80 +65,66 @@ async def start(service: Service, user: User, body: StartBody) -> StartReply:
 
 async def get(service: Service, user: User, body: AttemptBody) -> AttemptGetReply:
     """An attempt with its chats, messages, grades and what was noted."""
-    store = service.store
-    attempt = await store.attempt(user.id, body.attempt_id)
-    simulation = await store.simulation(attempt.simulation_id)
-    rubric = await rubric_for(service.store, simulation.id)
-    ids = [chat.id for chat in attempt.chats]
-    grades, notes = await store.grades_of(ids), await store.notes(ids)
-    current = next((chat for chat in attempt.chats if chat.completed_at is None), None)
-    messages = []
-    for chat in attempt.chats:
-        context = await store.context(chat.id)
-        own = [note for note in notes if note.chat_id == chat.id]
-        messages += message_data(context.messages, own, context.personas, user.name)
-    runs = [run for chat in attempt.chats for run in service.chats.runs_of(chat.id)]
+    overviews = service.practice.overviews
+    seen = await overviews.attempt(user.id, body.attempt_id)
+    current = await overviews.chat(user.id, seen.current.id) if seen.current else None
     return AttemptGetReply(
-        attempt=AttemptData(
-            id=attempt.id,
-            created_at=attempt.created_at.isoformat(),
-            completed=attempt.ended_at is not None,
-            ended_at=attempt.ended_at.isoformat() if attempt.ended_at else None,
-            infinite_mode=attempt.infinite_mode,
-            simulation_id=attempt.simulation_id,
-            message=attempt.completion_message,
-        ),
-        simulation=SimulationData(
-            simulation_id=simulation.id,
-            name=simulation.name,
-            description=simulation.description,
-            time_limit_seconds=simulation.time_limit_s,
-            scenario_ids=list(simulation.scenario_ids),
-        ),
-        rubric=rubric_item(rubric),
-        timer=timer(time_of(current, attempt, simulation, store.now())) if current else Timer(),
-        current_chat_id=current.id if current else None,
-        resources=await chat_get(service, user, ChatGetBody(chat_entry_id=current.id)) if current else None,
-        entries=AttemptEntries(
-            attempt_chat=[chat_data(chat, grades.get(chat.id)) for chat in attempt.chats],
-            attempt_message=messages,
-            attempt_grade=[grade_data(grades[ident]) for ident in ids if ident in grades],
-            attempt_feedback=[feedback_item(note) for note in notes if note.kind == "feedback"],
-            attempt_strength=[strength_item(note) for note in notes if note.kind == "strength"],
-            attempt_improvement=[improvement_item(note) for note in notes if note.kind == "improvement"],
-            attempt_analysis=[analysis_item(note) for note in notes if note.kind == "analysis"],
-            attempt_hint=[hint_item(note) for note in notes if note.kind == "hint"],
-            runs=[RunData(run_id=run.name.run_id, group_id=run.name.group_id, chat_id=run.chat_id) for run in runs],
-        ),
+        attempt=_attempt(seen.attempt),
+        simulation=_simulation(seen.simulation),
+        rubric=rubric_item(seen.rubric),
+        timer=timer(seen.time),
+        current_chat_id=current.chat.id if current else None,
+        resources=chat_reply(user, current) if current else None,
+        entries=_entries(user, seen),
+    )
+
+
+def _attempt(attempt: Attempt) -> AttemptData:
+    return AttemptData(
+        id=attempt.id,
+        created_at=attempt.created_at.isoformat(),
+        completed=attempt.ended_at is not None,
+        ended_at=attempt.ended_at.isoformat() if attempt.ended_at else None,
+        infinite_mode=attempt.infinite_mode,
+        simulation_id=attempt.simulation_id,
+        message=attempt.completion_message,
+    )
+
+
+def _simulation(simulation: Simulation) -> SimulationData:
+    return SimulationData(
+        simulation_id=simulation.id,
+        name=simulation.name,
+        description=simulation.description,
+        time_limit_seconds=simulation.time_limit_s,
+        scenario_ids=list(simulation.scenario_ids),
+    )
+
+
+def _entries(user: User, seen: AttemptOverview) -> AttemptEntries:
+    notes, grades = seen.notes, seen.grades
+    messages: list[MessageData] = []
+    for context in seen.contexts:
+        own = [note for note in notes if note.chat_id == context.chat.id]
+        messages += message_data(context.messages, own, context.personas, user.name)
+    return AttemptEntries(
+        attempt_chat=[chat_data(chat, grades.get(chat.id)) for chat in seen.attempt.chats],
+        attempt_message=messages,
+        attempt_grade=[grade_data(grades[chat.id]) for chat in seen.attempt.chats if chat.id in grades],
+        attempt_feedback=[feedback_item(note) for note in notes if note.kind == "feedback"],
+        attempt_strength=[strength_item(note) for note in notes if note.kind == "strength"],
+        attempt_improvement=[improvement_item(note) for note in notes if note.kind == "improvement"],
+        attempt_analysis=[analysis_item(note) for note in notes if note.kind == "analysis"],
+        attempt_hint=[hint_item(note) for note in notes if note.kind == "hint"],
+        runs=[RunData(run_id=run.name.run_id, group_id=run.name.group_id, chat_id=run.chat_id) for run in seen.runs],
     )
 
 
 async def next_chat(service: Service, user: User, body: NextBody) -> NextReply:
     """Go on to the next chat that is not complete, and let its time run; in infinite mode there is always one."""
-    store = service.store
-    attempt = await store.attempt(user.id, body.attempt_id)
-    left = [] if attempt.ended_at is not None else [chat for chat in attempt.chats if chat.completed_at is None]
-    current = [chat for chat in left if chat.started_at is not None]
-    waiting = [chat for chat in left if chat.started_at is None]
-    if waiting:
-        chosen = waiting[0]
-    elif attempt.infinite_mode and attempt.ended_at is None:
-        simulation = await store.simulation(attempt.simulation_id)
-        scenario_id = simulation.scenario_ids[len(attempt.chats) % len(simulation.scenario_ids)]
-        scenario = await store.scenario(scenario_id)
-        chosen = await store.add_chat(user.id, attempt.id, scenario_id=scenario_id, name=scenario.name)
-    elif current:
-        chosen = current[-1]
-    else:
-        told = {"attempt_id": attempt.id, "success": True, "all_scenarios_complete": True, "message": ALL_DONE}
-        service.rooms.publish(profile_room(user.id), "attempt_ended", told, user_id=user.id, entity_id=attempt.id)
-        return NextReply(attempt_id=attempt.id, chat_id=None, all_scenarios_complete=True)
-    if body.draft_id is not None:
-        await _apply_draft(service, user, chosen, body.draft_id)
-    await store.open_chat(chosen.id)
-    room = ChatRoom(service.rooms, chosen.id, user.id)
-    room.tell("attempt_chat_started", {"attempt_id": attempt.id})
-    return NextReply(attempt_id=attempt.id, chat_id=chosen.id)
+    chat = await service.practice.attempts.next(user.id, body.attempt_id, body.draft_id)
+    chat_id = chat.id if chat else None
+    return NextReply(attempt_id=body.attempt_id, chat_id=chat_id, all_scenarios_complete=chat is None)
 
 
 async def join(service: Service, user: User, body: JoinBody) -> Success:
@@ -171,99 +142,57 @@ async def leave(service: Service, user: User, body: JoinBody) -> Success:
 
 async def end(service: Service, user: User, body: EndBody) -> EndReply:
     """End one chat and grade it: by the coach, or by hand with what the body holds."""
-    chat = await service.practice.own.find(user.id, body.chat_id, body.attempt_id)
-    await end_conversation(service, user, chat.id)
-    chat = await service.store.complete_chat(chat.id)
-    coaching = service.practice.coaching
-    if body.feedbacks:
-        await coaching.feedback(user.id, chat.id, feedback_of(body.feedbacks))
-    if body.strengths:
-        await coaching.strengths(user.id, chat.id, strengths_of(body.strengths))
-    if body.improvements:
-        await coaching.improvements(user.id, chat.id, improvements_of(body.improvements))
-    if body.analyses:
-        await coaching.analyses(user.id, chat.id, analyses_of(body.analyses))
-    reply = EndReply(chat_id=chat.id)
-    if body.score is not None:
-        grade = await service.practice.grading.by_hand(chat, body.score, passed=body.passed, taken_s=body.time_taken)
-        reply.grade_id, reply.score, reply.passed = grade.id, grade.score, grade.passed
-    elif body.grade:
-        graded = await chat_grade(service, user, ChatGradeBody(chat_id=chat.id))
-        reply.grade_id, reply.score, reply.passed = graded.grade_id, graded.score, graded.passed
-    attempt = await service.store.attempt(user.id, chat.attempt_id)
-    finished = not attempt.infinite_mode and all(item.completed_at is not None for item in attempt.chats)
-    if finished:
-        await service.store.complete_attempt(user.id, attempt.id)
-    reply.is_attempt_finished = finished
-    room = ChatRoom(service.rooms, chat.id, user.id)
-    room.tell("attempt_chat_ended", {"is_attempt_finished": finished, "grade_id": reply.grade_id})
-    if finished:
-        told = {"attempt_id": attempt.id, "success": True, "all_scenarios_complete": True}
-        room.tell("attempt_ended", told)
-    return reply
+    verdict = Verdict(
+        by_coach=body.grade,
+        score=body.score,
+        passed=body.passed,
+        taken_s=body.time_taken,
+        feedback=feedback_of(body.feedbacks) or (),
+        strengths=strengths_of(body.strengths) or (),
+        improvements=improvements_of(body.improvements) or (),
+        analyses=analyses_of(body.analyses) or (),
+    )
+    ended = await service.practice.ending.end_chat(user.id, body.chat_id, body.attempt_id, verdict)
+    grade = ended.grade
+    return EndReply(
+        chat_id=ended.chat.id,
+        is_attempt_finished=ended.finished,
+        grade_id=grade.id if grade else None,
+        score=grade.score if grade else None,
+        passed=grade.passed if grade else None,
+    )
 
 
 async def end_all(service: Service, user: User, body: EndAllBody) -> EndAllReply:
     """End every chat of an attempt; those in which the learner spoke are graded."""
-    attempt = await service.store.attempt(user.id, body.attempt_id)
-    graded = await service.store.grades_of([chat.id for chat in attempt.chats])
-    for chat in _open_chats(attempt):
-        await end_conversation(service, user, chat.id)
-    ended = await service.store.complete_attempt(user.id, attempt.id)
-    for chat in ended.chats:
-        if chat.id not in graded and any(item.role == "user" for item in await service.store.messages(chat.id)):
-            await chat_grade(service, user, ChatGradeBody(chat_id=chat.id))
-    spoken = [chat for chat in attempt.chats if chat.started_at is not None]
-    reply = EndAllReply(attempt_id=attempt.id, all_scenarios_complete=len(spoken) == len(attempt.chats))
-    if not reply.all_scenarios_complete:
-        reply.message = "Some scenarios were ended before they were begun."
-    told = reply.model_dump(exclude={"idempotency_key"})
-    service.rooms.publish(profile_room(user.id), "attempt_ended", told, user_id=user.id, entity_id=attempt.id)
-    for chat in attempt.chats:
-        ChatRoom(service.rooms, chat.id, user.id).tell("attempt_ended", told)
-    return reply
+    ended = await service.practice.ending.end_all(user.id, body.attempt_id)
+    return EndAllReply(attempt_id=ended.attempt.id, all_scenarios_complete=ended.all_begun, message=ended.message)
 
 
 async def complete(service: Service, user: User, body: AttemptCompleteBody) -> AttemptCompleteReply:
     """Mark an attempt and all its chats complete, without grading."""
-    attempt = await service.store.attempt(user.id, body.attempt_id)
-    completed = [chat.id for chat in _open_chats(attempt)]
-    for chat_id in completed:
-        await end_conversation(service, user, chat_id)
-    await service.store.complete_attempt(user.id, attempt.id, body.message)
+    completed = await service.practice.ending.complete(user.id, body.attempt_id, body.message)
     return AttemptCompleteReply(
-        attempt_id=attempt.id, completion_id=derived_id(attempt.id, "completion"), completed_chat_ids=completed
+        attempt_id=body.attempt_id,
+        completion_id=derived_id(body.attempt_id, "completion"),
+        completed_chat_ids=list(completed),
     )
 
 
 async def grade(service: Service, user: User, body: AttemptGradeBody) -> AttemptGradeReply:
     """Grade a chat of an attempt: the one named, else the last in which the learner spoke."""
-    attempt = await service.store.attempt(user.id, body.attempt_id)
-    chat_id = body.chat_id
-    if chat_id is None:
-        for chat in reversed(attempt.chats):
-            if any(item.role == "user" for item in await service.store.messages(chat.id)):
-                chat_id = chat.id
-                break
-    chat = await service.practice.own.find(user.id, chat_id or attempt.chats[0].id, attempt.id)
     asked = body.user_instructions
     instructions = "\n".join(asked) if isinstance(asked, list) else asked
-    graded = await chat_grade(service, user, ChatGradeBody(chat_id=chat.id, user_instructions=instructions))
-    return AttemptGradeReply(chat_id=chat.id, grade_id=graded.grade_id, score=graded.score, passed=graded.passed)
+    graded = await service.practice.ending.grade(
+        user.id, body.attempt_id, chat_id=body.chat_id, instructions=instructions or ""
+    )
+    given = graded.grade
+    return AttemptGradeReply(chat_id=graded.chat.id, grade_id=given.id, score=given.score, passed=given.passed)
 
 
 async def use_previous(service: Service, user: User, body: UsePreviousBody) -> UsePreviousReply:
     """Take over what was said and graded in earlier chats of the same scenarios."""
-    attempt = await service.store.take_over(user.id, body.attempt_id, body.previous_chat_map)
-    finished = all(chat.completed_at is not None for chat in attempt.chats) and not attempt.infinite_mode
-    if finished:
-        await service.store.complete_attempt(user.id, attempt.id)
-    for chat_id in body.previous_chat_map:
-        room = ChatRoom(service.rooms, chat_id, user.id)
-        room.tell("attempt_chat_ended", {"is_attempt_finished": finished})
-    if finished:
-        told = {"attempt_id": attempt.id, "success": True, "all_scenarios_complete": True}
-        service.rooms.publish(profile_room(user.id), "attempt_ended", told, user_id=user.id, entity_id=attempt.id)
+    await service.practice.attempts.use_previous(user.id, body.attempt_id, body.previous_chat_map)
     return UsePreviousReply(chat_ids=list(body.previous_chat_map))
 
 
@@ -312,15 +241,3 @@ def rubric_item(rubric: Rubric) -> RubricItem:
             for standard in rubric.standards
         ],
     )
-
-
-def _open_chats(attempt: Attempt) -> Sequence[Chat]:
-    return [chat for chat in attempt.chats if chat.completed_at is None]
-
-
-async def _apply_draft(service: Service, user: User, chat: Chat, draft_id: str) -> None:
-    """Have the chat made as the draft says."""
-    draft = await service.store.draft(user.id, draft_id)
-    state = dict(draft.state)
-    await check_choices(service, user, state)
-    await service.store.configure_chat(chat.id, await configuration_of(service, state))

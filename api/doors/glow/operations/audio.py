@@ -1,41 +1,9 @@
 """audio_upload and audio_download: recordings of the user's own."""
 
-import asyncio
 import re
 
 from api.doors.glow.operations.shapes_chats import AudioUploadReply
-from api.service import Service, new_id
-from models.errors import Invalid, TooLarge
-from models.records.core import User
 from models.records.outcomes import Audio
-from voice.audio.containers import demuxer_of
-
-UPLOAD_LIMIT = 16 * 1024 * 1024
-"""Bytes of one recording."""
-
-_TYPES = {"wav": "audio/wav", "ogg": "audio/ogg", "mp3": "audio/mpeg", "flac": "audio/flac", "mp4": "audio/mp4"}
-_ANY = "application/octet-stream"
-_KIND = re.compile(r"(audio|video)/[\w.+-]{1,60}")
-_NAME = re.compile(r"[^\w. -]+")
-
-
-async def keep_audio(service: Service, user: User, data: bytes, file_name: str, mime_type: str) -> AudioUploadReply:
-    """Store a recording.
-
-    Raises:
-        Invalid: there is nothing in it.
-        TooLarge: more than `UPLOAD_LIMIT`.
-    """
-    if not data:
-        raise Invalid("The file is empty: upload a recording.")
-    if len(data) > UPLOAD_LIMIT:
-        raise TooLarge(f"A recording has at most {UPLOAD_LIMIT} bytes: shorten or compress it.")
-    audio_id = new_id()
-    await asyncio.to_thread(service.files.write, audio_id, data)
-    name = _NAME.sub("_", file_name.replace("\\", "/").rpartition("/")[2])[:120] or "recording"
-    kind = mime_type if _KIND.fullmatch(mime_type) else _TYPES.get(demuxer_of(data[:64]) or "", _ANY)
-    audio = await service.store.add_audio(user.id, name, kind, len(data), id=audio_id)
-    return uploaded(audio)
 
 
 def uploaded(audio: Audio) -> AudioUploadReply:

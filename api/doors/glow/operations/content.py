@@ -31,10 +31,9 @@ from api.doors.glow.operations.shapes_content import (
     SimulationsFound,
     VoiceItem,
 )
-from api.service import Service, new_id
-from models.errors import Invalid, NotFound
+from api.service import Service
 from models.records.core import Document, Persona, Practice, Scenario, Simulation, User, VoiceProfile
-from models.records.resources import Resource, ResourceKind
+from pipeline.practice.content import found_one
 
 Item = TypeVar("Item")
 
@@ -42,13 +41,6 @@ Item = TypeVar("Item")
 def page(found: Sequence[Item], body: SearchBody) -> Sequence[Item]:
     """The part of what was found that is asked for."""
     return found[body.page_offset : body.page_offset + body.page_limit]
-
-
-def the(found: Sequence[Item], name: str) -> Item:
-    """What was found; NotFound where nothing was."""
-    if not found:
-        raise NotFound(f"{name} not found.")
-    return found[0]
 
 
 # ------------------------------------------------------------------ personas
@@ -62,7 +54,7 @@ async def persona_search(service: Service, user: User, body: SearchBody) -> Pers
 
 async def persona_get(service: Service, user: User, body: GetBody) -> PersonaDetail:
     """One persona with its instructions and voice."""
-    return _persona(the(await service.store.find_personas(user.id, ids=[body.id]), "Persona"))
+    return _persona(found_one(await service.store.find_personas(user.id, ids=[body.id]), "Persona"))
 
 
 async def persona_create(service: Service, user: User, body: NewPersona) -> PersonaDetail:
@@ -74,7 +66,7 @@ async def persona_create(service: Service, user: User, body: NewPersona) -> Pers
         body.voice.language,
     )
     persona = Persona(
-        id=new_id(),
+        id=service.practice.new_id(),
         name=body.name,
         description=body.description,
         instructions=body.instructions,
@@ -125,13 +117,13 @@ async def document_search(service: Service, user: User, body: SearchBody) -> Doc
 
 async def document_get(service: Service, user: User, body: GetBody) -> DocumentDetail:
     """One document with its text."""
-    item = the(await service.store.find_documents(user.id, ids=[body.id]), "Document")
+    item = found_one(await service.store.find_documents(user.id, ids=[body.id]), "Document")
     return DocumentDetail(**_document(item).model_dump(), text=item.text)
 
 
 async def document_create(service: Service, user: User, body: NewDocument) -> DocumentDetail:
     """A document of one's own, text or Markdown."""
-    item = Document(new_id(), body.name, body.description, body.text, user.id)
+    item = Document(service.practice.new_id(), body.name, body.description, body.text, user.id)
     await service.store.install(documents=[item])
     return DocumentDetail(**_document(item).model_dump(), text=item.text)
 
@@ -153,19 +145,14 @@ async def scenario_search(service: Service, user: User, body: SearchBody) -> Sce
 
 async def scenario_get(service: Service, user: User, body: GetBody) -> ScenarioDetail:
     """One scenario with its texts and what belongs to it."""
-    return _scenario(the(await service.store.find_scenarios(user.id, ids=[body.id]), "Scenario"))
+    return _scenario(found_one(await service.store.find_scenarios(user.id, ids=[body.id]), "Scenario"))
 
 
 async def scenario_create(service: Service, user: User, body: NewScenario) -> ScenarioDetail:
     """A scenario of one's own."""
-    store = service.store
-    all_there(body.persona_ids, await store.find_personas(user.id, ids=body.persona_ids), "Persona")
-    all_there(body.document_ids, await store.find_documents(user.id, ids=body.document_ids), "Document")
-    await resources_there(service, user, "question", body.question_ids)
-    await resources_there(service, user, "parameter_field", body.parameter_field_ids)
     resources = {"question": tuple(body.question_ids), "parameter_field": tuple(body.parameter_field_ids)}
     scenario = Scenario(
-        id=new_id(),
+        id=service.practice.new_id(),
         name=body.name,
         description=body.description,
         problem_statement=body.problem_statement,
@@ -175,7 +162,7 @@ async def scenario_create(service: Service, user: User, body: NewScenario) -> Sc
         resources={kind: ids for kind, ids in resources.items() if ids},
         owner_id=user.id,
     )
-    await store.install(scenarios=[scenario])
+    await service.practice.content.add_scenario(user.id, scenario)
     return _scenario(scenario)
 
 
@@ -202,19 +189,13 @@ async def simulation_search(service: Service, user: User, body: SearchBody) -> S
 
 async def simulation_get(service: Service, user: User, body: GetBody) -> SimulationDetail:
     """One simulation."""
-    return _simulation(the(await service.store.find_simulations(user.id, ids=[body.id]), "Simulation"))
+    return _simulation(found_one(await service.store.find_simulations(user.id, ids=[body.id]), "Simulation"))
 
 
 async def simulation_create(service: Service, user: User, body: NewSimulation) -> SimulationDetail:
     """A simulation of one's own: scenarios one after the other, with a rubric and a time limit."""
-    if not body.scenario_ids:
-        raise Invalid("At least one scenario is required")
-    found = await service.store.find_scenarios(user.id, ids=body.scenario_ids)
-    all_there(body.scenario_ids, found, "Scenario")
-    if body.rubric_id is not None:
-        await resources_there(service, user, "rubric", [body.rubric_id])
     simulation = Simulation(
-        id=new_id(),
+        id=service.practice.new_id(),
         name=body.name,
         description=body.description,
         scenario_ids=tuple(body.scenario_ids),
@@ -222,7 +203,7 @@ async def simulation_create(service: Service, user: User, body: NewSimulation) -
         time_limit_s=body.time_limit_seconds,
         owner_id=user.id,
     )
-    await service.store.install(simulations=[simulation])
+    await service.practice.content.add_simulation(user.id, simulation)
     return _simulation(simulation)
 
 
@@ -251,13 +232,13 @@ async def practice_search(service: Service, user: User, body: SearchBody) -> Pra
 async def practice_get(service: Service, user: User, body: GetBody) -> PracticeItem:
     """One practice."""
     entries = await service.store.find_entries(user.id, "practice")
-    return _practice(the([item for item in entries if item.id == body.id], "Practice entry"))
+    return _practice(found_one([item for item in entries if item.id == body.id], "Practice entry"))
 
 
 async def practice_create(service: Service, user: User, body: NewEntry) -> PracticeItem:
     """A practice of one's own, open to its cohorts."""
-    entry = await _entry(service, user, body)
-    await service.store.install(practices=[entry])
+    entry = _entry(service, user, body, "practice")
+    await service.practice.content.add_entry(user.id, entry)
     return _practice(entry)
 
 
@@ -271,21 +252,18 @@ async def home_search(service: Service, user: User, body: SearchBody) -> HomesFo
 async def home_get(service: Service, user: User, body: GetBody) -> HomeItem:
     """One home."""
     entries = await service.store.find_entries(user.id, "home")
-    return _home(the([item for item in entries if item.id == body.id], "Home entry"))
+    return _home(found_one([item for item in entries if item.id == body.id], "Home entry"))
 
 
 async def home_create(service: Service, user: User, body: NewEntry) -> HomeItem:
     """A home: a simulation assigned to cohorts."""
-    entry = await _entry(service, user, body, home=True)
-    await service.store.install(practices=[entry])
+    entry = _entry(service, user, body, "home")
+    await service.practice.content.add_entry(user.id, entry)
     return _home(entry)
 
 
-async def _entry(service: Service, user: User, body: NewEntry, *, home: bool = False) -> Practice:
-    the(await service.store.find_simulations(user.id, ids=[body.simulation_id]), "Simulation")
-    await resources_there(service, user, "cohort", body.cohort_ids)
-    kind: Literal["practice", "home"] = "home" if home else "practice"
-    return Practice(new_id(), body.name, body.simulation_id, kind, tuple(body.cohort_ids), user.id)
+def _entry(service: Service, user: User, body: NewEntry, kind: Literal["practice", "home"]) -> Practice:
+    return Practice(service.practice.new_id(), body.name, body.simulation_id, kind, tuple(body.cohort_ids), user.id)
 
 
 def _practice(item: Practice) -> PracticeItem:
@@ -306,15 +284,3 @@ def _home(item: Practice) -> HomeItem:
         kind=item.kind,
         cohort_ids=list(item.cohort_ids),
     )
-
-
-def all_there(ids: Sequence[str], found: Sequence[Persona | Document | Scenario | Resource], name: str) -> None:
-    """Refuse ids that were not found."""
-    if set(ids) - {item.id for item in found}:
-        raise NotFound(f"{name} not found.")
-
-
-async def resources_there(service: Service, user: User, kind: ResourceKind, ids: Sequence[str]) -> None:
-    """Refuse ids of resources that the user may not choose."""
-    found = await service.store.find_resources(user.id, kind, ids=ids)
-    all_there(ids, found, kind.replace("_", " ").capitalize())

@@ -1,11 +1,8 @@
 """Content that others are judged and set up with: rubrics, questions, cohorts, parameters and benchmarks."""
 
-import re
-from collections.abc import Sequence
-
 from api.doors.glow.operations.attempts import rubric_item
-from api.doors.glow.operations.chats import shown
-from api.doors.glow.operations.content import page, the
+from api.doors.glow.operations.chats import question_value, shown
+from api.doors.glow.operations.content import page
 from api.doors.glow.operations.shapes_content import (
     BenchmarkItem,
     BenchmarksFound,
@@ -25,11 +22,10 @@ from api.doors.glow.operations.shapes_content import (
     RubricsFound,
     SearchBody,
 )
-from api.doors.glow.operations.writing import Values
-from api.service import Service, new_id
-from models.errors import Invalid
+from api.service import Service
 from models.records.core import User
-from models.records.resources import Resource, Rubric, Standard, StandardGroup, resource_of, rubric_of
+from models.records.resources import Resource, Rubric, Standard, StandardGroup, rubric_of
+from pipeline.practice.content import found_one
 
 # -------------------------------------------- rubrics, questions, parameters
 
@@ -43,44 +39,24 @@ async def rubric_search(service: Service, user: User, body: SearchBody) -> Rubri
 async def rubric_get(service: Service, user: User, body: GetBody) -> RubricDetail:
     """One rubric with its groups and standards."""
     found = await service.store.find_resources(user.id, "rubric", ids=[body.id])
-    return RubricDetail(**rubric_item(rubric_of(the(found, "Rubric"))).model_dump())
+    return RubricDetail(**rubric_item(rubric_of(found_one(found, "Rubric"))).model_dump())
 
 
 async def rubric_create(service: Service, user: User, body: NewRubric) -> RubricDetail:
     """A rubric of one's own."""
+    new_id = service.practice.new_id
     groups = []
     for part in body.standard_groups:
         group_id = new_id()
-        standards = []
-        for one in part.standards:
-            _check_signs(one.signs)
-            measure = "signs" if one.signs else one.measure
-            standards.append(
-                Standard(
-                    new_id(), group_id, one.name, one.points, one.description, measure, tuple(one.signs), one.needed
-                )
+        standards = tuple(
+            Standard(
+                new_id(), group_id, one.name, one.points, one.description, one.measure, tuple(one.signs), one.needed
             )
-        points = sum(standard.points for standard in standards)
-        groups.append(StandardGroup(group_id, part.name, points, part.description, part.pass_points, tuple(standards)))
-    total = sum(group.points for group in groups)
-    if body.pass_points > total:
-        raise Invalid(f"pass_points is {body.pass_points}, more than all points ({total}): lower it.")
-    rubric = Rubric(new_id(), body.name, total, body.pass_points, body.description, tuple(groups))
-    await service.store.install(resources=[resource_of(rubric, user.id)])
-    return RubricDetail(**rubric_item(rubric).model_dump())
-
-
-def _check_signs(signs: Sequence[str]) -> None:
-    for sign in signs:
-        # A pattern of a stranger's may run for ever on our machine: plain words and simple marks only.
-        if not re.fullmatch(r"[\w '|()?\\b.-]+", sign) or re.search(r"[)?.]\s*[+*{]|\.\*|\.\+", sign):
-            raise Invalid("A sign may hold words, spaces, |, ( ), ? and \\b only.")
-        try:
-            empty = re.compile(sign).search("")
-        except re.error as error:
-            raise Invalid(f"A sign is no regular expression: {error}.") from None
-        if empty:
-            raise Invalid("A sign must not match everything: name at least one word.")
+            for one in part.standards
+        )
+        groups.append(StandardGroup(group_id, part.name, 0, part.description, part.pass_points, standards))
+    rubric = Rubric(new_id(), body.name, 0, body.pass_points, body.description, tuple(groups))
+    return RubricDetail(**rubric_item(await service.practice.content.add_rubric(user.id, rubric)).model_dump())
 
 
 async def question_search(service: Service, user: User, body: SearchBody) -> QuestionsFound:
@@ -91,22 +67,17 @@ async def question_search(service: Service, user: User, body: SearchBody) -> Que
 
 async def question_get(service: Service, user: User, body: GetBody) -> QuestionDetail:
     """One question with its options; which of them are right is told only to whoever wrote it."""
-    item = the(await service.store.find_resources(user.id, "question", ids=[body.id]), "Question")
-    options = await service.store.options_of([item.id])
-    items = [shown("option", option) for option in options]
-    if item.owner_id == user.id:
-        for shown_option, option in zip(items, options, strict=True):
-            shown_option.is_correct = bool(option.data.get("is_correct"))
+    item = found_one(await service.store.find_resources(user.id, "question", ids=[body.id]), "Question")
+    items = [shown("option", option) for option in await service.store.options_of([item.id])]
+    right = await service.practice.content.right_options(user.id, item)
+    for option in items:
+        option.is_correct = right.get(option.option_id)
     return QuestionDetail(**shown("question", item).model_dump(), options=items)
 
 
 async def question_create(service: Service, user: User, body: NewQuestionBody) -> QuestionDetail:
     """A question of one's own, with its options."""
-    if len(body.options) < 2 or not any(option.is_correct for option in body.options):
-        raise Invalid("A question needs at least two options, and one of them right.")
-    values = Values(user)
-    question_id = values.question(body)
-    await values.keep(service)
+    question_id = await service.practice.content.add_question(user.id, question_value(body))
     return await question_get(service, user, GetBody(id=question_id))
 
 
@@ -118,12 +89,14 @@ async def cohort_search(service: Service, user: User, body: SearchBody) -> Cohor
 
 async def cohort_get(service: Service, user: User, body: GetBody) -> CohortItem:
     """One cohort."""
-    return _cohort(the(await service.store.find_resources(user.id, "cohort", ids=[body.id]), "Cohort"))
+    return _cohort(found_one(await service.store.find_resources(user.id, "cohort", ids=[body.id]), "Cohort"))
 
 
 async def cohort_create(service: Service, user: User, body: NewCohort) -> CohortItem:
     """A group of learners, by their user names."""
-    item = Resource(new_id(), "cohort", body.name, body.description, {"members": body.members}, user.id)
+    item = Resource(
+        service.practice.new_id(), "cohort", body.name, body.description, {"members": body.members}, user.id
+    )
     await service.store.install(resources=[item])
     return _cohort(item)
 
@@ -141,7 +114,7 @@ async def parameter_search(service: Service, user: User, body: SearchBody) -> Pa
 
 async def parameter_get(service: Service, user: User, body: GetBody) -> ParameterDetail:
     """One parameter with its values."""
-    item = the(await service.store.find_resources(user.id, "parameter", ids=[body.id]), "Parameter")
+    item = found_one(await service.store.find_resources(user.id, "parameter", ids=[body.id]), "Parameter")
     fields = await service.store.find_resources(user.id, "parameter_field")
     own = [shown("parameter_field", field) for field in fields if field.data.get("parameter_id") == item.id]
     return ParameterDetail.model_validate(shown("parameter", item).model_dump() | {"fields": own})
@@ -149,11 +122,8 @@ async def parameter_get(service: Service, user: User, body: GetBody) -> Paramete
 
 async def parameter_create(service: Service, user: User, body: NewParameter) -> ParameterDetail:
     """A parameter of one's own: `{{name}}` in a persona's instructions becomes the value that is chosen."""
-    item = Resource(new_id(), "parameter", body.name, body.description, owner_id=user.id)
-    data = {"parameter_id": item.id, "parameter_name": body.name}
-    fields = [Resource(new_id(), "parameter_field", value, data=data, owner_id=user.id) for value in body.values]
-    await service.store.install(resources=[item, *fields])
-    return await parameter_get(service, user, GetBody(id=item.id))
+    parameter_id = await service.practice.content.add_parameter(user.id, body.name, body.description, body.values)
+    return await parameter_get(service, user, GetBody(id=parameter_id))
 
 
 # ---------------------------------------------------------------- benchmarks
@@ -167,26 +137,20 @@ async def benchmark_search(service: Service, user: User, body: SearchBody) -> Be
 
 async def benchmark_get(service: Service, user: User, body: GetBody) -> BenchmarkItem:
     """One benchmark."""
-    return _benchmark(the(await service.store.find_resources(user.id, "benchmark", ids=[body.id]), "Benchmark"))
+    return _benchmark(found_one(await service.store.find_resources(user.id, "benchmark", ids=[body.id]), "Benchmark"))
 
 
 async def benchmark_create(service: Service, user: User, body: NewBenchmark) -> BenchmarkItem:
     """Recorded runs of a scenario, to be replayed with the personas as they are then."""
-    store = service.store
-    the(await store.find_simulations(user.id, ids=[body.simulation_id]), "Simulation")
-    the(await store.find_scenarios(user.id, ids=[body.scenario_id]), "Scenario")
-    runs = [{"id": new_id(), "name": run.name, "lines": run.lines} for run in body.runs]
-    for chat_id in body.chat_ids:
-        chat = await store.chat(user.id, chat_id)
-        said = [item.text for item in await store.messages(chat_id) if item.role == "user" and item.text.strip()]
-        if not said:
-            raise Invalid("A chat in which nothing was said cannot be replayed: leave it out.")
-        runs.append({"id": new_id(), "name": chat.name, "lines": said})
-    if not runs:
-        raise Invalid("At least one run is required: give runs, or chat_ids.")
-    data = {"simulation_id": body.simulation_id, "scenario_id": body.scenario_id, "runs": runs}
-    item = Resource(new_id(), "benchmark", body.name, body.description, data, user.id)
-    await store.install(resources=[item])
+    item = await service.practice.content.add_benchmark(
+        user.id,
+        body.name,
+        body.description,
+        simulation_id=body.simulation_id,
+        scenario_id=body.scenario_id,
+        runs=[(run.name, run.lines) for run in body.runs],
+        chat_ids=body.chat_ids,
+    )
     return _benchmark(item)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from api.doors.glow.operations.selection import LISTS
+from api.doors.glow.operations.chats import TEXTS, question_values
 from api.doors.glow.operations.shapes_drafts import (
     ChatDraftBody,
     ChatDraftReply,
@@ -12,32 +12,26 @@ from api.doors.glow.operations.shapes_drafts import (
     ChatDraftsReply,
     DraftEntry,
     FormState,
+    NewMedia,
 )
-from api.doors.glow.operations.writing import Values
 from api.service import Service
 from models.errors import Invalid
 from models.records.core import User
-from models.records.resources import ResourceKind
-
-_TEXTS: tuple[ResourceKind, ...] = ("name", "description", "problem_statement")
+from pipeline.practice.drafts import DraftChanges
+from pipeline.practice.selection import LISTS
+from pipeline.practice.values import NewMedia as MediaValue
+from pipeline.practice.values import NewOption as OptionValue
 
 
 async def chat_draft(service: Service, user: User, body: ChatDraftBody) -> ChatDraftReply:
     """Save a draft: values become resources, ids are merged, and each save is a version."""
-    if body.chat_id is not None:
-        await service.practice.own.find(user.id, body.chat_id, body.attempt_id)
-    elif body.attempt_id is not None:
-        await service.store.attempt(user.id, body.attempt_id)
-    if body.draft_id is not None:
-        # Known to be refused before anything is made of the values.
-        draft = await service.store.draft(user.id, body.draft_id)
-        if body.expected_version is not None and body.expected_version != draft.version:
-            await service.store.save_draft(
-                user.id, {}, draft_id=draft.id, expected_version=body.expected_version
-            )  # raises with both versions
-    changes = await _changes(service, user, body)
-    saved = await service.store.save_draft(
-        user.id, changes, draft_id=body.draft_id, chat_id=body.chat_id, expected_version=body.expected_version
+    saved = await service.practice.drafts.save(
+        user.id,
+        _changes(body),
+        draft_id=body.draft_id,
+        expected_version=body.expected_version,
+        chat_id=body.chat_id,
+        attempt_id=body.attempt_id,
     )
     message = "Draft created." if saved.version == 1 else f"Draft saved as version {saved.version}."
     return ChatDraftReply(
@@ -75,42 +69,24 @@ async def chat_drafts(service: Service, user: User, body: ChatDraftsBody) -> Cha
     )
 
 
-async def _changes(service: Service, user: User, body: ChatDraftBody) -> dict[str, Any]:
-    """What this save changes about the state: only what the body holds."""
-    values = Values(user)
-    changes: dict[str, Any] = {name: list(ids) for name in LISTS if (ids := getattr(body, name)) is not None}
-    for kind in _TEXTS:
-        text, ident = getattr(body, kind), getattr(body, f"{kind}_id")
-        if text is not None:
-            ident = values.text(kind, text)
-        elif ident is not None:
-            found = await service.store.resources([ident])
-            text = found[0].name if found else None
-        if ident is not None:
-            others = [one for one in changes.get(f"{kind}_ids", []) if one != ident]
-            changes |= {kind: text, f"{kind}_id": ident, f"{kind}_ids": [ident, *others]}
-    made = {
-        "objective_ids": [values.text("objective", text) for text in body.objectives or []],
-        "image_ids": [values.media("image", media) for media in body.images or []],
-        "video_ids": [values.media("video", media) for media in body.videos or []],
-        "question_ids": [values.question(question) for question in body.questions or []],
-        "option_ids": [
-            values.option(option, option.question_id or next(iter(body.question_ids or []), ""), place)
-            for place, option in enumerate(body.options or [])
-        ],
-    }
-    given = {
-        "objective_ids": body.objectives,
-        "image_ids": body.images,
-        "video_ids": body.videos,
-        "question_ids": body.questions,
-        "option_ids": body.options,
-    }
-    for name, ids in made.items():
-        if ids or given[name] is not None:
-            changes[name] = list(dict.fromkeys([*changes.get(name, []), *ids]))
-    await values.keep(service)
-    return changes
+def _changes(body: ChatDraftBody) -> DraftChanges:
+    """What the body holds, and nothing else."""
+    return DraftChanges(
+        texts={kind: text for kind in TEXTS if (text := getattr(body, kind)) is not None},
+        text_ids={kind: ident for kind in TEXTS if (ident := getattr(body, f"{kind}_id")) is not None},
+        ids={name: ids for name in LISTS if (ids := getattr(body, name)) is not None},
+        objectives=body.objectives,
+        images=None if body.images is None else [_media(media) for media in body.images],
+        videos=None if body.videos is None else [_media(media) for media in body.videos],
+        questions=question_values(body.questions),
+        options=None
+        if body.options is None
+        else [OptionValue(one.option_text, one.is_correct, one.question_id) for one in body.options],
+    )
+
+
+def _media(media: NewMedia) -> MediaValue:
+    return MediaValue(media.name, media.description, media.upload_id, media.length_seconds)
 
 
 def _form(state: Mapping[str, Any]) -> dict[str, Any]:

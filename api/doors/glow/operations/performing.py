@@ -1,10 +1,8 @@
 """Carrying out an operation: idempotency keys, staged calls, and the events that tell its progress.
 
-Every door calls `perform`, so that a key means the same over HTTP and over a socket.
+Every door calls `carry_out`, so that a key means the same over HTTP and over a socket.
 """
 
-import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -12,18 +10,13 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from api.doors.glow.operations.shapes import Body, Reply, Staged, WriteBody, WriteReply
-from api.service import Service, new_id
-from models.errors import ModelError, NotFound
+from api.service import Service
 from models.records.core import User
-from pipeline.chats.hub import profile_room
-from pipeline.errors import PipelineError
-from voice.errors import VoiceError
+from models.records.outcomes import StagedCall
+from pipeline.practice.staging import Subject, nothing_pending
 
 BodyT = TypeVar("BodyT", bound=Body)
 ReplyT = TypeVar("ReplyT", bound=Reply)
-
-REFUSALS = (ModelError, PipelineError, VoiceError)
-"""What an operation raises on purpose: each message is a sentence for the client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +54,8 @@ class Operation(Generic[BodyT, ReplyT]):
         return (self.function.__doc__ or self.name).strip().splitlines()[0].rstrip(".")
 
 
-async def perform(service: Service, user: User, operation: Operation[BodyT, ReplyT], body: BodyT) -> ReplyT | Staged:
-    """Carry out an operation once.
+async def carry_out(service: Service, user: User, operation: Operation[BodyT, ReplyT], body: BodyT) -> ReplyT | Staged:
+    """Carry out an operation: once for each idempotency key, later if it is staged, with its progress told.
 
     Raises:
         Conflict: its idempotency key stands for another payload, or is in progress.
@@ -70,85 +63,62 @@ async def perform(service: Service, user: User, operation: Operation[BodyT, Repl
     """
     if not isinstance(body, WriteBody):
         return await _run(service, user, operation, body)
+    staging, subject = service.practice.staging, _subject(body)
     if body.accept is not None:
-        taken = await service.store.take_staged_call(user.id, operation.key, _chat_of(body))
-        if taken is None:
-            raise NotFound(f"No pending {operation.name}")
+        taken = await staging.take(user.id, operation.artifact, operation.name, subject)
         if not body.accept:
-            return _staged(operation.name, taken.id, taken.chat_id, body, pending=False)
-        try:
-            body = operation.body.model_validate(dict(taken.payload) | {"idempotency_key": body.idempotency_key})
-        except ValidationError:  # staged by an older version, which knew other fields
-            raise NotFound(f"No pending {operation.name}") from None
+            return _staged(taken, operation, body, pending=False)
+        body = _accepted(taken, operation, body.idempotency_key)
     elif body.soft:
-        chat_id = _chat_of(body)
-        if chat_id:
-            await service.store.chat(user.id, chat_id)
         payload = body.model_dump(mode="json", exclude={"soft", "accept", "idempotency_key"}, exclude_unset=True)
-        staged = await service.store.stage_call(user.id, operation.key, chat_id, payload)
-        return _staged(operation.name, staged.id, chat_id, body, pending=True)
-    if not isinstance(body, WriteBody) or not body.idempotency_key:
+        staged = await staging.stage(user.id, operation.artifact, operation.name, subject, payload)
+        return _staged(staged, operation, body, pending=True)
+    assert isinstance(body, WriteBody)
+    key = body.idempotency_key
+    if not key:
         return await _run(service, user, operation, body)
-    return await _once(service, user, operation, body, body.idempotency_key)
 
-
-async def _once(service: Service, user: User, operation: Operation[BodyT, ReplyT], body: BodyT, key: str) -> ReplyT:
-    said = body.model_dump_json(exclude={"idempotency_key"})
-    fingerprint = hashlib.sha256(f"{operation.key}\n{said}".encode("utf-8", "replace")).hexdigest()
-    earlier = await service.store.begin_keyed_call(user.id, key, fingerprint)
-    if earlier is not None:
-        return operation.reply.model_validate_json(earlier)
-    reply: ReplyT | None = None
-    try:
+    async def replied() -> str:
         reply = await _run(service, user, operation, body)
         if isinstance(reply, WriteReply):
             reply.idempotency_key = key
-    finally:
-        # Shielded: a client that goes away must not leave its key in progress.
-        kept = None if reply is None else reply.model_dump_json()
-        await asyncio.shield(service.store.end_keyed_call(user.id, key, kept))
-    return reply
+        return reply.model_dump_json(by_alias=True)
+
+    said = body.model_dump_json(exclude={"idempotency_key"})
+    kept = await service.practice.keys.once(user.id, key, operation.key, said, replied)
+    return operation.reply.model_validate_json(kept)
 
 
 async def _run(service: Service, user: User, operation: Operation[BodyT, ReplyT], body: BodyT) -> ReplyT:
-    call_id = new_id()
-
-    def tell(stage: str, payload: dict[str, Any]) -> None:
-        service.rooms.publish(
-            profile_room(user.id),
-            f"{operation.key}.{stage}",
-            payload | {"call_id": call_id},
-            user_id=user.id,
-            artifact=operation.artifact,
-            operation=operation.name,
-            call_id=call_id,
-            run_id=payload.get("run_id"),
-            group_id=payload.get("group_id"),
-            entity_id=payload.get("chat_id") or payload.get("attempt_id"),
-        )
-
-    told = body.model_dump(mode="json", exclude_unset=True)
-    tell("started", told | {"operation_key": operation.key, "role": "user", "tool": operation.name})
-    try:
+    said = body.model_dump(mode="json", exclude_unset=True)
+    with service.practice.progress.told(user.id, operation.artifact, operation.name, said) as completed:
         reply = await operation.function(service, user, body)
-    except REFUSALS as error:
-        failed = {"message": str(error), "error_type": error.code, "role": "user", "tool": operation.name}
-        tell("failed", {"chat_id": told.get("chat_id")} | failed)
-        raise
-    tell("completed", {"chat_id": told.get("chat_id")} | reply.model_dump(mode="json"))
+        completed(rendered(reply))
     return reply
 
 
-def _chat_of(body: Body) -> str:
-    chat_id = getattr(body, "chat_id", None) or getattr(body, "attempt_id", None)
-    return chat_id if isinstance(chat_id, str) else ""
+def rendered(reply: Reply) -> dict[str, Any]:
+    """A reply as JSON values, under the names that clients know."""
+    return reply.model_dump(mode="json", by_alias=True)
 
 
-def _staged(name: str, call_id: str, chat_id: str, body: WriteBody, *, pending: bool) -> Staged:
+def _accepted(taken: StagedCall, operation: Operation[BodyT, ReplyT], key: str | None) -> BodyT:
+    try:
+        return operation.body.model_validate({**taken.payload, "idempotency_key": key})
+    except ValidationError:  # staged by an older version, which knew other fields
+        raise nothing_pending(operation.name) from None
+
+
+def _subject(body: Body) -> Subject:
+    chat_id, attempt_id = getattr(body, "chat_id", None), getattr(body, "attempt_id", None)
+    return Subject(chat_id or "", attempt_id or "")
+
+
+def _staged(call: StagedCall, operation: Operation[Any, Any], body: WriteBody, *, pending: bool) -> Staged:
     return Staged(
         pending=pending,
-        operation=name,
-        call_id=call_id,
-        chat_id=chat_id or None,
+        operation=operation.name,
+        call_id=call.id,
+        chat_id=call.chat_id or None,
         idempotency_key=body.idempotency_key,
     )

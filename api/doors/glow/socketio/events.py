@@ -11,13 +11,13 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from api.doors.glow.operations.performing import REFUSALS
 from api.doors.glow.socketio.connections import Connection
 from api.doors.refusals import failure_of
 from api.service import Service
 from models.errors import Invalid
 from models.records.core import User
 from pipeline.chats.hub import profile_room
+from pipeline.practice.progress import REFUSALS
 
 Payload = dict[str, Any]
 

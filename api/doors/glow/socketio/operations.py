@@ -5,7 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from api.doors.glow.operations.performing import perform
+from api.doors.glow.operations.performing import carry_out as perform
+from api.doors.glow.operations.performing import rendered
 from api.doors.glow.operations.registry import OPERATIONS
 from api.doors.glow.socketio.events import Asker, Payload
 
@@ -24,4 +25,4 @@ async def carry_out(asker: Asker, name: str, body: BaseModel | Mapping[str, Any]
     operation = OPERATIONS[name]
     read = body if isinstance(body, BaseModel) else operation.body.model_validate(dict(body))
     reply = await perform(asker.service.asked_from(asker.room), asker.user, operation, read)
-    return reply.model_dump(mode="json")
+    return rendered(reply)

@@ -12,7 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
-from api.doors.glow.operations.exporting import cue_spans
+from pipeline.practice.exporting import cue_spans
 from tests.api.doors.glow.test_chats import detail, ok, start
 from tests.service import RunningService, quiet, running
 from tests.voice.sound import recording

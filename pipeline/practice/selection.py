@@ -3,19 +3,23 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from api.doors.glow.operations.shapes_drafts import FormState
-from api.service import Service
 from models.records.core import Chat, Scenario
 from models.records.resources import Resource, derived_id
+from models.store import Store
 
-LISTS = tuple(name for name, field in FormState.model_fields.items() if name.endswith("_ids"))
-"""The id lists of a form state."""
+LISTS = (
+    *("name_ids", "description_ids", "flag_ids", "department_ids", "persona_ids", "document_ids"),
+    *("parameter_field_ids", "parameter_ids", "scenario_ids", "field_ids", "question_ids", "option_ids"),
+    *("video_ids", "image_ids", "problem_statement_ids", "objective_ids", "pending_ids"),
+)
+"""The id lists of a draft's state."""
 
 OF_SCENARIO = ("question", "parameter_field", "image", "video", "flag", "department")
+"""The kinds of resources that a scenario brings into its chats."""
 
 
 def selected_ids(chat: Chat, scenario: Scenario | None) -> dict[str, list[str]]:
-    """What is selected in a chat, by kind: its own choice, else its scenario's."""
+    """Return what is selected in a chat, by kind: its own choice, else its scenario's."""
     own = chat.configuration
     chosen: dict[str, list[str]] = {
         "persona": list(own.get("persona_ids", scenario.persona_ids if scenario else ())),
@@ -29,7 +33,7 @@ def selected_ids(chat: Chat, scenario: Scenario | None) -> dict[str, list[str]]:
 
 
 def own_texts(chat: Chat, scenario: Scenario | None) -> list[Resource]:
-    """The chat's name, description, problem statement and objectives, each with an id."""
+    """Return the chat's name, description, problem statement and objectives, each with an id."""
     own = chat.configuration
     owner = scenario.id if scenario and scenario.id else chat.id
     found = [Resource(own.get("name_id") or derived_id(chat.id, "name"), "name", chat.name)]
@@ -46,15 +50,15 @@ def own_texts(chat: Chat, scenario: Scenario | None) -> list[Resource]:
     return found
 
 
-async def configuration_of(service: Service, state: Mapping[str, Any]) -> dict[str, Any]:
-    """A draft's state as the configuration of a chat: ids of texts become the texts, the rest stays ids."""
+async def configuration_of(store: Store, state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a draft's state as the configuration of a chat: ids of texts become the texts, the rest stays ids."""
     configuration: dict[str, Any] = {}
     for kind in ("name", "description", "problem_statement"):
         ident = state.get(f"{kind}_id") or next(iter(state.get(f"{kind}_ids") or ()), None)
-        if ident is not None and (found := await service.store.resources([ident])):
+        if ident is not None and (found := await store.resources([ident])):
             configuration |= {kind: found[0].name, f"{kind}_id": ident}
     if "objective_ids" in state:
-        objectives = await service.store.resources(state["objective_ids"])
+        objectives = await store.resources(state["objective_ids"])
         configuration |= {
             "objectives": [item.name for item in objectives],
             "objective_ids": [item.id for item in objectives],
@@ -64,3 +68,15 @@ async def configuration_of(service: Service, state: Mapping[str, Any]) -> dict[s
         if (ids := state.get(f"{kind}_ids")) is not None and (ids or kind != "persona"):
             configuration[f"{kind}_ids"] = list(ids)
     return configuration
+
+
+async def visible_configuration(store: Store, user_id: str, state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration without the personas and documents that the user may not see, or that nobody knows."""
+    seen = dict(state)
+    if seen.get("persona_ids"):
+        personas = {item.id for item in await store.find_personas(user_id, ids=seen["persona_ids"])}
+        seen["persona_ids"] = [ident for ident in seen["persona_ids"] if ident in personas]
+    if seen.get("document_ids"):
+        documents = {item.id for item in await store.find_documents(user_id, ids=seen["document_ids"])}
+        seen["document_ids"] = [ident for ident in seen["document_ids"] if ident in documents]
+    return await configuration_of(store, seen)

@@ -1,0 +1,270 @@
+"""Tests: a benchmark's recorded runs are replayed turn by turn with the current persona, and each replay is graded."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from models.errors import Conflict, NotFound
+from models.records.outcomes import Grade, RunStatus, Test, TestRun
+from models.records.resources import Resource
+from models.store import Store
+from models.store.benchmarks import RUN_NOT_FOUND
+from pipeline.chats.chats import Chats
+from pipeline.chats.hub import Rooms, test_room
+from pipeline.errors import Busy
+from pipeline.practice.grading import Grading
+from pipeline.practice.progress import REFUSALS
+from pipeline.tasks.background import Background
+
+LEFT: Sequence[RunStatus] = ("pending", "failed", "stopped")
+"""What may be replayed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestReport:
+    """A test and the grades of its runs, by the chat that each was replayed in."""
+
+    __test__ = False
+
+    test: Test
+    grades: Mapping[str, Grade]
+
+
+@dataclass(frozen=True, slots=True)
+class NextRun:
+    """The run of a test that waits to be replayed; None where none is left."""
+
+    test: Test
+    run: TestRun | None
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRun:
+    """A run that has ended, and its grade where one was asked for."""
+
+    test: Test
+    grade: Grade | None
+
+
+class Benchmarks:
+    """Runs benchmarks.
+
+    Args:
+        store: where tests are kept.
+        chats: answers the recorded lines.
+        rooms: who is told.
+        background: where runs are replayed.
+        grading: grades the replays.
+    """
+
+    def __init__(self, store: Store, chats: Chats, rooms: Rooms, background: Background, grading: Grading) -> None:
+        self._store = store
+        self._chats = chats
+        self._rooms = rooms
+        self._background = background
+        self._grading = grading
+
+    async def start(self, user_id: str, benchmark_id: str, *, infinite_mode: bool = False) -> Test:
+        """Begin to run a benchmark: one run for each recorded one.
+
+        Raises:
+            NotFound: unknown, or another user's.
+        """
+        found = await self._store.find_resources(user_id, "benchmark", ids=[benchmark_id])
+        if not found:
+            raise NotFound("Benchmark not found.")
+        test = await self._store.start_test(user_id, found[0].id, _recorded_ids(found[0]), infinite_mode)
+        self._tell(test, "test_started", {"test_id": test.id})
+        return test
+
+    async def report(self, user_id: str, test_id: str) -> TestReport:
+        """Return a test with the grades of its runs.
+
+        Raises:
+            NotFound: unknown, or another user's.
+        """
+        test = await self._store.own_test(user_id, test_id=test_id)
+        return TestReport(test, await self._store.grades_of([run.chat_id for run in test.runs if run.chat_id]))
+
+    async def next(self, user_id: str, test_id: str) -> NextRun:
+        """Return the next run that waits to be replayed; in infinite mode the benchmark begins again after its last.
+
+        Raises:
+            NotFound: unknown test, or another user's.
+        """
+        test = await self._store.own_test(user_id, test_id=test_id)
+        waiting = [run for run in test.runs if run.status == "pending" and test.ended_at is None]
+        if not waiting and test.infinite_mode and test.ended_at is None:
+            benchmark = await self._store.resource("benchmark", test.benchmark_id)
+            test = await self._store.add_test_runs(user_id, test.id, _recorded_ids(benchmark))
+            waiting = [run for run in test.runs if run.status == "pending"]
+        if not waiting:
+            self._tell(test, "test_all_complete", {"total_runs": len(test.runs), "success": True})
+            return NextRun(test, None)
+        self._tell_start(test, waiting[0])
+        return NextRun(test, waiting[0])
+
+    async def run(
+        self, user_id: str, test_id: str, invocation_id: str, run_id: str | None = None, *, wait: bool = False
+    ) -> TestRun:
+        """Replay a run in a chat of its own: the learner's recorded lines, answered by the persona as it is now.
+
+        Args:
+            run_id: which run; the first that waits where None.
+            wait: return when it has been replayed.
+
+        Raises:
+            NotFound: unknown test or run, or another user's.
+            Conflict: it is being replayed, or was already.
+            Busy: too much is being worked on.
+        """
+        test = await self._store.own_test(user_id, test_id=test_id)
+        run = _run(test, invocation_id, run_id)
+        benchmark = await self._store.resource("benchmark", test.benchmark_id)
+        recorded = next((item for item in benchmark.data["runs"] if item["id"] == run.original_id), None)
+        if recorded is None:
+            raise NotFound("The recorded run is no longer in its benchmark: start another test.")
+        if await self._store.update_test_run(run.id, "running", only_from=LEFT) is None:
+            raise Conflict("This run is being replayed, or was already: ask for the next one.")
+        self._tell_start(test, run)
+        simulation_id, scenario_id = str(benchmark.data["simulation_id"]), str(benchmark.data["scenario_id"])
+        name = f"{benchmark.name}: {recorded['name']}"
+        attempt = await self._store.start_private_attempt(user_id, simulation_id, scenario_id, name)
+        chat_id = attempt.chats[0].id
+        claimed = await self._store.update_test_run(run.id, "running", chat_id=chat_id)
+        lines = [str(line) for line in recorded["lines"]]
+        try:
+            replay = self._background.start(_task(run), self._replay(test, run, chat_id, lines))
+        except Busy:
+            await self._store.update_test_run(run.id, "failed")  # so that it may be tried again
+            raise
+        if wait:
+            await asyncio.wait({replay})
+        return claimed or run
+
+    async def _replay(self, test: Test, run: TestRun, chat_id: str, lines: Sequence[str]) -> None:
+        """Say the lines one after the other, each once the last is answered."""
+        about = {"run_id": run.id, "current_run": run.position + 1, "total_runs": len(test.runs)}
+        status: RunStatus = "failed"
+        try:
+            for number, line in enumerate(lines, 1):
+                sent = await self._chats.message(test.user_id, chat_id, line)
+                if sent.reply is not None and await sent.reply is None:
+                    status = "stopped"
+                    return
+                message = f"Turn {number} of {len(lines)}"
+                self._tell(test, "test_progress", about | {"type": "turn", "message": message})
+            status = "replayed"
+            await self._store.complete_chat(chat_id)
+        except asyncio.CancelledError:
+            status = "stopped"
+            raise
+        except REFUSALS as error:
+            self._tell(test, "test_error", about | {"message": str(error), "error_type": error.code})
+        finally:
+            await asyncio.shield(self._store.update_test_run(run.id, status))
+            if status == "replayed":
+                left = sum(item.position > run.position for item in test.runs)
+                done = {"original_run_resource_id": run.original_id, "tool_calls": 0, "remaining_runs": left}
+                self._tell(test, "test_run_complete", about | done)
+
+    async def end(
+        self, user_id: str, test_id: str, invocation_id: str, run_id: str | None = None, *, grade: bool = True
+    ) -> EndedRun:
+        """End a run and grade its replay; the test ends with its last run.
+
+        Args:
+            run_id: which run; the last that was replayed where None.
+
+        Raises:
+            NotFound: unknown test or run, or another user's.
+            Conflict: it was not replayed yet.
+        """
+        test = await self._store.own_test(user_id, test_id=test_id)
+        run = _run(test, invocation_id, run_id, done=True)
+        if run.chat_id is None:
+            raise Conflict("This run was not replayed yet: run it first.")
+        await self._background.finished(_task(run))
+        given = (await self._grading.grade(user_id, run.chat_id)).grade if grade else None
+        await self._store.update_test_run(run.id, "graded")
+        test = await self._store.own_test(user_id, test_id=test.id)
+        if not test.infinite_mode and all(item.status == "graded" for item in test.runs):
+            await self._store.end_test(user_id, test.id)
+        told = {
+            "grade_id": given.id if given else None,
+            "score": given.score if given else None,
+            "passed": given.passed if given else None,
+            "feedback": given.description if given else None,
+        }
+        self._tell(test, "test_graded", told)
+        return EndedRun(test, given)
+
+    async def stop(self, user_id: str, invocation_id: str) -> str | None:
+        """Stop what is being replayed; returns what to say where nothing was.
+
+        Raises:
+            NotFound: unknown test, or another user's.
+        """
+        test = await self._store.own_test(user_id, invocation_id=invocation_id)
+        running = [run for run in test.runs if run.status == "running"]
+        for run in running:
+            await self._background.cancel(_task(run))
+            if run.chat_id is not None:
+                await self._chats.stop(user_id, chat_id=run.chat_id)
+        message = None if running else "Nothing was being replayed."
+        self._tell(test, "test_stopped", {"success": True, "message": message})
+        return message
+
+    async def join(self, user_id: str, invocation_id: str) -> None:
+        """Tell a test's room that somebody has joined it.
+
+        Raises:
+            NotFound: unknown test, or another user's.
+        """
+        test = await self._store.own_test(user_id, invocation_id=invocation_id)
+        self._tell(test, "test_joined", {"success": True})
+
+    def _tell_start(self, test: Test, run: TestRun) -> None:
+        told = {
+            "run_id": run.id,
+            "original_run_resource_id": run.original_id,
+            "current_run": run.position + 1,
+            "total_runs": len(test.runs),
+            "created_at": run.created_at.isoformat(),
+        }
+        self._tell(test, "test_run_start", told)
+
+    def _tell(self, test: Test, name: str, payload: Mapping[str, Any]) -> None:
+        self._rooms.publish(
+            test_room(test.invocation_id),
+            name,
+            {"invocation_id": test.invocation_id, **payload},
+            user_id=test.user_id,
+            artifact="test",
+            entity_id=test.id,
+            run_id=str(payload["run_id"]) if payload.get("run_id") else None,
+        )
+
+
+def _task(run: TestRun) -> str:
+    return f"test run {run.id}"
+
+
+def _recorded_ids(benchmark: Resource) -> list[str]:
+    return [str(run["id"]) for run in benchmark.data.get("runs", [])]
+
+
+def _run(test: Test, invocation_id: str, run_id: str | None, *, done: bool = False) -> TestRun:
+    """The run that is named; without a name the first that waits, or with `done` the last that was replayed."""
+    if invocation_id != test.invocation_id:
+        raise NotFound(RUN_NOT_FOUND)
+    if run_id is not None:
+        chosen = [run for run in test.runs if run.id == run_id]
+    elif done:
+        chosen = [run for run in reversed(test.runs) if run.chat_id is not None and run.status != "graded"]
+    else:
+        chosen = [run for run in test.runs if run.status in LEFT]
+    if not chosen:
+        raise NotFound(RUN_NOT_FOUND)
+    return chosen[0]

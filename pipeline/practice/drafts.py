@@ -1,0 +1,123 @@
+"""Drafts of a chat: values become resources, ids are merged, and each save is a version."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from models.records.outcomes import Draft
+from models.records.resources import ResourceKind
+from models.store import Store
+from models.store.drafts import check_version
+from pipeline.practice.own_chats import OwnChats
+from pipeline.practice.values import NewMedia, NewOption, NewQuestion, Values
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class DraftChanges:
+    """What one save changes about a draft. What is left out is kept as it was, an empty list empties.
+
+    Attributes:
+        texts: by kind "name", "description" or "problem_statement"; each becomes a resource.
+        text_ids: the same kinds, chosen by id; a text wins.
+        ids: by list of the state, such as "persona_ids".
+        objectives, images, videos, questions, options: become resources, added to the ids of their list.
+    """
+
+    texts: Mapping[ResourceKind, str] = field(default_factory=dict)
+    text_ids: Mapping[ResourceKind, str] = field(default_factory=dict)
+    ids: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    objectives: Sequence[str] | None = None
+    images: Sequence[NewMedia] | None = None
+    videos: Sequence[NewMedia] | None = None
+    questions: Sequence[NewQuestion] | None = None
+    options: Sequence[NewOption] | None = None
+
+
+class Drafts:
+    """Saves drafts.
+
+    Args:
+        store: where they are kept.
+        own: finds the chats that drafts belong to.
+        new_id: makes the ids of resources.
+    """
+
+    def __init__(self, store: Store, own: OwnChats, new_id: Callable[[], str]) -> None:
+        self._store = store
+        self._own = own
+        self._new_id = new_id
+
+    async def save(
+        self,
+        user_id: str,
+        changes: DraftChanges,
+        *,
+        draft_id: str | None = None,
+        expected_version: int | None = None,
+        chat_id: str | None = None,
+        attempt_id: str | None = None,
+    ) -> Draft:
+        """Save a draft, a new one where `draft_id` is None.
+
+        Args:
+            expected_version: the version that this save continues; None continues any.
+            chat_id, attempt_id: what it is a draft of, where it is known.
+
+        Raises:
+            NotFound: unknown draft, chat or attempt, or another user's.
+            Conflict: somebody else has saved meanwhile.
+        """
+        if chat_id is not None:
+            await self._own.find(user_id, chat_id, attempt_id)
+        elif attempt_id is not None:
+            await self._store.attempt(user_id, attempt_id)
+        # A save that is bound to be refused makes no resources; the one that counts is checked again as it is written.
+        known = await self._store.draft(user_id, draft_id) if draft_id is not None else None
+        check_version(expected_version, known.version if known else 0)
+        state = await self._state(user_id, changes)
+        return await self._store.save_draft(
+            user_id, state, draft_id=draft_id, chat_id=chat_id, expected_version=expected_version
+        )
+
+    async def _state(self, user_id: str, changes: DraftChanges) -> dict[str, Any]:
+        """What this save changes about the state."""
+        values = Values(user_id, self._new_id)
+        state: dict[str, Any] = {name: list(ids) for name, ids in changes.ids.items()}
+        for kind in dict.fromkeys((*changes.texts, *changes.text_ids)):
+            text = changes.texts.get(kind)
+            if text is not None:
+                ident = values.text(kind, text)
+            else:
+                ident = changes.text_ids[kind]
+                found = await self._store.resources([ident])
+                text = found[0].name if found else None
+            others = [one for one in state.get(f"{kind}_ids", []) if one != ident]
+            state |= {kind: text, f"{kind}_id": ident, f"{kind}_ids": [ident, *others]}
+        for name, made in _made(values, changes).items():
+            if made is not None:
+                state[name] = list(dict.fromkeys([*state.get(name, []), *made]))
+        await values.keep(self._store)
+        return state
+
+
+def _made(values: Values, changes: DraftChanges) -> dict[str, list[str] | None]:
+    """The ids of what a save makes, by list; None for a list that it does not mention."""
+    first_question = next(iter(changes.ids.get("question_ids", ())), "")
+    return {
+        "objective_ids": _each(changes.objectives, lambda text: values.text("objective", text)),
+        "image_ids": _each(changes.images, lambda media: values.media("image", media)),
+        "video_ids": _each(changes.videos, lambda media: values.media("video", media)),
+        "question_ids": _each(changes.questions, values.question),
+        "option_ids": None
+        if changes.options is None
+        else [
+            values.option(option, option.question_id or first_question, place)
+            for place, option in enumerate(changes.options)
+        ],
+    }
+
+
+def _each(given: Sequence[Value] | None, make: Callable[[Value], str]) -> list[str] | None:
+    return None if given is None else [make(value) for value in given]

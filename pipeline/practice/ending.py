@@ -1,0 +1,212 @@
+"""The end of chats and attempts, and what is graded with it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from models.records.core import Attempt, Chat
+from models.records.outcomes import Grade
+from models.store import Store
+from pipeline.call.registry import Calls
+from pipeline.chats.chats import Chats
+from pipeline.chats.events import ChatRoom
+from pipeline.chats.hub import Rooms, profile_room
+from pipeline.practice.attempts import is_finished
+from pipeline.practice.coaching import Coaching, WrittenFeedback, WrittenRemark
+from pipeline.practice.grading import Graded, Grading
+from pipeline.practice.own_chats import OwnChats
+
+NOT_BEGUN = "Some scenarios were ended before they were begun."
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a person says about a chat that ends; what is left out is not written.
+
+    Attributes:
+        score: by hand; without one the coach grades, where `by_coach` says so.
+        passed, taken_s: with a score, instead of the rubric's verdict and the time that was measured.
+    """
+
+    by_coach: bool = True
+    score: int | None = None
+    passed: bool | None = None
+    taken_s: int | None = None
+    feedback: Sequence[WrittenFeedback] = ()
+    strengths: Sequence[WrittenRemark] = ()
+    improvements: Sequence[WrittenRemark] = ()
+    analyses: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EndedChat:
+    """A chat that has ended, and whether its attempt is over with it."""
+
+    chat: Chat
+    grade: Grade | None
+    finished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EndedAttempt:
+    """An attempt that has ended.
+
+    Attributes:
+        all_begun: every scenario was begun.
+        message: said where one was not.
+    """
+
+    attempt: Attempt
+    all_begun: bool
+    message: str | None = None
+
+
+class Ending:
+    """Ends chats and attempts.
+
+    Args:
+        store: where they are kept.
+        chats, calls: what is being written or spoken is stopped.
+        rooms: who is told.
+        grading, coaching: judge what has ended.
+        own: finds the chats.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        chats: Chats,
+        calls: Calls,
+        rooms: Rooms,
+        grading: Grading,
+        coaching: Coaching,
+        own: OwnChats,
+    ) -> None:
+        self._store = store
+        self._chats = chats
+        self._calls = calls
+        self._rooms = rooms
+        self._grading = grading
+        self._coaching = coaching
+        self._own = own
+
+    async def complete_chat(self, user_id: str, chat_id: str, message: str | None = None) -> Chat:
+        """Mark a chat completed; what is being written in it is stopped, and its call ends.
+
+        Raises:
+            NotFound: unknown, or another user's.
+        """
+        await self._own.find(user_id, chat_id)
+        await self._silence(user_id, chat_id)
+        chat = await self._store.complete_chat(chat_id, message)
+        ChatRoom(self._rooms, chat.id, user_id).tell("attempt_chat_ended", {"is_attempt_finished": None})
+        return chat
+
+    async def end_chat(self, user_id: str, chat_id: str, attempt_id: str, verdict: Verdict) -> EndedChat:
+        """End one chat of an attempt, and grade it.
+
+        Raises:
+            NotFound: unknown chat, another user's, or of another attempt.
+            Invalid: the verdict is none of the rubric's, or quotes what was not said.
+        """
+        chat = await self._own.find(user_id, chat_id, attempt_id)
+        await self._silence(user_id, chat.id)
+        chat = await self._store.complete_chat(chat.id)
+        grade = await self._judge(user_id, chat, verdict)
+        attempt = await self._store.attempt(user_id, chat.attempt_id)
+        finished = is_finished(attempt)
+        if finished:
+            await self._store.complete_attempt(user_id, attempt.id)
+        room = ChatRoom(self._rooms, chat.id, user_id)
+        about = {"is_attempt_finished": finished, "grade_id": grade.id if grade else None}
+        room.tell("attempt_chat_ended", about)
+        if finished:
+            told = {"attempt_id": attempt.id, "success": True, "all_scenarios_complete": True}
+            room.tell("attempt_ended", told)
+        return EndedChat(chat, grade, finished)
+
+    async def _judge(self, user_id: str, chat: Chat, verdict: Verdict) -> Grade | None:
+        coaching = self._coaching
+        if verdict.feedback:
+            await coaching.feedback(user_id, chat.id, verdict.feedback)
+        if verdict.strengths:
+            await coaching.strengths(user_id, chat.id, verdict.strengths)
+        if verdict.improvements:
+            await coaching.improvements(user_id, chat.id, verdict.improvements)
+        if verdict.analyses:
+            await coaching.analyses(user_id, chat.id, verdict.analyses)
+        if verdict.score is not None:
+            return await self._grading.by_hand(chat, verdict.score, passed=verdict.passed, taken_s=verdict.taken_s)
+        return (await self._grading.grade(user_id, chat.id)).grade if verdict.by_coach else None
+
+    async def end_all(self, user_id: str, attempt_id: str) -> EndedAttempt:
+        """End every chat of an attempt; those in which the learner spoke are graded, unless they are already.
+
+        Raises:
+            NotFound: unknown, or another user's.
+        """
+        attempt = await self._store.attempt(user_id, attempt_id)
+        graded = await self._store.grades_of([chat.id for chat in attempt.chats])
+        await self._silence_all(user_id, attempt)
+        ended = await self._store.complete_attempt(user_id, attempt.id)
+        for chat in ended.chats:
+            if chat.id not in graded and await self._was_spoken_in(chat):
+                await self._grading.grade(user_id, chat.id)
+        all_begun = all(chat.started_at is not None for chat in attempt.chats)
+        result = EndedAttempt(ended, all_begun, None if all_begun else NOT_BEGUN)
+        told = {
+            "attempt_id": attempt.id,
+            "success": True,
+            "all_scenarios_complete": all_begun,
+            "message": result.message,
+        }
+        self._rooms.publish(profile_room(user_id), "attempt_ended", told, user_id=user_id, entity_id=attempt.id)
+        for chat in attempt.chats:
+            ChatRoom(self._rooms, chat.id, user_id).tell("attempt_ended", told)
+        return result
+
+    async def complete(self, user_id: str, attempt_id: str, message: str | None = None) -> Sequence[str]:
+        """Mark an attempt and all its chats complete, without grading; returns the chats that it ended.
+
+        Raises:
+            NotFound: unknown, or another user's.
+        """
+        attempt = await self._store.attempt(user_id, attempt_id)
+        completed = await self._silence_all(user_id, attempt)
+        await self._store.complete_attempt(user_id, attempt.id, message)
+        return completed
+
+    async def grade(
+        self, user_id: str, attempt_id: str, *, chat_id: str | None = None, instructions: str = ""
+    ) -> Graded:
+        """Have the coach grade a chat of an attempt: the one named, else the last in which the learner spoke.
+
+        Raises:
+            NotFound: unknown attempt or chat, or another user's.
+        """
+        attempt = await self._store.attempt(user_id, attempt_id)
+        if not chat_id:
+            chat_id = attempt.chats[0].id
+            for chat in reversed(attempt.chats):
+                if await self._was_spoken_in(chat):
+                    chat_id = chat.id
+                    break
+        chat = await self._own.find(user_id, chat_id, attempt.id)
+        return await self._grading.grade(user_id, chat.id, instructions=instructions)
+
+    async def _was_spoken_in(self, chat: Chat) -> bool:
+        return any(item.role == "user" for item in await self._store.messages(chat.id))
+
+    async def _silence_all(self, user_id: str, attempt: Attempt) -> list[str]:
+        left = [chat.id for chat in attempt.chats if chat.completed_at is None]
+        for chat_id in left:
+            await self._silence(user_id, chat_id)
+        return left
+
+    async def _silence(self, user_id: str, chat_id: str) -> None:
+        """Stop the reply that is being written and end the call, if there is one."""
+        await self._chats.stop(user_id, chat_id=chat_id)
+        call = self._calls.find(user_id, chat_id=chat_id)
+        if call is not None:
+            call.session.hang_up()
+            await call.session.finished()

@@ -1,0 +1,214 @@
+"""Transcripts of a chat as files: CSV, Markdown, subtitles, and the recorded call as a stereo WAV file."""
+
+import asyncio
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from models.errors import NotFound
+from models.files import Files
+from models.records.core import Chat, ChatContext, Message, User
+from models.store import Store
+from pipeline.call.recording import recording_of
+from pipeline.practice.own_chats import OwnChats
+
+COLUMNS = (
+    "message_id",
+    "type",
+    "speaker",
+    "content",
+    "created_at",
+    "origin",
+    "parent_message_id",
+    "started_ms",
+    "ended_ms",
+    "interrupted",
+    "full_text",
+    "audios_id",
+)
+_LEAST_CUE_MS = 500
+_TYPED_CUE_MS = 2_000
+_RISKY = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+_BLANK = ("\t", "\r", "\n")
+_UNNAMEABLE = re.compile(r"[^\w.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was said in a chat.
+
+    Attributes:
+        speakers: who said each message, by name.
+    """
+
+    context: ChatContext
+    speakers: tuple[str, ...]
+
+    @property
+    def chat(self) -> Chat:
+        """The chat."""
+        return self.context.chat
+
+    @property
+    def messages(self) -> Sequence[Message]:
+        """The messages in order."""
+        return self.context.messages
+
+    @property
+    def lines(self) -> Sequence[tuple[Message, str]]:
+        """Each message with who said it."""
+        return list(zip(self.messages, self.speakers, strict=True))
+
+    @property
+    def file_stem(self) -> str:
+        """What a file of it is called, without the ending."""
+        stem = _UNNAMEABLE.sub("-", self.chat.name).strip("-.").lower()[:60] or "chat"
+        return f"{stem}-{self.chat.id[:8]}"
+
+
+class Exports:
+    """Reads what is exported.
+
+    Args:
+        store, files: where messages and recorded calls are kept.
+        own: finds the chats.
+    """
+
+    def __init__(self, store: Store, files: Files, own: OwnChats) -> None:
+        self._store = store
+        self._files = files
+        self._own = own
+
+    async def transcript(self, user: User, chat_id: str, attempt_id: str | None = None) -> Transcript:
+        """Return what was said in a chat.
+
+        Raises:
+            NotFound: unknown, another user's, or of another attempt.
+        """
+        chat = await self._own.find(user.id, chat_id, attempt_id)
+        context = await self._store.context(chat.id)
+        names = {persona.id: persona.name for persona in context.personas}
+        speakers = (
+            user.name if item.role == "user" else names.get(item.persona_id or "", "Persona")
+            for item in context.messages
+        )
+        return Transcript(context, tuple(speakers))
+
+    async def recording(self, chat: Chat) -> bytes:
+        """Return the recorded calls of a chat as a WAV file.
+
+        Raises:
+            NotFound: nothing of it was recorded.
+        """
+        path = self._files.path(recording_of(chat.id))
+        if not await asyncio.to_thread(path.is_file):
+            raise NotFound("There is no recording of this chat: calls are recorded only where GLOW_RECORD_CALLS is on.")
+        return await asyncio.to_thread(path.read_bytes)
+
+
+def safe_cell(text: str) -> str:
+    """Return the text as a spreadsheet shows it and never runs it."""
+    return f"'{text}" if text.startswith(_BLANK) or text.lstrip().startswith(_RISKY) else text
+
+
+def csv_of(transcript: Transcript) -> str:
+    """Return a transcript as CSV, one row for each message."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for message, speaker in transcript.lines:
+        cells = (
+            message.id,
+            "query" if message.role == "user" else "response",
+            speaker,
+            message.text,
+            message.created_at.isoformat(),
+            message.origin,
+            message.parent_id or "",
+            "" if message.started_ms is None else str(message.started_ms),
+            "" if message.ended_ms is None else str(message.ended_ms),
+            "true" if message.interrupted else "false",
+            message.full_text or "",
+            message.audio_ref or "",
+        )
+        writer.writerow([safe_cell(cell) for cell in cells])
+    return file.getvalue()
+
+
+def markdown_of(transcript: Transcript) -> str:
+    """Return a transcript as Markdown."""
+    lines = [f"# {' '.join(transcript.chat.name.split())}", ""]
+    for message, speaker in transcript.lines:
+        cut = " *(broken into)*" if message.interrupted else ""
+        lines += [f"**{speaker}** ({message.created_at:%H:%M:%S}):", "", f"{message.text}{cut}", ""]
+    return "\n".join(lines)
+
+
+def srt_of(transcript: Transcript) -> str:
+    """Return a transcript as SubRip subtitles."""
+    cues = [
+        f"{number}\n{_clock(start, ',')} --> {_clock(end, ',')}\n{_cue(speaker, message)}\n"
+        for number, (start, end, speaker, message) in enumerate(_timed(transcript), 1)
+    ]
+    return "\n".join(cues)
+
+
+def vtt_of(transcript: Transcript) -> str:
+    """Return a transcript as WebVTT subtitles."""
+    cues = []
+    for start, end, speaker, message in _timed(transcript):
+        said = _escaped(" ".join(message.text.split()))
+        cues.append(f"{_clock(start, '.')} --> {_clock(end, '.')}\n<v {_escaped(speaker)}>{said}\n")
+    return "\n".join(["WEBVTT\n", *cues])
+
+
+def cue_spans(said: Sequence[tuple[int | None, int | None]]) -> list[tuple[int, int] | None]:
+    """Return when each message is shown, in the order of the chat; None for one that is not.
+
+    The times of a call begin with it, so where they go back another call began: it follows the one before, as it does
+    in the recording. What was typed has no time and stands for two seconds after what was said last; before the first
+    call nothing was said yet, so there it is left out, unless there is no call at all.
+    """
+    spoken = any(started is not None for started, _ in said)
+    spans: list[tuple[int, int] | None] = []
+    call_at, last_start, last_end = 0, 0, 0
+    heard_any = False
+    for started, ended in said:
+        if started is None:
+            if spoken and not heard_any:
+                spans.append(None)
+                continue
+            start, end = last_end, last_end + _TYPED_CUE_MS
+        else:
+            if heard_any and call_at + started < last_start:
+                call_at = last_end
+            heard_any = True
+            start = last_start = call_at + started
+            end = max(call_at + (started if ended is None else ended), start + _LEAST_CUE_MS)
+        spans.append((start, end))
+        last_end = max(last_end, end)
+    return spans
+
+
+def _timed(transcript: Transcript) -> list[tuple[int, int, str, Message]]:
+    """The messages that have words, with when each was said."""
+    said = [(message, speaker) for message, speaker in transcript.lines if message.text.strip()]
+    spans = cue_spans([(message.started_ms, message.ended_ms) for message, _ in said])
+    return [(*span, speaker, message) for span, (message, speaker) in zip(spans, said, strict=True) if span is not None]
+
+
+def _cue(speaker: str, message: Message) -> str:
+    return f"{speaker}: {' '.join(message.text.split())}".replace("-->", "→")
+
+
+def _clock(milliseconds: int, point: str) -> str:
+    seconds, left = divmod(milliseconds, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02}:{minutes:02}:{seconds:02}{point}{left:03}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

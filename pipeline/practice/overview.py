@@ -1,0 +1,155 @@
+"""All there is to read about a chat or an attempt."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from models.records.core import Attempt, Chat, ChatContext, Scenario, Simulation
+from models.records.outcomes import Draft, Grade, Note
+from models.records.resources import Rubric
+from models.store import Store
+from pipeline.call.registry import Calls
+from pipeline.chats.chats import Chats, Run
+from pipeline.practice.grading import rubric_for
+from pipeline.practice.own_chats import OwnChats
+from pipeline.practice.sections import Narrowing, Section, sections_of
+from pipeline.practice.selection import configuration_of
+from pipeline.practice.timing import ChatTime, time_of
+
+COMPLETED, TIME_IS_UP = "The chat is completed.", "The time for this chat is up."
+
+
+@dataclass(frozen=True, slots=True)
+class ChatOverview:
+    """A chat with everything about it.
+
+    Attributes:
+        chat: as it is, or as `draft` would make it.
+        closed_because: why it cannot be spoken in any more; None while it can.
+        group_id: names the call that is open on it.
+        notes: its hints and feedback.
+        sections: what is selected in it and what else could be, by kind.
+    """
+
+    chat: Chat
+    context: ChatContext
+    simulation: Simulation
+    draft: Draft | None
+    time: ChatTime
+    closed_because: str | None
+    group_id: str | None
+    notes: Sequence[Note]
+    sections: Mapping[str, Section]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptOverview:
+    """An attempt with everything about it.
+
+    Attributes:
+        grades: the newest of each chat that has one, by chat.
+        contexts: of its chats, in their order.
+        current: the chat that it is in; None where every one is complete.
+        time: of the current chat.
+        runs: the replies that are being written.
+    """
+
+    attempt: Attempt
+    simulation: Simulation
+    rubric: Rubric
+    grades: Mapping[str, Grade]
+    notes: Sequence[Note]
+    contexts: Sequence[ChatContext]
+    current: Chat | None
+    time: ChatTime
+    runs: Sequence[Run]
+
+
+class Overviews:
+    """Reads chats and attempts.
+
+    Args:
+        store: where they are kept.
+        chats, calls: what is being written or spoken in them.
+        own: finds the chats.
+    """
+
+    def __init__(self, store: Store, chats: Chats, calls: Calls, own: OwnChats) -> None:
+        self._store = store
+        self._chats = chats
+        self._calls = calls
+        self._own = own
+
+    async def chat(
+        self,
+        user_id: str,
+        chat_id: str,
+        *,
+        attempt_id: str | None = None,
+        draft_id: str | None = None,
+        narrowed: Mapping[str, Narrowing] | None = None,
+    ) -> ChatOverview:
+        """Return a chat with everything about it.
+
+        Args:
+            attempt_id: whose chat it must be.
+            draft_id: show it as this draft would make it.
+            narrowed: what is shown of each section, by kind; everything that is selected where left out.
+
+        Raises:
+            NotFound: unknown chat or draft, another user's, or of another attempt.
+        """
+        store = self._store
+        chat = await self._own.find(user_id, chat_id, attempt_id)
+        context = await store.context(chat_id)
+        draft = await store.draft(user_id, draft_id) if draft_id else None
+        scenario = context.scenario
+        if draft is not None:
+            chat = replace(chat, configuration={**chat.configuration, **await configuration_of(store, draft.state)})
+            scenario = _configured(scenario, chat)
+        attempt = await store.attempt(user_id, chat.attempt_id)
+        simulation = await store.simulation(attempt.simulation_id)
+        call = self._calls.find(user_id, chat_id=chat_id)
+        time = time_of(chat, attempt, simulation, store.now())
+        return ChatOverview(
+            chat=chat,
+            context=context,
+            simulation=simulation,
+            draft=draft,
+            time=time,
+            closed_because=COMPLETED if chat.completed_at else TIME_IS_UP if time.expired else None,
+            group_id=call.session.group_id if call else None,
+            notes=await store.notes([chat_id], "hint", "feedback"),
+            sections=await sections_of(store, user_id, replace(context, chat=chat, scenario=scenario), narrowed or {}),
+        )
+
+    async def attempt(self, user_id: str, attempt_id: str) -> AttemptOverview:
+        """Return an attempt with its chats, messages, grades and what was noted.
+
+        Raises:
+            NotFound: unknown, or another user's.
+        """
+        store = self._store
+        attempt = await store.attempt(user_id, attempt_id)
+        simulation = await store.simulation(attempt.simulation_id)
+        ids = [chat.id for chat in attempt.chats]
+        current = next((chat for chat in attempt.chats if chat.completed_at is None), None)
+        return AttemptOverview(
+            attempt=attempt,
+            simulation=simulation,
+            rubric=await rubric_for(store, simulation.id),
+            grades=await store.grades_of(ids),
+            notes=await store.notes(ids),
+            contexts=[await store.context(ident) for ident in ids],
+            current=current,
+            time=time_of(current, attempt, simulation, store.now()) if current else ChatTime(),
+            runs=[run for ident in ids for run in self._chats.runs_of(ident)],
+        )
+
+
+def _configured(scenario: Scenario | None, chat: Chat) -> Scenario | None:
+    """The scenario in the words of a draft, which the chat does not have yet."""
+    own = chat.configuration
+    if scenario is None:
+        return None
+    changed = replace(scenario, **{key: own[key] for key in ("description", "problem_statement") if key in own})
+    return replace(changed, objectives=tuple(own["objectives"])) if "objectives" in own else changed

@@ -1,0 +1,52 @@
+"""The questions of a chat, and whether an answer to one is right."""
+
+from collections.abc import Collection
+
+from models.errors import Invalid, NotFound
+from models.records.outcomes import Response
+from models.store import Store
+from pipeline.chats.events import ChatRoom
+from pipeline.chats.hub import Rooms
+
+
+class Questions:
+    """Takes answers to questions.
+
+    Args:
+        store: where questions and answers are kept.
+        rooms: who is told.
+    """
+
+    def __init__(self, store: Store, rooms: Rooms) -> None:
+        self._store = store
+        self._rooms = rooms
+
+    async def respond(self, user_id: str, chat_id: str, question_id: str, option_ids: Collection[str]) -> Response:
+        """Answer a question of the chat: right when exactly the correct options are chosen.
+
+        Raises:
+            Invalid: no such chat of this user's, or no such choice in it.
+        """
+        try:
+            chat = await self._store.chat(user_id, chat_id)
+        except NotFound:
+            raise Invalid("Attempt chat not found") from None
+        scenario = (await self._store.context(chat.id)).scenario
+        asked = chat.configuration.get("question_ids", scenario.resources.get("question", ()) if scenario else ())
+        wanted = set(option_ids)
+        options = await self._store.options_of([question_id]) if question_id in asked else []
+        questions = await self._store.resources([question_id]) if options else []
+        single = not questions or not questions[0].data.get("allow_multiple")
+        if not wanted or not wanted <= {option.id for option in options} or (single and len(wanted) > 1):
+            raise Invalid("Invalid question or option selection")
+        correct = {option.id for option in options if option.data.get("is_correct")}
+        response = await self._store.add_response(chat.id, question_id, sorted(wanted), wanted == correct)
+        told = {"success": True, "message": verdict(response), "is_correct": response.is_correct}
+        room = ChatRoom(self._rooms, chat.id, user_id)
+        room.tell("attempt_response_result", told | {"response_id": response.id})
+        return response
+
+
+def verdict(response: Response) -> str:
+    """Return what whoever answered is told."""
+    return "Correct." if response.is_correct else "Not quite: look at the question again."

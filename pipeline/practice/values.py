@@ -1,0 +1,82 @@
+"""Values that a client writes and that become resources of the user's own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from models.records.resources import Resource, ResourceKind
+from models.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class NewOption:
+    """An option; `question_id` where it is written apart from its question."""
+
+    text: str
+    is_correct: bool = False
+    question_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewQuestion:
+    """A question with its options; `time_s` is how long answering may take."""
+
+    text: str
+    allow_multiple: bool = False
+    time_s: int | None = None
+    options: tuple[NewOption, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NewMedia:
+    """An image or a video."""
+
+    name: str
+    description: str = ""
+    upload_id: str | None = None
+    length_s: int | None = None
+
+
+class Values:
+    """The values of one request: each gets its id at once, and all are kept together, in one write.
+
+    Args:
+        user_id: whose they become.
+        new_id: makes ids.
+    """
+
+    def __init__(self, user_id: str, new_id: Callable[[], str]) -> None:
+        self._user_id = user_id
+        self._new_id = new_id
+        self._made: list[Resource] = []
+
+    def text(self, kind: ResourceKind, text: str) -> str:
+        """Make a name, description, problem statement or objective; returns its id."""
+        return self._add(Resource(self._new_id(), kind, text, owner_id=self._user_id))
+
+    def question(self, question: NewQuestion) -> str:
+        """Make a question with its options; returns the question's id."""
+        data = {"allow_multiple": question.allow_multiple, "time": question.time_s}
+        question_id = self._add(Resource(self._new_id(), "question", question.text, data=data, owner_id=self._user_id))
+        for place, option in enumerate(question.options):
+            self.option(option, question_id, place)
+        return question_id
+
+    def option(self, option: NewOption, question_id: str, place: int) -> str:
+        """Make an option of a question; returns the option's id."""
+        data = {"question_id": question_id, "is_correct": option.is_correct, "position": place}
+        return self._add(Resource(self._new_id(), "option", option.text, data=data, owner_id=self._user_id))
+
+    def media(self, kind: ResourceKind, media: NewMedia) -> str:
+        """Make an image or a video; returns its id."""
+        data = {"upload_id": media.upload_id, "length_seconds": media.length_s}
+        return self._add(Resource(self._new_id(), kind, media.name, media.description, data, self._user_id))
+
+    async def keep(self, store: Store) -> None:
+        """Store them."""
+        made, self._made = self._made, []
+        if made:
+            await store.install(resources=made)
+
+    def _add(self, resource: Resource) -> str:
+        self._made.append(resource)
+        return resource.id

@@ -1,0 +1,193 @@
+"""Writes the parts of a chat's draft that are asked for, one after the other, from a few instructions.
+
+A language model writes the texts. Without one the instructions are the text, by a stated rule: their first sentence is
+the name, all of them the description and the problem statement, each sentence an objective. Personas and documents are
+never made up: those are linked that the words of the instructions find.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from models.errors import Invalid
+from models.records.core import Persona
+from models.store import Store
+from pipeline.chats.events import RunName
+from pipeline.conversation.reply import Line, ReplyContext, Responder
+from pipeline.practice.progress import REFUSALS
+from pipeline.tasks.background import Background
+
+DRAFTED = frozenset({"chat", "attempt"})
+"""What has drafts here."""
+
+NAME_LIMIT = 80
+LINKED_LIMIT = 3
+OBJECTIVES_LIMIT = 8
+
+_WORD = re.compile(r"[\w'-]{4,}")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
+
+_AUTHOR = "You write material for practice conversations. Answer with the text that is asked for, and nothing else."
+
+_ASKED = {
+    "name": "a short name for it: one line of at most eight words",
+    "description": "a description of it in one or two sentences",
+    "problem_statement": "the situation that the learner is in, in two to four sentences",
+    "objective": "what the learner should achieve, one objective on each line, at most five",
+}
+
+Tell = Callable[[str, Mapping[str, Any]], None]
+"""Tells a stage: "started", "progress", "complete" or "error", with its payload."""
+
+Save = Callable[[Mapping[str, Any]], Awaitable[str]]
+"""Saves what was written, by name of the draft's fields; returns the draft's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedDraft:
+    """What to write.
+
+    Attributes:
+        artifact: what it is a draft of.
+        kinds: the parts in their order, such as "names" and "personas".
+        instructions: what it is about.
+        artifact_id: the thing itself, where there is one already.
+        draft_id: the draft to go on with.
+        save: whether a draft is made where there is none.
+        run_id, group_id: name the run; new ones where None.
+    """
+
+    artifact: str
+    kinds: Sequence[str]
+    instructions: Sequence[str] = ()
+    artifact_id: str | None = None
+    draft_id: str | None = None
+    save: bool = False
+    run_id: str | None = None
+    group_id: str | None = None
+
+
+class DraftWriting:
+    """Begins to write drafts.
+
+    Args:
+        store: where personas, documents and drafts are.
+        responder: the language model.
+        background: where it is written.
+        new_id: names runs.
+    """
+
+    def __init__(self, store: Store, responder: Responder, background: Background, new_id: Callable[[], str]) -> None:
+        self._store = store
+        self._responder = responder
+        self._background = background
+        self._new_id = new_id
+
+    async def begin(self, user_id: str, wanted: WantedDraft, tell: Tell, save: Save) -> RunName:
+        """Begin to write; how far it is goes to `tell`.
+
+        Raises:
+            Invalid: there are no drafts of that.
+            NotFound: unknown draft, or another user's.
+            Busy: too much is being worked on.
+        """
+        if wanted.artifact not in DRAFTED:
+            raise Invalid(f"Drafts of {wanted.artifact!r} cannot be generated here; ask for one of a chat.")
+        if wanted.draft_id is not None:
+            await self._store.draft(user_id, wanted.draft_id)
+        run = RunName(wanted.run_id or self._new_id(), wanted.group_id or self._new_id())
+        work = _Writing(self._store, self._responder, user_id, wanted, run, tell, save)
+        self._background.start(f"generation {self._new_id()}", work.run())
+        return run
+
+
+class _Writing:
+    """One run: the parts in order, then the draft."""
+
+    def __init__(
+        self,
+        store: Store,
+        responder: Responder,
+        user_id: str,
+        wanted: WantedDraft,
+        run: RunName,
+        tell: Tell,
+        save: Save,
+    ) -> None:
+        self._store = store
+        self._responder = responder
+        self._user_id = user_id
+        self._wanted = wanted
+        self._about = {"group_id": run.group_id, "run_id": run.run_id, "artifact_type": wanted.artifact}
+        self._sink = tell
+        self._save = save
+        self._instructions = [text.strip() for text in wanted.instructions if text.strip()]
+
+    async def run(self) -> None:
+        """Write everything and tell how far it is."""
+        kinds = self._wanted.kinds
+        self._tell("started", {"resource_types": list(kinds)})
+        try:
+            made: dict[str, Any] = {}
+            for done, kind in enumerate(kinds, 1):
+                made |= await self._make(kind.removesuffix("s"))
+                self._tell("progress", _progress(done, len(kinds), kind))
+            draft_id = await self._kept(made)
+        except REFUSALS as error:
+            self._tell("error", {"success": False, "message": str(error)})
+            return
+        told = {"success": True, "message": f"{len(made)} parts were written.", "resources": made}
+        self._tell("complete", told | {"artifact_id": self._wanted.artifact_id or draft_id, "draft_id": draft_id})
+
+    async def _make(self, kind: str) -> dict[str, Any]:
+        store, user_id = self._store, self._user_id
+        match kind:
+            case "name" | "description" | "problem_statement":
+                text = await self._text(kind)
+                return {kind: text} if text else {}
+            case "objective":
+                lines = [line.strip(" -*•\t") for line in _SENTENCE.split(await self._text(kind))]
+                return {"objectives": [line for line in lines if line][:OBJECTIVES_LIMIT]}
+            case "persona":
+                return {"persona_ids": await self._found(lambda word: store.find_personas(user_id, word))}
+            case "document":
+                return {"document_ids": await self._found(lambda word: store.find_documents(user_id, word))}
+            case _:
+                return {}
+
+    async def _text(self, kind: str) -> str:
+        said = " ".join(self._instructions)
+        if self._responder.name == "scripted" or not said:
+            return (_SENTENCE.split(said)[0][:NAME_LIMIT] if kind == "name" else said).strip()
+        author = Persona(id="author", name="Author", instructions=_AUTHOR)
+        request = f"A practice conversation: {said}\n\nWrite {_ASKED[kind]}."
+        context = ReplyContext(author, None, (), (Line("user", request),))
+        text = "".join([delta async for delta in self._responder.reply(context)]).strip()
+        return text.splitlines()[0][:NAME_LIMIT] if kind == "name" and text else text
+
+    async def _found(self, find: Callable[[str], Awaitable[Any]]) -> list[str]:
+        words = dict.fromkeys(word.lower() for text in self._instructions for word in _WORD.findall(text))
+        hits: dict[str, int] = {}
+        for word in list(words)[:50]:
+            for item in await find(word):
+                hits[item.id] = hits.get(item.id, 0) + 1
+        return sorted(hits, key=lambda ident: -hits[ident])[:LINKED_LIMIT]
+
+    async def _kept(self, made: Mapping[str, Any]) -> str | None:
+        """The draft that holds it, where one is asked for."""
+        if not self._wanted.save and self._wanted.draft_id is None:
+            return None
+        return await self._save({"draft_id": self._wanted.draft_id, **made})
+
+    def _tell(self, stage: str, payload: Mapping[str, Any]) -> None:
+        self._sink(stage, {**self._about, **payload})
+
+
+def _progress(done: int, total: int, kind: str) -> dict[str, Any]:
+    return {
+        "completed_resources": done,
+        "total_resources": total,
+        "percentage": round(100 * done / total),
+        "last_completed_resource": kind,
+    }
