@@ -1,6 +1,6 @@
 """The web application: every door on one FastAPI app."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,11 +11,13 @@ from fastapi.responses import JSONResponse
 from api.doors import glean, gloo, tutor
 from api.doors.body_limit import BodyLimit
 from api.doors.cors import AnyOrigin
-from api.doors.glow import http as attempt
+from api.doors.glow import http as glow
 from api.doors.glow import http_audio as attempt_audio
 from api.doors.glow import http_watch as attempt_watch
 from api.doors.glow import socket_http
+from api.doors.glow.operation import Operation
 from api.doors.glow.socketio.server import SocketDoor
+from api.doors.glow.table import OPERATIONS
 from api.doors.refusals import detail, failure_of
 from api.doors.socket_rules import SocketRules, protocol_by_path
 from api.doors.voice import socket as voice
@@ -26,10 +28,10 @@ from pipeline.errors import PipelineError
 from voice.errors import VoiceError
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS) -> FastAPI:
     """The service as an ASGI application; it opens its store and engines when it starts."""
 
-    sockets = SocketDoor(settings.max_message_bytes)
+    sockets = SocketDoor(settings.max_message_bytes, operations)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -47,14 +49,14 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.socket_protocol = protocol_by_path(app.state.socket_rules)
     for kind in (ModelError, PipelineError, VoiceError, RequestValidationError):
         app.add_exception_handler(kind, _explain)
-    app.include_router(attempt.router)
+    app.include_router(glow.router_of(operations))
     app.include_router(attempt_audio.router)
     app.include_router(attempt_watch.router)
     app.include_router(voice.router)
     app.include_router(tutor.router)
     app.include_router(gloo.router)
     app.include_router(glean.router)
-    app.include_router(socket_http.router)
+    app.include_router(socket_http.router_of(operations))
     app.mount("/socket.io", sockets.asgi)
     app.add_middleware(BodyLimit, bounds=(*tutor.BOUNDS, *gloo.BOUNDS, *glean.BOUNDS))
     app.add_middleware(AnyOrigin)

@@ -14,7 +14,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from api.app import create_app
+from api.doors.glow.operation import Operation
+from api.doors.glow.table import OPERATIONS
 from api.doors.socket_rules import SocketRules
 from api.service import Service
 from api.serving import Server, uvicorn_config
@@ -299,7 +301,10 @@ class RunningService:
 
 @contextmanager
 def running(
-    data_dir: Path, socket_rules: Mapping[str, SocketRules] | None = None, **chosen: Any
+    data_dir: Path,
+    socket_rules: Mapping[str, SocketRules] | None = None,
+    operations: Sequence[Operation] = OPERATIONS,
+    **chosen: Any,
 ) -> Iterator[RunningService]:
     """A service with the embedded engines, unless `chosen` settings say otherwise."""
     tokens = ",".join(f"{name}:{token}" for name, token in TOKENS.items())
@@ -308,7 +313,7 @@ def running(
     settings = Settings(
         _env_file=None, **{**embedded, **patient, "data_dir": data_dir, "port": 0, "tokens": tokens, **chosen}
     )
-    app = create_app(settings)
+    app = create_app(settings, operations)
     app.state.socket_rules.update(socket_rules or {})
     listening = threading.Event()
     found: dict[str, Any] = {}

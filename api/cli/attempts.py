@@ -1,86 +1,22 @@
 """`glow attempts`: practise from a terminal or a script; every command is one operation of the service."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from api.cli import chat as cli_chat
-from api.cli.commands import URL, AsJson, Body, Field, Operation, Token, Url, add, ask, console, merged, show
-
-app = typer.Typer(
-    no_args_is_help=True,
-    help="Attempts at a simulation and their chats. Exit codes: 0 done, 1 refused or unreachable, 2 wrong usage.",
-)
-app.add_typer(cli_chat.app, name="chat")
-
-_ATTEMPT = Field("attempt_id", "The attempt.")
-_CHAT = Field("chat_id", "The chat.")
-
-for _operation in (
-    Operation("get", "/attempt/get", "Show an attempt: its chats, messages and grades.", (_ATTEMPT,)),
-    Operation(
-        "next",
-        "/attempt/next",
-        "Go on to the next chat.",
-        (_ATTEMPT, Field("draft_id", "A draft that customises it.", flag="--draft-id")),
-    ),
-    Operation("join", "/attempt/join", "Enter a chat's room.", (_CHAT,)),
-    Operation("leave", "/attempt/leave", "Leave a chat's room.", (_CHAT,)),
-    Operation(
-        "end",
-        "/attempt/end",
-        "End one chat; it is graded unless you say --no-grade.",
-        (_ATTEMPT, _CHAT, Field("grade", "Whether it is graded.", bool, "--grade/--no-grade")),
-    ),
-    Operation("end_all", "/attempt/end_all", "End every chat that is left.", (_ATTEMPT,)),
-    Operation(
-        "stop",
-        "/attempt/stop",
-        "Stop the answer that is being written or spoken.",
-        (_CHAT, Field("group_id", "Its group, where you know that rather than the chat.", flag="--group-id")),
-    ),
-    Operation(
-        "message",
-        "/attempt/message",
-        "Send a message to a chat of an attempt.",
-        (
-            _ATTEMPT,
-            _CHAT,
-            Field("message", "What you say."),
-            Field("wait_for_complete", "Wait for the answer and show it.", bool, "--wait"),
-        ),
-    ),
-    Operation(
-        "grade",
-        "/attempt/grade",
-        "Have a chat of an attempt graded.",
-        (_ATTEMPT, Field("chat_id", "The chat; the current one otherwise.", flag="--chat-id")),
-    ),
-    Operation("generate", "/attempt/generate", "Have the persona answer; say which chat in --body."),
-    Operation(
-        "complete",
-        "/attempt/complete",
-        "Mark an attempt as completed.",
-        (_ATTEMPT, Field("message", "A last word.", flag="--message")),
-    ),
-    Operation(
-        "use_previous",
-        "/attempt/use_previous",
-        "Take over the grades of earlier chats; say which in --body.",
-        (_ATTEMPT,),
-    ),
-):
-    add(app, _operation)
+from api.cli.commands import URL, AsJson, Body, Token, Url, add, ask, console, merged, show
+from api.doors.glow.operation import Operation
+from api.doors.glow.table import OPERATIONS
 
 
-@app.command()
 def practices(instance_url: Url = URL, token: Token = "", as_json: AsJson = False) -> None:
     """List what can be practised, for `start --practice`."""
     show(ask("/practice/search", {}, instance_url, token), as_json=as_json)
 
 
-@app.command()
 def start(
     practice: Annotated[str | None, typer.Option(help="A practice by its name.")] = None,
     practice_id: Annotated[str | None, typer.Option(help="A practice by its id.")] = None,
@@ -112,7 +48,6 @@ def start(
         show(instance.ask("/attempt/start", request), as_json=as_json)
 
 
-@app.command(name="audio_upload")
 def audio_upload(
     file: Annotated[Path, typer.Argument(help="A WAV, FLAC or Ogg file.")],
     instance_url: Url = URL,
@@ -126,7 +61,6 @@ def audio_upload(
         show({"audios_id": instance.upload(file)}, as_json=as_json)
 
 
-@app.command(name="audio_download")
 def audio_download(
     audio_id: Annotated[str, typer.Argument(help="The recording.")],
     out: Annotated[Path, typer.Option(help="Where to write it.")],
@@ -146,7 +80,6 @@ def audio_download(
     typer.echo(f"Wrote {out}: {len(content)} bytes.", err=True)
 
 
-@app.command()
 def watch(
     chat_id: Annotated[str | None, typer.Argument(help="Only this chat's events.", show_default=False)] = None,
     group_id: Annotated[str | None, typer.Option(help="Only this group's events.")] = None,
@@ -170,3 +103,23 @@ def watch(
                     console().print(event_view(event))
         except KeyboardInterrupt:
             return
+
+
+def commands(operations: Sequence[Operation]) -> typer.Typer:
+    """The commands on attempts: those of the table, and those that are no single request."""
+    app = typer.Typer(
+        no_args_is_help=True,
+        help="Attempts at a simulation and their chats. Exit codes: 0 done, 1 refused or unreachable, 2 wrong usage.",
+    )
+    app.add_typer(cli_chat.commands(operations), name="chat")
+    for operation in operations:
+        if operation.artifact == "attempt" and not operation.name.startswith("chat_"):
+            add(app, operation, operation.name)
+    for command in (practices, start, watch):
+        app.command()(command)
+    app.command(name="audio_upload")(audio_upload)
+    app.command(name="audio_download")(audio_download)
+    return app
+
+
+app = commands(OPERATIONS)

@@ -1,100 +1,18 @@
 """`glow attempts chat`: every operation on a chat, each one `POST /attempt/chat_<op>`, and the live conversation."""
 
 import base64
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from api.cli.commands import URL, AsJson, Body, Field, Operation, Token, Url, add, ask, console, merged, show
-
-app = typer.Typer(
-    no_args_is_help=True,
-    help="Chats: read, write, speak, grade. Exit codes: 0 done, 1 refused or unreachable, 2 wrong usage.",
-)
-
-_CHAT = Field("chat_id", "The chat.")
-
-for _operation in (
-    Operation(
-        "create",
-        "/attempt/chat_create",
-        "Add a chat to an attempt, besides those that `start` makes.",
-        (
-            Field("attempt_id", "The attempt."),
-            Field("name", "What to call it.", flag="--name"),
-            Field("description", "What it is about.", flag="--description"),
-            Field("persona_ids", "Who answers; may be repeated.", list[str], "--persona-id"),
-            Field("document_ids", "What is at hand; may be repeated.", list[str], "--document-id"),
-            Field("draft_id", "A draft to make it from.", flag="--draft-id"),
-        ),
-    ),
-    Operation(
-        "response",
-        "/attempt/chat_response",
-        "Answer a question of the chat.",
-        (_CHAT, Field("question_id", "The question."), Field("option_ids", "What you choose.", list[str])),
-    ),
-    Operation(
-        "grade",
-        "/attempt/chat_grade",
-        "Have a chat graded by its rubric, or grade it by hand with --score.",
-        (_CHAT, Field("score", "Points, by hand.", int, "--score")),
-    ),
-    Operation(
-        "complete",
-        "/attempt/chat_complete",
-        "Mark a chat as completed.",
-        (_CHAT, Field("message", "A last word.", flag="--message")),
-    ),
-    Operation("hints", "/attempt/chat_hints", "Hints for what to say next.", (_CHAT,)),
-    Operation("feedback", "/attempt/chat_feedback", "Feedback, standard by standard.", (_CHAT,)),
-    Operation("strengths", "/attempt/chat_strengths", "What was good, with the words that were.", (_CHAT,)),
-    Operation("improvements", "/attempt/chat_improvements", "What could be said better, and how.", (_CHAT,)),
-    Operation("analyses", "/attempt/chat_analyses", "The conversation as a whole.", (_CHAT,)),
-    Operation("voice", "/attempt/chat_voice", "Open a voice session.", (_CHAT,)),
-    Operation("silence", "/attempt/chat_silence", "Finish what is being said and end the voice session.", (_CHAT,)),
-    Operation(
-        "mute",
-        "/attempt/chat_mute",
-        "Switch the microphone of a voice session off, or on again.",
-        (_CHAT, Field("muted", "Which.", bool, "--muted/--unmuted")),
-    ),
-    Operation(
-        "draft",
-        "/attempt/chat_draft",
-        "Save a draft of a chat; give --draft-id and --expected-version to change one.",
-        (
-            Field("draft_id", "The draft to change; a new one otherwise.", flag="--draft-id"),
-            Field("expected_version", "The version that you change.", int, "--expected-version"),
-            Field("name", "What to call the chat.", flag="--name"),
-            Field("description", "What it is about.", flag="--description"),
-            Field("persona_ids", "Who answers; may be repeated.", list[str], "--persona-id"),
-            Field("document_ids", "What is at hand; may be repeated.", list[str], "--document-id"),
-        ),
-    ),
-    Operation(
-        "drafts",
-        "/attempt/chat_drafts",
-        "List your drafts.",
-        (
-            Field("search", "Words to look for.", flag="--search"),
-            Field("page_limit", "How many at most.", int, "--limit"),
-        ),
-    ),
-    Operation(
-        "refresh",
-        "/attempt/chat_refresh",
-        "Have the service forget what it cached.",
-        (Field("targets", "Which views; all otherwise.", list[str]),),
-    ),
-):
-    add(app, _operation)
+from api.cli.commands import URL, AsJson, Body, Token, Url, add, ask, console, merged, show
+from api.doors.glow.operation import Operation
 
 ChatId = Annotated[str | None, typer.Argument(help="The chat.", show_default=False)]
 
 
-@app.command()
 def get(
     chat_id: ChatId = None, body: Body = None, instance_url: Url = URL, token: Token = "", as_json: AsJson = False
 ) -> None:
@@ -105,7 +23,6 @@ def get(
     show(reply, as_json=as_json, view=conversation_view)
 
 
-@app.command()
 def message(
     chat_id: ChatId = None,
     text: Annotated[str | None, typer.Argument(help="What you say.", show_default=False)] = None,
@@ -138,7 +55,6 @@ def message(
     show(reply, as_json=as_json)
 
 
-@app.command()
 def audio(
     chat_id: ChatId = None,
     file: Annotated[Path | None, typer.Argument(help="A recording to upload.", show_default=False)] = None,
@@ -159,7 +75,6 @@ def audio(
         show(instance.ask("/attempt/chat_audio", request), as_json=as_json)
 
 
-@app.command()
 def speak(
     chat_id: ChatId = None,
     file: Annotated[Path | None, typer.Argument(help="A recording of someone speaking.", show_default=False)] = None,
@@ -191,7 +106,6 @@ def _pieces(file: Path) -> list[bytes]:
     return [wire[start : start + 48_000] for start in range(0, len(wire), 48_000)]
 
 
-@app.command()
 def export(
     chat_id: ChatId = None,
     file_format: Annotated[
@@ -226,7 +140,6 @@ def export(
         typer.echo(reply["content"], nl=not str(reply["content"]).endswith("\n"))
 
 
-@app.command()
 def live(
     chat_id: Annotated[str, typer.Argument(help="The chat.")],
     persona_id: Annotated[str | None, typer.Option(help="Who shall answer.")] = None,
@@ -237,3 +150,17 @@ def live(
     from api.cli.live import run_live
 
     run_live(console(), url=instance_url, token=token, chat_id=chat_id, persona_id=persona_id)
+
+
+def commands(operations: Iterable[Operation]) -> typer.Typer:
+    """The commands on chats: those of the table, and those that do more than one request."""
+    app = typer.Typer(
+        no_args_is_help=True,
+        help="Chats: read, write, speak, grade. Exit codes: 0 done, 1 refused or unreachable, 2 wrong usage.",
+    )
+    for operation in operations:
+        if operation.artifact == "attempt" and operation.name.startswith("chat_"):
+            add(app, operation, operation.name.removeprefix("chat_"))
+    for command in (get, message, audio, speak, export, live):
+        app.command()(command)
+    return app

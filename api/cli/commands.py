@@ -1,13 +1,14 @@
-"""Commands made from a table: one operation each, its fields as arguments and options, `--body` for all the rest."""
+"""Commands made of operations: their fields as arguments and options, `--body` for all the rest."""
 
 import inspect
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from api.doors.glow.operation import Field, Operation
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -30,52 +31,6 @@ Token = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print the reply as one line of JSON, for scripts.")]
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field of a body on the command line: an argument, or an option where it has a flag.
-
-    Attributes:
-        name: the body's field.
-        about: its help.
-        kind: what is typed: str, int, bool or list[str].
-        flag: such as "--score"; empty for an argument.
-    """
-
-    name: str
-    about: str
-    kind: Any = str
-    flag: str = ""
-
-    def parameter(self) -> inspect.Parameter:
-        """The field as a parameter of a command."""
-        default = (
-            typer.Option(None, self.flag, help=self.about)
-            if self.flag
-            else typer.Argument(None, help=self.about, show_default=False)
-        )
-        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        return inspect.Parameter(self.name, kind, default=default, annotation=self.kind | None)
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One operation of the service as a command.
-
-    Attributes:
-        name: what is typed.
-        path: where it is posted.
-        about: its help.
-        fields: what may be given without writing JSON.
-        view: how the reply is shown; the plain view where None.
-    """
-
-    name: str
-    path: str
-    about: str
-    fields: tuple[Field, ...] = ()
-    view: Callable[[Mapping[str, Any]], "RenderableType"] | None = None
-
-
 _COMMON: dict[str, tuple[Any, Any]] = {
     "body": (Body, None),
     "instance_url": (Url, URL),
@@ -84,25 +39,39 @@ _COMMON: dict[str, tuple[Any, Any]] = {
 }
 
 
-def add(app: typer.Typer, operation: Operation) -> None:
-    """Register an operation; one with an underscore also answers to its name with a dash."""
+def add(app: typer.Typer, operation: Operation, name: str) -> None:
+    """Register an operation that has a command; a name with an underscore is also typed with a dash."""
+    made = operation.command
+    if made is None:
+        return
 
     def command(body: str | None, instance_url: str, token: str, as_json: bool, **given: Any) -> None:
         reply = ask(operation.path, merged(body, given), instance_url, token)
-        show(reply, as_json=as_json, view=operation.view)
+        show(reply, as_json=as_json)
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [field.parameter() for field in operation.fields]
+    parameters = [_parameter(field) for field in made.fields]
     parameters += [
         inspect.Parameter(name, kind, default=default, annotation=annotation)
         for name, (annotation, default) in _COMMON.items()
     ]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    command.__doc__ = operation.about
-    app.command(name=operation.name)(command)
-    if "_" in operation.name:
-        app.command(name=operation.name.replace("_", "-"), hidden=True)(command)
+    command.__doc__ = made.about
+    app.command(name=name)(command)
+    if "_" in name:
+        app.command(name=name.replace("_", "-"), hidden=True)(command)
+
+
+def _parameter(field: Field) -> inspect.Parameter:
+    """A field as a parameter of a command."""
+    default = (
+        typer.Option(None, field.flag, help=field.about)
+        if field.flag
+        else typer.Argument(None, help=field.about, show_default=False)
+    )
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Parameter(field.name, kind, default=default, annotation=field.kind | None)
 
 
 def merged(body: str | None, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,18 +1,16 @@
 """Attempts, chats, tests and content over HTTP: a route for each operation, and nothing decided here."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from api.auth import CurrentUser
-from api.doors.glow.operations.performing import carry_out
-from api.doors.glow.operations.registry import ATTEMPT, CONTENT, OPERATIONS, TEST, AnyOperation
-from api.doors.glow.operations.shapes import Staged
+from api.doors.glow.carrying_out import carry_out
+from api.doors.glow.operation import Operation
+from api.doors.glow.operations.shapes import Staged, WriteBody
 from api.service import Service
-
-router = APIRouter()
 
 
 class Detail(BaseModel):
@@ -54,23 +52,17 @@ def service_of(request: Request) -> Service:
     return service
 
 
-def _endpoint(operation: AnyOperation) -> Callable[..., Awaitable[Any]]:
-    async def bare(user: CurrentUser, request: Request, body: Any = None) -> Any:
-        return await carry_out(service_of(request), user, operation, body or operation.body())
-
-    async def with_body(user: CurrentUser, request: Request, body: Any) -> Any:
-        return await carry_out(service_of(request), user, operation, body)
-
-    endpoint: Callable[..., Awaitable[Any]] = bare if operation.bare else with_body
-    endpoint.__name__ = f"{operation.artifact}_{operation.name}"
-    endpoint.__doc__ = operation.function.__doc__
-    # The route's types are the operation's: FastAPI reads them from here.
-    endpoint.__annotations__["body"] = operation.body | None if operation.bare else operation.body
-    return endpoint
+def router_of(operations: Iterable[Operation]) -> APIRouter:
+    """The routes of all operations."""
+    router = APIRouter()
+    for operation in operations:
+        for method, path in (("POST", operation.path), *operation.also):
+            _add(router, operation, method, path)
+    return router
 
 
-def _route(operation: AnyOperation, path: str, method: str = "POST") -> None:
-    reply = operation.reply | Staged if operation.writes else operation.reply
+def _add(router: APIRouter, operation: Operation, method: str, path: str) -> None:
+    reply: Any = operation.reply | Staged if issubclass(operation.body, WriteBody) else operation.reply
     router.add_api_route(
         path,
         _endpoint(operation),
@@ -83,7 +75,16 @@ def _route(operation: AnyOperation, path: str, method: str = "POST") -> None:
     )
 
 
-for _operation in (*ATTEMPT, *TEST, *CONTENT):
-    _route(_operation, f"/{_operation.artifact}/{_operation.name}")
-_route(OPERATIONS["attempt.chat_draft"], "/attempt/chat_draft", "PATCH")
-_route(OPERATIONS["attempt.chat_draft"], "/attempt/draft")
+def _endpoint(operation: Operation) -> Callable[..., Awaitable[Any]]:
+    async def bare(user: CurrentUser, request: Request, body: Any = None) -> Any:
+        return await carry_out(service_of(request), user, operation, body or operation.body())
+
+    async def with_body(user: CurrentUser, request: Request, body: Any) -> Any:
+        return await carry_out(service_of(request), user, operation, body)
+
+    endpoint: Callable[..., Awaitable[Any]] = bare if operation.bare else with_body
+    endpoint.__name__ = f"{operation.artifact}_{operation.name}"
+    endpoint.__doc__ = operation.function.__doc__
+    # The route's types are the operation's: FastAPI reads them from here.
+    endpoint.__annotations__["body"] = operation.body | None if operation.bare else operation.body
+    return endpoint

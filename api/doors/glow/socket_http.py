@@ -3,18 +3,16 @@
 What an event tells goes to the rooms, and what it would tell the asking socket to all sockets of the same user.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
 
 from api.auth import CurrentUser
+from api.doors.glow.operation import Operation
 from api.doors.glow.socketio.events import Asker, Event
-from api.doors.glow.socketio.names import LIFECYCLE, V5
-from api.doors.glow.socketio.table import EVENTS
-
-router = APIRouter(prefix="/socket/v5/client", tags=["socket v5 client"])
+from api.doors.glow.socketio.table import Events
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"description": "The event refuses this."},
@@ -29,38 +27,45 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("/connect", responses={401: _ERRORS[401]})
+def router_of(operations: Iterable[Operation]) -> APIRouter:
+    """The routes of the events that the document has."""
+    by_key = {operation.key: operation for operation in operations}
+    router = APIRouter(prefix="/socket/v5/client", tags=["socket v5 client"])
+    router.post("/connect", responses={401: _ERRORS[401]})(connect_api)
+    router.post("/disconnect", responses={401: _ERRORS[401]})(disconnect_api)
+    for name, event in Events(by_key.values()).by_name.items():
+        if event.row.v5:
+            _add(router, name, _endpoint(event, by_key))
+    return router
+
+
 async def connect_api(user: CurrentUser) -> dict[str, Any]:
     """Whether this token may connect; the connection itself is made at /socket.io."""
     return {"success": True, "profile_id": user.id, "server_time": datetime.now(UTC).isoformat()}
 
 
-@router.post("/disconnect", responses={401: _ERRORS[401]})
 async def disconnect_api(_: CurrentUser) -> dict[str, Any]:
     """A request has no connection that it could close; sockets close themselves."""
     return {"success": True}
 
 
-def _route(event: Event) -> Callable[..., Awaitable[dict[str, Any]]]:
+def _endpoint(event: Event, operations: Mapping[str, Operation]) -> Callable[..., Awaitable[dict[str, Any]]]:
     body_type: Any = event.body
 
     async def asked(body: body_type, user: CurrentUser, request: Request) -> dict[str, Any]:
-        return {"success": True, **await event.run(Asker(request.app.state.service, user), body)}
+        return {"success": True, **await event.run(Asker(request.app.state.service, user, operations), body)}
 
     return asked
 
 
-for _name in V5:
-    if _name in LIFECYCLE:
-        continue
-    _words = _name.replace("_", " ")
+def _add(router: APIRouter, name: str, endpoint: Callable[..., Awaitable[dict[str, Any]]]) -> None:
     router.add_api_route(
-        "/" + _name.replace("_", "/", 1),
-        _route(EVENTS[_name]),
+        "/" + name.replace("_", "/", 1),
+        endpoint,
         methods=["POST"],
-        name=f"{_name}_api",
-        operation_id=f"socket_v5_{_name}",
-        summary=_words.capitalize(),
-        description=f"The event `{_name}` for whoever the token belongs to.",
+        name=f"{name}_api",
+        operation_id=f"socket_v5_{name}",
+        summary=name.replace("_", " ").capitalize(),
+        description=f"The event `{name}` for whoever the token belongs to.",
         responses=_ERRORS,
     )

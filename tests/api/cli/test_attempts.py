@@ -12,7 +12,7 @@ import typer
 
 from api.cli import main as cli
 from api.client.recordings import ROOT
-from api.doors.glow.operations.registry import ATTEMPT
+from api.doors.glow.table import ATTEMPTS, CHATS
 from tests.service import TOKENS, RunningService
 
 QUESTION = "Hello, this is the records office. How can I help you?"
@@ -63,9 +63,9 @@ def test_every_operation_has_its_command() -> None:
     from api.cli import attempts as cli_attempts
     from api.cli import chat as cli_chat
 
-    chat = {operation.name.removeprefix("chat_") for operation in ATTEMPT if operation.name.startswith("chat_")}
-    attempt = {operation.name for operation in ATTEMPT if not operation.name.startswith("chat_")}
-    assert chat | {"live"} <= commands(cli_chat.app)
+    chat = {operation.name.removeprefix("chat_") for operation in CHATS}
+    attempt = {operation.name for operation in ATTEMPTS}
+    assert chat | {"live"} <= commands(cli_chat.commands(CHATS))
     assert attempt | {"watch", "audio_upload", "audio_download", "end-all"} <= commands(cli_attempts.app)
 
 

@@ -1,10 +1,11 @@
 """socket.io beside FastAPI in one process: the events of Socket V5 and of the later dialects, rooms, and voice.
 
-names.py      every name that a client event has had
-events.py     the events: what their payload is, which operation they are, what is told when it is done
-told.py       operations and written replies as server events
-spoken.py     a voice call's events as server events, in both families
-seats.py      a socket's place in a call: its microphone, bounded
-sending.py    one ordered, bounded way out to rooms and sockets
-server.py     connections: who they are, what they ask, what becomes of it when they go
+table.py        the events that a table of operations makes, and every name that each has had
+events.py       what an event is, who asks for it, and what they are told where it is refused
+rooms.py        which rooms the asking socket hears, and what it alone is told
+generation.py   the event that has a draft written
+voice.py        voice sessions over a socket
+seats.py        a socket's place in a call: its microphone, bounded
+connections.py  one socket: what it hears, what it may have under way
+server.py       connections: who they are, what they ask, what becomes of it when they go
 """

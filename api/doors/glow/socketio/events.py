@@ -1,4 +1,4 @@
-"""What each event is: its payload, the operation that it calls, and what is told when it is done.
+"""What an event is, who asks for it, and what they are told where it is refused.
 
 Source: the wire page, "Socket V5: 23 client events". Errors are told to the asking socket only, as its clients do not
 look at whose chat they are about.
@@ -11,6 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from api.doors.glow.carrying_out import carry_out, rendered
+from api.doors.glow.operation import Event as Row
+from api.doors.glow.operation import Operation
 from api.doors.glow.socketio.connections import Connection
 from api.doors.refusals import failure_of
 from api.service import Service
@@ -28,6 +31,7 @@ class Asker:
 
     service: Service
     user: User
+    operations: Mapping[str, Operation]
     connection: Connection | None = None
 
     @property
@@ -38,6 +42,16 @@ class Asker:
     def tell(self, name: str, payload: Mapping[str, Any]) -> None:
         """Tell the asking socket, after everything that it was told before; over HTTP, every socket of the user's."""
         self.service.rooms.publish(self.room, name, payload, user_id=self.user.id)
+
+    async def ask(self, name: str, body: BaseModel | Mapping[str, Any]) -> Payload:
+        """Have an operation carried out, such as "attempt.chat_grade"; returns the fields of its reply.
+
+        Raises:
+            Whatever the operation refuses.
+        """
+        operation = self.operations[name]
+        read = body if isinstance(body, operation.body) else operation.body.model_validate(dict(body))
+        return rendered(await carry_out(self.service.asked_from(self.room), self.user, operation, read))
 
     def enter(self, room: str) -> None:
         """The asking socket hears this room from now on.
@@ -53,6 +67,9 @@ class Asker:
         return self.connection.lanes[lane] if self.connection is not None and lane else nullcontext()
 
 
+Run = Callable[[Asker, Any], Awaitable[Payload]]
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One client event.
@@ -60,41 +77,26 @@ class Event:
     Attributes:
         body: its payload.
         run: what it does; returns what the client is acknowledged with.
-        lane: events of one lane happen in the order they were sent.
-        kind: the `type` of the `attempt_error` that tells of its failure; "test" for `test_error`,
-            "generation" for `<artifact>_generation_error`.
-        answers: the server event that answers it, and tells of its failure, too.
+        row: how it is told of.
     """
 
     body: type[BaseModel]
-    run: Callable[[Asker, Any], Awaitable[Payload]]
-    lane: str = ""
-    kind: str = ""
-    answers: str = ""
+    run: Run
+    row: Row
 
 
 async def perform(asker: Asker, event: Event, payload: Any) -> Payload:
-    """Carry out an event for a socket; whatever is refused is acknowledged, and told to the socket that asked."""
-    said = payload if isinstance(payload, dict) else {}
+    """Perform an event for a socket; whatever is refused is acknowledged, and told to the socket that asked."""
     try:
-        return await carry_out(asker, event, payload)
+        body = read(event, payload)
+        waits = event.row.lane and not getattr(body, "wait_for_complete", False)
+        async with asker.in_order(event.row.lane if waits else ""):
+            return await event.run(asker, body)
     except REFUSALS as error:
         sentence = failure_of(error).message
-        for name, told in _failures(event, said, sentence):
+        for name, told in _failures(event.row, payload if isinstance(payload, dict) else {}, sentence):
             asker.tell(name, told)
         return {"error": sentence, "success": False}
-
-
-async def carry_out(asker: Asker, event: Event, payload: Any) -> Payload:
-    """Carry out an event.
-
-    Raises:
-        Invalid: the payload is not what the event takes; and whatever its operation refuses.
-    """
-    body = read(event, payload)
-    waits = event.lane and not getattr(body, "wait_for_complete", False)
-    async with asker.in_order(event.lane if waits else ""):
-        return await event.run(asker, body)
 
 
 def read(event: Event, payload: Any) -> BaseModel:
@@ -113,7 +115,7 @@ def read(event: Event, payload: Any) -> BaseModel:
         raise Invalid(f"`{place}`: {first['msg']}.") from None
 
 
-def _failures(event: Event, said: Payload, sentence: str) -> list[tuple[str, Payload]]:
+def _failures(event: Row, said: Payload, sentence: str) -> list[tuple[str, Payload]]:
     chat_id = said.get("chat_id")
     told: list[tuple[str, Payload]] = []
     if event.answers:

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.doors.glow.operations.shapes import LONGEST_LIST, Body, Id, Text
 from api.doors.glow.socketio.events import Asker, Payload
-from api.doors.glow.socketio.operations import carry_out
 from pipeline.practice.writing import WantedDraft
 
 
@@ -33,7 +32,7 @@ class EntryTypeItem(_Item):
     operation: Literal["get", "search", "docs", "create", "refresh"] = "get"
 
 
-class GenerateBody(Body):
+class DraftBody(Body):
     """What to write a draft of."""
 
     model_config = ConfigDict(
@@ -63,7 +62,7 @@ class GenerateBody(Body):
     metadata: dict[str, Any] | None = None
 
 
-async def generate(asker: Asker, body: GenerateBody) -> Payload:
+async def generate(asker: Asker, body: DraftBody) -> Payload:
     """Begin to write; progress is told in events."""
     artifact = body.artifact_types[0].name
     wanted = WantedDraft(
@@ -78,7 +77,7 @@ async def generate(asker: Asker, body: GenerateBody) -> Payload:
     )
 
     async def save(made: Mapping[str, Any]) -> str:
-        return str((await carry_out(asker, "attempt.chat_draft", made))["draft_id"])
+        return str((await asker.ask("attempt.chat_draft", made))["draft_id"])
 
     def tell(stage: str, payload: Mapping[str, Any]) -> None:
         asker.tell(f"{artifact}_generation_{stage}", payload)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -13,10 +13,10 @@ from engineio.payload import Payload
 from socketio.exceptions import ConnectionRefusedError as Refused
 
 from api.auth import Unauthorized, bearer, user_for
+from api.doors.glow.operation import Operation
 from api.doors.glow.socketio.connections import Connection
 from api.doors.glow.socketio.events import Asker, perform
-from api.doors.glow.socketio.names import EVENT_BY_NAME, FRAMES
-from api.doors.glow.socketio.table import EVENTS
+from api.doors.glow.socketio.table import Events
 from api.service import Service
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]
             raise ValueError("An event has a name.")
         name, payload = data[0], data[1] if len(data) > 1 else None
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace or "/")
-        if name in FRAMES and id is None:
+        if name in self.door.events.frames and id is None:
             # 187 frames a second: a task for each would cost more than hearing them.
             self.door.frame(sid, payload)
             return
@@ -99,9 +99,15 @@ class SocketDoor:
 
     Args:
         message_limit: bytes of one message.
+        operations: what its events are made of.
+
+    Attributes:
+        events: the events.
     """
 
-    def __init__(self, message_limit: int) -> None:
+    def __init__(self, message_limit: int, operations: Iterable[Operation]) -> None:
+        self._operations = {operation.key: operation for operation in operations}
+        self.events = Events(self._operations.values())
         Payload.max_decode_packets = PACKETS_LIMIT
         self._server = _Server(
             async_mode="asgi",
@@ -202,12 +208,12 @@ class SocketDoor:
         if not admitted:
             return _refusal("Too many operations at once; wait for an answer before you ask for more.")
         try:
-            if name in FRAMES:
+            if name in self.events.frames:
                 return {"accepted": connection.hear(payload)}
-            event = EVENT_BY_NAME.get(name)
-            if event not in EVENTS:
+            event = self.events.find(name)
+            if event is None:
                 return _refusal(f"There is no event {name[:100]!r}; see POST /socket/v5/client for those there are.")
-            return await perform(Asker(service, connection.user, connection), EVENTS[event], payload)
+            return await perform(Asker(service, connection.user, self._operations, connection), event, payload)
         except Exception:
             log.exception("The event %s failed.", name[:100])
             return _refusal(_FAILED)

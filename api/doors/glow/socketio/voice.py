@@ -9,7 +9,6 @@ from pydantic import ConfigDict, Field
 from api.doors.glow.operations.shapes import Body, ChatId
 from api.doors.glow.operations.shapes_chats import MuteBody
 from api.doors.glow.socketio.events import Asker, Payload
-from api.doors.glow.socketio.operations import carry_out
 from pipeline.call.call import Call
 from pipeline.call.commands import Mute, obey
 from pipeline.chats.hub import chat_room
@@ -35,7 +34,7 @@ async def start(asker: Asker, body: AudioBody) -> Payload:
     open_call = _call(asker, body.chat_id)
     if open_call is not None and open_call.attended and not (connection and connection.sits_in(open_call)):
         raise SessionConflict("Another connection speaks in this chat; end that session first.")
-    reply = await carry_out(asker, "attempt.chat_voice", {"chat_id": body.chat_id})
+    reply = await asker.ask("attempt.chat_voice", {"chat_id": body.chat_id})
     call = calls.find(asker.user.id, chat_id=body.chat_id)
     if connection is not None and call is not None:
         connection.as_base64 = connection.as_base64 if body.encoding is None else body.encoding == "base64"
@@ -52,7 +51,7 @@ async def stop(asker: Asker, body: AudioBody) -> Payload:
     if asker.connection is not None and asker.connection.sits_in(call):
         await asker.connection.heard(call)
         return {"chat_id": body.chat_id, "stopped": True}
-    return await carry_out(asker, "attempt.chat_silence", {"chat_id": body.chat_id})
+    return await asker.ask("attempt.chat_silence", {"chat_id": body.chat_id})
 
 
 async def mute(asker: Asker, body: MuteBody) -> Payload:

@@ -5,10 +5,12 @@ import asyncio
 import httpx
 import pytest
 
-from api.doors.glow.socketio.names import V5
+from api.doors.glow.socketio.table import Events
+from api.doors.glow.table import OPERATIONS
 from tests.service import RunningService
 from tests.socket_client import socket_of
 
+V5 = Events(OPERATIONS).v5
 QUESTION = "Hello, this is the records office. How can I help you?"
 
 

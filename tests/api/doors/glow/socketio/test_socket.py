@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import socketio
 
-from api.doors.glow.socketio.names import EVENT_BY_NAME, EVENTS, FRAMES, LIFECYCLE, V5, names_of
-from api.doors.glow.socketio.table import EVENTS as TABLE
+from api.doors.glow.socketio.table import Events, names_of
+from api.doors.glow.table import OPERATIONS
 from tests.service import TOKENS, WAIT_S, RunningService
 from tests.socket_client import POLLING_FIRST, socket_of
 
@@ -282,10 +282,11 @@ def test_a_draft_is_generated_from_instructions(service: RunningService) -> None
 
 
 def test_every_event_of_the_page_has_its_names() -> None:
-    assert len(V5) == 23
-    for event in EVENTS:
-        for name in names_of(event):
-            assert EVENT_BY_NAME[name] == event, "no name stands for two events"
+    events = Events(OPERATIONS)
+    assert len(events.v5) == 23
+    for name, event in events.by_name.items():
+        for other in names_of(name):
+            assert events.find(other) is event, "no name stands for two events"
     listed = (
         "attempt.message attempt.audio_start attempt.audio.start attempt.chat.send attempt.chat.stop attempt.chat.frame"
     )
@@ -296,12 +297,9 @@ def test_every_event_of_the_page_has_its_names() -> None:
         "attempt.chat_message attempt.chat_speak attempt.chat_mute attempt.generate attempt.chat_get persona.search"
     )
     for name in [*listed.split(), *later.split(), *canonical.split()]:
-        assert name in EVENT_BY_NAME, name
-
-
-def test_every_event_does_something() -> None:
-    frames = {EVENT_BY_NAME[name] for name in FRAMES}
-    assert set(EVENTS) - frames - set(LIFECYCLE) <= set(TABLE)
+        assert events.find(name), name
+    assert {"attempt_audio_frame", "attempt.chat.frame", "attempt.chat_speak"} <= events.frames
+    assert not any(events.find(name) for name in ("connect", "disconnect", "attempt_nothing"))
 
 
 @pytest.mark.parametrize("name", ["attempt_join", "attempt.join", "artifacts.attempt.join", "attempt.chat.join"])

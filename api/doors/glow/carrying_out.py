@@ -3,58 +3,19 @@
 Every door calls `carry_out`, so that a key means the same over HTTP and over a socket.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 
+from api.doors.glow.operation import Operation
 from api.doors.glow.operations.shapes import Body, Reply, Staged, WriteBody, WriteReply
 from api.service import Service
 from models.records.core import User
 from models.records.outcomes import StagedCall
 from pipeline.practice.staging import Subject, nothing_pending
 
-BodyT = TypeVar("BodyT", bound=Body)
-ReplyT = TypeVar("ReplyT", bound=Reply)
 
-
-@dataclass(frozen=True, slots=True)
-class Operation(Generic[BodyT, ReplyT]):
-    """One operation as the doors see it.
-
-    Attributes:
-        name: as it stands in the URL, "chat_grade".
-        artifact: "attempt", or "test".
-        function: what it does.
-        body, reply: its types.
-        bare: whether it may come without a body.
-    """
-
-    name: str
-    function: Callable[[Service, User, BodyT], Awaitable[ReplyT]]
-    body: type[BodyT]
-    reply: type[ReplyT]
-    artifact: str = "attempt"
-    bare: bool = False
-
-    @property
-    def key(self) -> str:
-        """What names it among all operations, "attempt.chat_grade"."""
-        return f"{self.artifact}.{self.name}"
-
-    @property
-    def writes(self) -> bool:
-        """Whether it takes an idempotency key."""
-        return issubclass(self.body, WriteBody)
-
-    @property
-    def summary(self) -> str:
-        """The first line of its documentation."""
-        return (self.function.__doc__ or self.name).strip().splitlines()[0].rstrip(".")
-
-
-async def carry_out(service: Service, user: User, operation: Operation[BodyT, ReplyT], body: BodyT) -> ReplyT | Staged:
+async def carry_out(service: Service, user: User, operation: Operation, body: Body) -> Reply:
     """Carry out an operation: once for each idempotency key, later if it is staged, with its progress told.
 
     Raises:
@@ -73,11 +34,13 @@ async def carry_out(service: Service, user: User, operation: Operation[BodyT, Re
         payload = body.model_dump(mode="json", exclude={"soft", "accept", "idempotency_key"}, exclude_unset=True)
         staged = await staging.stage(user.id, operation.artifact, operation.name, subject, payload)
         return _staged(staged, operation, body, pending=True)
-    assert isinstance(body, WriteBody)
     key = body.idempotency_key
     if not key:
         return await _run(service, user, operation, body)
+    return await _once(service, user, operation, body, key)
 
+
+async def _once(service: Service, user: User, operation: Operation, body: Body, key: str) -> Reply:
     async def replied() -> str:
         reply = await _run(service, user, operation, body)
         if isinstance(reply, WriteReply):
@@ -89,10 +52,10 @@ async def carry_out(service: Service, user: User, operation: Operation[BodyT, Re
     return operation.reply.model_validate_json(kept)
 
 
-async def _run(service: Service, user: User, operation: Operation[BodyT, ReplyT], body: BodyT) -> ReplyT:
+async def _run(service: Service, user: User, operation: Operation, body: Body) -> Reply:
     said = body.model_dump(mode="json", exclude_unset=True)
     with service.practice.progress.told(user.id, operation.artifact, operation.name, said) as completed:
-        reply = await operation.function(service, user, body)
+        reply: Reply = await operation.function(service, user, body)
         completed(rendered(reply))
     return reply
 
@@ -102,11 +65,13 @@ def rendered(reply: Reply) -> dict[str, Any]:
     return reply.model_dump(mode="json", by_alias=True)
 
 
-def _accepted(taken: StagedCall, operation: Operation[BodyT, ReplyT], key: str | None) -> BodyT:
+def _accepted(taken: StagedCall, operation: Operation, key: str | None) -> WriteBody:
     try:
-        return operation.body.model_validate({**taken.payload, "idempotency_key": key})
+        body = operation.body.model_validate({**taken.payload, "idempotency_key": key})
     except ValidationError:  # staged by an older version, which knew other fields
         raise nothing_pending(operation.name) from None
+    assert isinstance(body, WriteBody), "only what changes something is staged"
+    return body
 
 
 def _subject(body: Body) -> Subject:
@@ -114,7 +79,7 @@ def _subject(body: Body) -> Subject:
     return Subject(chat_id or "", attempt_id or "")
 
 
-def _staged(call: StagedCall, operation: Operation[Any, Any], body: WriteBody, *, pending: bool) -> Staged:
+def _staged(call: StagedCall, operation: Operation, body: WriteBody, *, pending: bool) -> Staged:
     return Staged(
         pending=pending,
         operation=operation.name,

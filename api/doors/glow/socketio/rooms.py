@@ -1,0 +1,123 @@
+"""What events do besides their operation: which rooms the asking socket hears from then on, what it alone is told."""
+
+from pydantic import BaseModel
+
+from api.doors.glow.operations.shapes import Body, ChatId, WriteBody
+from api.doors.glow.operations.shapes_attempts import AttemptGradeBody, StartBody, StopBody, UsePreviousBody
+from api.doors.glow.operations.shapes_tests import InvocationBody
+from api.doors.glow.socketio.events import Asker, Payload
+from models.errors import Invalid
+from pipeline.chats.hub import chat_room, test_room
+
+
+class RoomBody(Body):
+    """Which chat's room."""
+
+    chat_id: ChatId
+
+
+async def ask(asker: Asker, body: BaseModel, *, operation: str) -> Payload:
+    """Have an operation carried out; whoever asks for a change hears what comes of it, joined or not."""
+    if isinstance(body, WriteBody | StopBody):
+        await _enter(asker, body)
+    return await asker.ask(operation, body)
+
+
+async def _enter(asker: Asker, body: BaseModel) -> None:
+    if asker.connection is None:
+        return
+    chat_id = getattr(body, "chat_id", None)
+    if chat_id:
+        await asker.service.store.chat(asker.user.id, chat_id)
+        asker.enter(chat_room(chat_id))
+    elif isinstance(body, AttemptGradeBody):
+        # Which of its chats is graded is for the operation to say.
+        attempt = await asker.service.store.attempt(asker.user.id, body.attempt_id)
+        for chat in attempt.chats:
+            asker.enter(chat_room(chat.id))
+    elif isinstance(body, UsePreviousBody):
+        attempt = await asker.service.store.attempt(asker.user.id, body.attempt_id)
+        for chat in attempt.chats:
+            if chat.id in body.previous_chat_map:
+                asker.enter(chat_room(chat.id))
+
+
+# ----------------------------------------------------------------- attempts
+
+
+async def start(asker: Asker, body: StartBody) -> Payload:
+    """Begin an attempt; refused in a sentence of the v5 dialect's own where nothing is named to practise."""
+    if not body.home_id and not body.practice_id and body.accept is None:
+        raise Invalid("Either home_id or practice_id must be provided")
+    return await asker.ask("attempt.start", body)
+
+
+async def next_chat(asker: Asker, body: BaseModel) -> Payload:
+    """Go on to the next chat."""
+    result = await ask(asker, body, operation="attempt.next")
+    chat_id = result.get("chat_id")
+    if chat_id and asker.connection is not None and not asker.connection.hears(chat_room(chat_id)):
+        # A chat that was made just now: nobody could be in its room yet.
+        asker.enter(chat_room(chat_id))
+        asker.tell("attempt_chat_started", {"attempt_id": result["attempt_id"], "chat_id": chat_id})
+    return result
+
+
+async def stop(asker: Asker, body: StopBody) -> Payload:
+    """Stop what is being said or written."""
+    result = await ask(asker, body, operation="attempt.stop")
+    if result.get("message"):
+        # Nothing ran; a client that waits for the end of something must hear that, too.
+        told = {"chat_id": body.chat_id, "success": True, "message": result["message"]}
+        asker.tell("attempt_stopped", told)
+    return result
+
+
+async def join(asker: Asker, body: RoomBody) -> Payload:
+    """Hear a chat's room."""
+    room = chat_room(body.chat_id)
+    if asker.connection is None or not asker.connection.hears(room):
+        await asker.service.store.chat(asker.user.id, body.chat_id)
+        asker.enter(room)
+    asker.tell("attempt_joined", {"chat_id": body.chat_id, "success": True})
+    return {"chat_id": body.chat_id, "success": True}
+
+
+async def leave(asker: Asker, body: RoomBody) -> Payload:
+    """Hear a chat's room no more."""
+    if asker.connection is not None:
+        asker.connection.leave(chat_room(body.chat_id))
+    return {"chat_id": body.chat_id, "success": True}
+
+
+# -------------------------------------------------------------------- tests
+
+
+async def ask_of_test(asker: Asker, body: BaseModel, *, operation: str) -> Payload:
+    """Have an operation on a test carried out; whoever asks hears what becomes of the test, joined or not."""
+    store, user_id = asker.service.store, asker.user.id
+    test_id, invocation_id = getattr(body, "test_id", None), getattr(body, "invocation_id", None)
+    if test_id or invocation_id:
+        test = await store.own_test(user_id, test_id=test_id, invocation_id=invocation_id)
+        asker.enter(test_room(test.invocation_id))
+    result = await asker.ask(operation, body)
+    if "test_id" in result and operation == "test.start":  # it may have been staged
+        test = await store.own_test(user_id, test_id=str(result["test_id"]))
+        asker.enter(test_room(test.invocation_id))
+        asker.tell("test_started", {"test_id": test.id, "invocation_id": test.invocation_id})
+    return result
+
+
+async def join_test(asker: Asker, body: InvocationBody) -> Payload:
+    """Hear a test's room."""
+    await asker.service.store.own_test(asker.user.id, invocation_id=body.invocation_id)
+    asker.enter(test_room(body.invocation_id))
+    asker.tell("test_joined", {"invocation_id": body.invocation_id, "success": True})
+    return {"invocation_id": body.invocation_id, "success": True}
+
+
+async def leave_test(asker: Asker, body: InvocationBody) -> Payload:
+    """Hear a test's room no more."""
+    if asker.connection is not None:
+        asker.connection.leave(test_room(body.invocation_id))
+    return {"invocation_id": body.invocation_id, "success": True}
