@@ -12,7 +12,6 @@ import httpx
 import numpy as np
 import pytest
 
-from pipeline.practice.exporting import cue_spans
 from tests.api.doors.glow.test_chats import detail, ok, start
 from tests.service import RunningService, quiet, running
 from tests.voice.sound import recording
@@ -181,22 +180,6 @@ def test_a_cell_never_runs(service: RunningService) -> None:
     rows = list(csv.DictReader(io.StringIO(exported["content"])))
     assert exported["row_count"] == len(rows) == len(risky)
     assert [row["content"] for row in rows] == [*(f"'{text}" for text in risky[:-1]), risky[-1]]
-
-
-@pytest.mark.parametrize(
-    ("said", "shown"),
-    [
-        ([(None, None), (None, None)], [(0, 2000), (2000, 4000)]),
-        ([(None, None), (300, 900), (950, 4000)], [None, (300, 900), (950, 4000)]),
-        ([(300, 400), (950, None)], [(300, 800), (950, 1450)]),
-        ([(300, 3000), (1000, 2000)], [(300, 3000), (1000, 2000)]),
-        ([(300, 900), (None, None), (4000, 5000)], [(300, 900), (900, 2900), (4000, 5000)]),
-        ([(300, 900), (950, 4000), (200, 700), (800, 900)], [(300, 900), (950, 4000), (4200, 4700), (4800, 5300)]),
-    ],
-    ids=["typed only", "typed before", "shorter than can be read", "over each other", "typed between", "two calls"],
-)
-def test_when_a_subtitle_is_shown(said: list[Any], shown: list[Any]) -> None:
-    assert cue_spans(said) == shown
 
 
 def test_subtitles_of_what_was_typed(service: RunningService) -> None:

@@ -1,0 +1,80 @@
+"""Transcripts as files: when a subtitle is shown, what a spreadsheet must not run, and what a file is called."""
+
+from typing import Any
+
+import pytest
+
+from models.errors import NotFound
+from pipeline.practice.attempts import NewChat
+from pipeline.practice.exporting import COLUMNS, csv_of, cue_spans, markdown_of, safe_cell, srt_of, vtt_of
+from tests.pipeline.practice.conftest import Run
+from tests.pipeline.practice.place import Place
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ([(None, None), (None, None)], [(0, 2000), (2000, 4000)]),
+        ([(None, None), (300, 900), (950, 4000)], [None, (300, 900), (950, 4000)]),
+        ([(300, 400), (950, None)], [(300, 800), (950, 1450)]),
+        ([(300, 3000), (1000, 2000)], [(300, 3000), (1000, 2000)]),
+        ([(300, 900), (None, None), (4000, 5000)], [(300, 900), (900, 2900), (4000, 5000)]),
+        ([(300, 900), (950, 4000), (200, 700), (800, 900)], [(300, 900), (950, 4000), (4200, 4700), (4800, 5300)]),
+    ],
+    ids=["typed only", "typed before", "shorter than can be read", "over each other", "typed between", "two calls"],
+)
+def test_when_a_subtitle_is_shown(said: list[Any], shown: list[Any]) -> None:
+    assert cue_spans(said) == shown
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "  =1", "\n=1", "\r", "\u3000=1", "＝1", "＠x"]
+)
+def test_a_cell_never_runs(text: str) -> None:
+    assert safe_cell(text) == f"'{text}"
+    assert safe_cell("plain") == "plain"
+
+
+def test_every_format_of_one_chat(run: Run, place: Place) -> None:
+    async def story() -> None:
+        chat, exports = (await place.start()).chats[0], place.practice.exports
+        await place.say(chat.id, "<b>Is it</b> --> here & now?")
+        await place.store.add_message(
+            chat.id,
+            "assistant",
+            "Yes, but",
+            origin="spoken",
+            persona_id="mo",
+            interrupted=True,
+            full_text="Yes, but no.",
+        )
+        transcript = await exports.transcript(place.ada, chat.id)
+        assert transcript.speakers == ("ada", "Mo")
+        head, first, second, end = csv_of(transcript).split("\r\n")
+        assert (head, end) == (",".join(COLUMNS), "")
+        assert ",query,ada," in first
+        assert second.split(",")[1:3] == ["response", "Mo"]
+        assert "# Mo is late" in markdown_of(transcript)
+        assert "Yes, but *(broken into)*" in markdown_of(transcript)
+        assert "00:00:00,000 --> 00:00:02,000\nada: <b>Is it</b> → here & now?" in srt_of(transcript)
+        assert "<v ada>&lt;b&gt;Is it&lt;/b&gt; --&gt; here &amp; now?" in vtt_of(transcript)
+        with pytest.raises(NotFound):
+            await exports.transcript(place.bob, chat.id)
+        with pytest.raises(NotFound, match="no recording of this chat"):
+            await exports.recording(chat)
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [("Mo is late", "mo-is-late"), ("../../etc/passwd", "etc-passwd"), ("???", "chat"), ("x" * 99, "x" * 60)],
+)
+def test_what_a_file_is_called(run: Run, place: Place, name: str, stem: str) -> None:
+    async def story() -> None:
+        attempt = await place.start()
+        chat = await place.practice.attempts.add_chat(place.ada.id, attempt.id, NewChat(texts={"name": name}))
+        transcript = await place.practice.exports.transcript(place.ada, chat.id)
+        assert transcript.file_stem == f"{stem}-{chat.id[:8]}"
+
+    run(story())
