@@ -1,6 +1,6 @@
 """The native voice websocket's messages: what a client may say, checked, and what it is told.
 
-Source: the wire page of `WS /attempt/chat_voice`.
+The page docs/voice-websocket.md is made from these classes; `python -m api.doors.voice.page` renews it.
 """
 
 import base64
@@ -40,72 +40,102 @@ class _Message(BaseModel):
 
 
 class Input(_Message):
-    encoding: Encoding = "pcm16"
-    rate: int = 16_000
-    channels: int = 1
+    """The format of the learner's audio."""
+
+    encoding: Encoding = Field(default="pcm16", description="How the audio is encoded.")
+    rate: int = Field(default=16_000, description="Samples a second and channel.")
+    channels: int = Field(default=1, description="1, or 2 interleaved, which are averaged.")
 
     def wire(self) -> AudioFormat:
         return AudioFormat(self.encoding, self.rate, self.channels)
 
 
 class Output(_Message):
-    encoding: Encoding = "pcm16"
-    rate: int = 24_000
+    """The format of the persona's audio; always mono."""
+
+    encoding: Encoding = Field(default="pcm16", description="How the audio is encoded; `container` only goes in.")
+    rate: int = Field(default=24_000, description="Samples a second.")
 
     def wire(self) -> AudioFormat:
         return AudioFormat(self.encoding, self.rate, 1)
 
 
 class ChatVoice(_Message):
+    """Opens the call, or resumes it. The first message of a connection, and the only one of its type."""
+
     type: Literal["chat_voice"]
-    chat_id: str = Field(min_length=1, max_length=200)
-    token: str | None = None
-    input: Input | None = None
-    output: Output | None = None
-    turns: Literal["auto", "manual"] = "auto"
-    greet: bool = False
-    resume: str | None = None
+    chat_id: str = Field(min_length=1, max_length=200, description="The chat to speak in.")
+    token: str | None = Field(default=None, description="The Bearer token, where the handshake carried none.")
+    input: Input | None = Field(default=None, description="The format of the audio that you send.")
+    output: Output | None = Field(default=None, description="The format of the audio that you want.")
+    turns: Literal["auto", "manual"] = Field(
+        default="auto", description="Who ends a turn: the service at a silence (`auto`), or you by `commit` (`manual`)."
+    )
+    greet: bool = Field(default=False, description="The persona speaks first.")
+    resume: str | None = Field(default=None, description="The `resume` of the call to go on with.")
 
 
 class ChatSpeak(_Message):
+    """Audio for clients that can only send JSON: the same as a binary message."""
+
     type: Literal["chat_speak"]
-    audio: str
+    audio: str = Field(description="Audio in the input format as base64, standard alphabet, any length.")
 
 
 class Commit(_Message):
+    """Ends the utterance here, and with it the turn. Meant for manual turns."""
+
     type: Literal["commit"]
 
 
 class ChatMessage(_Message):
+    """Typed in place of speaking: it takes the turn, and the persona answers it aloud."""
+
     type: Literal["chat_message"]
-    text: str = Field(min_length=1, max_length=20_000, pattern=r"\S")
+    text: str = Field(
+        min_length=1, max_length=20_000, pattern=r"\S", description="What the learner wrote; more than blanks."
+    )
 
 
 class Stop(_Message):
+    """Stops the persona; the call goes on."""
+
     type: Literal["stop"]
 
 
 class Mute(_Message):
+    """Says that no audio will come, or that it will again. Muting ends an open utterance."""
+
     type: Literal["mute"]
-    muted: bool
+    muted: bool = Field(description="Whether the microphone is off.")
 
 
 class Played(_Message):
+    """Says how far the loudspeaker is in a reply. See "Pacing" for why to send it about every 100 ms."""
+
     type: Literal["played"]
-    turn: int = Field(ge=0, le=2**31)
-    ms: Annotated[float, Field(ge=0, le=86_400_000, allow_inf_nan=False)]
+    turn: int = Field(ge=0, le=2**31, description="Whose reply: the `turn` of its `reply.audio`.")
+    ms: Annotated[float, Field(ge=0, le=86_400_000, allow_inf_nan=False)] = Field(
+        description="Milliseconds of the reply's audio that have been played."
+    )
 
 
 class Dtmf(_Message):
+    """A telephone key. Keys within two seconds of each other are one typed message; `#` ends it at once."""
+
     type: Literal["dtmf"]
-    digit: str = Field(pattern=r"^[0-9A-D*#]$")
+    digit: str = Field(pattern=r"^[0-9A-D*#]$", description="The key.")
 
 
 class Ping(_Message):
+    """Asks for a `pong`, and keeps the call from being idle."""
+
     type: Literal["ping"]
 
 
 class ChatSilence(_Message):
+    """Hangs up: the open utterance is finished, then the call ends and the connection closes."""
+
     type: Literal["chat_silence"]
 
 
