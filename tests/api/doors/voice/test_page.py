@@ -23,7 +23,7 @@ from api.doors.voice.page import parts
 from models import errors as models_errors
 from pipeline import errors as pipeline_errors
 from pipeline.conversation.events import SessionEvent
-from tests.service import RunningService
+from tests.service import WAIT_S, RunningService
 from tests.voice.sound import recording
 from voice import errors as voice_errors
 
@@ -176,14 +176,19 @@ def question(tmp_path: Path) -> Path:
 
 
 class Tunnel:
-    """A proxy between a client and the service that loses its first voice websocket in the middle of a reply."""
+    """A proxy between a client and the service that loses its first voice websocket in the middle of a reply.
+
+    Attributes:
+        calls: voice websockets that were asked for.
+        lost: how many of them were lost.
+    """
 
     LOSES_AFTER = 100_000
 
     def __init__(self, url: str) -> None:
         self._port = int(url.rpartition(":")[2])
-        self.lost = 0
         self.calls = 0
+        self.lost = 0
 
     async def __aenter__(self) -> str:
         self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
@@ -192,33 +197,32 @@ class Tunnel:
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, onward = await asyncio.open_connection("127.0.0.1", self._port)
-        first = await reader.read(65_536)
-        is_call = b"/attempt/chat_voice" in first
-        self.calls += is_call
-        onward.write(first)
-        limit = self.LOSES_AFTER if is_call and not self.lost else None
-        up, down = (
-            asyncio.create_task(self._copy(reader, onward)),
-            asyncio.create_task(self._copy(there, writer, limit)),
-        )
-        await asyncio.wait([up, down], return_when=asyncio.FIRST_COMPLETED if is_call else asyncio.ALL_COMPLETED)
-        for task in (up, down):
-            task.cancel()
-        await asyncio.gather(up, down, return_exceptions=True)
-        for side in (writer, onward):
-            side.transport.abort()
+    async def _carry(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        service, to_service = await asyncio.open_connection("127.0.0.1", self._port)
+        ways = [asyncio.create_task(self._up(client, to_service)), asyncio.create_task(self._down(service, to_client))]
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+        to_client.close()
+        to_service.transport.abort()
 
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: int | None = None) -> None:
-        copied = 0
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-            copied += len(data)
-            if limit is not None and copied > limit:
+    async def _up(self, client: asyncio.StreamReader, to_service: asyncio.StreamWriter) -> None:
+        while data := await client.read(65_536):
+            self.calls += b"GET /attempt/chat_voice" in data
+            to_service.write(data)
+            await to_service.drain()
+
+    async def _down(self, service: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        carried = 0
+        while data := await service.read(65_536):
+            carried += len(data)
+            if carried > self.LOSES_AFTER and not self.lost:
                 self.lost += 1
+                to_client.transport.abort()
                 return
+            to_client.write(data)
+            await to_client.drain()
 
 
 def run_client(service: RunningService, command: list[str], *more: str) -> tuple[str, Tunnel]:
@@ -232,7 +236,13 @@ def run_client(service: RunningService, command: list[str], *more: str) -> tuple
             client = await asyncio.create_subprocess_exec(
                 *command, url, token, *more, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
             )
-            output, _ = await client.communicate()
+            try:
+                async with asyncio.timeout(WAIT_S):
+                    output, _ = await client.communicate()
+            finally:
+                if client.returncode is None:
+                    client.kill()
+                    await client.wait()
             assert client.returncode == 0, output.decode()
             return output.decode()
 
