@@ -124,7 +124,7 @@ SERVER: tuple[Told, ...] = (
             "turn": _TURN,
             "at_ms": "Where in the learner's audio the speech ended.",
             "silence_ms": "How long the silence was by the time this was decided.",
-            "reason": "A silence, `commit`, `mute` or no more audio, the end of the call, or the longest turn there is.",
+            "reason": "A silence, `commit`, `mute` or no more audio, the call's end, or the longest turn there is.",
         },
     ),
     Told(
@@ -171,7 +171,7 @@ SERVER: tuple[Told, ...] = (
     ),
     Told(
         TurnLatency(3, 350, 180, 12, 16, 378),
-        "Where the time went between the learner's last sound and the persona's first, once for each spoken turn that is answered.",
+        "Where the time went from the learner's last sound to the persona's first; once for each turn that was spoken.",
         {
             "turn": _TURN,
             "endpoint_ms": "Milliseconds from the last speech to the decision that the turn is over.",

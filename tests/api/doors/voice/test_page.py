@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from api.doors.reference import renewed
-from api.doors.voice.examples import CLIENT, ERRORS, PONG, READY, SERVER, Told
+from api.doors.voice.examples import CLIENT, ERRORS, PONG, READY, SERVER
 from api.doors.voice.messages import ClientMessage, parse
 from api.doors.voice.page import parts
 from models import errors as models_errors
