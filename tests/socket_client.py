@@ -14,6 +14,7 @@ import numpy as np
 import socketio
 from numpy.typing import NDArray
 
+from api.doors.glow.socketio.server_events import undocumented
 from tests.service import SILENCE_MS, TOKENS, WAIT_S, RunningService, quiet
 from tests.voice.sound import recording
 from voice.audio.resample import resample
@@ -98,3 +99,5 @@ async def socket_of(
         yield socket
     finally:
         await socket.client.shutdown()
+    told = {problem for name, payload in socket.events for problem in undocumented(name, payload)}
+    assert not told, f"Write it down in api/doors/glow/socketio/server_events.py: {sorted(told)}"

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import AliasChoices, BaseModel
@@ -18,12 +19,20 @@ _PART = re.compile(r"<!-- generated: (?P<name>[\w ]+) -->\n.*?<!-- end of (?P=na
 Schema = Mapping[str, Any]
 
 
-def field_table(model: type[BaseModel], *, without: Iterable[str] = ()) -> str:
-    """The fields of a message or body as a Markdown table, those of its objects by dotted names.
+def field_table(
+    model: type[BaseModel],
+    *,
+    without: Iterable[str] = (),
+    meanings: Mapping[str, str] = MappingProxyType({}),
+    nested: bool = True,
+) -> str:
+    """The fields of a message or body as a Markdown table.
 
     Args:
         model: what a client sends.
         without: fields that the page explains elsewhere.
+        meanings: of fields that say nothing of themselves.
+        nested: give the fields of objects rows of their own, with dotted names, instead of naming them.
     """
     schema = model.model_json_schema()
     names = {_first_name(name, field.validation_alias): name for name, field in model.model_fields.items()}
@@ -32,9 +41,11 @@ def field_table(model: type[BaseModel], *, without: Iterable[str] = ()) -> str:
         if name in without or names.get(name, name) in without:
             continue
         field = model.model_fields[names[name]]
-        meaning = _with_other_names(str(node.get("description", "")), name, field.validation_alias)
-        rows.append((name, *_row(node, schema, name in schema.get("required", ())), meaning))
-        rows += _rows_below(name, node, schema)
+        meaning = str(node.get("description", "")) or meanings.get(name, "")
+        meaning = _with_other_names(meaning, name, field.validation_alias)
+        required = name in schema.get("required", ())
+        rows.append((name, _type(node, schema, named=not nested), _default(node, required), meaning))
+        rows += _rows_below(name, node, schema) if nested else []
     return table(("field", "type", "default", "meaning"), [(f"`{name}`", *rest) for name, *rest in rows])
 
 
@@ -90,40 +101,52 @@ def _rows_below(name: str, node: Schema, schema: Schema) -> Iterator[tuple[str, 
             found = _resolved(inner, schema)
             for field, below in found.get("properties", {}).items():
                 own = f"{name}.{field}"
-                needed = field in found.get("required", ())
-                yield (own, *_row(below, schema, needed), str(below.get("description", "")))
+                default = _default(below, field in found.get("required", ()))
+                yield (own, _type(below, schema), default, str(below.get("description", "")))
                 yield from _rows_below(own, below, schema)
 
 
-def _row(node: Schema, schema: Schema, required: bool) -> tuple[str, str]:
+def _default(node: Schema, required: bool) -> str:
     default = node.get("default")
-    if isinstance(default, dict):  # its fields say their own
-        default = None
-    shown = "none" if default is None else f"`{json.dumps(default, ensure_ascii=False)}`"
-    return _type(node, schema), REQUIRED if required else shown
+    if required:
+        return REQUIRED
+    # The fields of an object say their own defaults.
+    return "none" if default is None or isinstance(default, dict) else f"`{json.dumps(default, ensure_ascii=False)}`"
 
 
-def _type(node: Schema, schema: Schema) -> str:
-    return " or ".join(dict.fromkeys(_one_type(inner, schema) for inner in _alternatives(node)))
+def _type(node: Schema, schema: Schema, *, named: bool = False) -> str:
+    kinds = (_one_type(inner, schema, named) for inner in _alternatives(node))
+    return " or ".join(dict.fromkeys(kinds))
 
 
 def _alternatives(node: Schema) -> list[Schema]:
     return [inner for inner in node.get("anyOf", [node]) if inner.get("type") != "null"]
 
 
-def _one_type(node: Schema, schema: Schema) -> str:
+def _one_type(node: Schema, schema: Schema, named: bool) -> str:
     if "$ref" in node:
-        return _one_type({**_resolved(node, schema), "description": ""}, schema)
+        found = _resolved(node, schema)
+        return f"object with {_names(found)}" if named and "properties" in found else _one_type(found, schema, named)
     if "enum" in node or "const" in node:
         return ", ".join(f"`{json.dumps(value)}`" for value in node.get("enum", [node.get("const")]))
     kind = str(node.get("type", "any"))
     if kind == "array":
-        of = _type(node.get("items", {}), schema)
+        of = " or ".join(_bare(inner, schema, named) for inner in _alternatives(node.get("items", {})))
         return f"list of {of}{_limits(node, 'minItems', 'maxItems', ' entries')}"
     if kind == "string":
         pattern = f", matching `{node['pattern']}`" if "pattern" in node else ""
         return f"string{_limits(node, 'minLength', 'maxLength', ' characters')}{pattern}"
     return f"{kind}{_limits(node, 'minimum', 'maximum', '')}"
+
+
+def _bare(node: Schema, schema: Schema, named: bool) -> str:
+    """What a list holds, in the plural and without its limits."""
+    return f"{node['type']}s" if "type" in node else _one_type(node, schema, named).replace("object", "objects", 1)
+
+
+def _names(found: Schema) -> str:
+    required = found.get("required", ())
+    return ", ".join(f"`{name}`" if name in required else f"`{name}?`" for name in found["properties"])
 
 
 def _limits(node: Schema, least: str, most: str, unit: str) -> str:
