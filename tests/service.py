@@ -1,4 +1,4 @@
-"""The real service on a real port, in a thread of this process, and a client written from the wire page alone.
+"""The real service on a real port, in a thread of this process, and a client made from docs/voice-websocket.md alone.
 
 service.url                                the address; `service.headers("ada")` opens it
 service.chat("ada")                        a fresh chat of a packaged practice

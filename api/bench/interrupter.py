@@ -1,6 +1,6 @@
 """A caller who interrupts at random instants, and knows from its own loudspeaker what of each reply it has heard.
 
-It speaks the wire page of the voice websocket and nothing else, and shares no code with the service or its client.
+It speaks docs/voice-websocket.md and nothing else, and shares no code with the service or its client.
 """
 
 import asyncio
@@ -169,7 +169,7 @@ class Interrupter:
         """Hold a conversation in which so many replies are interrupted.
 
         Raises:
-            ClientError: the service does not answer as the wire page says.
+            ClientError: the service does not answer as docs/voice-websocket.md says.
         """
         self._speak()
         for _ in range(times * 3):

@@ -65,7 +65,7 @@ def bench_interruptions(console: Console, *, count: int, calls: int, seed: int, 
     """Interrupt, compare, print; returns whether the history was right each time.
 
     Raises:
-        ClientError: the service does not start, or does not answer as the wire page says.
+        ClientError: the service does not start, or does not answer as docs/voice-websocket.md says.
     """
     note = busy_note(os.getloadavg()[0], os.cpu_count() or 1)
     with console.status("Interrupting, in real time..."):
@@ -83,7 +83,7 @@ def interrupted(count: int, *, calls: int, seed: int, tts: str = "espeak") -> Re
     """Have `calls` callers at once interrupt `count` times together, each at instants of their own.
 
     Raises:
-        ClientError: the service does not start, or does not answer as the wire page says.
+        ClientError: the service does not start, or does not answer as docs/voice-websocket.md says.
     """
     lines = [learner_line(scene, number).samples for scene, number in LINES]
     with tempfile.TemporaryDirectory(prefix="glow-interruptions-") as name:

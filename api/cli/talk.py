@@ -75,7 +75,7 @@ async def _live(view: ConversationView, url: str, token: str, call: Call, card: 
             try:
                 await client.next("chat_silence", timeout_s=24 * 3600)
             except asyncio.CancelledError:
-                # Ctrl-C: end the call as the wire page says, then leave.
+                # Ctrl-C: end the call as docs/voice-websocket.md says, then leave.
                 if (task := asyncio.current_task()) is not None:
                     task.uncancel()
                 await client.hang_up()

@@ -1,4 +1,4 @@
-"""A client of the voice websocket, written from its wire page alone; it can resume, and records both sides."""
+"""A client of the voice websocket, written from docs/voice-websocket.md; resumes, and records both sides."""
 
 import asyncio
 import base64
@@ -123,7 +123,7 @@ class VoiceClient:
         await self._send({"type": "mute", "muted": muted})
 
     async def send(self, message: Mapping[str, Any]) -> None:
-        """Send any other message of the wire page."""
+        """Send any other message of docs/voice-websocket.md."""
         await self._send(message)
 
     async def hang_up(self, timeout_s: float = 30.0) -> Event:

@@ -1,6 +1,6 @@
 """What a chat's room is told, in both of Glow's dialects: the room hears v5, the owner's profile the canonical names.
 
-Source: the wire page, "Server -> client events". Text of a reply is accumulated in v5 and told as deltas in the other.
+Source: docs/socketio.md, "What the service sends". A reply is accumulated in v5 and told as deltas in the other.
 """
 
 from collections.abc import Mapping

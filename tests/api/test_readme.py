@@ -55,3 +55,10 @@ def test_the_two_commands_come_first() -> None:
 def test_every_link_to_a_file_finds_it(page: Path) -> None:
     links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_page_that_the_sources_cite_is_there() -> None:
+    sources = [path for room in ("api", "pipeline", "voice", "models", "tests") for path in (ROOT / room).rglob("*.py")]
+    cited = {page for path in sources for page in re.findall(r"docs/[\w-]+\.md", path.read_text("utf-8"))}
+    assert {"docs/voice-websocket.md", "docs/socketio.md"} <= cited
+    assert [page for page in sorted(cited) if not (ROOT / page).exists()] == []

@@ -1,6 +1,6 @@
 """Glean's interface: chat with documents, chats that are kept, and files.
 
-Source: the chat page of its documentation, its public specification, and its wire page here.
+Source: the chat page of its documentation, its public specification, and docs/other-doors.md.
 """
 
 from fastapi import APIRouter

@@ -1,6 +1,6 @@
 """Gloo's interface: access tokens, messages with their chats, and completions.
 
-Source: the chat tutorial of its documentation, and its wire page here.
+Source: the chat tutorial of its documentation, and docs/other-doors.md.
 """
 
 from fastapi import APIRouter

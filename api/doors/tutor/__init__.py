@@ -1,6 +1,6 @@
 """The Tutor's interface: sessions, messages, interactive teaching, hints, and the nodes and progress they need.
 
-Source: the chat page of its documentation, and its wire page here.
+Source: the chat page of its documentation, and docs/other-doors.md.
 """
 
 from fastapi import APIRouter

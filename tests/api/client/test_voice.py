@@ -1,4 +1,4 @@
-"""The voice client against a small real websocket server that is scripted from the wire page."""
+"""The voice client against a small real websocket server that is scripted from docs/voice-websocket.md."""
 
 import asyncio
 import http

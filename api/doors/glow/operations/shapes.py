@@ -1,6 +1,6 @@
 """What the bodies and replies of all operations are made of: ids and their aliases, resources, messages, grades.
 
-Source: the Glow chat document and the wire page; field names are theirs.
+Source: the Glow chat document and docs/glow.md; field names are the document's.
 """
 
 from typing import Annotated, Any, Literal

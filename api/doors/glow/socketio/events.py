@@ -1,6 +1,6 @@
 """What an event is, who asks for it, and what they are told where it is refused.
 
-Source: the wire page, "Socket V5: 23 client events". Errors are told to the asking socket only, as its clients do not
+Source: docs/socketio.md, "Asking". Errors are told to the asking socket only, as its clients do not
 look at whose chat they are about.
 """
 

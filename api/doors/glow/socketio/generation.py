@@ -1,6 +1,6 @@
 """`generate`: have the parts of a chat's draft written, one after the other, from a few instructions.
 
-Source: the wire page, event 3.
+Source: docs/socketio.md, `generate`.
 """
 
 from collections.abc import Mapping

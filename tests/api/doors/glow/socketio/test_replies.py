@@ -1,6 +1,6 @@
 """What v5 clients are told while the persona answers, and who is told that it cannot.
 
-Source: the wire page, "Server -> client events".
+Source: docs/socketio.md, "What the service sends".
 """
 
 import asyncio
