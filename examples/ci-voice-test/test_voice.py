@@ -2,9 +2,7 @@
 
 import asyncio
 
-from api.client.call import Call
-from api.client.http import RemoteService
-from api.client.voice import open_call
+from api.client import Call, RemoteService, open_call
 
 
 def test_the_assistant_answers_and_lets_itself_be_interrupted(call):
