@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-slow check format serve clean
+.PHONY: demo test test-slow check format docs serve clean
 
 demo: $(STAMP)  ## a spoken conversation, start to end, on this machine
 	$(BIN)/glow demo
@@ -19,6 +19,9 @@ check: $(STAMP)  ## format, lint, types and floors
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(STAMP)  ## the documentation as a site, in build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 format: $(STAMP)
 	$(BIN)/ruff format .
