@@ -12,7 +12,11 @@ import websockets
 from websockets.asyncio.server import ServerConnection, serve
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *sorted({*ROOT.glob("[A-Z]*.md")} - {ROOT / "README.md"}),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 README = PAGES[0].read_text(encoding="utf-8")
 
 
@@ -51,7 +55,7 @@ def test_the_two_commands_come_first() -> None:
     assert [line.split()[:2] for line in commands[1].splitlines()] == [["make", "demo"], ["make", "test"]]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_to_a_file_finds_it(page: Path) -> None:
     links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []

@@ -3,6 +3,7 @@
 The tests' sockets hold each event that they receive to it.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -136,16 +137,20 @@ SOCKET = (
 )
 
 GENERATION = tuple(
-    ServerEvent(f"chat_generation_{stage}", "the asking socket", f"artifact_type {_RUN} {fields}", when)
+    ServerEvent(f"chat_generation_{stage}", "the asking socket", f"{_RUN} {fields}", when)
     for stage, fields, when in (
-        ("started", "resource_types", "The parts of a draft are being written."),
+        ("started", "artifact_type resource_types", "The parts of a draft are being written."),
         (
             "progress",
-            "completed_resources total_resources percentage last_completed_resource",
+            "artifact_type completed_resources total_resources percentage last_completed_resource",
             "One more part is written.",
         ),
-        ("complete", "success message resources artifact_id draft_id", "All of them are, and kept where asked for."),
-        ("error", "success message", "They could not be."),
+        (
+            "complete",
+            "artifact_type success message resources artifact_id draft_id",
+            "All of them are, and kept where asked for.",
+        ),
+        ("error", "artifact_type? success message", "They could not be."),
     )
 )
 
@@ -285,6 +290,9 @@ FIELDS: dict[str, str] = {
 }
 """What a field means, in whichever event it comes."""
 
+_OF_A_DRAFT = re.compile(r"^.+_generation_")
+"""Events of `generate` are called after what the draft is of; the table has those of a chat."""
+
 BY_NAME = {event.name: event for events in FAMILIES.values() for event in events}
 
 
@@ -293,7 +301,7 @@ def undocumented(name: str, payload: Mapping[str, Any]) -> Iterator[str]:
     operation, _, stage = name.rpartition(".")
     if stage in STAGES and operation in OPERATIONS and "call_id" in payload:
         return  # its fields are those of the operation
-    event = BY_NAME.get(name)
+    event = BY_NAME.get(_OF_A_DRAFT.sub("chat_generation_", name))
     if event is None:
         yield f"the event {name} is not written down"
         return

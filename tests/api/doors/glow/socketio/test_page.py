@@ -99,6 +99,8 @@ def test_what_is_not_as_it_is_written_down_is_found() -> None:
     assert list(undocumented("attempt_joined", joined)) == []
     assert list(undocumented("attempt_joined", {**joined, "new": 1})) == ["attempt_joined has the field new"]
     assert list(undocumented("attempt_joined", {"success": True})) == ["attempt_joined lacks the field chat_id"]
+    failed = {"run_id": None, "group_id": None, "success": False, "message": "No."}
+    assert list(undocumented("rocket_generation_error", failed)) == []
     assert list(undocumented("attempt_sang", {})) == ["the event attempt_sang is not written down"]
     assert list(undocumented("attempt.chat_grade.completed", {"call_id": "c", "score": 5})) == []
     assert list(undocumented("attempt.chat_grade.sang", {"call_id": "c"})) != []
