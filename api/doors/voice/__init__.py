@@ -1,1 +1,1 @@
-"""The native voice websocket: its messages, and the socket that carries them."""
+"""The native voice websocket: its messages, the socket that carries them, and the page that documents them."""
