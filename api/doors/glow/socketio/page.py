@@ -5,20 +5,18 @@
 
 import sys
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
 
-from api.doors.glow.operations.registry import OPERATIONS, AnyOperation
 from api.doors.glow.operations.shapes import WriteBody, WriteReply
 from api.doors.glow.socketio import seats
 from api.doors.glow.socketio.connections import ADMIT_S, AT_ONCE_LIMIT, ROOMS_LIMIT, UNREAD_LIMIT
 from api.doors.glow.socketio.events import Event
-from api.doors.glow.socketio.names import CANONICAL, V5, VOICE, names_of
 from api.doors.glow.socketio.seats import FRAME_LIMIT
 from api.doors.glow.socketio.server_events import FAMILIES, FIELDS, ServerEvent
-from api.doors.glow.socketio.table import EVENTS
+from api.doors.glow.socketio.table import Events, names_of
+from api.doors.glow.table import OPERATIONS
 from api.doors.reference import example, field_table, renew, table
 from api.settings import Settings
 from pipeline.chats.hub import WAITING_LIMIT
@@ -28,13 +26,17 @@ COMMON = tuple(WriteBody.model_fields)
 
 _FRAME = {"chat_id": "The chat whose call hears it; or `conversation_id`.", "audio": FIELDS["audio"]}
 
-_SAME_AS = {
-    "attempt_start": "attempt.start",
-    "attempt_audio_start": "attempt.chat_voice",
-    "attempt_audio_stop": "attempt.chat_silence",
-    "attempt_audio_mute": "attempt.chat_mute",
+EVENTS = Events(OPERATIONS)
+
+VOICE = ("attempt_audio_frame", "attempt_audio_mute")
+"""What a voice session needs besides the events of the Socket V5 document."""
+
+V5 = tuple(name for name in (*EVENTS.v5, *VOICE) if name in EVENTS.by_name and not EVENTS.by_name[name].row.frames)
+"""The events that the page describes one by one."""
+
+_OPERATION = {
+    row.name or operation.key.replace(".", "_"): operation for operation in OPERATIONS for row in operation.events
 }
-"""Events with a function of their own, and the operation whose reply acknowledges them, too."""
 
 _ACKNOWLEDGED = {
     "generate": ("group_id", "run_id", "success"),
@@ -43,7 +45,7 @@ _ACKNOWLEDGED = {
     "test_join": ("invocation_id", "success"),
     "test_leave": ("invocation_id", "success"),
 }
-"""The same for those whose acknowledgement is no operation's reply."""
+"""What acknowledges the events that no operation's reply does."""
 
 
 _LIMITS = (
@@ -63,13 +65,14 @@ _LIMITS = (
 
 def parts() -> dict[str, str]:
     """What is generated of the page, by the names of its parts."""
-    v5 = [name for name in (*V5, *VOICE) if name in EVENTS]
+    events = EVENTS.by_name
+    others = [name for name, event in events.items() if name not in V5 and not event.row.frames]
     return {
-        "client events": "\n\n".join(text for name in v5 for text in _client_event(name, EVENTS[name])),
+        "client events": "\n\n".join(text for name in V5 for text in _client_event(name, events[name])),
         "frames": "\n\n".join(_frame()),
         "operations": table(
             ("event", "what it does", "payload"),
-            [(_in_code(name), _does(EVENTS[name]), _fields(EVENTS[name].body)) for name in CANONICAL if name not in v5],
+            [(_in_code(name), _does(name), _fields(events[name].body)) for name in others],
         ),
         "server events": "\n\n".join(f"### {title}\n\n{_server_events(events)}" for title, events in FAMILIES.items()),
         "limits": table(("limit", "", "beyond it"), [(what, f"{most:,}", then) for what, most, then in _LIMITS]),
@@ -83,15 +86,14 @@ def acknowledgement(name: str) -> tuple[str, ...]:
     """The fields with which an event is acknowledged."""
     if name in _ACKNOWLEDGED:
         return _ACKNOWLEDGED[name]
-    operation = _operation(EVENTS[name]) or OPERATIONS[_SAME_AS[name]]
-    return tuple(field for field in operation.reply.model_fields if field not in WriteReply.model_fields)
+    return tuple(field for field in _OPERATION[name].reply.model_fields if field not in WriteReply.model_fields)
 
 
 def _client_event(name: str, event: Event) -> Iterator[str]:
     yield f"### `{name}`"
     others = [_in_code(other) for other in names_of(name)[1:]]
     also = f" Other names: {', '.join(others)}." if others else ""
-    yield _does(event) + also
+    yield _does(name) + also
     yield field_table(event.body, without=COMMON, meanings=FIELDS, nested=False)
     if message := _example(event.body):
         yield example(message)
@@ -110,8 +112,8 @@ def _frame_type(name: str) -> str:
 
 def _failure(event: Event) -> str:
     """What tells of a failure besides the acknowledgement."""
-    told = [_in_code(event.answers)] if event.answers else []
-    match event.kind:
+    told = [_in_code(event.row.answers)] if event.row.answers else []
+    match event.row.kind:
         case "generation":
             told.append("`chat_generation_error`")
         case "test":
@@ -121,15 +123,10 @@ def _failure(event: Event) -> str:
     return f" Refused: {' and '.join(told)}."
 
 
-def _does(event: Event) -> str:
-    operation = _operation(event)
-    said = operation.summary if operation else (event.run.__doc__ or "").strip().splitlines()[0]
+def _does(name: str) -> str:
+    operation = _OPERATION.get(name)
+    said = operation.summary if operation else (EVENTS.by_name[name].run.__doc__ or "").strip().splitlines()[0]
     return f"{said.rstrip('.')}."
-
-
-def _operation(event: Event) -> AnyOperation | None:
-    keywords = event.run.keywords if isinstance(event.run, partial) else {}
-    return OPERATIONS[keywords["operation"]] if "operation" in keywords else None
 
 
 def _fields(body: type[BaseModel]) -> str:

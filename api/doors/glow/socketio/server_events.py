@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from api.doors.glow.operations.registry import OPERATIONS
+from api.doors.glow.table import OPERATIONS
+
+_OPERATION_KEYS = frozenset(operation.key for operation in OPERATIONS)
 
 Audience = Literal["the chat's room", "the user's sockets", "the asking socket", "the test's room"]
 
@@ -299,7 +301,7 @@ BY_NAME = {event.name: event for events in FAMILIES.values() for event in events
 def undocumented(name: str, payload: Mapping[str, Any]) -> Iterator[str]:
     """What of an event's payload is not as it is written down; nothing where all is."""
     operation, _, stage = name.rpartition(".")
-    if stage in STAGES and operation in OPERATIONS and "call_id" in payload:
+    if stage in STAGES and operation in _OPERATION_KEYS and "call_id" in payload:
         return  # its fields are those of the operation
     event = BY_NAME.get(_OF_A_DRAFT.sub("chat_generation_", name))
     if event is None:

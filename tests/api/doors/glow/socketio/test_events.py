@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from api.doors.glow.operation import Event as Row
 from api.doors.glow.operations.shapes import Body
 from api.doors.glow.socketio.events import Asker, Event, Payload, perform
 from api.service import Service
@@ -42,9 +43,11 @@ async def failed(inside: Service, error: ModelError | PipelineError | VoiceError
 
     user = await inside.store.user_named("ada")
     with inside.rooms.subscribe([profile_room(user.id)]) as heard:
-        answer = await perform(Asker(inside, user), Event(Body, run, kind="send", answers="attempt_joined"), {})
+        answer = await perform(
+            Asker(inside, user, {}), Event(Body, run, Row(kind="send", answers="attempt_joined")), {}
+        )
         heard.close()
-        return answer, [{"event": event.name, **event.payload} async for event in heard]
+        return answer, [{"event": told.name, **told.payload} async for told in heard]
 
 
 @pytest.mark.parametrize("error", [kind(SENTENCE) for kind in CALLERS], ids=lambda error: type(error).__name__)

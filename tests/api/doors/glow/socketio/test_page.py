@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from api.doors.glow.operations.registry import OPERATIONS
-from api.doors.glow.socketio.names import EVENT_BY_NAME, V5, VOICE
-from api.doors.glow.socketio.page import acknowledgement, parts
+from api.doors.glow.socketio.page import EVENTS, V5, acknowledgement, parts
 from api.doors.glow.socketio.server_events import BY_NAME, FAMILIES, FIELDS, STAGES, undocumented
-from api.doors.glow.socketio.table import EVENTS
+from api.doors.glow.socketio.table import names_of
+from api.doors.glow.table import OPERATIONS
 from api.doors.reference import renewed
 from tests.service import RunningService
 from tests.socket_client import socket_of
@@ -26,6 +25,11 @@ TEXT = PAGE.read_text("utf-8")
 
 SERVER_EVENT = re.compile(r"(attempt|test|connection)_[a-z_]+|attempt\.[a-z_]+\.[a-z_.]+")
 
+CLIENT_EVENTS = {other for name in EVENTS.by_name for other in names_of(name)}
+"""Every name of every event that a client sends."""
+
+OPERATION_KEYS = {operation.key for operation in OPERATIONS}
+
 NO_PUBLISHING = {"AliasChoices", "Event", "Operation", "_of", "_of_test", "carry_out", "getattr"}
 """Calls whose texts are names of fields or of what a client sends."""
 
@@ -35,21 +39,20 @@ def test_the_tables_are_those_of_the_code() -> None:
 
 
 def test_every_event_of_a_client_is_on_the_page() -> None:
-    for name in EVENTS:
-        assert f"### `{name}`" in TEXT or f"| `{name}` |" in TEXT
+    for name in EVENTS.by_name:
+        assert f"### `{name}`" in TEXT or f"| `{name}` |" in TEXT or f"`{name}`" in parts()["frames"]
 
 
 def test_every_field_of_the_v5_events_is_explained() -> None:
-    for name in (*V5, *VOICE):
-        if name in EVENTS:
-            section = TEXT.partition(f"### `{name}`\n")[2].partition("\n#")[0]
-            assert not re.findall(r"\|  \|$", section, re.MULTILINE), name
+    for name in V5:
+        section = TEXT.partition(f"### `{name}`\n")[2].partition("\n#")[0]
+        assert not re.findall(r"\|  \|$", section, re.MULTILINE), name
 
 
 def test_every_field_that_an_event_carries_is_explained_and_nothing_else() -> None:
     carried = {field for event in BY_NAME.values() for field in event.possible}
     assert carried <= FIELDS.keys()
-    taken = {field for name in (*V5, *VOICE) if name in EVENTS for field in EVENTS[name].body.model_fields}
+    taken = {field for name in V5 for field in EVENTS.by_name[name].body.model_fields}
     other_names = {"test_invocation_id"}
     assert FIELDS.keys() <= carried | taken | other_names
 
@@ -59,7 +62,7 @@ def test_every_event_that_the_sources_publish_is_on_the_page() -> None:
     assert len(published) > 40
     assert published <= BY_NAME.keys(), "write it down in api/doors/glow/socketio/server_events.py"
     generated = {name for name in BY_NAME if name.startswith("chat_generation_")}
-    asked_too = BY_NAME.keys() & EVENT_BY_NAME.keys()
+    asked_too = BY_NAME.keys() & CLIENT_EVENTS
     assert BY_NAME.keys() - generated - asked_too <= published, "nobody publishes this any more"
     for name in BY_NAME:
         assert f"| `{name}` |" in TEXT
@@ -89,7 +92,7 @@ def _texts(call: ast.Call) -> Iterator[str]:
     inner = [part for one in given for part in (one.elts if isinstance(one, ast.Tuple) else [one])]
     for one in inner:
         if isinstance(one, ast.Constant) and isinstance(one.value, str):
-            known_otherwise = one.value in EVENT_BY_NAME or one.value in OPERATIONS
+            known_otherwise = one.value in CLIENT_EVENTS or one.value in OPERATION_KEYS
             if not known_otherwise and one.value not in FIELDS:
                 yield one.value
 
@@ -142,7 +145,7 @@ def test_the_stages_of_an_operation_are_on_the_page() -> None:
 
 def test_every_block_of_json_on_the_page_is_a_payload() -> None:
     for name, block in re.findall(r"### `(\w+)`\n(?:(?!###).)*?```json\n(.*?)```", TEXT, re.DOTALL):
-        EVENTS[name].body.model_validate(json.loads(block))
+        EVENTS.by_name[name].body.model_validate(json.loads(block))
 
 
 def test_the_example_runs(service: RunningService, tmp_path: Path) -> None:
