@@ -6,13 +6,23 @@ from typing import Any
 import httpx
 import pytest
 
+from api.doors.glow.operations.shapes_chats import ChatGetReply
+from api.doors.glow.operations.shapes_drafts import FormState
 from models.store import Store
+from pipeline.practice.sections import KINDS
+from pipeline.practice.selection import LISTS
 from tests.api.doors.glow.test_chats import detail, ok, start
 from tests.service import RunningService
 
 
 def save(service: RunningService, user: str = "ada", **body: Any) -> dict[str, Any]:
     return ok(service.post("/attempt/chat_draft", body, user))
+
+
+def test_a_form_has_the_lists_of_a_draft_and_a_chat_its_sections() -> None:
+    assert [name for name in FormState.model_fields if name.endswith("_ids")] == list(LISTS)
+    lists = {name.removesuffix("_ids") for name in ChatGetReply.model_fields if name.endswith("_ids")}
+    assert lists == set(KINDS)
 
 
 def test_every_save_is_a_version_and_keeps_what_it_does_not_mention(service: RunningService) -> None:

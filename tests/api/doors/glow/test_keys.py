@@ -84,6 +84,22 @@ def test_a_staged_call_can_be_dropped(service: RunningService) -> None:
     assert service.post("/attempt/chat_complete", {"chat_id": theirs, "soft": True}).status_code == 404
 
 
+def test_a_call_about_an_attempt_can_be_staged(service: RunningService) -> None:
+    attempt = start(service)["attempt_id"]
+    assert ok(service.post("/attempt/end_all", {"attempt_id": attempt, "soft": True}))["pending"] is True
+    assert ok(service.post("/attempt/get", {"attempt_id": attempt}))["attempt"]["completed"] is False
+    assert ok(service.post("/attempt/end_all", {"attempt_id": attempt, "accept": True}))["attempt_id"] == attempt
+    assert ok(service.post("/attempt/get", {"attempt_id": attempt}))["attempt"]["completed"] is True
+    assert service.post("/attempt/end_all", {"attempt_id": attempt, "soft": True}, "bob").status_code == 404
+
+
+def test_the_reply_under_a_key_is_the_first_one_with_all_its_fields(service: RunningService) -> None:
+    body = {"name": "town", "values": ["Leeds", "York"], "idempotency_key": "key-of-a-parameter"}
+    first = ok(service.post("/parameter/create", body))
+    assert [field["name"] for field in first["fields"]] == ["Leeds", "York"]
+    assert ok(service.post("/parameter/create", body)) == first
+
+
 def test_what_is_staged_for_one_thing_is_not_accepted_for_another(service: RunningService) -> None:
     ok(service.post("/cohort/create", {"name": "Staged", "soft": True}))
     other = {"name": "x", "simulation_id": "x", "scenario_id": "x", "accept": True}
