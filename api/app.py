@@ -4,8 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from api.doors import glean, gloo, tutor
@@ -18,14 +17,11 @@ from api.doors.glow import socket_http
 from api.doors.glow.operation import Operation
 from api.doors.glow.socketio.server import SocketDoor
 from api.doors.glow.table import OPERATIONS
-from api.doors.refusals import detail, failure_of
+from api.doors.refusals import explain_errors
 from api.doors.socket_rules import SocketRules, protocol_by_path
 from api.doors.voice import socket as voice
 from api.service import running_service
 from api.settings import Settings
-from models.errors import ModelError
-from pipeline.errors import PipelineError
-from voice.errors import VoiceError
 
 
 def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS) -> FastAPI:
@@ -47,8 +43,7 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
     # Keepalive and message limit of doors that need other than the server's, by path.
     app.state.socket_rules = dict[str, SocketRules]()
     app.state.socket_protocol = protocol_by_path(app.state.socket_rules)
-    for kind in (ModelError, PipelineError, VoiceError, RequestValidationError):
-        app.add_exception_handler(kind, _explain)
+    explain_errors(app)
     app.include_router(glow.router_of(operations))
     app.include_router(attempt_audio.router)
     app.include_router(attempt_watch.router)
@@ -78,7 +73,3 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
         return JSONResponse(body, 200 if body["ready"] else 503)
 
     return app
-
-
-async def _explain(_: Request, error: Exception) -> Response:
-    return detail(failure_of(error))

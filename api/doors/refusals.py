@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
@@ -86,6 +86,16 @@ def _headers_of(error: ModelError | PipelineError | VoiceError) -> dict[str, str
 def detail(failure: Failure) -> Response:
     """A failure in the shape of FastAPI, which Glow's own clients read: `{"detail": ...}`."""
     return JSONResponse({"detail": failure.errors or failure.message}, failure.status, failure.headers)
+
+
+def explain_errors(app: FastAPI) -> None:
+    """Have every route that has no shape of its own say its failures in FastAPI's."""
+    for kind in (ModelError, PipelineError, VoiceError, RequestValidationError):
+        app.add_exception_handler(kind, _explain)
+
+
+async def _explain(_: Request, error: Exception) -> Response:
+    return detail(failure_of(error))
 
 
 def route_class(render: Callable[[Failure], Response]) -> type[APIRoute]:

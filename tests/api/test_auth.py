@@ -21,6 +21,7 @@ from api.auth import (
     websocket_token,
     with_run_token,
 )
+from api.doors.refusals import explain_errors
 from api.settings import Settings
 from models.store import Store
 
@@ -55,6 +56,7 @@ def handshake(*subprotocols: str, authorization: str | None = None) -> HTTPConne
 )
 def test_http(settings: Settings, authorization: str | None, status: int, detail: str) -> None:
     app = FastAPI()
+    explain_errors(app)
     app.state.settings = Settings(**{**settings.model_dump(), "tokens": f"bob:{STATIC}"})
 
     @app.get("/me")
