@@ -1,6 +1,7 @@
 """Attempts, chats, tests and content over HTTP: a route for each operation, and nothing decided here."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -52,7 +53,8 @@ def service_of(request: Request) -> Service:
     return service
 
 
-def router_of(operations: Iterable[Operation]) -> APIRouter:
+@cache
+def router_of(operations: tuple[Operation, ...]) -> APIRouter:
     """The routes of all operations."""
     router = APIRouter()
     for operation in operations:

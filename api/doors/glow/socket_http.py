@@ -3,8 +3,9 @@
 What an event tells goes to the rooms, and what it would tell the asking socket to all sockets of the same user.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -27,7 +28,8 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def router_of(operations: Iterable[Operation]) -> APIRouter:
+@cache
+def router_of(operations: tuple[Operation, ...]) -> APIRouter:
     """The routes of the events that the document has."""
     by_key = {operation.key: operation for operation in operations}
     router = APIRouter(prefix="/socket/v5/client", tags=["socket v5 client"])
