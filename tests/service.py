@@ -46,6 +46,9 @@ SILENCE_MS = 1500
 WAIT_S = 100.0
 """Nothing that a test waits for takes this long, even on a machine that is far slower than ours."""
 
+http = httpx.Client(timeout=WAIT_S, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+"""Asks any service, as patiently as everything here waits. Each request has a connection of its own."""
+
 Int16 = NDArray[np.int16]
 
 
@@ -244,7 +247,7 @@ class RunningService:
 
     def post(self, path: str, body: Any, user: str = "ada") -> httpx.Response:
         """One HTTP request of a user's."""
-        return httpx.post(f"{self.url}{path}", json=body, headers=self.headers(user), timeout=WAIT_S)
+        return http.post(f"{self.url}{path}", json=body, headers=self.headers(user))
 
     def practice(self, name: str = "The worried parent") -> str:
         """The id of a packaged practice."""

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 import soundfile
@@ -18,6 +17,7 @@ from api.client.own_service import OwnService, embedded, own_service
 from api.client.recordings import ROOT, learner_line
 from api.client.voice import open_call
 from api.settings import Settings
+from tests.service import http
 
 pytestmark = pytest.mark.slow
 
@@ -29,13 +29,13 @@ def service() -> Iterator[OwnService]:
 
 
 def test_it_is_healthy_ready_and_closed_to_strangers(service: OwnService) -> None:
-    assert httpx.get(f"{service.url}/health").json() == {"status": "ok"}
-    assert httpx.get(f"{service.url}/ready").json()["engines"] == {
+    assert http.get(f"{service.url}/health").json() == {"status": "ok"}
+    assert http.get(f"{service.url}/ready").json()["engines"] == {
         "stt": "pocketsphinx",
         "llm": "scripted",
         "tts": "espeak",
     }
-    answer = httpx.post(f"{service.url}/practice/search", json={})
+    answer = http.post(f"{service.url}/practice/search", json={})
     assert (answer.status_code, answer.json()["detail"]) == (401, "Missing Authorization: Bearer <token> header")
 
 
@@ -59,8 +59,8 @@ def test_glow_talk_speaks_prints_and_keeps_the_answer(
 
 
 def test_a_dropped_line_comes_back_and_the_reply_goes_on_where_it_was(service: OwnService) -> None:
-    with RemoteService(service.url, service.token) as http:
-        _, chat_id = http.start_named("The worried parent")
+    with RemoteService(service.url, service.token) as remote:
+        _, chat_id = remote.start_named("The worried parent")
 
     async def story() -> None:
         async with open_call(service.url, Call(chat_id, noise=8), token=service.token) as client:

@@ -11,7 +11,7 @@ from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from api.doors.body_limit import LARGEST_BODY, BodyLimit, Bound
 from models.errors import TooLarge
-from tests.service import RunningService
+from tests.service import RunningService, http
 
 
 def pieces(total: int) -> Iterator[bytes]:
@@ -22,7 +22,7 @@ def pieces(total: int) -> Iterator[bytes]:
 
 def test_a_request_that_says_it_is_too_large_is_refused_unread(service: RunningService) -> None:
     host, port = service.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=100) as raw:
+    with socket.create_connection((host, int(port))) as raw:
         head = f"POST /attempt/chat_get HTTP/1.1\r\nHost: {host}\r\nContent-Length: {LARGEST_BODY + 1}\r\n\r\n"
         raw.sendall(head.encode())
         answer = raw.makefile("rb").read().decode()
@@ -33,14 +33,14 @@ def test_a_request_that_says_it_is_too_large_is_refused_unread(service: RunningS
 def test_a_request_that_turns_out_too_large_is_refused(service: RunningService) -> None:
     headers = service.headers("ada") | {"Content-Type": "application/json"}
     try:
-        answer = httpx.post(f"{service.url}/attempt/chat_get", headers=headers, content=pieces(LARGEST_BODY + 2**21))
+        answer = http.post(f"{service.url}/attempt/chat_get", headers=headers, content=pieces(LARGEST_BODY + 2**21))
     except (httpx.NetworkError, httpx.RemoteProtocolError):
         pytest.skip("the service closed the connection while the rest was still being sent")
     assert answer.status_code == 413
 
 
 def test_the_next_request_is_served(service: RunningService) -> None:
-    assert httpx.get(f"{service.url}/health").json() == {"status": "ok"}
+    assert http.get(f"{service.url}/health").json() == {"status": "ok"}
 
 
 # ------------------------------------------------------------------ a bound of one's own

@@ -13,7 +13,7 @@ from models.errors import ModelError, TooLarge
 from pipeline.errors import CallOver, PipelineError, SessionConflict
 from pipeline.tasks.writer import StorageBehind
 from tests.raising import asked, raising_app
-from tests.service import RunningService, running
+from tests.service import RunningService, http, running
 from voice.errors import EngineBusy, EngineFailed, EngineUnavailable, InvalidAudio, UnsupportedFormat, VoiceError
 
 LEARNER = "00000000-0000-0000-0000-000000000000"
@@ -50,7 +50,7 @@ def kind_of(answer: httpx.Response) -> Any:
 
 def post(service: RunningService, path: str, body: str) -> httpx.Response:
     headers = service.headers() | {"Content-Type": "application/json", "Accept": "application/json"}
-    return httpx.post(f"{service.url}{path}", content=body.encode(), headers=headers, timeout=100)
+    return http.post(f"{service.url}{path}", content=body.encode(), headers=headers)
 
 
 @pytest.mark.parametrize("path", SHAPES)
@@ -59,7 +59,7 @@ def test_a_request_that_is_too_large(fresh: RunningService, path: str, length: i
     form = {"/oauth2/token": "application/x-www-form-urlencoded"}
     form["/rest/api/v1/uploadchatfiles"] = "multipart/form-data; boundary=x"
     headers = fresh.headers() | {"Content-Type": form.get(path, "application/json")}
-    answer = httpx.post(f"{fresh.url}{path}", content=b"a" * length, headers=headers, timeout=100)
+    answer = http.post(f"{fresh.url}{path}", content=b"a" * length, headers=headers)
     assert answer.status_code == 413
     assert kind_of(answer) == SHAPES[path]
 
@@ -77,7 +77,7 @@ def test_a_request_that_is_too_large(fresh: RunningService, path: str, length: i
     ],
 )
 def test_what_a_door_does_not_have(fresh: RunningService, method: str, path: str, kind: str) -> None:
-    answer = httpx.request(method, f"{fresh.url}{path}", headers=fresh.headers())
+    answer = http.request(method, f"{fresh.url}{path}", headers=fresh.headers())
     assert answer.status_code == 404
     assert answer.headers["content-type"].startswith(kind)
     if kind == "text/html":

@@ -16,7 +16,7 @@ from api.doors.glean import chat as glean_chat
 from api.doors.glean.requests import ChatMessage, oldest_first, wanted
 from tests.servers.llm import LlmServer
 from tests.servers.tools import ToolsServer, tools_server
-from tests.service import TOKENS, RunningService, running, unhearing
+from tests.service import TOKENS, RunningService, http, running, unhearing
 
 PATHS = ("/chat", "/rest/api/v1/chat")
 SHORT_MS = 300
@@ -43,11 +43,11 @@ def chat(service: RunningService, *messages: dict[str, Any], path: str = PATHS[1
 
 def ask(service: RunningService, body: Any, path: str = PATHS[0], **headers: str) -> httpx.Response:
     with_token = {**service.headers(), "Accept": "application/json", **headers}
-    return httpx.post(f"{service.url}{path}", json=body, headers=with_token, timeout=100)
+    return http.post(f"{service.url}{path}", json=body, headers=with_token)
 
 
 def call(service: RunningService, name: str, body: Any = None, of: str = "ada") -> httpx.Response:
-    return httpx.post(f"{service.url}/rest/api/v1/{name}", json=body, headers=service.headers(of), timeout=100)
+    return http.post(f"{service.url}/rest/api/v1/{name}", json=body, headers=service.headers(of))
 
 
 def text_of(response: dict[str, Any]) -> str:
@@ -204,7 +204,7 @@ def test_exchanges_at_once_each_stay_together(service: RunningService) -> None:
     kept = chat(service, WARRANTY, saveChat=True)["chatId"]
 
     async def at_once() -> list[int]:
-        async with httpx.AsyncClient(headers=service.headers(), timeout=100) as client:
+        async with httpx.AsyncClient(headers=service.headers()) as client:
             bodies = [{"messages": [user(f"Question {n}?")], "chatId": kept, "saveChat": True} for n in range(10)]
             answers = await asyncio.gather(*(client.post(f"{service.url}/chat", json=body) for body in bodies))
             return [answer.status_code for answer in answers]
@@ -220,7 +220,7 @@ def test_an_empty_chat_id_begins_a_new_chat(service: RunningService) -> None:
 
 
 def test_all_chats_are_deleted_and_nobody_elses(service: RunningService) -> None:
-    theirs = httpx.post(
+    theirs = http.post(
         f"{service.url}/chat",
         json={"messages": [WARRANTY], "saveChat": True},
         headers={**service.headers("bob"), "Accept": "application/json"},
@@ -242,8 +242,8 @@ def test_a_gloo_token_opens_no_chat_of_another_user(service: RunningService) -> 
 
     gloo = asyncio.run_coroutine_threadsafe(token(), service.loop).result(100)
     headers = {"Authorization": f"Bearer {gloo}"}
-    assert httpx.post(f"{service.url}/rest/api/v1/getchat", json={"id": kept}, headers=headers).status_code == 404
-    assert httpx.get(f"{service.url}/ai/v1/chat", params={"chat_id": kept}, headers=headers).status_code == 404
+    assert http.post(f"{service.url}/rest/api/v1/getchat", json={"id": kept}, headers=headers).status_code == 404
+    assert http.get(f"{service.url}/ai/v1/chat", params={"chat_id": kept}, headers=headers).status_code == 404
 
     async def story() -> None:
         async with service.connection(None) as client:
@@ -271,7 +271,7 @@ def test_files(service: RunningService) -> None:
         ("files", ("picture.png", b"\x89PNG", "image/png")),
         ("files", ("latin.txt", b"\xe9\xe9", "text/plain")),
     ]
-    made = httpx.post(f"{service.url}/rest/api/v1/uploadchatfiles", files=files, headers=service.headers())
+    made = http.post(f"{service.url}/rest/api/v1/uploadchatfiles", files=files, headers=service.headers())
     found = made.json()["files"]
     states = [(item["metadata"]["status"], item["metadata"].get("failureReason")) for item in found]
     assert states == [("PROCESSED", None), ("FAILED", "FILE_EXTENSION_UNSUPPORTED"), ("FAILED", "PARSE_FAILED")]
@@ -283,7 +283,7 @@ def test_files(service: RunningService) -> None:
     assert answer["messages"][0]["fragments"][1]["citation"]["sourceFile"]["name"] == "lunch.md"
     assert call(service, "deletechatfiles", {"fileIds": ids}).status_code == 200
     assert call(service, "getchatfiles", {"fileIds": ids}).json() == {"files": {}}
-    assert httpx.post(f"{service.url}/rest/api/v1/uploadchatfiles", headers=service.headers()).status_code == 400
+    assert http.post(f"{service.url}/rest/api/v1/uploadchatfiles", headers=service.headers()).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -311,7 +311,7 @@ def test_fragments_that_are_null_and_fields_nobody_knows(service: RunningService
 
 
 def test_other_refusals(service: RunningService) -> None:
-    broken = httpx.post(
+    broken = http.post(
         f"{service.url}/chat", content=b"{", headers=service.headers() | {"Content-Type": "application/json"}
     )
     assert (broken.status_code, broken.text[:16]) == (400, "Invalid request:")
@@ -320,7 +320,7 @@ def test_other_refusals(service: RunningService) -> None:
     offset = ask(service, {"messages": [WARRANTY]}, "/chat?timezoneOffset=99999")
     assert offset.status_code == 400
     assert ask(service, {"messages": [WARRANTY]}, "/chat?timezoneOffset=-420&locale=en").status_code == 200
-    large = httpx.post(f"{service.url}/chat", content=b"x" * (SMALLER_BODY + 1), headers=service.headers(), timeout=100)
+    large = http.post(f"{service.url}/chat", content=b"x" * (SMALLER_BODY + 1), headers=service.headers())
     assert large.status_code == 413
     wrong = ask(service, {"messages": [WARRANTY]}, Authorization="Bearer wrong")
     assert (wrong.status_code, wrong.text) == (401, "Invalid Secret\nNot allowed")
@@ -352,12 +352,12 @@ def test_acting_for_another_user_takes_a_token_that_may(service: RunningService,
     mighty = {"Authorization": f"Bearer {asyncio.run_coroutine_threadsafe(token(), service.loop).result(100)}"}
     body = {"messages": [WARRANTY], "saveChat": True}
     kept = ask(service, body, **mighty, **{header: f"{header}@example.com"}).json()["chatId"]
-    listed = httpx.post(
+    listed = http.post(
         f"{service.url}/rest/api/v1/listchats", headers={**mighty, header: f"{header}@example.com"}
     ).json()["chatResults"]
     assert [item["chat"]["id"] for item in listed] == [kept]
     assert listed[0]["chat"]["createdBy"]["name"] == f"{header}@example.com"
-    own = httpx.post(f"{service.url}/rest/api/v1/listchats", headers=mighty).json()["chatResults"]
+    own = http.post(f"{service.url}/rest/api/v1/listchats", headers=mighty).json()["chatResults"]
     assert own == []
     assert ask(service, body, **mighty, **{header: "no address"}).status_code == 400
 
@@ -365,7 +365,7 @@ def test_acting_for_another_user_takes_a_token_that_may(service: RunningService,
 def test_too_many_requests(tmp_path: Path) -> None:
     with unhearing(tmp_path, requests_per_minute=2) as service:
         answers = [call(service, "listchats") for _ in range(3)]
-        other_door = httpx.post(f"{service.url}/ai/v1/message", json={"query": "x"}, headers=service.headers())
+        other_door = http.post(f"{service.url}/ai/v1/message", json={"query": "x"}, headers=service.headers())
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert answers[2].text == "Too Many Requests"
     assert int(answers[2].headers["retry-after"]) >= 1

@@ -13,7 +13,7 @@ import pytest
 
 from api.doors.body_limit import SMALLER_BODY
 from tests.servers.tools import ToolsServer, tools_server
-from tests.service import RunningService, unhearing
+from tests.service import RunningService, http, unhearing
 
 QUESTION = "How long is the warranty of a computer, and is the battery covered?"
 
@@ -29,7 +29,7 @@ def client_of(service: RunningService, user: str) -> tuple[str, str]:
 
 
 def token_of(service: RunningService, user: str = "gil") -> str:
-    answer = httpx.post(
+    answer = http.post(
         f"{service.url}/oauth2/token",
         data={"grant_type": "client_credentials", "scope": "api/access"},
         auth=client_of(service, user),
@@ -52,10 +52,10 @@ class Gloo:
         return body
 
     def post(self, path: str, body: Any) -> httpx.Response:
-        return httpx.post(f"{self.url}{path}", json=body, headers=self.headers, timeout=100)
+        return http.post(f"{self.url}{path}", json=body, headers=self.headers)
 
     def call(self, method: str, path: str, **more: Any) -> httpx.Response:
-        return httpx.request(method, f"{self.url}{path}", headers=self.headers, timeout=100, **more)
+        return http.request(method, f"{self.url}{path}", headers=self.headers, timeout=100, **more)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def gloo(service: RunningService) -> Gloo:
 
 
 def test_a_token_is_what_the_client_reads(service: RunningService) -> None:
-    answer = httpx.post(
+    answer = http.post(
         f"{service.url}/oauth2/token",
         content="grant_type=client_credentials&scope=api%2Faccess",
         headers={"Content-Type": "application/x-www-form-urlencoded"},
@@ -94,7 +94,7 @@ def test_who_gets_a_token(
     auth = {"right": (client_id, secret), "wrong secret": (client_id, "x"), "unknown": ("x", "y")}.get(credentials)
     if credentials == "in the form":
         form = form | {"client_id": client_id, "client_secret": secret}
-    answer = httpx.post(f"{service.url}/oauth2/token", data=form, auth=auth)
+    answer = http.post(f"{service.url}/oauth2/token", data=form, auth=auth)
     assert answer.status_code == status
     assert answer.json().get("error") == error
     if status == 401:
@@ -102,7 +102,7 @@ def test_who_gets_a_token(
 
 
 def test_a_basic_header_that_is_none(service: RunningService) -> None:
-    answer = httpx.post(
+    answer = http.post(
         f"{service.url}/oauth2/token",
         data={"grant_type": "client_credentials"},
         headers={"Authorization": "Basic !!!"},
@@ -122,7 +122,7 @@ def test_a_token_ends_with_its_time_and_with_its_client(service: RunningService)
         return expired, revoked
 
     for token in asyncio.run_coroutine_threadsafe(story(), service.loop).result(100):
-        answer = httpx.get(
+        answer = http.get(
             f"{service.url}/ai/v1/chat", params={"chat_id": "c"}, headers={"Authorization": f"Bearer {token}"}
         )
         assert (answer.status_code, answer.json()) == (401, {"detail": "Unauthorized"})
@@ -223,16 +223,16 @@ def test_refusals_have_the_interfaces_shape(gloo: Gloo) -> None:
     assert missing.status_code == 422
     assert missing.json()["detail"][0]["loc"] == ["body", "query"]
     headers = gloo.headers | {"Content-Type": "application/json"}
-    broken = httpx.post(f"{gloo.url}/ai/v1/message", content=b"{", headers=headers)
+    broken = http.post(f"{gloo.url}/ai/v1/message", content=b"{", headers=headers)
     assert (broken.status_code, broken.json()["detail"][0]["type"]) == (422, "json_invalid")
     unknown = gloo.post("/ai/v1/message", {"query": "x", "chat_id": "c-none"})
     assert (unknown.status_code, unknown.json()) == (404, {"detail": "Chat not found"})
     assert gloo.call("GET", "/ai/v1/chat").status_code == 422
     assert gloo.call("GET", "/ai/v1/chat", params={"chat_id": "c-none"}).json() == {"detail": "Chat not found"}
     assert gloo.call("DELETE", "/ai/v1/message").status_code == 400
-    anonymous = httpx.post(f"{gloo.url}/ai/v1/message", json={"query": "x"})
+    anonymous = http.post(f"{gloo.url}/ai/v1/message", json={"query": "x"})
     assert (anonymous.status_code, anonymous.json()) == (401, {"detail": "Unauthorized"})
-    large = httpx.post(f"{gloo.url}/ai/v1/message", content=b"x" * (SMALLER_BODY + 1), headers=headers, timeout=100)
+    large = http.post(f"{gloo.url}/ai/v1/message", content=b"x" * (SMALLER_BODY + 1), headers=headers)
     assert large.status_code == 413
     assert set(large.json()) == {"detail"}
 
@@ -251,8 +251,8 @@ def test_nobody_elses_chat(service: RunningService, gloo: Gloo) -> None:
 def test_too_many_requests(tmp_path: Path) -> None:
     with unhearing(tmp_path, requests_per_minute=2) as service:
         headers = service.headers()
-        answers = [httpx.post(f"{service.url}/ai/v1/message", json={"query": "x"}, headers=headers) for _ in range(3)]
-        wrong = [httpx.post(f"{service.url}/oauth2/token", data={}, auth=("x", "y")) for _ in range(3)]
+        answers = [http.post(f"{service.url}/ai/v1/message", json={"query": "x"}, headers=headers) for _ in range(3)]
+        wrong = [http.post(f"{service.url}/oauth2/token", data={}, auth=("x", "y")) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert answers[2].json() == {"detail": "Too Many Requests"}
     assert int(answers[2].headers["retry-after"]) >= 1

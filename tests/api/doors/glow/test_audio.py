@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.api.doors.glow.test_chats import detail, ok, start
-from tests.service import RunningService, quiet, running
+from tests.service import RunningService, http, quiet, running
 from tests.voice.sound import recording
 
 
@@ -29,12 +29,12 @@ def wav_of(samples: Any) -> bytes:
 
 def upload(service: RunningService, data: bytes, name: str = "said.wav", user: str = "ada") -> httpx.Response:
     files = {"file": (name, data, "audio/wav")}
-    return httpx.post(f"{service.url}/attempt/audio_upload", files=files, headers=service.headers(user), timeout=100)
+    return http.post(f"{service.url}/attempt/audio_upload", files=files, headers=service.headers(user))
 
 
 def download(service: RunningService, audio: str, span: str | None = None, user: str = "ada") -> httpx.Response:
     headers = service.headers(user) | ({"Range": span} if span else {})
-    return httpx.post(f"{service.url}/attempt/audio_download", json={"audio_id": audio}, headers=headers)
+    return http.post(f"{service.url}/attempt/audio_download", json={"audio_id": audio}, headers=headers)
 
 
 def test_a_recording_comes_back_whole_and_in_parts(service: RunningService) -> None:
@@ -72,11 +72,11 @@ def test_what_is_no_upload(service: RunningService) -> None:
     assert upload(service, bytes(17_000_000)).status_code == 413
     assert upload(service, b"").status_code == 400
     url, headers = f"{service.url}/attempt/audio_upload", service.headers()
-    assert httpx.post(url, json={}, headers=headers).status_code == 400
-    assert httpx.post(url, data={"other": "x"}, files={"other": b"x"}, headers=headers).status_code == 400
+    assert http.post(url, json={}, headers=headers).status_code == 400
+    assert http.post(url, data={"other": "x"}, files={"other": b"x"}, headers=headers).status_code == 400
     broken = headers | {"Content-Type": "multipart/form-data"}
-    assert httpx.post(url, content=b"--x", headers=broken).status_code == 400
-    again = httpx.post(url, files={"upload_id": (None, "nowhere")}, headers=headers)
+    assert http.post(url, content=b"--x", headers=broken).status_code == 400
+    again = http.post(url, files={"upload_id": (None, "nowhere")}, headers=headers)
     assert again.status_code == 404
 
 

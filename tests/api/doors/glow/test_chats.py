@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from pipeline.chats.hub import chat_room
-from tests.service import RunningService
+from tests.service import RunningService, http
 
 
 def detail(answer: httpx.Response) -> tuple[int, Any]:
@@ -212,7 +212,7 @@ def test_what_a_message_needs(service: RunningService) -> None:
         assert detail(answer) == (400, "text or contents is required")
     for raw in (f'{{"chat_id": "{chat}", "text": "\\ud800"}}', '{"chat_id": "\\ud800", "text": "Hello."}'):
         url = f"{service.url}/attempt/chat_message"
-        assert httpx.post(url, content=raw, headers=service.headers()).status_code == 422
+        assert http.post(url, content=raw, headers=service.headers()).status_code == 422
     assert service.post("/attempt/chat_message", {"chat_id": chat, "text": "x" * 20_001}).status_code == 422
 
 

@@ -12,7 +12,7 @@ from models.store import Store
 from pipeline.practice.sections import KINDS
 from pipeline.practice.selection import LISTS
 from tests.api.doors.glow.test_chats import detail, ok, start
-from tests.service import RunningService
+from tests.service import RunningService, http
 
 
 def save(service: RunningService, user: str = "ada", **body: Any) -> dict[str, Any]:
@@ -109,13 +109,13 @@ def test_drafts_are_listed_by_page_words_and_time(service: RunningService) -> No
     assert [entry["name"] for entry in rest["entries"]] == ["Heron 0"]
     assert ok(service.post("/attempt/chat_drafts", {"date_to": "2001-01-01"}, "eve"))["entries"] == []
     assert service.post("/attempt/chat_drafts", {"date_from": "yesterday"}, "eve").status_code == 400
-    empty = httpx.post(f"{service.url}/attempt/chat_drafts", headers=service.headers("eve"))
+    empty = http.post(f"{service.url}/attempt/chat_drafts", headers=service.headers("eve"))
     assert empty.status_code == 200
 
 
 @pytest.mark.parametrize(("method", "path"), [("PATCH", "/attempt/chat_draft"), ("POST", "/attempt/draft")])
 def test_other_ways_to_save(service: RunningService, method: str, path: str) -> None:
-    answer = httpx.request(method, f"{service.url}{path}", json={"name": "x"}, headers=service.headers())
+    answer = http.request(method, f"{service.url}{path}", json={"name": "x"}, headers=service.headers())
     assert ok(answer)["version"] == 1
 
 

@@ -7,7 +7,7 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.service import RunningService, base64_of, quiet
+from tests.service import RunningService, base64_of, http, quiet
 from tests.voice.sound import recording
 
 QUESTION = "Hello, this is the records office. How can I help you?"
@@ -50,16 +50,16 @@ def test_a_practice_is_no_home(service: RunningService) -> None:
 @pytest.mark.parametrize("path", ["start", "chat_get", "chat_message", "chat_voice", "chat_speak", "chat_silence"])
 def test_nothing_is_told_without_a_token(service: RunningService, path: str) -> None:
     for headers in ({}, {"Authorization": "Basic eDp5"}):
-        answer = httpx.post(f"{service.url}/attempt/{path}", json={}, headers=headers)
+        answer = http.post(f"{service.url}/attempt/{path}", json={}, headers=headers)
         assert detail(answer) == (401, "Missing Authorization: Bearer <token> header")
-    answer = httpx.post(f"{service.url}/attempt/{path}", json={}, headers={"Authorization": "Bearer wrong"})
+    answer = http.post(f"{service.url}/attempt/{path}", json={}, headers={"Authorization": "Bearer wrong"})
     assert answer.status_code == 401
     assert "wrong" not in answer.text
 
 
 @pytest.mark.parametrize("body", ["", "[]", "no json", '{"chat_id": 5}', '{"chat_id": null}'])
 def test_a_body_that_is_none(service: RunningService, body: str) -> None:
-    answer = httpx.post(f"{service.url}/attempt/chat_silence", content=body, headers=service.headers())
+    answer = http.post(f"{service.url}/attempt/chat_silence", content=body, headers=service.headers())
     assert answer.status_code == 422
     assert all({"loc", "msg", "type"} <= set(problem) for problem in answer.json()["detail"])
 

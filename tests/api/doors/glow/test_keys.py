@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.api.doors.glow.test_chats import detail, ok, start
-from tests.service import RunningService
+from tests.service import RunningService, http
 
 REUSED = "Idempotency key reused with a different request payload."
 
@@ -109,7 +109,7 @@ def test_what_is_staged_for_one_thing_is_not_accepted_for_another(service: Runni
 
 @pytest.mark.parametrize("name", ["chat_get", "chat_grade", "chat_draft", "chat_export", "start", "watch"])
 def test_the_api_document_tells_every_operation(service: RunningService, name: str) -> None:
-    document = httpx.get(f"{service.url}/openapi.json").json()
+    document = http.get(f"{service.url}/openapi.json").json()
     operations = document["paths"][f"/attempt/{name}"]
     operation = operations["get" if name == "watch" else "post"]
     assert {"200", "401", "404", "409", "422"} <= set(operation["responses"])

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from inspect import iscoroutinefunction
 from typing import Any
 
-import httpx
 import pytest
 from pydantic import AliasChoices
 from typer.testing import CliRunner
@@ -19,7 +18,7 @@ from api.doors.glow.operations.shapes import Body, ChatId, Reply, WriteBody, Wri
 from api.doors.glow.table import ATTEMPTS, CHATS, OPERATIONS
 from api.service import Service
 from models.records.core import User
-from tests.service import TOKENS, RunningService, unhearing
+from tests.service import TOKENS, RunningService, http, unhearing
 from tests.socket_client import socket_of
 
 
@@ -70,7 +69,7 @@ def test_it_is_a_route(counting: RunningService) -> None:
     answer = counting.post("/attempt/chat_count", {"chat_entry_id": chat})
     assert answer.json() == counted(chat)
     assert counting.post("/attempt/chat_count", {"chat_id": chat, "least": "many"}).status_code == 422
-    document = httpx.get(f"{counting.url}/openapi.json").json()["paths"]["/attempt/chat_count"]["post"]
+    document = http.get(f"{counting.url}/openapi.json").json()["paths"]["/attempt/chat_count"]["post"]
     assert document["summary"] == "Count what was said in a chat"
 
 

@@ -4,11 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from tests.pipeline.tutoring.test_tutoring import PNG
 from tests.servers.tools import ToolsServer, tools_server
-from tests.service import RunningService, running
+from tests.service import RunningService, http, running
 
 LEARNER = "00000000-0000-0000-0000-000000000000"
 
@@ -34,7 +32,7 @@ class Lesson:
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         sent = None if body is None else {"userId": LEARNER, **body}
-        answer = httpx.request(method, f"{self.url}{path}", json=sent, timeout=100)
+        answer = http.request(method, f"{self.url}{path}", json=sent)
         assert answer.status_code < 300, answer.text
         return answer.json()
 

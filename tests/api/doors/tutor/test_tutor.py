@@ -17,7 +17,7 @@ import pytest
 from api.doors.body_limit import SMALLER_BODY
 from tests.pipeline.tutoring.test_tutoring import ANSWERS, PNG
 from tests.servers.tools import tools_server
-from tests.service import RunningService, unhearing
+from tests.service import RunningService, http, unhearing
 
 DEFAULT = "00000000-0000-0000-0000-000000000000"
 COMMANDS = (
@@ -57,7 +57,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
 
 
 def ask(service: RunningService, method: str, path: str, body: Any = None, **more: Any) -> httpx.Response:
-    return httpx.request(method, f"{service.url}/api{path}", json=body, timeout=100, **more)
+    return http.request(method, f"{service.url}/api{path}", json=body, timeout=100, **more)
 
 
 def new_session(service: RunningService, node_id: str | None = "abc123") -> str:
@@ -227,10 +227,10 @@ def test_sessions_that_cannot_be_taught(fresh: RunningService) -> None:
 
 def test_bodies_that_are_no_json_or_none_at_all(fresh: RunningService) -> None:
     url = f"{fresh.url}/api/chat/sessions"
-    broken = httpx.post(url, content=b'{"userId": ', headers={"Content-Type": "application/json"})
+    broken = http.post(url, content=b'{"userId": ', headers={"Content-Type": "application/json"})
     assert (broken.status_code, broken.json()) == (400, {"error": "The request is not JSON; send a JSON object."})
-    assert httpx.patch(f"{url}/{new_session(fresh)}").status_code == 500
-    nothing = httpx.get(f"{fresh.url}/api/chat/<b>nothing</b>")
+    assert http.patch(f"{url}/{new_session(fresh)}").status_code == 500
+    nothing = http.get(f"{fresh.url}/api/chat/<b>nothing</b>")
     assert nothing.status_code == 404
     assert nothing.headers["content-type"].startswith("text/html")
     assert "Cannot GET" in nothing.text
@@ -244,16 +244,16 @@ def test_a_drawing_of_ten_megabytes_and_one_more_byte(fresh: RunningService) -> 
     body = head.encode() + b"A" * (SMALLER_BODY - len(head) - 2) + b'"}'
     assert len(body) == SMALLER_BODY
     headers = {"Content-Type": "application/json"}
-    taken = httpx.post(url, content=body, headers=headers, timeout=100)
+    taken = http.post(url, content=body, headers=headers)
     assert taken.status_code == 200
     assert taken.json()["reasoning"][0].startswith("A drawing came and is left out"), "the request is taken, not it"
-    too_large = httpx.post(url, content=b" " + body, headers=headers, timeout=100)
+    too_large = http.post(url, content=b" " + body, headers=headers)
     assert (too_large.status_code, too_large.json()) == (413, {"error": "request entity too large"})
 
     def unannounced() -> Iterator[bytes]:
         yield from (b"A" * 65536 for _ in range(SMALLER_BODY // 65536 + 1))
 
-    assert httpx.post(url, content=unannounced(), headers=headers, timeout=100).status_code == 413
+    assert http.post(url, content=unannounced(), headers=headers).status_code == 413
 
 
 def test_a_drawing_of_another_type_is_left_out(fresh: RunningService) -> None:
@@ -290,7 +290,7 @@ def test_where_tokens_are_made_each_learner_needs_one(service: RunningService) -
     for user, status in (("ada", 200), ("bob", 404)):
         body = {"userId": DEFAULT, "content": ""}
         assert service.post(f"/api/chat/sessions/{made['id']}/tutor", body, user).status_code == status
-    seen = httpx.get(f"{service.url}/api/chat/sessions/{made['id']}/messages", headers=service.headers("bob"))
+    seen = http.get(f"{service.url}/api/chat/sessions/{made['id']}/messages", headers=service.headers("bob"))
     assert seen.json() == []
     refused = service.post("/api/chat/sessions", {"userId": made["userId"], "nodeId": "abc123"}, "bob")
     assert (refused.status_code, refused.json()) == (500, {"error": "FOREIGN KEY constraint failed"})
@@ -340,7 +340,7 @@ def test_a_spoken_start(service: RunningService) -> None:
 
     asyncio.run(story())
     url = f"{service.url}/api/chat/sessions/{made}/messages"
-    messages = httpx.get(url, headers=service.headers()).json()
+    messages = http.get(url, headers=service.headers()).json()
     assert [(message["role"], message["kind"]) for message in messages] == [
         ("assistant", "learning"),
         ("user", "hint_request"),

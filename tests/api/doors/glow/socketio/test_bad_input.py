@@ -4,14 +4,13 @@ import asyncio
 import json
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from websockets.asyncio.client import connect
 
 from api.doors.glow.socketio import connections, server
 from pipeline.chats.hub import chat_room
-from tests.service import TOKENS, WAIT_S, RunningService, quiet
+from tests.service import TOKENS, WAIT_S, RunningService, http, quiet
 from tests.socket_client import socket_of
 from tests.voice.sound import recording
 
@@ -387,9 +386,9 @@ def test_a_client_that_does_not_read_is_let_go(service: RunningService, monkeypa
 
 def test_browsers_of_any_origin_may_ask(service: RunningService) -> None:
     origin = {"Origin": "https://elsewhere.example"}
-    polled = httpx.get(f"{service.url}/socket.io/?EIO=4&transport=polling", headers=origin)
+    polled = http.get(f"{service.url}/socket.io/?EIO=4&transport=polling", headers=origin)
     assert polled.headers.get_list("access-control-allow-origin") == ["https://elsewhere.example"]
-    preflight = httpx.options(
+    preflight = http.options(
         f"{service.url}/attempt/start",
         headers=origin | {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"},
     )

@@ -2,12 +2,11 @@
 
 import asyncio
 
-import httpx
 import pytest
 
 from api.doors.glow.socketio.table import Events
 from api.doors.glow.table import OPERATIONS
-from tests.service import RunningService
+from tests.service import RunningService, http
 from tests.socket_client import socket_of
 
 V5 = Events(OPERATIONS).v5
@@ -32,7 +31,7 @@ def test_a_bad_body_and_a_missing_token_are_refused(service: RunningService, eve
         assert service.post(path_of(event), [1]).status_code == 422
     answer = service.post(path_of(event), {}, "ada")
     assert answer.status_code in (200, 400, 422)
-    assert httpx.post(service.url + path_of(event), json={}, headers={"Authorization": "Bearer x"}).status_code == 401
+    assert http.post(service.url + path_of(event), json={}, headers={"Authorization": "Bearer x"}).status_code == 401
 
 
 def test_a_session_by_request_is_told_in_the_rooms(service: RunningService) -> None:
