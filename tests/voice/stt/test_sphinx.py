@@ -11,7 +11,7 @@ from voice.audio.formats import Int16Mono16k
 from voice.errors import Cancelled, EngineFailed, InvalidAudio
 from voice.stt.base import StreamingTranscriber
 from voice.stt.samples import as_float32
-from voice.stt.sphinx.decoder import sphinx_decoder
+from voice.stt.sphinx.decoder import SphinxDecoder, sphinx_decoder
 from voice.stt.sphinx.engine import PocketSphinx
 from voice.stt.word_error import word_errors
 
@@ -100,8 +100,7 @@ def test_speech_is_surer_than_mumbling(engine: PocketSphinx) -> None:
     assert 0.7 < confidence <= 1.0
 
 
-def test_the_pool_lends_two_and_takes_them_back_once() -> None:
-    engine = PocketSphinx(decoders=2)
+def test_the_pool_lends_two_and_takes_them_back_once(engine: PocketSphinx) -> None:
     first, second = engine.stream(), engine.stream()
     assert first is not None
     assert second is not None
@@ -120,12 +119,13 @@ def test_the_pool_lends_two_and_takes_them_back_once() -> None:
     assert engine.lent == 0
 
 
-def test_a_whole_utterance_never_waits_for_a_stream() -> None:
-    engine = PocketSphinx(decoders=1)
-    stream = engine.stream()
-    assert stream is not None
+def test_a_whole_utterance_never_waits_for_a_stream(engine: PocketSphinx) -> None:
+    streams = [engine.stream(), engine.stream()]
+    assert engine.stream() is None, "all are lent"
     assert engine.transcribe(as_float32(recording("rms/turns/06"))).text == "stop"
-    stream.close()
+    for stream in streams:
+        assert stream is not None
+        stream.close()
 
 
 def test_an_ended_stream_takes_no_more(engine: PocketSphinx) -> None:
@@ -167,8 +167,12 @@ def test_a_cancelled_transcript_stops(engine: PocketSphinx) -> None:
     assert engine.transcribe(as_float32(recording("rms/turns/06"))).text == "stop"
 
 
-def test_the_rest_of_the_process_goes_on_while_it_decodes() -> None:
-    decoder = sphinx_decoder()
+@pytest.fixture(scope="module")
+def decoder() -> SphinxDecoder:
+    return sphinx_decoder()
+
+
+def test_the_rest_of_the_process_goes_on_while_it_decodes(decoder: SphinxDecoder) -> None:
     decoder.begin("58.7,5.5,9.9,29.7,3.1,-0.6,5.9,-7.1,-3.8,-5.2,7.4,3.1,2.3")
     samples = np.concatenate([recording(f"rms/records-office/0{n}") for n in (1, 4)]).tobytes()
     thread = threading.Thread(target=decoder.process, args=(samples,))
@@ -182,15 +186,16 @@ def test_the_rest_of_the_process_goes_on_while_it_decodes() -> None:
     assert turns > 30, "with the interpreter's lock held all the while it would get a few turns at most"
 
 
-def test_the_wheels_own_binding_gives_the_same_where_the_library_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def heard() -> tuple[str, list[str], list[float]]:
-        decoder = sphinx_decoder()
+def test_the_wheels_own_binding_gives_the_same_where_the_library_is_closed(
+    decoder: SphinxDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def heard(decoder: SphinxDecoder) -> tuple[str, list[str], list[float]]:
         decoder.begin("58.7,5.5,9.9,29.7,3.1,-0.6,5.9,-7.1,-3.8,-5.2,7.4,3.1,2.3")
         decoder.process(recording("rms/turns/13").tobytes())
         decoder.end()
         segments = list(decoder.segments())
         return decoder.hypothesis(), [s.word for s in segments], [round(s.probability, 3) for s in segments]
 
-    native = heard()
+    native = heard(decoder)
     monkeypatch.setattr("voice.stt.sphinx.decoder._library", lambda _: None)
-    assert heard() == native
+    assert heard(sphinx_decoder()) == native

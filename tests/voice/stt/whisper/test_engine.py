@@ -87,10 +87,16 @@ def test_the_cap_follows_the_duration(seconds: float, vocabulary: int, cap: int)
     assert token_cap(int(seconds * 16_000), vocabulary) == cap
 
 
+@pytest.fixture(scope="module")
+def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose text never ends: random weights write as many tokens as they may."""
+    return make_random_whisper(tmp_path_factory.mktemp("endless"), "least.en")
+
+
 @pytest.mark.parametrize("window", ["short", "full"])
-def test_thirty_seconds_with_the_longest_prompt_are_decoded(tmp_path: Path, window: Literal["short", "full"]) -> None:
-    """Random weights write as many tokens as they may; a prompt of signs takes more of them than one of words."""
-    engine = FasterWhisper(make_random_whisper(tmp_path, "least.en"), window=window)
+def test_thirty_seconds_with_the_longest_prompt_are_decoded(endless: Path, window: Literal["short", "full"]) -> None:
+    """A prompt of signs takes more tokens than one of words."""
+    engine = FasterWhisper(endless, window=window)
     engine.transcribe(as_float32(noise(30 * 16_000, level_db=-20)), prompt="☃" * 300)
 
 
@@ -103,11 +109,15 @@ NO_SPEECH = {
 }
 
 
-@pytest.mark.parametrize("window", ["short", "full"])
+@pytest.fixture(scope="module", params=["short", "full"])
+def windowed(request: pytest.FixtureRequest) -> FasterWhisper:
+    return FasterWhisper(NANO, cpu_threads=1, window=request.param)
+
+
 @pytest.mark.parametrize("name", NO_SPEECH)
-def test_words_with_no_speech_behind_them_are_refused(name: str, window: Literal["short", "full"]) -> None:
+def test_words_with_no_speech_behind_them_are_refused(windowed: FasterWhisper, name: str) -> None:
     """The test model writes words for each of these."""
-    assert FasterWhisper(NANO, cpu_threads=1, window=window).transcribe(as_float32(NO_SPEECH[name])).text == ""
+    assert windowed.transcribe(as_float32(NO_SPEECH[name])).text == ""
 
 
 @pytest.mark.parametrize("level_db", [0, -40])
