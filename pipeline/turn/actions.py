@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from pipeline.turn.events import CallEndReason, Prompted
 from voice.audio.formats import Samples
 
 EndReason = Literal["silence", "commit", "mute", "end", "limit"]
@@ -39,6 +40,15 @@ class Prepare:
     revision: int
     turn: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Prepare to say a line that is not an answer; as for `Prepare`, nothing of it goes out before `Release`."""
+
+    revision: int
+    turn: int
+    line: Prompted
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +133,22 @@ class CutReply:
 
 
 @dataclass(frozen=True, slots=True)
+class Linger:
+    """The last word was heard: answer with `Lingered` after a moment, in which the caller may still go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Hand the call to `target`; it goes on until whoever does that ends it."""
+
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The call is over."""
+
+    reason: CallEndReason = "caller"
 
 
 Action = (
@@ -132,6 +156,7 @@ Action = (
     | ReopenUtterance
     | Transcribe
     | Prepare
+    | Say
     | Apologise
     | Suspend
     | EndTurn
@@ -144,5 +169,7 @@ Action = (
     | Hold
     | GoOn
     | CutReply
+    | Linger
+    | Transfer
     | End
 )

@@ -91,12 +91,14 @@ def _failed(state: Turn, now: Samples) -> Step:
 
 def _act_on_words(state: Turn, event: Transcribed) -> Step:
     """What a transcript at a pause does at once: prepare a reply, cut the one that is playing, or let it go on."""
+    if state.protected_to:
+        return state, []
+    ahead: list[Action] = [Prepare(state.revision, state.number, event.text)] if state.answers else []
     if state.reply is Reply.NONE:
-        wanted = _judged(state, event.text) is Sound.WORDS and not state.unanswered
-        return state, [Prepare(state.revision, state.number, event.text)] if wanted else []
+        return state, ahead if _judged(state, event.text) is Sound.WORDS else []
     if _judged(state, event.text) is Sound.WORDS:
         state, actions = cut(replace(state, over_reply=False))
-        return state, [*actions, Prepare(state.revision, state.number, event.text)]
+        return state, [*actions, *ahead]
     if state.reply is Reply.HELD:
         return replace(state, reply=Reply.PLAYING, over_reply=True), [GoOn()]
     return state, []
@@ -123,48 +125,69 @@ def _settle(state: Turn, text: str) -> Step:
     sound = _judged(state, text)
     if sound is not Sound.WORDS and not state.typed:
         return _nothing_said(state, ended)
+    stored: list[Action] = [StoreMessage(state.number, text)] if sound is Sound.WORDS else []
+    if state.protected_to:
+        owed = replace(floor_is_free(state), owed=state.owed or state.answers)
+        return owed, [ended, *stored, CloseUtterance(state.number)]
     state, actions = cut(replace(state, over_reply=state.over_reply and state.reply is Reply.NONE))
-    actions.insert(0, ended)
-    if sound is Sound.WORDS:
-        actions.append(StoreMessage(state.number, text))
-    state = replace(state, stored=True, deadline=None)
+    actions = [ended, *actions, *stored]
+    state = replace(staying(state), stored=True, deadline=None)
     if state.hanging_up:
-        return replace(state, phase=Phase.ENDED), [*actions, CloseUtterance(state.number), End()]
-    if state.unanswered:
+        return _over(state, [*actions, CloseUtterance(state.number)])
+    if not state.answers:
         return floor_is_free(state), [*actions, CloseUtterance(state.number)]
-    return state, [*actions, Prepare(state.revision, state.number, text), Release(state.revision, state.number)]
+    actions += [Prepare(state.revision, state.number, text), Release(state.revision, state.number)]
+    return replace(state, owed=False), actions
 
 
 def _settle_failed(state: Turn) -> Step:
     """The turn is over and its words are lost: say so, rather than fall silent."""
     state, actions = cut(state)
     actions.insert(0, EndTurn(state.number, state.last_speech, state.closing or "silence"))
-    state = replace(state, failed=False, transcript="", deadline=None)
+    state = replace(staying(state), failed=False, transcript="", deadline=None)
     if state.hanging_up:
-        return replace(state, phase=Phase.ENDED), [*actions, CloseUtterance(state.number), End()]
-    if state.unanswered:
+        return _over(state, [*actions, CloseUtterance(state.number)])
+    if not state.answers:
         return floor_is_free(state), [*actions, CloseUtterance(state.number)]
     reply = Prepare(state.revision, state.number, "") if state.typed else Apologise(state.revision, state.number)
-    return state, [*actions, reply, Release(state.revision, state.number)]
+    return replace(state, owed=False), [*actions, reply, Release(state.revision, state.number)]
+
+
+def _over(state: Turn, actions: list[Action]) -> Step:
+    """The last utterance is dealt with: the call is over."""
+    return replace(state, phase=Phase.ENDED), [*actions, End(state.ending)]
 
 
 def floor_is_free(state: Turn) -> Turn:
     """Nobody is waited for."""
     return replace(
-        state, phase=Phase.LISTENING, closing=None, unanswered=False, typed=False, stored=False, deadline=None
+        state,
+        phase=Phase.LISTENING,
+        closing=None,
+        unanswered=False,
+        typed=False,
+        stored=False,
+        deadline=None,
+        line=None,
     )
+
+
+def staying(state: Turn) -> Turn:
+    """The conversation goes on, so that nobody leaves, unless it cannot go on."""
+    return state if state.going else replace(state, leaving=None)
 
 
 def _nothing_said(state: Turn, ended: EndTurn) -> Step:
     actions: list[Action] = [ended]
     if state.closing == "commit":
         actions.append(NoWords(state.number))
-    if state.stored and not state.hanging_up and not state.unanswered:
+    if state.stored and not state.hanging_up and state.answers:
         # A reopened turn whose addition was only noise: its message stands, so does the need for an answer.
-        return state, [*actions, Prepare(state.revision, state.number, ""), Release(state.revision, state.number)]
+        actions += [Prepare(state.revision, state.number, ""), Release(state.revision, state.number)]
+        return replace(state, owed=False), actions
     actions.append(CloseUtterance(state.number))
     if state.hanging_up:
-        return replace(state, phase=Phase.ENDED), [*actions, End()]
+        return _over(state, actions)
     reply = state.reply
     if reply is Reply.HELD:
         actions.append(GoOn())
@@ -176,5 +199,5 @@ def _nothing_said(state: Turn, ended: EndTurn) -> Step:
 
 def cut(state: Turn) -> Step:
     """The reply is over, if there is one."""
-    cut_off = replace(state, reply=Reply.NONE)
+    cut_off = replace(state, reply=Reply.NONE, protected_to=0)
     return cut_off, [] if state.reply is Reply.NONE else [CutReply(state.speaking_revision)]

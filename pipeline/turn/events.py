@@ -9,6 +9,28 @@ from typing import Literal
 from voice.audio.formats import Samples
 from voice.speech.endpointing import SpeechPaused, SpeechResumed, SpeechStarted
 
+CallEndReason = Literal["caller", "persona", "transfer", "silence", "duration", "idle", "lost", "closing", "failed"]
+"""Why a call is over: the caller hung up; the persona did, or handed the caller on; nobody spoke; its time was up; its
+connection said nothing, or never came back; the service closes; it broke."""
+
+WHOLE: Samples = 2**62
+"""Protects all of a line, however long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """What a reply asks for; it is done once its last word was heard, unless the conversation goes on.
+
+    Attributes:
+        reason: why the call ends.
+        target: whom the call is handed to instead of ending it; empty for nobody.
+        final: the conversation cannot go on: whatever is said then, the call ends.
+    """
+
+    reason: CallEndReason = "persona"
+    target: str = ""
+    final: bool = False
+
 
 @dataclass(frozen=True, slots=True)
 class SpeechContinued:
@@ -54,9 +76,10 @@ class ReplyStarted:
 
 @dataclass(frozen=True, slots=True)
 class ReplyFinished:
-    """The revision's reply was played to its end, or failed and is over."""
+    """The revision's reply was played to its end, or failed and is over; `leave` is what it asks for, if anything."""
 
     revision: int
+    leave: Leave | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +89,31 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class Prompted:
-    """The persona shall say something unasked: a greeting, or a word after a long silence."""
+    """The persona shall say something unasked: a greeting, a word after a long silence, a warning.
+
+    Attributes:
+        text: what it says; empty for words of its own.
+        protected: so much of its beginning is not interrupted by speech; `WHOLE` is not interrupted by anything.
+        insists: it waits for the floor, instead of being dropped where that is taken.
+        aside: it is not the persona who says it: it is no part of what the next reply is made from.
+        leave: what is asked for once it was heard.
+    """
+
+    text: str = ""
+    protected: Samples = 0
+    insists: bool = False
+    aside: bool = False
+    leave: Leave | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """The client wants what was said so far to be answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lingered:
+    """The time that `Linger` asked for is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +144,8 @@ class Unmuted:
 class Hangup:
     """Finish the open utterance, then end the call."""
 
+    reason: CallEndReason = "caller"
+
 
 Event = (
     SpeechStarted
@@ -110,6 +159,8 @@ Event = (
     | ReplyFinished
     | Typed
     | Prompted
+    | Requested
+    | Lingered
     | Committed
     | Stopped
     | Muted

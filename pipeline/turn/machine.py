@@ -2,30 +2,36 @@
 
 `step(state, event, now) -> (state, actions)`. Positions are samples of 16 kHz audio time since the call began. The
 state is drawn in docs/turn-taking.md and described in pipeline/turn/state.py. What the learner's speech does is in
-pipeline/turn/speech.py, and what comes of a turn that ends in pipeline/turn/end.py; the rest is here.
+pipeline/turn/speech.py, what comes of a turn that ends in pipeline/turn/end.py, and what a free floor is taken for in
+pipeline/turn/floor.py; the rest is here.
 """
 
 from dataclasses import replace
 from typing import assert_never
 
-from pipeline.turn.actions import CloseUtterance, End, Prepare, Release, Suspend
-from pipeline.turn.end import close_turn, cut, elapsed, end_of_speech, floor_is_free, transcribed
+from pipeline.turn.actions import CloseUtterance, End, Prepare, Release, Suspend, Transfer
+from pipeline.turn.end import close_turn, cut, elapsed, end_of_speech, floor_is_free, staying, transcribed
 from pipeline.turn.events import (
+    CallEndReason,
     Committed,
     Elapsed,
     Event,
     Hangup,
+    Leave,
+    Lingered,
     Muted,
     Partial,
     Prompted,
     ReplyFinished,
     ReplyStarted,
+    Requested,
     SpeechContinued,
     Stopped,
     Transcribed,
     Typed,
     Unmuted,
 )
+from pipeline.turn.floor import prompt, take_floor
 from pipeline.turn.speech import (
     open_utterance,
     partial,
@@ -51,6 +57,14 @@ def step(state: Turn, event: Event, now: Samples) -> Step:
     """
     if state.phase is Phase.ENDED:
         return state, []
+    if state.protected_to <= now:
+        state = replace(state, protected_to=0)
+    state, actions = _react(state, event, now)
+    state, more = take_floor(state)
+    return state, actions + more
+
+
+def _react(state: Turn, event: Event, now: Samples) -> Step:
     match event:
         case SpeechStarted(at):
             return speech_started(state, at)
@@ -67,13 +81,17 @@ def step(state: Turn, event: Event, now: Samples) -> Step:
         case Transcribed(revision):
             return transcribed(state, event, now) if revision == state.revision else (state, [])
         case ReplyStarted(revision):
-            return _reply_started(state, revision)
-        case ReplyFinished(revision):
-            return _reply_finished(state, revision)
+            return _reply_started(state, revision, now)
+        case ReplyFinished(revision, leave):
+            return _reply_finished(state, revision, leave)
         case Typed():
             return _typed(state)
         case Prompted():
-            return _prompted(state)
+            return prompt(state, event)
+        case Requested():
+            return _requested(state)
+        case Lingered():
+            return _lingered(state, now)
         case Committed(started_at):
             return _committed(state, started_at, now)
         case Stopped():
@@ -83,8 +101,8 @@ def step(state: Turn, event: Event, now: Samples) -> Step:
             return close_turn(state, reason, end_of_speech(state, now)) if state.utterance_open else (state, [])
         case Unmuted():
             return replace(state, muted=False), []
-        case Hangup():
-            return _hangup(state, now)
+        case Hangup(reason):
+            return _hangup(state, reason, now)
         case _ as never:
             assert_never(never)
 
@@ -92,36 +110,48 @@ def step(state: Turn, event: Event, now: Samples) -> Step:
 # -------------------------------------------------------- the persona speaks
 
 
-def _reply_started(state: Turn, revision: int) -> Step:
+def _reply_started(state: Turn, revision: int, now: Samples) -> Step:
     if revision != state.revision or state.phase is not Phase.THINKING:
         return state, []
-    started = replace(floor_is_free(state), reply=Reply.PLAYING, speaking_revision=revision)
+    protected_to = now + state.line.protected if state.line is not None and state.line.protected else 0
+    started = replace(floor_is_free(state), reply=Reply.PLAYING, speaking_revision=revision, protected_to=protected_to)
     return started, [CloseUtterance(state.number)]
 
 
-def _reply_finished(state: Turn, revision: int) -> Step:
+def _reply_finished(state: Turn, revision: int, leave: Leave | None) -> Step:
     if state.reply is not Reply.NONE and revision == state.speaking_revision:
-        return replace(state, reply=Reply.NONE), []
+        return replace(state, reply=Reply.NONE, protected_to=0, leaving=leave), []
     if state.phase is Phase.THINKING and revision == state.revision:
         # It ended before any audio: there was nothing to say, or nothing could be said.
-        return floor_is_free(state), [CloseUtterance(state.number)]
+        return replace(floor_is_free(state), leaving=leave), [CloseUtterance(state.number)]
     return state, []
 
 
-def _prompted(state: Turn) -> Step:
-    if state.phase is not Phase.LISTENING or state.reply is not Reply.NONE:
+def _lingered(state: Turn, now: Samples) -> Step:
+    """The last word was heard a moment ago, and nobody went on."""
+    leaving = state.leaving
+    if leaving is None or not state.lingering:
         return state, []
-    revision = state.revision + 1
-    prompted = replace(state, phase=Phase.THINKING, revision=revision, closing=None)
-    return prompted, [Prepare(revision, state.number, ""), Release(revision, state.number)]
+    if not state.floor_is_free:
+        return _hangup(state, leaving.reason, now)
+    if leaving.target:
+        return replace(state, leaving=None, lingering=False), [Transfer(leaving.target)]
+    return replace(state, phase=Phase.ENDED), [End(leaving.reason)]
 
 
 # ------------------------------------------------------- the learner's hands
 
 
 def _typed(state: Turn) -> Step:
+    if state.rules.on_request or state.going:
+        number = state.number + 1 if state.phase is Phase.LISTENING else state.number
+        return replace(staying(state), number=number), []
     unasked = state.unasked
-    state, actions = cut(replace(state, typed=True, unanswered=False))
+    if state.insistent and (state.utterance_open or state.awaits_transcript):
+        return replace(state, typed=True, unanswered=False), []
+    if state.insistent:
+        return replace(state, number=state.number + 1, owed=True), []
+    state, actions = cut(replace(staying(state), typed=True, unanswered=False))
     if state.phase is Phase.PAUSING and state.transcript is not None:
         # What was prepared does not know the typed words: prepare anew, as another revision.
         revision = state.revision + 1
@@ -134,8 +164,15 @@ def _typed(state: Turn) -> Step:
     if state.phase is Phase.LISTENING or unasked:
         state = replace(state, number=state.number + 1, closing=None)
     revision = state.revision + 1
-    state = replace(state, phase=Phase.THINKING, revision=revision, stored=True)
+    state = replace(state, phase=Phase.THINKING, revision=revision, stored=True, line=None)
     return state, [*actions, Prepare(revision, state.number, ""), Release(revision, state.number)]
+
+
+def _requested(state: Turn) -> Step:
+    """An answer is due: now where the floor is free, else at the end of the open turn."""
+    if state.going or state.answering or (state.phase is Phase.LISTENING and state.reply is not Reply.NONE):
+        return state, []
+    return replace(staying(state), owed=True), []
 
 
 def _committed(state: Turn, started_at: Samples | None, now: Samples) -> Step:
@@ -150,6 +187,9 @@ def _committed(state: Turn, started_at: Samples | None, now: Samples) -> Step:
 
 
 def _stopped(state: Turn) -> Step:
+    if state.insistent:
+        return state, []
+    state = replace(staying(state), owed=False)
     if state.reply is not Reply.NONE:
         return cut(state)
     if state.awaits_transcript:
@@ -163,9 +203,10 @@ def _stopped(state: Turn) -> Step:
     return state, []
 
 
-def _hangup(state: Turn, now: Samples) -> Step:
+def _hangup(state: Turn, reason: CallEndReason, now: Samples) -> Step:
     # Nobody hears any more: a reply is over at once, not when the last words are transcribed.
-    state, actions = cut(replace(state, hanging_up=True))
+    ending = state.ending if state.hanging_up else reason
+    state, actions = cut(replace(state, hanging_up=True, ending=ending))
     if state.utterance_open:
         closed, more = close_turn(state, "end", end_of_speech(state, now))
         return closed, [*actions, *more]
@@ -173,4 +214,4 @@ def _hangup(state: Turn, now: Samples) -> Step:
         return state, actions
     if state.phase is Phase.THINKING:
         actions += [Suspend(state.revision), CloseUtterance(state.number)]
-    return replace(state, phase=Phase.ENDED), [*actions, End()]
+    return replace(state, phase=Phase.ENDED), [*actions, End(ending)]

@@ -14,12 +14,17 @@ def speech_started(state: Turn, at: Samples) -> Step:
     match state.phase, state.reply:
         case Phase.LISTENING, Reply.NONE:
             return open_utterance(state, at, [])
+        case Phase.LISTENING, Reply.PLAYING if state.protected_to:
+            return open_utterance(state, at, [])
         case Phase.LISTENING, Reply.PLAYING:
             opened, actions = open_utterance(state, at, [Duck()])
             return replace(opened, reply=Reply.DUCKED), actions
+        case Phase.THINKING, _ if state.insistent:
+            return state, []  # speech that lasts is told again once the line has begun
         case Phase.THINKING, _ if state.unasked:
-            # The learner speaks first: what the persona was about to say is no longer wanted.
-            opened, actions = open_utterance(state, at, [])
+            # The learner speaks first: what the persona was about to say is no longer wanted, or waits.
+            waiting = (state.line, *state.waiting) if state.line and state.line.insists else state.waiting
+            opened, actions = open_utterance(replace(state, waiting=waiting), at, [])
             return opened, [Suspend(state.revision), *actions]
         case Phase.THINKING, _ if not state.hanging_up and state.closing != "limit":
             return _reopen(state, at)
@@ -37,6 +42,7 @@ def _reopen(state: Turn, at: Samples) -> Step:
         last_speech=at,
         closing=None,
         unanswered=False,
+        owed=state.owed or (state.rules.on_request and not state.awaits_transcript),
         transcript=None,
         partial="",
         over_reply=state.over_reply and not first,
@@ -65,6 +71,7 @@ def open_utterance(state: Turn, at: Samples, actions: list[Action]) -> Step:
         failed=False,
         closing=None,
         unanswered=False,
+        line=None,
     )
     return replace(opened, deadline=_limit(opened)), [OpenUtterance(number, at), *actions]
 
@@ -76,7 +83,7 @@ def _limit(state: Turn) -> Samples:
 def speech_continued(state: Turn, run: Samples, quiet: Samples) -> Step:
     """A frame over the persona's voice: she is ducked, restored, held or goes on."""
     rules = state.rules
-    if not state.wants_frames:
+    if not state.wants_frames or state.protected_to:
         return state, []
     sound = sounds_like(state.partial, spoken=state.spoken)
     harmless = sound in (Sound.BACKCHANNEL, Sound.ECHO) or (sound is Sound.NOTHING and state.tuned_out)

@@ -19,6 +19,7 @@ from typing import assert_never
 
 from pipeline.turn.actions import Action, EndReason
 from pipeline.turn.end_of_turn import EndOfTurn, Verdict
+from pipeline.turn.events import WHOLE, CallEndReason, Leave, Prompted
 from voice.audio.formats import RATE_HZ, Samples
 
 
@@ -57,6 +58,7 @@ class Rules:
         interrupt_without_words_ms: the same while a partial transcript could be had but holds no words yet.
         noise_ms: sound over a held reply that lasts this long without any words is noise, and the reply goes on.
         manual: turns end by `Commit` alone.
+        on_request: what the learner says is stored, and answered only when that is `Requested`.
         partials: the recogniser gives partial transcripts, so words can confirm an interruption.
     """
 
@@ -70,6 +72,7 @@ class Rules:
     interrupt_without_words_ms: int = 600
     noise_ms: int = 3000
     manual: bool = False
+    on_request: bool = False
     partials: bool = True
 
     def patience(self, verdict: Verdict) -> Samples:
@@ -109,7 +112,14 @@ class Turn:
         failed: the recogniser failed at `revision`.
         closing: why the turn ended, until the persona speaks.
         unanswered: the learner wants no reply to this turn.
+        owed: an answer is due as soon as the floor is free: it was asked for, or the words came over a protected line.
         hanging_up: the call ends when the open utterance is stored.
+        ending: why.
+        leaving: what the reply that was heard last asks for; none once the conversation goes on.
+        lingering: the moment after its last word is running.
+        line: what is about to be said unasked.
+        waiting: lines that insist, until the floor is free.
+        protected_to: up to this sample speech does not interrupt the reply; 0 where it does.
         muted: no audio is taken.
         deadline: sample at which `Elapsed` must be fed.
     """
@@ -134,7 +144,14 @@ class Turn:
     failed: bool = False
     closing: EndReason | None = None
     unanswered: bool = False
+    owed: bool = False
     hanging_up: bool = False
+    ending: CallEndReason = "caller"
+    leaving: Leave | None = None
+    lingering: bool = False
+    line: Prompted | None = None
+    waiting: tuple[Prompted, ...] = ()
+    protected_to: Samples = 0
     muted: bool = False
     deadline: Samples | None = None
 
@@ -152,6 +169,31 @@ class Turn:
     def unasked(self) -> bool:
         """Whether the reply that is being prepared answers nobody: a greeting, or a word after a long silence."""
         return self.phase is Phase.THINKING and self.closing is None and not self.typed
+
+    @property
+    def floor_is_free(self) -> bool:
+        """Whether nobody speaks and nobody is waited for."""
+        return self.phase is Phase.LISTENING and self.reply is Reply.NONE
+
+    @property
+    def answering(self) -> bool:
+        """Whether a reply is on its way."""
+        return self.phase is Phase.THINKING and not self.awaits_transcript
+
+    @property
+    def answers(self) -> bool:
+        """Whether the words of this turn are to be answered."""
+        return not self.unanswered and not self.going and (self.owed or not self.rules.on_request)
+
+    @property
+    def going(self) -> bool:
+        """Whether the call ends now, whatever is said."""
+        return self.leaving is not None and self.leaving.final
+
+    @property
+    def insistent(self) -> bool:
+        """Whether the persona says, or is about to say, what nothing interrupts."""
+        return self.protected_to >= WHOLE or (self.line is not None and self.line.protected >= WHOLE)
 
     @property
     def utterance_open(self) -> bool:

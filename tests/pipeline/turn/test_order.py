@@ -16,25 +16,32 @@ from pipeline.turn.actions import (
     EndTurn,
     GoOn,
     Hold,
+    Linger,
     OpenUtterance,
     Prepare,
     Release,
     ReopenUtterance,
     Restore,
+    Say,
     StoreMessage,
     Suspend,
     Transcribe,
+    Transfer,
 )
 from pipeline.turn.events import (
+    WHOLE,
     Committed,
     Elapsed,
     Event,
     Hangup,
+    Leave,
+    Lingered,
     Muted,
     Partial,
     Prompted,
     ReplyFinished,
     ReplyStarted,
+    Requested,
     SpeechContinued,
     Stopped,
     Transcribed,
@@ -46,6 +53,14 @@ from voice.speech.endpointing import SpeechPaused, SpeechResumed, SpeechStarted
 
 SPOKEN = "and what is the number on your receipt please"
 WORDS = ["", "right", "wait a minute", "my number is", "what seems to be the problem", "the number on your receipt"]
+
+LEAVES = [None, Leave(), Leave("transfer", "human"), Leave("duration", final=True)]
+LINES = [
+    Prompted("Hello.", protected=samples(500)),
+    Prompted("This call is recorded.", WHOLE, insists=True, aside=True),
+    Prompted("One minute is left.", insists=True),
+    Prompted("Our time is up.", WHOLE, insists=True, leave=Leave("duration", final=True)),
+]
 
 Choice = Callable[[Turn], Event]
 """An event that may depend on the state: engines answer what they were asked."""
@@ -73,10 +88,16 @@ CHOICES = st.one_of(
         st.sampled_from([False, False, False, True]),
     ),
     st.just(lambda state: ReplyStarted(state.revision)),
-    st.just(lambda state: ReplyFinished(state.speaking_revision)),
-    st.just(lambda state: ReplyFinished(state.revision)),
+    st.builds(
+        lambda leave: lambda state: ReplyFinished(state.speaking_revision, _asked(state, leave)),
+        st.sampled_from(LEAVES),
+    ),
+    st.builds(lambda leave: lambda state: ReplyFinished(state.revision, leave), st.sampled_from(LEAVES)),
     always(Typed()),
     always(Prompted()),
+    st.builds(lambda line: lambda _: line, st.sampled_from(LINES)),
+    always(Requested()),
+    always(Lingered()),
     st.builds(lambda at: lambda _: Committed(at), st.sampled_from([None, 0])),
     always(Stopped()),
     st.builds(lambda reason: lambda _: Muted(reason), st.sampled_from(["mute", "silence"])),
@@ -85,11 +106,19 @@ CHOICES = st.one_of(
 )
 
 
+def _asked(state: Turn, leave: Leave | None) -> Leave | None:
+    """What nothing interrupts either asks for nothing or has the last word; no other reply has."""
+    if leave is not None and leave.final != state.insistent:
+        return None
+    return leave
+
+
 @dataclass
 class Client:
     """Whoever carries the actions out: it refuses what makes no sense."""
 
-    state: Turn = field(default_factory=lambda: Turn(rules=Rules()))
+    rules: Rules = field(default_factory=Rules)
+    state: Turn = field(init=False)
     now: int = 0
     open_turn: int | None = None
     ended_turn: int = 0
@@ -99,10 +128,18 @@ class Client:
     sounding: int | None = None
     quiet: bool = False
     ends: int = 0
+    lingering: bool = False
+
+    def __post_init__(self) -> None:
+        self.state = Turn(rules=self.rules)
 
     def feed(self, event: Event) -> None:
         self.now += samples(200)
         match event:
+            case Lingered() if not self.lingering:
+                return  # it comes when it was asked for
+            case Lingered():
+                self.lingering = False
             case ReplyStarted(revision) if revision not in self.released or self.sounding is not None:
                 return  # nothing is heard that was not released, and one reply at a time
             case ReplyFinished(revision) if revision != self.sounding and revision not in self.released:
@@ -135,7 +172,7 @@ class Client:
             case Transcribe(revision):
                 assert revision > self.transcribing, "a revision is asked for once"
                 self.transcribing = revision
-            case Prepare(revision) | Apologise(revision):
+            case Prepare(revision) | Say(revision) | Apologise(revision):
                 self.prepared.add(revision)
             case Suspend(revision):
                 self.prepared.discard(revision)
@@ -164,6 +201,12 @@ class Client:
             case CutReply(revision):
                 assert revision == self.sounding, "a reply is cut once, while it is heard"
                 self.sounding, self.quiet = None, False
+            case Linger():
+                assert self.sounding is None, "nobody leaves before the last word was heard"
+                self.lingering = True
+            case Transfer(target):
+                assert target
+                assert self.open_turn is None, "nobody is handed on while they speak"
             case End():
                 self.ends += 1
             case _:
@@ -180,6 +223,14 @@ class Client:
             awaited = state.phase is Phase.PAUSING and self.transcribing == state.revision
             assert state.deadline is not None or awaited, "a turn ends by itself, or by the words that are asked for"
             assert self.open_turn == state.number
+        if state.protected_to:
+            assert state.reply is Reply.PLAYING, "what is protected sounds on"
+        if state.lingering:
+            assert self.lingering or state.phase is Phase.ENDED, "who lingers is told when that is over"
+            assert state.reply is Reply.NONE or state.going
+        if state.floor_is_free:
+            assert not state.owed, "an answer that is due is given as soon as it can be"
+            assert state.leaving is None or state.lingering
         if state.phase is Phase.LISTENING:
             assert self.open_turn is None
             assert not self.quiet, "a reply is never silenced without an utterance that may bring it back"
@@ -191,26 +242,31 @@ class Client:
 stories = st.lists(CHOICES, max_size=50)
 
 
+rules = st.sampled_from([Rules(), Rules(), Rules(on_request=True), Rules(manual=True, on_request=True)])
+
+
 @settings(max_examples=600, deadline=None)
-@given(stories)
-def test_whatever_happens_the_floor_stays_in_order(choices: list[Choice]) -> None:
-    client = Client()
+@given(stories, rules)
+def test_whatever_happens_the_floor_stays_in_order(choices: list[Choice], rules: Rules) -> None:
+    client = Client(rules)
     for choice in choices:
         client.feed(choice(client.state))
 
 
 @settings(max_examples=400, deadline=None)
-@given(stories, st.sampled_from(WORDS))
-def test_from_every_state_the_call_comes_to_rest(choices: list[Choice], last_words: str) -> None:
+@given(stories, st.sampled_from(WORDS), rules)
+def test_from_every_state_the_call_comes_to_rest(choices: list[Choice], last_words: str, rules: Rules) -> None:
     """Silence, a transcript and the end of a reply always lead back to an open floor."""
-    client = Client()
+    client = Client(rules)
     for choice in choices:
         client.feed(choice(client.state))
-    for _ in range(12):
+    for _ in range(40):
         state = client.state
-        if state.phase is Phase.ENDED or (state.phase is Phase.LISTENING and state.reply is Reply.NONE):
+        if state.phase is Phase.ENDED or (state.floor_is_free and not state.lingering):
             break
-        if state.phase is Phase.HEARING:
+        if client.lingering and (state.floor_is_free or state.going):
+            client.feed(Lingered())
+        elif state.phase is Phase.HEARING:
             client.feed(SpeechPaused(state.last_speech))
         elif state.utterance_open or state.awaits_transcript:
             client.feed(Transcribed(state.revision, last_words, SPOKEN))
@@ -223,6 +279,18 @@ def test_from_every_state_the_call_comes_to_rest(choices: list[Choice], last_wor
             client.feed(ReplyFinished(state.speaking_revision))
     assert client.state.phase in (Phase.LISTENING, Phase.ENDED)
     assert client.state.reply is Reply.NONE
+
+
+@settings(max_examples=400, deadline=None)
+@given(stories)
+def test_what_is_answered_on_request_is_answered_on_no_other_account(choices: list[Choice]) -> None:
+    """Nothing is prepared in answer to words before it was asked for."""
+    client, asked = Client(Rules(on_request=True)), False
+    for choice in choices:
+        event = choice(client.state)
+        asked = asked or isinstance(event, Requested | Prompted)
+        client.feed(event)
+        assert asked or not client.prepared
 
 
 @settings(max_examples=200, deadline=None)
