@@ -17,6 +17,7 @@ from models.store import Store
 from pipeline.call.recording import Recordings
 from pipeline.call.registry import CallLimits, Calls
 from pipeline.call.session import Engines, SessionSettings
+from pipeline.call.settings import NOBODY_THERE, CallRecording, Prompt, SilencePlan, TimeLimit
 from pipeline.chats.call_events import CallRooms
 from pipeline.chats.chats import Chats
 from pipeline.chats.hub import Rooms
@@ -68,7 +69,7 @@ class Service:
         return self.room.engines
 
     def session_settings(self, *, output_rate_hz: int, manual: bool = False) -> SessionSettings:
-        """How a new call behaves, by the operator's settings and the client's wishes."""
+        """How a new call behaves, by the operator's settings; whoever opens the call may choose more with `replace`."""
         settings = self.settings
         rules = Rules(
             endpoint_ms=settings.endpoint_ms,
@@ -84,8 +85,11 @@ class Service:
             endpoints=endpoints,
             output_rate_hz=output_rate_hz,
             transcript_s=settings.stt_timeout_s,
-            prompt_after_s=settings.prompt_after_s,
             frames_gap_s=settings.frames_gap_s,
+            silence=_silence_plan(settings),
+            time_limit=TimeLimit(settings.longest_call_s, settings.call_warning_s) if settings.longest_call_s else None,
+            recording=CallRecording(settings.record_announcement) if settings.record_calls else None,
+            hangs_up=settings.persona_hangs_up,
         )
 
 
@@ -110,8 +114,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         coach = open_coach(settings)
         stack.push_async_callback(coach.close)
         files = Files(settings.data_dir / "audio")
-        if settings.record_calls:
-            await stack.enter_async_context(Recordings(calls, files, LoopClock()))
+        await stack.enter_async_context(Recordings(calls, files, LoopClock()))
         background = await stack.enter_async_context(Background())
         outside = await stack.enter_async_context(open_outside(settings, store, calls, LoopClock()))
         practice = Practice(
@@ -133,6 +136,12 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         finally:
             warming.cancel()
             await asyncio.gather(warming, return_exceptions=True)
+
+
+def _silence_plan(settings: Settings) -> SilencePlan:
+    prompts = (Prompt(settings.prompt_after_s),) if settings.prompt_after_s else ()
+    goodbye = Prompt(settings.goodbye_after_s, NOBODY_THERE) if settings.goodbye_after_s else None
+    return SilencePlan(prompts, goodbye)
 
 
 async def _install(store: Store, path: Path) -> None:

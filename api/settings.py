@@ -144,6 +144,20 @@ class Settings(BaseSettings):
     prompt_after_s: float = Field(
         default=0.0, ge=0, description="Seconds of silence after which the persona asks once who is there; 0 for never."
     )
+    goodbye_after_s: float = Field(
+        default=0.0,
+        ge=0,
+        description="Seconds of further silence after which the persona says goodbye and ends the call; 0 for never.",
+    )
+    longest_call_s: float = Field(
+        default=0.0, ge=0, description="Seconds that a call may last; the persona says when they are over; 0 for any."
+    )
+    call_warning_s: float = Field(
+        default=60.0, ge=0, description="Seconds before that at which the persona says so; 0 for no warning."
+    )
+    persona_hangs_up: bool = Field(
+        default=True, description="Let the persona end a call: by a cue of its content, or by a tool of its model."
+    )
     frames_gap_s: float = Field(
         default=1.0,
         ge=0.1,
@@ -159,6 +173,11 @@ class Settings(BaseSettings):
     record_calls: bool = Field(
         default=False,
         description="Keep a stereo recording of every call; turn it on only where all who speak have consented.",
+    )
+    record_announcement: str = Field(
+        default="",
+        max_length=1000,
+        description="Spoken before anything else in a call that is recorded; the recording begins when it was heard.",
     )
     resume_s: float = Field(default=60.0, ge=0, description="Seconds in which a dropped connection can be resumed.")
     requests_per_minute: int = Field(

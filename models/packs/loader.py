@@ -18,6 +18,7 @@ _NAMESPACE = uuid.UUID("6b1f0a52-6f0f-5c1e-9a56-0d6a4f0f7c11")
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _PLACEHOLDERS = {"topic", "said"}
 _MAX_DOCUMENT_BYTES = 1_000_000
+_MAX_TARGET = 200
 _ENGINES = ("espeak", "piper", "openai")
 
 
@@ -224,6 +225,11 @@ class _Loader:
             lines.setdefault(name, section.line)
             after = section.texts("after")
             followed += [(section, earlier) for earlier in after]
+            ends_call, transfer = section.flag("ends_call"), section.text("transfer")
+            if ends_call and transfer:
+                section.problem("'ends_call' and 'transfer' are both given; keep one", section.line_at("transfer"))
+            if len(transfer) > _MAX_TARGET:
+                section.problem(f"'transfer' is longer than {_MAX_TARGET} characters", section.line_at("transfer"))
             cues.append(
                 Cue(
                     id=name,
@@ -231,6 +237,8 @@ class _Loader:
                     say=tuple(line.value for line in section.texts("say", required=True)),
                     after=tuple(earlier.value for earlier in after),
                     once=section.flag("once"),
+                    ends_call=ends_call,
+                    transfer=transfer,
                 )
             )
             section.finish()

@@ -55,6 +55,8 @@ class Cue:
         say: lines for the first, second, ... use; the last one stays.
         after: cue ids of which one must have been used before.
         once: used at most once.
+        ends_call: the call ends once the line was heard.
+        transfer: whom the call is handed to then; empty for nobody.
     """
 
     id: str
@@ -62,6 +64,8 @@ class Cue:
     say: tuple[str, ...]
     after: tuple[str, ...] = ()
     once: bool = False
+    ends_call: bool = False
+    transfer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

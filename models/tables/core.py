@@ -130,7 +130,16 @@ class PersonaRow(Base):
             color=self.color,
             voice=VoiceProfile(**self.voice),
             cues=tuple(
-                Cue(cue["id"], tuple(cue["when"]), tuple(cue["say"]), tuple(cue["after"]), cue["once"])
+                Cue(
+                    cue["id"],
+                    tuple(cue["when"]),
+                    tuple(cue["say"]),
+                    tuple(cue["after"]),
+                    cue["once"],
+                    # What was stored before cues could end a call asks for nothing.
+                    cue.get("ends_call", False),
+                    cue.get("transfer", ""),
+                )
                 for cue in self.cues
             ),
             fallbacks=tuple(self.fallbacks),

@@ -106,4 +106,5 @@ async def open_unattended(
     """
     call = await calls.open(user_id, chat_id, wire, settings)
     call.keep_events()
+    call.session.announce()
     return call

@@ -57,11 +57,23 @@ class Digit:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestReply:
+    """Answer what was said so far; during a turn, at its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """The transfer that the persona asked for is done, which ends the call here; or nobody answered."""
+
+    done: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """Finish the open utterance, then end the call."""
 
 
-Command = Hear | Commit | Say | Stop | Mute | Played | Digit | HangUp
+Command = Hear | Commit | Say | RequestReply | Stop | Mute | Played | Digit | Transferred | HangUp
 
 
 async def obey(call: Call, command: Command) -> None:
@@ -88,5 +100,9 @@ async def obey(call: Call, command: Command) -> None:
             session.played(turn, int(ms))
         case Digit(digit):
             session.digit(digit)
+        case RequestReply():
+            session.request_reply()
+        case Transferred(done):
+            session.hang_up("transfer") if done else session.transfer_failed()
         case HangUp():
             await call.hang_up()

@@ -30,7 +30,7 @@ def recording_of(chat_id: str) -> str:
 
 
 class Recordings(CallFollower):
-    """Records every call that is opened.
+    """Records every call whose settings say so, from the moment that it may be recorded.
 
     Args:
         calls: which calls.
@@ -45,10 +45,14 @@ class Recordings(CallFollower):
 
     def follow(self, call: Call) -> None:
         """Record what both sides say."""
-        path = self._files.path(recording_of(call.session.conversation.chat_id))
-        recorder = _Recorder(path, call, self._clock, self._put_file_work)
-        call.tap = recorder.learner_said
-        call.session.listen(recorder.hear)
+
+        def begin() -> None:
+            path = self._files.path(recording_of(call.session.conversation.chat_id))
+            recorder = _Recorder(path, call, self._clock, self._put_file_work)
+            call.tap = recorder.learner_said
+            call.session.listen(recorder.hear)
+
+        call.session.when_recorded(begin)
 
     def _put_file_work(self, work: Callable[[], None]) -> None:
         async def carried_out() -> None:

@@ -74,7 +74,7 @@ class Calls:
         for lease in list(self._leases.values()):
             lease.cancel()
         for call in list(self._calls.values()):
-            call.session.hang_up()
+            call.session.hang_up("closing")
         await self._tasks.__aexit__(kind, error, trace)
 
     def __len__(self) -> int:
@@ -113,7 +113,7 @@ class Calls:
             try:
                 await session.begun()
             except asyncio.CancelledError:
-                session.hang_up()
+                session.hang_up("lost")
                 raise
             self._calls[chat_id] = call
             for watcher in self._watchers:
@@ -177,7 +177,7 @@ class Calls:
         call.session.disconnect()
         call.keep_events(missed)
         if self._closing:
-            call.session.hang_up()
+            call.session.hang_up("closing")
             return
         name = call.session.conversation_id
         self._leases[name] = self._tasks.create_task(self._expire(call), name=f"lease {name}")
@@ -206,7 +206,7 @@ class Calls:
 
     async def _expire(self, call: Call) -> None:
         await self._clock.sleep(self._limits.resume_s)
-        call.session.hang_up()
+        call.session.hang_up("lost")
 
     async def _reap(self) -> None:
         while True:
@@ -219,4 +219,4 @@ class Calls:
                             "idle", f"Nothing came for {self._limits.idle_s:g} s, so the call ends; open a new one."
                         )
                     )
-                    call.session.hang_up()
+                    call.session.hang_up("idle")

@@ -11,12 +11,15 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.call.actions import NO_WORDS, Actions, milliseconds
 from pipeline.call.keypad import Keypad
 from pipeline.call.learner_messages import LearnerMessages
+from pipeline.call.opening import Opening
 from pipeline.call.settings import Engines, SessionSettings
+from pipeline.call.tools import call_tools
 from pipeline.call.waits import Waits
 from pipeline.conversation.conversation import Conversation, MessageLog
-from pipeline.conversation.events import CallEnded, Problem, SessionEvent, TurnLatency, UserEnded, UserStarted
+from pipeline.conversation.events import CallEnded, Problem, SessionEvent, TurnLatency
 from pipeline.conversation.waterfall import Stamps, Waterfall
 from pipeline.errors import CallOver
 from pipeline.hearing.transcripts import Transcripts
@@ -45,8 +48,7 @@ Watcher = Callable[[events.Event, list[actions.Action]], None]
 LEAST_COMMIT_MS = 200
 """Manual turns: less audio than this is not an utterance."""
 
-
-_NO_WORDS = Problem("no_words", "No words were heard in that utterance; say it again or type it.")
+ANSWERING = Problem("answering", "The persona is answering already; ask again when that is over.")
 
 
 class VoiceSession:
@@ -76,6 +78,7 @@ class VoiceSession:
     ) -> None:
         self.conversation = conversation
         self.settings = settings
+        conversation.tools = call_tools(settings)
         self.conversation_id = new_id()
         self.group_id = new_id()
         self.resume_token = secrets.token_urlsafe(24)
@@ -101,6 +104,7 @@ class VoiceSession:
             self._connected,
             new_id,
             Hooks(self._emit, self._reply_started, self._reply_finished),
+            text_only=settings.text_only,
         )
         self._transcripts = Transcripts(
             Utterance(engines.stt, self.conversation_id, conversation.vocabulary, keep_all=settings.rules.manual),
@@ -116,15 +120,29 @@ class VoiceSession:
             feed=self._feed,
         )
         self._messages = LearnerMessages(
-            conversation, store, self._writer, new_id=new_id, emit=self._emit, give_up=self._over.set
+            conversation, store, self._writer, new_id=new_id, emit=self._emit, give_up=lambda: self._end("failed")
         )
         self._waits = Waits(
             self._slots,
             clock,
             frames_gap_s=settings.frames_gap_s,
-            prompt_after_s=settings.prompt_after_s,
+            silence=settings.silence,
+            time_limit=settings.time_limit,
             feed=self._feed,
         )
+        self._opening = Opening(settings, self._feed)
+        self._actions = Actions(
+            self._transcripts,
+            self._replies,
+            self._messages,
+            self._waits,
+            self._opening,
+            self._waterfall,
+            clock,
+            self._emit,
+            self._end,
+        )
+        self._reason: events.CallEndReason = "failed"
         self._listeners: list[Listener] = []
         self._watchers: list[Watcher] = []
         self._begun = asyncio.Event()
@@ -143,7 +161,7 @@ class VoiceSession:
     @property
     def position_ms(self) -> int:
         """How much of the learner's audio has come, in milliseconds."""
-        return _ms(self._position)
+        return milliseconds(self._position)
 
     @property
     def over(self) -> bool:
@@ -161,7 +179,7 @@ class VoiceSession:
             async with self._slots:
                 self._begun.set()
                 self._slots.replace("writer", self._writer.run(self._messages.failed))
-                self._waits.for_a_word()
+                self._waits.begin()
                 await self._over.wait()
                 await self._writer.drained()
         except* Exception as errors:
@@ -173,9 +191,8 @@ class VoiceSession:
             self._transcripts.close()
             self._ended.set()
             duration_ms = round((self._clock.now() - self._began_at) * 1000)
-            self._emit(
-                CallEnded(self.conversation.chat_id, stopped=True, duration_ms=duration_ms, turns=self._state.number)
-            )
+            turns, reason = self._state.number, self._reason
+            self._emit(CallEnded(self.conversation.chat_id, True, duration_ms, turns, reason))
 
     async def begun(self) -> None:
         """Return when `run` is under way: nothing is taken before."""
@@ -196,9 +213,13 @@ class VoiceSession:
         return lambda: self._watchers.remove(watcher) if watcher in self._watchers else None
 
     def connect(self, lead_ms: int | None = None) -> None:
-        """Somebody hears: audio is handed out, `lead_ms` ahead of playback; None adapts that to the jitter."""
+        """Somebody hears: audio is handed out, `lead_ms` ahead of playback; None adapts that to the jitter.
+
+        What must be said before all else, such as the announcement of a recording, is said now.
+        """
         self._replies.keep_ahead(lead_ms)
         self._connected.set()
+        self._opening.announce()
 
     def disconnect(self) -> None:
         """Nobody hears: audio waits, and what was not played will be handed out again."""
@@ -221,7 +242,15 @@ class VoiceSession:
 
     def greet(self) -> None:
         """Have the persona speak first."""
-        self._feed(events.Prompted())
+        self._opening.greet()
+
+    def announce(self) -> None:
+        """Say what must be said before all else, though nobody has connected: the call is fed and heard otherwise."""
+        self._opening.announce()
+
+    def when_recorded(self, begin: Callable[[], None]) -> None:
+        """Call `begin` as soon as the call may be recorded: at once, after the announcement, or never."""
+        self._opening.when_recorded(begin)
 
     def expect(self, frames: int) -> None:
         """So many frames come at once, so the next ones may take as long as these last."""
@@ -258,7 +287,7 @@ class VoiceSession:
         recent = self._position - self._uncommitted_from
         started = self._uncommitted_from if recent >= samples(LEAST_COMMIT_MS) else None
         if started is None and self._state.phase is Phase.LISTENING:
-            self._emit(_NO_WORDS)
+            self._emit(NO_WORDS)
         self._feed(events.Committed(started))
         self._uncommitted_from = self._position
 
@@ -277,6 +306,18 @@ class VoiceSession:
         stored = self._messages.typed(state.number, text)
         self._enter(event, state, to_do)
         return stored
+
+    def request_reply(self) -> None:
+        """Have what was said so far answered; during a turn, at its end."""
+        state = self._state
+        if state.answering or (state.phase is Phase.LISTENING and state.reply is not Reply.NONE):
+            self._emit(ANSWERING)
+        self._feed(events.Requested())
+
+    def transfer_failed(self) -> None:
+        """Nobody answered where the call was to be handed to: the persona says so, and the call goes on."""
+        self._waits.said()
+        self._feed(events.Prompted(self.settings.transfer_failed, insists=True))
 
     def stop(self) -> None:
         """Stop the persona; keep listening."""
@@ -298,10 +339,10 @@ class VoiceSession:
         if not self.over:
             self._keypad.press(digit)
 
-    def hang_up(self) -> None:
+    def hang_up(self, reason: events.CallEndReason = "caller") -> None:
         """Finish the open utterance, then end the call."""
         self._keypad.finish()
-        self._feed(events.Hangup())
+        self._feed(events.Hangup(reason))
 
     def _take_digits(self, digits: str) -> None:
         if not self.over:
@@ -319,7 +360,7 @@ class VoiceSession:
         for watcher in list(self._watchers):
             watcher(event, to_do)
         for action in to_do:
-            self._carry_out(action)
+            self._actions.carry_out(action, state, self._position)
         if was_open and not state.utterance_open:
             self._endpointer.reset()
             self._transcripts.ended()
@@ -327,51 +368,16 @@ class VoiceSession:
             self._uncommitted_from = self._position
         elif state.utterance_open and not state.rules.manual:
             self._waits.for_frames()
-        if state.phase is Phase.LISTENING and state.reply is Reply.NONE:
+        if state.floor_is_free and state.leaving is None:
             self._waits.for_a_word()
+        elif state.reply is Reply.NONE and (state.utterance_open or state.awaits_transcript):
+            self._waits.no_word_yet()
         else:
             self._waits.no_word()
 
-    def _carry_out(self, action: actions.Action) -> None:
-        match action:
-            case actions.OpenUtterance(turn, at) | actions.ReopenUtterance(turn, at):
-                self._transcripts.open(at, self._position)
-                self._emit(UserStarted(turn, _ms(at)))
-            case actions.Transcribe(revision):
-                self._transcripts.ask(revision, turn_is_over=not self._state.utterance_open)
-            case actions.Prepare(revision, turn, text):
-                self._replies.prepare(revision, turn, text)
-            case actions.Apologise(revision, turn):
-                self._replies.apologise(revision, turn)
-            case actions.Suspend(revision):
-                self._transcripts.suspend()
-                self._replies.suspend(revision)
-            case actions.EndTurn(turn, last_speech, reason):
-                self._waterfall.turn_ended(answered=reason != "end")
-                self._emit(UserEnded(turn, _ms(last_speech), _ms(max(0, self._position - last_speech)), reason))
-            case actions.StoreMessage(turn, text):
-                self._waits.said()
-                self._messages.spoken(turn, text)
-            case actions.Release(revision):
-                self._messages.after_storing(lambda: self._release(revision))
-            case actions.CloseUtterance():
-                self._transcripts.close()
-            case actions.NoWords():
-                self._emit(_NO_WORDS)
-            case actions.Duck():
-                self._replies.duck()
-            case actions.Restore() | actions.GoOn():
-                self._replies.go_on()
-            case actions.Hold():
-                self._replies.hold()
-            case actions.CutReply(revision):
-                self._replies.cut(revision)
-            case actions.End():
-                self._over.set()
-
-    async def _release(self, revision: int) -> None:
-        self._waterfall.released(self._clock.now())
-        self._replies.release(revision)
+    def _end(self, reason: events.CallEndReason) -> None:
+        self._reason = reason
+        self._over.set()
 
     # ------------------------------------------------------------------ replies
 
@@ -383,10 +389,12 @@ class VoiceSession:
     async def _tell_latency(self, latency: TurnLatency) -> None:
         self._emit(latency)
 
-    def _reply_finished(self, revision: int) -> None:
+    def _reply_finished(self, revision: int, leave: events.Leave | None) -> None:
         self.active_at = self._clock.now()
-        self._feed(events.ReplyFinished(revision))
-
-
-def _ms(position: int) -> int:
-    return position * 1000 // RATE_HZ
+        settings = self.settings
+        lost = leave is not None and bool(leave.target) and leave.target not in settings.transfers
+        kept = leave is not None and leave.reason == "persona" and not settings.hangs_up
+        self._feed(events.ReplyFinished(revision, None if lost or kept else leave))
+        self._opening.finished(revision, heard=self._replies.sounded)
+        if lost:
+            self._feed(events.Prompted(settings.transfer_failed, insists=True))

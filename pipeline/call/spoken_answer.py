@@ -57,5 +57,7 @@ class _Awaited:
 
     def _stepped(self, _event: Event, _actions: list[Action]) -> None:
         """The words wait no more for an answer, and none has begun."""
-        if not self._session.state.typed and not self._begun and not self.answer.done():
+        state = self._session.state
+        waits = state.typed or state.owed or state.answering
+        if not waits and not self._begun and not self.answer.done():
             self.answer.set_result(None)

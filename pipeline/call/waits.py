@@ -1,10 +1,20 @@
 """What a call truly waits for, on its clock and not in samples: frames that stop coming, a learner who says nothing."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
+from pipeline.call.settings import Prompt, SilencePlan, TimeLimit
 from pipeline.tasks.clock import Clock
 from pipeline.tasks.slots import Slots
-from pipeline.turn.events import Event, Muted, Prompted
+from pipeline.turn import events
+
+LINGER_S = 0.3
+"""Between the last word that was heard and the end of the call."""
+
+GRACE_S = 20.0
+"""A goodbye at the end of the time waits so long for the floor; then it takes it, and as long again for its end."""
+
+LEAST_SILENCE_S = 1.0
+"""After a noise without words the silence goes on, and is not broken at once."""
 
 
 class Waits:
@@ -14,7 +24,8 @@ class Waits:
         slots: the call's tasks.
         clock: the call's clock.
         frames_gap_s: no frame for this long, in the middle of an utterance, has ended it.
-        prompt_after_s: silence after which the persona asks once whether the learner is still there; 0 for never.
+        silence: what is said while the learner says nothing.
+        time_limit: how long the call may last.
         feed: takes what comes of it.
 
     Attributes:
@@ -28,17 +39,28 @@ class Waits:
         clock: Clock,
         *,
         frames_gap_s: float,
-        prompt_after_s: float,
-        feed: Callable[[Event], None],
+        silence: SilencePlan,
+        time_limit: TimeLimit | None,
+        feed: Callable[[events.Event], None],
     ) -> None:
         self._slots = slots
         self._clock = clock
         self._frames_gap_s = frames_gap_s
-        self._prompt_after_s = prompt_after_s
+        self._plan = [(prompt, False) for prompt in silence.prompts]
+        if silence.goodbye is not None:
+            self._plan.append((silence.goodbye, True))
+        self._step = 0
+        self._quiet_since: float | None = None
+        self._time_limit = time_limit
         self._feed = feed
-        self._spoke_up = False
         self.frame_at = 0.0
         self.burst_s = 0.0
+
+    def begin(self) -> None:
+        """The call begins: nobody has spoken yet, and its time runs."""
+        self.for_a_word()
+        if self._time_limit is not None:
+            self._slots.replace("time", self._watch_time(self._time_limit))
 
     def for_frames(self) -> None:
         """An utterance is open: should its frames stop, it ends."""
@@ -50,24 +72,63 @@ class Waits:
         self._slots.cancel("gap")
 
     def for_a_word(self) -> None:
-        """Nobody speaks: should that last, the persona asks; again only after `said`."""
-        if self._prompt_after_s > 0 and not self._spoke_up:
-            self._slots.replace("silence", self._speak_up())
+        """Nobody speaks: should that last, the persona says what comes next in the plan."""
+        now = self._clock.now()
+        self._quiet_since = now if self._quiet_since is None else self._quiet_since
+        if self._step >= len(self._plan) or self._slots.running("silence"):
+            return
+        prompt, is_goodbye = self._plan[self._step]
+        left = self._quiet_since + prompt.after_s - now
+        least = min(prompt.after_s, LEAST_SILENCE_S)
+        self._slots.replace("silence", self._speak_up(max(left, least), prompt, is_goodbye=is_goodbye))
+
+    def no_word_yet(self) -> None:
+        """Something is heard that may be a word: if it is none, the silence goes on where it was."""
+        self._slots.cancel("silence")
 
     def no_word(self) -> None:
         """Somebody speaks, or is about to."""
         self._slots.cancel("silence")
+        self._quiet_since = None
 
     def said(self) -> None:
-        """The learner has said something."""
-        self._spoke_up = False
+        """The learner has said something: the plan begins anew."""
+        self._step = 0
+
+    def rest(self) -> None:
+        """Somebody else has the caller now: nothing is said until `said`."""
+        self._step = len(self._plan)
+        self.no_word()
+
+    def linger(self, heard_out: Callable[[], Awaitable[None]]) -> None:
+        """The last word went out: tell when it was heard, and a moment has passed."""
+        self._slots.replace("linger", self._linger(heard_out))
 
     async def _watch_for_a_gap(self) -> None:
         while (left := self.frame_at + self.burst_s + self._frames_gap_s - self._clock.now()) > 0:
             await self._clock.sleep(left)
-        self._feed(Muted("silence"))
+        self._feed(events.Muted("silence"))
 
-    async def _speak_up(self) -> None:
-        await self._clock.sleep(self._prompt_after_s)
-        self._spoke_up = True
-        self._feed(Prompted())
+    async def _speak_up(self, left_s: float, prompt: Prompt, *, is_goodbye: bool) -> None:
+        await self._clock.sleep(left_s)
+        self._step += 1
+        self._feed(events.Prompted(prompt.text, leave=events.Leave("silence") if is_goodbye else None))
+
+    async def _linger(self, heard_out: Callable[[], Awaitable[None]]) -> None:
+        await heard_out()
+        await self._clock.sleep(LINGER_S)
+        self._feed(events.Lingered())
+
+    async def _watch_time(self, limit: TimeLimit) -> None:
+        warned_s = limit.longest_s - limit.warning_s if limit.warning_s > 0 else 0.0
+        if warned_s > 0:
+            await self._clock.sleep(warned_s)
+            self._feed(events.Prompted(limit.warning, insists=True))
+        await self._clock.sleep(limit.longest_s - max(0.0, warned_s))
+        leave = events.Leave("duration", final=True)
+        self._feed(events.Prompted(limit.goodbye, events.WHOLE, insists=True, leave=leave))
+        await self._clock.sleep(GRACE_S)
+        self._feed(events.Muted("silence"))  # whoever still has the floor gives it up
+        self._feed(events.Stopped())
+        await self._clock.sleep(GRACE_S)
+        self._feed(events.Hangup("duration"))

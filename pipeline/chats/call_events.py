@@ -20,6 +20,7 @@ from pipeline.conversation.events import (
     ReplyEnded,
     ReplyText,
     SessionEvent,
+    TransferAsked,
     TurnLatency,
     UserEnded,
     UserMessage,
@@ -143,7 +144,7 @@ class _Follower:
                     room.reply_silent(run, self._sounded_bytes * 1000 // (2 * ROOM_AUDIO.rate_hz))
                 said = heard if interrupted else text
                 room.reply_ended(run, message_id, said, self._persona_id, self._store.now().isoformat())
-            case TurnLatency():
+            case TurnLatency() | TransferAsked():
                 pass
             case Problem(_, message):
                 # Whoever attends the call tells its own client; a call that nobody does has only its owner.

@@ -227,6 +227,8 @@ class Chats:
                 persona = conversation.persona.id or None
                 room.reply_began(run.name, run.message_id, persona, self._store.now().isoformat())
                 async for delta in self._responder.reply(conversation.context()):
+                    if not isinstance(delta, str):
+                        continue  # nobody is on the line
                     run.text += delta
                     room.reply_grew(run.name, run.message_id, delta, run.text, persona)
                 stored = await self._keep(run, persona, parent_id)

@@ -7,6 +7,7 @@ from typing import Protocol, Unpack
 from models.records.core import ChatContext, Origin, Persona, Role
 from models.store import MessageChanges
 from pipeline.conversation.reply import Line, ReplyContext, Responder
+from pipeline.conversation.tools import Tool
 from voice.tts.base import VoiceStyle
 
 VOCABULARY_LIMIT = 200
@@ -18,6 +19,7 @@ class _Entry:
     line: Line
     message_id: str
     spoken_turn: int | None = None
+    aside: bool = False
 
 
 class Conversation:
@@ -26,6 +28,9 @@ class Conversation:
     Args:
         context: the chat with its persona, scenario, documents and messages.
         persona: who answers; the chat's first persona unless another is asked for.
+
+    Attributes:
+        tools: what the persona can do besides speaking, while somebody talks to it.
     """
 
     def __init__(self, context: ChatContext, persona: Persona) -> None:
@@ -33,6 +38,7 @@ class Conversation:
         self.attempt_id = context.chat.attempt_id
         self.user_id = context.chat.user_id
         self.persona = persona
+        self.tools: tuple[Tool, ...] = ()
         self._scenario = context.scenario
         self._documents = context.documents
         self._entries = [_Entry(Line(message.role, message.text), message.id) for message in context.messages]
@@ -60,11 +66,11 @@ class Conversation:
         lines = [
             entry.line
             for entry in self._entries
-            if entry.line.text and not (said and turn is not None and entry.spoken_turn == turn)
+            if entry.line.text and not entry.aside and not (said and turn is not None and entry.spoken_turn == turn)
         ]
         if said:
             lines.append(Line("user", said))
-        return ReplyContext(self.persona, self._scenario, self._documents, tuple(lines))
+        return ReplyContext(self.persona, self._scenario, self._documents, tuple(lines), self.tools)
 
     def spoken(self, turn: int, text: str, new_id: str) -> tuple[str, bool]:
         """The learner's spoken words of a turn; returns the message's id, and whether it is a new message."""
@@ -79,13 +85,16 @@ class Conversation:
         """The learner's typed words."""
         self._entries.append(_Entry(Line("user", text), message_id))
 
-    def said(self, text: str, message_id: str) -> None:
-        """The persona's words as far as they were heard; called again as more is heard."""
+    def said(self, text: str, message_id: str, *, aside: bool = False) -> None:
+        """The persona's words as far as they were heard; called again as more is heard.
+
+        What is said `aside`, such as that the call is recorded, is not the persona's own: no reply is made from it.
+        """
         for entry in reversed(self._entries):
             if entry.message_id == message_id:
                 entry.line = Line("assistant", text)
                 return
-        self._entries.append(_Entry(Line("assistant", text), message_id))
+        self._entries.append(_Entry(Line("assistant", text), message_id, aside=aside))
 
 
 def conversation_of(context: ChatContext, persona_id: str | None = None) -> Conversation:

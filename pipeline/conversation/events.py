@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.turn.actions import EndReason
+from pipeline.turn.events import CallEndReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +121,26 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferAsked:
+    """The persona hands the call to `target`, and her last word was heard.
+
+    Whoever carries the call does that: ends it when `target` has answered, or says that it failed. It is told only on
+    a line that can transfer to `target`.
+    """
+
+    turn: int
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallEnded:
-    """The call is over."""
+    """The call is over, for this reason."""
 
     chat_id: str
     stopped: bool
     duration_ms: int
     turns: int
+    reason: CallEndReason = "caller"
 
 
 SessionEvent = (
@@ -141,5 +155,6 @@ SessionEvent = (
     | ReplyEnded
     | TurnLatency
     | Problem
+    | TransferAsked
     | CallEnded
 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from models.records.core import Document, Persona, Role, Scenario
+from pipeline.conversation.tools import EndCall, Tool, Transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +21,32 @@ class ReplyContext:
     """What a reply is made from.
 
     The last line of `history` is the learner's. An empty history asks for a greeting; one that ends in the persona's
-    own line asks for a word after a long silence.
+    own line asks for a word after a long silence. `tools` is what the persona can do besides speaking; a responder
+    that knows no tools leaves them alone.
     """
 
     persona: Persona
     scenario: Scenario | None
     documents: tuple[Document, ...]
     history: tuple[Line, ...]
+    tools: tuple[Tool, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolsRun:
+    """Tools run before the next part comes: whoever reads the reply decides when, by asking for that part.
+
+    Attributes:
+        names: which tools, in order.
+        ahead: they may run before it is certain that the reply is given.
+    """
+
+    names: tuple[str, ...]
+    ahead: bool
+
+
+ReplyPart = str | EndCall | Transfer | ToolsRun
+"""Some text of a reply, or what it asks for. The latest `EndCall` or `Transfer` counts, once the reply was heard."""
 
 
 class Responder(Protocol):
@@ -34,8 +54,10 @@ class Responder(Protocol):
 
     name: str
 
-    def reply(self, context: ReplyContext) -> AsyncIterator[str]:
-        """Stream the reply's text, delta by delta; closing the iterator cancels the work.
+    def reply(self, context: ReplyContext) -> AsyncIterator[ReplyPart]:
+        """Stream the reply, text delta by text delta; closing the iterator cancels the work.
+
+        Where nobody is on the line, as in a written chat, what the reply asks for is left undone.
 
         Raises:
             pipeline.errors.ResponderFailed: refused, hung past its deadline, or cut mid-stream.

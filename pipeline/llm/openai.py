@@ -1,8 +1,10 @@
 """Replies from any server of the OpenAI chat completions protocol, streamed, and bounded at every wait."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -10,10 +12,16 @@ import openai
 from openai import AsyncOpenAI, AsyncStream
 from openai.types.chat import ChatCompletionChunk
 
-from pipeline.conversation.reply import ReplyContext
+from pipeline.conversation.reply import ReplyContext, ReplyPart
+from pipeline.conversation.tools import Tool
 from pipeline.errors import ResponderFailed
+from pipeline.llm.completions import Message, ToolCall
 from pipeline.llm.deadlines import Deadlines
 from pipeline.llm.prompt import PromptBudget, chat_messages
+from pipeline.llm.tool_calls import ToolCallReader
+from pipeline.llm.tool_loop import EmptyReply, converse, schema_of
+
+log = logging.getLogger(__name__)
 
 _OFFICIAL = "https://api.openai.com/v1"
 # Reading the stream to its end lets the next turn reuse the connection; it is not worth more wait than a handshake.
@@ -40,6 +48,7 @@ class OpenAIResponder:
         self._deadlines = deadlines or Deadlines()
         self._budget = budget or PromptBudget()
         self._tuning: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature}
+        self._takes_tools = True
         self._where = _host(base_url or _OFFICIAL)
         # The client insists on a key, where many servers of one's own need none. Its retries wait for up to minutes,
         # which no caller would: `_open` retries by itself, once and at once.
@@ -50,8 +59,8 @@ class OpenAIResponder:
             timeout=openai.Timeout(self._deadlines.total_s, connect=self._deadlines.connect_s),
         )
 
-    async def reply(self, context: ReplyContext) -> AsyncIterator[str]:
-        """Stream the reply as the model writes it; closing the iterator closes the request.
+    async def reply(self, context: ReplyContext) -> AsyncIterator[ReplyPart]:
+        """Stream the reply as the model writes it, using its tools; closing the iterator closes the request.
 
         Raises:
             ResponderFailed: refused, hung past a deadline, cut, empty, or not the protocol.
@@ -60,26 +69,48 @@ class OpenAIResponder:
             yield context.persona.greeting
             return
         patience = _Patience(self._deadlines)
+
+        def ask(
+            messages: Sequence[Message], tools: Sequence[Tool], *, may_call: bool
+        ) -> AsyncGenerator[str | ToolCall, None]:
+            return self._ask(patience, messages, tools, may_call=may_call)
+
+        context = context if self._takes_tools else replace(context, tools=())
+        messages = cast(list[Message], chat_messages(context, self._budget))
+        async with aclosing(converse(ask, messages, context.tools)) as parts:
+            async for part in parts:
+                yield part
+
+    async def _ask(
+        self, patience: "_Patience", messages: Sequence[Message], tools: Sequence[Tool], *, may_call: bool
+    ) -> AsyncGenerator[str | ToolCall, None]:
+        """One request: the words as they come, and then the tools that are called."""
+        patience.asks()
         said = ""
+        calls = ToolCallReader()
         finish: str | None = None
         stream: AsyncStream[ChatCompletionChunk] | None = None
         try:
             async with self._failures(patience):
-                stream = await self._open(context, patience)
-            while finish is None:
+                stream = await self._open(patience, messages, tools, may_call=may_call)
+            while finish is None and not calls.endless:
                 async with self._failures(patience), patience.waiting():
                     chunk = await anext(stream, None)
                     if chunk is None:
                         break
-                    text, finish = _read(chunk)
+                    text, finish = _read(chunk, calls)
                 if text:
                     said += text
                     patience.heard()
                     yield text
-            self._check(said, finish)
+            called = calls.calls()
+            if finish == "content_filter" or not called:
+                self._check(said, finish)
+            for call in called:
+                yield call
             with suppress(TimeoutError, openai.OpenAIError, ValueError):
                 async with asyncio.timeout(_DRAIN_S):
-                    while await anext(stream, None) is not None:
+                    while not calls.endless and await anext(stream, None) is not None:
                         pass
         finally:
             if stream is not None:
@@ -89,32 +120,36 @@ class OpenAIResponder:
         """Close the connections."""
         await self._client.close()
 
-    async def _open(self, context: ReplyContext, patience: "_Patience") -> AsyncStream[ChatCompletionChunk]:
+    async def _open(
+        self, patience: "_Patience", messages: Sequence[Message], tools: Sequence[Tool], *, may_call: bool
+    ) -> AsyncStream[ChatCompletionChunk]:
         """Send the question; once more where a kept connection had died, or the model takes no such parameter."""
-        messages = chat_messages(context, self._budget)
+        offered = {"tools": [schema_of(tool) for tool in tools], "tool_choice": "auto" if may_call else "none"}
         attempts = 4
         while True:
             attempts -= 1
+            parameters = self._tuning | (offered if tools and self._takes_tools else {})
             try:
                 async with patience.waiting():
-                    return cast(
-                        AsyncStream[ChatCompletionChunk],
-                        await self._client.chat.completions.create(
-                            model=self._model, messages=cast(Any, messages), stream=True, **self._tuning
-                        ),
+                    return await self._client.chat.completions.create(
+                        model=self._model, messages=cast(Any, list(messages)), stream=True, **parameters
                     )
             except openai.APITimeoutError:
                 raise
             except openai.APIConnectionError:
                 if attempts < 3:
                     raise
-            except openai.BadRequestError as error:
-                if attempts == 0 or not self._adapt(error):
+            except openai.APIStatusError as error:
+                if attempts == 0 or not self._adapt(error, parameters):
                     raise
 
-    def _adapt(self, error: openai.BadRequestError) -> bool:
+    def _adapt(self, error: openai.APIStatusError, parameters: dict[str, Any]) -> bool:
         """Give up a parameter that the model refuses by name; newer models take another limit and no temperature."""
-        refused = error.param or ""
+        if "tools" in parameters and "tool" in str(error).lower():
+            log.warning("The model '%s' takes no tools, so it cannot end a call; it is asked without.", self._model)
+            self._takes_tools = False
+            return True
+        refused = str(error.param or "") if isinstance(error, openai.BadRequestError) else ""
         if refused not in self._tuning:
             return False
         value = self._tuning.pop(refused)
@@ -132,7 +167,7 @@ class OpenAIResponder:
                 "choose a model that thinks less."
             )
         if not said.strip():
-            raise ResponderFailed(
+            raise EmptyReply(
                 f"The language model at {self._where} gave an empty reply; ask again, and check that the address is "
                 "the one of its API, which mostly ends in /v1."
             )
@@ -205,6 +240,10 @@ class _Patience:
             self._next -= waited
             self._total -= waited
 
+    def asks(self) -> None:
+        """The model is asked, maybe once more: wait for its first word anew."""
+        self._next = self._deadlines.first_token_s
+
     def heard(self) -> None:
         """A word came: wait for the next one anew."""
         self.begun = True
@@ -219,7 +258,7 @@ class _Patience:
         return f"said nothing for {self._deadlines.first_token_s:g} s"
 
 
-def _read(chunk: ChatCompletionChunk) -> tuple[str, str | None]:
+def _read(chunk: ChatCompletionChunk, calls: ToolCallReader) -> tuple[str, str | None]:
     """The words of one chunk, and why the reply ended if it did; reasoning and empty deltas hold no words."""
     # Servers that only resemble the protocol leave out what the types promise.
     if not chunk.choices:
@@ -229,6 +268,8 @@ def _read(chunk: ChatCompletionChunk) -> tuple[str, str | None]:
     text = (delta.content or delta.refusal or "") if delta is not None else ""
     if not isinstance(text, str):
         raise TypeError("content is not text")
+    if delta is not None and delta.tool_calls:
+        calls.push(delta.tool_calls)
     return text, choice.finish_reason
 
 

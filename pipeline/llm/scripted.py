@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from models.records.core import Cue, Persona
-from pipeline.conversation.reply import Line, ReplyContext
+from pipeline.conversation.reply import Line, ReplyContext, ReplyPart
+from pipeline.conversation.tools import EndCall, Transfer
 from pipeline.llm.reflection import normalised, reflected, topic
 
 DEFAULT_GREETING = "Hello. I am listening."
@@ -56,6 +57,7 @@ class _Answer:
     text: str
     cue: str | None = None
     fallback: str | None = None
+    asks: EndCall | Transfer | None = None
 
 
 class ScriptedResponder:
@@ -63,10 +65,13 @@ class ScriptedResponder:
 
     name = "scripted"
 
-    async def reply(self, context: ReplyContext) -> AsyncIterator[str]:
-        """Stream the reply word by word."""
-        for delta in _words(answer(context.persona, context.history)):
+    async def reply(self, context: ReplyContext) -> AsyncIterator[ReplyPart]:
+        """Stream the reply word by word, and what its cue asks for."""
+        given = _answer(context.persona, context.history)
+        for delta in _words(given.text):
             yield delta
+        if given.asks is not None:
+            yield given.asks
 
     async def close(self) -> None:
         """Nothing to release; here so that every responder closes alike."""
@@ -95,7 +100,7 @@ def _answer(persona: Persona, history: Sequence[Line]) -> _Answer:
         return _Answer(persona.greeting or DEFAULT_GREETING)
     used = _Said()
     unanswered: list[str] = []
-    heard, meant = "", persona.greeting
+    heard, meant = "", _Answer(persona.greeting)
     given = _Answer("")
     for line in history:
         if line.role == "user":
@@ -104,7 +109,7 @@ def _answer(persona: Persona, history: Sequence[Line]) -> _Answer:
         else:
             if unanswered:
                 _use_up(used, given)
-                meant = given.text
+                meant = given
             unanswered, heard = [], line.text
     return given
 
@@ -124,25 +129,32 @@ def _use_up(used: _Said, given: _Answer) -> None:
         used.asides += 1
 
 
-def _respond(persona: Persona, unanswered: Sequence[str], heard: str, meant: str, used: _Said) -> _Answer:
+def _respond(persona: Persona, unanswered: Sequence[str], heard: str, meant: _Answer, used: _Said) -> _Answer:
     said = unanswered[-1]
     if not said:
         return _Answer(_SILENCE[used.asides % len(_SILENCE)])
-    rest = _unheard(heard, meant)
+    rest = _unheard(heard, meant.text)
     if rest and _GO_ON.fullmatch(said):
-        return _Answer(_TAKEN_UP + rest.removeprefix(_TAKEN_UP))
+        return _Answer(_TAKEN_UP + rest.removeprefix(_TAKEN_UP), asks=meant.asks)
     if rest and _HOLD.fullmatch(said):
         return _Answer(_LISTENING[used.asides % len(_LISTENING)])
     # A line cut in two by a barge-in ("can you" / "repeat that") is tried as one, if its end alone says nothing.
     for text in dict.fromkeys([said, " ".join(unanswered)]):
         cue, length = _best(persona.cues, text, used)
         if heard and length < len(text) and _REPEAT.fullmatch(text):
-            return _Answer(_SAID_AGAIN + (meant if rest else heard).removeprefix(_SAID_AGAIN))
+            return _Answer(_SAID_AGAIN + (meant.text if rest else heard).removeprefix(_SAID_AGAIN), asks=meant.asks)
         if cue is not None:
-            return _Answer(cue.say[min(used.cues.get(cue.id, 0), len(cue.say) - 1)], cue=cue.id)
+            line = cue.say[min(used.cues.get(cue.id, 0), len(cue.say) - 1)]
+            return _Answer(line, cue=cue.id, asks=_asks(cue))
     if heard and (_GO_ON.fullmatch(said) or _HOLD.fullmatch(said)):
         return _Answer(_LISTENING[used.asides % len(_LISTENING)])
     return _fallback(persona, said, used)
+
+
+def _asks(cue: Cue) -> EndCall | Transfer | None:
+    if cue.transfer:
+        return Transfer(cue.transfer)
+    return EndCall() if cue.ends_call else None
 
 
 def _best(cues: Sequence[Cue], said: str, used: _Said) -> tuple[Cue | None, int]:

@@ -163,7 +163,7 @@ class _Writing:
         author = Persona(id="author", name="Author", instructions=_AUTHOR)
         request = f"A practice conversation: {said}\n\nWrite {_ASKED[kind]}."
         context = ReplyContext(author, None, (), (Line("user", request),))
-        text = "".join([delta async for delta in self._responder.reply(context)]).strip()
+        text = "".join([part async for part in self._responder.reply(context) if isinstance(part, str)]).strip()
         return text.splitlines()[0][:NAME_LIMIT] if kind == "name" and text else text
 
     async def _found(self, find: Callable[[str], Awaitable[Any]]) -> list[str]:

@@ -11,9 +11,23 @@ from models.records.core import Persona
 from models.records.lessons import Lesson
 from pipeline.call.session import SessionSettings
 from pipeline.errors import PipelineError
+from pipeline.llm.completions import ToolCall
 from voice.audio.formats import Int16Mono
 
-Control = Literal["stop", "mute", "unmute", "commit", "hang-up", "drop", "resume", "frames-off", "frames-on"]
+Control = Literal[
+    "stop",
+    "mute",
+    "unmute",
+    "commit",
+    "ask-reply",
+    "transferred",
+    "transfer-failed",
+    "hang-up",
+    "drop",
+    "resume",
+    "frames-off",
+    "frames-on",
+]
 
 
 class InvalidCall(PipelineError):
@@ -189,12 +203,37 @@ class ReplyLine:
         first_token_ms: how long until its first word.
         token_ms: between the words that follow.
         fails: it breaks after its words.
+        calls: the tools that the model calls after its words.
+        then: what it says when it knows what came of them; None for nothing.
     """
 
     text: str
     first_token_ms: float = 0
     token_ms: float = 0
     fails: bool = False
+    calls: tuple[ToolCall, ...] = ()
+    then: "ReplyLine | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class FixedTool:
+    """A tool of the model that always gives the same answer.
+
+    Attributes:
+        name: what the model calls.
+        answer: what it is told.
+        takes_ms: how long that takes.
+        timeout_ms: how long it may take.
+        fails: the answer says why nothing could be done.
+        ahead: it may run before it is certain that the reply is given.
+    """
+
+    name: str
+    answer: str
+    takes_ms: float = 0
+    timeout_ms: float = 10_000
+    fails: bool = False
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +246,7 @@ class CallFile:
         persona: who answers, when the file brings its own persona; else `pack` and `practice_id` say where to start.
         lesson: what a tutor teaches in the call; then nobody else answers.
         replies: fixed lines instead of the persona's script.
+        tools: what the model can call in them, besides what every call has.
         settings: of the session.
         greet: the persona speaks first.
         resume_s: how long a dropped line may take to come back.
@@ -229,6 +269,7 @@ class CallFile:
     practice_id: str = ""
     lesson: Lesson | None = None
     replies: tuple[ReplyLine, ...] = ()
+    tools: tuple[FixedTool, ...] = ()
     greet: bool = False
     resume_s: float = 60.0
     rest_ms: float = 1000.0

@@ -1,14 +1,20 @@
 """The engines of a replay: the embedded ones, at work on the loop itself, and what they did written down."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
 from time import perf_counter
-from typing import Literal
+from typing import Any, Literal
 
 from pipeline.call.session import Engines
-from pipeline.conversation.reply import ReplyContext, Responder
+from pipeline.conversation.reply import ReplyContext, ReplyPart, Responder
+from pipeline.conversation.tools import Tool, ToolFailed, ToolResult
 from pipeline.errors import ResponderFailed
-from pipeline.replay.call_file import ReplyLine
+from pipeline.llm.completions import Message, ToolCall
+from pipeline.llm.tool_loop import EmptyReply, converse
+from pipeline.replay.call_file import FixedTool, ReplyLine
 from pipeline.replay.timeline import Timeline
 from pipeline.tasks.clock import Clock
 from voice.errors import Cancelled
@@ -35,10 +41,23 @@ class FixedLines:
         self._lines = lines
         self._clock = clock
 
-    async def reply(self, context: ReplyContext) -> AsyncIterator[str]:
-        """Stream the line word by word."""
+    async def reply(self, context: ReplyContext) -> AsyncIterator[ReplyPart]:
+        """Stream the line word by word, and what comes of the tools that it calls."""
         said = sum(line.role == "assistant" for line in context.history)
-        line = self._lines[min(said, len(self._lines) - 1)]
+        rounds = _rounds(self._lines[min(said, len(self._lines) - 1)])
+
+        def ask(
+            _messages: Sequence[Message], _tools: Sequence[Tool], *, may_call: bool
+        ) -> AsyncGenerator[str | ToolCall, None]:
+            return self._say(next(rounds, None), may_call=may_call)
+
+        async with aclosing(converse(ask, [], context.tools)) as parts:
+            async for part in parts:
+                yield part
+
+    async def _say(self, line: ReplyLine | None, *, may_call: bool) -> AsyncGenerator[str | ToolCall, None]:
+        if line is None:
+            raise EmptyReply("The language model says no more, as the call file has it.")
         await self._clock.sleep(line.first_token_ms / 1000)
         words = line.text.split()
         for index, word in enumerate(words):
@@ -47,6 +66,62 @@ class FixedLines:
             yield word if index == len(words) - 1 else word + " "
         if line.fails:
             raise ResponderFailed("The language model broke off, as the call file asks.")
+        for call in line.calls if may_call else ():
+            yield call
+
+
+def _rounds(line: ReplyLine | None) -> Iterator[ReplyLine]:
+    while line is not None:
+        yield line
+        line = line.then
+
+
+def fixed_tools(tools: Sequence[FixedTool], clock: Clock) -> tuple[Tool, ...]:
+    """Tools that give their answers on this clock."""
+    return tuple(
+        Tool(
+            tool.name,
+            f"Answers what the call file has for {tool.name}.",
+            _Fixed(tool, clock).run,
+            timeout_s=tool.timeout_ms / 1000,
+            ahead=tool.ahead,
+        )
+        for tool in tools
+    )
+
+
+class _Fixed:
+    def __init__(self, tool: FixedTool, clock: Clock) -> None:
+        self._tool = tool
+        self._clock = clock
+
+    async def run(self, _: Mapping[str, Any]) -> ToolResult:
+        await self._clock.sleep(self._tool.takes_ms / 1000)
+        if self._tool.fails:
+            raise ToolFailed(self._tool.answer)
+        return ToolResult(self._tool.answer)
+
+
+class ToldTool:
+    """A tool whose work is on the timeline."""
+
+    def __init__(self, tool: Tool, timeline: Timeline) -> None:
+        self._tool = tool
+        self._timeline = timeline
+
+    async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
+        """See `Tool.run`."""
+        name = self._tool.name
+        called = self._timeline.add("engine", "tool.called", name=name, arguments=json.dumps(arguments))
+        try:
+            result = await self._tool.run(arguments)
+        except ToolFailed as error:
+            self._timeline.add("engine", "tool.answered", name=name, text=str(error))
+            raise
+        finally:
+            called.until = self._timeline.now
+        self._timeline.add("engine", "tool.answered", name=name, text=result.text)
+        return result
 
 
 class ToldResponder:
@@ -57,17 +132,18 @@ class ToldResponder:
         self._timeline = timeline
         self.name = responder.name
 
-    async def reply(self, context: ReplyContext) -> AsyncIterator[str]:
+    async def reply(self, context: ReplyContext) -> AsyncIterator[ReplyPart]:
         """See `Responder.reply`."""
         tell = self._timeline.add
         last = context.history[-1] if context.history else None
         asked = tell("engine", "llm.asked", text=last.text if last is not None and last.role == "user" else "")
         text = ""
-        stream = self._responder.reply(context)
+        tools = tuple(replace(tool, run=ToldTool(tool, self._timeline).run) for tool in context.tools)
+        stream = self._responder.reply(replace(context, tools=tools))
         try:
-            async for delta in stream:
-                text += delta
-                yield delta
+            async for part in stream:
+                text += part if isinstance(part, str) else ""
+                yield part
         except (GeneratorExit, asyncio.CancelledError):
             tell("engine", "llm.cancelled")
             raise

@@ -5,7 +5,20 @@ from collections.abc import Sequence
 from models.errors import NotFound
 from pipeline.call.attendance import Attendance
 from pipeline.call.call import Call
-from pipeline.call.commands import Command, Commit, Digit, HangUp, Hear, Mute, Played, Say, Stop, obey
+from pipeline.call.commands import (
+    Command,
+    Commit,
+    Digit,
+    HangUp,
+    Hear,
+    Mute,
+    Played,
+    RequestReply,
+    Say,
+    Stop,
+    Transferred,
+    obey,
+)
 from pipeline.call.registry import Calls
 from pipeline.conversation.events import ReplyAudio, ReplyCleared, SessionEvent
 from pipeline.replay.call_file import (
@@ -196,6 +209,10 @@ class Learner:
                 await self._obey(Mute(control == "mute"))
             case "commit":
                 await self._obey(Commit())
+            case "ask-reply":
+                await self._obey(RequestReply())
+            case "transferred" | "transfer-failed":
+                await self._obey(Transferred(done=control == "transferred"))
             case "hang-up":
                 await self._obey(HangUp())
             case "frames-off" | "frames-on":

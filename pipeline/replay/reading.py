@@ -1,9 +1,9 @@
 """Reads a call file: a call, or every problem that the file has."""
 
+import json
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,28 +14,15 @@ from models.packs.loader import read_persona
 from models.packs.located import Problems, Section, Text, read_yaml
 from models.records.core import Persona
 from models.records.lessons import Lesson
-from pipeline.call.session import SessionSettings
-from pipeline.replay.call_file import CallFile, InvalidCall, ReplyLine
+from pipeline.llm.completions import ToolCall
+from pipeline.replay.call_file import CallFile, FixedTool, InvalidCall, ReplyLine
 from pipeline.replay.reading_expect import read_expectations
 from pipeline.replay.reading_learner import read_learner
+from pipeline.replay.reading_settings import read_settings
 from pipeline.replay.sounds import noise
 from pipeline.replay.stage import demo_pack
-from pipeline.turn.machine import Rules
-from voice.speech.endpointing import EndpointRules
 
 _ROOM_PERIOD_MS = 4_000
-_RULES = {
-    "endpoint_ms": (200, 5000),
-    "complete_ms": (200, 5000),
-    "unfinished_ms": (200, 10_000),
-    "max_turn_ms": (1000, 600_000),
-    "restore_ms": (20, 2000),
-    "duck_ms": (20, 2000),
-    "interrupt_ms": (60, 5000),
-    "interrupt_without_words_ms": (60, 10_000),
-}
-"""What may be set of the turn machine's rules, with the limits."""
-
 _PLAIN = Persona(
     id="replay/plain",
     name="Alex",
@@ -61,14 +48,17 @@ def read_call(path: Path) -> CallFile:
 
 def _read(root: Section, path: Path) -> CallFile:
     seed = int(root.number("seed", low=0, high=2**31, default=0))
-    settings, greet, manual, resume_s = _settings(root.section("settings"))
+    settings, greet, resume_s = read_settings(root.section("settings"))
     room_db = root.number("room_db", low=-100, high=-20, default=-math.inf)
     who = _who(root)
     golden = root.scalar("golden")
     replies = tuple(_reply(section) for section in root.sections("replies"))
+    tools = tuple(_tool(section) for section in root.sections("tools"))
+    if tools and not replies:
+        root.problem("'tools' are called in 'replies', and there are none", root.line_at("tools"))
     if who.lesson is not None and replies:
         root.problem("'lesson' and 'replies' are both given; a tutor says what the lesson has", root.line_at("replies"))
-    learner = read_learner(root, path, seed, greet=greet, manual=manual)
+    learner = read_learner(root, path, seed, greet=greet, manual=settings.rules.manual)
     call = CallFile(
         path=path,
         title=root.text("call", required=True),
@@ -81,6 +71,7 @@ def _read(root: Section, path: Path) -> CallFile:
         pack=who.pack,
         practice_id=who.practice_id,
         replies=replies,
+        tools=tools,
         greet=greet,
         resume_s=resume_s,
         rest_ms=root.number("rest_ms", low=0, high=60_000, default=1000),
@@ -156,37 +147,41 @@ def _own_persona(section: Section, path: Path) -> Persona:
     return replace(persona, id=f"{path.resolve()}/{persona.id}"[-80:])
 
 
-def _settings(section: Section | None) -> tuple[SessionSettings, bool, bool, float]:
-    if section is None:
-        return SessionSettings(), False, False, 60.0
-    rules: dict[str, Any] = {
-        name: int(section.number(name, low=low, high=high, default=getattr(Rules(), name)))
-        for name, (low, high) in _RULES.items()
-    }
-    plain = SessionSettings()
-    manual = section.choice("turns", ("auto", "manual"), "auto") == "manual"
-    eager_ms = int(section.number("eager_ms", low=60, high=2000, default=EndpointRules().pause_ms))
-    if eager_ms >= rules["endpoint_ms"]:
-        section.problem("'eager_ms' must be smaller than 'endpoint_ms'", section.line_at("eager_ms"))
-    settings = SessionSettings(
-        rules=Rules(manual=manual, **rules),
-        endpoints=replace(EndpointRules(), pause_ms=eager_ms),
-        output_rate_hz=int(section.number("output_rate_hz", low=8000, high=48_000, default=plain.output_rate_hz)),
-        partial_every_ms=int(section.number("partial_every_ms", low=0, high=5000, default=plain.partial_every_ms)),
-        frames_gap_s=section.number("frames_gap_s", low=0.1, high=60, default=plain.frames_gap_s),
-        prompt_after_s=section.number("prompt_after_s", low=0, high=600, default=plain.prompt_after_s),
-    )
-    greet, resume_s = section.flag("greet"), section.number("resume_s", low=0, high=600, default=60)
-    section.finish()
-    return settings, greet, manual, resume_s
-
-
 def _reply(section: Section) -> ReplyLine:
+    calls = tuple(_call(part, place) for place, part in enumerate(section.sections("calls")))
+    then = section.section("then")
+    if then is not None and not calls:
+        section.problem("'then' comes after 'calls', and there are none", section.line_at("then"))
     line = ReplyLine(
-        text=section.text("say", required=True),
+        text=section.text("say", required=not calls),
         first_token_ms=section.number("first_token_ms", low=0, high=60_000, default=0),
         token_ms=section.number("token_ms", low=0, high=10_000, default=0),
         fails=section.flag("fails"),
+        calls=calls,
+        then=_reply(then) if then is not None else None,
     )
     section.finish()
     return line
+
+
+def _call(section: Section, place: int) -> ToolCall:
+    """A tool call: its arguments are texts by name, or whatever the model wrote instead."""
+    named, written = section.pairs("with"), section.text("arguments")
+    if named and written:
+        section.problem("'with' and 'arguments' are both given; keep one", section.line_at("arguments"))
+    call = ToolCall(f"call-{place}", section.text("tool", required=True), written or json.dumps(named))
+    section.finish()
+    return call
+
+
+def _tool(section: Section) -> FixedTool:
+    tool = FixedTool(
+        name=section.text("name", required=True),
+        answer=section.text("answer", required=True),
+        takes_ms=section.number("takes_ms", low=0, high=600_000, default=0),
+        timeout_ms=section.number("timeout_ms", low=1, high=600_000, default=10_000),
+        fails=section.flag("fails"),
+        ahead=section.flag("ahead"),
+    )
+    section.finish()
+    return tool

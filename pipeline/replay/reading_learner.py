@@ -32,7 +32,18 @@ _KINDS = ("say", "text", "noise", "type", "press", "wait_ms", "do")
 _CONTROLS: tuple[str, ...] = get_args(Control)
 _DIGITS = frozenset("0123456789*#ABCD")
 _UNDOES = {"unmute": "mute", "resume": "drop", "frames-on": "frames-off"}
-_OVER_THE_LINE = ("type", "press", "stop", "mute", "unmute", "commit", "hang-up")
+_OVER_THE_LINE = (
+    "type",
+    "press",
+    "stop",
+    "mute",
+    "unmute",
+    "commit",
+    "ask-reply",
+    "transferred",
+    "transfer-failed",
+    "hang-up",
+)
 
 
 def read_learner(root: Section, path: Path, seed: int, *, greet: bool, manual: bool) -> tuple[Item, ...]:
@@ -201,7 +212,7 @@ class _Order:
             if name in self._on:
                 section.problem(f"'{name}' twice, with nothing that ends the first")
             self._on.add(name)
-        self._over = self._over or name == "hang-up"
+        self._over = self._over or name in ("hang-up", "transferred")
 
 
 _NO_REPLY = "nothing before this item brings a reply; set 'greet: true' under settings, or let the learner speak first"

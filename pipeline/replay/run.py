@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.call.registry import CallLimits, Calls
 from pipeline.llm.scripted import ScriptedResponder
 from pipeline.replay.call_file import CallFile
-from pipeline.replay.engines import FixedLines, Time, replay_engines
+from pipeline.replay.engines import FixedLines, Time, fixed_tools, replay_engines
 from pipeline.replay.expectations import unmet
 from pipeline.replay.golden import difference
 from pipeline.replay.learner import Learner
@@ -83,10 +83,12 @@ async def _live_through(call: CallFile, stage: Stage, time: Time) -> tuple[tuple
     async with Calls(engines, stage.store, clock, limits, counted_ids(f"{place.chat_id}/id")) as calls:
         if place.tutor is not None:
             calls.register(place.tutor)
-        line = await calls.open(place.user_id, place.chat_id, AudioFormat(), call.settings)
+        settings = replace(call.settings, tools=fixed_tools(call.tools, clock))
+        line = await calls.open(place.user_id, place.chat_id, AudioFormat(), settings)
         learner = Learner(call, calls, line, timeline, clock)
         line.session.watch(timeline.stepped)
         line.session.listen(timeline.told)
+        line.session.when_recorded(timeline.recorded)
         learner.connect()
         await asyncio.sleep(0)  # the session's own tasks begin
         if call.greet:

@@ -15,6 +15,7 @@ from pipeline.conversation.events import (
     ReplyEnded,
     ReplyText,
     SessionEvent,
+    TransferAsked,
     TurnLatency,
     UserEnded,
     UserMessage,
@@ -36,6 +37,7 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     "turn.transcribe": ("revision",),
     "turn.transcribed": ("revision", "text", "failed"),
     "turn.prepare": ("revision", "turn", "text"),
+    "turn.say": ("revision", "turn", "text"),
     "turn.apologise": ("revision", "turn"),
     "turn.suspend": ("revision",),
     "turn.release": ("revision", "turn"),
@@ -45,10 +47,13 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     "turn.go_on": (),
     "turn.cut": ("revision",),
     "turn.no_words": ("turn",),
+    "turn.linger": (),
     "llm.asked": ("text",),
     "llm.done": ("text",),
     "llm.failed": (),
     "llm.cancelled": (),
+    "tool.called": ("name", "arguments"),
+    "tool.answered": ("name", "text"),
     "tts.asked": ("text",),
     "tts.done": ("ms",),
     "tts.cancelled": (),
@@ -63,14 +68,19 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     "reply.ended": ("turn", "text", "heard", "interrupted"),
     "turn.latency": ("turn", "endpoint_ms", "stt_ms", "llm_ms", "tts_ms", "voice_to_voice_ms"),
     "error": ("code", "fatal"),
-    "chat_silence": ("turns", "duration_ms"),
+    "transfer": ("turn", "target"),
+    "recording.started": (),
+    "chat_silence": ("turns", "duration_ms", "reason"),
     "ear.heard": ("turn", "from_ms", "to_ms"),
 }
 """Every event of a timeline with its fields. Those that a client is sent have the names and fields of the wire."""
 
 FLAGS = frozenset({"failed", "interrupted", "fatal", "completed"})
-TEXTS = frozenset({"name", "text", "digits", "what", "reason", "heard", "code"})
+TEXTS = frozenset({"name", "text", "digits", "what", "reason", "heard", "code", "arguments", "target"})
 """Fields that are true or false, and fields that are a text; all others are whole numbers."""
+
+_USUAL: Mapping[str, Value] = {"reason": "caller"}
+"""Values that go without saying in a line."""
 
 STRETCH_GAP_S = 0.25
 """Audio handed out after a longer pause than this is told as a new stretch."""
@@ -97,7 +107,9 @@ class Entry:
         return round(self.at * 1000)
 
     def __str__(self) -> str:
-        told = " ".join(f"{name}={_written(value)}" for name, value in self.fields.items() if value != "")
+        told = " ".join(
+            f"{name}={_written(value)}" for name, value in self.fields.items() if value not in ("", _USUAL.get(name))
+        )
         return f"{self.at_ms / 1000:07.3f} {self.who:<7} {self.what} {told}".rstrip()
 
 
@@ -161,6 +173,10 @@ class Timeline:
         self._heard = self.add("ear", "ear.heard", turn=turn, from_ms=from_ms, to_ms=to_ms)
         self._heard.until = self.now
 
+    def recorded(self) -> None:
+        """The call is recorded from now on."""
+        self.add("service", "recording.started")
+
     # ------------------------------------------------------ what the session tells
 
     def stepped(self, event: Event, to_do: list[actions.Action]) -> None:
@@ -175,6 +191,10 @@ class Timeline:
                     self.add("turn", "turn.prepare", revision=revision, turn=turn, text=text)
                 case actions.Apologise(revision, turn):
                     self.add("turn", "turn.apologise", revision=revision, turn=turn)
+                case actions.Say(revision, turn, line):
+                    self.add("turn", "turn.say", revision=revision, turn=turn, text=line.text)
+                case actions.Linger():
+                    self.add("turn", "turn.linger")
                 case actions.Suspend(revision):
                     self.add("turn", "turn.suspend", revision=revision)
                 case actions.Release(revision, turn):
@@ -220,8 +240,10 @@ class Timeline:
                 self.add("service", "turn.latency", **stages)
             case Problem(code, _, fatal):
                 self.add("service", "error", code=code, fatal=fatal)
-            case CallEnded(_, _, duration_ms, turns):
-                self.add("service", "chat_silence", turns=turns, duration_ms=duration_ms)
+            case TransferAsked(turn, target):
+                self.add("service", "transfer", turn=turn, target=target)
+            case CallEnded(_, _, duration_ms, turns, reason):
+                self.add("service", "chat_silence", turns=turns, duration_ms=duration_ms, reason=reason)
 
     def _text(self, turn: int, delta: str) -> None:
         last = self._entries[-1] if self._entries else None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,12 @@ LEAST_BLOCK_MS = 20
 
 KEPT_MS = 2_000
 """Played audio is kept this long, in case the client's account of what it played corrects ours."""
+
+ACKNOWLEDGE_S = 2.0
+"""A client that says what it played is waited for so long to say so of the last word."""
+
+LAST_WORD_MS = 60
+"""What a client may leave out of its last account."""
 
 
 class Playout:
@@ -63,6 +70,7 @@ class Playout:
         self._kept_from = 0
         self._complete = False
         self._acknowledged: int | None = None
+        self._news = asyncio.Event()
 
     @property
     def heard_ms(self) -> int:
@@ -83,6 +91,7 @@ class Playout:
         """The client has played this much of the reply."""
         self._acknowledged = milliseconds * self._rate_hz // 1000
         off = self._playback.played(self._acknowledged, self._clock.now())
+        self._news.set()
         if off is not None:
             self._line.acknowledged(off * 1000 / self._rate_hz)
 
@@ -110,6 +119,15 @@ class Playout:
         if self._acknowledged is not None:
             self._playback.played(self._acknowledged, self._clock.now())
         self._playback.rewind(self._clock.now())
+
+    async def heard_out(self) -> None:
+        """Return when its last word was played by the client's own account; at once where the client gives none."""
+        end = self._playback.sent - self._samples(LAST_WORD_MS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ACKNOWLEDGE_S):
+                while self._acknowledged is not None and self._acknowledged < end:
+                    self._news.clear()
+                    await self._news.wait()
 
     async def run(self, started: Callable[[], None]) -> None:
         """Hand out the reply to its end; returns when it was played. `started` is told before the first block."""

@@ -8,14 +8,18 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
-from pipeline.conversation.reply import ReplyContext, Responder
+from pipeline.conversation.reply import ReplyContext, Responder, ToolsRun
+from pipeline.conversation.tools import EndCall, Transfer
 from pipeline.conversation.waterfall import Stamps
 from pipeline.errors import PipelineError
 from pipeline.tasks.clock import Clock
+from pipeline.turn.events import Leave
 from voice.errors import VoiceError
 from voice.tts.base import SpeechChunk, VoiceStyle
 from voice.tts.synthesis import TextToSpeech
 from voice.tts.text.clauses import ClauseSplitter
+
+APOLOGY = "I am sorry, something went wrong on my side. Could you say that again?"
 
 CLAUSES_AHEAD = 16
 """Clauses written but not yet synthesized; at this many the responder's stream is left unread."""
@@ -60,9 +64,13 @@ class Preparation:
     Attributes:
         revision, turn: what it answers.
         context: what it is made from.
+        line: what is said where nobody is asked for an answer.
+        aside: that is not the persona's own.
+        voiceless: it is told in writing alone.
         task: the name that its work runs under.
         text: what the responder has written so far.
         written: the responder has finished.
+        leave: what it asks for once it was heard.
     """
 
     revision: int
@@ -70,7 +78,10 @@ class Preparation:
     context: ReplyContext
     clock: Clock
     speaker: Speaker
-    apology: str
+    line: str
+    aside: bool = False
+    voiceless: bool = False
+    leave: Leave | None = None
     task: str = ""
     text: str = ""
     written: bool = False
@@ -84,7 +95,6 @@ class Preparation:
         default_factory=lambda: asyncio.Queue(CHUNKS_AHEAD)
     )
     _first_clause_ready: bool = False
-    _voiceless: bool = False
 
     @property
     def released(self) -> bool:
@@ -118,7 +128,7 @@ class Preparation:
         yield
 
     async def run(self, responder: Responder | None) -> None:
-        """Write and speak; without a responder, apologise. Ends when everything has been handed out."""
+        """Write and speak; without a responder, say the line. Ends when everything has been handed out."""
         self.stamps.started = self.clock.now()
         async with asyncio.TaskGroup() as both:
             both.create_task(self._write(responder))
@@ -128,13 +138,14 @@ class Preparation:
         splitter = ClauseSplitter()
         try:
             if responder is None:
-                await self._take(self.apology, splitter)
+                await self._take(self.line, splitter)
             else:
                 await self._read(responder, splitter)
         except PipelineError as error:
             self._problem(error.code, str(error))
+            self.leave = None  # nobody is hung up on with an apology
             space = " " if self.text and not self.text[-1].isspace() else ""
-            await self._take(space + self.apology, splitter)
+            await self._take(space + APOLOGY, splitter)
         for clause in splitter.flush():
             await self._clauses.put(clause)
         self.written = True
@@ -144,14 +155,29 @@ class Preparation:
     async def _read(self, responder: Responder, splitter: ClauseSplitter) -> None:
         stream = responder.reply(self.context)
         try:
-            async for delta in stream:
-                if len(self.text) + len(delta) > REPLY_LIMIT:
-                    self._problem("reply_too_long", f"The reply was cut at {REPLY_LIMIT} characters.")
-                    return
-                await self._take(delta, splitter)
+            async for part in stream:
+                match part:
+                    case EndCall():
+                        self.leave = Leave()
+                    case Transfer(target):
+                        self.leave = Leave("transfer", target)
+                    case ToolsRun(ahead=ahead):
+                        await self._before_tools(splitter, ahead=ahead)
+                    case delta if len(self.text) + len(delta) > REPLY_LIMIT:
+                        self._problem("reply_too_long", f"The reply was cut at {REPLY_LIMIT} characters.")
+                        return
+                    case delta:
+                        await self._take(delta, splitter)
         finally:
             if hasattr(stream, "aclose"):
                 await stream.aclose()
+
+    async def _before_tools(self, splitter: ClauseSplitter, *, ahead: bool) -> None:
+        """What was written so far is said meanwhile; what changes anything waits until the reply is given for sure."""
+        for clause in splitter.flush():
+            await self._clauses.put(clause)
+        if not ahead:
+            await self._released.wait()
 
     async def _take(self, delta: str, splitter: ClauseSplitter) -> None:
         if not delta:
@@ -182,7 +208,7 @@ class Preparation:
         Without a fallback the rest of the reply comes in writing alone.
         """
         said = 0
-        while not self._voiceless:
+        while not self.voiceless:
             speaker, before = self.speaker, said
             try:
                 async with aclosing(self._synthesized(speaker, clause)) as chunks:
@@ -196,7 +222,7 @@ class Preparation:
                     code, str(error) or f"The speech engine gave nothing for {CHUNK_SECONDS:g} s; look at it."
                 )
             if speaker.fallback is None:
-                self._voiceless = True
+                self.voiceless = True
             else:
                 self.speaker = replace(speaker, tts=speaker.fallback, fallback=None)
 

@@ -22,17 +22,14 @@ from pipeline.conversation.reply import ReplyContext, Responder
 from pipeline.conversation.waterfall import Stamps
 from pipeline.speaking.lead import Line
 from pipeline.speaking.playout import Playout
-from pipeline.speaking.preparation import (
-    Preparation,
-    Speaker,
-)
+from pipeline.speaking.preparation import APOLOGY, Preparation, Speaker
+from pipeline.speaking.writing import Writing
 from pipeline.tasks.clock import Clock
 from pipeline.tasks.slots import Slots
 from pipeline.tasks.writer import Writer
+from pipeline.turn.events import Leave, Prompted
 
 log = logging.getLogger(__name__)
-
-APOLOGY = "I am sorry, something went wrong on my side. Could you say that again?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,7 @@ class Hooks:
 
     emit: Callable[[SessionEvent], None]
     started: Callable[[int, Stamps], None]
-    finished: Callable[[int], None]
+    finished: Callable[[int, Leave | None], None]
 
 
 class Replies:
@@ -55,6 +52,7 @@ class Replies:
         connected: set while there is somebody to hand audio to.
         new_id: makes message ids.
         hooks: whom to tell.
+        text_only: replies are told in writing alone.
     """
 
     def __init__(
@@ -69,6 +67,8 @@ class Replies:
         connected: asyncio.Event,
         new_id: Callable[[], str],
         hooks: Hooks,
+        *,
+        text_only: bool = False,
     ) -> None:
         self._conversation = conversation
         self._responder = responder
@@ -80,9 +80,11 @@ class Replies:
         self._connected = connected
         self._new_id = new_id
         self._hooks = hooks
+        self._text_only = text_only
         self._next: Preparation | None = None
         self._parked: Preparation | None = None
-        self._playout: Playout | None = None
+        self._playout: Playout | Writing | None = None
+        self._latest: Playout | Writing | None = None
         self._line = Line()
         self._message_id = ""
         self._last_spoken = ""
@@ -95,6 +97,11 @@ class Replies:
     def spoken(self) -> str:
         """What the persona has said of the latest reply, up to the last sample sent; its echo may outlast it."""
         return self._last_spoken if self._playout is None else self._playout.spoken
+
+    @property
+    def sounded(self) -> bool:
+        """Whether the learner has had anything of the latest reply: to hear, or where all is in writing, to read."""
+        return self._text_only or (self._latest is not None and self._latest.heard_ms > 0)
 
     # --------------------------------------------------------- ahead of time
 
@@ -116,6 +123,12 @@ class Replies:
         """Prepare to say that something went wrong."""
         self._begin(self._preparation(revision, turn, self._conversation.context(turn)), None)
 
+    def say(self, revision: int, turn: int, line: Prompted) -> None:
+        """Prepare to say a line that answers nothing."""
+        preparation = self._preparation(revision, turn, self._conversation.context(turn))
+        preparation.line, preparation.aside, preparation.leave = line.text, line.aside, line.leave
+        self._begin(preparation, None)
+
     def suspend(self, revision: int) -> None:
         """Stop the work on a revision; what needs none any more is parked."""
         preparation = self._next
@@ -130,7 +143,7 @@ class Replies:
             self._drop(playout)
 
     def _preparation(self, revision: int, turn: int, context: ReplyContext) -> Preparation:
-        return Preparation(revision, turn, context, self._clock, self._speaker, APOLOGY)
+        return Preparation(revision, turn, context, self._clock, self._speaker, APOLOGY, voiceless=self._text_only)
 
     def _begin(self, preparation: Preparation, responder: Responder | None) -> None:
         self._next = preparation
@@ -147,7 +160,13 @@ class Replies:
         self._next = None
         preparation.release(self._report)
         self._seq = 0
-        self._playout = Playout(
+        self._playout = self._latest = self._on_the_air(preparation)
+        self._slots.replace("playout", self._play(self._playout, self._new_id()))
+
+    def _on_the_air(self, preparation: Preparation) -> Playout | Writing:
+        if self._text_only:
+            return Writing(preparation)
+        return Playout(
             preparation,
             rate_hz=self._speaker.rate_hz,
             clock=self._clock,
@@ -155,7 +174,6 @@ class Replies:
             hand_out=self._hand_out,
             connected=self._connected,
         )
-        self._slots.replace("playout", self._play(self._playout, self._new_id()))
 
     def _report(self, code: str, message: str) -> None:
         log.warning("A reply failed: %s", message)
@@ -198,11 +216,16 @@ class Replies:
             self._playout.lost_connection()
 
     def played(self, turn: int, milliseconds: int) -> None:
-        """The client has played this much of the turn's reply."""
-        if (playout := self._playout) is not None and playout.preparation.turn == turn:
+        """The client has played this much of the turn's reply; it may say so after the reply's end."""
+        if (playout := self._latest) is not None and playout.preparation.turn == turn:
             playout.played(milliseconds)
 
-    async def _play(self, playout: Playout, message_id: str) -> None:
+    async def heard_out(self) -> None:
+        """Return when the last word of the latest reply was heard, as far as the client tells."""
+        if self._latest is not None:
+            await self._latest.heard_out()
+
+    async def _play(self, playout: Playout | Writing, message_id: str) -> None:
         playout.message_id = message_id
         await playout.run(lambda: self._began(playout))
         preparation = playout.preparation
@@ -213,12 +236,12 @@ class Replies:
             self._tell_text(playout)
             self._finish(playout, interrupted=False)
         self._playout = None
-        self._hooks.finished(preparation.revision)
+        self._hooks.finished(preparation.revision, preparation.leave)
 
-    def _began(self, playout: Playout) -> None:
+    def _began(self, playout: Playout | Writing) -> None:
         preparation, message_id = playout.preparation, playout.message_id
         persona_id = self._conversation.persona.id
-        self._conversation.said("", message_id)
+        self._conversation.said("", message_id, aside=preparation.aside)
         self._hooks.emit(ReplyBegan(preparation.turn, message_id, persona_id))
         self._tell_text(playout)
         self._slots.replace("text", self._tell_all_text(playout))
@@ -236,11 +259,11 @@ class Replies:
             completed=False,
         )
 
-    async def _tell_all_text(self, playout: Playout) -> None:
+    async def _tell_all_text(self, playout: Playout | Writing) -> None:
         async for _ in playout.preparation.growth():
             self._tell_text(playout)
 
-    def _tell_text(self, playout: Playout) -> None:
+    def _tell_text(self, playout: Playout | Writing) -> None:
         text = playout.preparation.text
         if playout.told < len(text):
             delta, playout.told = text[playout.told :], len(text)
@@ -253,13 +276,13 @@ class Replies:
         self._seq += 1
         self._hooks.emit(ReplyAudio(turn, self._seq, start * 1000 // rate, len(block) * 1000 // rate, text, block))
 
-    def _drop(self, playout: Playout) -> None:
+    def _drop(self, playout: Playout | Writing) -> None:
         self._slots.cancel("playout")
         self._slots.cancel("text")
         self._slots.cancel(playout.preparation.task)
         self._playout = None
 
-    def _finish(self, playout: Playout, *, interrupted: bool) -> None:
+    def _finish(self, playout: Playout | Writing, *, interrupted: bool) -> None:
         text = playout.preparation.text
         heard = playout.heard if interrupted else text
         heard_ms = playout.heard_ms

@@ -4,11 +4,12 @@
     llm_server.replies["script"] = [..]  what the model "script" says, one reply after the other (the last one stays)
     llm_server.requests                  what was asked: `.messages`, `.key`, `.body`, `.disconnected`, `.ended`
     llm_server.release(n)                lets the model "slow" say n more words
+    llm_server.rounds = [Round(..), ..]  what the model "tools" writes and calls, one answer after the other
 
-Models: echo, script, slow, split, reasoning, refusal, length, filtered, filtered-late, thought-only, empty, no-finish,
-no-done, new-parameters, error-event, refuse-STATUS (refuse-401, refuse-500, ...), hang, hang-before-words, hang-mid,
-cut-mid, cut-silently, malformed, not-an-object, html. A hung answer waits until the client has gone:
-nothing sleeps.
+Models: tools, no-tools (refuses them), echo, script, slow, split, reasoning, refusal, length, filtered, filtered-late,
+thought-only, empty, no-finish, no-done, new-parameters, error-event, refuse-STATUS (refuse-401, refuse-500, ...), hang,
+hang-before-words, hang-mid, cut-mid, cut-silently, malformed, not-an-object, html. A hung answer waits until the client
+has gone: nothing sleeps.
 """
 
 import asyncio
@@ -52,6 +53,46 @@ class Recorded:
         return list(self.body.get("messages", []))
 
 
+@dataclass(frozen=True)
+class Round:
+    """One answer of the model "tools".
+
+    Attributes:
+        text: what it says first.
+        calls: the tools that it calls then: name and arguments, which may be any text.
+        piece: so many characters of the arguments come in one delta.
+        numbered, named: whether the deltas carry an index, and an id.
+        interleaved: the pieces of all calls take turns.
+        endless: the last call's arguments have no end.
+    """
+
+    text: str = ""
+    calls: tuple[tuple[str, str], ...] = ()
+    piece: int = 7
+    numbered: bool = True
+    named: bool = True
+    interleaved: bool = False
+    endless: bool = False
+
+    def deltas(self) -> Iterator[dict[str, Any]]:
+        """The calls as they are streamed."""
+        streams = [list(self._pieces(place, *call)) for place, call in enumerate(self.calls)]
+        if self.interleaved:
+            longest = max(map(len, streams))
+            order = [stream[step] for step in range(longest) for stream in streams if step < len(stream)]
+        else:
+            order = [piece for stream in streams for piece in stream]
+        for piece in order:
+            yield {"tool_calls": [piece]}
+
+    def _pieces(self, place: int, name: str, arguments: str) -> Iterator[dict[str, Any]]:
+        number = {"index": place} if self.numbered else {}
+        label = {"id": f"call-{place}", "type": "function"} if self.named else {}
+        yield number | label | {"function": {"name": name, "arguments": ""}}
+        for start in range(0, len(arguments), self.piece):
+            yield number | {"function": {"arguments": arguments[start : start + self.piece]}}
+
+
 class Cut(Exception):
     """Raised to make the server drop the connection in the middle of an answer."""
 
@@ -78,6 +119,7 @@ class LlmServer:
         """Forget what was asked and what was prepared."""
         self.requests: list[Recorded] = []
         self.replies: dict[str, list[str]] = {"script": ["Certainly. What would you like to know?"]}
+        self.rounds: list[Round] = []
         self._released = asyncio.Semaphore(0)
         self._asked = threading.Semaphore(0)
 
@@ -146,6 +188,8 @@ class LlmServer:
             return JSONResponse(_error(f"No. Your key was {recorded.key}."), status, {"retry-after": "30"})
         if model == "html":
             return Response("<html><body>Welcome to nginx</body></html>", media_type="text/html")
+        if model == "no-tools" and "tools" in recorded.body:
+            return JSONResponse(_error("registry.example/no-tools does not support tools"), 400)
         if model == "new-parameters":
             for parameter in ("max_tokens", "temperature"):
                 if parameter in recorded.body:
@@ -156,9 +200,18 @@ class LlmServer:
         """What the model sends: texts and deltas, which become chunks, and raw bytes, which go out as they are."""
         model = recorded.model
         yield {"role": "assistant", "content": ""}
-        if model in ("echo", "no-finish", "no-done", "new-parameters"):
-            said = [str(message["content"]) for message in recorded.messages if message["role"] == "user"]
-            for word in _spaced(f"You said: {said[-1]}."):
+        if model == "tools":
+            said = self.rounds.pop(0) if len(self.rounds) > 1 else self.rounds[0]
+            for word in _spaced(said.text) if said.text else ():
+                yield word
+            for delta in said.deltas() if said.calls else ():
+                yield delta
+            while said.endless:
+                yield {"tool_calls": [{"index": len(said.calls) - 1, "function": {"arguments": "9" * 1000}}]}
+                await asyncio.sleep(0)
+        elif model in ("echo", "no-tools", "no-finish", "no-done", "new-parameters"):
+            heard = [str(message["content"]) for message in recorded.messages if message["role"] == "user"]
+            for word in _spaced(f"You said: {heard[-1]}."):
                 yield word
         elif model == "script":
             replies = self.replies[model]
@@ -235,18 +288,19 @@ class _Answer(Response):
             await _for_ever()
         kind = b"text/event-stream" if streamed else b"application/json"
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
-        said = ""
+        said, called = "", False
         async for word in self._server.words(self._recorded):
             delta = {"content": word} if isinstance(word, str) else word
             if isinstance(delta, dict):
                 said += delta.get("content") or ""
+                called = called or "tool_calls" in delta
             if streamed:
                 raw = delta if isinstance(delta, bytes) else _chunk(model, delta)
                 await send({"type": "http.response.body", "body": raw, "more_body": True})
             if isinstance(word, str):
                 self._recorded.words_sent += 1
         finish = {"length": "length", "thought-only": "length", "filtered": "content_filter"}.get(model, "stop")
-        finish = "content_filter" if model == "filtered-late" else finish
+        finish = "content_filter" if model == "filtered-late" else "tool_calls" if called else finish
         if not streamed:
             end = json.dumps(_whole(model, said, finish)).encode()
         elif model == "cut-silently":

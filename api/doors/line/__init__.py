@@ -40,7 +40,19 @@ from api.doors.line.opening import (
 from api.doors.line.websocket import WebSocketWire
 from api.doors.line.wire import Close, Message, Refused, Wire
 from pipeline.call.audio_clock import Gaps
-from pipeline.call.commands import Command, Commit, Digit, HangUp, Hear, Mute, Played, Say, Stop
+from pipeline.call.commands import (
+    Command,
+    Commit,
+    Digit,
+    HangUp,
+    Hear,
+    Mute,
+    Played,
+    RequestReply,
+    Say,
+    Stop,
+    Transferred,
+)
 
 __all__ = [
     "DEFAULT_INPUT",
@@ -72,10 +84,12 @@ __all__ = [
     "Played",
     "ProtocolError",
     "Refused",
+    "RequestReply",
     "Respond",
     "Say",
     "StandingChat",
     "Stop",
+    "Transferred",
     "WebSocketWire",
     "Wire",
 ]

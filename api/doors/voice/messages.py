@@ -5,11 +5,13 @@ The page docs/voice-websocket.md is made from these classes; `python -m api.door
 
 import base64
 import binascii
+from dataclasses import replace
 from typing import Annotated, Any, Literal, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from api.doors.line import ProtocolError
+from pipeline.call.settings import NOBODY_THERE, Prompt, SessionSettings, SilencePlan, TimeLimit
 from pipeline.conversation.events import (
     CallEnded,
     Problem,
@@ -19,6 +21,7 @@ from pipeline.conversation.events import (
     ReplyEnded,
     ReplyText,
     SessionEvent,
+    TransferAsked,
     TurnLatency,
     UserEnded,
     UserMessage,
@@ -60,6 +63,22 @@ class Output(_Message):
         return AudioFormat(self.encoding, self.rate, 1)
 
 
+class Silence(_Message):
+    """What happens while nobody says a word: the persona asks after each of these seconds, then says goodbye."""
+
+    prompts_s: list[Annotated[float, Field(ge=1, le=600, allow_inf_nan=False)]] = Field(
+        default=[], max_length=5, description="Seconds of silence after which the persona asks, one time after another."
+    )
+    goodbye_s: Annotated[float, Field(ge=1, le=600, allow_inf_nan=False)] | None = Field(
+        default=None, description="Seconds of silence after the last of them, after which it says goodbye and hangs up."
+    )
+
+    def plan(self, usual: SilencePlan) -> SilencePlan:
+        """The plan; the service's own goodbye stays where the client wants none."""
+        goodbye = Prompt(self.goodbye_s, NOBODY_THERE) if self.goodbye_s is not None else usual.goodbye
+        return SilencePlan(tuple(Prompt(seconds) for seconds in self.prompts_s), goodbye)
+
+
 class ChatVoice(_Message):
     """Opens the call, or resumes it. The first message of a connection, and the only one of its type."""
 
@@ -73,6 +92,32 @@ class ChatVoice(_Message):
     )
     greet: bool = Field(default=False, description="The persona speaks first.")
     resume: str | None = Field(default=None, description="The `resume` of the call to go on with.")
+    create_response: bool = Field(
+        default=True, description="Whether each turn is answered; `false`: only when you send `reply`."
+    )
+    text_only: bool = Field(default=False, description="Replies come in writing alone, without audio.")
+    silence: Silence | None = Field(default=None, description="What happens while nobody says a word.")
+    longest_s: Annotated[float, Field(ge=5, le=86_400, allow_inf_nan=False)] | None = Field(
+        default=None, description="Seconds that the call may last; the persona warns before, and says goodbye."
+    )
+    transfers: list[Annotated[str, Field(min_length=1, max_length=100)]] = Field(
+        default=[], max_length=16, description="Whom you can hand the call to when the persona asks for it."
+    )
+
+    def chosen(self, settings: SessionSettings) -> SessionSettings:
+        """The settings of the call with what its client chooses: nothing that costs the operator more."""
+        limit = settings.time_limit
+        if self.longest_s is not None and (limit is None or self.longest_s < limit.longest_s):
+            limit = replace(limit or TimeLimit(self.longest_s), longest_s=self.longest_s)
+        unasked = self.silence or (None if self.create_response else Silence())
+        return replace(
+            settings,
+            rules=replace(settings.rules, on_request=not self.create_response),
+            text_only=self.text_only,
+            silence=settings.silence if unasked is None else unasked.plan(settings.silence),
+            time_limit=limit,
+            transfers=tuple(self.transfers),
+        )
 
 
 class ChatSpeak(_Message):
@@ -95,6 +140,19 @@ class ChatMessage(_Message):
     text: str = Field(
         min_length=1, max_length=20_000, pattern=r"\S", description="What the learner wrote; more than blanks."
     )
+
+
+class ReplyNow(_Message):
+    """Asks for an answer to what was said so far; during a turn, at its end. For calls without `create_response`."""
+
+    type: Literal["reply"]
+
+
+class Transferred(_Message):
+    """Says what became of the `transfer` that the persona asked for."""
+
+    type: Literal["transferred"]
+    done: bool = Field(description="`true` ends the call here; `false`: nobody answered, and the persona says so.")
 
 
 class Stop(_Message):
@@ -139,9 +197,22 @@ class ChatSilence(_Message):
     type: Literal["chat_silence"]
 
 
-ClientMessage = ChatVoice | ChatSpeak | Commit | ChatMessage | Stop | Mute | Played | Dtmf | Ping | ChatSilence
+ClientMessage = (
+    ChatVoice
+    | ChatSpeak
+    | Commit
+    | ChatMessage
+    | ReplyNow
+    | Stop
+    | Mute
+    | Played
+    | Dtmf
+    | Transferred
+    | Ping
+    | ChatSilence
+)
 
-_TYPES = "chat_voice chat_speak commit chat_message stop mute played dtmf ping chat_silence".split()
+_TYPES = "chat_voice chat_speak commit chat_message reply stop mute played dtmf transferred ping chat_silence".split()
 _PARSER: TypeAdapter[ClientMessage] = TypeAdapter(Annotated[ClientMessage, Field(discriminator="type")])
 
 
@@ -240,13 +311,16 @@ def render(event: SessionEvent) -> dict[str, Any]:
             }
         case Problem(code, message, fatal):
             return {"type": "error", "code": code, "message": message, "fatal": fatal}
-        case CallEnded(chat_id, stopped, duration_ms, turns):
+        case TransferAsked(turn, target):
+            return {"type": "transfer", "turn": turn, "target": target}
+        case CallEnded(chat_id, stopped, duration_ms, turns, reason):
             return {
                 "type": "chat_silence",
                 "chat_id": chat_id,
                 "stopped": stopped,
                 "duration_ms": duration_ms,
                 "turns": turns,
+                "reason": reason,
             }
         case _ as never:
             assert_never(never)

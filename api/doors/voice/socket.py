@@ -35,7 +35,9 @@ from api.doors.voice.messages import (
     Mute,
     Ping,
     Played,
+    ReplyNow,
     Stop,
+    Transferred,
     audio_of,
     parse,
     render,
@@ -95,6 +97,7 @@ class NativeDialect:
             output=message.output.wire() if message.output else None,
             manual=message.turns == "manual",
             greet=message.greet,
+            settings=message.chosen,
         )
 
     def heard(self, message: Message) -> Heard:
@@ -108,6 +111,10 @@ class NativeDialect:
                 return line.Commit()
             case ChatMessage(text=text):
                 return line.Say(text)
+            case ReplyNow():
+                return line.RequestReply()
+            case Transferred(done=done):
+                return line.Transferred(done)
             case Stop():
                 return line.Stop()
             case Mute(muted=muted):

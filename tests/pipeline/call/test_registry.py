@@ -11,6 +11,7 @@ from models.errors import NotFound
 from models.store import Store
 from pipeline.call.registry import CallLimits
 from pipeline.call.session import SessionSettings
+from pipeline.call.settings import Prompt, SilencePlan
 from pipeline.conversation.events import (
     CallEnded,
     Problem,
@@ -324,7 +325,7 @@ def test_the_one_who_resumes_waits_until_the_other_has_left() -> None:
 
 def test_a_persona_speaks_up_after_a_long_silence() -> None:
     async def story(store: Store) -> None:
-        async with opened(store, settings=SessionSettings(prompt_after_s=20)) as scene:
+        async with opened(store, settings=SessionSettings(silence=SilencePlan((Prompt(20),)))) as scene:
             await scene.until(ReplyBegan)
             assert now() == pytest.approx(20, abs=0.5)
 

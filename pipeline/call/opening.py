@@ -1,0 +1,70 @@
+"""How a call begins: an announcement that it is recorded, which nothing comes before, and the greeting."""
+
+from collections.abc import Callable
+
+from pipeline.call.settings import SessionSettings
+from pipeline.turn import events
+from pipeline.turn.machine import samples
+
+
+class Opening:
+    """The first lines of one call.
+
+    Args:
+        settings: what is announced, and how the persona greets.
+        feed: the turn machine.
+
+    Attributes:
+        recorded: the call may be recorded from now on.
+    """
+
+    def __init__(self, settings: SessionSettings, feed: Callable[[events.Event], None]) -> None:
+        recording = settings.recording
+        self._announcement = recording.announcement if recording is not None else ""
+        self._greeting = events.Prompted(settings.greeting, samples(settings.greeting_protected_ms))
+        self._feed = feed
+        self._announced = not self._announcement
+        self._revision: int | None = None
+        self._greets = False
+        self._waiting: list[Callable[[], None]] = []
+        self.recorded = recording is not None and self._announced
+
+    def announce(self) -> None:
+        """Somebody is on the line: say first what must be said first. Idempotent."""
+        if not self._announced:
+            self._announced = True
+            self._feed(events.Prompted(self._announcement, events.WHOLE, insists=True, aside=True))
+
+    def greet(self) -> None:
+        """Have the persona speak first, after the announcement where there is one."""
+        self.announce()
+        if self._announcement and not self.recorded:
+            self._greets = True
+        else:
+            self._feed(self._greeting)
+
+    def said(self, revision: int, line: events.Prompted) -> None:
+        """A line is being said as this revision."""
+        if line.aside:
+            self._revision = revision
+
+    def finished(self, revision: int, *, heard: bool) -> None:
+        """A reply is over; once the announcement was heard the call may be recorded."""
+        if revision != self._revision:
+            return
+        self._revision = None
+        if heard:
+            self.recorded = True
+            for begin in self._waiting:
+                begin()
+            self._waiting.clear()
+        if self._greets:
+            self._greets = False
+            self._feed(self._greeting)
+
+    def when_recorded(self, begin: Callable[[], None]) -> None:
+        """Call `begin` as soon as the call may be recorded: at once, after the announcement, or never."""
+        if self.recorded:
+            begin()
+        else:
+            self._waiting.append(begin)

@@ -1,0 +1,158 @@
+"""A reply with tools: the model is asked, what it calls is run, it is told what came of it, and asked again.
+
+Everything is bounded: how often it is asked, how many tools run at once, how much they are given and give back, and how
+long each may take. Whatever goes wrong with a tool is told to the model, which then says something about it.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, Protocol
+
+from pipeline.conversation.reply import ReplyPart, ToolsRun
+from pipeline.conversation.tools import Tool, ToolFailed, ToolResult
+from pipeline.errors import ResponderFailed
+from pipeline.llm.arguments import problem_with
+from pipeline.llm.completions import Completion, Message, ToolCall
+from pipeline.llm.tool_calls import ARGUMENTS_LIMIT
+
+log = logging.getLogger(__name__)
+
+ROUNDS = 5
+"""How often the model is asked for one reply; the last time it may call no tools."""
+
+CALLS_AT_ONCE = 8
+"""Tools of one round that are run; the model is told to call more of them later."""
+
+RESULT_LIMIT = 8_000
+"""Characters of a tool's result that the model is told."""
+
+_CUT = " [...]"
+
+
+class EmptyReply(ResponderFailed):
+    """The model said nothing and called nothing."""
+
+
+class AskModel(Protocol):
+    """Asks a language model once."""
+
+    def __call__(
+        self, messages: Sequence[Message], tools: Sequence[Tool], /, *, may_call: bool
+    ) -> AsyncGenerator[str | ToolCall, None]:
+        """Stream what it writes, delta by delta, and then the tools that it calls.
+
+        Raises:
+            EmptyReply: there is neither.
+            ResponderFailed: there is no answer, or no whole one.
+        """
+        ...
+
+
+async def converse(
+    ask: AskModel, messages: Sequence[Message], tools: Sequence[Tool]
+) -> AsyncGenerator[ReplyPart, None]:
+    """Stream one reply. `ToolsRun` comes before tools run, and they run only when the next part is asked for.
+
+    Raises:
+        ResponderFailed: the model failed, or said nothing in all its rounds.
+    """
+    talk = list(messages)
+    said, asks = "", False
+    for number in range(1, ROUNDS + 1):
+        may_call = bool(tools) and number < ROUNDS
+        before, calls = len(said), list[ToolCall]()
+        try:
+            async with aclosing(ask(talk, tools, may_call=may_call)) as parts:
+                async for part in parts:
+                    if isinstance(part, ToolCall):
+                        calls.append(part)
+                        continue
+                    if len(said) == before and said and not said[-1].isspace() and not part[:1].isspace():
+                        yield " "  # what is said after a tool is another sentence
+                    said += part
+                    yield part
+        except EmptyReply:
+            if not said.strip() and not asks:
+                raise
+        if not calls or not may_call:
+            break
+        yield ToolsRun(tuple(call.name for call in calls), ahead=_ahead(calls, tools))
+        results = await asyncio.gather(*(_result(call, place, tools) for place, call in enumerate(calls)))
+        talk.append(Completion(said[before:], tuple(map(_as_repeated, calls))).as_message())
+        for call, result in zip(calls, results, strict=True):
+            talk.append({"role": "tool", "tool_call_id": call.id, "content": _cut(result.text)})
+            if result.asks is not None:
+                asks = True
+                yield result.asks
+        if said.strip() and all(result.settled for result in results):
+            break
+    if not said.strip() and not asks:
+        raise ResponderFailed("The language model only used its tools and said nothing; ask again.")
+
+
+async def run_tool(call: ToolCall, tools: Sequence[Tool]) -> ToolResult:
+    """Run one tool; what goes wrong is its result."""
+    name = call.name[:64]
+    tool = next((tool for tool in tools if tool.name == name), None)
+    try:
+        if tool is None:
+            known = ", ".join(tool.name for tool in tools)
+            return _failure(f"There is no tool '{name}'; the tools are {known}.")
+        arguments = _arguments(call)
+        if problem := problem_with(arguments, tool.parameters):
+            return _failure(f"'{name}' was not run: {problem}")
+        async with asyncio.timeout(tool.timeout_s):
+            return await tool.run(arguments)
+    except ToolFailed as error:
+        return _failure(str(error))
+    except TimeoutError:
+        return _failure(f"'{name}' gave no answer in time.")
+    except Exception:
+        log.exception("The tool '%s' broke; the model is told that it failed.", name)
+        return _failure(f"'{name}' failed.")
+
+
+def schema_of(tool: Tool) -> dict[str, Any]:
+    """The tool as the chat completions protocol offers it to a model."""
+    function = {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)}
+    return {"type": "function", "function": function}
+
+
+def _ahead(calls: Sequence[ToolCall], tools: Sequence[Tool]) -> bool:
+    by_name = {tool.name: tool for tool in tools}
+    return all(by_name[call.name].ahead for call in calls if call.name in by_name)
+
+
+async def _result(call: ToolCall, place: int, tools: Sequence[Tool]) -> ToolResult:
+    if place >= CALLS_AT_ONCE:
+        return _failure(f"At most {CALLS_AT_ONCE} tools run at once; call it again alone.")
+    return await run_tool(call, tools)
+
+
+def _arguments(call: ToolCall) -> Mapping[str, Any]:
+    if len(call.arguments) > ARGUMENTS_LIMIT:
+        raise ToolFailed(f"The arguments are longer than {ARGUMENTS_LIMIT} characters; write fewer.")
+    try:
+        return call.parsed()
+    except (ValueError, RecursionError):
+        raise ToolFailed("The arguments are not a JSON object; write one.") from None
+
+
+def _as_repeated(call: ToolCall) -> ToolCall:
+    """The call as the next request repeats it: servers refuse a history whose arguments are no JSON."""
+    try:
+        _arguments(call)
+    except ToolFailed:
+        return ToolCall(call.id, call.name, "{}")
+    return call
+
+
+def _failure(sentence: str) -> ToolResult:
+    return ToolResult(json.dumps({"error": sentence}, ensure_ascii=False))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= RESULT_LIMIT else text[: RESULT_LIMIT - len(_CUT)] + _CUT
