@@ -58,7 +58,9 @@ def _read(root: Section, path: Path) -> CallFile:
         root.problem("'tools' are called in 'replies', and there are none", root.line_at("tools"))
     if who.lesson is not None and replies:
         root.problem("'lesson' and 'replies' are both given; a tutor says what the lesson has", root.line_at("replies"))
-    learner = read_learner(root, path, seed, greet=greet, manual=settings.rules.manual)
+    speaks_first = greet or bool(settings.silence.prompts or settings.silence.goodbye or settings.time_limit)
+    speaks_first = speaks_first or settings.recording is not None
+    learner = read_learner(root, path, seed, speaks_first=speaks_first, manual=settings.rules.manual)
     call = CallFile(
         path=path,
         title=root.text("call", required=True),

@@ -46,12 +46,12 @@ _OVER_THE_LINE = (
 )
 
 
-def read_learner(root: Section, path: Path, seed: int, *, greet: bool, manual: bool) -> tuple[Item, ...]:
+def read_learner(root: Section, path: Path, seed: int, *, speaks_first: bool, manual: bool) -> tuple[Item, ...]:
     """The items under `learner`, in order; problems are noted with the file."""
     if not root.has("learner"):
         root.problem("'learner' is missing; say what the learner does")
     items = []
-    order = _Order(greet=greet, manual=manual)
+    order = _Order(speaks_first=speaks_first, manual=manual)
     for number, section in enumerate(root.sections("learner")):
         item = _item(section, path, seed * 1000 + number)
         section.finish()
@@ -163,9 +163,9 @@ def _recorded(section: Section, source: Text, path: Path) -> Int16Mono | None:
 class _Order:
     """Whether each item can follow those before it."""
 
-    def __init__(self, *, greet: bool, manual: bool) -> None:
+    def __init__(self, *, speaks_first: bool, manual: bool) -> None:
         self._manual = manual
-        self._asked = greet
+        self._asked = speaks_first
         self._at_ms = 0.0
         self._before: Item | None = None
         self._on: set[str] = set()

@@ -248,7 +248,7 @@ async def act(scene: Scene, cut_ms: float | None = None, speaks: Synthesizer | N
         clock,
         connected,
         lambda: f"m{next(ids)}",
-        Hooks(emit, lambda revision, stamps: None, lambda revision: None),
+        Hooks(emit, lambda revision, stamps: None, lambda revision, leave: None),
     )
 
     async def acknowledge() -> None:
