@@ -9,7 +9,7 @@ COPY voice voice
 COPY models models
 COPY pipeline pipeline
 COPY api api
-RUN pip install --no-cache-dir --only-binary :all: -c constraints.txt .
+RUN pip install --no-cache-dir --only-binary :all: -c constraints.txt '.[neural]'
 
 USER glow
 ENV GLOW_HOST=0.0.0.0 \

@@ -15,6 +15,7 @@ from pipeline.llm.choose import choose_responder
 from pipeline.llm.deadlines import Deadlines
 from pipeline.llm.scripted import ScriptedResponder
 from voice.errors import EngineUnavailable, VoiceError
+from voice.speech.catalog import end_of_turn_file
 from voice.speech.end_of_turn_model import EndOfTurnDetector, EndOfTurnModel
 from voice.stt.base import StreamingTranscriber, Transcriber
 from voice.stt.choose import choose_transcriber
@@ -140,7 +141,8 @@ async def open_engines(settings: Settings) -> EngineRoom:
         fallback = TextToSpeech(embedded, fallback_workers)
     ending = None
     if settings.end_of_turn_model is not None:
-        model = await asyncio.to_thread(EndOfTurnModel, settings.end_of_turn_model)
+        file = await asyncio.to_thread(end_of_turn_file, settings.end_of_turn_model, settings.models_dir)
+        model = await asyncio.to_thread(EndOfTurnModel, file)
         ending = EndOfTurnDetector(model, workers)
     listening = None
     if isinstance(transcriber, ProcessTranscriber) and not isinstance(transcriber, StreamingTranscriber):

@@ -127,7 +127,8 @@ class Settings(BaseSettings):
         default=1400, ge=200, le=10_000, description='The same after what reads as unfinished, such as "my number is".'
     )
     end_of_turn_model: Path | None = Field(
-        default=None, description="A Smart Turn v3 .onnx file that hears whether a turn is over; empty for none."
+        default=None,
+        description="What hears whether a turn is over: smart-turn, or a Smart Turn v3 .onnx file; empty for none.",
     )
     eager_ms: int = Field(
         default=180, ge=60, le=2000, description="Silence after which the answer is prepared, not yet spoken."

@@ -3,6 +3,7 @@
 from rich.console import Console
 from rich.text import Text
 
+from api.cli.welcome import limits_of
 from api.client.call import Event
 
 _NAME_WIDTH = 8
@@ -55,6 +56,9 @@ class ConversationView:
             engines = event["engines"]
             line = f"hears with {engines['stt']}, answers with {engines['llm']}, speaks with {engines['tts']}"
             self._console.print(Text(line, "dim"))
+            for stage, name in engines.items():
+                if limits := limits_of(stage, name):
+                    self._console.print(Text(f"{name}: {limits}", "dim"))
             self._console.print()
 
     def _reply_ended(self, event: Event) -> None:

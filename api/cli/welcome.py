@@ -20,16 +20,29 @@ def welcome(console: Console, app: "FastAPI", settings: Settings, port: int, tok
     console.print(Text(f"Glow Voice at {url}", "bold"))
     names = app.state.service.room.names
     for stage, verb in _STAGES:
-        better = better_engine(stage, names[stage])
         line = Text(f"  {verb:13} {names[stage]:24}")
-        if better:
-            line.append(f"better: {better}", "dim")
+        better = better_engine(stage, names[stage])
+        about = [limits_of(stage, names[stage]), f"better: {better}" if better else ""]
+        line.append("; ".join(filter(None, about)), "dim")
         console.print(line)
     if token:
         console.print(Text(f"Token for this run: {token}"))
         console.print(Text(f"Try: GLOW_TOKEN={token} glow talk FILE.wav --url {url}", "dim"))
     elif not settings.tokens:
         console.print(Text("Clients need a token: make one with `glow token create USER`.", "dim"))
+
+
+def limits_of(stage: str, name: str) -> str:
+    """What people must not expect of the engine at this stage; empty where there is nothing to say."""
+    from voice.stt.catalog import limits_of as limits_of_ears
+    from voice.tts.catalog import limits_of as limits_of_voice
+
+    match stage:
+        case "stt":
+            return limits_of_ears(name)
+        case "tts":
+            return limits_of_voice(name)
+    return ""
 
 
 def better_engine(stage: str, name: str) -> str:

