@@ -2,7 +2,9 @@
 
 import asyncio
 import statistics
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from api.cli.conversation_view import ConversationView
+from api.cli.progress import join_packaged
 from api.client.call import Call, ClientError, Event
 from api.client.handset import Int16
 from api.client.http import Line, RemoteService
@@ -18,17 +21,72 @@ from api.client.recordings import learner_line, write_stereo
 from api.client.voice import VoiceClient, open_call
 from api.settings import Settings
 from voice.audio.formats import RATE_HZ
+from voice.tts.catalog import is_a_mans, is_test_voice, piper_voices
 
-PRACTICE = "The worried parent"
-SCENE = "records-office"
-PERSONA = "Dana Whitfield"
-# The learner's turns, by the numbers of their recordings; two in one turn have a short pause between them.
-SCRIPT = ((1,), (3,), (7, 4), (8,))
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A packaged conversation.
+
+    Attributes:
+        practice, persona: their names in the packaged content.
+        about: who calls whom, as the demo begins.
+        folder: the learner's recordings.
+        script: the learner's turns, by the numbers of their recordings; two in one turn have a short pause between.
+        voice: the persona's own Piper voice.
+        is_a_man: how the persona must sound.
+    """
+
+    practice: str
+    persona: str
+    about: str
+    folder: str
+    script: tuple[tuple[int, ...], ...]
+    voice: str
+    is_a_man: bool
+
+
+DANA = Scene(
+    "The worried parent",
+    "Dana Whitfield",
+    "who wants her son's grades. You are the records office.",
+    "records-office",
+    ((1,), (3,), (7, 4), (8,)),
+    "en_US-amy-medium",
+    is_a_man=False,
+)
+MARCUS = Scene(
+    "The annoyed customer",
+    "Marcus Bell",
+    "whose laptop died. You are the repair desk.",
+    "repair-desk",
+    ((1,), (3,), (4,), (8,)),
+    "en_US-ryan-medium",
+    is_a_man=True,
+)
 INTERRUPTED = 1  # the turn whose answer the next one interrupts
 INTERRUPT_AFTER_S = 2.5
 PAUSE_S = 0.2
 BREATH_S = 0.4
 _REPLY_S = 25.0
+
+
+def scene_for(voices: Sequence[str]) -> Scene:
+    """The conversation that fits the voice that will speak.
+
+    Args:
+        voices: the Piper voices that are there, the one taken by default first; empty where another engine speaks.
+    """
+    own = next((scene for scene in (DANA, MARCUS) if scene.voice in voices), None)
+    return own or (MARCUS if voices and is_a_mans(voices[0]) else DANA)
+
+
+def _voices(tts: str, models_dir: Path) -> list[str]:
+    engine, _, name = tts.partition(":")
+    if name:
+        return [Path(name).stem] if engine == "piper" else []
+    here = [model.stem for model in piper_voices(models_dir) if not is_test_voice(model)]
+    return here if engine in ("auto", "piper") else []
 
 
 def run_demo(
@@ -39,27 +97,31 @@ def run_demo(
     Raises:
         ClientError: something did not happen as it must; the sentence says what.
     """
-    console.print(Text(f"Glow Voice: a call with {PERSONA}, who wants her son's grades. You are the records office."))
+    models_dir = Settings().models_dir
+    for sentence in join_packaged(models_dir, stt=stt or "auto", tts=tts or "auto", language="en"):
+        console.print(Text(sentence, "yellow"))
+    scene = scene_for(_voices(tts or "auto", models_dir))
+    console.print(Text(f"Glow Voice: a call with {scene.persona}, {scene.about}"))
     with ExitStack() as stack:
         with console.status("Starting the service..."):
-            service = stack.enter_context(own_service(embedded(stt=stt, llm=llm, tts=tts), Settings().models_dir))
+            service = stack.enter_context(own_service(embedded(stt=stt, llm=llm, tts=tts), models_dir))
         console.print(Text(f"The service was ready in {service.started_in_s:.1f} s at {service.url};", "dim"), end=" ")
         console.print(Text("your side is played in real time.", "dim"))
         http = stack.enter_context(RemoteService(service.url, service.token))
-        _, chat_id = http.start_named(PRACTICE)
-        client = asyncio.run(_converse(console, service, chat_id))
+        _, chat_id = http.start_named(scene.practice)
+        client = asyncio.run(_converse(console, service, chat_id, scene))
         history = http.lines(chat_id)
-    cut = _check(client.log, history)
+    cut = _check(client.log, history, scene)
     seconds = write_stereo(out, client.recording())
-    _summary(console, client.log, cut, out, seconds)
+    _summary(console, client.log, cut, out, seconds, scene.persona)
 
 
-async def _converse(console: Console, service: OwnService, chat_id: str) -> VoiceClient:
-    view = ConversationView(console, PERSONA)
+async def _converse(console: Console, service: OwnService, chat_id: str, scene: Scene) -> VoiceClient:
+    view = ConversationView(console, scene.persona)
     async with open_call(service.url, Call(chat_id, noise=8), token=service.token, on_event=view) as client:
         await client.listen_until(client.now() + BREATH_S)
-        for turn, numbers in enumerate(SCRIPT):
-            await client.say(_joined([learner_line(SCENE, number).samples for number in numbers]))
+        for turn, numbers in enumerate(scene.script):
+            await client.say(_joined([learner_line(scene.folder, number).samples for number in numbers]))
             if turn == INTERRUPTED:
                 started = await client.next("reply.audio", timeout_s=_REPLY_S)
                 await client.listen_until(started.at + INTERRUPT_AFTER_S)
@@ -81,11 +143,11 @@ def _joined(lines: list[Int16]) -> Int16:
     return np.concatenate([part for line in lines for part in (pause, line)][1:])
 
 
-def _check(log: list[Event], history: list[Line]) -> Line:
+def _check(log: list[Event], history: list[Line], scene: Scene) -> Line:
     """The interrupted message as it is stored, once it is sure that the history says what was heard."""
     ended = [event for event in log if event.type == "reply.ended"]
-    if len(ended) < len(SCRIPT):
-        raise ClientError(f"Only {len(ended)} of {len(SCRIPT)} turns were answered; run `glow demo` again.")
+    if len(ended) < len(scene.script):
+        raise ClientError(f"Only {len(ended)} of {len(scene.script)} turns were answered; run `glow demo` again.")
     interrupted = next((event for event in ended if event["interrupted"]), None)
     if interrupted is None:
         raise ClientError("The persona was not interrupted; run `glow demo` again on a machine that is less busy.")
@@ -96,13 +158,13 @@ def _check(log: list[Event], history: list[Line]) -> Line:
     return line
 
 
-def _summary(console: Console, log: list[Event], cut: Line, out: Path, seconds: float) -> None:
+def _summary(console: Console, log: list[Event], cut: Line, out: Path, seconds: float, persona: str) -> None:
     waits = [event["voice_to_voice_ms"] for event in log if event.type == "turn.latency"]
     console.print(Text(f"In the history, the cut message reads: “{cut.text}”"))
     console.print(
         Text(f"{len(waits)} answers, median {statistics.median(waits):.0f} ms from your last word to theirs.")
     )
-    console.print(Text(f"Wrote {out}: {seconds:.0f} s, you on the left, {PERSONA} on the right."))
+    console.print(Text(f"Wrote {out}: {seconds:.0f} s, you on the left, {persona} on the right."))
     console.print()
     console.print(Text("Next:"))
     for command, meaning in (
