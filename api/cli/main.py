@@ -74,13 +74,13 @@ def serve(
     from models.errors import ModelError
 
     warn_of_unknown_variables()
-    language = None if settings.stt_language == "auto" else settings.stt_language
-    # What cannot be joined is said again, and by the service's log, when the engines are chosen.
-    join_packaged(settings.models_dir, stt=settings.stt, tts=settings.tts, language=language)
     try:
         settings, token = serving.prepare(settings)
     except (OSError, ModelError) as error:
         fail(f"The service cannot start: {error}")
+    language = None if settings.stt_language == "auto" else settings.stt_language
+    # What cannot be joined is told by the service's log, when it chooses its engines.
+    join_packaged(settings.models_dir, stt=settings.stt, tts=settings.tts, language=language)
     application = create_app(settings)
     if not serving.run(settings, application, lambda port: welcome(console(), application, settings, port, token)):
         raise typer.Exit(FAILED)

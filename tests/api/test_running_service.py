@@ -24,7 +24,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[OwnService]:
-    with own_service(embedded(stt_timeout_s="100", frames_gap_s="4"), Settings().models_dir) as running:
+    settings = embedded(stt="pocketsphinx", tts="espeak", stt_timeout_s="100", frames_gap_s="4")
+    with own_service(settings, Settings().models_dir) as running:
         yield running
 
 

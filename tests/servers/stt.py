@@ -85,8 +85,14 @@ def transcription_server(recogniser: PocketSphinx | None = None) -> Iterator[Tra
 
 
 @contextmanager
-def model_hub(folder: Path, repository: str) -> Iterator[str]:
-    """A model hub as Hugging Face's is, with one repository: the files of a folder. Gives its address."""
+def model_hub(folder: Path, repository: str, *, lies: bool = False) -> Iterator[str]:
+    """A model hub as Hugging Face's is, with one repository: the files of a folder. Gives its address.
+
+    Args:
+        folder: the repository's files, in folders or not.
+        repository: its name.
+        lies: whether the hashes that it gives are those of other files.
+    """
     commit = "0123456789abcdef0123456789abcdef01234567"
 
     class Handler(BaseHTTPRequestHandler):
@@ -98,20 +104,26 @@ def model_hub(folder: Path, repository: str) -> Iterator[str]:
         def do_GET(self) -> None:
             path = self.path.split("?")[0]
             if path.startswith(f"/api/models/{repository}"):
-                files = [{"rfilename": file.name, "size": file.stat().st_size} for file in sorted(folder.iterdir())]
+                found = sorted(file for file in folder.rglob("*") if file.is_file())
+                files = [{"rfilename": str(file.relative_to(folder)), "size": file.stat().st_size} for file in found]
                 listing = [{"type": "file", "path": f["rfilename"], "size": f["size"], "oid": commit} for f in files]
                 tree = "/tree/" in path
                 answer = listing if tree else {"id": repository, "sha": commit, "siblings": files}
                 self._answer(json.dumps(answer).encode(), "application/json")
             else:
-                self._answer((folder / path.rsplit("/", 1)[1]).read_bytes(), "application/octet-stream")
+                name = path.partition("/resolve/")[2].partition("/")[2]  # after the revision
+                if (folder / name).is_file():
+                    self._answer((folder / name).read_bytes(), "application/octet-stream")
+                else:
+                    self.send_error(404)
 
         def _answer(self, data: bytes, kind: str) -> None:
             self.send_response(200)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(data)))
             self.send_header("X-Repo-Commit", commit)
-            self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
+            hashed = data + b"!" if lies else data
+            self.send_header("ETag", f'"{hashlib.sha256(hashed).hexdigest()}"')
             self.end_headers()
             if self.command == "GET":
                 self.wfile.write(data)

@@ -19,6 +19,9 @@ from voice.weights.files import BLOCK, Hashing, Part, Progress, WeightFile, Weig
 Opener = Callable[[Part], contextlib.AbstractContextManager[IO[bytes]]]
 """Opens one part for reading, or raises `EngineUnavailable` with what is wrong with it."""
 
+PLACES: list[str] | None = None
+"""Folders that packages are looked for in; None for those of this Python."""
+
 SPARE = 16 << 20
 """Bytes of the disk that stay free."""
 
@@ -38,8 +41,9 @@ def join_installed(weights: Weights, folder: Path, progress: Progress | None = N
     Raises:
         EngineUnavailable: see `join`; or two versions of a package are installed.
     """
+    where = {} if PLACES is None else {"path": PLACES}
     for package in {part.package for file in weights.files for part in file.parts}:
-        versions = sorted({found.version for found in distributions(name=package)})
+        versions = sorted({found.version for found in distributions(**where, name=package)})
         if len(versions) > 1:
             raise EngineUnavailable(
                 f"Two versions of {package} are installed ({' and '.join(versions)}); "
@@ -194,7 +198,7 @@ def _write(file: WeightFile, path: Path, open_part: Opener, remedy: str, counted
 
 def _folder_of(module: str) -> Path | None:
     # The finder of folders alone: others import a module's parents, and know no weights.
-    spec = PathFinder.find_spec(module)
+    spec = PathFinder.find_spec(module, PLACES)
     places = list(spec.submodule_search_locations or []) if spec is not None else []
     return Path(places[0]) if places else None
 

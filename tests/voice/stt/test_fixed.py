@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.weights import without_packages
 from voice.errors import Cancelled, EngineUnavailable
 from voice.stt.choose import choose_transcriber
 from voice.stt.fixed import WORDS
@@ -41,6 +42,7 @@ def test_a_cost_that_is_no_number_is_refused(name: str, tmp_path: Path) -> None:
         choose_synthesizer(name, models_dir=tmp_path)
 
 
-def test_auto_never_takes_them(tmp_path: Path) -> None:
+def test_auto_never_takes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_packages(monkeypatch, tmp_path / "site-packages")
     assert not choose_transcriber("auto", models_dir=tmp_path).name.startswith("fixed")
     assert not choose_synthesizer("auto", models_dir=tmp_path).name.startswith("fixed")

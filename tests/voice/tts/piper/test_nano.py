@@ -8,6 +8,7 @@ import onnx
 import pytest
 
 from tests.hearing import pitch_hz, rms, say
+from tests.weights import without_packages
 from voice.stt.choose import choose_transcriber
 from voice.stt.word_error import WordErrors, word_errors
 from voice.test_models import PIPER_NANO
@@ -45,7 +46,8 @@ def test_the_test_recogniser_understands_it(nano: PiperSynthesizer, tmp_path: Pa
     assert errors.rate <= 0.25
 
 
-def test_it_is_a_test_voice_that_speaks_only_when_named(tmp_path: Path) -> None:
+def test_it_is_a_test_voice_that_speaks_only_when_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_packages(monkeypatch, tmp_path / "site-packages")
     assert is_test_voice(PIPER_NANO)
     assert choose_synthesizer("auto", models_dir=tmp_path).name == "espeak"
     assert choose_synthesizer("piper:nano", models_dir=tmp_path).name == "piper:nano (a test voice)"
