@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from speech import Float32Mono, Spoken, read_shard, roughened
 from tokenizers import Tokenizer
 
-from voice.stt.whisper.short_window import FULL_WINDOW, MARGIN
+from voice.stt.whisper.short_window import FULL_WINDOW
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz "
 MOST_PREVIOUS = 24
 """Tokens of previous text, at most."""
 
+MARGIN = 256
 MARGINS = [(16, 0.42), (MARGIN // 2, 0.2), (MARGIN, 0.22), (800, 0.09), (FULL_WINDOW, 0.07)]
 """Frames after the speech and how often; from 800 on they are the whole window, 8 s and 30 s long."""
 

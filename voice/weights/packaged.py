@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import shutil
+import sys
 import tempfile
 import zipfile
 import zlib
@@ -41,9 +42,10 @@ def join_installed(weights: Weights, folder: Path, progress: Progress | None = N
     Raises:
         EngineUnavailable: see `join`; or two versions of a package are installed.
     """
-    where = {} if PLACES is None else {"path": PLACES}
     for package in {part.package for file in weights.files for part in file.parts}:
-        versions = sorted({found.version for found in distributions(**where, name=package)})
+        versions = sorted(
+            {found.version for found in distributions(name=package, path=sys.path if PLACES is None else PLACES)}
+        )
         if len(versions) > 1:
             raise EngineUnavailable(
                 f"Two versions of {package} are installed ({' and '.join(versions)}); "

@@ -16,7 +16,7 @@ from voice.stt.base import Transcriber, Transcript
 from voice.stt.call_language import CallLanguage
 from voice.stt.samples import checked
 from voice.stt.whisper.batching import Together
-from voice.stt.whisper.short_window import Decoded, Request, ShortWindow
+from voice.stt.whisper.short_window import FULL_WINDOW, MARGIN, Decoded, Request, ShortWindow
 from voice.stt.whisper.speech_presence import holds_speech
 from voice.work.cancellation import (
     Cancelled,
@@ -128,9 +128,6 @@ class FasterWhisper:
         model = self._loaded(cancelled)
         prompt = prompt[:200] if self._prompts else ""
         cap = token_cap(len(audio), model.hf_tokenizer.get_vocab_size())
-        if self._window == "full":
-            with self._one_at_a_time:
-                return self._decode(model, audio, prompt, cap, language, cancelled)
         request = Request(audio, prompt, cap, language, cancelled)
         decoded = self._together.run(request, cancelled)
         if decoded is None:
@@ -145,7 +142,7 @@ class FasterWhisper:
         try:
             if self._model is None:
                 self._model = load_model(self._folder, self._device, self._compute_type, self._cpu_threads)
-                self._short = ShortWindow(self._model)
+                self._short = ShortWindow(self._model, margin=FULL_WINDOW if self._window == "full" else MARGIN)
             return self._model
         finally:
             self._one_at_a_time.release()
@@ -156,41 +153,6 @@ class FasterWhisper:
             return self._short.decode(requests)
         except (RuntimeError, ValueError, IndexError) as error:
             raise EngineFailed(f"Whisper broke on this utterance ({type(error).__name__}); say it again.") from error
-
-    def _decode(
-        self,
-        model: "WhisperModel",
-        audio: Float32Mono16k,
-        prompt: str,
-        cap: int,
-        language: str | None,
-        cancelled: Cancelled,
-    ) -> Transcript:
-        assert self._short is not None
-        kept, sureness = [], []
-        try:
-            segments, info = model.transcribe(
-                audio,
-                language=language,
-                beam_size=1,
-                best_of=1,
-                temperature=0.0,
-                without_timestamps=True,
-                condition_on_previous_text=False,
-                initial_prompt=prompt or None,
-                max_new_tokens=self._short.most_new_tokens(prompt, language or "en", cap),
-                no_speech_threshold=None,
-                vad_filter=False,
-            )
-            for segment in segments:
-                _stop_if(cancelled)
-                if self._believable(audio, segment.no_speech_prob, segment.avg_logprob, segment.compression_ratio):
-                    kept.append(segment.text.strip())
-                    sureness.append(segment.avg_logprob)
-        except (RuntimeError, ValueError, IndexError) as error:
-            raise EngineFailed(f"Whisper broke on this utterance ({type(error).__name__}); say it again.") from error
-        text = " ".join(part for part in kept if part)
-        return Transcript(text, info.language, math.exp(min(sum(sureness) / len(sureness), 0.0)) if text else 0.0)
 
     def _believable(self, audio: Float32Mono16k, no_speech: float, log_probability: float, compression: float) -> bool:
         if compression > _REPETITIVE or (no_speech > self._no_speech and log_probability < self._unsure):

@@ -1,7 +1,9 @@
 """Whisper that costs what was said: the encoder sees the utterance and a margin, not 30 seconds; decoding is greedy.
 
-Stock Whisper weights at exactly the utterance's length fall into repetition; a margin of 256 mel frames (2.56 s) after
-the speech avoids it. A result that looks wrong all the same is decoded once more at the full window.
+Stock Whisper weights at exactly the utterance's length fall into repetition. A margin of `MARGIN` mel frames after the
+speech avoids it, if it holds what the weights were trained with there, which is silence. What looks wrong all the same
+is decoded once more with a margin of `WIDER`, and what is broken then at the full window. How the margins were chosen
+is in docs/benchmarks.md.
 
 Source: Radford et al. 2022, sections 2 and 4.5 (compression ratio, average log-probability, no-speech probability);
 CTranslate2 `Whisper.encode` and `Whisper.generate`.
@@ -9,23 +11,26 @@ CTranslate2 `Whisper.encode` and `Whisper.generate`.
 
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voice.audio.formats import Float32Mono16k
-from voice.stt.whisper.speech_presence import holds_speech
+from voice.audio.formats import RATE_HZ, Float32Mono16k
+from voice.stt.whisper.speech_presence import holds_speech, speech_seconds
+from voice.stt.whisper.suspicion import is_sparse, repeats_itself
+from voice.stt.whisper.vocabulary import with_terms
 
 if TYPE_CHECKING:
+    from ctranslate2 import StorageView
     from ctranslate2.models import WhisperGenerationResult
     from faster_whisper import WhisperModel
     from faster_whisper.tokenizer import Tokenizer
 
 HOP = 160
 FULL_WINDOW = 3000
-MARGIN = 256
+MARGIN, WIDER = 640, 1536
 STEP = 128
 """Windows are whole multiples of this, so that utterances of about one length can be decoded together."""
 
@@ -38,6 +43,11 @@ every step of the words before it, besides projecting the encoder's output anew.
 
 REPETITIVE = 2.4
 UNLIKELY = -1.0
+UNSURE = -0.15
+"""Mean log-probability below which a call's vocabulary is looked for."""
+
+_DECADES = 8.0 / 4  # of the log-mel spectrum below its loudest point, as Whisper scales them
+_LEAST = (-10.0 + 4) / 4
 
 Features = NDArray[np.float32]
 
@@ -64,8 +74,13 @@ class Decoded:
 
     @property
     def looks_wrong(self) -> bool:
-        """Whether a second try at the full window is due."""
-        return self.capped or self.compression > REPETITIVE or self.log_probability < UNLIKELY
+        """Whether a second look at a wider window is due."""
+        return self.is_broken or self.log_probability < UNLIKELY or repeats_itself(self.text)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether it cannot be what was said, however often it comes out."""
+        return self.capped or self.compression > REPETITIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +89,7 @@ class Request:
 
     Attributes:
         audio: mono samples at 16 kHz in [-1, 1], shape (n,), 0 < n <= 30 * 16000.
-        prompt: words likely to occur.
+        prompt: words likely to occur, looked for where the model is unsure.
         most_tokens: the token cap.
         language: None to detect it on the same encoder output.
         cancelled: asked between slices of decoding.
@@ -87,9 +102,9 @@ class Request:
     cancelled: Callable[[], bool]
 
 
-def window_of(samples: int) -> int:
+def window_of(samples: int, margin: int = MARGIN) -> int:
     """The mel frames that the encoder sees for this many samples: the speech, the margin, rounded up."""
-    frames = -(-samples // HOP) + MARGIN
+    frames = -(-samples // HOP) + margin
     return min(FULL_WINDOW, -(-frames // STEP) * STEP)
 
 
@@ -99,59 +114,81 @@ class ShortWindow:
     Args:
         model: a loaded faster-whisper model; its `max_length` is how many tokens its decoder has places for.
         tokens_a_slice: those of the first slice.
+        margin: mel frames after the speech at the first look; `FULL_WINDOW` encodes always 30 s.
     """
 
-    def __init__(self, model: "WhisperModel", tokens_a_slice: int = SLICE) -> None:
+    def __init__(self, model: "WhisperModel", tokens_a_slice: int = SLICE, margin: int = MARGIN) -> None:
         self._model = model
+        self._margin = margin
         self._slice = tokens_a_slice
         self._tokenizers: dict[str, Tokenizer] = {}
 
     def decode(self, requests: Sequence[Request]) -> list[Decoded | None]:
         """Decode utterances, those of one window together; None for one that is cancelled meanwhile.
 
-        What looks wrong is decoded once more at the full window, unless it is no speech at all; the better of both is
+        What looks wrong is decoded once more at a wider window, unless it is no speech at all; the better of both is
         returned.
         """
-        results = self.at_window(requests)
-        for index, first in enumerate(results):
-            request = requests[index]
-            if first is None or not first.looks_wrong or window_of(len(request.audio)) == FULL_WINDOW:
-                continue
-            if not holds_speech(request.audio):
-                continue  # noise costs no more than speech does
-            second = self._at([request], FULL_WINDOW)[0]
-            if second is not None and _better(second, first):
-                results[index] = second
-        return results
+        looks = zip(requests, self.at_window(requests), strict=True)
+        return [first and self._looked_again(request, first) for request, first in looks]
+
+    def _looked_again(self, request: Request, first: Decoded) -> Decoded:
+        own, wider = window_of(len(request.audio), self._margin), window_of(len(request.audio), WIDER)
+        sparse = _too_few_words(first.text, request.audio)
+        # Noise costs no more than speech does.
+        if wider <= own or not (sparse or (first.looks_wrong and holds_speech(request.audio))):
+            return first
+        best = self._better_of(first, request, wider, fuller=sparse)
+        if best.is_broken and wider != FULL_WINDOW:
+            best = self._better_of(best, request, FULL_WINDOW)
+        return best
+
+    def _better_of(self, first: Decoded, request: Request, window: int, *, fuller: bool = False) -> Decoded:
+        second = self._at([request], window)[0]
+        if second is None:
+            return first
+        if fuller and not second.looks_wrong:
+            return max(first, second, key=lambda decoded: len(decoded.text))
+        return second if _better(second, first) else first
 
     def at_window(self, requests: Sequence[Request]) -> list[Decoded | None]:
         """Decode utterances at their own windows and leave it at that."""
         results: list[Decoded | None] = [None] * len(requests)
         by_window: dict[int, list[int]] = {}
         for index, request in enumerate(requests):
-            by_window.setdefault(window_of(len(request.audio)), []).append(index)
+            by_window.setdefault(window_of(len(request.audio), self._margin), []).append(index)
         for window, indices in by_window.items():
             for index, decoded in zip(indices, self._at([requests[i] for i in indices], window), strict=True):
                 results[index] = decoded
         return results
 
     def _at(self, requests: Sequence[Request], window: int) -> list[Decoded | None]:
-        features = np.zeros((len(requests), self._model.feature_extractor.mel_filters.shape[0], window), np.float32)
+        features = np.empty((len(requests), self._model.feature_extractor.mel_filters.shape[0], window), np.float32)
         for row, request in zip(features, requests, strict=True):
             heard = self._model.feature_extractor(request.audio)[:, :window]
+            # Silence, as in training; faster-whisper fills up with zeros, which are a sound.
+            row[:] = max(float(heard.max()) - _DECADES, _LEAST)
             row[:, : heard.shape[1]] = heard
         encoded = self._model.encode(features)
         languages = self._languages(requests, encoded)
-        prompts = [
-            self._prompt(request.prompt, language) for request, language in zip(requests, languages, strict=True)
-        ]
-        if len(requests) > 1 and len({len(prompt) for prompt in prompts}) > 1:
-            # One decoding takes prompts of one length; the encoder output is not worth splitting for others.
-            return [self._at([request], window)[0] for request in requests]
-        return self._generate(requests, encoded, prompts, languages)
+        prompts = [self._prompt("", language) for language in languages]
+        results = self._generate(requests, encoded, prompts, languages)
+        for index, first in enumerate(results):
+            if first is not None and requests[index].prompt.strip() and UNLIKELY < first.log_probability < UNSURE:
+                results[index] = self._with_terms(requests[index], first, encoded, index)
+        return results
+
+    def _with_terms(self, request: Request, first: Decoded, encoded: "StorageView", index: int) -> Decoded:
+        """Look again, on what is encoded already, for the words that are likely to occur."""
+        told = self._generate(
+            [request], _row_of(encoded, index), [self._prompt(request.prompt, first.language)], [first.language]
+        )[0]
+        if told is None or told.is_broken:
+            return first
+        return replace(first, text=with_terms(first.text, told.text, request.prompt))
 
     def _generate(
-        self, requests: Sequence[Request], encoded: object, prompts: list[list[int]], languages: list[str]
+        self, requests: Sequence[Request], encoded: "StorageView", prompts: list[list[int]], languages: list[str]
     ) -> list[Decoded | None]:
         rows = [_Row() for _ in requests]
         most = min(max(request.most_tokens for request in requests), self._model.max_length - len(prompts[0]))
@@ -195,7 +232,7 @@ class ShortWindow:
         compression = len(raw) / len(zlib.compress(raw)) if raw else 0.0
         return Decoded(text, language, row.score / (row.scored + 1), row.no_speech, compression, row.open_ended)
 
-    def _languages(self, requests: Sequence[Request], encoded: object) -> list[str]:
+    def _languages(self, requests: Sequence[Request], encoded: "StorageView") -> list[str]:
         if not self._model.model.is_multilingual:
             return ["en"] * len(requests)
         if all(request.language for request in requests):
@@ -254,6 +291,21 @@ class _Row:
         self.scored += len(self.tokens) - given
         self.no_speech = self.no_speech if given else result.no_speech_prob
         self.open_ended = len(self.tokens) == most
+
+
+def _row_of(encoded: "StorageView", index: int) -> "StorageView":
+    """One utterance's part of what was encoded together."""
+    if encoded.shape[0] == 1:
+        return encoded
+    import ctranslate2
+
+    on_host = encoded.to_device(ctranslate2.Device.cpu) if encoded.device != "cpu" else encoded
+    return ctranslate2.StorageView.from_array(np.ascontiguousarray(np.asarray(on_host)[index : index + 1]))
+
+
+def _too_few_words(text: str, audio: Float32Mono16k) -> bool:
+    # The whole is at least as long as the speech in it, and what that is costs some milliseconds to find out.
+    return is_sparse(text, len(audio) / RATE_HZ) and is_sparse(text, speech_seconds(audio))
 
 
 def _next_length(done: int, first: int, most: int) -> int:
