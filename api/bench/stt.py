@@ -18,21 +18,26 @@ from rich.text import Text
 
 from api.bench.random_whisper import make_random_whisper
 from api.bench.stt_lag import SECONDS, UTTERANCES, lag_table, measure_lag
+from api.bench.stt_windows import WindowRow, errors_of, measure_windows, windows_table
 from api.bench.turn import busy_note
 from api.client.call import ClientError
+from api.settings import Settings
 from voice.audio.containers import decode_file
 from voice.audio.formats import RATE_HZ, Float32Mono16k
 from voice.errors import VoiceError
+from voice.stt.catalog import installed, on_this_machine
 from voice.stt.whisper.engine import load_model, token_cap
 from voice.stt.whisper.short_window import Request, ShortWindow
-from voice.stt.word_error import word_error_rate
 from voice.test_models import WHISPER_NANO
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
 RECORDINGS = Path(__file__).parents[2] / "voice" / "recordings"
-SHORTEST_S, LONGEST_S = 1.0, 30.0
+SHORTEST_S, LONGEST_S = 0.3, 30.0
+PACKAGED = 24
+"""How many of the packaged recordings are measured."""
+
 COST_TOKENS = 12
 """Tokens that random weights are made to write: about what 4 s of speech holds."""
 
@@ -75,17 +80,20 @@ class Row:
     word_error: float | None
 
 
-def recordings_in(folder: Path, most: int) -> tuple[list[Spoken], list[str]]:
-    """The folder's recordings of 1 to 30 s, and a sentence for each that cannot be used.
+def recordings_in(folder: Path, most: int | None) -> tuple[list[Spoken], list[str]]:
+    """The folder's English recordings of 0.3 to 30 s, and a sentence for each that cannot be used.
 
-    What a recording says is in manifest.json, or in a .txt beside it.
+    What a recording says, and in which language where it is not English, is in manifest.json, or in a .txt beside it.
 
     Raises:
         ClientError: there is none, or manifest.json is no list of files and texts.
     """
-    texts, found, left_out = _texts(folder / "manifest.json"), list[Spoken](), list[str]()
+    texts, foreign = _texts(folder / "manifest.json")
+    found, left_out = list[Spoken](), list[str]()
     for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SOUND):
         name = path.relative_to(folder).as_posix()
+        if name in foreign:
+            continue
         try:
             audio = decode_file(path.read_bytes(), max_seconds=LONGEST_S)
         except VoiceError as error:
@@ -97,18 +105,21 @@ def recordings_in(folder: Path, most: int) -> tuple[list[Spoken], list[str]]:
             found.append(Spoken(name, audio, text))
     if not found:
         raise ClientError(
-            f"There is no recording of {SHORTEST_S:.0f} to {LONGEST_S:.0f} s in {folder}; put WAV or FLAC files there."
+            f"There is no recording of {SHORTEST_S:g} to {LONGEST_S:g} s in {folder}; put WAV or FLAC files there."
         )
-    step = max(1, len(found) // most)
+    step = 1 if most is None else max(1, len(found) // most)
     return found[::step][:most], left_out
 
 
-def _texts(manifest: Path) -> dict[str, str]:
+def _texts(manifest: Path) -> tuple[dict[str, str], set[str]]:
+    """What is said in each file, and the files in which it is not said in English."""
     if not manifest.is_file():
-        return {}
+        return {}, set()
     try:
-        return {str(entry["file"]): str(entry["text"]) for entry in json.loads(manifest.read_text("utf-8"))}
-    except (ValueError, KeyError, TypeError):
+        entries = json.loads(manifest.read_text("utf-8"))
+        foreign = {str(entry["file"]) for entry in entries if entry.get("language", "en")[:2] != "en"}
+        return {str(entry["file"]): str(entry["text"]) for entry in entries if entry["text"] is not None}, foreign
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise ClientError(f'{manifest} is no list of {{"file": ..., "text": ...}}; mend it or remove it.') from None
 
 
@@ -205,24 +216,39 @@ def _row(
         statistics.median(cpu for cpu, _, _ in timed) * 1000,
         statistics.median(wall for _, wall, _ in timed) * 1000,
         statistics.median(stock / cpu for (cpu, _, _), stock in zip(timed, base, strict=True)),
-        word_error_rate(known) if words and known else None,
+        errors_of(known).rate if words and known else None,
     )
 
 
-def bench_stt(console: Console, *, audio: Path | None, model: Path | None, most: int, as_json: bool) -> None:
-    """Measure and print; without a model, the fixture model for words and random weights of base size for cost.
+def bench_stt(
+    console: Console, *, audio: Path | None, model: Path | None, most: int | None, windows: bool, as_json: bool
+) -> None:
+    """Measure and print, with a model that is given or here; else the fixture model for words, random weights for cost.
+
+    Args:
+        console: where to print.
+        audio: a folder of recordings; the packaged ones by default.
+        model: a folder with a CTranslate2 model; the best on this machine by default.
+        most: how many recordings at most; all of a folder that is given by default.
+        windows: whether to measure the windows, too, which takes minutes.
+        as_json: print JSON.
 
     Raises:
         ClientError: no recordings.
         EngineUnavailable: the model does not load.
     """
-    spoken, left_out = recordings_in(audio or RECORDINGS, most)
+    spoken, left_out = recordings_in(audio or RECORDINGS, most if audio or most else PACKAGED)
     for sentence in left_out:
         print(sentence, file=sys.stderr)  # noqa: T201
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
     results: dict[str, list[Row]] = {}
+    looks: list[WindowRow] = []
+    model = model or _best_here()
     if model is not None:
-        results[model.name] = measure(load_model(model, "cpu", "int8", 1), spoken, words=True)
+        loaded, name = load_model(model, "cpu", "int8", 1), model.name
+        results[name] = measure(loaded, spoken, words=True)
+        if windows:
+            looks = measure_windows(loaded, [item for item in spoken if item.text is not None])
         lag = measure_lag(model)
     else:
         nano = load_model(WHISPER_NANO, "cpu", "int8", 1)
@@ -231,20 +257,30 @@ def bench_stt(console: Console, *, audio: Path | None, model: Path | None, most:
             random = make_random_whisper(Path(folder) / "base.en")
             base = load_model(random, "cpu", "int8", 1)
             some = of_cost(spoken)
-            results[f"base.en with random weights, {COST_TOKENS} tokens each, {_about(some)}"] = measure(
-                base, some, words=False, cap=COST_TOKENS
-            )
+            name = f"base.en with random weights, {COST_TOKENS} tokens each, {_about(some)}"
+            results[name] = measure(base, some, words=False, cap=COST_TOKENS)
             lag = measure_lag(random)
     if as_json:
         tables = {name: [asdict(row) for row in rows] for name, rows in results.items()}
         about = {"recordings": len(spoken), "left_out": left_out, "load_before": load}
-        console.print_json(json.dumps(about | tables | {LAG: [asdict(row) for row in lag]}))
+        more = {"windows": [asdict(row) for row in looks]} if looks else {}
+        console.print_json(json.dumps(about | tables | more | {LAG: [asdict(row) for row in lag]}))
         return
     console.print(Text(f"{_about(spoken)}; int8, one thread."))
-    for name, rows in results.items():
-        console.print(_table(name, rows))
+    for title, rows in results.items():
+        console.print(_table(title, rows))
+    if looks:
+        console.print(windows_table(looks, f"one look at each window, {name}; the last two look again where it is due"))
     console.print(lag_table(lag, f"{LAG}, {name}"))
     console.print(Text(busy_note(load, cores)))
+
+
+def _best_here() -> Path | None:
+    settings = Settings()
+    for model in installed(settings.models_dir):
+        if model.engine == "whisper":
+            return on_this_machine(model, settings.models_dir)
+    return None
 
 
 def of_cost(spoken: Sequence[Spoken]) -> list[Spoken]:

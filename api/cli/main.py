@@ -167,15 +167,24 @@ def bench_turns(
 
 @bench.command(name="stt")
 def bench_stt(
-    audio: Annotated[Path | None, typer.Option(help="Folder of recordings, each with its text in a .txt.")] = None,
-    model: Annotated[Path | None, typer.Option(help="Folder of a CTranslate2 Whisper model.")] = None,
-    most: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many recordings.")] = 24,
+    audio: Annotated[
+        Path | None, typer.Option(help="Folder of recordings, with their texts in manifest.json or in a .txt each.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a CTranslate2 Whisper model; the best one here.")
+    ] = None,
+    most: Annotated[
+        int | None, typer.Option(min=1, max=10_000, help="At most so many recordings; all of --audio.")
+    ] = None,
+    windows: Annotated[
+        bool, typer.Option("--windows", help="Compare margins and prompts, too; a second a recording and window.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Compare Whisper at the utterance's own window with the full 30 seconds: word error and processor time."""
     from api.bench.stt import bench_stt as measure
 
-    measure(console(), audio=audio, model=model, most=most, as_json=as_json)
+    measure(console(), audio=audio, model=model, most=most, windows=windows, as_json=as_json)
 
 
 @bench.command(name="load")

@@ -10,13 +10,16 @@ import soundfile
 from typer.testing import CliRunner
 
 from api.bench.stt import COST_RECORDINGS, STOCK, STOCK_ONCE, Spoken, measure, of_cost, recordings_in
+from api.bench.stt_windows import measure_windows, windows_table
 from api.cli.main import app
 from api.client.call import ClientError
 from tests.voice.sound import RECORDINGS
 from voice.errors import EngineUnavailable
 from voice.stt.whisper.engine import load_model
+from voice.stt.whisper.short_window import FULL_WINDOW
 from voice.test_models import WHISPER_NANO
 
+FILLS = (("zeros", False), ("silence", False), ("silence", True))
 SAID = "Hello, this is the Records Office. How can I help you?"
 
 
@@ -46,8 +49,18 @@ def test_a_manifest_that_is_none_is_refused_with_what_to_do(folder: Path, manife
         recordings_in(folder, 10)
 
 
+def test_recordings_in_other_languages_are_left_out(folder: Path) -> None:
+    shutil.copy(folder / "one.flac", folder / "uno.flac")
+    shutil.copy(folder / "one.flac", folder / "two.flac")
+    entries = [{"file": "uno.flac", "text": None, "language": "es"}, {"file": "two.flac", "text": "two"}]
+    (folder / "manifest.json").write_text(json.dumps(entries), "utf-8")
+    found, left_out = recordings_in(folder, None)
+    assert [(item.name, item.text) for item in found] == [("one.flac", SAID), ("two.flac", "two")]
+    assert left_out == []
+
+
 def test_a_folder_without_recordings_says_what_to_put_there(tmp_path: Path) -> None:
-    with pytest.raises(ClientError, match="no recording of 1 to 30 s"):
+    with pytest.raises(ClientError, match=r"no recording of 0\.3 to 30 s"):
         recordings_in(tmp_path, 10)
 
 
@@ -77,6 +90,22 @@ def test_a_folder_that_is_no_model_is_not_to_be_deleted(folder: Path) -> None:
     assert isinstance(result.exception, EngineUnavailable)
     assert "lacks model.bin" in str(result.exception)
     assert "delete" not in str(result.exception)
+
+
+@pytest.mark.slow
+def test_windows_are_compared_by_length_fill_and_prompt(folder: Path) -> None:
+    found, _ = recordings_in(folder, None)
+    short = Spoken("", found[0].audio[:16_000], "hello")
+    model = load_model(WHISPER_NANO, "cpu", "int8", 1)
+    rows = measure_windows(model, [*found, short], margins=(256, FULL_WINDOW))
+    assert [(row.way, row.fill, row.prompt) for row in rows] == [
+        *((way, fill, told) for way in ("margin 256", "30 s") for fill, told in FILLS),
+        ("as shipped", "silence", False),
+        ("as shipped", "silence", True),
+    ]
+    assert all(row.short is not None and row.middle is not None and row.long is None for row in rows)
+    assert rows[0].cpu_ms < rows[3].cpu_ms, "a short window costs less"
+    assert windows_table(rows, "windows").row_count == len(rows)
 
 
 @pytest.mark.slow

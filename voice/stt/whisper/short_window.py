@@ -102,6 +102,11 @@ class Request:
     cancelled: Callable[[], bool]
 
 
+def silence_of(heard: Features) -> float:
+    """What Whisper's log-mel features of silence are beside these, which is what it was trained on after speech."""
+    return max(float(heard.max()) - _DECADES, _LEAST)
+
+
 def window_of(samples: int, margin: int = MARGIN) -> int:
     """The mel frames that the encoder sees for this many samples: the speech, the margin, rounded up."""
     frames = -(-samples // HOP) + margin
@@ -162,14 +167,29 @@ class ShortWindow:
                 results[index] = decoded
         return results
 
-    def _at(self, requests: Sequence[Request], window: int) -> list[Decoded | None]:
+    def one_look(self, request: Request, fill: Callable[[Features], float] = silence_of) -> Decoded | None:
+        """Decode one utterance once, the model being told the prompt from the beginning; for measurements.
+
+        Args:
+            request: what to decode.
+            fill: what the window holds after the speech, from the log-mel features of the speech.
+        """
+        encoded = self._encoded([request], window_of(len(request.audio), self._margin), fill)
+        languages = self._languages([request], encoded)
+        return self._generate([request], encoded, [self._prompt(request.prompt, languages[0])], languages)[0]
+
+    def _encoded(
+        self, requests: Sequence[Request], window: int, fill: Callable[[Features], float] = silence_of
+    ) -> "StorageView":
         features = np.empty((len(requests), self._model.feature_extractor.mel_filters.shape[0], window), np.float32)
         for row, request in zip(features, requests, strict=True):
             heard = self._model.feature_extractor(request.audio)[:, :window]
-            # Silence, as in training; faster-whisper fills up with zeros, which are a sound.
-            row[:] = max(float(heard.max()) - _DECADES, _LEAST)
+            row[:] = fill(heard)  # faster-whisper's own filling is zeros, which are a sound
             row[:, : heard.shape[1]] = heard
-        encoded = self._model.encode(features)
+        return self._model.encode(features)
+
+    def _at(self, requests: Sequence[Request], window: int) -> list[Decoded | None]:
+        encoded = self._encoded(requests, window)
         languages = self._languages(requests, encoded)
         prompts = [self._prompt("", language) for language in languages]
         results = self._generate(requests, encoded, prompts, languages)

@@ -57,7 +57,7 @@ def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("prompt", ["", " ".join(["w" * 60] * 3)], ids=["no prompt", "a long prompt"])
 def test_text_that_never_ends_goes_on_to_its_cap(endless: Path, prompt: str) -> None:
     model = load_model(endless, "cpu", "int8", 1)
-    (decoded,) = ShortWindow(model).at_window([asked("slt/turns/13", 3 * SLICE, prompt)])
+    decoded = ShortWindow(model).one_look(asked("slt/turns/13", 3 * SLICE, prompt))
     assert decoded is not None
     assert decoded.capped
 
@@ -69,8 +69,8 @@ def test_a_decoder_of_few_places_goes_on_to_the_last_of_them(endless: Path, tmp_
     (folder / "config.json").write_text(json.dumps(config | {"max_target_positions": 60}), "utf-8")
     model = load_model(folder, "cpu", "int8", 1)
     assert model.max_length == 60
-    (decoded,) = ShortWindow(model).at_window([asked("slt/turns/13", 200, prompt)])
-    (short,) = ShortWindow(model).at_window([asked("slt/turns/13", 30, prompt)])
+    decoded = ShortWindow(model).one_look(asked("slt/turns/13", 200, prompt))
+    short = ShortWindow(model).one_look(asked("slt/turns/13", 30, prompt))
     assert decoded is not None
     assert short is not None
     assert decoded.capped
