@@ -8,10 +8,11 @@ os.environ.setdefault("SSL_CERT_DIR", str(Path(__file__).parent / "fixtures"))
 
 from hypothesis import HealthCheck, settings
 
+from tests.neural import neural_models, whisper_base
 from tests.servers.llm import llm_server, llm_server_running
 from tests.service import service
 
-__all__ = ["llm_server", "llm_server_running", "service"]
+__all__ = ["llm_server", "llm_server_running", "neural_models", "service", "whisper_base"]
 
 # The same examples in every run, however long one takes; `pytest --hypothesis-profile=default` looks for new ones.
 settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])

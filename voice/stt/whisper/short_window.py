@@ -42,7 +42,9 @@ every step of the words before it, besides projecting the encoder's output anew.
 """
 
 REPETITIVE = 2.4
-UNLIKELY = -1.0
+UNLIKELY = -0.6
+"""Mean log-probability below which a wider window finds better words as often as not worse ones."""
+
 UNSURE = -0.15
 """Mean log-probability below which a call's vocabulary is looked for."""
 
@@ -143,18 +145,16 @@ class ShortWindow:
         # Noise costs no more than speech does.
         if wider <= own or not (sparse or (first.looks_wrong and holds_speech(request.audio))):
             return first
-        best = self._better_of(first, request, wider, fuller=sparse)
-        if best.is_broken and wider != FULL_WINDOW:
-            best = self._better_of(best, request, FULL_WINDOW)
-        return best
-
-    def _better_of(self, first: Decoded, request: Request, window: int, *, fuller: bool = False) -> Decoded:
-        second = self._at([request], window)[0]
+        second = self._at([request], wider)[0]
         if second is None:
             return first
-        if fuller and not second.looks_wrong:
-            return max(first, second, key=lambda decoded: len(decoded.text))
-        return second if _better(second, first) else first
+        best = second if _better(second, first) else first
+        if sparse and not second.looks_wrong:
+            best = max(first, second, key=lambda decoded: len(decoded.text))
+        if wider == FULL_WINDOW or not (best.is_broken or _disagree(first, second)):
+            return best
+        third = self._at([request], FULL_WINDOW)[0]
+        return best if third is None or third.is_broken else third
 
     def at_window(self, requests: Sequence[Request]) -> list[Decoded | None]:
         """Decode utterances at their own windows and leave it at that."""
@@ -194,7 +194,7 @@ class ShortWindow:
         prompts = [self._prompt("", language) for language in languages]
         results = self._generate(requests, encoded, prompts, languages)
         for index, first in enumerate(results):
-            if first is not None and requests[index].prompt.strip() and UNLIKELY < first.log_probability < UNSURE:
+            if first is not None and requests[index].prompt.strip() and first.log_probability < UNSURE:
                 results[index] = self._with_terms(requests[index], first, encoded, index)
         return results
 
@@ -337,6 +337,11 @@ def _next_length(done: int, first: int, most: int) -> int:
 def _limit(prompt: int, tokens: int) -> int:
     """The `max_length` that lets so many tokens follow the prompt: CTranslate2 takes half of it, or what is left."""
     return max(2 * tokens, prompt - 1 + tokens)
+
+
+def _disagree(first: Decoded, second: Decoded) -> bool:
+    """Whether one look has a word or phrase several times that the other has once: it may have been said so."""
+    return not first.is_broken and repeats_itself(first.text) and not repeats_itself(second.text)
 
 
 def _better(second: Decoded, first: Decoded) -> bool:
