@@ -151,7 +151,9 @@ class ShortWindow:
         best = second if _better(second, first) else first
         if sparse and not second.looks_wrong:
             best = max(first, second, key=lambda decoded: len(decoded.text))
-        if wider == FULL_WINDOW or not (best.is_broken or _disagree(first, second)):
+        # A loop is sure of itself; babble is not, and costs no third look.
+        looping = best.is_broken and best.log_probability >= UNLIKELY
+        if wider == FULL_WINDOW or not (looping or _disagree(first, second)):
             return best
         third = self._at([request], FULL_WINDOW)[0]
         return best if third is None or third.is_broken else third
