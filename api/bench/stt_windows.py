@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Protocol
 from rich.table import Table
 
 from voice.audio.formats import RATE_HZ, Float32Mono16k
-from voice.audio.formats import Float32Mono16k
 from voice.stt.whisper.engine import token_cap
 from voice.stt.whisper.short_window import FULL_WINDOW, Decoded, Request, ShortWindow, silence_of
 from voice.stt.whisper.suspicion import repeats_itself
