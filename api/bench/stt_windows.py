@@ -10,7 +10,7 @@ from rich.table import Table
 
 from voice.audio.formats import RATE_HZ, Float32Mono16k
 from voice.stt.whisper.engine import token_cap
-from voice.stt.whisper.short_window import FULL_WINDOW, Decoded, Request, ShortWindow, silence_of
+from voice.stt.whisper.short_window import FULL_WINDOW, Decoded, Request, ShortWindow, silence_of, zeros_of
 from voice.stt.whisper.suspicion import repeats_itself
 from voice.stt.word_error import WordErrors, word_errors
 
@@ -75,10 +75,10 @@ def measure_windows(model: "WhisperModel", heard: Sequence[Heard], margins: Sequ
     """
     rows = []
     for margin in margins:
-        short = ShortWindow(model, margin=margin)
         name = "30 s" if margin == FULL_WINDOW else f"margin {margin}"
         for fill, prompt in (("zeros", ""), ("silence", ""), ("silence", PROMPT)):
-            rows.append(_row(name, fill, prompt, heard, _one_look(model, short, fill, prompt)))
+            short = ShortWindow(model, margin=margin, fill=zeros_of if fill == "zeros" else silence_of)
+            rows.append(_row(name, fill, prompt, heard, _one_look(model, short, prompt)))
     short = ShortWindow(model)
     shipped = ((prompt, _as_shipped(model, short, prompt)) for prompt in ("", PROMPT))
     return rows + [_row("as shipped", "silence", prompt, heard, look) for prompt, look in shipped]
@@ -87,11 +87,9 @@ def measure_windows(model: "WhisperModel", heard: Sequence[Heard], margins: Sequ
 Look = Callable[[Float32Mono16k], Decoded]
 
 
-def _one_look(model: "WhisperModel", short: ShortWindow, fill: str, prompt: str) -> Look:
-    filling = silence_of if fill == "silence" else lambda heard: 0.0  # noqa: ARG005
-
+def _one_look(model: "WhisperModel", short: ShortWindow, prompt: str) -> Look:
     def look(audio: Float32Mono16k) -> Decoded:
-        decoded = short.one_look(_request(model, audio, prompt), filling)
+        decoded = short.one_look(_request(model, audio, prompt))
         assert decoded is not None
         return decoded
 

@@ -16,7 +16,7 @@ from voice.stt.base import Transcriber, Transcript
 from voice.stt.call_language import CallLanguage
 from voice.stt.samples import checked
 from voice.stt.whisper.batching import Together
-from voice.stt.whisper.short_window import FULL_WINDOW, MARGIN, Decoded, Request, ShortWindow
+from voice.stt.whisper.short_window import FULL_WINDOW, MARGIN, Decoded, Fill, Request, ShortWindow, silence_of
 from voice.stt.whisper.speech_presence import holds_speech
 from voice.work.cancellation import (
     Cancelled,
@@ -54,6 +54,7 @@ class FasterWhisper:
         unsure: mean log-probability below which it counts as unsure.
         prompts: whether it was trained to be told words that are likely; one that was not takes them for speech.
         window: "short" encodes the utterance and a margin (see `short_window`), "full" always 30 seconds.
+        margin, fill: how much follows the speech in a short window, in mel frames, and what; see `short_window`.
 
     Raises:
         EngineUnavailable: the folder or one of its files is missing.
@@ -74,6 +75,8 @@ class FasterWhisper:
         unsure: float = -0.8,
         prompts: bool = True,
         window: Literal["short", "full"] = "short",
+        margin: int = MARGIN,
+        fill: Fill = silence_of,
     ) -> None:
         _complete(folder)
         self.name = f"whisper:{label or folder.name}"
@@ -85,7 +88,8 @@ class FasterWhisper:
         self._no_speech = no_speech
         self._unsure = unsure
         self._prompts = prompts
-        self._window = window
+        self._margin = FULL_WINDOW if window == "full" else margin
+        self._fill = fill
         self._model: WhisperModel | None = None
         self._short: ShortWindow | None = None
         self._one_at_a_time = Lock()
@@ -142,7 +146,7 @@ class FasterWhisper:
         try:
             if self._model is None:
                 self._model = load_model(self._folder, self._device, self._compute_type, self._cpu_threads)
-                self._short = ShortWindow(self._model, margin=FULL_WINDOW if self._window == "full" else MARGIN)
+                self._short = ShortWindow(self._model, margin=self._margin, fill=self._fill)
             return self._model
         finally:
             self._one_at_a_time.release()

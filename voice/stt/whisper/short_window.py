@@ -104,9 +104,18 @@ class Request:
     cancelled: Callable[[], bool]
 
 
+Fill = Callable[[Features], float]
+"""What a window holds after the speech, from the log-mel features of the speech."""
+
+
 def silence_of(heard: Features) -> float:
     """What Whisper's log-mel features of silence are beside these, which is what it was trained on after speech."""
     return max(float(heard.max()) - _DECADES, _LEAST)
+
+
+def zeros_of(heard: Features) -> float:  # noqa: ARG001
+    """What faster-whisper fills up with, and our own test model was trained on; a sound to all others."""
+    return 0.0
 
 
 def window_of(samples: int, margin: int = MARGIN) -> int:
@@ -122,11 +131,15 @@ class ShortWindow:
         model: a loaded faster-whisper model; its `max_length` is how many tokens its decoder has places for.
         tokens_a_slice: those of the first slice.
         margin: mel frames after the speech at the first look; `FULL_WINDOW` encodes always 30 s.
+        fill: what the window holds after the speech.
     """
 
-    def __init__(self, model: "WhisperModel", tokens_a_slice: int = SLICE, margin: int = MARGIN) -> None:
+    def __init__(
+        self, model: "WhisperModel", tokens_a_slice: int = SLICE, margin: int = MARGIN, fill: Fill = silence_of
+    ) -> None:
         self._model = model
         self._margin = margin
+        self._fill = fill
         self._slice = tokens_a_slice
         self._tokenizers: dict[str, Tokenizer] = {}
 
@@ -169,24 +182,17 @@ class ShortWindow:
                 results[index] = decoded
         return results
 
-    def one_look(self, request: Request, fill: Callable[[Features], float] = silence_of) -> Decoded | None:
-        """Decode one utterance once, the model being told the prompt from the beginning; for measurements.
-
-        Args:
-            request: what to decode.
-            fill: what the window holds after the speech, from the log-mel features of the speech.
-        """
-        encoded = self._encoded([request], window_of(len(request.audio), self._margin), fill)
+    def one_look(self, request: Request) -> Decoded | None:
+        """Decode one utterance once, the model being told the prompt from the beginning; for measurements."""
+        encoded = self._encoded([request], window_of(len(request.audio), self._margin))
         languages = self._languages([request], encoded)
         return self._generate([request], encoded, [self._prompt(request.prompt, languages[0])], languages)[0]
 
-    def _encoded(
-        self, requests: Sequence[Request], window: int, fill: Callable[[Features], float] = silence_of
-    ) -> "StorageView":
+    def _encoded(self, requests: Sequence[Request], window: int) -> "StorageView":
         features = np.empty((len(requests), self._model.feature_extractor.mel_filters.shape[0], window), np.float32)
         for row, request in zip(features, requests, strict=True):
             heard = self._model.feature_extractor(request.audio)[:, :window]
-            row[:] = fill(heard)  # faster-whisper's own filling is zeros, which are a sound
+            row[:] = self._fill(heard)
             row[:, : heard.shape[1]] = heard
         return self._model.encode(features)
 
