@@ -1,5 +1,6 @@
 """Bars on the terminal for bytes that come or are joined."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +12,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def byte_bar(name: str) -> "Iterator[Progress]":
-    """Draw a bar of bytes until the end of the block; gone afterwards."""
+    """Draw a bar of bytes until the end of the block, where there is a terminal; gone afterwards."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    bar = Progress(TextColumn(name, markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn(), transient=True)
+    columns = (TextColumn(name, markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, transient=True, disable=not sys.stdout.isatty())
     with bar:
         task = bar.add_task(name, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
