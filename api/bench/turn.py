@@ -18,6 +18,7 @@ from api.client.own_service import OwnService, embedded, own_service
 from api.client.recordings import learner_line
 from api.client.voice import open_call
 from api.settings import Settings
+from voice.stt.catalog import limits_of
 
 SCENE, LINES = "records-office", 8
 ROOM_NOISE = 8  # of 32768: a quiet room, not digital silence
@@ -107,6 +108,8 @@ def bench_turn(console: Console, *, turns: int, as_json: bool, **engines: str | 
         table.add_row(name, f"{value.median:.0f}", f"{value.p95:.0f}")
     engine = ready["engines"]
     console.print(Text(f"stt {engine['stt']}, llm {engine['llm']}, tts {engine['tts']}"))
+    if limits := limits_of(engine["stt"]):
+        console.print(Text(f"{engine['stt']}: {limits}"))
     console.print(table, soft_wrap=False)
     if late:
         console.print(Text(f"In {late} of {len(times)} turns the answer waited for the transcript after the silence."))

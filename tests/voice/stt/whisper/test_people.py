@@ -1,10 +1,13 @@
 """Real weights on real people: what toy models on synthetic voices cannot show."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from tests.neural import Spoken, names, people
-from voice.stt.whisper.engine import FasterWhisper
+from voice.stt.whisper.engine import FasterWhisper, load_model
+from voice.stt.whisper.short_window import Request, ShortWindow
 from voice.stt.word_error import WordErrors, normalised_words, word_errors
 
 pytestmark = pytest.mark.slow
@@ -54,6 +57,17 @@ def test_the_names_of_a_call_are_heard_with_its_vocabulary(whisper_base: FasterW
         told += word_errors(text, whisper_base.transcribe(audio, prompt=vocabulary).text)
     assert alone.errors >= 3
     assert told.errors == 0
+
+
+def test_names_are_heard_in_a_batch_as_alone(neural_models: Path) -> None:
+    model = load_model(neural_models / "whisper" / "base", "cpu", "int8", 1)
+    short = ShortWindow(model)
+    vocabulary = max((vocabulary for _, vocabulary, _ in names()), key=len)
+    requests = [Request(audio, vocabulary, 60, "en", lambda: False) for _, _, audio in names()]
+    requests += [Request(spoken.audio, vocabulary, 60, "en", lambda: False) for spoken in people("words")[:4]]
+    alone = [short.decode([request])[0] for request in requests]
+    assert [one and one.text for one in short.decode(requests)] == [one and one.text for one in alone]
+    assert any(one is not None and "Penhallow" in one.text for one in alone)
 
 
 def test_a_vocabulary_is_not_heard_in_babble(whisper_base: FasterWhisper) -> None:
