@@ -131,17 +131,8 @@ class VoiceSession:
             feed=self._feed,
         )
         self._opening = Opening(settings, self._feed)
-        self._actions = Actions(
-            self._transcripts,
-            self._replies,
-            self._messages,
-            self._waits,
-            self._opening,
-            self._waterfall,
-            clock,
-            self._emit,
-            self._end,
-        )
+        parts = (self._transcripts, self._replies, self._messages, self._waits, self._opening, self._waterfall)
+        self._actions = Actions(*parts, clock, self._emit, self._end)
         self._reason: events.CallEndReason = "failed"
         self._listeners: list[Listener] = []
         self._watchers: list[Watcher] = []
@@ -245,7 +236,7 @@ class VoiceSession:
         self._opening.greet()
 
     def announce(self) -> None:
-        """Say what must be said before all else, though nobody has connected: the call is fed and heard otherwise."""
+        """Say what must be said before all else, though nobody has connected."""
         self._opening.announce()
 
     def when_recorded(self, begin: Callable[[], None]) -> None:
@@ -309,8 +300,7 @@ class VoiceSession:
 
     def request_reply(self) -> None:
         """Have what was said so far answered; during a turn, at its end."""
-        state = self._state
-        if state.answering or (state.phase is Phase.LISTENING and state.reply is not Reply.NONE):
+        if self._state.has_answer:
             self._emit(ANSWERING)
         self._feed(events.Requested())
 

@@ -170,7 +170,7 @@ def _typed(state: Turn) -> Step:
 
 def _requested(state: Turn) -> Step:
     """An answer is due: now where the floor is free, else at the end of the open turn."""
-    if state.going or state.answering or (state.phase is Phase.LISTENING and state.reply is not Reply.NONE):
+    if state.going or state.has_answer:
         return state, []
     return replace(staying(state), owed=True), []
 

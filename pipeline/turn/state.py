@@ -181,6 +181,11 @@ class Turn:
         return self.phase is Phase.THINKING and not self.awaits_transcript
 
     @property
+    def has_answer(self) -> bool:
+        """Whether what was said so far is being answered, and nobody speaks over that."""
+        return self.answering or (self.phase is Phase.LISTENING and self.reply is not Reply.NONE)
+
+    @property
     def answers(self) -> bool:
         """Whether the words of this turn are to be answered."""
         return not self.unanswered and not self.going and (self.owed or not self.rules.on_request)

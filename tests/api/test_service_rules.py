@@ -5,6 +5,7 @@ from pathlib import Path
 
 from api.service import running_service
 from api.settings import Settings
+from pipeline.call.settings import NOBODY_THERE, CallRecording, Prompt, SilencePlan, TimeLimit
 
 
 def test_the_limits_of_turn_taking_reach_the_call(tmp_path: Path) -> None:
@@ -20,6 +21,13 @@ def test_the_limits_of_turn_taking_reach_the_call(tmp_path: Path) -> None:
         eager_ms=220,
         interrupt_ms=120,
         interrupt_without_words_ms=140,
+        prompt_after_s=8,
+        goodbye_after_s=9,
+        longest_call_s=600,
+        call_warning_s=30,
+        persona_hangs_up=False,
+        record_calls=True,
+        record_announcement="This call is recorded.",
     )
 
     async def ask() -> None:
@@ -30,5 +38,9 @@ def test_the_limits_of_turn_taking_reach_the_call(tmp_path: Path) -> None:
         assert (rules.interrupt_ms, rules.interrupt_without_words_ms) == (120, 140)
         assert rules.manual
         assert call.endpoints.pause_ms == 220
+        assert call.silence == SilencePlan((Prompt(8),), Prompt(9, NOBODY_THERE))
+        assert call.time_limit == TimeLimit(600, 30)
+        assert call.recording == CallRecording("This call is recorded.")
+        assert not call.hangs_up
 
     asyncio.run(ask())

@@ -25,7 +25,11 @@ CONTENT: dict[str, Any] = {
             instructions="Be late.",
             greeting="Sorry!",
             voice=VoiceProfile({"espeak": "en-gb"}, rate=1.2, pitch=0.9, language="en-GB"),
-            cues=(Cue("why", ("why", "how come"), ("The bus.", "The bus, again."), after=("hello",), once=True),),
+            cues=(
+                Cue("why", ("why", "how come"), ("The bus.", "The bus, again."), after=("hello",), once=True),
+                Cue("bye", ("bye",), ("Bye.",), ends_call=True),
+                Cue("boss", ("boss",), ("Wait.",), transfer="boss"),
+            ),
             fallbacks=("Hm.", "Well."),
         ),
         Persona("lee", "Lee"),

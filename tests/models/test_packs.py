@@ -81,6 +81,16 @@ def test_a_pack_becomes_records(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("field", "ends_call", "transfer"), [("ends_call: true", True, ""), ("transfer: human", False, "human")]
+)
+def test_a_cue_may_end_or_hand_on_the_call(tmp_path: Path, field: str, ends_call: bool, transfer: str) -> None:
+    pack = load_pack(written(tmp_path, WHOLE.replace("once: true", field)))
+    hello, price = pack.personas[0].cues
+    assert (hello.ends_call, hello.transfer) == (False, "")
+    assert (price.ends_call, price.transfer) == (ends_call, transfer)
+
+
 def test_ids_are_the_same_on_each_load_and_differ_between_things(tmp_path: Path) -> None:
     file = written(tmp_path, WHOLE)
     assert load_pack(file) == load_pack(file)
@@ -112,6 +122,14 @@ def test_a_document_may_be_a_file_beside_the_pack(tmp_path: Path) -> None:
         ("'\\bhi\\b'", "yes", "pack.yaml:13: 'when' must be text, not true or false; put it in quotes"),
         ("name: Kim", "name: [Kim]", "pack.yaml:5: 'name' must be text, not a list"),
         ("name: Kim", 'name: ""', "pack.yaml:5: 'name' is empty; write something"),
+        ("once: true", "ends_call: 1", "pack.yaml:19: 'ends_call' must be true or false, not a number"),
+        (
+            "once: true",
+            "ends_call: true\n        transfer: x",
+            "pack.yaml:20: 'ends_call' and 'transfer' are both given",
+        ),
+        ("once: true", "transfer: " + 201 * "x", "pack.yaml:19: 'transfer' is longer than 200 characters"),
+        ("once: true", "transfer: [x]", "pack.yaml:19: 'transfer' must be text, not a list"),
         ("once: true", "once: 1", "pack.yaml:19: 'once' must be true or false, not a number"),
         ("rate: 1.2", "rate: fast", "pack.yaml:10: 'rate' must be a number, not text"),
         ("rate: 1.2", "rate: 3", "pack.yaml:10: 'rate' is 3, out of range; choose 0.5 to 2"),

@@ -10,7 +10,8 @@ import pytest
 import voice
 from models.packs import DEMO_PACK, load_pack
 from models.records.core import Cue, Persona
-from pipeline.conversation.reply import Line, ReplyContext
+from pipeline.conversation.reply import Line, ReplyContext, ReplyPart
+from pipeline.conversation.tools import EndCall, Transfer
 from pipeline.llm.reflection import normalised, reflected, topic
 from pipeline.llm.scripted import DEFAULT_FALLBACKS, ScriptedResponder, answer, cue_for
 
@@ -138,6 +139,37 @@ def test_cues_may_wait_for_others_and_may_be_used_once() -> None:
         "Ten.",
     ]
     assert cue_for(persona, after_greeting(persona, "surprice")) is None, "a match begins at the beginning of a word"
+
+
+SHOP = Persona(
+    id="shop",
+    name="Kim",
+    greeting="Hello.",
+    cues=(
+        Cue("bye", ("goodbye",), ("It was nice to talk to you. Goodbye.",), ends_call=True),
+        Cue("boss", ("boss",), ("One moment.",), transfer="boss"),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("lines", "asks"),
+    [
+        (["user: Goodbye!"], [EndCall()]),
+        (["user: Your boss, please."], [Transfer("boss")]),
+        (["user: How are you?"], []),
+        (["user: Goodbye!", "assistant: It was nice to", "user: Wait."], []),
+        (["user: Goodbye!", "assistant: It was nice to", "user: Go on."], [EndCall()]),
+        (["user: Goodbye!", "assistant: It was nice to talk to you. Goodbye.", "user: What did you say?"], [EndCall()]),
+    ],
+    ids=["a goodbye", "a transfer", "neither", "interrupted", "taken up again", "said again"],
+)
+def test_a_cue_may_end_or_hand_on_the_call(lines: list[str], asks: list[ReplyPart]) -> None:
+    async def parts() -> list[ReplyPart]:
+        history = tuple(Line("user" if line[0] == "u" else "assistant", line.partition(": ")[2]) for line in lines)
+        return [part async for part in ScriptedResponder().reply(ReplyContext(SHOP, None, (), history))]
+
+    assert [part for part in asyncio.run(parts()) if not isinstance(part, str)] == asks
 
 
 def test_a_reply_that_nobody_heard_was_not_said() -> None:

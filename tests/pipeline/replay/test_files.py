@@ -111,6 +111,46 @@ def problems_of(tmp_path: Path, text: str) -> list[str]:
             "call: x\nlearner: []\nsettings:\n  endpoint_ms: 5\n",
             "4: 'endpoint_ms' is 5, out of",
         ),
+        (
+            "a silence that lasts for nothing",
+            "call: x\nlearner: []\nsettings:\n  silence:\n    prompts:\n      - say: Hello?\n",
+            "6: 'after_s' is missing; say how long the silence lasts",
+        ),
+        (
+            "two plans for silence",
+            "call: x\nlearner: []\nsettings:\n  prompt_after_s: 5\n  silence: {prompts: []}\n",
+            "5: 'prompt_after_s' and 'silence' are both given; keep one",
+        ),
+        (
+            "a time limit without a time",
+            "call: x\nlearner: []\nsettings:\n  time_limit: {warning_s: 5}\n",
+            "4: 'longest_s' is missing; say how long the call may last",
+        ),
+        (
+            "a greeting that nobody says",
+            "call: x\nlearner: []\nsettings:\n  greeting: Hello.\n",
+            "4: 'greeting' is not said without 'greet: true'",
+        ),
+        (
+            "a reply that neither speaks nor calls",
+            "call: x\nlearner: []\nreplies:\n  - token_ms: 5\n",
+            "4: 'say' is missing",
+        ),
+        (
+            "what comes after no call",
+            "call: x\nlearner: []\nreplies:\n  - say: Hello.\n    then: {say: Bye.}\n",
+            "5: 'then' comes after 'calls', and there are none",
+        ),
+        (
+            "arguments twice",
+            HEAD + "  - type: a\nreplies:\n  - calls: [{tool: x, with: {a: b}, arguments: '{}'}]\n",
+            "5: 'with' and 'arguments' are both given; keep one",
+        ),
+        (
+            "tools that nobody calls",
+            "call: x\nlearner: []\ntools:\n  - {name: x, answer: y}\n",
+            "3: 'tools' are called in 'replies', and there are none",
+        ),
         ("an unknown setting", "call: x\nlearner: []\nsettings:\n  speed: 5\n", "4: unknown key 'speed'"),
         (
             "an unknown expected event",
