@@ -70,7 +70,7 @@ def transcribed(state: Turn, event: Transcribed, now: Samples) -> Step:
         return state, []
     state = replace(state, transcript=event.text, partial=event.text, spoken=event.spoken)
     state, actions = _act_on_words(state, event)
-    verdict = state.judge.verdict(event.text, event.ending)
+    verdict = state.judge.verdict(event.text, event.ending, asked=event.spoken)
     if verdict is Verdict.UNFINISHED and state.reply is not Reply.NONE:
         verdict = Verdict.UNSURE  # the persona speaks on: nothing is kept waiting, and nothing was asked
     state = replace(state, verdict=verdict)

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pipeline.turn.dictated import Dictation, dictation
+
 
 class Verdict(StrEnum):
     COMPLETE = "complete"
@@ -23,14 +25,15 @@ class EndOfTurn:
     model_complete: float = 0.7
     model_unfinished: float = 0.3
 
-    def verdict(self, text: str, ending: float | None = None) -> Verdict:
+    def verdict(self, text: str, ending: float | None = None, *, asked: str = "") -> Verdict:
         """How this text reads, together with what a model heard.
 
         Args:
             text: the turn so far, as transcribed.
             ending: the probability that the turn is over (Smart Turn's output), None without a model.
+            asked: what the persona said last: its question tells how long a number has to be.
         """
-        written = judge_text(text)
+        written = judge_text(text, asked)
         if ending is None or written is Verdict.UNFINISHED:
             return written
         if ending >= self.model_complete:
@@ -86,7 +89,6 @@ _HANGING_PHRASE = re.compile(
     r"|\b(?:let|tell|ask|show|give|send) (?:me|us|you|him|her|them)"
     r"|\bhow (?:much|many|long|far|often|old|soon|\w+ly)|\b(?:so|too|as) (?:much|many)"
     r"|\b(?:can|could|would|will) you please|^thank"
-    r"|\bnumber is(?: (?:\d|zero|oh|one|two|three|four|five|six|seven|eight|nine)){1,3}"
     r"|\b(?:and|but|or|so|that|because|if|when|whether|than) (?:it|you|there|this)"
     r"|\w (?:because|if|when|whenever|while|although|whether|unless)"
     r"(?: (?:i|you|we|they|he|she|it|my|your|the|a|an|our|his|her|their|there))? \w+"
@@ -116,13 +118,23 @@ _CLOSING = re.compile(
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+")
 
 
-def judge_text(text: str) -> Verdict:
-    """The text rule alone, for English; another language has its punctuation only.
+_DICTATED = {
+    Dictation.GOES_ON: Verdict.UNFINISHED,
+    Dictation.PERHAPS_WHOLE: Verdict.UNSURE,
+    Dictation.WHOLE: Verdict.COMPLETE,
+}
 
-    What hangs at its end (a conjunction, an article, a verb that wants an object, a filler, a comma) is unfinished; a
-    question, thanks and a short answer are complete; a statement may always go on.
+
+def judge_text(text: str, asked: str = "") -> Verdict:
+    """The text rule alone, for English; another language has its punctuation and its digits only.
+
+    What hangs at its end (a conjunction, an article, a verb that wants an object, a filler, a comma) is unfinished, and
+    so is a number, a spelling or a list that goes on; a question, thanks, a short answer and a number of the length
+    that was asked for are complete; a statement may always go on.
     """
     stripped = text.strip()
+    if dictated := dictation(stripped, asked):
+        return _DICTATED[dictated]
     if stripped.endswith((",", "-", "–", "—", ":", ";", "...", "…")):
         return Verdict.UNFINISHED
     words = _TOKEN.findall(stripped.lower().replace("’", "'"))

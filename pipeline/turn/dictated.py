@@ -1,0 +1,304 @@
+"""Numbers, spelled names and lists: does the caller go on dictating, or is all of it said?
+
+A digit, a letter or a group at the end of a text goes on unless its length says that it is whole. What makes it a
+dictation at all is the question before it, the caller's own words ("my number is"), or its form ("4, 1, 5"); a number
+that merely ends a sentence ("room 12", "at half past 3") is none.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import takewhile
+
+from pipeline.turn.asked import Asked, Kind, asked_for
+
+
+class Dictation(StrEnum):
+    GOES_ON = "goes on"
+    PERHAPS_WHOLE = "perhaps whole"
+    WHOLE = "whole"
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_UNITS = {
+    "zero": "0", "oh": "0", "nought": "0", "nil": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5",
+    "six": "6", "seven": "7", "eight": "8", "nine": "9",
+}  # fmt: skip
+_TEENS = {
+    "ten": "10", "eleven": "11", "twelve": "12", "thirteen": "13", "fourteen": "14", "fifteen": "15", "sixteen": "16",
+    "seventeen": "17", "eighteen": "18", "nineteen": "19",
+}  # fmt: skip
+_TENS = {
+    "twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80",
+    "ninety": "90",
+}  # fmt: skip
+_MAGNITUDES = {"hundred": "00", "thousand": "000"}
+_TIMES = {"double": 2, "triple": 3}
+_SIGNS = _words("dash hyphen plus slash point dot star hash underscore")
+_FILLERS = _words("um uh er erm hmm then so and okay")
+_BARE = _FILLERS | _words("yes yeah sure ok it it's its is that's this here well oh right the my i'm number")
+_MONTHS = _words(
+    "january february march april may june july august september october november december"
+    " jan feb mar apr jun jul aug sep sept oct nov dec"
+)
+_ORDINALS = re.compile(
+    r"^(?:\d+(?:st|nd|rd|th)|first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|\w+teenth|tenth|eleventh|twelfth"
+    r"|twentieth|thirtieth)$"
+)
+_LABELS = _words(
+    "room gate flight bus line route page chapter suite apartment floor step level channel platform track terminal seat"
+    " row exit highway interstate aged age door house lesson question version part table bed ward unit grade form"
+    " at past to by around about before after until till since in from quarter half or of"
+)
+_ACRONYMS = _words("usa us uk eu uae tv id pm am ok dc la nyc dvd pc cd gps atm ceo hr it phd mri er bbc cnn faq ac")
+_SPELLED_WITH = re.compile(r"\b([A-Za-z]),? as (?:in|for) [A-Za-z]+")
+_TOKEN = re.compile(
+    r"[$£€]?\d+(?:[.,:/-]\d+)*(?:(?:st|nd|rd|th)\b|%)?"  # 415-555, 3:30, $19.99, 9th
+    r"|[^\W\d_](?:[-.][^\W\d_])+(?![^\W\d_])"  # S-M-I, S.M.I
+    r"|[^\W\d_]+(?:['’][^\W\d_]+)*|[+#,;.!?]"
+)
+_AMOUNT = re.compile(r"[$£€%:]|^\d+\.\d+$|^\d{1,3}(?:,000)+$|(?:st|nd|rd|th)$")
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The digits and letters that a text ends with.
+
+    Attributes:
+        characters: all of them, spoken signs left out.
+        groups: how they are grouped in writing, or word for word.
+        before: what was said before them.
+        digits, letters: whether there are any.
+        amount: it is written or said as an amount, a time or an ordinal.
+        listed: commas or pauses stand between the groups.
+        open: its last word wants another one ("double", "dash").
+    """
+
+    characters: str
+    groups: tuple[int, ...]
+    before: str
+    digits: bool
+    letters: bool
+    amount: bool
+    listed: bool
+    open: bool
+
+
+def dictation(text: str, asked: str = "") -> Dictation | None:
+    """How far a dictation is; None when the text ends with none.
+
+    Args:
+        text: the turn so far, as transcribed: "415", "4, 1, 5", "four one five", "S-M-I".
+        asked: what the persona said last, whose question tells what is dictated.
+    """
+    wanted = asked_for(asked)
+    spelling = wanted is not None and wanted.kind is Kind.SPELLING
+    run = _run(text, spelling=spelling or "spell" in text.lower(), codes=wanted is not None and wanted.kind is Kind.CODE)
+    own = asked_for(run.before if run else text)
+    if own is not None and not (own.kind is Kind.LIST or (own.kind is Kind.QUANTITY and _is_dictated(wanted))):
+        wanted = own if own != Asked(Kind.CODE) or not _is_dictated(wanted) else wanted
+    if wanted is not None and wanted.kind is Kind.DATE:
+        return _date(text)
+    if run is None:
+        return Dictation.GOES_ON if _list_goes_on(text, short=wanted is not None and wanted.kind is Kind.LIST) else None
+    if run.open:
+        return Dictation.GOES_ON
+    if run.letters and not run.digits:
+        return _spelled(run, wanted, f"{asked} {run.before}")
+    match wanted:
+        case Asked(Kind.QUANTITY):
+            return None
+        case Asked(Kind.CODE, int(length)):
+            return _counted(len(run.characters), length)
+        case Asked(Kind.PHONE):
+            return _phone(run)
+        case Asked(Kind.CARD):
+            amex = run.characters.startswith(("34", "37"))
+            return _counted(len(run.characters), 15 if amex else 16)
+        case Asked(Kind.ZIP):
+            perhaps = len(run.characters) == 5
+            return Dictation.PERHAPS_WHOLE if perhaps else _counted(len(run.characters), 9)
+        case Asked(Kind.CODE):
+            return Dictation.GOES_ON
+        case _:
+            return _unasked(run)
+
+
+def _is_dictated(wanted: Asked | None) -> bool:
+    return wanted is not None and wanted.kind not in (Kind.QUANTITY, Kind.LIST)
+
+
+def _counted(length: int, whole: int) -> Dictation:
+    if length == whole:
+        return Dictation.WHOLE
+    return Dictation.GOES_ON if length < whole else Dictation.PERHAPS_WHOLE
+
+
+def _phone(run: _Run) -> Dictation:
+    """North American numbers have ten digits or a 1 and ten; a local one is told by its groups of three and four."""
+    digits, length = run.characters, len(run.characters)
+    if run.groups == (3, 4):
+        return Dictation.PERHAPS_WHOLE
+    if digits.startswith("0"):  # national elsewhere: pairs make ten, other groups eleven
+        paired = length == 10 and run.groups[-1] == 2
+        return Dictation.PERHAPS_WHOLE if paired or length > 11 else _counted(length, 11)
+    if digits.startswith("1"):
+        return _counted(length, 11)
+    abroad = run.before.rstrip().endswith(("+", "plus"))
+    return (Dictation.GOES_ON if length < 11 else Dictation.PERHAPS_WHOLE) if abroad else _counted(length, 10)
+
+
+def _unasked(run: _Run) -> Dictation | None:
+    """Nothing says what it is: its form has to."""
+    words = re.findall(r"[^\W_]+(?:['’][^\W_]+)*", run.before.lower())
+    bare = _BARE.issuperset(words)
+    if run.amount or (words and words[-1] in _LABELS | _MONTHS):
+        return None
+    if len(run.groups) == 1 and not bare and not (run.characters.startswith("0") and len(run.characters) > 1):
+        return None
+    if len(run.characters) == 7 and not run.listed:
+        return Dictation.PERHAPS_WHOLE
+    whole = len(run.characters) == 16 or _phone(run) is not Dictation.GOES_ON
+    return Dictation.PERHAPS_WHOLE if whole else Dictation.GOES_ON
+
+
+def _spelled(run: _Run, wanted: Asked | None, names: str) -> Dictation | None:
+    """Letters alone: whole when they spell a name that was said."""
+    letters = run.characters.lower()
+    if wanted is not None and wanted.kind is Kind.QUANTITY:
+        return None
+    if wanted is not None and wanted.length is not None:
+        return _counted(len(letters), wanted.length)
+    if len(letters) > 1 and letters in re.findall(r"[^\W\d_]+", names.lower()):
+        return Dictation.WHOLE
+    if wanted is not None and wanted.kind in (Kind.SPELLING, Kind.CODE):
+        return Dictation.GOES_ON
+    bare = _BARE.issuperset(re.findall(r"[^\W_]+(?:['’][^\W_]+)*", run.before.lower()))
+    if letters in _ACRONYMS or (len(letters) == 1 and not bare):
+        return None
+    return Dictation.GOES_ON
+
+
+def _date(text: str) -> Dictation | None:
+    """A date of birth is whole with its year."""
+    plain = re.sub(r"[,.?!]", " ", text.lower()).split()
+    if not plain:
+        return None
+    last = plain[-1]
+    number = last.isdigit() or last in _UNITS or last in _TEENS or last in _TENS or "/" in last or "-" in last
+    if not number and last not in _MONTHS and not _ORDINALS.match(last):
+        return None
+    if re.search(r"(?:\b|\D)(?:19|20)\d\d$|^\d{6}$|^\d{8}$|\d+[/-]\d+[/-]\d+$", "".join(plain[-1:])):
+        return Dictation.WHOLE
+    run = _run(text, spelling=False, codes=False)
+    digits, groups = (run.characters, run.groups) if run else ("", ())
+    if re.search(r"(?:19|20)\d\d$", digits) and len(groups) > 1:
+        return Dictation.WHOLE
+    named = any(word in _MONTHS for word in plain)
+    year = len(groups) >= (2 if named else 3) and groups[-1] == 2 and int(digits[-2:]) > 31
+    if year or len(digits) in (6, 8):
+        return Dictation.WHOLE
+    return Dictation.GOES_ON
+
+
+# ------------------------------------------------------------------- the run
+
+
+def _run(text: str, *, spelling: bool, codes: bool) -> _Run | None:
+    """The digits and letters at the end of a text, if it ends with any."""
+    plain = _SPELLED_WITH.sub(r"\1", text)
+    tokens = list(_TOKEN.finditer(plain))
+    while tokens and tokens[-1][0] in ",;.!?":
+        tokens.pop()
+    taken = list(takewhile(lambda token: _belongs(token[0], spelling=spelling, codes=codes), reversed(tokens)))[::-1]
+    while taken and _part(taken[0][0]) == "" and taken[0][0].lower() not in _TIMES:
+        taken.pop(0)
+    if not taken or taken[-1][0].lower() in _FILLERS:
+        return None
+    words = [token[0] for token in taken]
+    groups, is_open = _groups(words)
+    characters = "".join(groups)
+    if not characters and not is_open:
+        return None
+    return _Run(
+        characters=characters,
+        groups=tuple(map(len, groups)),
+        before=plain[: taken[0].start()],
+        digits=any(character.isdigit() for character in characters),
+        letters=any(character.isalpha() for character in characters),
+        amount=bool(_AMOUNT.search(words[-1])) or any(word.lower() in _MAGNITUDES for word in words),
+        listed="," in words or any(word.lower() in _FILLERS for word in words),
+        open=is_open,
+    )
+
+
+def _belongs(token: str, *, spelling: bool, codes: bool) -> bool:
+    word = token.lower()
+    if len(token) > 1 and token.isalpha() and token.isupper() and word not in _ACRONYMS and (spelling or codes):
+        return True
+    return bool(_part(token)) or word in _TIMES or word in _SIGNS or word in _FILLERS or token in "+#,;."
+
+
+def _part(token: str) -> str:
+    """The digits or letters that a token stands for; empty for none."""
+    word = token.lower()
+    if any(character.isdigit() for character in word):
+        return re.sub(r"\D", "", word)
+    for known in (_UNITS, _TEENS, _TENS, _MAGNITUDES):
+        if word in known:
+            return known[word]
+    if len(word) == 1 and word.isalpha():
+        return word
+    return re.sub(r"[-.]", "", word) if re.fullmatch(r"[^\W\d_](?:[-.][^\W\d_])+", word) else ""
+
+
+def _groups(words: list[str]) -> tuple[list[str], bool]:
+    """The run's groups of characters, and whether its last word wants another one."""
+    groups: list[str] = []
+    times, after_tens = 1, False
+    for token in words:
+        word = token.lower()
+        if word in _TIMES:
+            times = _TIMES[word]
+            continue
+        parts = re.split(r"[-.,/]", word) if word[-1].isdigit() and word[0].isdigit() else [word]
+        for piece in parts:
+            part = _part(piece) or (piece if token.isalpha() and token.isupper() and len(token) > 1 else "")
+            if not part:
+                continue
+            if word in _MAGNITUDES and groups:
+                groups[-1] += part
+            elif after_tens and word in _UNITS and part != "0" and times == 1:
+                groups[-1] = groups[-1][0] + part
+            else:
+                groups.append(part * times)
+            after_tens, times = word in _TENS, 1
+    return groups, times > 1 or words[-1].lower() in _SIGNS or words[-1] in "+#"
+
+
+# --------------------------------------------------------------------- lists
+
+_NO_ITEMS = _words(
+    "yes no yeah yep okay ok well oh sure please thanks thank sorry hello hi hey bye goodbye right i you he she it we they"
+    " is are was were do does did have has can could will would not don't here there now today tomorrow really too"
+    " actually exactly then again sir ma'am"
+)
+
+
+def _list_goes_on(text: str, *, short: bool) -> bool:
+    """Whether the text ends with items of a list of which none is said to be the last.
+
+    Args:
+        short: the question asks for a list, so that two items are enough.
+    """
+    items = [item.lower().split() for item in text.strip().rstrip(".").split(",")]
+    if len(items) < (2 if short else 3) or "?" in text or "." in text.strip().rstrip("."):
+        return False
+    if items[-1][:1] and items[-1][0] in ("and", "or"):
+        return False
+    return all(0 < len(item) <= 2 and not _NO_ITEMS.intersection(item) for item in items[1:]) and not (
+        _NO_ITEMS.intersection(items[0][-1:]) or {"and", "or"}.intersection(items[-1])
+    )
