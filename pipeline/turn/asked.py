@@ -48,14 +48,20 @@ _KINDS: tuple[tuple[Kind, int | None, re.Pattern[str]], ...] = (
     (Kind.CODE, 9, re.compile(r"\bsocial security\b|\bssn\b")),
     (Kind.ZIP, None, re.compile(r"\bzip\b")),
     (Kind.DATE, None, re.compile(r"\b(?:date of birth|birth ?date|dob|when (?:were|was) \w+ born|i was born on)\b")),
-    (Kind.CARD, None, re.compile(r"\b(?:card(?: number|'s number)|numbers? on (?:the|your|my) .*card|(?:credit|debit) card)\b")),
+    (
+        Kind.CARD,
+        None,
+        re.compile(r"\b(?:card(?: number|'s number)|numbers? on (?:the|your|my) .*card|(?:credit|debit) card)\b"),
+    ),
     (
         Kind.PHONE,
         None,
         re.compile(
-            r"\b(?:phone|telephone|mobile|cell|fax|contact|office|work|home|direct|callback|daytime) (?:phone )?(?:number|line)\b"
-            r"|\bnumbers? .*\b(?:reach|call|contact|text|calling)\b|\b(?:reach|call|text|contact|ring) (?:you|me|us)(?: back)? (?:at|on)\b"
-            r"|\b(?:my|your) (?:phone|cell|mobile)\b"
+            r"\b(?:phone|telephone|mobile|cell|fax|contact|office|work|home|direct|callback|daytime)"
+            r" (?:phone )?(?:number|line)\b"
+            r"|\bnumbers? .*\b(?:reach|call|contact|text|calling)\b"
+            r"|\b(?:reach|call|text|contact|ring) (?:you|me|us)(?: back)? (?:at|on)\b"
+            r"|\b(?:my|your) (?:phone|cell|mobile|number)\b|\bthe number\b(?! of)"
         ),
     ),
     (
@@ -73,10 +79,13 @@ _KINDS: tuple[tuple[Kind, int | None, re.Pattern[str]], ...] = (
         None,
         re.compile(
             rf"\b{_IDENTIFIERS} (?:numbers?|codes?|id|is)\b|\b(?:code|extension|password|passcode|digits|reference)\b"
-            r"|\bthe number\b|\b(?:your|my) number\b"
         ),
     ),
-    (Kind.LIST, None, re.compile(r"\b(?:what|which) (?!is\b|was\b|does\b|has\b|this\b)\w+s\b|\blist\b|\bwhat (?:are|else)\b")),
+    (
+        Kind.LIST,
+        None,
+        re.compile(r"\b(?:what|which) (?!is\b|was\b|does\b|has\b|this\b)\w+s\b|\blist\b|\bwhat (?:are|else)\b"),
+    ),
 )
 _SENTENCE = re.compile(r"[.?!]+(?:\s+|$)")
 

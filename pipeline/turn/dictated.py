@@ -39,7 +39,7 @@ _MAGNITUDES = {"hundred": "00", "thousand": "000"}
 _TIMES = {"double": 2, "triple": 3}
 _SIGNS = _words("dash hyphen plus slash point dot star hash underscore")
 _FILLERS = _words("um uh er erm hmm then so and okay")
-_BARE = _FILLERS | _words("yes yeah sure ok it it's its is that's this here well oh right the my i'm number")
+_BARE = _FILLERS | _words("yes yeah sure ok it it's its is that's well oh right i'm number")
 _MONTHS = _words(
     "january february march april may june july august september october november december"
     " jan feb mar apr jun jul aug sep sept oct nov dec"
@@ -54,13 +54,16 @@ _LABELS = _words(
     " at past to by around about before after until till since in from quarter half or of"
 )
 _ACRONYMS = _words("usa us uk eu uae tv id pm am ok dc la nyc dvd pc cd gps atm ceo hr it phd mri er bbc cnn faq ac")
+_CAPITALS = re.compile(rf"\b(?!(?:{'|'.join(_ACRONYMS).upper()})\b)[A-Z]{{2,}}\b")
 _SPELLED_WITH = re.compile(r"\b([A-Za-z]),? as (?:in|for) [A-Za-z]+")
 _TOKEN = re.compile(
-    r"[$£€]?\d+(?:[.,:/-]\d+)*(?:(?:st|nd|rd|th)\b|%)?"  # 415-555, 3:30, $19.99, 9th
+    r"[^\W\d_]{1,4}\d[^\W_]*"  # B12, QR77T
+    r"|[$£€]?\d+(?:[.,:/-]\d+)*(?:(?:st|nd|rd|th)\b|%)?"  # 415-555, 3:30, $19.99, 9th
     r"|[^\W\d_](?:[-.][^\W\d_])+(?![^\W\d_])"  # S-M-I, S.M.I
     r"|[^\W\d_]+(?:['’][^\W\d_]+)*|[+#,;.!?]"
 )
-_AMOUNT = re.compile(r"[$£€%:]|^\d+\.\d+$|^\d{1,3}(?:,000)+$|(?:st|nd|rd|th)$")
+_AMOUNT = re.compile(r"[$£€%:]|(?:st|nd|rd|th)$")
+_PERHAPS_AMOUNT = re.compile(r"^\d+\.\d+$|^[1-9]\d{0,2}(?:,\d{3})+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,10 @@ class _Run:
         groups: how they are grouped in writing, or word for word.
         before: what was said before them.
         digits, letters: whether there are any.
-        amount: it is written or said as an amount, a time or an ordinal.
+        amount: it is written as an amount, a time or an ordinal.
+        perhaps_amount: it may be one, written or said.
         listed: commas or pauses stand between the groups.
+        questioned: a question mark stands after it.
         open: its last word wants another one ("double", "dash").
     """
 
@@ -83,7 +88,9 @@ class _Run:
     digits: bool
     letters: bool
     amount: bool
+    perhaps_amount: bool
     listed: bool
+    questioned: bool
     open: bool
 
 
@@ -96,7 +103,8 @@ def dictation(text: str, asked: str = "") -> Dictation | None:
     """
     wanted = asked_for(asked)
     spelling = wanted is not None and wanted.kind is Kind.SPELLING
-    run = _run(text, spelling=spelling or "spell" in text.lower(), codes=wanted is not None and wanted.kind is Kind.CODE)
+    capitals = spelling or "spell" in text.lower() or (wanted is not None and wanted.kind is Kind.CODE)
+    run = _run(text, capitals=capitals)
     own = asked_for(run.before if run else text)
     if own is not None and not (own.kind is Kind.LIST or (own.kind is Kind.QUANTITY and _is_dictated(wanted))):
         wanted = own if own != Asked(Kind.CODE) or not _is_dictated(wanted) else wanted
@@ -107,7 +115,9 @@ def dictation(text: str, asked: str = "") -> Dictation | None:
     if run.open:
         return Dictation.GOES_ON
     if run.letters and not run.digits:
-        return _spelled(run, wanted, f"{asked} {run.before}")
+        return _spelled(run, wanted, f"{asked} {run.before}") or (
+            Dictation.PERHAPS_WHOLE if re.search(r"(?:^|\w.* )A\W*$", text) else None  # "option A", not "a"
+        )
     match wanted:
         case Asked(Kind.QUANTITY):
             return None
@@ -155,7 +165,9 @@ def _unasked(run: _Run) -> Dictation | None:
     """Nothing says what it is: its form has to."""
     words = re.findall(r"[^\W_]+(?:['’][^\W_]+)*", run.before.lower())
     bare = _BARE.issuperset(words)
-    if run.amount or (words and words[-1] in _LABELS | _MONTHS):
+    if run.questioned and not bare:
+        return None
+    if run.amount or (run.perhaps_amount and not bare) or (words and words[-1] in _LABELS | _MONTHS):
         return None
     if len(run.groups) == 1 and not bare and not (run.characters.startswith("0") and len(run.characters) > 1):
         return None
@@ -177,7 +189,10 @@ def _spelled(run: _Run, wanted: Asked | None, names: str) -> Dictation | None:
     if wanted is not None and wanted.kind in (Kind.SPELLING, Kind.CODE):
         return Dictation.GOES_ON
     bare = _BARE.issuperset(re.findall(r"[^\W_]+(?:['’][^\W_]+)*", run.before.lower()))
-    if letters in _ACRONYMS or (len(letters) == 1 and not bare):
+    if letters in _ACRONYMS:
+        return Dictation.PERHAPS_WHOLE
+    words = run.before.lower().rstrip(" ,.;:-").split()
+    if len(letters) == 1 and not bare and not words[-1].startswith(letters):
         return None
     return Dictation.GOES_ON
 
@@ -193,7 +208,7 @@ def _date(text: str) -> Dictation | None:
         return None
     if re.search(r"(?:\b|\D)(?:19|20)\d\d$|^\d{6}$|^\d{8}$|\d+[/-]\d+[/-]\d+$", "".join(plain[-1:])):
         return Dictation.WHOLE
-    run = _run(text, spelling=False, codes=False)
+    run = _run(text, capitals=False)
     digits, groups = (run.characters, run.groups) if run else ("", ())
     if re.search(r"(?:19|20)\d\d$", digits) and len(groups) > 1:
         return Dictation.WHOLE
@@ -207,18 +222,22 @@ def _date(text: str) -> Dictation | None:
 # ------------------------------------------------------------------- the run
 
 
-def _run(text: str, *, spelling: bool, codes: bool) -> _Run | None:
-    """The digits and letters at the end of a text, if it ends with any."""
+def _run(text: str, *, capitals: bool) -> _Run | None:
+    """The digits and letters at the end of a text, if it ends with any; words in capitals may count as letters."""
     plain = _SPELLED_WITH.sub(r"\1", text)
+    if capitals:
+        plain = _CAPITALS.sub(lambda word: "-".join(word[0]), plain)
     tokens = list(_TOKEN.finditer(plain))
     while tokens and tokens[-1][0] in ",;.!?":
         tokens.pop()
-    taken = list(takewhile(lambda token: _belongs(token[0], spelling=spelling, codes=codes), reversed(tokens)))[::-1]
+    taken = list(takewhile(lambda token: _belongs(token[0]), reversed(tokens)))[::-1]
     while taken and _part(taken[0][0]) == "" and taken[0][0].lower() not in _TIMES:
         taken.pop(0)
-    if not taken or taken[-1][0].lower() in _FILLERS:
-        return None
+    if len(taken) == 2 and taken[0][0].lower() in ("a", "i") and taken[0].start() > 0:
+        taken.pop(0)  # "a B" is one letter
     words = [token[0] for token in taken]
+    if not words or words[-1].lower() in _FILLERS or {word.lower() for word in words} <= {"oh", ","}:
+        return None
     groups, is_open = _groups(words)
     characters = "".join(groups)
     if not characters and not is_open:
@@ -229,16 +248,16 @@ def _run(text: str, *, spelling: bool, codes: bool) -> _Run | None:
         before=plain[: taken[0].start()],
         digits=any(character.isdigit() for character in characters),
         letters=any(character.isalpha() for character in characters),
-        amount=bool(_AMOUNT.search(words[-1])) or any(word.lower() in _MAGNITUDES for word in words),
+        amount=bool(_AMOUNT.search(words[-1])),
+        perhaps_amount=bool(_PERHAPS_AMOUNT.search(words[-1])) or any(word.lower() in _MAGNITUDES for word in words),
         listed="," in words or any(word.lower() in _FILLERS for word in words),
+        questioned=text.rstrip().endswith("?"),
         open=is_open,
     )
 
 
-def _belongs(token: str, *, spelling: bool, codes: bool) -> bool:
+def _belongs(token: str) -> bool:
     word = token.lower()
-    if len(token) > 1 and token.isalpha() and token.isupper() and word not in _ACRONYMS and (spelling or codes):
-        return True
     return bool(_part(token)) or word in _TIMES or word in _SIGNS or word in _FILLERS or token in "+#,;."
 
 
@@ -246,7 +265,7 @@ def _part(token: str) -> str:
     """The digits or letters that a token stands for; empty for none."""
     word = token.lower()
     if any(character.isdigit() for character in word):
-        return re.sub(r"\D", "", word)
+        return re.sub(r"\D" if _AMOUNT.search(word) else r"[\W_]", "", word)
     for known in (_UNITS, _TEENS, _TENS, _MAGNITUDES):
         if word in known:
             return known[word]
@@ -266,7 +285,7 @@ def _groups(words: list[str]) -> tuple[list[str], bool]:
             continue
         parts = re.split(r"[-.,/]", word) if word[-1].isdigit() and word[0].isdigit() else [word]
         for piece in parts:
-            part = _part(piece) or (piece if token.isalpha() and token.isupper() and len(token) > 1 else "")
+            part = _part(piece)
             if not part:
                 continue
             if word in _MAGNITUDES and groups:
@@ -282,8 +301,8 @@ def _groups(words: list[str]) -> tuple[list[str], bool]:
 # --------------------------------------------------------------------- lists
 
 _NO_ITEMS = _words(
-    "yes no yeah yep okay ok well oh sure please thanks thank sorry hello hi hey bye goodbye right i you he she it we they"
-    " is are was were do does did have has can could will would not don't here there now today tomorrow really too"
+    "yes no yeah yep okay ok well oh sure please thanks thank sorry hello hi hey bye goodbye right i you he she it we"
+    " they is are was were do does did have has can could will would not don't here there now today tomorrow really too"
     " actually exactly then again sir ma'am"
 )
 

@@ -57,7 +57,8 @@ class Partial:
 class Transcribed:
     """The transcript that `Transcribe(revision)` asked for, or that it `failed`.
 
-    `spoken` is as in `Partial`, and holds the question that this may answer; `ending` is an end-of-turn model's probability that the turn is over.
+    `spoken` is as in `Partial`, and holds the question that this may answer; `ending` is an end-of-turn model's
+    probability that the turn is over.
     """
 
     revision: int
