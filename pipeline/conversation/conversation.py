@@ -49,6 +49,12 @@ class Conversation:
         return not self._entries
 
     @property
+    def last_said(self) -> str:
+        """What the persona said last, as far as it was heard; empty before its first words."""
+        said = (entry.line.text for entry in reversed(self._entries) if entry.line.role == "assistant")
+        return next((text for text in said if text), "")
+
+    @property
     def style(self) -> VoiceStyle:
         """The persona's voice, for the synthesizers."""
         voice = self.persona.voice

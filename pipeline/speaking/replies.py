@@ -87,7 +87,7 @@ class Replies:
         self._latest: Playout | Writing | None = None
         self._line = Line()
         self._message_id = ""
-        self._last_spoken = ""
+        self._last_spoken = conversation.last_said  # a call that goes on with a chat may answer its last question
         self._seq = 0
         for voice in (speaker.tts, speaker.fallback):
             if voice is not None:

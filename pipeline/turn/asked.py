@@ -84,7 +84,10 @@ _KINDS: tuple[tuple[Kind, int | None, re.Pattern[str]], ...] = (
     (
         Kind.LIST,
         None,
-        re.compile(r"\b(?:what|which) (?!is\b|was\b|does\b|has\b|this\b)\w+s\b|\blist\b|\bwhat (?:are|else)\b"),
+        re.compile(
+            r"\b(?:what|which) (?!(?:is|was|does|has|this|seems|happens|makes|brings|looks)\b)\w+s\b"
+            r"|\blist\b|\bwhat (?:are|else)\b"
+        ),
     ),
 )
 _SENTENCE = re.compile(r"[.?!]+(?:\s+|$)")

@@ -102,6 +102,8 @@ def dictation(text: str, asked: str = "") -> Dictation | None:
         asked: what the persona said last, whose question tells what is dictated.
     """
     wanted = asked_for(asked)
+    if not text.strip():  # the first of it, not understood: nothing would be answered sooner
+        return Dictation.GOES_ON if _is_dictated(wanted) else None
     spelling = wanted is not None and wanted.kind is Kind.SPELLING
     capitals = spelling or "spell" in text.lower() or (wanted is not None and wanted.kind is Kind.CODE)
     run = _run(text, capitals=capitals)
@@ -110,6 +112,8 @@ def dictation(text: str, asked: str = "") -> Dictation | None:
         wanted = own if own != Asked(Kind.CODE) or not _is_dictated(wanted) else wanted
     if wanted is not None and wanted.kind is Kind.DATE:
         return _date(text)
+    if run is None and spelling and _may_be_spelled(text):
+        return Dictation.GOES_ON
     if run is None:
         return Dictation.GOES_ON if _list_goes_on(text, short=wanted is not None and wanted.kind is Kind.LIST) else None
     if run.open:
@@ -141,6 +145,15 @@ def _is_dictated(wanted: Asked | None) -> bool:
     return wanted is not None and wanted.kind not in (Kind.QUANTITY, Kind.LIST)
 
 
+def _spoken_words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+(?:['’][^\W_]+)*", text.lower())
+
+
+def _bare(before: str) -> bool:
+    """Whether nothing but fillers and "it's" comes before a run, so that the run is all that is said."""
+    return _BARE.issuperset(_spoken_words(before))
+
+
 def _counted(length: int, whole: int) -> Dictation:
     if length == whole:
         return Dictation.WHOLE
@@ -163,8 +176,7 @@ def _phone(run: _Run) -> Dictation:
 
 def _unasked(run: _Run) -> Dictation | None:
     """Nothing says what it is: its form has to."""
-    words = re.findall(r"[^\W_]+(?:['’][^\W_]+)*", run.before.lower())
-    bare = _BARE.issuperset(words)
+    words, bare = _spoken_words(run.before), _bare(run.before)
     if run.questioned and not bare:
         return None
     if run.amount or (run.perhaps_amount and not bare) or (words and words[-1] in _LABELS | _MONTHS):
@@ -188,13 +200,18 @@ def _spelled(run: _Run, wanted: Asked | None, names: str) -> Dictation | None:
         return Dictation.WHOLE
     if wanted is not None and wanted.kind in (Kind.SPELLING, Kind.CODE):
         return Dictation.GOES_ON
-    bare = _BARE.issuperset(re.findall(r"[^\W_]+(?:['’][^\W_]+)*", run.before.lower()))
     if letters in _ACRONYMS:
         return Dictation.PERHAPS_WHOLE
     words = run.before.lower().rstrip(" ,.;:-").split()
-    if len(letters) == 1 and not bare and not words[-1].startswith(letters):
+    if len(letters) == 1 and not _bare(run.before) and not words[-1].startswith(letters):
         return None
     return Dictation.GOES_ON
+
+
+def _may_be_spelled(text: str) -> bool:
+    """Whether this is a name and nothing else: its letters may follow."""
+    words = _spoken_words(text)
+    return len(words) <= 2 and not _NO_ITEMS.intersection(words) and not text.rstrip().endswith("?")
 
 
 def _date(text: str) -> Dictation | None:
@@ -236,8 +253,12 @@ def _run(text: str, *, capitals: bool) -> _Run | None:
     if len(taken) == 2 and taken[0][0].lower() in ("a", "i") and taken[0].start() > 0:
         taken.pop(0)  # "a B" is one letter
     words = [token[0] for token in taken]
-    if not words or words[-1].lower() in _FILLERS or {word.lower() for word in words} <= {"oh", ","}:
+    said = [word.lower() for word in words if word not in ",;."]
+    if not said or said[-1] in _FILLERS or set(said) == {"oh"}:
         return None
+    before = plain[: taken[0].start()]
+    if said == ["one"] and not _bare(before) and not before.rstrip().endswith(("+", "plus")):
+        return None  # "I don't have one"
     groups, is_open = _groups(words)
     characters = "".join(groups)
     if not characters and not is_open:
@@ -245,7 +266,7 @@ def _run(text: str, *, capitals: bool) -> _Run | None:
     return _Run(
         characters=characters,
         groups=tuple(map(len, groups)),
-        before=plain[: taken[0].start()],
+        before=before,
         digits=any(character.isdigit() for character in characters),
         letters=any(character.isalpha() for character in characters),
         amount=bool(_AMOUNT.search(words[-1])),

@@ -1,0 +1,144 @@
+"""What is dictated, in every form that a recogniser writes, and what a question asks for."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.turn.asked import Asked, Kind, asked_for
+from pipeline.turn.dictated import Dictation, dictation
+
+WORDS = "oh one two three four five six seven eight nine".split()
+LENGTHS = {
+    "What is your phone number?": 10,
+    "What are the last four digits?": 4,
+    "I sent you a six-digit code; what is it?": 6,
+    "Please read me your card number.": 16,
+    "What is your social security number?": 9,
+    "Please say your PIN.": 4,
+}
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        ("What is your phone number?", Asked(Kind.PHONE)),
+        ("Thanks, Ann. And where can I reach you? What is the best number to call you back on?", Asked(Kind.PHONE)),
+        ("Can you tell me the last four digits of your social security number?", Asked(Kind.CODE, 4)),
+        ("the 6-digit code", Asked(Kind.CODE, 6)),
+        ("What is the security code on the back?", Asked(Kind.CODE, 3)),
+        ("Please say your PIN.", Asked(Kind.CODE, 4)),
+        ("What is your ZIP code?", Asked(Kind.ZIP)),
+        ("And your date of birth?", Asked(Kind.DATE)),
+        ("Could you spell your last name?", Asked(Kind.SPELLING)),
+        ("What is your order number?", Asked(Kind.CODE)),
+        ("What is the number of guests?", Asked(Kind.QUANTITY)),
+        ("How many digits does it have?", Asked(Kind.QUANTITY)),
+        ("Which room are you in?", Asked(Kind.QUANTITY)),
+        ("What is your phone number? Take your time.", Asked(Kind.PHONE)),
+        ("What seems to be the problem?", None),
+        ("", None),
+    ],
+)
+def test_a_question_tells_what_is_wanted(words: str, asked: Asked | None) -> None:
+    assert asked_for(words) == asked
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "found"),
+    [
+        ("415", "", Dictation.GOES_ON),
+        ("4, 1, 5", "", Dictation.GOES_ON),
+        ("four one five", "", Dictation.GOES_ON),
+        ("S-M-I-", "", Dictation.GOES_ON),
+        ("S M I", "", Dictation.GOES_ON),
+        ("The number I have is 0, 7", "", Dictation.GOES_ON),
+        ("it's 0 7 7", "", Dictation.GOES_ON),
+        ("Smith, S M I", "", Dictation.GOES_ON),
+        ("apples, pears, plums", "", Dictation.GOES_ON),
+        ("apples, pears, and plums", "", None),
+        ("Yes, please, thanks", "", None),
+        ("double", "What is the code?", Dictation.GOES_ON),
+        ("4, 1, 5 dash", "What is the code?", Dictation.GOES_ON),
+        ("room 12", "", None),
+        ("at half past 3", "", None),
+        ("I got a B", "", None),
+        ("Oh.", "", None),
+        ("so do I", "", None),
+        ("You said 4 1 5?", "", None),
+        ("S M I?", "", Dictation.GOES_ON),
+        ("I live in the U.S.", "", Dictation.PERHAPS_WHOLE),
+        ("a hundred and", "", None),
+        ("415 no sorry 416 555 2671", "What is your phone number?", Dictation.WHOLE),
+        ("415 555 2671 and my zip is 941", "What is your phone number?", Dictation.GOES_ON),
+        ("555 2671", "What is your phone number?", Dictation.PERHAPS_WHOLE),
+        ("06 12 34 56 78", "What is your phone number?", Dictation.PERHAPS_WHOLE),
+        ("1 415 555 267", "What is your phone number?", Dictation.GOES_ON),
+        ("+44 7700 900 461", "What is your phone number?", Dictation.PERHAPS_WHOLE),
+        ("3782 822463 10005", "What is your card number?", Dictation.WHOLE),
+        ("94110", "What is your ZIP code?", Dictation.PERHAPS_WHOLE),
+        ("94110-12", "What is your ZIP code?", Dictation.GOES_ON),
+        ("94110-1234", "What is your ZIP code?", Dictation.WHOLE),
+        ("4 7 2 9 1", "What are the last four digits?", Dictation.PERHAPS_WHOLE),
+        ("the ninth of", "What is your date of birth?", None),
+        ("the ninth of february", "What is your date of birth?", Dictation.GOES_ON),
+        ("03 04 1985", "What is your date of birth?", Dictation.WHOLE),
+        ("GARC", "Please spell your last name.", Dictation.GOES_ON),
+        ("G A R C I A", "Mr Garcia, can you spell that?", Dictation.WHOLE),
+        ("Smith", "Could you spell your last name?", Dictation.GOES_ON),
+        ("No, sorry.", "Could you spell your last name?", None),
+        ("B as in Bravo", "Please spell it.", Dictation.GOES_ON),
+        ("A.", "Which option, A or B?", Dictation.PERHAPS_WHOLE),
+        ("12", "How many guests?", None),
+        ("I don't have one.", "What is your phone number?", None),
+        ("", "What is your phone number?", Dictation.GOES_ON),
+        ("", "What seems to be the problem?", None),
+    ],
+)
+def test_how_far_it_is(text: str, asked: str, found: Dictation | None) -> None:
+    assert dictation(text, asked) is found
+
+
+def written(groups: list[str], form: str) -> str:
+    """The groups as a recogniser may write them."""
+    match form:
+        case "digits":
+            return " ".join(" ".join(group) for group in groups)
+        case "commas":
+            return ", ".join(", ".join(group) for group in groups) + "."
+        case "groups":
+            return " ".join(groups)
+        case "sentences":
+            return ". ".join(groups) + "."
+        case "hyphens":
+            return "-".join(groups)
+        case "together":
+            return "".join(groups)
+        case _:
+            return " ".join(WORDS[int(digit)] for digit in "".join(groups))
+
+
+@given(
+    question=st.sampled_from(sorted(LENGTHS)),
+    form=st.sampled_from(["digits", "commas", "groups", "sentences", "hyphens", "together", "words"]),
+    lead=st.sampled_from(["", "It's ", "Sure, it is ", "um "]),
+    data=st.data(),
+)
+@settings(max_examples=400, deadline=None)
+def test_a_number_goes_on_until_it_has_the_length_that_was_asked_for(
+    question: str, form: str, lead: str, data: st.DataObject
+) -> None:
+    length = LENGTHS[question]
+    number = data.draw(st.text("23456789", min_size=1, max_size=1)) + data.draw(
+        st.text("23456789", min_size=length - 1, max_size=length - 1)
+    )
+    groups: list[str] = []
+    while sum(map(len, groups)) < length:
+        at = sum(map(len, groups))
+        groups.append(number[at : at + data.draw(st.integers(1, 5))])
+    whole = data.draw(st.integers(1, len(groups)))
+    text = lead + written(groups[:whole], form)
+    found = dictation(text, question)
+    if whole == len(groups):
+        assert found in (Dictation.WHOLE, Dictation.PERHAPS_WHOLE)
+    elif not (length == 10 and [len(group) for group in groups[:whole]] == [3, 4]):
+        assert found is Dictation.GOES_ON
