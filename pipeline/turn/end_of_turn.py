@@ -150,8 +150,8 @@ def judge_text(text: str, asked: str = "") -> Verdict:
         return Verdict.UNSURE
     if _CLOSING.search(plain):
         return Verdict.COMPLETE
-    asked = _QUESTION.search(plain)
-    if asked and len(asked[0].split()) >= 4:
+    question = _QUESTION.search(plain)
+    if question and len(question[0].split()) >= 4:
         return Verdict.COMPLETE
     return Verdict.UNSURE
 
