@@ -61,14 +61,15 @@ _KINDS: tuple[tuple[Kind, int | None, re.Pattern[str]], ...] = (
             r" (?:phone )?(?:number|line)\b"
             r"|\bnumbers? .*\b(?:reach|call|contact|text|calling)\b"
             r"|\b(?:reach|call|text|contact|ring) (?:you|me|us)(?: back)? (?:at|on)\b"
-            r"|\b(?:my|your) (?:phone|cell|mobile|number)\b|\bthe number\b(?! of)"
+            r"|\b(?:my|your) (?:phone|cell|mobile|number)\b|\bthe number\b(?! of)(?=.*\w)"
         ),
     ),
     (
         Kind.QUANTITY,
         None,
         re.compile(
-            r"\bhow (?:many|much|old|long|far|often|tall|big|large|high|soon|late|early)\b|\bnumber of\b|\bwhen\b"
+            r"\bhow (?:many|much|old|long|far|often|tall|big|large|high|soon|late|early)\b|\bnumber of\b"
+            r"|^(?:and |so |then )*when (?:is|are|do|does|did|will|would|can|was|were|should)\b"
             r"|\b(?:what|which) (?:time|room|floor|page|age|size|gate|day|date|option|one|letter|grade|level|chapter)\b"
             rf"|\bscale\b|\b(?:{'|'.join(NUMBER_WORDS)}|\w) or (?:{'|'.join(NUMBER_WORDS)}|\w)\b"
             r"|\b(?:room|flight|bus|house|gate|page|line|train) number\b"
@@ -90,19 +91,25 @@ _KINDS: tuple[tuple[Kind, int | None, re.Pattern[str]], ...] = (
         ),
     ),
 )
-_SENTENCE = re.compile(r"[.?!]+(?:\s+|$)")
+_REFERS_BACK = re.compile(r"\b(?:it|that|this|them|those)\b")
+_SENTENCE = re.compile(r"[^.?!]+(?:[.?!]+(?!\s|$)[^.?!]+)*[.?!]*")
 
 
 def asked_for(words: str) -> Asked | None:
-    """What these words, a question or a sentence's beginning, ask for or announce; the last of their sentences counts.
+    """What these words, a question or a sentence's beginning, ask for or announce.
+
+    The last of their sentences that does so counts, unless a question about something else comes after it.
 
     Args:
         words: the persona's latest words, or what the caller said before a number.
     """
-    for sentence in reversed(_SENTENCE.split(words.lower().replace("’", "'"))):
-        if length := _LENGTH.search(sentence):
+    for sentence in reversed(_SENTENCE.findall(words.lower().replace("’", "'"))):
+        plain = sentence.strip()
+        if length := _LENGTH.search(plain):
             return Asked(Kind.CODE, int(length[1]) if length[1].isdigit() else NUMBER_WORDS[length[1]])
         for kind, characters, pattern in _KINDS:
-            if pattern.search(sentence):
+            if pattern.search(plain):
                 return Asked(kind, characters)
+        if plain.endswith("?") and not _REFERS_BACK.search(plain):
+            return None
     return None

@@ -40,6 +40,10 @@ _TIMES = {"double": 2, "triple": 3}
 _SIGNS = _words("dash hyphen plus slash point dot star hash underscore")
 _FILLERS = _words("um uh er erm hmm then so and okay")
 _BARE = _FILLERS | _words("yes yeah sure ok it it's its is that's well oh right i'm number")
+_NO_NAMES = _words(
+    "is it's me my as an and the for of to it that this name spelled what who how can could would will may please spell"
+    " thank thanks great all alright now or at in on we you your yes no okay ok sorry i'm sir ma'am mr mrs ms"
+)
 _MONTHS = _words(
     "january february march april may june july august september october november december"
     " jan feb mar apr jun jul aug sep sept oct nov dec"
@@ -119,7 +123,7 @@ def dictation(text: str, asked: str = "") -> Dictation | None:
     if run.open:
         return Dictation.GOES_ON
     if run.letters and not run.digits:
-        return _spelled(run, wanted, f"{asked} {run.before}") or (
+        return _spelled(run, wanted, _names(asked, run.before)) or (
             Dictation.PERHAPS_WHOLE if re.search(r"(?:^|\w.* )A\W*$", text) else None  # "option A", not "a"
         )
     match wanted:
@@ -189,14 +193,14 @@ def _unasked(run: _Run) -> Dictation | None:
     return Dictation.PERHAPS_WHOLE if whole else Dictation.GOES_ON
 
 
-def _spelled(run: _Run, wanted: Asked | None, names: str) -> Dictation | None:
+def _spelled(run: _Run, wanted: Asked | None, names: frozenset[str]) -> Dictation | None:
     """Letters alone: whole when they spell a name that was said."""
     letters = run.characters.lower()
     if wanted is not None and wanted.kind is Kind.QUANTITY:
         return None
     if wanted is not None and wanted.length is not None:
         return _counted(len(letters), wanted.length)
-    if len(letters) > 1 and letters in re.findall(r"[^\W\d_]+", names.lower()):
+    if len(letters) > 1 and letters in names:
         return Dictation.WHOLE
     if wanted is not None and wanted.kind in (Kind.SPELLING, Kind.CODE):
         return Dictation.GOES_ON
@@ -206,6 +210,12 @@ def _spelled(run: _Run, wanted: Asked | None, names: str) -> Dictation | None:
     if len(letters) == 1 and not _bare(run.before) and not words[-1].startswith(letters):
         return None
     return Dictation.GOES_ON
+
+
+def _names(asked: str, before: str) -> frozenset[str]:
+    """What may be a name: words with a capital, and the one right before the letters."""
+    named = re.findall(r"\b[A-Z][^\W\d_]+", f"{asked} {before}") + _spoken_words(before)[-1:]
+    return frozenset(name.lower() for name in named) - _NO_NAMES
 
 
 def _may_be_spelled(text: str) -> bool:
@@ -230,7 +240,7 @@ def _date(text: str) -> Dictation | None:
     if re.search(r"(?:19|20)\d\d$", digits) and len(groups) > 1:
         return Dictation.WHOLE
     named = any(word in _MONTHS for word in plain)
-    year = len(groups) >= (2 if named else 3) and groups[-1] == 2 and int(digits[-2:]) > 31
+    year = len(groups) >= (2 if named else 3) and groups[-1] == 2 and "31" < digits[-2:] <= "99"
     if year or len(digits) in (6, 8):
         return Dictation.WHOLE
     return Dictation.GOES_ON
@@ -250,7 +260,7 @@ def _run(text: str, *, capitals: bool) -> _Run | None:
     taken = list(takewhile(lambda token: _belongs(token[0]), reversed(tokens)))[::-1]
     while taken and _part(taken[0][0]) == "" and taken[0][0].lower() not in _TIMES:
         taken.pop(0)
-    if len(taken) == 2 and taken[0][0].lower() in ("a", "i") and taken[0].start() > 0:
+    if len(taken) == 2 and taken[0][0] == "a" and taken[0].start() > 0:
         taken.pop(0)  # "a B" is one letter
     words = [token[0] for token in taken]
     said = [word.lower() for word in words if word not in ",;."]

@@ -35,6 +35,10 @@ LENGTHS = {
         ("How many digits does it have?", Asked(Kind.QUANTITY)),
         ("Which room are you in?", Asked(Kind.QUANTITY)),
         ("What is your phone number? Take your time.", Asked(Kind.PHONE)),
+        ("What is your phone number? Tell me when you have it.", Asked(Kind.PHONE)),
+        ("I have your phone number. How can I help?", None),
+        ("When is it?", Asked(Kind.QUANTITY)),
+        ("I'd like the number", None),
         ("What seems to be the problem?", None),
         ("", None),
     ],
@@ -84,6 +88,9 @@ def test_a_question_tells_what_is_wanted(words: str, asked: Asked | None) -> Non
         ("03 04 1985", "What is your date of birth?", Dictation.WHOLE),
         ("GARC", "Please spell your last name.", Dictation.GOES_ON),
         ("G A R C I A", "Mr Garcia, can you spell that?", Dictation.WHOLE),
+        ("I S", "What is the first name? Please spell it.", Dictation.GOES_ON),
+        ("my name is I S", "", Dictation.GOES_ON),
+        ("three four ab", "What is your date of birth?", None),
         ("Smith", "Could you spell your last name?", Dictation.GOES_ON),
         ("No, sorry.", "Could you spell your last name?", None),
         ("B as in Bravo", "Please spell it.", Dictation.GOES_ON),
@@ -142,3 +149,11 @@ def test_a_number_goes_on_until_it_has_the_length_that_was_asked_for(
         assert found in (Dictation.WHOLE, Dictation.PERHAPS_WHOLE)
     elif not (length == 10 and [len(group) for group in groups[:whole]] == [3, 4]):
         assert found is Dictation.GOES_ON
+
+
+@given(
+    st.text("4 1,.-?'²٣abIA oneSMI", max_size=30), st.sampled_from([*LENGTHS, "", "Your date of birth?", "Spell it."])
+)
+@settings(max_examples=300, deadline=None)
+def test_no_text_breaks_it(text: str, asked: str) -> None:
+    assert dictation(text, asked) in (None, *Dictation)
