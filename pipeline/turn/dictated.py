@@ -105,7 +105,7 @@ def dictation(text: str, asked: str = "") -> Dictation | None:
         text: the turn so far, as transcribed: "415", "4, 1, 5", "four one five", "S-M-I".
         asked: what the persona said last, whose question tells what is dictated.
     """
-    wanted = asked_for(asked)
+    wanted = question = asked_for(asked)
     if not text.strip():  # the first of it, not understood: nothing would be answered sooner
         return Dictation.GOES_ON if _is_dictated(wanted) else None
     spelling = wanted is not None and wanted.kind is Kind.SPELLING
@@ -132,7 +132,7 @@ def dictation(text: str, asked: str = "") -> Dictation | None:
         case Asked(Kind.CODE, int(length)):
             return _counted(len(run.characters), length)
         case Asked(Kind.PHONE):
-            return _phone(run)
+            return Dictation.PERHAPS_WHOLE if wanted != question and _may_be_local(run) else _phone(run)
         case Asked(Kind.CARD):
             amex = run.characters.startswith(("34", "37"))
             return _counted(len(run.characters), 15 if amex else 16)
@@ -178,6 +178,11 @@ def _phone(run: _Run) -> Dictation:
     return (Dictation.GOES_ON if length < 11 else Dictation.PERHAPS_WHOLE) if abroad else _counted(length, 10)
 
 
+def _may_be_local(run: _Run) -> bool:
+    """Seven digits in one go, where nobody asked for more: a local phone number."""
+    return len(run.characters) == 7 and not run.listed and set(run.groups) in ({1}, {7})
+
+
 def _unasked(run: _Run) -> Dictation | None:
     """Nothing says what it is: its form has to."""
     words, bare = _spoken_words(run.before), _bare(run.before)
@@ -187,7 +192,7 @@ def _unasked(run: _Run) -> Dictation | None:
         return None
     if len(run.groups) == 1 and not bare and not (run.characters.startswith("0") and len(run.characters) > 1):
         return None
-    if len(run.characters) == 7 and not run.listed:
+    if _may_be_local(run):
         return Dictation.PERHAPS_WHOLE
     whole = len(run.characters) == 16 or _phone(run) is not Dictation.GOES_ON
     return Dictation.PERHAPS_WHOLE if whole else Dictation.GOES_ON
