@@ -1,4 +1,4 @@
-"""Every setting of the service in one typed place: the environment (GLOW_...) and a .env file, each with a default."""
+"""The settings of the service: typed, each with a default, read from GLOW_ environment variables and a .env file."""
 
 import os
 import re
@@ -25,7 +25,7 @@ def _default_data_dir() -> Path:
 
 
 class Settings(BaseSettings):
-    """What an operator may choose; without any of it the service runs on the embedded engines."""
+    """What an operator can configure; with the defaults the service runs on the embedded engines."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -41,159 +41,220 @@ class Settings(BaseSettings):
     host: str = Field(
         default="127.0.0.1", description="Address to listen on; 0.0.0.0 opens the service to the network."
     )
-    port: int = Field(default=8010, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    port: int = Field(default=8010, ge=0, le=65535, description="TCP port to listen on; 0 picks a free one.")
     public_url: str = Field(
-        default="", description="URL that clients reach the service at, where a proxy stands in front of it."
+        default="", description="URL under which clients reach the service, if it runs behind a proxy."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Log level: debug, info, warning or error."
+    )
     tokens: SecretStr | None = Field(
         default=None,
-        description="Fixed Bearer tokens, `user:token` separated by commas, besides those of `glow token create`.",
+        description="Static Bearer tokens as comma-separated `user:token` pairs, beside those of `glow token create`.",
     )
 
     data_dir: Path = Field(
         default_factory=_default_data_dir,
-        description="Where the database, the models and the recordings are kept.",
+        description="Directory of the database, the models and the recordings.",
         json_schema_extra={"shown": "~/.local/share/glow-voice"},
     )
     database_url: str = Field(
         default_factory=lambda known: f"sqlite+aiosqlite:///{known.get('data_dir', _default_data_dir())}/glow.db",
         repr=False,
-        description="SQLAlchemy URL of the database, with an asynchronous driver.",
+        description="SQLAlchemy URL of the database, with an asynchronous driver (aiosqlite or asyncpg).",
         json_schema_extra={"shown": "sqlite+aiosqlite:///<data_dir>/glow.db"},
     )
     models_dir: Path = Field(
         default_factory=lambda known: known.get("data_dir", _default_data_dir()) / "models",
-        description="Where `glow models pull` puts models and voices, and where they are looked for.",
+        description="Directory of the models and voices; `glow models pull` downloads into it.",
         json_schema_extra={"shown": "<data_dir>/models"},
     )
     packs: Annotated[tuple[Path, ...], NoDecode] = Field(
         default=(),
-        description="More content packs (YAML files or folders), separated by commas, besides the packaged one.",
+        description="Additional content packs (YAML files or directories), comma-separated, beside the packaged one.",
     )
 
-    stt: str = Field(default="auto", description="Speech to text: auto, or one that `glow models` lists.")
+    stt: str = Field(
+        default="auto",
+        description="Speech-to-text engine: auto (the best one installed), or a name from `glow models`.",
+    )
     stt_language: str = Field(
         default="en",
-        description="Language that is spoken to the service, as a BCP 47 tag; auto hears it once in each call.",
+        description="Language that callers speak, as a BCP 47 tag; auto detects it once per call.",
     )
-    stt_device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="Where faster-whisper runs.")
-    stt_base_url: str = Field(default="", description="Server for stt=openai; empty takes openai_base_url.")
-    stt_model: str = Field(default="whisper-1", description="Model that is asked of the server when stt=openai.")
+    stt_device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="Device that faster-whisper runs on: auto, cpu or cuda."
+    )
+    stt_base_url: str = Field(
+        default="", description="Base URL of the speech-to-text server (stt=openai); defaults to openai_base_url."
+    )
+    stt_model: str = Field(
+        default="whisper-1", description="Model requested from the speech-to-text server (stt=openai)."
+    )
     whisper_compute_type: str = Field(
-        default="auto", description="Number format of faster-whisper: auto, int8, float16, float32."
+        default="auto", description="Number format of faster-whisper's weights: auto, int8, float16 or float32."
     )
     whisper_window: Literal["short", "full"] = Field(
-        default="short", description="What Whisper encodes: the utterance and a margin (short), or always 30 s (full)."
+        default="short",
+        description="Encoder window of Whisper: short (the utterance plus a margin) or full (always 30 s).",
     )
 
     stt_process: bool = Field(
-        default=True, description="Run the embedded recogniser in a process of its own, at lower priority."
+        default=True,
+        description="Run the embedded recogniser in a low-priority child process, whose crash ends no call.",
     )
     stt_timeout_s: float = Field(
-        default=15.0, gt=0, le=600, description="Seconds that a transcript may take, queueing and restarts included."
+        default=15.0,
+        gt=0,
+        le=600,
+        description="Timeout of a transcript in seconds, queueing and restarts of the recogniser included.",
     )
 
-    tts: str = Field(default="auto", description="Text to speech: auto, or one that `glow models` lists.")
-    tts_base_url: str = Field(default="", description="Server for tts=openai; empty takes openai_base_url.")
-    tts_model: str = Field(default="gpt-4o-mini-tts", description="Model that is asked of the server when tts=openai.")
-    tts_voice: str = Field(default="alloy", description="Its voice, for personas that name none.")
+    tts: str = Field(
+        default="auto",
+        description="Text-to-speech engine: auto (the best one installed), or a name from `glow models`.",
+    )
+    tts_base_url: str = Field(
+        default="", description="Base URL of the text-to-speech server (tts=openai); defaults to openai_base_url."
+    )
+    tts_model: str = Field(
+        default="gpt-4o-mini-tts", description="Model requested from the text-to-speech server (tts=openai)."
+    )
+    tts_voice: str = Field(
+        default="alloy",
+        description="Default voice of the text-to-speech server (tts=openai), for personas that name none.",
+    )
 
     llm: Literal["auto", "scripted", "openai"] = Field(
         default="auto",
-        description="Who answers: scripted, openai (any compatible server), or auto: openai where one is set.",
+        description="What generates replies: scripted, openai, or auto (openai if a key or base URL is set).",
     )
-    llm_model: str = Field(default="gpt-4o-mini", description="Model that is asked of the server.")
+    llm_model: str = Field(
+        default="gpt-4o-mini", description="Model requested from the language model server (llm=openai)."
+    )
     llm_first_token_s: float = Field(
-        default=8.0, gt=0, le=120, description="Seconds to wait for the first word of a reply."
+        default=8.0, gt=0, le=120, description="Timeout in seconds for the first token of a reply."
     )
-    llm_timeout_s: float = Field(default=30.0, gt=0, le=600, description="Seconds that a whole reply may take.")
+    llm_timeout_s: float = Field(default=30.0, gt=0, le=600, description="Timeout in seconds for a whole reply.")
     openai_base_url: str = Field(
         default="",
         validation_alias=AliasChoices("GLOW_OPENAI_BASE_URL", "OPENAI_BASE_URL"),
-        description="Any OpenAI-compatible server; also read from OPENAI_BASE_URL.",
+        description="Base URL of an OpenAI-compatible server, including /v1; also read from OPENAI_BASE_URL.",
     )
     openai_api_key: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("GLOW_OPENAI_API_KEY", "OPENAI_API_KEY"),
-        description="Its key; also read from OPENAI_API_KEY.",
+        description="API key of that server; also read from OPENAI_API_KEY.",
     )
 
-    endpoint_ms: int = Field(default=500, ge=200, le=5000, description="Silence in milliseconds that ends a turn.")
+    endpoint_ms: int = Field(
+        default=500,
+        ge=200,
+        le=5000,
+        description="Endpoint delay: silence in ms that ends a turn whose text reads neither complete nor unfinished.",
+    )
     complete_ms: int = Field(
-        default=350, ge=200, le=5000, description="The same after a question or thanks: what reads as complete."
+        default=350,
+        ge=200,
+        le=5000,
+        description="Endpoint delay in ms after a text that reads as complete, such as a question or thanks.",
     )
     unfinished_ms: int = Field(
-        default=1400, ge=200, le=10_000, description='The same after what reads as unfinished, such as "my number is".'
+        default=1400,
+        ge=200,
+        le=10_000,
+        description='Endpoint delay in ms after a text that reads as unfinished, such as "my number is".',
     )
     end_of_turn_model: Path | None = Field(
         default=None,
-        description="What hears whether a turn is over: smart-turn, or a Smart Turn v3 .onnx file; empty for none.",
+        description="End-of-turn model: smart-turn, or the path of a Smart Turn v3 .onnx file; empty for none.",
     )
     eager_ms: int = Field(
-        default=180, ge=60, le=2000, description="Silence after which the answer is prepared, not yet spoken."
+        default=180,
+        ge=60,
+        le=2000,
+        description="Silence in ms after which the reply is prepared speculatively; it plays once the turn has ended.",
     )
     interrupt_ms: int = Field(
         default=300,
         ge=80,
         le=5000,
-        description="Speech over the persona that interrupts it once it has words; less takes more noise for it.",
+        description="Barge-in threshold in ms once the partial transcript has words. Lower values let noise interrupt.",
     )
     interrupt_without_words_ms: int = Field(
-        default=600, ge=80, le=10_000, description="The same while the recogniser has no words for it yet."
+        default=600,
+        ge=80,
+        le=10_000,
+        description="Barge-in threshold in ms while the partial transcript has no words.",
     )
     prompt_after_s: float = Field(
-        default=0.0, ge=0, description="Seconds of silence after which the persona asks once who is there; 0 for never."
+        default=0.0,
+        ge=0,
+        description="Seconds of silence after which the persona asks once whether anyone is there; 0 disables it.",
     )
     goodbye_after_s: float = Field(
         default=0.0,
         ge=0,
-        description="Seconds of further silence after which the persona says goodbye and ends the call; 0 for never.",
+        description="Seconds of further silence after which the persona says goodbye and ends the call; 0 disables it.",
     )
     longest_call_s: float = Field(
-        default=0.0, ge=0, description="Seconds that a call may last; the persona says when they are over; 0 for any."
+        default=0.0,
+        ge=0,
+        description="Maximum duration of a call in seconds, at which the persona says goodbye; 0 for no limit.",
     )
     call_warning_s: float = Field(
-        default=60.0, ge=0, description="Seconds before that at which the persona says so; 0 for no warning."
+        default=60.0,
+        ge=0,
+        description="Seconds before the maximum duration at which the persona announces it; 0 disables it.",
     )
     persona_hangs_up: bool = Field(
-        default=True, description="Let the persona end a call: by a cue of its content, or by a tool of its model."
+        default=True, description="Let the persona end a call, by a cue of its content or a tool call of its model."
     )
     frames_gap_s: float = Field(
         default=1.0,
         ge=0.1,
         le=60,
-        description="Seconds without audio from the client, in the middle of an utterance, after which it has ended.",
+        description="Seconds without audio from the client after which an open utterance is ended.",
     )
     max_calls: int = Field(
-        default=100, ge=1, description="Voice sessions that are carried at once; one more is told to come back."
+        default=100, ge=1, description="Maximum number of concurrent calls; further ones are refused as busy."
     )
     idle_s: float = Field(
-        default=300.0, gt=0, description="Seconds without any message after which a session is ended."
+        default=300.0, gt=0, description="Seconds without any message from the client after which its call is ended."
     )
     record_calls: bool = Field(
         default=False,
-        description="Keep a stereo recording of every call; turn it on only where all who speak have consented.",
+        description="Record every call as a stereo WAV file; enable it only where everyone who speaks has consented.",
     )
     record_announcement: str = Field(
         default="",
         max_length=1000,
-        description="Spoken before anything else in a call that is recorded; the recording begins when it was heard.",
+        description="Announcement that begins every recorded call; the recording begins once it was heard.",
     )
-    resume_s: float = Field(default=60.0, ge=0, description="Seconds in which a dropped connection can be resumed.")
+    resume_s: float = Field(
+        default=60.0, ge=0, description="Seconds within which a client can resume a call whose connection dropped."
+    )
     requests_per_minute: int = Field(
-        default=600, ge=1, description="Requests that one user may make of the Gloo, Tutor or Glean door in a minute."
+        default=600,
+        ge=1,
+        description="Rate limit of each of the Gloo, Tutor and Glean doors, in requests per user and minute.",
     )
     access_token_s: int = Field(
-        default=3600, ge=60, le=86400, description="Seconds that an access token of POST /oauth2/token is good for."
+        default=3600,
+        ge=60,
+        le=86400,
+        description="Lifetime in seconds of the access tokens that POST /oauth2/token issues.",
     )
     max_message_bytes: int = Field(
-        default=128 * 1024, ge=4096, le=16 * 1024 * 1024, description="Largest websocket message that is read."
+        default=128 * 1024,
+        ge=4096,
+        le=16 * 1024 * 1024,
+        description="Maximum size in bytes of a websocket message from a client.",
     )
     max_queue: int = Field(
-        default=64, ge=1, description="Jobs that may wait for the engines before callers are told it is busy."
+        default=64, ge=1, description="Maximum number of jobs queued for the engines; further ones are refused as busy."
     )
-    worker_threads: int = Field(default=2, ge=1, le=64, description="Threads that run the engines.")
+    worker_threads: int = Field(default=2, ge=1, le=64, description="Number of threads that run the engines.")
 
     @field_validator("data_dir", "models_dir", "end_of_turn_model")
     @classmethod
