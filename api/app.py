@@ -65,7 +65,7 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
         service = request.app.state.service
         body: dict[str, Any] = {
             "ready": service.ready.is_set(),
-            "engines": service.room.names,
+            "engines": service.shared_engines.names,
             "calls": len(service.calls),
         }
         return JSONResponse(body, 200 if body["ready"] else 503)

@@ -64,7 +64,7 @@ class Closes(Protocol):
 
 
 @dataclass(slots=True)
-class EngineRoom:
+class SharedEngines:
     """The shared engines and the threads they run in.
 
     Attributes:
@@ -124,7 +124,7 @@ class EngineRoom:
             await self.listening_workers.close()
 
 
-async def open_engines(settings: Settings) -> EngineRoom:
+async def open_engines(settings: Settings) -> SharedEngines:
     """Choose and make the engines; their models are loaded by `warm`.
 
     Raises:
@@ -152,7 +152,7 @@ async def open_engines(settings: Settings) -> EngineRoom:
     spare = None
     if settings.stt == "auto" and not transcriber.name.startswith(EMBEDDED):
         spare = partial(_transcriber, settings.model_copy(update={"stt": EMBEDDED}))
-    return EngineRoom(engines, transcriber, responder, workers, fallback_workers, listening, spare)
+    return SharedEngines(engines, transcriber, responder, workers, fallback_workers, listening, spare)
 
 
 def _key(settings: Settings) -> str:

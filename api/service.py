@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import models.packs as packs
-from api.engines import EngineRoom, open_coach, open_engines
+from api.engines import SharedEngines, open_coach, open_engines
 from api.external import Outside, open_outside
 from api.settings import Settings
 from models.files import Files
@@ -18,9 +18,9 @@ from pipeline.call.recording import Recordings
 from pipeline.call.registry import CallLimits, Calls
 from pipeline.call.session import Engines, SessionSettings
 from pipeline.call.settings import NOBODY_THERE, CallRecording, Prompt, SilencePlan, TimeLimit
-from pipeline.chats.call_events import CallRooms
+from pipeline.chats.call_events import CallPublisher
 from pipeline.chats.chats import Chats
-from pipeline.chats.hub import Rooms
+from pipeline.chats.hub import Hub
 from pipeline.coach.coach import Coach
 from pipeline.practice.practice import Practice
 from pipeline.tasks.background import Background
@@ -46,11 +46,11 @@ class Service:
 
     settings: Settings
     store: Store
-    room: EngineRoom
+    shared_engines: SharedEngines
     calls: Calls
     chats: Chats
     outside: Outside
-    rooms: Rooms
+    hub: Hub
     coach: Coach
     files: Files
     background: Background
@@ -59,14 +59,14 @@ class Service:
     asker: str = ""
     """The room of whoever asks for an operation, for what they alone are told; empty over HTTP."""
 
-    def asked_from(self, room: str) -> "Service":
+    def asked_from(self, channel: str) -> "Service":
         """The same service as it works for whoever hears this room."""
-        return replace(self, asker=room)
+        return replace(self, asker=channel)
 
     @property
     def engines(self) -> Engines:
         """The engines that all calls share."""
-        return self.room.engines
+        return self.shared_engines.engines
 
     def session_settings(self, *, output_rate_hz: int, manual: bool = False) -> SessionSettings:
         """How a new call behaves, by the operator's settings; whoever opens the call may choose more with `replace`."""
@@ -104,13 +104,13 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         store = await stack.enter_async_context(Store(settings.database_url))
         for path in (packs.DEMO_PACK, *settings.packs):
             await _install(store, path)
-        room = await open_engines(settings)
-        stack.push_async_callback(room.close)
+        shared_engines = await open_engines(settings)
+        stack.push_async_callback(shared_engines.close)
         limits = CallLimits(settings.max_calls, settings.idle_s, settings.resume_s)
-        calls = await stack.enter_async_context(Calls(room.engines, store, LoopClock(), limits, new_id))
-        rooms = Rooms(store.now, new_id)
-        await stack.enter_async_context(CallRooms(calls, store, rooms, LoopClock()))
-        chats = await stack.enter_async_context(Chats(room.engines.responder, store, calls, new_id, rooms))
+        calls = await stack.enter_async_context(Calls(shared_engines.engines, store, LoopClock(), limits, new_id))
+        hub = Hub(store.now, new_id)
+        await stack.enter_async_context(CallPublisher(calls, store, hub, LoopClock()))
+        chats = await stack.enter_async_context(Chats(shared_engines.engines.responder, store, calls, new_id, hub))
         coach = open_coach(settings)
         stack.push_async_callback(coach.close)
         files = Files(settings.data_dir / "audio")
@@ -123,13 +123,15 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
             chats=chats,
             calls=calls,
             coach=coach,
-            rooms=rooms,
+            hub=hub,
             background=background,
-            stt=room.engines.stt,
-            responder=room.engines.responder,
+            stt=shared_engines.engines.stt,
+            responder=shared_engines.engines.responder,
             new_id=new_id,
         )
-        service = Service(settings, store, room, calls, chats, outside, rooms, coach, files, background, practice)
+        service = Service(
+            settings, store, shared_engines, calls, chats, outside, hub, coach, files, background, practice
+        )
         warming = asyncio.create_task(_warm(service), name="warm engines")
         try:
             yield service
@@ -163,7 +165,7 @@ async def _warm(service: Service) -> None:
     told = ""
     while not service.ready.is_set():
         try:
-            await service.room.warm()
+            await service.shared_engines.warm()
             service.ready.set()
         except VoiceError as error:
             if str(error) != told:

@@ -18,7 +18,7 @@ def welcome(console: Console, app: "FastAPI", settings: Settings, port: int, tok
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = settings.public_url or f"http://{host}:{port}"
     console.print(Text(f"Glow Voice at {url}", "bold"))
-    names = app.state.service.room.names
+    names = app.state.service.shared_engines.names
     for stage, verb in _STAGES:
         line = Text(f"  {verb:13} {names[stage]:24}")
         better = better_engine(stage, names[stage])

@@ -9,8 +9,8 @@ from models.store import Store
 from pipeline.call.call import Call
 from pipeline.call.follower import CallFollower
 from pipeline.call.registry import Calls
-from pipeline.chats.events import ChatRoom, RunName
-from pipeline.chats.hub import Rooms
+from pipeline.chats.events import ChatChannel, RunName
+from pipeline.chats.hub import Hub
 from pipeline.conversation.events import (
     CallEnded,
     Problem,
@@ -32,28 +32,28 @@ from voice.audio.formats import AudioFormat, Int16Mono
 from voice.audio.outlet import AudioOutlet
 
 
-class CallRooms(CallFollower):
+class CallPublisher(CallFollower):
     """Tells the rooms of every call that is opened.
 
     Args:
         calls: whose calls are followed.
         store: where timings are noted.
-        rooms: who is told.
+        hub: who is told.
         clock: the calls' clock.
     """
 
-    def __init__(self, calls: Calls, store: Store, rooms: Rooms, clock: Clock) -> None:
+    def __init__(self, calls: Calls, store: Store, hub: Hub, clock: Clock) -> None:
         super().__init__(calls, "A message's timing could not be noted")
         self._store = store
-        self._rooms = rooms
+        self._hub = hub
         self._clock = clock
 
     def follow(self, call: Call) -> None:
         """Turn its events into its room's."""
-        call.session.listen(_Follower(call, self._store, self._rooms, self._clock, self.put).hear)
+        call.session.listen(_Follower(call, self._store, self._hub, self._clock, self.put).hear)
 
 
-ROOM_AUDIO = AudioFormat("pcm16", 24_000, 1)
+CHANNEL_AUDIO = AudioFormat("pcm16", 24_000, 1)
 """What every client of a room plays, whatever the call itself was opened with."""
 
 
@@ -64,7 +64,7 @@ class _Follower:
         self,
         call: Call,
         store: Store,
-        rooms: Rooms,
+        hub: Hub,
         clock: Clock,
         put: Callable[[Callable[[], Awaitable[None]]], None],
     ) -> None:
@@ -74,7 +74,7 @@ class _Follower:
         self._store = store
         self._clock = clock
         self._put = put
-        self._room = ChatRoom(rooms, session.conversation.chat_id, call.user_id)
+        self._channel = ChatChannel(hub, session.conversation.chat_id, call.user_id)
         self._run = RunName(session.conversation_id, session.group_id)
         self._began_at = clock.now()
         self._text = ""
@@ -88,72 +88,72 @@ class _Follower:
 
     def _sound(self, audio: Int16Mono) -> None:
         """Encode audio for whoever listens; where nobody does, whoever joins later hears it from then on."""
-        if not self._room.is_heard:
+        if not self._channel.is_heard:
             self._outlet = None
             return
         if self._outlet is None:
-            self._outlet = AudioOutlet(ROOM_AUDIO, self._session.settings.output_rate_hz)
+            self._outlet = AudioOutlet(CHANNEL_AUDIO, self._session.settings.output_rate_hz)
         self._tell_audio(self._outlet.packets(audio))
 
     def _tell_audio(self, packets: list[bytes]) -> None:
         for data in packets:
             self._sounded_bytes += len(data)
-            self._room.reply_sounded(self._run, data)
+            self._channel.reply_sounded(self._run, data)
 
     def hear(self, event: SessionEvent) -> None:
         """Take one event of the session."""
-        room, run = self._room, self._run
+        channel, run = self._channel, self._run
         match event:
             case UserStarted(turn, at_ms):
                 start = self._call_ms(at_ms)
                 self._spoken[turn] = (self._spoken.get(turn, (start, start))[0], start)
-                room.tell("attempt_user_start", {"item_id": self._item(turn), "message_id": None})
-                room.tell_profile("attempt.chat.user_start", {"item_id": self._item(turn)}, operation="chat_voice")
+                channel.tell("attempt_user_start", {"item_id": self._item(turn), "message_id": None})
+                channel.tell_profile("attempt.chat.user_start", {"item_id": self._item(turn)}, operation="chat_voice")
             case UserPartial(turn, text):
                 payload = {"item_id": self._item(turn), "transcript": text}
-                room.tell("attempt_user_delta", payload)
-                room.tell_profile("attempt.chat.user_delta", payload, operation="chat_voice")
+                channel.tell("attempt_user_delta", payload)
+                channel.tell_profile("attempt.chat.user_delta", payload, operation="chat_voice")
             case UserEnded(turn, at_ms):
                 start = self._spoken.get(turn, (self._call_ms(at_ms), 0))[0]
                 self._spoken[turn] = (start, max(start, self._call_ms(at_ms)))
             case UserMessage(turn, message_id, text):
                 # What is typed into a call was never begun to be spoken.
                 item = self._item(turn) if turn in self._spoken else None
-                room.user_said(message_id, text, self._store.now().isoformat(), item)
+                channel.user_said(message_id, text, self._store.now().isoformat(), item)
                 if turn in self._spoken:
                     self._note(message_id, *self._spoken[turn])
             case ReplyBegan(_, message_id, persona_id):
                 self._text, self._message_id, self._persona_id = "", message_id, persona_id or None
                 self._reply_from = self._now_ms()
                 self._sounded_bytes = 0
-                room.reply_began(run, message_id, self._persona_id, self._store.now().isoformat())
+                channel.reply_began(run, message_id, self._persona_id, self._store.now().isoformat())
             case ReplyText(_, delta):
                 self._text += delta
-                room.reply_grew(run, self._message_id, delta, self._text, self._persona_id)
+                channel.reply_grew(run, self._message_id, delta, self._text, self._persona_id)
             case ReplyAudio(audio=audio):
                 self._sound(audio)
             case ReplyCleared():
                 self._cleared_at = self._now_ms()
                 self._outlet = None
-                room.reply_stopped(run)
+                channel.reply_stopped(run)
             case ReplyEnded(_, message_id, text, heard, interrupted):
                 if self._outlet is not None:
                     self._tell_audio(self._outlet.flush())
                 self._note(message_id, self._reply_from, self._cleared_at if interrupted else self._now_ms())
                 if self._sounded_bytes:
-                    room.reply_silent(run, self._sounded_bytes * 1000 // (2 * ROOM_AUDIO.rate_hz))
+                    channel.reply_silent(run, self._sounded_bytes * 1000 // (2 * CHANNEL_AUDIO.rate_hz))
                 said = heard if interrupted else text
-                room.reply_ended(run, message_id, said, self._persona_id, self._store.now().isoformat())
+                channel.reply_ended(run, message_id, said, self._persona_id, self._store.now().isoformat())
             case TurnLatency() | TransferAsked():
                 pass
             case Problem(_, message):
                 # Whoever attends the call tells its own client; a call that nobody does has only its owner.
                 if not self._call.attended:
-                    room.tell_profile("attempt_error", {"type": "audio", "message": message})
+                    channel.tell_profile("attempt_error", {"type": "audio", "message": message})
             case CallEnded():
-                room.tell("attempt_audio_ended", {"success": True})
+                channel.tell("attempt_audio_ended", {"success": True})
                 ended: dict[str, Any] = {"group_id": run.group_id, "success": True, "message": ""}
-                room.tell_profile("attempt.chat.voice_ended", ended, operation="chat_silence")
+                channel.tell_profile("attempt.chat.voice_ended", ended, operation="chat_silence")
             case _ as never:
                 assert_never(never)
 

@@ -13,8 +13,8 @@ from models.records.core import Message
 from models.store import Store
 from pipeline.call.registry import Calls
 from pipeline.call.spoken_answer import Answer, spoken_answer
-from pipeline.chats.events import ChatRoom, RunName
-from pipeline.chats.hub import Rooms
+from pipeline.chats.events import ChatChannel, RunName
+from pipeline.chats.hub import Hub
 from pipeline.conversation.conversation import conversation_of
 from pipeline.conversation.reply import Responder
 from pipeline.errors import Busy, PipelineError
@@ -71,17 +71,17 @@ class Chats:
         store: where messages are kept.
         calls: a chat that is being spoken to takes a written message as a typed one.
         new_id: makes ids.
-        rooms: who is told; nobody where left out.
+        hub: who is told; nobody where left out.
     """
 
     def __init__(
-        self, responder: Responder, store: Store, calls: Calls, new_id: Callable[[], str], rooms: Rooms | None = None
+        self, responder: Responder, store: Store, calls: Calls, new_id: Callable[[], str], hub: Hub | None = None
     ) -> None:
         self._responder = responder
         self._store = store
         self._calls = calls
         self._new_id = new_id
-        self._rooms = Rooms(store.now, new_id) if rooms is None else rooms
+        self._hub = Hub(store.now, new_id) if hub is None else hub
         self._runs: dict[str, Run] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -145,7 +145,7 @@ class Chats:
         )
         if call is not None:
             call.session.conversation.typed(stored.text, stored.id)
-        ChatRoom(self._rooms, chat_id, user_id).user_said(stored.id, stored.text, stored.created_at.isoformat())
+        ChatChannel(self._hub, chat_id, user_id).user_said(stored.id, stored.text, stored.created_at.isoformat())
         if not generate:
             return Sent(stored.id, None, None)
         run = self._begin(user_id, chat_id, persona_id, stored.id, None, asker)
@@ -219,30 +219,30 @@ class Chats:
 
     async def _answer(self, run: Run, persona_id: str | None, parent_id: str | None) -> Message | None:
         """Write the persona's answer to everything said so far and store it."""
-        room = ChatRoom(self._rooms, run.chat_id, run.user_id, run.asker)
+        channel = ChatChannel(self._hub, run.chat_id, run.user_id, run.asker)
         persona: str | None = None
         try:
             async with self._turns.setdefault(run.chat_id, asyncio.Lock()):
                 conversation = conversation_of(await self._store.context(run.chat_id), persona_id)
                 persona = conversation.persona.id or None
-                room.reply_began(run.name, run.message_id, persona, self._store.now().isoformat())
+                channel.reply_began(run.name, run.message_id, persona, self._store.now().isoformat())
                 async for delta in self._responder.reply(conversation.context()):
                     if not isinstance(delta, str):
                         continue  # nobody is on the line
                     run.text += delta
-                    room.reply_grew(run.name, run.message_id, delta, run.text, persona)
+                    channel.reply_grew(run.name, run.message_id, delta, run.text, persona)
                 stored = await self._keep(run, persona, parent_id)
         except asyncio.CancelledError:
             if not run.stopped:
                 raise
             kept = await self._keep(run, persona, parent_id) if run.text.strip() else None
-            room.reply_stopped(run.name)
+            channel.reply_stopped(run.name)
             return kept
         except (PipelineError, NotFound) as error:
             log.warning("A written reply failed: %s", error)
-            room.reply_failed(run.name, str(error))
+            channel.reply_failed(run.name, str(error))
             raise
-        room.reply_ended(run.name, stored.id, stored.text, persona, stored.created_at.isoformat())
+        channel.reply_ended(run.name, stored.id, stored.text, persona, stored.created_at.isoformat())
         return stored
 
     async def _keep(self, run: Run, persona_id: str | None, parent_id: str | None) -> Message:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.chats.hub import Rooms, chat_room, profile_room
+from pipeline.chats.hub import Hub, chat_channel, profile_channel
 
 
 @dataclass(frozen=True, slots=True)
-class ChatRoom:
+class ChatChannel:
     """One chat's events.
 
     Attributes:
@@ -19,7 +19,7 @@ class ChatRoom:
         asker: the room of whoever asked for what happens; empty where nobody hears answers in rooms.
     """
 
-    rooms: Rooms
+    hub: Hub
     chat_id: str
     user_id: str
     asker: str = ""
@@ -27,26 +27,26 @@ class ChatRoom:
     @property
     def is_heard(self) -> bool:
         """Whether anybody hears the chat's events, in its room or as the owner."""
-        rooms = (chat_room(self.chat_id), profile_room(self.user_id))
-        return any(self.rooms.has_subscribers(room, user_id=self.user_id) for room in rooms)
+        hub = (chat_channel(self.chat_id), profile_channel(self.user_id))
+        return any(self.hub.has_subscribers(channel, user_id=self.user_id) for channel in hub)
 
     def tell(self, name: str, payload: Mapping[str, Any], **about: Any) -> None:
         """Tell the room; `chat_id` is added."""
         full = {"chat_id": self.chat_id, **payload}
-        self.rooms.publish(chat_room(self.chat_id), name, full, user_id=self.user_id, entity_id=self.chat_id, **about)
+        self.hub.publish(chat_channel(self.chat_id), name, full, user_id=self.user_id, entity_id=self.chat_id, **about)
 
     def tell_profile(self, name: str, payload: Mapping[str, Any], **about: Any) -> None:
         """Tell the owner's connections; `chat_id` is added."""
         full = {"chat_id": self.chat_id, **payload}
-        self.rooms.publish(
-            profile_room(self.user_id), name, full, user_id=self.user_id, entity_id=self.chat_id, **about
+        self.hub.publish(
+            profile_channel(self.user_id), name, full, user_id=self.user_id, entity_id=self.chat_id, **about
         )
 
     def tell_asker(self, name: str, payload: Mapping[str, Any], **about: Any) -> None:
         """Tell whoever asked, and nobody else; `chat_id` is added."""
         full = {"chat_id": self.chat_id, **payload}
         if self.asker:
-            self.rooms.publish(self.asker, name, full, user_id=self.user_id, entity_id=self.chat_id, **about)
+            self.hub.publish(self.asker, name, full, user_id=self.user_id, entity_id=self.chat_id, **about)
 
     def user_said(self, message_id: str, text: str, created_at: str, item_id: str | None = None) -> None:
         """The learner's message is stored."""

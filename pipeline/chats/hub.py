@@ -16,17 +16,17 @@ WAITING_LIMIT = 2_000
 """Events that wait for one subscriber; one that is further behind is let go, and may subscribe again."""
 
 
-def chat_room(chat_id: str) -> str:
+def chat_channel(chat_id: str) -> str:
     """Everybody who has joined a chat."""
     return f"attempt_{chat_id}"
 
 
-def test_room(invocation_id: str) -> str:
+def test_channel(invocation_id: str) -> str:
     """Everybody who has joined a test."""
     return f"test_{invocation_id}"
 
 
-def profile_room(user_id: str) -> str:
+def profile_channel(user_id: str) -> str:
     """Every connection of one user: what becomes of the operations that they called."""
     return f"profile_{user_id}"
 
@@ -37,19 +37,19 @@ def user_feed(user_id: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class RoomEvent:
+class HubEvent:
     """Something that happened.
 
     Attributes:
         name: as clients know it, such as "attempt_assistant_delta" or "attempt.chat_message.completed".
-        room: who is told.
+        channel: who is told.
         payload: JSON values, and `bytes` for audio.
         artifact, operation: what the event belongs to.
     """
 
     id: str
     name: str
-    room: str
+    channel: str
     payload: Mapping[str, Any]
     created_at: datetime
     user_id: str
@@ -68,10 +68,10 @@ class Subscription:
         overflowed: it was let go because it read too slowly.
     """
 
-    def __init__(self, rooms: "Rooms") -> None:
-        self._rooms = rooms
+    def __init__(self, hub: "Hub") -> None:
+        self._hub = hub
         self._joined: set[str] = set()
-        self._waiting: asyncio.Queue[RoomEvent | None] = asyncio.Queue(WAITING_LIMIT)
+        self._waiting: asyncio.Queue[HubEvent | None] = asyncio.Queue(WAITING_LIMIT)
         self.overflowed = False
         self.closed = False
 
@@ -80,38 +80,38 @@ class Subscription:
         """The rooms it hears."""
         return frozenset(self._joined)
 
-    def join(self, room: str) -> None:
+    def join(self, channel: str) -> None:
         """Hear this room, too; joining twice is harmless."""
         if not self.closed:
-            self._joined.add(room)
-            self._rooms._listeners[room].add(self)
+            self._joined.add(channel)
+            self._hub._listeners[channel].add(self)
 
-    def leave(self, room: str) -> None:
+    def leave(self, channel: str) -> None:
         """Hear it no more."""
-        self._joined.discard(room)
-        self._rooms._drop(room, self)
+        self._joined.discard(channel)
+        self._hub._drop(channel, self)
 
     def close(self) -> None:
         """Leave every room and end the iteration. Idempotent."""
-        for room in list(self._joined):
-            self.leave(room)
+        for channel in list(self._joined):
+            self.leave(channel)
         if not self.closed:
             self.closed = True
             if self._waiting.full():
                 self._waiting.get_nowait()
             self._waiting.put_nowait(None)
 
-    async def next(self) -> RoomEvent | None:
+    async def next(self) -> HubEvent | None:
         """The next event; None at the end."""
         event = await self._waiting.get()
         if event is None:
             self._waiting.put_nowait(None)
         return event
 
-    def __aiter__(self) -> AsyncIterator[RoomEvent]:
+    def __aiter__(self) -> AsyncIterator[HubEvent]:
         return self._events()
 
-    async def _events(self) -> AsyncIterator[RoomEvent]:
+    async def _events(self) -> AsyncIterator[HubEvent]:
         while (event := await self.next()) is not None:
             yield event
 
@@ -123,7 +123,7 @@ class Subscription:
     ) -> None:
         self.close()
 
-    def _offer(self, event: RoomEvent) -> None:
+    def _offer(self, event: HubEvent) -> None:
         try:
             self._waiting.put_nowait(event)
         except asyncio.QueueFull:
@@ -131,7 +131,7 @@ class Subscription:
             self.close()
 
 
-class Rooms:
+class Hub:
     """The hub.
 
     Args:
@@ -144,16 +144,16 @@ class Rooms:
         self._new_id = new_id
         self._listeners: defaultdict[str, set[Subscription]] = defaultdict(set)
 
-    def subscribe(self, rooms: Iterable[str] = ()) -> Subscription:
+    def subscribe(self, channels: Iterable[str] = ()) -> Subscription:
         """A new listener to these rooms; close it, or use `with`."""
         subscription = Subscription(self)
-        for room in rooms:
-            subscription.join(room)
+        for channel in channels:
+            subscription.join(channel)
         return subscription
 
     def publish(
         self,
-        room: str,
+        channel: str,
         name: str,
         payload: Mapping[str, Any],
         *,
@@ -166,13 +166,13 @@ class Rooms:
         call_id: str | None = None,
     ) -> None:
         """Tell everybody in the room, and whoever follows this user; never blocks."""
-        listeners = self._listeners_of(room, user_id)
+        listeners = self._listeners_of(channel, user_id)
         if not listeners:
             return
-        event = RoomEvent(
+        event = HubEvent(
             self._new_id(),
             name,
-            room,
+            channel,
             payload,
             self._now(),
             user_id,
@@ -186,24 +186,24 @@ class Rooms:
         for listener in listeners:
             listener._offer(event)
 
-    def has_subscribers(self, room: str, *, user_id: str) -> bool:
+    def has_subscribers(self, channel: str, *, user_id: str) -> bool:
         """Whether `publish` to this room for this user would reach anybody: what is costly to make may be left out."""
-        return bool(self._listeners_of(room, user_id))
+        return bool(self._listeners_of(channel, user_id))
 
     def __len__(self) -> int:
         """Rooms that somebody hears."""
         return len(self._listeners)
 
-    def __contains__(self, room: object) -> bool:
+    def __contains__(self, channel: object) -> bool:
         """Whether somebody hears this room."""
-        return room in self._listeners
+        return channel in self._listeners
 
-    def _listeners_of(self, room: str, user_id: str) -> set[Subscription]:
-        return self._listeners.get(room, set()) | self._listeners.get(user_feed(user_id), set())
+    def _listeners_of(self, channel: str, user_id: str) -> set[Subscription]:
+        return self._listeners.get(channel, set()) | self._listeners.get(user_feed(user_id), set())
 
-    def _drop(self, room: str, subscription: Subscription) -> None:
-        listeners = self._listeners.get(room)
+    def _drop(self, channel: str, subscription: Subscription) -> None:
+        listeners = self._listeners.get(channel)
         if listeners is not None:
             listeners.discard(subscription)
             if not listeners:
-                del self._listeners[room]
+                del self._listeners[channel]

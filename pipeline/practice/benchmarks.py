@@ -11,7 +11,7 @@ from models.records.resources import Resource
 from models.store import Store
 from models.store.benchmarks import RUN_NOT_FOUND
 from pipeline.chats.chats import Chats
-from pipeline.chats.hub import Rooms, test_room
+from pipeline.chats.hub import Hub, test_channel
 from pipeline.errors import Busy
 from pipeline.practice.grading import Grading
 from pipeline.practice.progress import REFUSALS
@@ -53,15 +53,15 @@ class Benchmarks:
     Args:
         store: where tests are kept.
         chats: answers the recorded lines.
-        rooms: who is told.
+        hub: who is told.
         background: where runs are replayed.
         grading: grades the replays.
     """
 
-    def __init__(self, store: Store, chats: Chats, rooms: Rooms, background: Background, grading: Grading) -> None:
+    def __init__(self, store: Store, chats: Chats, hub: Hub, background: Background, grading: Grading) -> None:
         self._store = store
         self._chats = chats
-        self._rooms = rooms
+        self._hub = hub
         self._background = background
         self._grading = grading
 
@@ -236,8 +236,8 @@ class Benchmarks:
         self._tell(test, "test_run_start", told)
 
     def _tell(self, test: Test, name: str, payload: Mapping[str, Any]) -> None:
-        self._rooms.publish(
-            test_room(test.invocation_id),
+        self._hub.publish(
+            test_channel(test.invocation_id),
             name,
             {"invocation_id": test.invocation_id, **payload},
             user_id=test.user_id,

@@ -11,8 +11,8 @@ from models.errors import Invalid, NotFound
 from models.records.core import Chat, Message
 from models.records.outcomes import NewNote, Note, NoteKind
 from models.store import Store
-from pipeline.chats.events import ChatRoom
-from pipeline.chats.hub import Rooms
+from pipeline.chats.events import ChatChannel
+from pipeline.chats.hub import Hub
 from pipeline.coach.coach import Coach, notes_of
 from pipeline.practice.grading import lesson_of, rubric_for
 from pipeline.practice.own_chats import OwnChats
@@ -76,14 +76,14 @@ class Coaching:
     Args:
         store: where notes are kept.
         coach: who generates.
-        rooms: who is told of hints.
+        hub: who is told of hints.
         own: finds the chats.
     """
 
-    def __init__(self, store: Store, coach: Coach, rooms: Rooms, own: OwnChats) -> None:
+    def __init__(self, store: Store, coach: Coach, hub: Hub, own: OwnChats) -> None:
         self._store = store
         self._coach = coach
-        self._rooms = rooms
+        self._hub = hub
         self._own = own
 
     # ---------------------------------------------------------------- hints
@@ -97,11 +97,11 @@ class Coaching:
         """
         chat = await self._own.find(user_id, chat_id)
         notes = await self._latest_hints(chat) if written is None else await self._write_hints(chat, written)
-        room, told = ChatRoom(self._rooms, chat.id, user_id), [hint_told(note) for note in notes]
-        room.tell("attempt_assistant_hints", {"hints": told})
+        channel, told = ChatChannel(self._hub, chat.id, user_id), [hint_told(note) for note in notes]
+        channel.tell("attempt_assistant_hints", {"hints": told})
         if told:
             about = {"message_id": told[0]["message_id"], "type": "complete"}
-            room.tell("attempt_hint_progress", about | {"hints_count": len(told), "hints": told})
+            channel.tell("attempt_hint_progress", about | {"hints_count": len(told), "hints": told})
         return notes
 
     async def _write_hints(self, chat: Chat, written: Sequence[WrittenHint]) -> Sequence[Note]:

@@ -8,8 +8,8 @@ from models.records.outcomes import Grade
 from models.store import Store
 from pipeline.call.registry import Calls
 from pipeline.chats.chats import Chats
-from pipeline.chats.events import ChatRoom
-from pipeline.chats.hub import Rooms, profile_room
+from pipeline.chats.events import ChatChannel
+from pipeline.chats.hub import Hub, profile_channel
 from pipeline.practice.attempts import is_finished
 from pipeline.practice.coaching import Coaching, WrittenFeedback, WrittenRemark
 from pipeline.practice.grading import Graded, Grading
@@ -66,7 +66,7 @@ class Ending:
     Args:
         store: where they are kept.
         chats, calls: what is being written or spoken is stopped.
-        rooms: who is told.
+        hub: who is told.
         grading, coaching: judge what has ended.
         own: finds the chats.
     """
@@ -77,7 +77,7 @@ class Ending:
         store: Store,
         chats: Chats,
         calls: Calls,
-        rooms: Rooms,
+        hub: Hub,
         grading: Grading,
         coaching: Coaching,
         own: OwnChats,
@@ -85,7 +85,7 @@ class Ending:
         self._store = store
         self._chats = chats
         self._calls = calls
-        self._rooms = rooms
+        self._hub = hub
         self._grading = grading
         self._coaching = coaching
         self._own = own
@@ -99,7 +99,7 @@ class Ending:
         await self._own.find(user_id, chat_id)
         await self._silence(user_id, chat_id)
         chat = await self._store.complete_chat(chat_id, message)
-        ChatRoom(self._rooms, chat.id, user_id).tell("attempt_chat_ended", {"is_attempt_finished": None})
+        ChatChannel(self._hub, chat.id, user_id).tell("attempt_chat_ended", {"is_attempt_finished": None})
         return chat
 
     async def end_chat(self, user_id: str, chat_id: str, attempt_id: str, verdict: Verdict) -> EndedChat:
@@ -117,12 +117,12 @@ class Ending:
         finished = is_finished(attempt)
         if finished:
             await self._store.complete_attempt(user_id, attempt.id)
-        room = ChatRoom(self._rooms, chat.id, user_id)
+        channel = ChatChannel(self._hub, chat.id, user_id)
         about = {"is_attempt_finished": finished, "grade_id": grade.id if grade else None}
-        room.tell("attempt_chat_ended", about)
+        channel.tell("attempt_chat_ended", about)
         if finished:
             told = {"attempt_id": attempt.id, "success": True, "all_scenarios_complete": True}
-            room.tell("attempt_ended", told)
+            channel.tell("attempt_ended", told)
         return EndedChat(chat, grade, finished)
 
     async def _judge(self, user_id: str, chat: Chat, verdict: Verdict) -> Grade | None:
@@ -160,9 +160,9 @@ class Ending:
             "all_scenarios_complete": all_begun,
             "message": result.message,
         }
-        self._rooms.publish(profile_room(user_id), "attempt_ended", told, user_id=user_id, entity_id=attempt.id)
+        self._hub.publish(profile_channel(user_id), "attempt_ended", told, user_id=user_id, entity_id=attempt.id)
         for chat in attempt.chats:
-            ChatRoom(self._rooms, chat.id, user_id).tell("attempt_ended", told)
+            ChatChannel(self._hub, chat.id, user_id).tell("attempt_ended", told)
         return result
 
     async def complete(self, user_id: str, attempt_id: str, message: str | None = None) -> Sequence[str]:

@@ -11,8 +11,8 @@ from models.store import Store
 from pipeline.call.registry import Calls
 from pipeline.call.spoken_answer import Answer
 from pipeline.chats.chats import Chats, Sent
-from pipeline.chats.events import ChatRoom, RunName
-from pipeline.chats.hub import Rooms
+from pipeline.chats.events import ChatChannel, RunName
+from pipeline.chats.hub import Hub
 from pipeline.errors import Busy, ResponderFailed
 from pipeline.practice.coaching import Coaching, WrittenHint
 from pipeline.practice.messages import Messages, NewMessage, answer_of
@@ -74,7 +74,7 @@ class Exchanges:
     """Has messages answered.
 
     Args:
-        store, chats, calls, rooms: where messages are kept, who answers in writing, who aloud, and who is told.
+        store, chats, calls, hub: where messages are kept, who answers in writing, who aloud, and who is told.
         background: where hints are waited for.
         messages: takes the messages.
         coaching: gives the hints.
@@ -88,7 +88,7 @@ class Exchanges:
         store: Store,
         chats: Chats,
         calls: Calls,
-        rooms: Rooms,
+        hub: Hub,
         background: Background,
         messages: Messages,
         coaching: Coaching,
@@ -98,7 +98,7 @@ class Exchanges:
         self._store = store
         self._chats = chats
         self._calls = calls
-        self._rooms = rooms
+        self._hub = hub
         self._background = background
         self._messages = messages
         self._coaching = coaching
@@ -158,8 +158,8 @@ class Exchanges:
         except ResponderFailed:
             pass  # there is no answer, which is told already
         except REFUSALS as error:
-            room = ChatRoom(self._rooms, chat_id, user_id, asker)
-            room.tell_asker("attempt_error", {"type": "hint", "message": str(error)})
+            channel = ChatChannel(self._hub, chat_id, user_id, asker)
+            channel.tell_asker("attempt_error", {"type": "hint", "message": str(error)})
 
     async def _keep_answer(self, user_id: str, chat_id: str, text: str, parent_id: str) -> Message:
         """Keep an answer that the client made itself."""
@@ -169,9 +169,9 @@ class Exchanges:
             chat_id, "assistant", text, origin="typed", parent_id=parent_id, persona_id=persona_id
         )
         run, at = RunName(self._new_id(), self._new_id()), stored.created_at.isoformat()
-        room = ChatRoom(self._rooms, chat_id, user_id)
-        room.reply_began(run, stored.id, persona_id, at)
-        room.reply_ended(run, stored.id, text, persona_id, at)
+        channel = ChatChannel(self._hub, chat_id, user_id)
+        channel.reply_began(run, stored.id, persona_id, at)
+        channel.reply_ended(run, stored.id, text, persona_id, at)
         return stored
 
     # ------------------------------------------------------------- generate
@@ -216,8 +216,8 @@ class Exchanges:
         if wanted.chat_id is not None:
             await self._own.find(user_id, wanted.chat_id, wanted.attempt_id)
             told = {"event_type": "text_complete", "run_id": run.run_id, "group_id": run.group_id, "text": text}
-            room = ChatRoom(self._rooms, wanted.chat_id, user_id)
-            room.tell_profile("attempt.generate.text.complete", told, run_id=run.run_id, group_id=run.group_id)
+            channel = ChatChannel(self._hub, wanted.chat_id, user_id)
+            channel.tell_profile("attempt.generate.text.complete", told, run_id=run.run_id, group_id=run.group_id)
         return Generated(run, (Produced("text", audio_id, text),))
 
     def _run_name(self, wanted: Wanted) -> RunName:

@@ -7,8 +7,8 @@ from models.records.core import Chat
 from models.records.outcomes import Grade, Note
 from models.records.resources import GENERAL_RUBRIC, Rubric, rubric_of
 from models.store import Store
-from pipeline.chats.events import ChatRoom
-from pipeline.chats.hub import Rooms
+from pipeline.chats.events import ChatChannel
+from pipeline.chats.hub import Hub
 from pipeline.coach.coach import Assessment, Coach, Lesson, notes_of
 from pipeline.practice.own_chats import OwnChats
 from pipeline.practice.timing import time_taken_s
@@ -47,14 +47,14 @@ class Grading:
     Args:
         store: where grades are kept.
         coach: who judges where no person does.
-        rooms: who is told.
+        hub: who is told.
         own: finds the chats.
     """
 
-    def __init__(self, store: Store, coach: Coach, rooms: Rooms, own: OwnChats) -> None:
+    def __init__(self, store: Store, coach: Coach, hub: Hub, own: OwnChats) -> None:
         self._store = store
         self._coach = coach
-        self._rooms = rooms
+        self._hub = hub
         self._own = own
 
     async def grade(
@@ -71,14 +71,14 @@ class Grading:
             Invalid: the rubric has not so many points.
         """
         chat = await self._own.find(user_id, chat_id)
-        room = ChatRoom(self._rooms, chat.id, user_id)
-        room.tell("attempt_grade_start", {})
+        channel = ChatChannel(self._hub, chat.id, user_id)
+        channel.tell("attempt_grade_start", {})
         if score is not None:
             graded = Graded(chat, await self.by_hand(chat, score, description))
         else:
-            graded = await self._by_coach(chat, room, instructions)
+            graded = await self._by_coach(chat, channel, instructions)
         grade = graded.grade
-        room.tell(
+        channel.tell(
             "attempt_graded",
             {
                 "artifact_type": "attempt",
@@ -129,12 +129,12 @@ class Grading:
         )
         return grade
 
-    async def _by_coach(self, chat: Chat, room: ChatRoom, instructions: str) -> Graded:
+    async def _by_coach(self, chat: Chat, channel: ChatChannel, instructions: str) -> Graded:
         """The coach's feedback, strengths, improvements and analyses are kept with the grade."""
         lesson = await lesson_of(self._store, chat, instructions)
         assessment = await self._coach.assess(lesson)
         rubric = lesson.rubric
-        _tell_progress(room, rubric, assessment)
+        _tell_progress(channel, rubric, assessment)
         grade, notes = await self._store.add_grade(
             chat.id,
             score=assessment.score,
@@ -149,11 +149,11 @@ class Grading:
         return Graded(chat, grade, tuple(note for note in notes if note.kind == "feedback"))
 
 
-def _tell_progress(room: ChatRoom, rubric: Rubric, assessment: Assessment) -> None:
+def _tell_progress(channel: ChatChannel, rubric: Rubric, assessment: Assessment) -> None:
     names = {group.id: group.name for group in rubric.groups}
     total = len(assessment.scores)
     for done, score in enumerate(assessment.scores, 1):
-        room.tell(
+        channel.tell(
             "attempt_grading_progress",
             {
                 "type": "standard_graded",
@@ -165,7 +165,7 @@ def _tell_progress(room: ChatRoom, rubric: Rubric, assessment: Assessment) -> No
                 "summary": "",
             },
         )
-    room.tell(
+    channel.tell(
         "attempt_grading_progress",
         {
             "type": "complete",

@@ -6,7 +6,7 @@ from models.files import Files
 from models.store import Store
 from pipeline.call.registry import Calls
 from pipeline.chats.chats import Chats
-from pipeline.chats.hub import Rooms
+from pipeline.chats.hub import Hub
 from pipeline.coach.coach import Coach
 from pipeline.conversation.reply import Responder
 from pipeline.practice.attempts import Attempts
@@ -39,7 +39,7 @@ class Practice:
         files: where the bytes of recordings are.
         chats, calls: who answers in writing, and aloud.
         coach: who grades and gives hints.
-        rooms: who is told of what happens.
+        hub: who is told of what happens.
         background: where work goes on after its request.
         stt: transcribes recordings.
         responder: writes drafts.
@@ -54,7 +54,7 @@ class Practice:
         chats: Chats,
         calls: Calls,
         coach: Coach,
-        rooms: Rooms,
+        hub: Hub,
         background: Background,
         stt: SpeechToText,
         responder: Responder,
@@ -63,26 +63,26 @@ class Practice:
         self.new_id = new_id
         self.keys = Keys(store)
         self.staging = Staging(store)
-        self.progress = Progress(rooms, new_id)
+        self.progress = Progress(hub, new_id)
 
         self.own = own = OwnChats(store)
         self.overviews = Overviews(store, chats, calls, own)
-        self.attempts = Attempts(store, rooms, own, new_id)
+        self.attempts = Attempts(store, hub, own, new_id)
         self.drafts = Drafts(store, own, new_id)
         self.writing = DraftWriting(store, responder, background, new_id)
         self.content = Content(store, new_id)
         self.exports = Exports(store, files, own)
         self.uploads = Uploads(store, files, new_id)
 
-        self.grading = grading = Grading(store, coach, rooms, own)
-        self.coaching = coaching = Coaching(store, coach, rooms, own)
-        self.questions = Questions(store, rooms)
+        self.grading = grading = Grading(store, coach, hub, own)
+        self.coaching = coaching = Coaching(store, coach, hub, own)
+        self.questions = Questions(store, hub)
         self.messages = messages = Messages(store, chats, files, stt, own)
         self.exchanges = Exchanges(
             store=store,
             chats=chats,
             calls=calls,
-            rooms=rooms,
+            hub=hub,
             background=background,
             messages=messages,
             coaching=coaching,
@@ -90,6 +90,6 @@ class Practice:
             new_id=new_id,
         )
         self.ending = Ending(
-            store=store, chats=chats, calls=calls, rooms=rooms, grading=grading, coaching=coaching, own=own
+            store=store, chats=chats, calls=calls, hub=hub, grading=grading, coaching=coaching, own=own
         )
-        self.benchmarks = Benchmarks(store, chats, rooms, background, grading)
+        self.benchmarks = Benchmarks(store, chats, hub, background, grading)

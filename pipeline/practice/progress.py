@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from models.errors import ModelError
-from pipeline.chats.hub import Rooms, profile_room
+from pipeline.chats.hub import Hub, profile_channel
 from pipeline.errors import PipelineError
 from voice.errors import VoiceError
 
@@ -17,12 +17,12 @@ class Progress:
     """Publishes the progress of operations.
 
     Args:
-        rooms: the hub.
+        hub: the hub.
         new_id: makes the `call_id` that the events of one call share.
     """
 
-    def __init__(self, rooms: Rooms, new_id: Callable[[], str]) -> None:
-        self._rooms = rooms
+    def __init__(self, hub: Hub, new_id: Callable[[], str]) -> None:
+        self._hub = hub
         self._new_id = new_id
 
     @contextmanager
@@ -41,8 +41,8 @@ class Progress:
         key, call_id = f"{artifact}.{operation}", self._new_id()
 
         def tell(stage: str, payload: dict[str, Any]) -> None:
-            self._rooms.publish(
-                profile_room(user_id),
+            self._hub.publish(
+                profile_channel(user_id),
                 f"{key}.{stage}",
                 payload | {"call_id": call_id},
                 user_id=user_id,

@@ -5,8 +5,8 @@ from collections.abc import Collection
 from models.errors import Invalid, NotFound
 from models.records.outcomes import Response
 from models.store import Store
-from pipeline.chats.events import ChatRoom
-from pipeline.chats.hub import Rooms
+from pipeline.chats.events import ChatChannel
+from pipeline.chats.hub import Hub
 
 
 class Questions:
@@ -14,12 +14,12 @@ class Questions:
 
     Args:
         store: where questions and answers are kept.
-        rooms: who is told.
+        hub: who is told.
     """
 
-    def __init__(self, store: Store, rooms: Rooms) -> None:
+    def __init__(self, store: Store, hub: Hub) -> None:
         self._store = store
-        self._rooms = rooms
+        self._hub = hub
 
     async def respond(self, user_id: str, chat_id: str, question_id: str, option_ids: Collection[str]) -> Response:
         """Answer a question of the chat: right when exactly the correct options are chosen.
@@ -42,8 +42,8 @@ class Questions:
         correct = {option.id for option in options if option.data.get("is_correct")}
         response = await self._store.add_response(chat.id, question_id, sorted(wanted), wanted == correct)
         told = {"success": True, "message": verdict(response), "is_correct": response.is_correct}
-        room = ChatRoom(self._rooms, chat.id, user_id)
-        room.tell("attempt_response_result", told | {"response_id": response.id})
+        channel = ChatChannel(self._hub, chat.id, user_id)
+        channel.tell("attempt_response_result", told | {"response_id": response.id})
         return response
 
 

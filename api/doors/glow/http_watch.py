@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from api.auth import CurrentUser
 from api.doors.glow.http import REFUSED, service_of
-from pipeline.chats.hub import RoomEvent, Subscription, user_feed
+from pipeline.chats.hub import HubEvent, Subscription, user_feed
 
 router = APIRouter(tags=["attempt"])
 
@@ -28,7 +28,7 @@ async def watch(
     user: CurrentUser, request: Request, run_id: str | None = None, group_id: str | None = None
 ) -> StreamingResponse:
     """Follow a run or a group, or everything of one's own; a comment comes every 15 s while nothing happens."""
-    subscription = service_of(request).rooms.subscribe([user_feed(user.id)])
+    subscription = service_of(request).hub.subscribe([user_feed(user.id)])
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     return StreamingResponse(_lines(subscription, run_id, group_id), 200, headers, "text/event-stream")
 
@@ -51,7 +51,7 @@ async def _lines(subscription: Subscription, run_id: str | None, group_id: str |
             yield f"data: {json.dumps(told(event), ensure_ascii=False, default=_plain)}\n\n"
 
 
-def told(event: RoomEvent) -> dict[str, Any]:
+def told(event: HubEvent) -> dict[str, Any]:
     """An event as the stream has it."""
     return {
         "id": event.id,

@@ -6,8 +6,8 @@ import pytest
 
 from models.store import Store
 from pipeline.call.session import SessionSettings
-from pipeline.chats.call_events import ROOM_AUDIO, CallRooms
-from pipeline.chats.hub import Rooms, Subscription, chat_room, profile_room, user_feed
+from pipeline.chats.call_events import CHANNEL_AUDIO, CallPublisher
+from pipeline.chats.hub import Hub, Subscription, chat_channel, profile_channel, user_feed
 from pipeline.conversation.events import ReplyAudio, ReplyEnded
 from pipeline.replay.virtual_time import run_virtually
 from pipeline.tasks.clock import LoopClock
@@ -17,27 +17,27 @@ from voice.audio.outlet import AudioOutlet
 RATE_HZ = 16_000
 """Not the room's rate: what an outlet took before would be in what it gives next."""
 
-Story = Callable[[Scene, Rooms], Awaitable[None]]
+Story = Callable[[Scene, Hub], Awaitable[None]]
 
 
 def played_out(story: Story) -> None:
     """Play a story with a call in which the persona begins to greet, and the hub where its events are published."""
 
     async def played(store: Store) -> None:
-        rooms = Rooms(store.now, lambda: "event")
+        hub = Hub(store.now, lambda: "event")
         async with (
             opened(store, settings=SessionSettings(output_rate_hz=RATE_HZ)) as scene,
-            CallRooms(scene.calls, store, rooms, LoopClock()) as followers,
+            CallPublisher(scene.calls, store, hub, LoopClock()) as followers,
         ):
             followers.follow(scene.call)
             scene.call.session.greet()
-            await story(scene, rooms)
+            await story(scene, hub)
 
     steadily(played, run_virtually)
 
 
-def room_of(scene: Scene) -> str:
-    return chat_room(scene.call.session.conversation.chat_id)
+def channel_of(scene: Scene) -> str:
+    return chat_channel(scene.call.session.conversation.chat_id)
 
 
 async def audio_of(subscription: Subscription, name: str = "attempt_assistant_audio") -> list[bytes]:
@@ -48,14 +48,14 @@ async def audio_of(subscription: Subscription, name: str = "attempt_assistant_au
 
 def encoded(blocks: list[ReplyAudio], *, to_the_end: bool = True) -> list[bytes]:
     """What an outlet that has taken nothing else makes of these blocks."""
-    outlet = AudioOutlet(ROOM_AUDIO, RATE_HZ)
+    outlet = AudioOutlet(CHANNEL_AUDIO, RATE_HZ)
     packets = [packet for block in blocks for packet in outlet.packets(block.audio)]
     return packets + outlet.flush() if to_the_end else packets
 
 
 def test_who_listens_from_the_beginning_hears_all_of_it() -> None:
-    async def story(scene: Scene, rooms: Rooms) -> None:
-        listener = rooms.subscribe([room_of(scene)])
+    async def story(scene: Scene, hub: Hub) -> None:
+        listener = hub.subscribe([channel_of(scene)])
         await scene.until(ReplyEnded)
         assert await audio_of(listener) == encoded(scene.of(ReplyAudio))
 
@@ -64,17 +64,17 @@ def test_who_listens_from_the_beginning_hears_all_of_it() -> None:
 
 @pytest.mark.parametrize("heard_before", [False, True], ids=["nobody before", "somebody before"])
 def test_who_joins_in_the_middle_hears_the_rest_and_nothing_of_what_nobody_heard(heard_before: bool) -> None:
-    async def story(scene: Scene, rooms: Rooms) -> None:
-        first = rooms.subscribe([room_of(scene)] if heard_before else [])
+    async def story(scene: Scene, hub: Hub) -> None:
+        first = hub.subscribe([channel_of(scene)] if heard_before else [])
         await scene.until(ReplyAudio)
         await scene.until(ReplyAudio)
         early = scene.of(ReplyAudio)
         assert await audio_of(first) == (encoded(early, to_the_end=False) if heard_before else [])
-        assert not rooms.has_subscribers(room_of(scene), user_id=scene.call.user_id)
+        assert not hub.has_subscribers(channel_of(scene), user_id=scene.call.user_id)
         for _ in range(3):
             await scene.until(ReplyAudio)
         before = len(scene.of(ReplyAudio))
-        with rooms.subscribe([room_of(scene)]) as late:
+        with hub.subscribe([channel_of(scene)]) as late:
             await scene.until(ReplyEnded)
             rest = scene.of(ReplyAudio)[before:]
             assert len(rest) > 3
@@ -83,10 +83,10 @@ def test_who_joins_in_the_middle_hears_the_rest_and_nothing_of_what_nobody_heard
     played_out(story)
 
 
-@pytest.mark.parametrize("room", [profile_room, user_feed])
-def test_the_owner_hears_it_without_having_joined_the_chat(room: Callable[[str], str]) -> None:
-    async def story(scene: Scene, rooms: Rooms) -> None:
-        owner = rooms.subscribe([room(scene.call.user_id)])
+@pytest.mark.parametrize("channel", [profile_channel, user_feed])
+def test_the_owner_hears_it_without_having_joined_the_chat(channel: Callable[[str], str]) -> None:
+    async def story(scene: Scene, hub: Hub) -> None:
+        owner = hub.subscribe([channel(scene.call.user_id)])
         await scene.until(ReplyEnded)
         assert await audio_of(owner, "attempt.chat.assistant_audio") == encoded(scene.of(ReplyAudio))
 
@@ -94,15 +94,15 @@ def test_the_owner_hears_it_without_having_joined_the_chat(room: Callable[[str],
 
 
 def test_the_length_that_is_told_is_that_of_the_audio_that_was() -> None:
-    async def story(scene: Scene, rooms: Rooms) -> None:
+    async def story(scene: Scene, hub: Hub) -> None:
         for _ in range(4):
             await scene.until(ReplyAudio)
-        late = rooms.subscribe([profile_room(scene.call.user_id)])
+        late = hub.subscribe([profile_channel(scene.call.user_id)])
         await scene.until(ReplyEnded)
         late.close()
         events = [event async for event in late]
         told = b"".join(event.payload["audio"] for event in events if event.name == "attempt.chat.assistant_audio")
         (complete,) = [event for event in events if event.name == "attempt.chat.assistant_audio.complete"]
-        assert complete.payload["duration_ms"] == len(told) // (2 * ROOM_AUDIO.rate_hz // 1000)
+        assert complete.payload["duration_ms"] == len(told) // (2 * CHANNEL_AUDIO.rate_hz // 1000)
 
     played_out(story)

@@ -4,24 +4,24 @@ import asyncio
 from datetime import UTC, datetime
 from itertools import count
 
-from pipeline.chats.hub import WAITING_LIMIT, Rooms, chat_room, user_feed
+from pipeline.chats.hub import WAITING_LIMIT, Hub, chat_channel, user_feed
 
 
-def rooms() -> Rooms:
+def new_hub() -> Hub:
     numbers = count()
-    return Rooms(lambda: datetime(2030, 1, 1, tzinfo=UTC), lambda: str(next(numbers)))
+    return Hub(lambda: datetime(2030, 1, 1, tzinfo=UTC), lambda: str(next(numbers)))
 
 
 def test_only_who_has_joined_hears() -> None:
     async def story() -> None:
-        hub = rooms()
-        with hub.subscribe([chat_room("one")]) as one, hub.subscribe() as other:
-            other.join(chat_room("two"))
-            hub.publish(chat_room("one"), "first", {"n": 1}, user_id="ada")
-            hub.publish(chat_room("two"), "second", {"n": 2}, user_id="ada", run_id="r")
-            hub.publish(chat_room("three"), "third", {}, user_id="ada")
-            other.leave(chat_room("two"))
-            hub.publish(chat_room("two"), "fourth", {}, user_id="ada")
+        hub = new_hub()
+        with hub.subscribe([chat_channel("one")]) as one, hub.subscribe() as other:
+            other.join(chat_channel("two"))
+            hub.publish(chat_channel("one"), "first", {"n": 1}, user_id="ada")
+            hub.publish(chat_channel("two"), "second", {"n": 2}, user_id="ada", run_id="r")
+            hub.publish(chat_channel("three"), "third", {}, user_id="ada")
+            other.leave(chat_channel("two"))
+            hub.publish(chat_channel("two"), "fourth", {}, user_id="ada")
             heard = [await one.next(), await other.next()]
             assert [(event.name, event.run_id) for event in heard if event] == [("first", None), ("second", "r")]
         assert len(hub) == 0
@@ -32,11 +32,11 @@ def test_only_who_has_joined_hears() -> None:
 
 def test_a_feed_has_everything_of_one_user_once() -> None:
     async def story() -> None:
-        hub = rooms()
-        with hub.subscribe([user_feed("ada"), chat_room("one")]) as feed:
-            hub.publish(chat_room("one"), "mine", {}, user_id="ada")
-            hub.publish(chat_room("two"), "mine too", {}, user_id="ada")
-            hub.publish(chat_room("two"), "not mine", {}, user_id="bob")
+        hub = new_hub()
+        with hub.subscribe([user_feed("ada"), chat_channel("one")]) as feed:
+            hub.publish(chat_channel("one"), "mine", {}, user_id="ada")
+            hub.publish(chat_channel("two"), "mine too", {}, user_id="ada")
+            hub.publish(chat_channel("two"), "not mine", {}, user_id="bob")
             feed.close()
             assert [event.name async for event in feed] == ["mine", "mine too"]
 
@@ -45,7 +45,7 @@ def test_a_feed_has_everything_of_one_user_once() -> None:
 
 def test_who_does_not_read_is_let_go_and_nobody_waits() -> None:
     async def story() -> None:
-        hub = rooms()
+        hub = new_hub()
         slow, quick = hub.subscribe(["room"]), hub.subscribe(["room"])
         for number in range(WAITING_LIMIT + 5):
             hub.publish("room", str(number), {}, user_id="ada")
@@ -63,7 +63,7 @@ def test_who_does_not_read_is_let_go_and_nobody_waits() -> None:
 
 def test_joining_a_thousand_times_is_joining_once() -> None:
     async def story() -> None:
-        hub = rooms()
+        hub = new_hub()
         with hub.subscribe() as listener:
             for _ in range(1000):
                 listener.join("room")
@@ -75,7 +75,7 @@ def test_joining_a_thousand_times_is_joining_once() -> None:
 
 
 def test_whether_anybody_would_hear_is_known_before_anything_is_made() -> None:
-    hub = rooms()
+    hub = new_hub()
     assert not hub.has_subscribers("room", user_id="ada")
     with hub.subscribe(["room"]):
         assert hub.has_subscribers("room", user_id="ada")

@@ -15,7 +15,7 @@ from models.records.resources import Resource
 from models.store import Store
 from pipeline.call.registry import CallLimits, Calls
 from pipeline.chats.chats import Chats
-from pipeline.chats.hub import RoomEvent, Rooms, Subscription, user_feed
+from pipeline.chats.hub import Hub, HubEvent, Subscription, user_feed
 from pipeline.coach.coach import Assessment, Lesson
 from pipeline.coach.rules import RuleCoach
 from pipeline.practice.practice import Practice as PracticeRoom
@@ -78,7 +78,7 @@ class Place:
 
     store: Store
     practice: PracticeRoom
-    rooms: Rooms
+    hub: Hub
     chats: Chats
     calls: Calls
     background: Background
@@ -100,11 +100,11 @@ class Place:
         """Ada's messages, which nobody answers; returns their ids."""
         return [(await self.chats.message(self.ada.id, chat_id, text, generate=False)).message_id for text in texts]
 
-    async def told(self) -> list[RoomEvent]:
+    async def told(self) -> list[HubEvent]:
         """What was told since the last time."""
         self.feed.close()
         events = [event async for event in self.feed]
-        self.feed = self.rooms.subscribe([user_feed(self.ada.id)])
+        self.feed = self.hub.subscribe([user_feed(self.ada.id)])
         return events
 
     async def names(self) -> list[str]:
@@ -135,13 +135,13 @@ async def opened(folder: Path, installed: Path, **chosen: Any) -> AsyncIterator[
         store = await stack.enter_async_context(Store(f"sqlite+aiosqlite:///{file}", now=now))
         parts = engines(**chosen)
         calls = await stack.enter_async_context(Calls(parts, store, LoopClock(), CallLimits(), new_id))
-        rooms, coach = Rooms(store.now, new_id), CountingCoach()
-        chats = await stack.enter_async_context(Chats(parts.responder, store, calls, new_id, rooms))
+        hub, coach = Hub(store.now, new_id), CountingCoach()
+        chats = await stack.enter_async_context(Chats(parts.responder, store, calls, new_id, hub))
         background = await stack.enter_async_context(Background())
         practice = PracticeRoom(
-            store=store, files=Files(folder), chats=chats, calls=calls, coach=coach, rooms=rooms,
+            store=store, files=Files(folder), chats=chats, calls=calls, coach=coach, hub=hub,
             background=background, stt=parts.stt, responder=parts.responder, new_id=new_id,
         )  # fmt: skip
         ada, bob = await store.create_user("ada"), await store.create_user("bob")
-        feed = rooms.subscribe([user_feed(ada.id)])
-        yield Place(store, practice, rooms, chats, calls, background, coach, ada, bob, feed, passed)
+        feed = hub.subscribe([user_feed(ada.id)])
+        yield Place(store, practice, hub, chats, calls, background, coach, ada, bob, feed, passed)

@@ -39,7 +39,7 @@ from api.service import Service
 from models.records.core import Attempt, Chat, Simulation, User
 from models.records.outcomes import Grade
 from models.records.resources import Rubric, derived_id
-from pipeline.chats.events import ChatRoom
+from pipeline.chats.events import ChatChannel
 from pipeline.practice.ending import Verdict
 from pipeline.practice.overview import AttemptOverview
 
@@ -130,7 +130,7 @@ async def next_chat(service: Service, user: User, body: NextBody) -> NextReply:
 async def join(service: Service, user: User, body: JoinBody) -> Success:
     """Join a chat's room. Over HTTP there is no room to sit in: it says whether one may; joining again is harmless."""
     await service.practice.own.find(user.id, body.chat_id)
-    ChatRoom(service.rooms, body.chat_id, user.id).tell("attempt_joined", {"success": True})
+    ChatChannel(service.hub, body.chat_id, user.id).tell("attempt_joined", {"success": True})
     return Success()
 
 

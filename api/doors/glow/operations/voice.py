@@ -14,7 +14,7 @@ from models.records.core import User
 from pipeline.call.attendance import open_unattended
 from pipeline.call.call import Call
 from pipeline.call.commands import HangUp, Mute, obey
-from pipeline.chats.events import ChatRoom
+from pipeline.chats.events import ChatChannel
 from pipeline.errors import NotOwner
 from voice.audio.formats import AudioFormat, Encoding
 from voice.errors import VoiceError
@@ -84,10 +84,10 @@ async def chat_voice(service: Service, user: User, body: ChatVoiceBody) -> ChatV
     except (NotFound, NotOwner):  # whether somebody else's chat exists is not told
         raise Invalid(f"Attempt chat {body.chat_id} not found") from None
     session = call.session
-    room = ChatRoom(service.rooms, body.chat_id, user.id)
-    room.tell("attempt_audio_ready", {"success": True})
+    channel = ChatChannel(service.hub, body.chat_id, user.id)
+    channel.tell("attempt_audio_ready", {"success": True})
     ready = {"success": True, "message": "", "conversation_id": session.conversation_id}
-    room.tell_profile("attempt.chat.voice_ready", ready, operation="chat_voice", group_id=session.group_id)
+    channel.tell_profile("attempt.chat.voice_ready", ready, operation="chat_voice", group_id=session.group_id)
     return ChatVoiceReply(
         chat_id=body.chat_id,
         attempt_id=session.conversation.attempt_id,

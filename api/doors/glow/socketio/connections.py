@@ -13,7 +13,7 @@ from api.doors.glow.socketio.seats import Seat, audio_of
 from api.service import Service
 from models.records.core import User
 from pipeline.call.call import Call
-from pipeline.chats.hub import chat_room, profile_room
+from pipeline.chats.hub import chat_channel, profile_channel
 from pipeline.errors import NotOwner, TooMany
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ AT_ONCE_LIMIT = 64
 ADMIT_S = 10.0
 """If none ends within this, what the socket asks for is refused: a client that is not read for longer seems dead."""
 
-ROOMS_LIMIT = 5_000
+CHANNELS_LIMIT = 5_000
 """Rooms that one socket may hear."""
 
 UNREAD_LIMIT = 3_000
@@ -40,7 +40,7 @@ class Connection:
 
     Attributes:
         sid: its name.
-        room: where it alone hears.
+        channel: where it alone hears.
         as_base64: it wants its audio as base64 rather than as bytes.
         lanes: what must happen in the order it was asked for waits here.
     """
@@ -54,8 +54,8 @@ class Connection:
         self._server = server
         self._eio_sid = eio_sid
         self._service = service
-        self.room = f"socket_{sid}"
-        self._hears = service.rooms.subscribe([self.room, profile_room(user.id)])
+        self.channel = f"socket_{sid}"
+        self._hears = service.hub.subscribe([self.channel, profile_channel(user.id)])
         self._seats: dict[str, Seat] = {}
         self._sitting: set[asyncio.Task[None]] = set()
 
@@ -75,25 +75,25 @@ class Connection:
 
     def tell(self, name: str, payload: Mapping[str, Any]) -> None:
         """Tell this socket alone, after everything that it was told before."""
-        self._service.rooms.publish(self.room, name, payload, user_id=self.user.id)
+        self._service.hub.publish(self.channel, name, payload, user_id=self.user.id)
 
-    def join(self, room: str) -> None:
+    def join(self, channel: str) -> None:
         """Hear a room.
 
         Raises:
             TooMany: it hears as many as one may.
         """
-        if room not in self._hears.joined and len(self._hears.joined) >= ROOMS_LIMIT:
-            raise TooMany(f"A socket hears at most {ROOMS_LIMIT} rooms; leave one before you join another.")
-        self._hears.join(room)
+        if channel not in self._hears.joined and len(self._hears.joined) >= CHANNELS_LIMIT:
+            raise TooMany(f"A socket hears at most {CHANNELS_LIMIT} rooms; leave one before you join another.")
+        self._hears.join(channel)
 
-    def hears(self, room: str) -> bool:
+    def hears(self, channel: str) -> bool:
         """Whether it has joined a room."""
-        return room in self._hears.joined
+        return channel in self._hears.joined
 
-    def leave(self, room: str) -> None:
+    def leave(self, channel: str) -> None:
         """Hear it no more."""
-        self._hears.leave(room)
+        self._hears.leave(channel)
 
     async def forward(self) -> None:
         """Hand events to the socket until it goes; one that does not read is disconnected."""
@@ -101,9 +101,9 @@ class Connection:
         async for event in self._hears:
             told = {key: value for key, value in event.payload.items() if key != "chat_id"}
             # The end of an attempt is told in each of its chats and to its owner: who hears several hears it once.
-            if (event.name, told) == (last[0], last[2]) and event.room != last[1]:
+            if (event.name, told) == (last[0], last[2]) and event.channel != last[1]:
                 continue
-            last = (event.name, event.room, told)
+            last = (event.name, event.channel, told)
             try:
                 await self._server.emit(event.name, self._as_wanted(event.payload), to=self.sid)
             except (TypeError, ValueError):
@@ -134,7 +134,7 @@ class Connection:
         chat_id = call.session.conversation.chat_id
         if self.sits_in(call):
             return
-        self.join(chat_room(chat_id))
+        self.join(chat_channel(chat_id))
         seat = Seat(self._service, self.user, call, lambda problem: self.complain(chat_id, problem))
         self._seats[chat_id] = seat
         sitting = asyncio.get_running_loop().create_task(self._sit(chat_id, seat), name=f"seat {chat_id}")

@@ -19,7 +19,7 @@ from api.doors.refusals import failure_of
 from api.service import Service
 from models.errors import Invalid
 from models.records.core import User
-from pipeline.chats.hub import profile_room
+from pipeline.chats.hub import profile_channel
 from pipeline.practice.progress import REFUSALS
 
 Payload = dict[str, Any]
@@ -35,13 +35,13 @@ class Asker:
     connection: Connection | None = None
 
     @property
-    def room(self) -> str:
+    def channel(self) -> str:
         """Where the asking socket alone hears; over HTTP, every socket of the user's."""
-        return profile_room(self.user.id) if self.connection is None else self.connection.room
+        return profile_channel(self.user.id) if self.connection is None else self.connection.channel
 
     def tell(self, name: str, payload: Mapping[str, Any]) -> None:
         """Tell the asking socket, after everything that it was told before; over HTTP, every socket of the user's."""
-        self.service.rooms.publish(self.room, name, payload, user_id=self.user.id)
+        self.service.hub.publish(self.channel, name, payload, user_id=self.user.id)
 
     async def ask(self, name: str, body: BaseModel | Mapping[str, Any]) -> Payload:
         """Have an operation carried out, such as "attempt.chat_grade"; returns the fields of its reply.
@@ -51,16 +51,16 @@ class Asker:
         """
         operation = self.operations[name]
         read = body if isinstance(body, operation.body) else operation.body.model_validate(dict(body))
-        return rendered(await carry_out(self.service.asked_from(self.room), self.user, operation, read))
+        return rendered(await carry_out(self.service.asked_from(self.channel), self.user, operation, read))
 
-    def enter(self, room: str) -> None:
+    def enter(self, channel: str) -> None:
         """The asking socket hears this room from now on.
 
         Raises:
             TooMany: it hears as many as one may.
         """
         if self.connection is not None:
-            self.connection.join(room)
+            self.connection.join(channel)
 
     def in_order(self, lane: str) -> AbstractAsyncContextManager[Any]:
         """Waits for what the same socket asked for before."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from api.doors.glow.operations.shapes import WriteBody, WriteReply
 from api.doors.glow.socketio import seats
-from api.doors.glow.socketio.connections import ADMIT_S, AT_ONCE_LIMIT, ROOMS_LIMIT, UNREAD_LIMIT
+from api.doors.glow.socketio.connections import ADMIT_S, AT_ONCE_LIMIT, CHANNELS_LIMIT, UNREAD_LIMIT
 from api.doors.glow.socketio.events import Event
 from api.doors.glow.socketio.seats import FRAME_LIMIT
 from api.doors.glow.socketio.server_events import FAMILIES, FIELDS, ServerEvent
@@ -50,7 +50,7 @@ _ACKNOWLEDGED = {
 
 _LIMITS = (
     ("operations of one socket under way", AT_ONCE_LIMIT, f"it is not read; after {ADMIT_S:g} s the next is refused"),
-    ("rooms that one socket hears", ROOMS_LIMIT, "the next is refused"),
+    ("rooms that one socket hears", CHANNELS_LIMIT, "the next is refused"),
     ("events that wait for a socket", WAITING_LIMIT, "it is disconnected, and may connect again"),
     ("packets that a socket has not read", UNREAD_LIMIT, "it is disconnected, and may connect again"),
     ("bytes of one frame", FRAME_LIMIT, "it is dropped"),

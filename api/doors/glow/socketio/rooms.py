@@ -7,10 +7,10 @@ from api.doors.glow.operations.shapes_attempts import AttemptGradeBody, StartBod
 from api.doors.glow.operations.shapes_tests import InvocationBody
 from api.doors.glow.socketio.events import Asker, Payload
 from models.errors import Invalid
-from pipeline.chats.hub import chat_room, test_room
+from pipeline.chats.hub import chat_channel, test_channel
 
 
-class RoomBody(Body):
+class ChannelBody(Body):
     """Which chat's room."""
 
     chat_id: ChatId
@@ -29,17 +29,17 @@ async def _enter(asker: Asker, body: BaseModel) -> None:
     chat_id = getattr(body, "chat_id", None)
     if chat_id:
         await asker.service.store.chat(asker.user.id, chat_id)
-        asker.enter(chat_room(chat_id))
+        asker.enter(chat_channel(chat_id))
     elif isinstance(body, AttemptGradeBody):
         # Which of its chats is graded is for the operation to say.
         attempt = await asker.service.store.attempt(asker.user.id, body.attempt_id)
         for chat in attempt.chats:
-            asker.enter(chat_room(chat.id))
+            asker.enter(chat_channel(chat.id))
     elif isinstance(body, UsePreviousBody):
         attempt = await asker.service.store.attempt(asker.user.id, body.attempt_id)
         for chat in attempt.chats:
             if chat.id in body.previous_chat_map:
-                asker.enter(chat_room(chat.id))
+                asker.enter(chat_channel(chat.id))
 
 
 # ----------------------------------------------------------------- attempts
@@ -56,9 +56,9 @@ async def next_chat(asker: Asker, body: BaseModel) -> Payload:
     """Go on to the next chat."""
     result = await ask(asker, body, operation="attempt.next")
     chat_id = result.get("chat_id")
-    if chat_id and asker.connection is not None and not asker.connection.hears(chat_room(chat_id)):
+    if chat_id and asker.connection is not None and not asker.connection.hears(chat_channel(chat_id)):
         # A chat that was made just now: nobody could be in its room yet.
-        asker.enter(chat_room(chat_id))
+        asker.enter(chat_channel(chat_id))
         asker.tell("attempt_chat_started", {"attempt_id": result["attempt_id"], "chat_id": chat_id})
     return result
 
@@ -73,20 +73,20 @@ async def stop(asker: Asker, body: StopBody) -> Payload:
     return result
 
 
-async def join(asker: Asker, body: RoomBody) -> Payload:
+async def join(asker: Asker, body: ChannelBody) -> Payload:
     """Hear a chat's room."""
-    room = chat_room(body.chat_id)
-    if asker.connection is None or not asker.connection.hears(room):
+    channel = chat_channel(body.chat_id)
+    if asker.connection is None or not asker.connection.hears(channel):
         await asker.service.store.chat(asker.user.id, body.chat_id)
-        asker.enter(room)
+        asker.enter(channel)
     asker.tell("attempt_joined", {"chat_id": body.chat_id, "success": True})
     return {"chat_id": body.chat_id, "success": True}
 
 
-async def leave(asker: Asker, body: RoomBody) -> Payload:
+async def leave(asker: Asker, body: ChannelBody) -> Payload:
     """Hear a chat's room no more."""
     if asker.connection is not None:
-        asker.connection.leave(chat_room(body.chat_id))
+        asker.connection.leave(chat_channel(body.chat_id))
     return {"chat_id": body.chat_id, "success": True}
 
 
@@ -99,11 +99,11 @@ async def ask_of_test(asker: Asker, body: BaseModel, *, operation: str) -> Paylo
     test_id, invocation_id = getattr(body, "test_id", None), getattr(body, "invocation_id", None)
     if test_id or invocation_id:
         test = await store.own_test(user_id, test_id=test_id, invocation_id=invocation_id)
-        asker.enter(test_room(test.invocation_id))
+        asker.enter(test_channel(test.invocation_id))
     result = await asker.ask(operation, body)
     if "test_id" in result and operation == "test.start":  # it may have been staged
         test = await store.own_test(user_id, test_id=str(result["test_id"]))
-        asker.enter(test_room(test.invocation_id))
+        asker.enter(test_channel(test.invocation_id))
         asker.tell("test_started", {"test_id": test.id, "invocation_id": test.invocation_id})
     return result
 
@@ -111,7 +111,7 @@ async def ask_of_test(asker: Asker, body: BaseModel, *, operation: str) -> Paylo
 async def join_test(asker: Asker, body: InvocationBody) -> Payload:
     """Hear a test's room."""
     await asker.service.store.own_test(asker.user.id, invocation_id=body.invocation_id)
-    asker.enter(test_room(body.invocation_id))
+    asker.enter(test_channel(body.invocation_id))
     asker.tell("test_joined", {"invocation_id": body.invocation_id, "success": True})
     return {"invocation_id": body.invocation_id, "success": True}
 
@@ -119,5 +119,5 @@ async def join_test(asker: Asker, body: InvocationBody) -> Payload:
 async def leave_test(asker: Asker, body: InvocationBody) -> Payload:
     """Hear a test's room no more."""
     if asker.connection is not None:
-        asker.connection.leave(test_room(body.invocation_id))
+        asker.connection.leave(test_channel(body.invocation_id))
     return {"invocation_id": body.invocation_id, "success": True}

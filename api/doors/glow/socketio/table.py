@@ -36,8 +36,8 @@ _OWN: dict[str, Run] = {
 """The events that do more than ask for their operation."""
 
 _BODIES: dict[str, type[BaseModel]] = {
-    "attempt.join": rooms.RoomBody,
-    "attempt.leave": rooms.RoomBody,
+    "attempt.join": rooms.ChannelBody,
+    "attempt.leave": rooms.ChannelBody,
     "attempt.chat_voice": voice.AudioBody,
     "attempt.chat_silence": voice.AudioBody,
     "attempt.chat_mute": MuteBody,

@@ -11,7 +11,7 @@ from api.doors.glow.operations.shapes_chats import MuteBody
 from api.doors.glow.socketio.events import Asker, Payload
 from pipeline.call.call import Call
 from pipeline.call.commands import Mute, obey
-from pipeline.chats.hub import chat_room
+from pipeline.chats.hub import chat_channel
 from pipeline.errors import SessionConflict
 
 NO_SESSION = "No active audio session"
@@ -30,7 +30,7 @@ async def start(asker: Asker, body: AudioBody) -> Payload:
     """Open a session, or take the one that is open and that nobody hears."""
     connection, calls = asker.connection, asker.service.calls
     await asker.service.store.chat(asker.user.id, body.chat_id)
-    asker.enter(chat_room(body.chat_id))
+    asker.enter(chat_channel(body.chat_id))
     open_call = _call(asker, body.chat_id)
     if open_call is not None and open_call.attended and not (connection and connection.sits_in(open_call)):
         raise SessionConflict("Another connection speaks in this chat; end that session first.")

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from pipeline.chats.hub import chat_room
+from pipeline.chats.hub import chat_channel
 from tests.service import RunningService, http
 
 
@@ -236,4 +236,4 @@ def test_a_thousand_joins_and_leaves(service: RunningService) -> None:
         for number in range(1000):
             path = "join" if number % 2 else "leave"
             assert client.post(f"/attempt/{path}", json={"chat_id": chat}).json()["success"]
-    assert service.ask(lambda inside: chat_room(chat) not in inside.rooms)
+    assert service.ask(lambda inside: chat_channel(chat) not in inside.hub)

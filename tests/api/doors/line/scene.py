@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any, TypeVar
 
 from api.doors.line import Close, Hear, Heard, Line, LineEvent, Message, Opening, Packet, Patience, ProtocolError, Wire
-from api.engines import EngineRoom
+from api.engines import SharedEngines
 from api.service import Service
 from api.settings import Settings
 from models.records.core import Persona, Practice, Scenario, Simulation
@@ -174,8 +174,8 @@ async def service_in(
     )
     numbers = count(1)
     shared = chosen or engines()
-    room: Any = EngineRoom(shared, None, None, None, None, None)  # type: ignore[arg-type]  # only its names are asked
+    room: Any = SharedEngines(shared, None, None, None, None, None)  # type: ignore[arg-type]  # only its names are asked
     settings: Any = Settings(_env_file=None)  # type: ignore[call-arg]
     async with Calls(shared, store, LoopClock(), limits or CallLimits(), lambda: f"id-{next(numbers)}") as calls:
-        rest: Any = dict.fromkeys(("chats", "outside", "rooms", "coach", "files", "background"))
+        rest: Any = dict.fromkeys(("chats", "external", "hub", "coach", "files", "background"))
         yield Service(settings=settings, store=store, room=room, calls=calls, **rest)

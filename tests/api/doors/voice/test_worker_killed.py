@@ -34,7 +34,7 @@ async def kill_at_work(service: RunningService, pid: int, at_work: int) -> int:
 
 
 def recogniser(service: RunningService) -> ProcessTranscriber:
-    transcriber = service.inside.room.transcriber
+    transcriber = service.inside.shared_engines.transcriber
     assert isinstance(transcriber, ProcessTranscriber)
     return transcriber
 

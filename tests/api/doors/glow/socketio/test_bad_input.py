@@ -9,7 +9,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from api.doors.glow.socketio import connections, server
-from pipeline.chats.hub import chat_room
+from pipeline.chats.hub import chat_channel
 from tests.service import TOKENS, WAIT_S, RunningService, http, quiet
 from tests.socket_client import socket_of
 from tests.voice.sound import recording
@@ -270,11 +270,11 @@ def test_a_socket_that_goes_ends_its_call_and_leaves_its_rooms(service: RunningS
             ada = (await socket.until("connection_confirmed"))["profile_id"]
             await socket.say(chat, LINE)
             await socket.until("attempt_assistant_audio")
-            assert service.ask(lambda inside: chat_room(chat) in inside.rooms)
+            assert service.ask(lambda inside: chat_channel(chat) in inside.hub)
             if rudely:
                 await socket.drop()
         await service.until(lambda inside: inside.calls.find(ada, chat_id=chat) is None)
-        await service.until(lambda inside: chat_room(chat) not in inside.rooms)
+        await service.until(lambda inside: chat_channel(chat) not in inside.hub)
         query, reply = service.history(chat)
         assert query["contents"][0]["content"]
         assert reply["interrupted"], "the persona's words are kept as far as they were heard"

@@ -10,7 +10,7 @@ from api.doors.glow.operations.shapes import Body
 from api.doors.glow.socketio.events import Asker, Event, Payload, perform
 from api.service import Service
 from models.errors import InvalidPack, ModelError, StoreUnavailable, TooLarge
-from pipeline.chats.hub import profile_room
+from pipeline.chats.hub import profile_channel
 from pipeline.errors import CallOver, PipelineError, SessionConflict, TooMany
 from pipeline.tasks.writer import StorageBehind
 from tests.service import RunningService
@@ -42,7 +42,7 @@ async def failed(inside: Service, error: ModelError | PipelineError | VoiceError
         raise error
 
     user = await inside.store.user_named("ada")
-    with inside.rooms.subscribe([profile_room(user.id)]) as heard:
+    with inside.hub.subscribe([profile_channel(user.id)]) as heard:
         answer = await perform(
             Asker(inside, user, {}), Event(Body, run, Row(kind="send", answers="attempt_joined")), {}
         )
