@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class ExternalServices:
     """Shared by the Gloo, Tutor and Glean doors."""
 
     tutor: Tutor
@@ -35,7 +35,9 @@ class Outside:
 
 
 @asynccontextmanager
-async def open_outside(settings: Settings, store: Store, calls: Calls, clock: Clock) -> AsyncIterator[Outside]:
+async def open_external(
+    settings: Settings, store: Store, calls: Calls, clock: Clock
+) -> AsyncIterator[ExternalServices]:
     """Put the parts together, and let their chats be spoken to.
 
     Raises:
@@ -49,16 +51,16 @@ async def open_outside(settings: Settings, store: Store, calls: Calls, clock: Cl
     calls.register(SpokenTutor(tutor, store))
     calls.register(chats)
     try:
-        yield Outside(tutor, chats, Limits(settings.requests_per_minute, clock.now))
+        yield ExternalServices(tutor, chats, Limits(settings.requests_per_minute, clock.now))
     finally:
         if model is not None:
             await model.close()
 
 
-def outside_of(request: Request) -> Outside:
+def external_of(request: Request) -> ExternalServices:
     """The parts, of the running service."""
-    outside: Outside = request.app.state.service.outside
-    return outside
+    external: ExternalServices = request.app.state.service.external
+    return external
 
 
 def _model(settings: Settings) -> "ChatModel | None":

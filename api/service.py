@@ -10,7 +10,7 @@ from pathlib import Path
 
 import models.packs as packs
 from api.engines import SharedEngines, open_coach, open_engines
-from api.external import Outside, open_outside
+from api.external import ExternalServices, open_external
 from api.settings import Settings
 from models.files import Files
 from models.store import Store
@@ -49,7 +49,7 @@ class Service:
     shared_engines: SharedEngines
     calls: Calls
     chats: Chats
-    outside: Outside
+    external: ExternalServices
     hub: Hub
     coach: Coach
     files: Files
@@ -116,7 +116,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         files = Files(settings.data_dir / "audio")
         await stack.enter_async_context(Recordings(calls, files, LoopClock()))
         background = await stack.enter_async_context(Background())
-        outside = await stack.enter_async_context(open_outside(settings, store, calls, LoopClock()))
+        external = await stack.enter_async_context(open_external(settings, store, calls, LoopClock()))
         practice = Practice(
             store=store,
             files=files,
@@ -130,7 +130,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
             new_id=new_id,
         )
         service = Service(
-            settings, store, shared_engines, calls, chats, outside, hub, coach, files, background, practice
+            settings, store, shared_engines, calls, chats, external, hub, coach, files, background, practice
         )
         warming = asyncio.create_task(_warm(service), name="warm engines")
         try:

@@ -17,7 +17,7 @@ from api.doors.glean import rendering
 from api.doors.glean.door import GleanRoute, GleanUser
 from api.doors.glean.requests import ChatMessage, ChatRequest, oldest_first, wanted
 from api.doors.refusals import json_line, json_object
-from api.external import Outside, outside_of
+from api.external import ExternalServices, external_of
 from models.errors import ModelError, NotFound
 from models.records.core import Role, User
 from models.records.external import ExternalChat
@@ -46,7 +46,7 @@ async def chat(user: GleanUser, request: Request, offset: Offset = None) -> Resp
     began = time.monotonic()
     body = ChatRequest.model_validate(await json_object(request))
     how = wanted(request.headers.get("accept", "*/*"), bool(body.stream))
-    turn = _Turn(outside_of(request), request.app.state.service.store, user, body, began, offset)
+    turn = _Turn(external_of(request), request.app.state.service.store, user, body, began, offset)
     try:
         async with asyncio.timeout(turn.left_s):
             await turn.ask()
@@ -65,7 +65,7 @@ async def chat(user: GleanUser, request: Request, offset: Offset = None) -> Resp
 class _Turn:
     """One question on its way to its answer."""
 
-    outside: Outside
+    external: ExternalServices
     store: Store
     user: User
     body: ChatRequest
@@ -126,10 +126,10 @@ class _Turn:
             sources_limit=limit,
             allowed=self.body.allowed,
             instructions=await self._instructions(said),
-            files=await self.outside.chats.documents_of(self.user.id, files),
+            files=await self.external.chats.documents_of(self.user.id, files),
             tuning=Tuning(max_tokens=QUICK_TOKENS) if quick else None,
         )
-        self.answer = await self.outside.chats.grounded.answer(self.user.id, self.asked)
+        self.answer = await self.external.chats.grounded.answer(self.user.id, self.asked)
 
     async def whole(self) -> dict[str, Any]:
         """The response when all of it is there, stored if it is to be."""
@@ -173,7 +173,7 @@ class _Turn:
         """What is said beside the message; the exchange is kept where the caller wants it."""
         assert self.answer is not None
         body = self.body
-        prompts = await suggest(self.query.text, text, self.answer.sources, self.outside.chats.grounded.model)
+        prompts = await suggest(self.query.text, text, self.answer.sources, self.external.chats.grounded.model)
         if body.saveChat or (self.kept is not None and body.saveChat is None):
             chat = self.kept or await self.store.add_external_chat(
                 self.user.id, "glean", title=title_of(self.query.text), subject_id=body.applicationId
@@ -188,7 +188,7 @@ class _Turn:
                 question_data={"files": files},
                 answer_data={"sources": sources, "agentConfig": self.agent},
             )
-            await self.outside.chats.keep(chat, exchange, self.asked)
+            await self.external.chats.keep(chat, exchange, self.asked)
         response: dict[str, Any] = {
             "followUpPrompts": prompts,
             "backendTimeMillis": round((time.monotonic() - self.began) * 1000),

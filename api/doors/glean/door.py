@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 
 from api.auth import Unauthorized, bearer, user_for
 from api.doors.refusals import Failure, route_class
-from api.external import outside_of
+from api.external import external_of
 from api.service import Service
 from models.records.core import User
 
@@ -55,7 +55,7 @@ async def glean_user(request: Request) -> User:
         expired = token is not None and await service.store.access_token_expired(token)
         reason = "Token has expired" if expired else "Invalid Secret"
         raise HTTPException(401, f"{reason}\nNot allowed", {"WWW-Authenticate": "Bearer"}) from None
-    outside_of(request).limits.take("glean", user.id)
+    external_of(request).limits.take("glean", user.id)
     named = next((value.strip() for name in ACT_AS if (value := request.headers.get(name))), "")
     if not named or named == user.name:
         return user

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from api.doors.gloo.door import GlooRoute, GlooUser
 from api.doors.refusals import server_sent
-from api.external import outside_of
+from api.external import external_of
 from models.records.core import Role
 from pipeline.conversation.reply import Line
 from pipeline.errors import PipelineError
@@ -67,7 +67,7 @@ class CompletionBody(BaseModel):
 @router.post("/chat/completions")
 async def completions(body: CompletionBody, user: GlooUser, request: Request) -> Any:
     """One completion, whole or streamed."""
-    grounded = outside_of(request).chats.grounded
+    grounded = external_of(request).chats.grounded
     head = _head(body, grounded.name, "openai" if grounded.model else "scripted")
     if grounded.model is not None and body.tools:
         completion = await grounded.model.complete(_messages(body), _tuning(body))

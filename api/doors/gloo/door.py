@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 from api.auth import bearer, user_for
 from api.doors.refusals import Failure, detail, route_class
-from api.external import outside_of
+from api.external import external_of
 from api.service import Service
 from models.records.core import User
 
@@ -31,7 +31,7 @@ async def gloo_user(request: Request) -> User:
     """
     service: Service = request.app.state.service
     user = await user_for(service.store, service.settings, bearer(request.headers.get("authorization")))
-    outside_of(request).limits.take("gloo", user.id)
+    external_of(request).limits.take("gloo", user.id)
     return user
 
 

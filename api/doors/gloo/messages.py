@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from api.doors.gloo.door import GlooRoute, GlooUser
 from api.doors.refusals import server_sent
-from api.external import Outside, outside_of
+from api.external import ExternalServices, external_of
 from models.errors import ModelError, NotFound
 from models.records.external import ExternalChat, ExternalMessage
 from models.store import Store
@@ -148,7 +148,7 @@ _STREAMED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 class _Turn:
     """One question on its way to its answer."""
 
-    outside: Outside
+    external: ExternalServices
     store: Store
     user_id: str
     chat: ExternalChat | None
@@ -161,7 +161,7 @@ class _Turn:
 
     @classmethod
     async def begin(cls, request: Request, user_id: str, body: MessageBody) -> "_Turn":
-        outside, store = outside_of(request), _store(request)
+        external, store = external_of(request), _store(request)
         chat = await _chat(store, user_id, body.chat_id) if body.chat_id else None
         asked = Question(
             body.query,
@@ -170,18 +170,18 @@ class _Turn:
             allowed=SourceFilter(publishers=frozenset(name.lower() for name in body.publishers)),
             character_limit=body.character_limit,
         )
-        answer = await outside.chats.grounded.answer(user_id, asked)
-        turn = cls(outside, store, user_id, chat, body, asked, answer)
+        answer = await external.chats.grounded.answer(user_id, asked)
+        turn = cls(external, store, user_id, chat, body, asked, answer)
         turn.chat_id = chat.id if chat else turn.chat_id
         return turn
 
     async def whole(self, said: str = "") -> dict[str, Any]:
         """The answer when all of it is there, stored."""
         text = (said + "".join([word async for word in self.answer.words])).strip()
-        body, model = self.body, self.outside.chats.grounded.name
+        body, model = self.body, self.external.chats.grounded.name
         sources = [source_data(source) for source in self.answer.sources]
         suggestions = (
-            await suggest(body.query, text, self.answer.sources, self.outside.chats.grounded.model)
+            await suggest(body.query, text, self.answer.sources, self.external.chats.grounded.model)
             if body.enable_suggestions
             else []
         )
@@ -189,7 +189,7 @@ class _Turn:
         chat = self.chat or await self.store.add_external_chat(
             self.user_id, "gloo", id=self.chat_id, title=title_of(body.query)
         )
-        _, answer = await self.outside.chats.keep(
+        _, answer = await self.external.chats.keep(
             chat,
             Exchange(
                 body.query,

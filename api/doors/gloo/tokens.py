@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from api.doors.refusals import Failure, route_class
-from api.external import outside_of
+from api.external import external_of
 from api.service import Service
 
 SCOPE = "api/access"
@@ -39,7 +39,7 @@ async def token(request: Request) -> Response:
     service: Service = request.app.state.service
     form = await request.form(max_files=0, max_fields=20)
     client_id, secret = _credentials(request, form)
-    outside_of(request).limits.take("gloo", f"client {client_id[:100]}")
+    external_of(request).limits.take("gloo", f"client {client_id[:100]}")
     if not form.get("grant_type"):
         return _refused(400, "invalid_request", "grant_type is required.")
     if form.get("grant_type") != "client_credentials":

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from api.addresses import LOOPBACK
 from api.auth import LOCAL_USER, bearer, user_for
 from api.doors.refusals import Failure, route_class
-from api.external import outside_of
+from api.external import external_of
 from api.service import Service
 from models.records.core import User
 
@@ -42,10 +42,10 @@ async def learner(request: Request) -> User:
     token = bearer(request.headers.get("authorization"))
     if token is None and await _is_open(service, request):
         user = await service.store.user_named(LOCAL_USER)
-        await outside_of(request).tutor.welcome(user.id)
+        await external_of(request).tutor.welcome(user.id)
     else:
         user = await user_for(service.store, service.settings, token)
-    outside_of(request).limits.take("tutor", user.id)
+    external_of(request).limits.take("tutor", user.id)
     return user
 
 

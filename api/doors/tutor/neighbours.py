@@ -8,7 +8,7 @@ from api.doors.refusals import json_object
 from api.doors.tutor import rendering
 from api.doors.tutor.learner import Learner, TutorRoute, own_id, shown_id
 from api.doors.tutor.requests import NodeId, UserId, owner, store_of, text_of
-from api.external import outside_of
+from api.external import external_of
 from models.errors import NotFound
 from models.store.tutoring import NodeChanges, NodeFilters
 
@@ -116,7 +116,7 @@ async def create_edge(node_id: str, request: Request, user: Learner) -> dict[str
 @router.get("/nodes/{node_id}/contents/active")
 async def contents(node_id: str, request: Request, user: Learner) -> dict[str, Any]:
     """The lesson that teaches a node."""
-    lesson = outside_of(request).tutor.lesson_of(await store_of(request).node(user.id, node_id))
+    lesson = external_of(request).tutor.lesson_of(await store_of(request).node(user.id, node_id))
     if lesson is None:
         raise NotFound("No active content found")
     return rendering.contents(lesson, node_id)

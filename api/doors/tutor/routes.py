@@ -11,7 +11,7 @@ from api.doors.refusals import METHODS, json_object
 from api.doors.tutor import rendering
 from api.doors.tutor.learner import Learner, TutorRoute, own_id, shown_id
 from api.doors.tutor.requests import BROKEN_REFERENCE, NodeId, UserId, own_session, owner, store_of, text_of
-from api.external import outside_of
+from api.external import external_of
 from models.errors import NotFound
 from models.records.external import ExternalDraft, ExternalRole
 from pipeline.tutoring.turns import student_turn
@@ -45,7 +45,7 @@ async def create_session(request: Request, user: Learner) -> dict[str, Any]:
         raise HTTPException(400, "userId is required")
     own = owner(user, user_id)
     if node_id:
-        await outside_of(request).tutor.node(own, node_id)
+        await external_of(request).tutor.node(own, node_id)
     chat = await store_of(request).add_external_chat(own, "tutor", subject_id=node_id or None)
     return rendering.session(chat, shown_id(user))
 
@@ -125,7 +125,7 @@ async def tutor(session_id: str, request: Request, user: Learner) -> dict[str, A
         raise HTTPException(404, "Session not found")
     student = student_turn(text_of(body, "content"), body.get("drawingImageDataUrl"))
     try:
-        turn = await outside_of(request).tutor.answer(user.id, session_id, student)
+        turn = await external_of(request).tutor.answer(user.id, session_id, student)
     except NoNode as error:
         raise HTTPException(400, str(error)) from None
     except NothingToTeach as error:
@@ -149,7 +149,7 @@ async def create_hint(request: Request, user: Learner) -> dict[str, Any]:
     if not (user_id and node_id):
         raise HTTPException(400, "userId and nodeId are required")
     own = owner(user, user_id)
-    await outside_of(request).tutor.node(own, node_id)
+    await external_of(request).tutor.node(own, node_id)
     referenced = body.get("referencedSuccessMessageIds") or []
     if not isinstance(referenced, list) or not all(isinstance(item, str) for item in referenced):
         raise HTTPException(400, "referencedSuccessMessageIds must be a list of message ids")
