@@ -6,7 +6,7 @@ from typing import Protocol, Unpack
 
 from models.records.core import ChatContext, Origin, Persona, Role
 from models.store import MessageChanges
-from pipeline.conversation.reply import Line, ReplyContext, Responder
+from pipeline.conversation.reply import HistoryEntry, ReplyContext, Responder
 from pipeline.conversation.tools import Tool
 from voice.tts.base import VoiceStyle
 
@@ -16,7 +16,7 @@ VOCABULARY_LIMIT = 200
 
 @dataclass(slots=True)
 class _Entry:
-    line: Line
+    line: HistoryEntry
     message_id: str
     spoken_turn: int | None = None
     aside: bool = False
@@ -41,7 +41,7 @@ class Conversation:
         self.tools: tuple[Tool, ...] = ()
         self._scenario = context.scenario
         self._documents = context.documents
-        self._entries = [_Entry(Line(message.role, message.text), message.id) for message in context.messages]
+        self._entries = [_Entry(HistoryEntry(message.role, message.text), message.id) for message in context.messages]
 
     @property
     def is_new(self) -> bool:
@@ -75,21 +75,21 @@ class Conversation:
             if entry.line.text and not entry.aside and not (said and turn is not None and entry.spoken_turn == turn)
         ]
         if said:
-            lines.append(Line("user", said))
+            lines.append(HistoryEntry("user", said))
         return ReplyContext(self.persona, self._scenario, self._documents, tuple(lines), self.tools)
 
     def spoken(self, turn: int, text: str, new_id: str) -> tuple[str, bool]:
         """The learner's spoken words of a turn; returns the message's id, and whether it is a new message."""
         for entry in self._entries:
             if entry.spoken_turn == turn and entry.line.role == "user":
-                entry.line = Line("user", text)
+                entry.line = HistoryEntry("user", text)
                 return entry.message_id, False
-        self._entries.append(_Entry(Line("user", text), new_id, turn))
+        self._entries.append(_Entry(HistoryEntry("user", text), new_id, turn))
         return new_id, True
 
     def typed(self, text: str, message_id: str) -> None:
         """The learner's typed words."""
-        self._entries.append(_Entry(Line("user", text), message_id))
+        self._entries.append(_Entry(HistoryEntry("user", text), message_id))
 
     def said(self, text: str, message_id: str, *, aside: bool = False) -> None:
         """The persona's words as far as they were heard; called again as more is heard.
@@ -98,9 +98,9 @@ class Conversation:
         """
         for entry in reversed(self._entries):
             if entry.message_id == message_id:
-                entry.line = Line("assistant", text)
+                entry.line = HistoryEntry("assistant", text)
                 return
-        self._entries.append(_Entry(Line("assistant", text), message_id, aside=aside))
+        self._entries.append(_Entry(HistoryEntry("assistant", text), message_id, aside=aside))
 
 
 def conversation_of(context: ChatContext, persona_id: str | None = None) -> Conversation:

@@ -9,7 +9,7 @@ from pipeline.conversation.tools import EndCall, Tool, Transfer
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class HistoryEntry:
     """One line of the conversation as it was said and heard."""
 
     role: Role
@@ -28,7 +28,7 @@ class ReplyContext:
     persona: Persona
     scenario: Scenario | None
     documents: tuple[Document, ...]
-    history: tuple[Line, ...]
+    history: tuple[HistoryEntry, ...]
     tools: tuple[Tool, ...] = ()
 
 

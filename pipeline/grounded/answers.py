@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from models.records.core import Document
-from pipeline.conversation.reply import Line
+from pipeline.conversation.reply import HistoryEntry
 from pipeline.grounded.prose import sentence_ends
 from pipeline.grounded.sources import EVERYTHING, Source, SourceFilter, Sources, fitting_sentences
 from pipeline.llm.completions import Message, Tuning
@@ -60,7 +60,7 @@ class Question:
     """
 
     text: str
-    history: tuple[Line, ...] = ()
+    history: tuple[HistoryEntry, ...] = ()
     sources_limit: int = DEFAULT_SOURCES
     allowed: SourceFilter = EVERYTHING
     character_limit: int | None = None

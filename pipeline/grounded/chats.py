@@ -11,7 +11,7 @@ from models.records.external import Dialect, ExternalChat, ExternalDraft, Extern
 from models.store import Store
 from pipeline.call.registry import Calls
 from pipeline.conversation.conversation import OpenConversation
-from pipeline.conversation.reply import Line, ReplyContext
+from pipeline.conversation.reply import HistoryEntry, ReplyContext
 from pipeline.grounded.answers import DEFAULT_SOURCES, Grounded, GroundedAnswer, Question
 from pipeline.grounded.sources import Source, SourceFilter
 from pipeline.grounded.spoken import open_spoken
@@ -47,13 +47,13 @@ def source_data(source: Source) -> dict[str, Any]:
     }
 
 
-def history_of(messages: Sequence[ExternalMessage]) -> tuple[Line, ...]:
+def history_of(messages: Sequence[ExternalMessage]) -> tuple[HistoryEntry, ...]:
     """What was said, for an answer."""
     lines = []
     for message in messages:
         role: Role = "user" if message.role == "user" else "assistant"
         if message.role != "system" and message.text.strip():
-            lines.append(Line(role, message.text))
+            lines.append(HistoryEntry(role, message.text))
     return tuple(lines)
 
 

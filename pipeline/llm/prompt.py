@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypedDict
 
 from models.records.core import Document, Persona, Scenario
-from pipeline.conversation.reply import Line, ReplyContext
+from pipeline.conversation.reply import HistoryEntry, ReplyContext
 
 CUT = " —"
 """Ends a line of the persona's that the learner broke into: the rest of it was never heard."""
@@ -123,7 +123,7 @@ def _cut(text: str, limit: int) -> str:
     return f"{room.rstrip()} {_LEFT_OUT}".lstrip()
 
 
-def _turns(history: Sequence[Line], budget: int) -> list[ChatMessage]:
+def _turns(history: Sequence[HistoryEntry], budget: int) -> list[ChatMessage]:
     if not history:
         return [{"role": "user", "content": _BEGINS}]
     turns: list[ChatMessage] = []
@@ -144,11 +144,11 @@ def _turns(history: Sequence[Line], budget: int) -> list[ChatMessage]:
     return turns
 
 
-def _newest(history: Sequence[Line], budget: int) -> list[Line]:
+def _newest(history: Sequence[HistoryEntry], budget: int) -> list[HistoryEntry]:
     """The newest whole lines within the budget; the last line is kept whatever its length, cut to the budget."""
     last = history[-1]
     text = last.text.strip()[:budget] or (_UNCLEAR if last.role == "user" else "")
-    kept = [Line(last.role, text)] if text else []
+    kept = [HistoryEntry(last.role, text)] if text else []
     left = budget - len(text)
     for line in reversed(history[:-1]):
         if not line.text.strip():

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from models.records.core import Cue, Persona
-from pipeline.conversation.reply import Line, ReplyContext, ReplyPart
+from pipeline.conversation.reply import HistoryEntry, ReplyContext, ReplyPart
 from pipeline.conversation.tools import EndCall, Transfer
 from pipeline.llm.reflection import normalised, reflected, topic
 
@@ -77,17 +77,17 @@ class ScriptedResponder:
         """Nothing to release; here so that every responder closes alike."""
 
 
-def answer(persona: Persona, history: Sequence[Line]) -> str:
+def answer(persona: Persona, history: Sequence[HistoryEntry]) -> str:
     """What the persona says next."""
     return _answer(persona, history).text
 
 
-def cue_for(persona: Persona, history: Sequence[Line]) -> str | None:
+def cue_for(persona: Persona, history: Sequence[HistoryEntry]) -> str | None:
     """The id of the cue that answers the last line, or None where no cue does."""
     return _answer(persona, history).cue
 
 
-def _answer(persona: Persona, history: Sequence[Line]) -> _Answer:
+def _answer(persona: Persona, history: Sequence[HistoryEntry]) -> _Answer:
     """Play the history through the script, and answer its last line.
 
     Only the learner's lines decide, because the persona's own are kept as they were heard, which may be cut. A line of
@@ -114,7 +114,7 @@ def _answer(persona: Persona, history: Sequence[Line]) -> _Answer:
     return given
 
 
-def _asked(history: Sequence[Line]) -> _Answer:
+def _asked(history: Sequence[HistoryEntry]) -> _Answer:
     """Is anybody there? Not twice in the same words."""
     spoken = sum(line.role == "assistant" and line.text in _SILENCE for line in history)
     return _Answer(_SILENCE[spoken % len(_SILENCE)])

@@ -14,7 +14,7 @@ from models.errors import Invalid
 from models.records.core import Persona
 from models.store import Store
 from pipeline.chats.events import RunName
-from pipeline.conversation.reply import Line, ReplyContext, Responder
+from pipeline.conversation.reply import HistoryEntry, ReplyContext, Responder
 from pipeline.practice.progress import REFUSALS
 from pipeline.tasks.background import Background
 
@@ -162,7 +162,7 @@ class _Writing:
             return (_SENTENCE.split(said)[0][:NAME_LIMIT] if kind == "name" else said).strip()
         author = Persona(id="author", name="Author", instructions=_AUTHOR)
         request = f"A practice conversation: {said}\n\nWrite {_ASKED[kind]}."
-        context = ReplyContext(author, None, (), (Line("user", request),))
+        context = ReplyContext(author, None, (), (HistoryEntry("user", request),))
         text = "".join([part async for part in self._responder.reply(context) if isinstance(part, str)]).strip()
         return text.splitlines()[0][:NAME_LIMIT] if kind == "name" and text else text
 

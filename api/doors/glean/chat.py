@@ -22,7 +22,7 @@ from models.errors import ModelError, NotFound
 from models.records.core import Role, User
 from models.records.external import ExternalChat
 from models.store import Store
-from pipeline.conversation.reply import Line
+from pipeline.conversation.reply import HistoryEntry
 from pipeline.errors import PipelineError
 from pipeline.grounded.answers import DEFAULT_SOURCES, GroundedAnswer, Question
 from pipeline.grounded.chats import Exchange, history_of, source_data, title_of
@@ -213,9 +213,9 @@ def _is_content(item: ChatMessage) -> bool:
     return item.messageType == "CONTENT"
 
 
-def _line(item: ChatMessage) -> Line:
+def _line(item: ChatMessage) -> HistoryEntry:
     role: Role = "user" if item.author == "USER" else "assistant"
-    return Line(role, item.text)
+    return HistoryEntry(role, item.text)
 
 
 def _json_line(body: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from api.doors.gloo.door import GlooRoute, GlooUser
 from api.doors.refusals import server_sent
 from api.external import external_of
 from models.records.core import Role
-from pipeline.conversation.reply import Line
+from pipeline.conversation.reply import HistoryEntry
 from pipeline.errors import PipelineError
 from pipeline.grounded.answers import Question
 from pipeline.llm.completions import Completion, Tuning
@@ -106,7 +106,7 @@ def _question(body: CompletionBody) -> Question:
     for message in body.messages:
         role: Role = "user" if message.role == "user" else "assistant"
         if message.role in ("user", "assistant") and message is not asked[-1]:
-            lines.append(Line(role, message.text))
+            lines.append(HistoryEntry(role, message.text))
     limit = body.max_tokens * WORD_TOKENS if body.max_tokens else None
     return Question(asked[-1].text, history=tuple(lines), character_limit=limit)
 

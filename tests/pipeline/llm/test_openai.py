@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from models.records.core import Persona
-from pipeline.conversation.reply import Line, ReplyContext
+from pipeline.conversation.reply import HistoryEntry, ReplyContext
 from pipeline.errors import ResponderFailed
 from pipeline.llm.choose import DEFAULT_MODEL, choose_responder
 from pipeline.llm.openai import Deadlines, OpenAIResponder
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 KEY = "sk-very-secret-1234567890"
 PERSONA = Persona(id="p", name="Dana", instructions="You are Dana.", greeting="Hello?")
-ASKED = ReplyContext(PERSONA, None, (), (Line("user", "how are you"),))
+ASKED = ReplyContext(PERSONA, None, (), (HistoryEntry("user", "how are you"),))
 PATIENT = Deadlines(connect_s=100, first_token_s=50, gap_s=60, total_s=80)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from models.packs import DEMO_PACK, load_pack
 from models.records.core import Document, Persona, Scenario
-from pipeline.conversation.reply import Line, ReplyContext
+from pipeline.conversation.reply import HistoryEntry, ReplyContext
 from pipeline.llm.prompt import ChatMessage, PromptBudget, chat_messages
 
 DANA = Persona(id="p", name="Dana", description="A worried mother.", instructions="Be impatient.", greeting="Hello?")
@@ -22,7 +22,7 @@ def prompt(
     scenario: Scenario | None = None,
     budget: PromptBudget | None = None,
 ) -> list[ChatMessage]:
-    lines = tuple(Line("user" if role == "u" else "assistant", text) for role, text in history)
+    lines = tuple(HistoryEntry("user" if role == "u" else "assistant", text) for role, text in history)
     return chat_messages(ReplyContext(DANA, scenario, documents, lines), budget)
 
 
@@ -121,6 +121,6 @@ def test_the_demo_pack_makes_prompts_that_fit() -> None:
     for scenario in pack.scenarios:
         persona = next(persona for persona in pack.personas if persona.id in scenario.persona_ids)
         documents = tuple(document for document in pack.documents if document.id in scenario.document_ids)
-        messages = chat_messages(ReplyContext(persona, scenario, documents, (Line("user", "hello"),)))
+        messages = chat_messages(ReplyContext(persona, scenario, documents, (HistoryEntry("user", "hello"),)))
         assert documents[0].text in messages[0]["content"]
         assert 2000 < len(messages[0]["content"]) < 9000

@@ -10,7 +10,7 @@ import pytest
 import voice
 from models.packs import DEMO_PACK, load_pack
 from models.records.core import Cue, Persona
-from pipeline.conversation.reply import Line, ReplyContext, ReplyPart
+from pipeline.conversation.reply import HistoryEntry, ReplyContext, ReplyPart
 from pipeline.conversation.tools import EndCall, Transfer
 from pipeline.llm.reflection import normalised, reflected, topic
 from pipeline.llm.scripted import DEFAULT_FALLBACKS, ScriptedResponder, answer, cue_for
@@ -33,16 +33,16 @@ ROLE_PLAYS = {
 
 def conversation(persona: Persona, *said: str) -> list[str]:
     """What the persona says to each line, in one conversation."""
-    history, answers = [Line("assistant", persona.greeting)], []
+    history, answers = [HistoryEntry("assistant", persona.greeting)], []
     for line in said:
-        history.append(Line("user", line))
+        history.append(HistoryEntry("user", line))
         answers.append(answer(persona, history))
-        history.append(Line("assistant", answers[-1]))
+        history.append(HistoryEntry("assistant", answers[-1]))
     return answers
 
 
-def after_greeting(persona: Persona, said: str) -> tuple[Line, ...]:
-    return Line("assistant", persona.greeting), Line("user", said)
+def after_greeting(persona: Persona, said: str) -> tuple[HistoryEntry, ...]:
+    return HistoryEntry("assistant", persona.greeting), HistoryEntry("user", said)
 
 
 @pytest.mark.parametrize("heard", ["text", "pocketsphinx"])
@@ -51,12 +51,12 @@ def after_greeting(persona: Persona, said: str) -> tuple[Line, ...]:
 def test_every_line_of_the_role_plays_meets_its_cue(role_play: str, speaker: str, heard: str) -> None:
     persona, expected = ROLE_PLAYS[role_play]
     lines = [entry[heard] for entry in RECORDINGS if entry["file"].startswith(f"{speaker}/{role_play}/")]
-    history, cues, answers = [Line("assistant", persona.greeting)], [], []
+    history, cues, answers = [HistoryEntry("assistant", persona.greeting)], [], []
     for line in lines:
-        history.append(Line("user", line))
+        history.append(HistoryEntry("user", line))
         cues.append(cue_for(persona, history))
         answers.append(answer(persona, history))
-        history.append(Line("assistant", answers[-1]))
+        history.append(HistoryEntry("assistant", answers[-1]))
     assert cues == expected.split()
     assert len(set(answers)) == 8
 
@@ -166,7 +166,9 @@ SHOP = Persona(
 )
 def test_a_cue_may_end_or_hand_on_the_call(lines: list[str], asks: list[ReplyPart]) -> None:
     async def parts() -> list[ReplyPart]:
-        history = tuple(Line("user" if line[0] == "u" else "assistant", line.partition(": ")[2]) for line in lines)
+        history = tuple(
+            HistoryEntry("user" if line[0] == "u" else "assistant", line.partition(": ")[2]) for line in lines
+        )
         return [part async for part in ScriptedResponder().reply(ReplyContext(SHOP, None, (), history))]
 
     assert [part for part in asyncio.run(parts()) if not isinstance(part, str)] == asks
@@ -174,21 +176,25 @@ def test_a_cue_may_end_or_hand_on_the_call(lines: list[str], asks: list[ReplyPar
 
 def test_a_reply_that_nobody_heard_was_not_said() -> None:
     asked = "what is your son's name"
-    history = [Line("assistant", DANA.greeting), Line("user", asked), Line("user", asked)]
+    history = [HistoryEntry("assistant", DANA.greeting), HistoryEntry("user", asked), HistoryEntry("user", asked)]
     assert answer(DANA, history) == conversation(DANA, asked)[0]
 
 
 def test_a_line_in_two_parts_is_taken_as_one() -> None:
-    history = [Line("assistant", DANA.greeting), Line("user", "what is your"), Line("user", "sons name")]
+    history = [
+        HistoryEntry("assistant", DANA.greeting),
+        HistoryEntry("user", "what is your"),
+        HistoryEntry("user", "sons name"),
+    ]
     assert cue_for(DANA, history) == "son-name"
 
 
-def interrupted(then: str) -> list[Line]:
+def interrupted(then: str) -> list[HistoryEntry]:
     """Dana is cut in the middle of her second sentence."""
     said = "I understand that you are worried about your son"
     whole = conversation(DANA, said)[0]
     heard = whole[: whole.index("and a thumb") - 1]
-    return [*after_greeting(DANA, said), Line("assistant", heard), Line("user", then)]
+    return [*after_greeting(DANA, said), HistoryEntry("assistant", heard), HistoryEntry("user", then)]
 
 
 @pytest.mark.parametrize("then", ["Wait.", "Stop!", "Sorry", "wait a minute", "Excuse me, sorry.", "hold on please"])
@@ -207,7 +213,7 @@ def test_a_reply_that_was_cut_is_taken_up_at_its_sentence(then: str) -> None:
 
 def test_a_reply_that_was_taken_up_may_be_cut_again() -> None:
     history = interrupted("go on")
-    history += [Line("assistant", "As I was saying: He used to call"), Line("user", "sorry, go on")]
+    history += [HistoryEntry("assistant", "As I was saying: He used to call"), HistoryEntry("user", "sorry, go on")]
     assert answer(DANA, history).startswith("As I was saying: He used to call every Sunday")
 
 

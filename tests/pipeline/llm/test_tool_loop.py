@@ -12,7 +12,7 @@ import pytest
 from models.records.core import Persona
 from pipeline.call.settings import SessionSettings
 from pipeline.call.tools import call_tools
-from pipeline.conversation.reply import Line, ReplyContext, ReplyPart, ToolsRun
+from pipeline.conversation.reply import HistoryEntry, ReplyContext, ReplyPart, ToolsRun
 from pipeline.conversation.tools import EndCall, Tool, ToolFailed, ToolResult, Transfer
 from pipeline.errors import ResponderFailed
 from pipeline.llm.deadlines import Deadlines
@@ -64,7 +64,7 @@ class Tools:
 
 
 def context(tools: Sequence[Tool]) -> ReplyContext:
-    return ReplyContext(PERSONA, None, (), (Line("user", "how is the weather"),), tuple(tools))
+    return ReplyContext(PERSONA, None, (), (HistoryEntry("user", "how is the weather"),), tuple(tools))
 
 
 def replied(

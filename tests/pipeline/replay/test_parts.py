@@ -11,7 +11,7 @@ import pytest
 
 from models.records.core import Persona
 from pipeline.conversation.events import ReplyAudio
-from pipeline.conversation.reply import Line, ReplyContext
+from pipeline.conversation.reply import HistoryEntry, ReplyContext
 from pipeline.replay import Stage, read_call, replay, sounds
 from pipeline.replay.call_file import ReplyLine
 from pipeline.replay.engines import FixedLines
@@ -82,17 +82,17 @@ def test_a_fixed_reply_is_late_and_slow_and_a_thrown_away_one_uses_nothing_up() 
     lines = [ReplyLine("One two.", first_token_ms=500, token_ms=250), ReplyLine("Three.")]
     persona = Persona(id="p", name="P")
 
-    async def times(history: tuple[Line, ...]) -> list[tuple[float, str]]:
+    async def times(history: tuple[HistoryEntry, ...]) -> list[tuple[float, str]]:
         responder = FixedLines(lines, LoopClock())
         context = ReplyContext(persona, None, (), history)
         begun = asyncio.get_running_loop().time()
         return [(asyncio.get_running_loop().time() - begun, delta) async for delta in responder.reply(context)]
 
     async def main() -> None:
-        asked = (Line("user", "Hello?"),)
+        asked = (HistoryEntry("user", "Hello?"),)
         for _ in range(2):
             assert await times(asked) == [(pytest.approx(0.5), "One "), (pytest.approx(0.75), "two.")]
-        answered = (*asked, Line("assistant", "One two."), Line("user", "And?"))
+        answered = (*asked, HistoryEntry("assistant", "One two."), HistoryEntry("user", "And?"))
         assert await times(answered) == [(0.0, "Three.")]
 
     run_virtually(main())
