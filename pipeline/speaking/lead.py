@@ -16,7 +16,7 @@ _LONGEST_BLOCK_MS = 100
 _STEP_MS = 20
 
 
-class Line:
+class AdaptiveLead:
     """One client's line, judged by what comes earlier or later than it should.
 
     Attributes:

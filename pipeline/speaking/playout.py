@@ -7,7 +7,7 @@ from contextlib import suppress
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.speaking.lead import Line
+from pipeline.speaking.lead import AdaptiveLead
 from pipeline.speaking.ledger import Ledger, Playback
 from pipeline.speaking.preparation import ClauseBegins, Preparation
 from pipeline.tasks.clock import Clock
@@ -48,7 +48,7 @@ class Playout:
         *,
         rate_hz: int,
         clock: Clock,
-        line: Line,
+        line: AdaptiveLead,
         hand_out: Callable[[int, NDArray[np.int16], str], None],
         connected: asyncio.Event,
     ) -> None:

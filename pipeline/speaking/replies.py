@@ -20,7 +20,7 @@ from pipeline.conversation.events import (
 )
 from pipeline.conversation.reply import ReplyContext, Responder
 from pipeline.conversation.waterfall import Stamps
-from pipeline.speaking.lead import Line
+from pipeline.speaking.lead import AdaptiveLead
 from pipeline.speaking.playout import Playout
 from pipeline.speaking.preparation import APOLOGY, Preparation, Speaker
 from pipeline.speaking.writing import Writing
@@ -85,7 +85,7 @@ class Replies:
         self._parked: Preparation | None = None
         self._playout: Playout | Writing | None = None
         self._latest: Playout | Writing | None = None
-        self._line = Line()
+        self._line = AdaptiveLead()
         self._message_id = ""
         self._last_spoken = conversation.last_said  # a call that goes on with a chat may answer its last question
         self._seq = 0

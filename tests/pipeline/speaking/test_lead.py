@@ -2,14 +2,14 @@
 
 import pytest
 
-from pipeline.speaking.lead import LONGEST_LEAD_MS, SHORTEST_LEAD_MS, Line
+from pipeline.speaking.lead import LONGEST_LEAD_MS, SHORTEST_LEAD_MS, AdaptiveLead
 from pipeline.speaking.ledger import Playback
 
 RATE = 8000
 
 
-def after(*off_ms: float) -> Line:
-    line = Line()
+def after(*off_ms: float) -> AdaptiveLead:
+    line = AdaptiveLead()
     for off in off_ms:
         line.acknowledged(off)
     return line
@@ -45,7 +45,7 @@ def test_what_leaves_late_lengthens_the_lead_and_what_leaves_in_time_proves_noth
     assert line.lead_ms == SHORTEST_LEAD_MS
     line.late(40)
     assert line.lead_ms > SHORTEST_LEAD_MS
-    unknown = Line()
+    unknown = AdaptiveLead()
     for _ in range(100):
         unknown.late(0)
     assert unknown.lead_ms == LONGEST_LEAD_MS
@@ -53,7 +53,7 @@ def test_what_leaves_late_lengthens_the_lead_and_what_leaves_in_time_proves_noth
 
 @pytest.mark.parametrize(("fixed_ms", "block_ms"), [(20, 20), (60, 20), (100, 40), (300, 100), (2_000, 100)])
 def test_a_fixed_lead_holds_whatever_the_line_is_like(fixed_ms: int, block_ms: int) -> None:
-    line = Line()
+    line = AdaptiveLead()
     line.fixed_ms = fixed_ms
     for off in (0, 90, -90, 1e9):
         line.acknowledged(off)
