@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.bench.turn import ROOM_NOISE, busy_note, spread
-from api.client.recordings import learner_line
+from api.client.recordings import learner_recording
 from voice.audio.formats import RATE_HZ, AudioFormat, Int16Mono
 from voice.audio.g711 import alaw_encode, mulaw_encode
 from voice.audio.intake import AudioIntake
@@ -84,7 +84,7 @@ def bench_frame(console: Console, *, rounds: int, as_json: bool) -> None:
 
 def frame_costs(rounds: int, *, lines: int = LINES) -> list[FrameCost]:
     """The cost of a frame in every format, on both sounds; the rounds go through all of them in turn."""
-    speech = np.concatenate([learner_line(SCENE, 1 + number).samples for number in range(lines)])
+    speech = np.concatenate([learner_recording(SCENE, 1 + number).samples for number in range(lines)])
     room = (np.random.default_rng(0).standard_normal(len(speech)) * ROOM_NOISE).astype(np.int16)
     runs = {
         (wire, sound): (messages_of(wire, samples), list[float]())

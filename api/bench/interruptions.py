@@ -18,7 +18,7 @@ from api.bench.interrupter import Interruption, calling
 from api.bench.turn import busy_note, spread
 from api.client.http import RemoteService
 from api.client.own_service import embedded, own_service
-from api.client.recordings import learner_line
+from api.client.recordings import learner_recording
 from api.settings import Settings
 
 LINES = (("records-office", 7), ("repair-desk", 1), ("repair-desk", 8), ("clinic", 2), ("turns", 7), ("turns", 13))
@@ -85,7 +85,7 @@ def interrupted(count: int, *, calls: int, seed: int, tts: str = "espeak") -> Re
     Raises:
         ClientError: the service does not start, or does not answer as docs/voice-websocket.md says.
     """
-    lines = [learner_line(scene, number).samples for scene, number in LINES]
+    lines = [learner_recording(scene, number).samples for scene, number in LINES]
     with tempfile.TemporaryDirectory(prefix="glow-interruptions-") as name:
         pack = Path(name) / "talkative.yaml"
         pack.write_text(_pack(), encoding="utf-8")
@@ -96,7 +96,7 @@ def interrupted(count: int, *, calls: int, seed: int, tts: str = "espeak") -> Re
                 _, chat_id = await asyncio.to_thread(http.start_named, "The talkative one")
 
                 async def history() -> list[tuple[str, str, str]]:
-                    stored = await asyncio.to_thread(http.lines, chat_id)
+                    stored = await asyncio.to_thread(http.messages, chat_id)
                     return [(line.message_id, "persona" if line.is_persona else "user", line.text) for line in stored]
 
                 times = count // calls + (number < count % calls)

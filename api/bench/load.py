@@ -21,7 +21,7 @@ from api.bench.turn import ROOM_NOISE, busy_note, spread
 from api.client.call import ClientError, voice_url
 from api.client.http import RemoteService
 from api.client.own_service import OwnService, embedded, own_service
-from api.client.recordings import learner_line
+from api.client.recordings import learner_recording
 from api.settings import Settings
 
 FRAME_MS = 20
@@ -216,7 +216,7 @@ async def _speak(callers: list[_Caller], seconds: float) -> list[float]:
 def _script(*, talking: bool) -> _Script:
     """Room noise, with a line in it when the caller talks."""
     noise = np.random.default_rng(1)
-    line = learner_line("repair-desk", 1).samples if talking else np.zeros(0, np.int16)
+    line = learner_recording("repair-desk", 1).samples if talking else np.zeros(0, np.int16)
     quiet = round(QUIET_S * 16_000)
     length = -(-(len(line) + quiet) // 320) * 320
     audio = noise.normal(0, ROOM_NOISE, length)

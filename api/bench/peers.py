@@ -19,7 +19,7 @@ from api.bench.peers_plot import peers_plot
 from api.bench.runners.scenarios import Lines
 from api.bench.turn import ROOM_NOISE, Spread, busy_note, spread
 from api.client.call import ClientError
-from api.client.recordings import learner_line
+from api.client.recordings import learner_recording
 from voice.errors import VoiceError
 from voice.test_models import PIPER_NANO, WHISPER_NANO
 
@@ -302,7 +302,7 @@ def _jobs(plan: Plan, folder: Path) -> Iterator[dict[str, Any]]:
     paths = []
     for number in (*LINES, INTERRUPTION):
         paths.append(folder / f"{number}.pcm")
-        paths[-1].write_bytes(learner_line(SCENE, number).samples.astype("<i2").tobytes())
+        paths[-1].write_bytes(learner_recording(SCENE, number).samples.astype("<i2").tobytes())
     common: dict[str, Any] = {
         "lines": [str(path) for path in paths[:-1]],
         "interruption": str(paths[-1]),
@@ -342,8 +342,8 @@ def _run(job: dict[str, Any], pythons: dict[str, Path]) -> dict[str, Any]:
     try:
         if job["system"] == "glow":
             lines = Lines(
-                [learner_line(SCENE, number).samples for number in LINES],
-                learner_line(SCENE, INTERRUPTION).samples,
+                [learner_recording(SCENE, number).samples for number in LINES],
+                learner_recording(SCENE, INTERRUPTION).samples,
                 job["reply"],
             )
             return run_glow(job, lines)

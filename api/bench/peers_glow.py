@@ -57,7 +57,7 @@ class GlowConversation:
 
     async def context(self) -> Context:
         """See `Session.context`: the stored chat up to the learner's last line."""
-        stored = await asyncio.to_thread(self._http.lines, self._chat_id)
+        stored = await asyncio.to_thread(self._http.messages, self._chat_id)
         lines = [("assistant" if line.is_persona else "user", line.text) for line in stored]
         last = max((index for index, (role, _) in enumerate(lines) if role == "user"), default=-1)
         return lines[: last + 1]

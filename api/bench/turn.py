@@ -15,7 +15,7 @@ from rich.text import Text
 from api.client.call import Call, ClientError, Event
 from api.client.http import RemoteService
 from api.client.own_service import OwnService, embedded, own_service
-from api.client.recordings import learner_line
+from api.client.recordings import learner_recording
 from api.client.voice import open_call
 from api.settings import Settings
 from voice.stt.catalog import limits_of
@@ -121,7 +121,7 @@ async def _turns(service: OwnService, chat_id: str, turns: int) -> tuple[Event, 
     async with open_call(service.url, Call(chat_id, noise=ROOM_NOISE), token=service.token) as client:
         await client.listen_until(client.now() + _LISTEN_S)
         for number in range(turns):
-            spoken = await client.say(learner_line(SCENE, 1 + number % LINES).samples)
+            spoken = await client.say(learner_recording(SCENE, 1 + number % LINES).samples)
             latency = await client.next("turn.latency", timeout_s=_REPLY_S)
             turn = latency["turn"]
             if client.player.first_heard(turn) is None:

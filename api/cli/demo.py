@@ -15,9 +15,9 @@ from api.cli.conversation_view import ConversationView
 from api.cli.progress import join_packaged
 from api.client.call import Call, ClientError, Event
 from api.client.handset import Int16
-from api.client.http import Line, RemoteService
+from api.client.http import RemoteService, StoredMessage
 from api.client.own_service import OwnService, embedded, own_service
-from api.client.recordings import learner_line, write_stereo
+from api.client.recordings import learner_recording, write_stereo
 from api.client.voice import VoiceClient, open_call
 from api.settings import Settings
 from voice.audio.formats import RATE_HZ
@@ -110,7 +110,7 @@ def run_demo(
         http = stack.enter_context(RemoteService(service.url, service.token))
         _, chat_id = http.start_named(scene.practice)
         client = asyncio.run(_converse(console, service, chat_id, scene))
-        history = http.lines(chat_id)
+        history = http.messages(chat_id)
     cut = _check(client.log, history, scene)
     seconds = write_stereo(out, client.recording())
     _summary(console, client.log, cut, out, seconds, scene.persona)
@@ -121,7 +121,7 @@ async def _converse(console: Console, service: OwnService, chat_id: str, scene: 
     async with open_call(service.url, Call(chat_id, noise=8), token=service.token, on_event=view) as client:
         await client.listen_until(client.now() + BREATH_S)
         for turn, numbers in enumerate(scene.script):
-            await client.say(_joined([learner_line(scene.folder, number).samples for number in numbers]))
+            await client.say(_joined([learner_recording(scene.folder, number).samples for number in numbers]))
             if turn == INTERRUPTED:
                 started = await client.next("reply.audio", timeout_s=_REPLY_S)
                 await client.listen_until(started.at + INTERRUPT_AFTER_S)
@@ -143,7 +143,7 @@ def _joined(lines: list[Int16]) -> Int16:
     return np.concatenate([part for line in lines for part in (pause, line)][1:])
 
 
-def _check(log: list[Event], history: list[Line], scene: Scene) -> Line:
+def _check(log: list[Event], history: list[StoredMessage], scene: Scene) -> StoredMessage:
     """The interrupted message as it is stored, once it is sure that the history says what was heard."""
     ended = [event for event in log if event.type == "reply.ended"]
     if len(ended) < len(scene.script):
@@ -158,7 +158,7 @@ def _check(log: list[Event], history: list[Line], scene: Scene) -> Line:
     return line
 
 
-def _summary(console: Console, log: list[Event], cut: Line, out: Path, seconds: float, persona: str) -> None:
+def _summary(console: Console, log: list[Event], cut: StoredMessage, out: Path, seconds: float, persona: str) -> None:
     waits = [event["voice_to_voice_ms"] for event in log if event.type == "turn.latency"]
     console.print(Text(f"In the history, the cut message reads: “{cut.text}”"))
     console.print(

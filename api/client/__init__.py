@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from api.client.call import Call, ClientError, Disconnected, Event, NoAnswer, Recording, Refused, voice_url
     from api.client.handset import Microphone, Player, Spoken
-    from api.client.http import Line, RemoteService, http_url
-    from api.client.recordings import learner_line, read_recording, write_persona, write_stereo
+    from api.client.http import RemoteService, StoredMessage, http_url
+    from api.client.recordings import learner_recording, read_recording, write_persona, write_stereo
     from api.client.socketio import SocketClient, open_socket
     from api.client.sound_card import SoundCard
     from api.client.voice import Clock, VoiceClient, open_call
@@ -28,8 +28,8 @@ _HOME = {
     for module, names in {
         "call": "Call ClientError Disconnected Event NoAnswer Recording Refused voice_url",
         "handset": "Microphone Player Spoken",
-        "http": "Line RemoteService http_url",
-        "recordings": "learner_line read_recording write_persona write_stereo",
+        "http": "RemoteService StoredMessage http_url",
+        "recordings": "learner_recording read_recording write_persona write_stereo",
         "socketio": "SocketClient open_socket",
         "sound_card": "SoundCard",
         "voice": "Clock VoiceClient open_call",
@@ -43,7 +43,6 @@ __all__ = [
     "Clock",
     "Disconnected",
     "Event",
-    "Line",
     "Microphone",
     "NoAnswer",
     "Player",
@@ -53,9 +52,10 @@ __all__ = [
     "SocketClient",
     "SoundCard",
     "Spoken",
+    "StoredMessage",
     "VoiceClient",
     "http_url",
-    "learner_line",
+    "learner_recording",
     "open_call",
     "open_socket",
     "read_recording",

@@ -13,7 +13,7 @@ from api.client.call import ClientError, Disconnected, Refused
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class StoredMessage:
     """One message of a chat as it is stored."""
 
     message_id: str
@@ -90,11 +90,11 @@ class RemoteService:
         personas = self._post("/attempt/chat_get", {"chat_entry_id": chat_id})["personas"]
         return str(personas[0]["name"]) if personas else "Persona"
 
-    def lines(self, chat_id: str) -> list[Line]:
+    def messages(self, chat_id: str) -> list[StoredMessage]:
         """The chat's history."""
         found = self._post("/attempt/chat_get", {"chat_entry_id": chat_id})
         return [
-            Line(
+            StoredMessage(
                 message["id"],
                 message["type"] == "response",
                 " ".join(content["content"] for content in message["contents"]),

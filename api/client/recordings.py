@@ -17,18 +17,18 @@ _LONGEST_S = 600
 
 
 @dataclass(frozen=True, slots=True)
-class LearnerLine:
+class LearnerRecording:
     """One packaged recording: what is said in it, and its samples at 16 kHz."""
 
     text: str
     samples: Int16
 
 
-def learner_line(scene: str, number: int, speaker: str = "slt") -> LearnerLine:
+def learner_recording(scene: str, number: int, speaker: str = "slt") -> LearnerRecording:
     """Line `number` of a scene, such as line 3 of `records-office`."""
     name = f"{speaker}/{scene}/{number:02d}.flac"
     texts = {entry["file"]: entry["text"] for entry in json.loads((ROOT / "manifest.json").read_text("utf-8"))}
-    return LearnerLine(texts[name], read_recording(ROOT / name))
+    return LearnerRecording(texts[name], read_recording(ROOT / name))
 
 
 def read_recording(path: Path) -> Int16:

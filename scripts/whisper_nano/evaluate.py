@@ -26,7 +26,7 @@ RECORDINGS = Path(__file__).parents[2] / "voice" / "recordings"
 
 
 @dataclass(frozen=True)
-class Line:
+class Recording:
     """One recording: samples at 16 kHz, what it says, who says it."""
 
     audio: Float32Mono16k
@@ -34,18 +34,18 @@ class Line:
     voice: str
 
 
-def lines_of(folder: Path, noise: float | None) -> list[Line]:
+def recordings_of(folder: Path, noise: float | None) -> list[Recording]:
     """Every line of the manifest; with white noise so many decibels below the speech, the same each time."""
     pick = np.random.default_rng(1)
-    lines = []
+    recordings = []
     for entry in json.loads((folder / "manifest.json").read_text("utf-8")):
         audio = decode_file((folder / entry["file"]).read_bytes(), max_seconds=30)
         if noise is not None:
             loudness = float(np.sqrt(np.mean(audio**2)))
             white = pick.standard_normal(len(audio), dtype=np.float32)
             audio = np.clip(audio + white * np.float32(loudness * 10 ** (-noise / 20)), -1, 1)
-        lines.append(Line(audio, entry["text"], entry.get("voice", "")))
-    return lines
+        recordings.append(Recording(audio, entry["text"], entry.get("voice", "")))
+    return recordings
 
 
 def ways_of(folder: Path) -> dict[str, Callable[[Float32Mono16k], str]]:
@@ -67,13 +67,15 @@ def ways_of(folder: Path) -> dict[str, Callable[[Float32Mono16k], str]]:
     }
 
 
-def rates(lines: list[Line], hear: Callable[[Float32Mono16k], str], known: frozenset[str]) -> dict[str, WordErrors]:
+def rates(
+    recordings: list[Recording], hear: Callable[[Float32Mono16k], str], known: frozenset[str]
+) -> dict[str, WordErrors]:
     """Word errors over all lines, over those of known words, over the others, and by voice."""
     counted: dict[str, WordErrors] = {}
-    for line in lines:
-        errors = word_errors(line.text, hear(line.audio))
-        kind = "known words" if known.issuperset(line.text.split()) else "other words among them"
-        for name in ("all", kind, line.voice):
+    for recording in recordings:
+        errors = word_errors(recording.text, hear(recording.audio))
+        kind = "known words" if known.issuperset(recording.text.split()) else "other words among them"
+        for name in ("all", kind, recording.voice):
             counted[name] = counted.get(name, WordErrors()) + errors
     return counted
 
@@ -87,11 +89,11 @@ def main() -> None:
     parser.add_argument("--noise", type=float, help="white noise so many decibels below the speech")
     options = parser.parse_args()
     known = frozenset(words_of(options.words) if options.words else WORDS)
-    lines = lines_of(options.audio, options.noise)
+    recordings = recordings_of(options.audio, options.noise)
     for folder in options.models:
         for way, hear in ways_of(folder).items():
             row = ", ".join(
-                f"{name} {errors.rate:.1%} of {errors.words}" for name, errors in rates(lines, hear, known).items()
+                f"{name} {errors.rate:.1%} of {errors.words}" for name, errors in rates(recordings, hear, known).items()
             )
             print(f"{folder.name}, {way}: {row}", flush=True)  # noqa: T201
 

@@ -14,7 +14,7 @@ from api.cli import main as cli
 from api.client.call import Call
 from api.client.http import RemoteService
 from api.client.own_service import OwnService, embedded, own_service
-from api.client.recordings import ROOT, learner_line
+from api.client.recordings import ROOT, learner_recording
 from api.client.voice import open_call
 from api.settings import Settings
 from tests.service import http
@@ -65,7 +65,7 @@ def test_a_dropped_line_comes_back_and_the_reply_goes_on_where_it_was(service: O
 
     async def story() -> None:
         async with open_call(service.url, Call(chat_id, noise=8), token=service.token) as client:
-            await client.say(learner_line("records-office", 5).samples)
+            await client.say(learner_recording("records-office", 5).samples)
             first = await client.next("reply.audio", timeout_s=100)
             await client.listen_until(first.at + 1.0)
             client.drop()

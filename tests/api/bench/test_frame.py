@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from api.bench.frame import WIRES, Wire, frame_costs, messages_of
-from api.client.recordings import learner_line
+from api.client.recordings import learner_recording
 from voice.audio.formats import FRAME
 from voice.audio.intake import AudioIntake
 
 
 @pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.name)
 def test_the_messages_of_a_format_hold_the_recording(wire: Wire) -> None:
-    line = learner_line("records-office", 1).samples
+    line = learner_recording("records-office", 1).samples
     messages = messages_of(wire, line)
     intake = AudioIntake(wire.format)
     frames = [frame for message in messages for frame in (intake.at_once(message) or ([], None))[0]]

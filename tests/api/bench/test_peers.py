@@ -36,7 +36,7 @@ from api.bench.runners.scenarios import SECONDS_A_CHARACTER, Lines, first_sound,
 from api.bench.turn import Spread
 from api.cli.main import app
 from api.client.call import ClientError
-from api.client.recordings import learner_line
+from api.client.recordings import learner_recording
 from models.packs.loader import load_pack
 
 RECORDED: list[dict[str, Any]] = [
@@ -232,7 +232,7 @@ def test_the_peers_hum_is_as_long_as_this_services_own(peer_audio: ModuleType) -
 
 
 def _own_job(**plan: Any) -> tuple[dict[str, Any], Lines]:
-    lines = Lines([learner_line(SCENE, 1).samples], learner_line(SCENE, INTERRUPTION).samples, REPLY)
+    lines = Lines([learner_recording(SCENE, 1).samples], learner_recording(SCENE, INTERRUPTION).samples, REPLY)
     costs = {"stt_ms": 0, "llm_ms": 0, "tts_ms": 0, "endpoint_ms": ENDPOINT_MS, "long_reply": LONG_REPLY}
     return {"plan": "conversation", **costs, **plan}, lines
 

@@ -3,7 +3,7 @@
 import pytest
 
 from api.cli.demo import DANA, INTERRUPTED, MARCUS, Scene, scene_for
-from api.client.recordings import learner_line
+from api.client.recordings import learner_recording
 
 
 @pytest.mark.parametrize(
@@ -25,4 +25,4 @@ def test_the_persona_fits_the_voice(voices: list[str], scene: Scene) -> None:
 def test_every_scene_can_be_played_and_interrupted(scene: Scene) -> None:
     assert len(scene.script) > INTERRUPTED + 1
     for number in {number for turn in scene.script for number in turn}:
-        assert len(learner_line(scene.folder, number).samples) > 0
+        assert len(learner_recording(scene.folder, number).samples) > 0
