@@ -21,7 +21,7 @@ from voice.stt.whisper.engine import load_model
 from voice.stt.whisper.short_window import Decoded, Request, ShortWindow
 from voice.work.cancellation import (
     Cancelled,
-    never,
+    never_cancelled,
 )
 from voice.work.workers import Priority, ThreadWorkers
 
@@ -69,7 +69,9 @@ class OneTry:
         """Load the model and run it once. Blocking."""
         self.transcribe(np.full(RATE_HZ, 0.01, np.float32))
 
-    def transcribe(self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never) -> Transcript:
+    def transcribe(
+        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
+    ) -> Transcript:
         """See `Transcriber.transcribe`."""
         decoded = self._together.run(Request(audio, prompt, TOKENS, "en", cancelled), cancelled)
         if decoded is None:

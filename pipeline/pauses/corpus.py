@@ -23,7 +23,7 @@ from voice.audio.formats import FRAME, RATE_HZ, Int16Mono
 from voice.audio.resample import resample
 from voice.tts.base import Synthesizer, VoiceStyle
 from voice.tts.espeak.engine import EspeakSynthesizer
-from voice.work.cancellation import never
+from voice.work.cancellation import never_cancelled
 
 Part = Literal["tuning", "report"]
 Place = Literal["inside a line", "between lines"]
@@ -174,7 +174,7 @@ def _recorded(chance: Generator, part: Part) -> SpokenTurn:
 
 
 def _said(espeak: Synthesizer, style: VoiceStyle, text: str) -> Float:
-    chunks = list(espeak.synthesize(text, style, cancelled=never))
+    chunks = list(espeak.synthesize(text, style, cancelled=never_cancelled))
     return _trimmed(resample(np.concatenate([chunk.audio for chunk in chunks]), chunks[0].rate_hz, RATE_HZ))
 
 

@@ -29,7 +29,7 @@ from voice.tts.espeak.engine import EspeakSynthesizer
 from voice.tts.synthesis import TextToSpeech
 from voice.work.cancellation import (
     Cancelled,
-    never,
+    never_cancelled,
 )
 from voice.work.workers import InlineWorkers
 
@@ -48,7 +48,9 @@ class Repeater:
         self.words = words
         self.seconds: list[float] = []
 
-    def transcribe(self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never) -> Transcript:
+    def transcribe(
+        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
+    ) -> Transcript:
         """The words, whatever was said."""
         self.seconds.append(len(audio) / 16_000)
         return Transcript(self.words)

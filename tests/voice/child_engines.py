@@ -12,7 +12,7 @@ from voice.stt.call_language import CallLanguage
 from voice.stt.fixed import FixedTranscriber
 from voice.work.cancellation import (
     Cancelled,
-    never,
+    never_cancelled,
 )
 
 LOUD = 0.9
@@ -28,7 +28,9 @@ def speech(first: float = 0.1, seconds: float = 1.0, level: float = 0.1) -> Floa
 class Fragile(FixedTranscriber):
     """Dies of some audio, and of other audio hangs."""
 
-    def transcribe(self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never) -> Transcript:
+    def transcribe(
+        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
+    ) -> Transcript:
         if audio[0] >= LOUD:
             os._exit(1)
         if audio[0] <= -LOUD:
@@ -42,7 +44,9 @@ class Polyglot(FixedTranscriber):
     def for_call(self) -> Transcriber:
         return CallLanguage(self)
 
-    def transcribe(self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never) -> Transcript:
+    def transcribe(
+        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
+    ) -> Transcript:
         return self.transcribe_in(None, audio, prompt, cancelled)
 
     def transcribe_in(

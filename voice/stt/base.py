@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from voice.audio.formats import Float32Mono16k, Int16Mono16k
-from voice.work.cancellation import Cancelled, never
+from voice.work.cancellation import Cancelled, never_cancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,9 @@ class Transcriber(Protocol):
 
     name: str
 
-    def transcribe(self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never) -> Transcript:
+    def transcribe(
+        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
+    ) -> Transcript:
         """Transcribe one utterance.
 
         Args:

@@ -4,7 +4,7 @@ from voice.audio.formats import RATE_HZ, Float32Mono16k
 from voice.stt.base import TranscriberOfLanguages, Transcript
 from voice.work.cancellation import (
     Cancelled,
-    never,
+    never_cancelled,
 )
 
 TELLING = RATE_HZ
@@ -23,7 +23,9 @@ class CallLanguage:
         self._transcriber = transcriber
         self._language: str | None = None
 
-    def transcribe(self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never) -> Transcript:
+    def transcribe(
+        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
+    ) -> Transcript:
         """See `Transcriber.transcribe`."""
         transcript = self._transcriber.transcribe_in(self._language, audio, prompt, cancelled)
         if self._language is None and transcript.text and len(audio) >= TELLING:

@@ -9,7 +9,7 @@ from voice.stt.base import Transcript
 from voice.stt.samples import checked
 from voice.work.cancellation import (
     Cancelled,
-    never,
+    never_cancelled,
 )
 
 WORDS = "good morning what seems to be the problem"
@@ -26,7 +26,9 @@ class FixedTranscriber:
         self.name = f"fixed:{milliseconds}"
         self._seconds = milliseconds / 1000
 
-    def transcribe(self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never) -> Transcript:
+    def transcribe(
+        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
+    ) -> Transcript:
         """See `Transcriber.transcribe`; the words are always the same."""
         del prompt
         checked(audio)

@@ -11,7 +11,7 @@ from voice.stt.base import Transcript
 from voice.stt.samples import as_int16, checked
 from voice.work.cancellation import (
     Cancelled,
-    never,
+    never_cancelled,
 )
 
 if TYPE_CHECKING:
@@ -49,7 +49,9 @@ class OpenAITranscriber:
         self._client: OpenAI | None = None
         self._making = Lock()
 
-    def transcribe(self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never) -> Transcript:
+    def transcribe(
+        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
+    ) -> Transcript:
         """See `Transcriber.transcribe`. `cancelled` is asked before the request and after it."""
         wav = wav_bytes(as_int16(checked(audio)), RATE_HZ)
         _stop_if(cancelled)

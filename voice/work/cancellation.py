@@ -6,6 +6,6 @@ Cancelled = Callable[[], bool]
 """Asked between the steps of a job; true when nobody wants the result any more."""
 
 
-def never() -> bool:
+def never_cancelled() -> bool:
     """Answer for callers that always want the result."""
     return False

@@ -16,7 +16,7 @@ from tests.pipeline.number_stories import NumberStory, stories
 from tests.pipeline.scene import engines, opened, steadily
 from voice.audio.formats import Float32Mono16k
 from voice.stt.base import Transcript
-from voice.work.cancellation import Cancelled, never
+from voice.work.cancellation import Cancelled, never_cancelled
 
 VOICES = {"ann": "en-us", "ben": "en-gb", "cat": "en-us+f3"}
 STORIES = [story for story in stories("unseen/dictated.yaml") if story.asked and min(story.pauses_ms) >= 500]
@@ -30,7 +30,9 @@ class Follows:
     ends_s: list[float]
     name: str = "follows"
 
-    def transcribe(self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never) -> Transcript:
+    def transcribe(
+        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
+    ) -> Transcript:
         """The words of all parts that have ended, within what the detector may have left off at the beginning."""
         told = sum(end <= len(audio) / 16_000 + 0.1 for end in self.ends_s)
         return Transcript(self.hears[told - 1] if told else "")

@@ -18,7 +18,7 @@ from voice.errors import EngineFailed
 from voice.stt.base import Transcript
 from voice.work.cancellation import (
     Cancelled,
-    never,
+    never_cancelled,
 )
 from voice.work.workers import InlineWorkers
 
@@ -35,7 +35,9 @@ class Overtaxed:
     def __init__(self, most_s: float) -> None:
         self._most_s = most_s
 
-    def transcribe(self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never) -> Transcript:
+    def transcribe(
+        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
+    ) -> Transcript:
         if len(audio) > self._most_s * 16_000:
             raise EngineFailed("The recogniser broke; look at it.")
         return Transcript(WORDS)

@@ -31,7 +31,7 @@ from voice.speech.end_of_turn_model import EndOfTurnDetector, EndOfTurnModel
 from voice.stt.base import Transcript
 from voice.work.cancellation import (
     Cancelled,
-    never,
+    never_cancelled,
 )
 from voice.work.workers import InlineWorkers
 
@@ -130,7 +130,9 @@ def test_hanging_up_while_speaking_over_a_reply_ends_it_there() -> None:
 class SecondThoughts(Repeater):
     """Hears words in the beginning of an utterance, and none when it has heard more of it."""
 
-    def transcribe(self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never) -> Transcript:
+    def transcribe(
+        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
+    ) -> Transcript:
         return Transcript("please wait" if len(audio) < 16_000 else "")
 
 

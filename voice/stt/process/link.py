@@ -15,7 +15,7 @@ from voice.stt.base import Transcriber
 from voice.stt.process.child import Answer, Question, serve
 from voice.work.cancellation import (
     Cancelled,
-    never,
+    never_cancelled,
 )
 
 POLL_S = 0.05
@@ -75,7 +75,7 @@ class Link:
         """Questions without an answer."""
         return len(self._asked)
 
-    def ask(self, verb: str, *args: Any, deadline_s: float, cancelled: Cancelled = never) -> Any:
+    def ask(self, verb: str, *args: Any, deadline_s: float, cancelled: Cancelled = never_cancelled) -> Any:
         """Put a question and wait for its answer.
 
         Raises:

@@ -22,7 +22,7 @@ from voice.stt.process.quarantine import Quarantine
 from voice.stt.samples import checked
 from voice.work.cancellation import (
     Cancelled,
-    never,
+    never_cancelled,
 )
 
 NICENESS = 5
@@ -81,7 +81,9 @@ class ProcessTranscriber:
         """
         self.alive()
 
-    def transcribe(self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never) -> Transcript:
+    def transcribe(
+        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
+    ) -> Transcript:
         """See `Transcriber.transcribe`, and `transcribe_in`."""
         return self.transcribe_in(None, audio, prompt, cancelled)
 
@@ -167,7 +169,7 @@ class ProcessStreamingTranscriber(ProcessTranscriber):
 
     def stream(self, *, prompt: str = "") -> "ProcessStream | None":
         """See `StreamingTranscriber.stream`."""
-        with self._quarantine.together(never):
+        with self._quarantine.together(never_cancelled):
             link = self.alive()
             number = link.ask("stream", prompt, deadline_s=self._question_s)
         return None if number is None else ProcessStream(link, number, self._question_s, self._quarantine)
@@ -204,7 +206,7 @@ class ProcessStream:
             self._link.tell("close", self._number)
 
     def _ask(self, verb: str, *args: Any) -> Any:
-        with self._quarantine.together(never):
+        with self._quarantine.together(never_cancelled):
             return self._link.ask(verb, self._number, *args, deadline_s=self._question_s)
 
 

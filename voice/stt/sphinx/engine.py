@@ -16,7 +16,7 @@ from voice.stt.sphinx.cepstra import cepstral_mean
 from voice.stt.sphinx.decoder import sphinx_decoder
 from voice.work.cancellation import (
     Cancelled,
-    never,
+    never_cancelled,
 )
 
 # The mean of the cepstrum is what makes or breaks this model, so the first of the speech is heard before it is decoded.
@@ -62,7 +62,9 @@ class PocketSphinx:
         if stream is not None:
             stream.close()
 
-    def transcribe(self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never) -> Transcript:
+    def transcribe(
+        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
+    ) -> Transcript:
         """See `Transcriber.transcribe`. The prompt is not used: the vocabulary is fixed."""
         del prompt
         samples = as_int16(checked(audio))

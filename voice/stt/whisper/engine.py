@@ -20,7 +20,7 @@ from voice.stt.whisper.short_window import FULL_WINDOW, MARGIN, Decoded, Fill, R
 from voice.stt.whisper.speech_presence import holds_speech
 from voice.work.cancellation import (
     Cancelled,
-    never,
+    never_cancelled,
 )
 
 if TYPE_CHECKING:
@@ -113,7 +113,9 @@ class FasterWhisper:
         """The transcriber of one call: the language it detects first is the call's from then on."""
         return self if self._language else CallLanguage(self)
 
-    def transcribe(self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never) -> Transcript:
+    def transcribe(
+        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
+    ) -> Transcript:
         """See `Transcriber.transcribe`.
 
         Raises:

@@ -14,7 +14,7 @@ from voice.stt.samples import as_float32
 from voice.stt.whisper.engine import load_model
 from voice.stt.whisper.short_window import SLICE, Decoded, Request, ShortWindow, zeros_of
 from voice.test_models import WHISPER_NANO
-from voice.work.cancellation import never
+from voice.work.cancellation import never_cancelled
 
 LONG = "slt/records-office/03"
 """More than 24 tokens."""
@@ -83,6 +83,6 @@ def test_the_test_model_repeats_itself_no_further_than_it_has_places() -> None:
     said = np.concatenate([np.zeros(2560, np.int16), recording("slt/records-office/03"), np.zeros(7680, np.int16)])
     audio = as_float32(said + np.random.default_rng(2).integers(-3, 4, len(said), np.int16))
     model = load_model(WHISPER_NANO, "cpu", "int8", 1)
-    decoded = ShortWindow(model, margin=256, fill=zeros_of).one_look(Request(audio, "", 200, "en", never))
+    decoded = ShortWindow(model, margin=256, fill=zeros_of).one_look(Request(audio, "", 200, "en", never_cancelled))
     assert decoded is not None
     assert decoded.looks_wrong
