@@ -7,7 +7,7 @@ from voice.errors import Cancelled as CancelledError
 from voice.errors import VoiceError
 from voice.stt.base import StreamingTranscriber, Transcript, TranscriptStream
 from voice.work.cancellation import Cancelled
-from voice.work.lane import Lane
+from voice.work.serial_queue import SerialQueue
 from voice.work.workers import Priority, Workers
 
 _BATCH = RATE_HZ // 10  # samples that are worth a worker's attention
@@ -30,7 +30,7 @@ class SegmentStream:
 
     def __init__(self, transcriber: StreamingTranscriber, workers: Workers, call: str, prompt: str) -> None:
         self._transcriber = transcriber
-        self._lane = Lane(workers, call=call)
+        self._jobs = SerialQueue(workers, call=call)
         self._prompt = prompt
         self._decoder: TranscriptStream | None = None
         self._fed = 0
@@ -50,7 +50,7 @@ class SegmentStream:
         """
         self._latest = audio
         if self._feeding is None and self._wanted(len(audio)):
-            self._feeding = self._lane.submit(lambda cancelled: self._feed(audio, cancelled), priority=Priority.FINAL)
+            self._feeding = self._jobs.submit(lambda cancelled: self._feed(audio, cancelled), priority=Priority.FINAL)
             self._feeding.add_done_callback(self._went_in)
 
     def resume(self) -> None:
@@ -67,11 +67,11 @@ class SegmentStream:
             Cancelled: closed meanwhile.
             EngineBusy, EngineUnavailable: from the workers.
         """
-        return await self._lane.submit(lambda cancelled: self._finish(audio, cancelled), priority=Priority.FINAL)
+        return await self._jobs.submit(lambda cancelled: self._finish(audio, cancelled), priority=Priority.FINAL)
 
     def close(self) -> None:
         """Stop, and give the decoder back as soon as no job has its hands on it. Idempotent, never blocks."""
-        self._lane.close(self._give_back)
+        self._jobs.close(self._give_back)
 
     def _wanted(self, length: int) -> bool:
         if length < self._wait_for:

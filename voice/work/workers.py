@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from voice.errors import EngineBusy, EngineUnavailable
 from voice.work.cancellation import Cancelled
-from voice.work.queueing import FairQueue, Priority, Work
+from voice.work.fair_queue import FairQueue, Priority, Work
 
 __all__ = ["BUFFER_ITEMS", "InlineWorkers", "Items", "Job", "Priority", "ThreadWorkers", "Workers", "settle"]
 

@@ -9,8 +9,8 @@ import pytest
 
 from voice.errors import Cancelled, EngineBusy, EngineUnavailable
 from voice.work.cancellation import Cancelled as Asked
-from voice.work.lane import Lane
-from voice.work.queueing import FairQueue, Work
+from voice.work.fair_queue import FairQueue, Work
+from voice.work.serial_queue import SerialQueue
 from voice.work.workers import BUFFER_ITEMS, InlineWorkers, Priority, ThreadWorkers, Workers
 
 FINAL, REPLY, PARTIAL = Priority.FINAL, Priority.REPLY, Priority.PARTIAL
@@ -326,7 +326,7 @@ def test_the_fair_queue_counts_what_has_not_had_its_turn() -> None:
 def test_a_lane_keeps_its_order_and_never_runs_two(make: Callable[[], Workers]) -> None:
     async def story() -> None:
         workers = make()
-        lane = Lane(workers, call="a", limit=50)
+        serial = SerialQueue(workers, call="a", limit=50)
         inside, order = threading.Lock(), list[int]()
 
         def job(n: int) -> Callable[[Asked], None]:
@@ -337,7 +337,7 @@ def test_a_lane_keeps_its_order_and_never_runs_two(make: Callable[[], Workers]) 
 
             return body
 
-        await asyncio.gather(*(lane.submit(job(n), priority=Priority(n % 3)) for n in range(30)))
+        await asyncio.gather(*(serial.submit(job(n), priority=Priority(n % 3)) for n in range(30)))
         assert order == list(range(30))
         await workers.close()
 
@@ -347,11 +347,11 @@ def test_a_lane_keeps_its_order_and_never_runs_two(make: Callable[[], Workers]) 
 def test_a_lane_waits_for_a_cancelled_job_to_end_and_skips_those_not_begun() -> None:
     async def story() -> None:
         workers = ThreadWorkers(2)
-        lane = Lane(workers, call="a")
+        serial = SerialQueue(workers, call="a")
         gate, ran = Gate(), list[str]()
-        running = lane.submit(gate, priority=FINAL)
-        dropped = lane.submit(lambda _: ran.append("dropped"), priority=FINAL)
-        wanted = lane.submit(lambda _: ran.append(f"after, cancelled={gate.was_cancelled}"), priority=FINAL)
+        running = serial.submit(gate, priority=FINAL)
+        dropped = serial.submit(lambda _: ran.append("dropped"), priority=FINAL)
+        wanted = serial.submit(lambda _: ran.append(f"after, cancelled={gate.was_cancelled}"), priority=FINAL)
         await asyncio.to_thread(gate.running.wait)
         running.cancel()
         dropped.cancel()
@@ -368,11 +368,11 @@ def test_a_lane_waits_for_a_cancelled_job_to_end_and_skips_those_not_begun() -> 
 def test_a_lane_is_bounded() -> None:
     async def story() -> None:
         async with busy_workers() as (workers, _):
-            lane = Lane(workers, call="a", limit=2)
-            jobs = [lane.submit(lambda _: None, priority=FINAL) for _ in range(3)]
+            serial = SerialQueue(workers, call="a", limit=2)
+            jobs = [serial.submit(lambda _: None, priority=FINAL) for _ in range(3)]
             with pytest.raises(EngineBusy, match="more slowly"):
-                await lane.submit(lambda _: None, priority=FINAL)
-            lane.close(lambda: None)
+                await serial.submit(lambda _: None, priority=FINAL)
+            serial.close(lambda: None)
             for job in jobs[1:]:
                 with pytest.raises(Cancelled):
                     await job
@@ -383,25 +383,25 @@ def test_a_lane_is_bounded() -> None:
 def test_closing_a_lane_cleans_up_once_after_its_running_job() -> None:
     async def story() -> None:
         workers = ThreadWorkers(1)
-        lane = Lane(workers, call="a")
+        serial = SerialQueue(workers, call="a")
         gate, cleaned = Gate(), asyncio.Event()
         seen: list[bool] = []
-        running = lane.submit(gate, priority=FINAL)
+        running = serial.submit(gate, priority=FINAL)
         await asyncio.to_thread(gate.running.wait)
 
         def clean() -> None:
             seen.append(gate.was_cancelled)
             cleaned.set()
 
-        lane.close(clean)
-        lane.close(clean)
+        serial.close(clean)
+        serial.close(clean)
         assert not seen
         gate.open.set()
         await cleaned.wait()
         assert seen == [True]
         assert await running == "through"
         with pytest.raises(Cancelled):
-            await lane.submit(lambda _: None, priority=FINAL)
+            await serial.submit(lambda _: None, priority=FINAL)
         await workers.close()
 
     run(story)

@@ -14,7 +14,7 @@ from voice.work.workers import Job, Priority, Workers, settle
 T = TypeVar("T")
 
 
-class Lane:
+class SerialQueue:
     """Jobs of one stream: they run one after another in order, never two at once, each on the shared workers.
 
     Everything but the jobs themselves runs on the event loop.
