@@ -16,7 +16,7 @@ from voice.audio.formats import RATE_HZ, Float32Mono16k
 from voice.errors import Cancelled as CancelledError
 from voice.stt.base import Transcriber, Transcript
 from voice.stt.process.process import NICENESS, ProcessTranscriber
-from voice.stt.whisper.batching import Together
+from voice.stt.whisper.batching import Batcher
 from voice.stt.whisper.engine import load_model
 from voice.stt.whisper.short_window import Decoded, Request, ShortWindow
 from voice.work.cancellation import (
@@ -63,7 +63,7 @@ class OneTry:
         self._folder = folder
         self._short: ShortWindow | None = None
         self._loading = Lock()
-        self._together: Together[Request, Decoded | None] = Together(self._decode)
+        self._batcher: Batcher[Request, Decoded | None] = Batcher(self._decode)
 
     def warm(self) -> None:
         """Load the model and run it once. Blocking."""
@@ -73,7 +73,7 @@ class OneTry:
         self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
     ) -> Transcript:
         """See `Transcriber.transcribe`."""
-        decoded = self._together.run(Request(audio, prompt, TOKENS, "en", cancelled), cancelled)
+        decoded = self._batcher.run(Request(audio, prompt, TOKENS, "en", cancelled), cancelled)
         if decoded is None:
             raise CancelledError("The transcript is no longer wanted.")
         return Transcript(decoded.text)

@@ -10,7 +10,7 @@ from voice.errors import Cancelled as CancelledError
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-MOST = 8
+MAX_BATCH = 8
 """Jobs done together: decoding a batch of 8 costs a quarter of decoding them one by one."""
 
 
@@ -23,14 +23,14 @@ class _Ticket(Generic[Job, Result]):
     done: bool = False
 
 
-class Together(Generic[Job, Result]):
+class Batcher(Generic[Job, Result]):
     """Joins jobs that several threads bring at about the same time; one thread at a time does the work.
 
     Nobody waits for company: the first thread works at once, and what arrives meanwhile is done together after it.
     At most as many jobs wait as there are threads that bring them.
 
     Args:
-        work: does up to `MOST` jobs; gives their results in order.
+        work: does up to `MAX_BATCH` jobs; gives their results in order.
     """
 
     def __init__(self, work: Callable[[Sequence[Job]], Sequence[Result]]) -> None:
@@ -70,15 +70,15 @@ class Together(Generic[Job, Result]):
                 if self._working:
                     self._changed.wait(poll_s)
                     continue
-                batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+                batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
                 self._working = True
-            self._lead(batch)
+            self._run_batch(batch)
         if ticket.error is not None:
             raise ticket.error
         (result,) = ticket.results
         return result
 
-    def _lead(self, batch: list[_Ticket[Job, Result]]) -> None:
+    def _run_batch(self, batch: list[_Ticket[Job, Result]]) -> None:
         try:
             self._do(batch)
             if len(batch) > 1:

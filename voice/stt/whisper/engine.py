@@ -15,7 +15,7 @@ from voice.errors import EngineFailed, EngineUnavailable
 from voice.stt.base import Transcriber, Transcript
 from voice.stt.call_language import CallLanguage
 from voice.stt.samples import checked
-from voice.stt.whisper.batching import Together
+from voice.stt.whisper.batching import Batcher
 from voice.stt.whisper.short_window import FULL_WINDOW, MARGIN, Decoded, Fill, Request, ShortWindow, silence_of
 from voice.stt.whisper.speech_presence import holds_speech
 from voice.work.cancellation import (
@@ -93,7 +93,7 @@ class FasterWhisper:
         self._model: WhisperModel | None = None
         self._short: ShortWindow | None = None
         self._one_at_a_time = Lock()
-        self._together: Together[Request, Decoded | None] = Together(self._decode_together)
+        self._batcher: Batcher[Request, Decoded | None] = Batcher(self._decode_batch)
 
     def warm(self) -> None:
         """Load the model and run it once, so that the first utterance is as fast as the next. Blocking.
@@ -135,7 +135,7 @@ class FasterWhisper:
         prompt = prompt[:200] if self._prompts else ""
         cap = token_cap(len(audio), model.hf_tokenizer.get_vocab_size())
         request = Request(audio, prompt, cap, language, cancelled)
-        decoded = self._together.run(request, cancelled)
+        decoded = self._batcher.run(request, cancelled)
         if decoded is None:
             raise CancelledError("The transcript is no longer wanted.")
         if not self._believable(audio, decoded.no_speech, decoded.log_probability, decoded.compression):
@@ -153,7 +153,7 @@ class FasterWhisper:
         finally:
             self._one_at_a_time.release()
 
-    def _decode_together(self, requests: Sequence[Request]) -> list[Decoded | None]:
+    def _decode_batch(self, requests: Sequence[Request]) -> list[Decoded | None]:
         assert self._short is not None
         try:
             return self._short.decode(requests)

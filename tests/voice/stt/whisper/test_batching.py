@@ -1,11 +1,11 @@
-"""Work done together: one that breaks it fails alone, and nothing is as good a result as something."""
+"""Work done batcher: one that breaks it fails alone, and nothing is as good a result as something."""
 
 import threading
 
 import pytest
 
 from voice.errors import EngineFailed
-from voice.stt.whisper.batching import Together
+from voice.stt.whisper.batching import Batcher
 
 
 def test_one_that_breaks_the_work_is_the_only_one_that_fails() -> None:
@@ -19,12 +19,12 @@ def test_one_that_breaks_the_work_is_the_only_one_that_fails() -> None:
             raise EngineFailed("three")
         return jobs
 
-    together: Together[int, int] = Together(work)
+    batcher: Batcher[int, int] = Batcher(work)
     outcomes: dict[int, int | EngineFailed] = {}
 
     def bring(job: int) -> None:
         try:
-            outcomes[job] = together.run(job, lambda: False)
+            outcomes[job] = batcher.run(job, lambda: False)
         except EngineFailed as error:
             outcomes[job] = error
 
@@ -33,7 +33,7 @@ def test_one_that_breaks_the_work_is_the_only_one_that_fails() -> None:
     begun.wait(100)
     for thread in threads[1:]:
         thread.start()
-    while together.waiting < 4:
+    while batcher.waiting < 4:
         pass
     go_on.set()
     for thread in threads:
@@ -44,8 +44,8 @@ def test_one_that_breaks_the_work_is_the_only_one_that_fails() -> None:
 
 
 def test_a_job_may_have_no_result() -> None:
-    together: Together[int, int | None] = Together(lambda jobs: [None for _ in jobs])
-    assert together.run(1, lambda: False) is None
+    batcher: Batcher[int, int | None] = Batcher(lambda jobs: [None for _ in jobs])
+    assert batcher.run(1, lambda: False) is None
 
 
 def test_a_lonely_job_is_not_tried_twice() -> None:
@@ -56,5 +56,5 @@ def test_a_lonely_job_is_not_tried_twice() -> None:
         raise EngineFailed("always")
 
     with pytest.raises(EngineFailed):
-        Together(work).run(1, lambda: False)
+        Batcher(work).run(1, lambda: False)
     assert len(tries) == 1

@@ -8,7 +8,7 @@ import pytest
 from tests.voice.sound import recording
 from voice.errors import Cancelled, EngineFailed
 from voice.stt.samples import as_float32
-from voice.stt.whisper.batching import MOST, Together
+from voice.stt.whisper.batching import MAX_BATCH, Batcher
 from voice.stt.whisper.engine import load_model
 from voice.stt.whisper.short_window import FULL_WINDOW, MARGIN, SLICE, Decoded, Request, ShortWindow, window_of
 from voice.test_models import WHISPER_NANO
@@ -96,23 +96,23 @@ def test_jobs_that_arrive_meanwhile_are_done_together() -> None:
             go_on.wait(100)
         return [job * 10 for job in jobs]
 
-    together: Together[int, int] = Together(work)
+    batcher: Batcher[int, int] = Batcher(work)
     results: dict[int, int] = {}
     threads = [
-        threading.Thread(target=lambda n=n: results.update({n: together.run(n, lambda: False)})) for n in range(6)
+        threading.Thread(target=lambda n=n: results.update({n: batcher.run(n, lambda: False)})) for n in range(6)
     ]
     threads[0].start()
     begun.wait(100)
     for thread in threads[1:]:
         thread.start()
-    while together.waiting < 5:
+    while batcher.waiting < 5:
         pass
     go_on.set()
     for thread in threads:
         thread.join(100)
     assert results == {n: n * 10 for n in range(6)}
     assert [len(batch) for batch in batches] == [1, 5]
-    assert MOST >= 5
+    assert MAX_BATCH >= 5
 
 
 def test_an_error_reaches_everyone_and_the_next_goes_on() -> None:
@@ -123,10 +123,10 @@ def test_an_error_reaches_everyone_and_the_next_goes_on() -> None:
             raise error
         return jobs
 
-    together: Together[int, int] = Together(work)
+    batcher: Batcher[int, int] = Batcher(work)
     with pytest.raises(EngineFailed):
-        together.run(1, lambda: False)
-    assert together.run(2, lambda: False) == 2
+        batcher.run(1, lambda: False)
+    assert batcher.run(2, lambda: False) == 2
 
 
 def test_a_job_that_waits_can_be_given_up() -> None:
@@ -137,11 +137,11 @@ def test_a_job_that_waits_can_be_given_up() -> None:
         go_on.wait(100)
         return jobs
 
-    together: Together[int, int] = Together(work)
-    first = threading.Thread(target=together.run, args=(1, lambda: False))
+    batcher: Batcher[int, int] = Batcher(work)
+    first = threading.Thread(target=batcher.run, args=(1, lambda: False))
     first.start()
     begun.wait(100)
     with pytest.raises(Cancelled):
-        together.run(2, lambda: True)
+        batcher.run(2, lambda: True)
     go_on.set()
     first.join(100)
