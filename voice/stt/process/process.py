@@ -17,8 +17,8 @@ from voice.errors import Cancelled as CancelledError
 from voice.errors import EngineUnavailable
 from voice.stt.base import StreamingTranscriber, Transcriber, TranscriberOfCalls, Transcript, TranscriptStream
 from voice.stt.call_language import CallLanguage
+from voice.stt.process.isolation import IsolationLock
 from voice.stt.process.link import Link, WorkerDied, WorkerKilled
-from voice.stt.process.quarantine import Quarantine
 from voice.stt.samples import checked
 from voice.work.cancellation import (
     Cancelled,
@@ -60,7 +60,7 @@ class ProcessTranscriber:
         self._question_s = question_s
         self._link: Link | None = None
         self._starting = Lock()
-        self._quarantine = Quarantine()
+        self._isolation = IsolationLock()
         self._closed = False
 
     @property
@@ -111,10 +111,10 @@ class ProcessTranscriber:
             return transcript
 
         try:
-            with self._quarantine.together(cancelled):
+            with self._isolation.shared(cancelled):
                 return ask()
         except WorkerDied:
-            with self._quarantine.alone(cancelled):
+            with self._isolation.exclusive(cancelled):
                 try:
                     return ask()
                 except WorkerKilled:
@@ -169,20 +169,20 @@ class ProcessStreamingTranscriber(ProcessTranscriber):
 
     def stream(self, *, prompt: str = "") -> "ProcessStream | None":
         """See `StreamingTranscriber.stream`."""
-        with self._quarantine.together(never_cancelled):
+        with self._isolation.shared(never_cancelled):
             link = self.alive()
             number = link.ask("stream", prompt, deadline_s=self._question_s)
-        return None if number is None else ProcessStream(link, number, self._question_s, self._quarantine)
+        return None if number is None else ProcessStream(link, number, self._question_s, self._isolation)
 
 
 class ProcessStream:
     """One utterance on a decoder in the child. See `TranscriptStream`; every verb raises EngineFailed once it died."""
 
-    def __init__(self, link: Link, number: int, question_s: float, quarantine: Quarantine) -> None:
+    def __init__(self, link: Link, number: int, question_s: float, isolation: IsolationLock) -> None:
         self._link = link
         self._number = number
         self._question_s = question_s
-        self._quarantine = quarantine
+        self._isolation = isolation
         self._closed = False
 
     def accept(self, audio: Int16Mono16k) -> None:
@@ -206,7 +206,7 @@ class ProcessStream:
             self._link.tell("close", self._number)
 
     def _ask(self, verb: str, *args: Any) -> Any:
-        with self._quarantine.together(never_cancelled):
+        with self._isolation.shared(never_cancelled):
             return self._link.ask(verb, self._number, *args, deadline_s=self._question_s)
 
 

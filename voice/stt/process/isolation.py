@@ -9,7 +9,7 @@ from voice.errors import Cancelled
 POLL_S = 0.05
 
 
-class Quarantine:
+class IsolationLock:
     """Admits many together, or one suspect alone, so that a second crash is its own and takes nobody down with it.
 
     While suspects wait nobody else is admitted; each of them has its turn soon.
@@ -22,7 +22,7 @@ class Quarantine:
         self._alone = False
 
     @contextmanager
-    def together(self, cancelled: Callable[[], bool]) -> Iterator[None]:
+    def shared(self, cancelled: Callable[[], bool]) -> Iterator[None]:
         """Beside others. Blocking.
 
         Raises:
@@ -39,7 +39,7 @@ class Quarantine:
                 self._changed.notify_all()
 
     @contextmanager
-    def alone(self, cancelled: Callable[[], bool]) -> Iterator[None]:
+    def exclusive(self, cancelled: Callable[[], bool]) -> Iterator[None]:
         """With nobody beside. Blocking.
 
         Raises:
