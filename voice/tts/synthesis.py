@@ -8,7 +8,7 @@ import numpy as np
 
 from voice.audio.resample import Resampler
 from voice.tts.base import Int16Mono, SpeechChunk, Synthesizer, VoiceStyle, Word
-from voice.tts.kept import KeptPhrases
+from voice.tts.phrase_cache import PhraseCache
 from voice.tts.text.clauses import ClauseSplitter
 from voice.tts.text.speakable import Speakable, speakable
 from voice.work.workers import Priority, Workers
@@ -31,7 +31,7 @@ class TextToSpeech:
         self._synthesizer = synthesizer
         self._workers = workers
         self._spell_numbers = spell_numbers
-        self._kept = KeptPhrases()
+        self._kept = PhraseCache()
 
     @property
     def name(self) -> str:

@@ -13,7 +13,7 @@ from tests.voices_piper import make_voice
 from voice.errors import EngineUnavailable
 from voice.tts.base import SpeechChunk, VoiceStyle
 from voice.tts.espeak.engine import EspeakSynthesizer
-from voice.tts.kept import MOST_PHRASES, MOST_SAMPLES, KeptPhrases
+from voice.tts.phrase_cache import MOST_PHRASES, MOST_SAMPLES, PhraseCache
 from voice.tts.piper.engine import PiperSynthesizer
 from voice.tts.synthesis import TextToSpeech
 from voice.tts.text.clauses import ClauseSplitter
@@ -236,7 +236,7 @@ def test_other_text_and_text_half_heard_are_not_kept() -> None:
 
 
 def test_what_is_kept_is_bounded() -> None:
-    kept = KeptPhrases()
+    kept = PhraseCache()
     second = SpeechChunk(np.zeros(24_000, np.int16), 24_000)
     phrases = [f"phrase {number}" for number in range(2 * MOST_PHRASES)]
     kept.expect(phrases)

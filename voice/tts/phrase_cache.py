@@ -11,7 +11,7 @@ MOST_SAMPLES = 24_000 * 300
 _Key = tuple[str, tuple[tuple[str, str], ...], float, float, str, int]
 
 
-class KeptPhrases:
+class PhraseCache:
     """Which phrases to keep, and their chunks; the longest unused go first. Used on one thread."""
 
     def __init__(self) -> None:
