@@ -47,7 +47,7 @@ class Transcriber(Protocol):
 
 
 @runtime_checkable
-class TranscriberOfLanguages(Transcriber, Protocol):
+class MultilingualTranscriber(Transcriber, Protocol):
     """A transcriber that can be told the language with each utterance."""
 
     def transcribe_in(
@@ -63,7 +63,7 @@ class TranscriberOfLanguages(Transcriber, Protocol):
 
 
 @runtime_checkable
-class TranscriberOfCalls(Transcriber, Protocol):
+class PerCallTranscriber(Transcriber, Protocol):
     """A transcriber that learns something about a call and keeps it for the call's next utterance."""
 
     def for_call(self) -> Transcriber:

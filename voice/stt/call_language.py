@@ -1,7 +1,7 @@
 """The language of one call: detected in its first telling utterance, and its language from then on."""
 
 from voice.audio.formats import RATE_HZ, Float32Mono16k
-from voice.stt.base import TranscriberOfLanguages, Transcript
+from voice.stt.base import MultilingualTranscriber, Transcript
 from voice.work.cancellation import (
     Cancelled,
     never_cancelled,
@@ -18,7 +18,7 @@ class CallLanguage:
         transcriber: the shared one.
     """
 
-    def __init__(self, transcriber: TranscriberOfLanguages) -> None:
+    def __init__(self, transcriber: MultilingualTranscriber) -> None:
         self.name = transcriber.name
         self._transcriber = transcriber
         self._language: str | None = None

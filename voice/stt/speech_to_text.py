@@ -1,6 +1,6 @@
 """The recogniser that all calls share: each call has its own way through it, and sends its speech in segments."""
 
-from voice.stt.base import Transcriber, TranscriberOfCalls
+from voice.stt.base import PerCallTranscriber, Transcriber
 from voice.stt.segment import Segment
 from voice.work.workers import Workers
 
@@ -39,7 +39,7 @@ class CallToText:
     """One call's way to text: it begins segments."""
 
     def __init__(self, transcriber: Transcriber, workers: Workers, call: str) -> None:
-        self._transcriber = transcriber.for_call() if isinstance(transcriber, TranscriberOfCalls) else transcriber
+        self._transcriber = transcriber.for_call() if isinstance(transcriber, PerCallTranscriber) else transcriber
         self._workers = workers
         self._call = call
 

@@ -16,7 +16,7 @@ from api.bench.random_whisper import make_random_whisper
 from tests.voice.child_engines import LOUD, Fragile, Polyglot, dies_at_first, speech
 from tests.voice.sound import recording
 from voice.errors import Cancelled, EngineUnavailable, InvalidAudio
-from voice.stt.base import StreamingTranscriber, Transcriber, TranscriberOfCalls, TranscriberOfLanguages
+from voice.stt.base import MultilingualTranscriber, PerCallTranscriber, StreamingTranscriber, Transcriber
 from voice.stt.call_language import TELLING
 from voice.stt.fixed import WORDS as ALWAYS
 from voice.stt.fixed import FixedTranscriber
@@ -146,7 +146,7 @@ DRIVERS = pytest.mark.parametrize("where", ["here", "process"])
 def test_a_calls_language_is_detected_once_and_ends_with_the_call(where: str) -> None:
     german, french = speech(level=0.1), speech(level=-0.1)
     with driven(where, Polyglot) as engine:
-        assert isinstance(engine, TranscriberOfCalls)
+        assert isinstance(engine, PerCallTranscriber)
         one, other = engine.for_call(), engine.for_call()
         assert [one.transcribe(audio).language for audio in (german, french, german)] == ["de"] * 3
         assert [other.transcribe(audio).language for audio in (french, german)] == ["fr"] * 2
@@ -160,7 +160,7 @@ def test_a_calls_language_is_detected_once_and_ends_with_the_call(where: str) ->
 def test_a_word_or_two_do_not_settle_a_calls_language(where: str) -> None:
     short, french = speech(level=0.1)[: TELLING - 1], speech(level=-0.1)
     with driven(where, Polyglot) as engine:
-        assert isinstance(engine, TranscriberOfCalls)
+        assert isinstance(engine, PerCallTranscriber)
         call = engine.for_call()
         assert [call.transcribe(audio).language for audio in (short, french, short)] == ["de", "fr", "fr"]
 
@@ -169,8 +169,8 @@ def test_a_word_or_two_do_not_settle_a_calls_language(where: str) -> None:
 def test_whisper_detects_a_language_or_takes_the_one_it_is_given(where: str, tmp_path: Path) -> None:
     make_random_whisper(tmp_path, "least")
     with driven(where, partial(FasterWhisper, tmp_path, language=None, cpu_threads=1)) as engine:
-        assert isinstance(engine, TranscriberOfCalls)
-        assert isinstance(engine, TranscriberOfLanguages)
+        assert isinstance(engine, PerCallTranscriber)
+        assert isinstance(engine, MultilingualTranscriber)
         audio = as_float32(recording(LINE))
         detected = engine.transcribe(audio).language
         assert detected.isalpha()

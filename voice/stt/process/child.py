@@ -11,7 +11,7 @@ from threading import Event, Lock
 from typing import Any
 
 from voice.errors import EngineFailed, VoiceError
-from voice.stt.base import StreamingTranscriber, Transcriber, TranscriberOfLanguages, TranscriptStream
+from voice.stt.base import MultilingualTranscriber, StreamingTranscriber, Transcriber, TranscriptStream
 
 THREADS = 10
 """Questions answered at once: a batch of whole utterances and a few streams."""
@@ -96,7 +96,7 @@ class _Desk:
 
     def _transcribe(self, number: int, language: str | None, audio: Any, prompt: str) -> Any:
         engine, cancelled = self._loaded(), self._cancelled[number].is_set
-        if isinstance(engine, TranscriberOfLanguages):
+        if isinstance(engine, MultilingualTranscriber):
             return engine.transcribe_in(language, audio, prompt, cancelled)
         return engine.transcribe(audio, prompt=prompt, cancelled=cancelled)
 

@@ -15,7 +15,7 @@ import numpy as np
 from voice.audio.formats import RATE_HZ, Float32Mono16k, Int16Mono16k
 from voice.errors import Cancelled as CancelledError
 from voice.errors import EngineUnavailable
-from voice.stt.base import StreamingTranscriber, Transcriber, TranscriberOfCalls, Transcript, TranscriptStream
+from voice.stt.base import PerCallTranscriber, StreamingTranscriber, Transcriber, Transcript, TranscriptStream
 from voice.stt.call_language import CallLanguage
 from voice.stt.process.isolation import IsolationLock
 from voice.stt.process.link import Link, WorkerDied, WorkerKilled
@@ -156,11 +156,11 @@ class ProcessTranscriber:
         return link
 
 
-class ProcessTranscriberOfCalls(ProcessTranscriber):
+class ProcessPerCallTranscriber(ProcessTranscriber):
     """A `ProcessTranscriber` whose engine learns a call's language: kept here, so that no child keeps or loses it."""
 
     def for_call(self) -> Transcriber:
-        """See `TranscriberOfCalls.for_call`."""
+        """See `PerCallTranscriber.for_call`."""
         return CallLanguage(self)
 
 
@@ -221,15 +221,15 @@ def in_process(make: Callable[[], Transcriber], example: Transcriber, *, questio
     kind = ProcessTranscriber
     if isinstance(example, StreamingTranscriber):
         kind = ProcessStreamingTranscriber
-    elif isinstance(example, TranscriberOfCalls):
-        kind = ProcessTranscriberOfCalls
+    elif isinstance(example, PerCallTranscriber):
+        kind = ProcessPerCallTranscriber
     return kind(make, name=example.name, question_s=question_s)
 
 
 __all__ = [
+    "ProcessPerCallTranscriber",
     "ProcessStreamingTranscriber",
     "ProcessTranscriber",
-    "ProcessTranscriberOfCalls",
     "TranscriptStream",
     "WorkerDied",
     "in_process",
