@@ -21,7 +21,7 @@ from voice.stt.base import StreamingTranscriber, Transcriber
 from voice.stt.choose import choose_transcriber
 from voice.stt.fixed import FixedTranscriber
 from voice.stt.openai import OpenAITranscriber
-from voice.stt.process.process import QUESTION_S, ProcessTranscriber, in_process
+from voice.stt.process.process import REQUEST_S, ProcessTranscriber, in_process
 from voice.stt.speech_to_text import SpeechToText
 from voice.tts.base import Synthesizer, VoiceStyle
 from voice.tts.catalog import OpenAISpeech, choose_synthesizer
@@ -187,7 +187,7 @@ def _transcriber(settings: Settings) -> Transcriber:
     if not (settings.stt_process and embedded):
         return transcriber
     # Where a transcript may take long, an engine that takes long is not hung: killing it would make it longer still.
-    return in_process(make, transcriber, question_s=max(QUESTION_S, settings.stt_timeout_s * 2 / 3))
+    return in_process(make, transcriber, request_s=max(REQUEST_S, settings.stt_timeout_s * 2 / 3))
 
 
 def _synthesizer(settings: Settings) -> Synthesizer:

@@ -180,7 +180,7 @@ def test_whisper_detects_a_language_or_takes_the_one_it_is_given(where: str, tmp
 
 @pytest.mark.parametrize("first", [LOUD, -LOUD], ids=["dies of it", "hangs with it"])
 def test_audio_that_the_engine_breaks_on_takes_no_other_utterance_down(first: float) -> None:
-    fragile = ProcessTranscriber(partial(Fragile, 100), name="fragile", niceness=0, question_s=1)
+    fragile = ProcessTranscriber(partial(Fragile, 100), name="fragile", niceness=0, request_s=1)
     fragile.warm()
     with ThreadPoolExecutor(8) as threads:
         waiting = [threads.submit(fragile.transcribe, speech(first if n in (2, 5) else 0.1)) for n in range(8)]
@@ -191,7 +191,7 @@ def test_audio_that_the_engine_breaks_on_takes_no_other_utterance_down(first: fl
 
 
 def test_other_answers_do_not_keep_a_hung_question_waiting() -> None:
-    fragile = ProcessTranscriber(Fragile, name="fragile", niceness=0, question_s=1)
+    fragile = ProcessTranscriber(Fragile, name="fragile", niceness=0, request_s=1)
     fragile.warm()
     with ThreadPoolExecutor(1) as threads:
         hung = threads.submit(fragile.transcribe, speech(-LOUD))
@@ -209,7 +209,7 @@ def test_a_worker_that_dies_while_it_starts_is_started_again(tmp_path: Path) -> 
 
 def test_a_worker_that_has_stopped_reading_is_killed_by_its_deadline() -> None:
     """More audio than a pipe holds: even the sending must not wait for ever."""
-    stopped = ProcessTranscriber(FixedTranscriber, name="fixed", niceness=0, question_s=1)
+    stopped = ProcessTranscriber(FixedTranscriber, name="fixed", niceness=0, request_s=1)
     stopped.warm()
     pid = stopped.pid
     os.kill(pid or 0, signal.SIGSTOP)
@@ -220,16 +220,16 @@ def test_a_worker_that_has_stopped_reading_is_killed_by_its_deadline() -> None:
 
 @pytest.fixture
 def there() -> Iterator[ProcessStreamingTranscriber]:
-    yield from _warmed(question_s=100)
+    yield from _warmed(request_s=100)
 
 
 @pytest.fixture
 def impatient() -> Iterator[ProcessStreamingTranscriber]:
-    yield from _warmed(question_s=10)
+    yield from _warmed(request_s=10)
 
 
-def _warmed(question_s: float) -> Iterator[ProcessStreamingTranscriber]:
-    made = ProcessStreamingTranscriber(MAKE["pocketsphinx"], name="pocketsphinx", niceness=0, question_s=question_s)
+def _warmed(request_s: float) -> Iterator[ProcessStreamingTranscriber]:
+    made = ProcessStreamingTranscriber(MAKE["pocketsphinx"], name="pocketsphinx", niceness=0, request_s=request_s)
     made.warm()
     yield made
     made.close()

@@ -18,7 +18,7 @@ THREADS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Request:
     """What the parent asks; number 0 wants no answer."""
 
     number: int
@@ -27,7 +27,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What the child answers: a value or a typed error."""
 
     number: int
@@ -40,10 +40,10 @@ def serve(connection: Connection, make: Callable[[], Transcriber], niceness: int
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when it is over
     if niceness and hasattr(os, "nice"):
         os.nice(niceness)
-    _Desk(connection, make).run()
+    _Server(connection, make).run()
 
 
-class _Desk:
+class _Server:
     def __init__(self, connection: Connection, make: Callable[[], Transcriber]) -> None:
         self._connection = connection
         self._make = make
@@ -58,28 +58,28 @@ class _Desk:
         with ThreadPoolExecutor(THREADS, "recogniser") as threads:
             while True:
                 try:
-                    question: Question = pickle.loads(self._connection.recv_bytes())
+                    request: Request = pickle.loads(self._connection.recv_bytes())
                 except (EOFError, OSError):
                     os._exit(0)  # nobody is left to answer; threads at work are not waited for
-                if question.verb == "cancel":
-                    if event := self._cancelled.get(question.args[0]):
+                if request.verb == "cancel":
+                    if event := self._cancelled.get(request.args[0]):
                         event.set()
                     continue
-                self._cancelled[question.number] = Event()
-                threads.submit(self._answer, question)
+                self._cancelled[request.number] = Event()
+                threads.submit(self._respond, request)
 
-    def _answer(self, question: Question) -> None:
+    def _respond(self, request: Request) -> None:
         value, error = None, None
         try:
-            value = getattr(self, f"_{question.verb}")(question.number, *question.args)
+            value = getattr(self, f"_{request.verb}")(request.number, *request.args)
         except VoiceError as typed:
             error = typed
         except Exception as broken:  # noqa: BLE001 -- whatever an engine throws is this utterance's failure alone
             error = EngineFailed(f"The recogniser broke on this utterance ({type(broken).__name__}); say it again.")
         finally:
-            self._cancelled.pop(question.number, None)
-        if question.number:
-            data = pickle.dumps(Answer(question.number, value, error), protocol=pickle.HIGHEST_PROTOCOL)
+            self._cancelled.pop(request.number, None)
+        if request.number:
+            data = pickle.dumps(Response(request.number, value, error), protocol=pickle.HIGHEST_PROTOCOL)
             with self._sending:
                 self._connection.send_bytes(data)
 

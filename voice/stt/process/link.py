@@ -12,14 +12,14 @@ from typing import Any
 
 from voice.errors import EngineFailed
 from voice.stt.base import Transcriber
-from voice.stt.process.child import Answer, Question, serve
+from voice.stt.process.child import Request, Response, serve
 from voice.work.cancellation import (
     Cancelled,
     never_cancelled,
 )
 
 POLL_S = 0.05
-WAITING_LIMIT = 256
+PENDING_LIMIT = 256
 """Questions that wait for answers; one more is refused. The workers' own queue is shorter, so this is never reached."""
 
 _END_S = 1.0
@@ -34,11 +34,11 @@ class WorkerKilled(WorkerDied):
 
 
 @dataclass(slots=True)
-class _Asked:
+class _Pending:
     """A question on its way; `settled` without an answer means that the child has ended."""
 
     settled: Event = field(default_factory=Event)
-    answer: Answer | None = None
+    response: Response | None = None
 
 
 class Link:
@@ -62,20 +62,20 @@ class Link:
         self.process.start()
         theirs.close()
         self._lock = Lock()
-        self._asked: dict[int, _Asked] = {}
+        self._pending: dict[int, _Pending] = {}
         self._next = 0
-        self._outbox: SimpleQueue[bytes | None] = SimpleQueue()  # bounded by WAITING_LIMIT and a word for each stream
+        self._outbox: SimpleQueue[bytes | None] = SimpleQueue()  # bounded by PENDING_LIMIT and a word for each stream
         self._writer = Thread(target=self._write, name="recogniser questions", daemon=True)
         self._reader = Thread(target=self._read, name="recogniser answers", daemon=True)
         self._writer.start()
         self._reader.start()
 
     @property
-    def waiting(self) -> int:
+    def pending(self) -> int:
         """Questions without an answer."""
-        return len(self._asked)
+        return len(self._pending)
 
-    def ask(self, verb: str, *args: Any, deadline_s: float, cancelled: Cancelled = never_cancelled) -> Any:
+    def request(self, verb: str, *args: Any, deadline_s: float, cancelled: Cancelled = never_cancelled) -> Any:
         """Put a question and wait for its answer.
 
         Raises:
@@ -83,26 +83,26 @@ class Link:
             EngineFailed: too many questions wait, or the engine broke.
             Cancelled: `cancelled()` became true; the child is told.
         """
-        asked = _Asked()
+        pending = _Pending()
         with self._lock:
             if self.dead:
                 raise self._death()
-            if len(self._asked) >= WAITING_LIMIT:
+            if len(self._pending) >= PENDING_LIMIT:
                 raise EngineFailed("Too many questions wait for the recogniser; try again in a moment.")
             self._next += 1
             number = self._next
-            self._asked[number] = asked
+            self._pending[number] = pending
         try:
-            self._post(Question(number, verb, args))
-            return self._answer(number, asked, deadline_s, cancelled)
+            self._post(Request(number, verb, args))
+            return self._response(number, pending, deadline_s, cancelled)
         finally:
             with self._lock:
-                self._asked.pop(number, None)
+                self._pending.pop(number, None)
 
-    def tell(self, verb: str, *args: Any) -> None:
+    def notify(self, verb: str, *args: Any) -> None:
         """Say something that has no answer; to a dead child it makes no difference."""
         if not self.dead:
-            self._post(Question(0, verb, args))
+            self._post(Request(0, verb, args))
 
     def kill(self) -> None:
         """End the process at once; returns when it has ended."""
@@ -110,25 +110,25 @@ class Link:
         self.process.kill()
         self._reader.join()
 
-    def _post(self, question: Question) -> None:
-        self._outbox.put(pickle.dumps(question, protocol=pickle.HIGHEST_PROTOCOL))
+    def _post(self, request: Request) -> None:
+        self._outbox.put(pickle.dumps(request, protocol=pickle.HIGHEST_PROTOCOL))
 
-    def _answer(self, number: int, asked: _Asked, deadline_s: float, cancelled: Cancelled) -> Any:
-        told = False
+    def _response(self, number: int, pending: _Pending, deadline_s: float, cancelled: Cancelled) -> Any:
+        notified = False
         for _ in range(round(deadline_s / POLL_S)):
-            if asked.settled.wait(POLL_S):
+            if pending.settled.wait(POLL_S):
                 break
-            if cancelled() and not told:
-                told = True
-                self.tell("cancel", number)
+            if cancelled() and not notified:
+                notified = True
+                self.notify("cancel", number)
         else:
             self.kill()
             raise WorkerDied(f"The recogniser did not answer within {deadline_s:.0f} s and was restarted.")
-        if asked.answer is None:
+        if pending.response is None:
             raise self._death()
-        if asked.answer.error is not None:
-            raise asked.answer.error
-        return asked.answer.value
+        if pending.response.error is not None:
+            raise pending.response.error
+        return pending.response.value
 
     def _death(self) -> WorkerDied:
         from_outside = self.process.exitcode == -signal.SIGKILL and not self._killed_here
@@ -145,12 +145,12 @@ class Link:
         try:
             with suppress(EOFError, OSError):
                 while True:
-                    answer: Answer = pickle.loads(self._connection.recv_bytes())
+                    response: Response = pickle.loads(self._connection.recv_bytes())
                     with self._lock:
-                        asked = self._asked.get(answer.number)
-                    if asked is not None:
-                        asked.answer = answer
-                        asked.settled.set()
+                        pending = self._pending.get(response.number)
+                    if pending is not None:
+                        pending.response = response
+                        pending.settled.set()
         finally:
             self._ended()
 
@@ -163,6 +163,6 @@ class Link:
         self._connection.close()
         with self._lock:
             self.dead = True
-            waiting = list(self._asked.values())
-        for asked in waiting:
-            asked.settled.set()
+            outstanding = list(self._pending.values())
+        for pending in outstanding:
+            pending.settled.set()

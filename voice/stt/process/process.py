@@ -27,7 +27,7 @@ from voice.work.cancellation import (
 
 NICENESS = 5
 START_S = 120.0
-QUESTION_S = 10.0
+REQUEST_S = 10.0
 """An answer takes at most this long, and as long again as the audio lasts."""
 
 START_TRIES = 3
@@ -41,7 +41,7 @@ class ProcessTranscriber:
         make: makes the engine, in the child; must be picklable (a function, or a partial of one).
         name: the engine's name.
         niceness: added to the child's; 0 leaves its priority alone.
-        question_s: how long an answer may take, besides the length of its audio.
+        request_s: how long an answer may take, besides the length of its audio.
 
     Source of the discipline: a worker is replaced when killed, killed when hung, and loses no utterance.
     """
@@ -52,12 +52,12 @@ class ProcessTranscriber:
         *,
         name: str,
         niceness: int = NICENESS,
-        question_s: float = QUESTION_S,
+        request_s: float = REQUEST_S,
     ) -> None:
         self.name = name
         self._make = make
         self._niceness = niceness
-        self._question_s = question_s
+        self._request_s = request_s
         self._link: Link | None = None
         self._starting = Lock()
         self._isolation = IsolationLock()
@@ -69,9 +69,9 @@ class ProcessTranscriber:
         return self._link.process.pid if self._link is not None else None
 
     @property
-    def at_work(self) -> int:
+    def pending(self) -> int:
         """Questions that the child has not answered."""
-        return self._link.waiting if self._link is not None else 0
+        return self._link.pending if self._link is not None else 0
 
     def warm(self) -> None:
         """Start the child and load its model. Blocking.
@@ -97,28 +97,28 @@ class ProcessTranscriber:
         """
         audio = checked(audio)
 
-        def ask() -> Transcript:
+        def request() -> Transcript:
             if cancelled():
                 raise CancelledError("The transcript is no longer wanted.")
-            transcript: Transcript = self.alive().ask(
+            transcript: Transcript = self.alive().request(
                 "transcribe",
                 language,
                 audio,
                 prompt,
-                deadline_s=self._question_s + len(audio) / RATE_HZ,
+                deadline_s=self._request_s + len(audio) / RATE_HZ,
                 cancelled=cancelled,
             )
             return transcript
 
         try:
             with self._isolation.shared(cancelled):
-                return ask()
+                return request()
         except WorkerDied:
             with self._isolation.exclusive(cancelled):
                 try:
-                    return ask()
+                    return request()
                 except WorkerKilled:
-                    return ask()
+                    return request()
 
     def close(self) -> None:
         """End the child. Idempotent."""
@@ -151,7 +151,7 @@ class ProcessTranscriber:
                 raise EngineUnavailable("The recogniser is shut down with the service.")
         assert link is not None
         if not link.warmed:
-            link.ask("warm", deadline_s=START_S)
+            link.request("warm", deadline_s=START_S)
             link.warmed = True
         return link
 
@@ -171,59 +171,59 @@ class ProcessStreamingTranscriber(ProcessTranscriber):
         """See `StreamingTranscriber.stream`."""
         with self._isolation.shared(never_cancelled):
             link = self.alive()
-            number = link.ask("stream", prompt, deadline_s=self._question_s)
-        return None if number is None else ProcessStream(link, number, self._question_s, self._isolation)
+            number = link.request("stream", prompt, deadline_s=self._request_s)
+        return None if number is None else ProcessStream(link, number, self._request_s, self._isolation)
 
 
 class ProcessStream:
     """One utterance on a decoder in the child. See `TranscriptStream`; every verb raises EngineFailed once it died."""
 
-    def __init__(self, link: Link, number: int, question_s: float, isolation: IsolationLock) -> None:
+    def __init__(self, link: Link, number: int, request_s: float, isolation: IsolationLock) -> None:
         self._link = link
         self._number = number
-        self._question_s = question_s
+        self._request_s = request_s
         self._isolation = isolation
         self._closed = False
 
     def accept(self, audio: Int16Mono16k) -> None:
         """See `TranscriptStream.accept`."""
-        self._ask("accept", np.ascontiguousarray(audio))
+        self._request("accept", np.ascontiguousarray(audio))
 
     def partial(self) -> str:
         """See `TranscriptStream.partial`."""
-        words: str = self._ask("partial")
+        words: str = self._request("partial")
         return words
 
     def finish(self) -> Transcript:
         """See `TranscriptStream.finish`."""
-        transcript: Transcript = self._ask("finish")
+        transcript: Transcript = self._request("finish")
         return transcript
 
     def close(self) -> None:
         """See `TranscriptStream.close`."""
         if not self._closed:
             self._closed = True
-            self._link.tell("close", self._number)
+            self._link.notify("close", self._number)
 
-    def _ask(self, verb: str, *args: Any) -> Any:
+    def _request(self, verb: str, *args: Any) -> Any:
         with self._isolation.shared(never_cancelled):
-            return self._link.ask(verb, self._number, *args, deadline_s=self._question_s)
+            return self._link.request(verb, self._number, *args, deadline_s=self._request_s)
 
 
-def in_process(make: Callable[[], Transcriber], example: Transcriber, *, question_s: float = QUESTION_S) -> Transcriber:
+def in_process(make: Callable[[], Transcriber], example: Transcriber, *, request_s: float = REQUEST_S) -> Transcriber:
     """The engine that `make` makes, in a process of its own.
 
     Args:
         make: makes it, there; picklable.
         example: one that was made here and not used, to know its name and whether it streams or learns of calls.
-        question_s: how long an answer may take, besides the length of its audio.
+        request_s: how long an answer may take, besides the length of its audio.
     """
     kind = ProcessTranscriber
     if isinstance(example, StreamingTranscriber):
         kind = ProcessStreamingTranscriber
     elif isinstance(example, PerCallTranscriber):
         kind = ProcessPerCallTranscriber
-    return kind(make, name=example.name, question_s=question_s)
+    return kind(make, name=example.name, request_s=request_s)
 
 
 __all__ = [
