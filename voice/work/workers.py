@@ -217,13 +217,13 @@ class _Once(Work):
         except BaseException as error:  # noqa: BLE001 - whatever a job raises belongs to whoever awaits it
             self.refuse(error)
         else:
-            _tell(self._loop, lambda: None if self._future.done() else self._future.set_result(result))
+            _notify(self._loop, lambda: None if self._future.done() else self._future.set_result(result))
         return False
 
     def refuse(self, error: BaseException) -> None:
         if isinstance(error, StopIteration):  # a future cannot hold one
             error = RuntimeError(f"The job raised {error!r}.")
-        _tell(self._loop, lambda: None if self._future.done() else self._future.set_exception(error))
+        _notify(self._loop, lambda: None if self._future.done() else self._future.set_exception(error))
 
 
 class _Iteration(Work):
@@ -249,7 +249,7 @@ class _Iteration(Work):
                     self._end(None)
                     return False
                 self.items.append(item)
-                _tell(self._loop, self.ready.set)
+                _notify(self._loop, self.ready.set)
                 with self._parking:
                     # Once parked, the source may be taken up by another thread at once: leave it alone.
                     self._parked = len(self.items) >= BUFFER_ITEMS and not self.cancelled.is_set()
@@ -275,10 +275,10 @@ class _Iteration(Work):
     def _end(self, error: BaseException | None) -> None:
         self.error = error
         self.ended = True
-        _tell(self._loop, self.ready.set)
+        _notify(self._loop, self.ready.set)
 
 
-def _tell(loop: asyncio.AbstractEventLoop, news: Callable[[], None]) -> None:
+def _notify(loop: asyncio.AbstractEventLoop, news: Callable[[], None]) -> None:
     with suppress(RuntimeError):  # the loop is closed: nobody is left to tell
         loop.call_soon_threadsafe(news)
 
