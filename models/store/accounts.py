@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.columns import clean
 from models.errors import Conflict, Invalid, NotFound
 from models.records.core import Token, User
-from models.store.database import Database, unbroken
+from models.store.database import Database, shielded
 from models.tables.core import TokenRow, UserRow
 
 SECRET_PREFIX = "glow_"
@@ -23,7 +23,7 @@ def hash_of(secret: str) -> str:
 
 
 class Accounts(Database):
-    @unbroken
+    @shielded
     async def create_user(self, name: str) -> User:
         """Add a user.
 
@@ -40,13 +40,13 @@ class Accounts(Database):
         except IntegrityError:  # added between our look and our adding
             raise Conflict(taken) from None
 
-    @unbroken
+    @shielded
     async def user_by_name(self, name: str) -> User | None:
         async with self._reading() as session:
             row = await _user_named(session, name)
             return row.record() if row else None
 
-    @unbroken
+    @shielded
     async def user_named(self, name: str) -> User:
         """The user of that name, who is added if unknown, however many ask at once.
 
@@ -59,7 +59,7 @@ class Accounts(Database):
             return await self.create_user(name)
         return await self.user_named(name)
 
-    @unbroken
+    @shielded
     async def create_token(self, user_name: str, label: str = "") -> tuple[str, Token]:
         """Make a token for a user, who is added if unknown. The secret is in this result and nowhere else.
 
@@ -87,7 +87,7 @@ class Accounts(Database):
             session.add(row)
             return row.record(user)
 
-    @unbroken
+    @shielded
     async def list_tokens(self) -> tuple[Token, ...]:
         """All tokens, revoked ones too, oldest first."""
         async with self._reading() as session:
@@ -96,7 +96,7 @@ class Accounts(Database):
             )
             return tuple(token.record(user) for token, user in rows)
 
-    @unbroken
+    @shielded
     async def revoke_token(self, token_id: str) -> Token:
         """Make a token worthless, for good; one revoked before keeps its time.
 
@@ -126,7 +126,7 @@ class Accounts(Database):
                 case several:
                     raise Conflict(f"{len(several)} tokens begin with {token_id!r}: give more of the id.")
 
-    @unbroken
+    @shielded
     async def user_for_token(self, secret: str) -> User | None:
         """Whose token this is; None for one that is unknown or revoked."""
         async with self._reading() as session:

@@ -9,7 +9,7 @@ from models.columns import clean
 from models.errors import Conflict, Invalid, NotFound
 from models.records.core import Attempt, Chat
 from models.store.configuration import may_open
-from models.store.database import Database, unbroken
+from models.store.database import Database, shielded
 from models.tables.core import AttemptRow, ChatRow, PracticeRow, ScenarioRow, SimulationScenarioRow, UserRow
 
 # One sentence for an unknown id and for another user's, so that nobody learns which ids exist.
@@ -18,7 +18,7 @@ ATTEMPT_NOT_FOUND = "Attempt not found: use one of your own attempts, or start o
 
 
 class Attempts(Database):
-    @unbroken
+    @shielded
     async def start_attempt(
         self,
         user_id: str,
@@ -88,7 +88,7 @@ class Attempts(Database):
             await session.flush()
             return attempt.record()
 
-    @unbroken
+    @shielded
     async def attempt(self, user_id: str, attempt_id: str) -> Attempt:
         """One of the user's attempts, with its chats.
 
@@ -98,7 +98,7 @@ class Attempts(Database):
         async with self._reading() as session:
             return (await own_attempt(session, user_id, attempt_id)).record()
 
-    @unbroken
+    @shielded
     async def end_attempt(self, user_id: str, attempt_id: str) -> Attempt:
         """Mark the attempt as over; one that is over already keeps its time.
 
@@ -110,7 +110,7 @@ class Attempts(Database):
             attempt.ended_at = attempt.ended_at or self._now()
             return attempt.record()
 
-    @unbroken
+    @shielded
     async def chat(self, user_id: str, chat_id: str) -> Chat:
         """One of the user's chats: the check that everything else about the chat relies on.
 
@@ -125,7 +125,7 @@ class Attempts(Database):
                 raise NotFound(CHAT_NOT_FOUND)
             return row.record(user_id)
 
-    @unbroken
+    @shielded
     async def complete_chat(self, chat_id: str, message: str | None = None) -> Chat:
         """Mark the chat as complete; one that is complete already stays as it was.
 

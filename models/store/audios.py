@@ -4,12 +4,12 @@ from sqlalchemy import select
 
 from models.errors import NotFound
 from models.records.outcomes import Audio
-from models.store.database import Database, unbroken
+from models.store.database import Database, shielded
 from models.tables.practice import AudioRow
 
 
 class Audios(Database):
-    @unbroken
+    @shielded
     async def add_audio(
         self,
         user_id: str,
@@ -32,7 +32,7 @@ class Audios(Database):
             session.add(row)
             return row.record()
 
-    @unbroken
+    @shielded
     async def audio(self, user_id: str, audio_id: str) -> Audio:
         """One of the user's recordings.
 

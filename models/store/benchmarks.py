@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.errors import NotFound
 from models.records.outcomes import RunStatus, Test, TestRun
-from models.store.database import Database, unbroken
+from models.store.database import Database, shielded
 from models.tables.practice import TestRow, TestRunRow
 
 TEST_NOT_FOUND = "Test not found: use one of your own tests, or start one."
@@ -17,7 +17,7 @@ RUN_NOT_FOUND = "Run not found: use a run of this test."
 class Benchmarks(Database):
     __test__ = False
 
-    @unbroken
+    @shielded
     async def start_test(
         self, user_id: str, benchmark_id: str, original_ids: Sequence[str], infinite_mode: bool = False
     ) -> Test:
@@ -38,7 +38,7 @@ class Benchmarks(Database):
             await session.flush()
             return test.record()
 
-    @unbroken
+    @shielded
     async def own_test(self, user_id: str, *, test_id: str | None = None, invocation_id: str | None = None) -> Test:
         """One of the user's tests, by its id or its invocation's.
 
@@ -48,7 +48,7 @@ class Benchmarks(Database):
         async with self._reading() as session:
             return (await _own(session, user_id, test_id, invocation_id)).record()
 
-    @unbroken
+    @shielded
     async def add_test_runs(self, user_id: str, test_id: str, original_ids: Sequence[str]) -> Test:
         """One more round of runs: for a test in infinite mode.
 
@@ -62,7 +62,7 @@ class Benchmarks(Database):
             await session.flush()
             return test.record()
 
-    @unbroken
+    @shielded
     async def update_test_run(
         self, run_id: str, status: RunStatus, *, chat_id: str | None = None, only_from: Sequence[RunStatus] = ()
     ) -> TestRun | None:
@@ -81,7 +81,7 @@ class Benchmarks(Database):
             row.chat_id = chat_id or row.chat_id
             return row.record()
 
-    @unbroken
+    @shielded
     async def end_test(self, user_id: str, test_id: str) -> Test:
         """The test is over; one that is over already keeps its time.
 

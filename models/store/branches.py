@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.columns import clean
 from models.errors import Invalid, NotFound
 from models.records.external import Branch
-from models.store.database import Database, unbroken
+from models.store.database import Database, shielded
 from models.store.messages import MAX_ID_LENGTH
 from models.store.tutoring import LISTED_LIMIT
 from models.tables.core import UserRow
@@ -14,7 +14,7 @@ from models.tables.tutor import BranchRow, NodeRow
 
 
 class Branches(Database):
-    @unbroken
+    @shielded
     async def add_branch(self, user_id: str, title: str, *, id: str | None = None) -> Branch:  # noqa: A002
         """Add a branch to a user's map; one that is there already is returned as it is.
 
@@ -38,7 +38,7 @@ class Branches(Database):
             session.add(row)
             return row.record()
 
-    @unbroken
+    @shielded
     async def branch(self, user_id: str, branch_id: str) -> Branch:
         """One of the user's branches.
 
@@ -48,14 +48,14 @@ class Branches(Database):
         async with self._reading() as session:
             return (await _own_branch(session, user_id, branch_id)).record()
 
-    @unbroken
+    @shielded
     async def branches(self, user_id: str) -> tuple[Branch, ...]:
         """The user's branches, oldest first, at most `LISTED_LIMIT`."""
         chosen = select(BranchRow).where(BranchRow.user_id == user_id).order_by(BranchRow.created_at, BranchRow.id)
         async with self._reading() as session:
             return tuple(row.record() for row in await session.scalars(chosen.limit(LISTED_LIMIT)))
 
-    @unbroken
+    @shielded
     async def remove_branch(self, user_id: str, branch_id: str) -> None:
         """Remove a branch; its nodes stay, on none.
 

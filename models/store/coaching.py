@@ -7,13 +7,13 @@ from sqlalchemy import delete, func, select
 from models.errors import NotFound
 from models.records.outcomes import Grade, NewNote, Note, NoteKind, Response, Source
 from models.store.attempts import CHAT_NOT_FOUND
-from models.store.database import Database, unbroken
+from models.store.database import Database, shielded
 from models.tables.core import ChatRow, MessageRow
 from models.tables.practice import GradeRow, NoteRow, ResponseRow
 
 
 class Coaching(Database):
-    @unbroken
+    @shielded
     async def add_grade(
         self,
         chat_id: str,
@@ -64,17 +64,17 @@ class Coaching(Database):
             session.add_all(rows)
             return grade.record(), tuple(row.record() for row in rows)
 
-    @unbroken
+    @shielded
     async def grade_of(self, chat_id: str) -> Grade | None:
         """The chat's newest grade."""
         return (await self._grades([chat_id])).get(chat_id)
 
-    @unbroken
+    @shielded
     async def grades_of(self, chat_ids: Sequence[str]) -> dict[str, Grade]:
         """The newest grade of each chat that has one."""
         return await self._grades(chat_ids)
 
-    @unbroken
+    @shielded
     async def add_notes(
         self, chat_id: str, notes: Sequence[NewNote], source: Source, *, unless_any: bool = False
     ) -> tuple[Note, ...]:
@@ -106,7 +106,7 @@ class Coaching(Database):
             session.add_all(rows)
             return tuple(row.record() for row in rows)
 
-    @unbroken
+    @shielded
     async def notes(self, chat_ids: Sequence[str], *kinds: NoteKind) -> tuple[Note, ...]:
         """The notes of these chats, of these kinds or of all, in order."""
         async with self._reading() as session:
@@ -116,7 +116,7 @@ class Coaching(Database):
             rows = await session.scalars(query.order_by(NoteRow.created_at, NoteRow.position, NoteRow.id))
             return tuple(row.record() for row in rows)
 
-    @unbroken
+    @shielded
     async def add_response(
         self, chat_id: str, question_id: str, option_ids: Sequence[str], is_correct: bool
     ) -> Response:
@@ -139,7 +139,7 @@ class Coaching(Database):
             session.add(row)
             return row.record()
 
-    @unbroken
+    @shielded
     async def responses(self, chat_id: str) -> tuple[Response, ...]:
         """Every answer, oldest first."""
         async with self._reading() as session:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from models.errors import Invalid, NotFound
 from models.records.core import Document, Persona, Practice, Scenario, Simulation
 from models.records.resources import Resource, texts_of
-from models.store.database import Database, alone, unbroken
+from models.store.database import Database, shielded, take_write_lock
 from models.tables.core import Base, DocumentRow, PersonaRow, PracticeRow, ScenarioRow, SimulationRow
 from models.tables.practice import ResourceRow
 
@@ -24,7 +24,7 @@ class ContentRow(Protocol[Record_co]):
 
 
 class Content(Database):
-    @unbroken
+    @shielded
     async def install(
         self,
         *,
@@ -52,7 +52,7 @@ class Content(Database):
         )
         try:
             async with self._writing() as session:
-                await alone(session)  # two who bring the same thing would both find it missing
+                await take_write_lock(session)  # two who bring the same thing would both find it missing
                 for rows in kinds:
                     for row in rows:
                         await session.merge(row)
@@ -103,12 +103,12 @@ class Content(Database):
         """A practice or a home. Raises NotFound for an unknown id."""
         return await self._one(PracticeRow, practice_id, "Practice entry")
 
-    @unbroken
+    @shielded
     async def _all(self, kind: type[ContentRow[Record_co]]) -> tuple[Record_co, ...]:
         async with self._reading() as session:
             return tuple(row.record() for row in await session.scalars(select(kind).order_by(kind.name, kind.id)))
 
-    @unbroken
+    @shielded
     async def _one(self, kind: type[ContentRow[Record_co]], record_id: str, name: str) -> Record_co:
         async with self._reading() as session:
             row = await session.get(kind, record_id)

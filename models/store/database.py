@@ -29,8 +29,8 @@ _SQLITE_PRAGMAS = (
     "PRAGMA foreign_keys = ON",
 )
 
-_ALONE = 0x676C6F77
-"""The lock of PostgreSQL that `alone` takes: any number that nobody else uses."""
+_WRITE_LOCK = 0x676C6F77
+"""The lock of PostgreSQL that `take_write_lock` takes: any number that nobody else uses."""
 
 
 def utc_now() -> datetime:
@@ -77,7 +77,7 @@ class Database:
             url = make_url(self._url)
             self._engine = self._connect(url)
             async with self._write_turn, self._immediate().begin() as connection:
-                await alone(connection)
+                await take_write_lock(connection)
                 await connection.run_sync(migrations.upgrade)
         except CommandError as error:
             await self.close()
@@ -149,14 +149,14 @@ class Database:
             yield session
 
 
-async def alone(transaction: AsyncConnection | AsyncSession) -> None:
+async def take_write_lock(transaction: AsyncConnection | AsyncSession) -> None:
     """Have this transaction wait, on PostgreSQL, until no other is beyond this point; SQLite's writers always do."""
     connection = await transaction.connection() if isinstance(transaction, AsyncSession) else transaction
     if connection.dialect.name == "postgresql":
-        await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ALONE})")
+        await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})")
 
 
-def unbroken(
+def shielded(
     method: Callable[Concatenate[AnyDatabase, Parameters], Coroutine[Any, Any, Result]],
 ) -> Callable[Concatenate[AnyDatabase, Parameters], Coroutine[Any, Any, Result]]:
     """A verb that, once begun, is finished even if its caller is cancelled (a barge-in cancels at any await).

@@ -8,14 +8,14 @@ from sqlalchemy import Text, cast, func, select
 
 from models.errors import Conflict, NotFound
 from models.records.outcomes import Draft
-from models.store.database import Database, unbroken
+from models.store.database import Database, shielded
 from models.tables.practice import DraftRow, DraftVersionRow
 
 DRAFT_NOT_FOUND = "Draft not found: use one of your own drafts, or leave draft_id out to make one."
 
 
 class Drafts(Database):
-    @unbroken
+    @shielded
     async def save_draft(
         self,
         user_id: str,
@@ -65,7 +65,7 @@ class Drafts(Database):
             session.add(DraftVersionRow(draft_id=row.id, version=row.version, state=dict(row.state), created_at=now))
             return row.record()
 
-    @unbroken
+    @shielded
     async def draft(self, user_id: str, draft_id: str) -> Draft:
         """One of the user's drafts.
 
@@ -78,7 +78,7 @@ class Drafts(Database):
                 raise NotFound(DRAFT_NOT_FOUND)
             return row.record()
 
-    @unbroken
+    @shielded
     async def draft_versions(self, user_id: str, draft_id: str) -> list[tuple[int, Mapping[str, Any]]]:
         """Every version of a draft with its state, oldest first; empty for another user's."""
         async with self._reading() as session:
@@ -90,7 +90,7 @@ class Drafts(Database):
             )
             return [(version, state) for version, state in rows]
 
-    @unbroken
+    @shielded
     async def drafts(
         self,
         user_id: str,

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.columns import clean
 from models.errors import Conflict, Invalid, NotFound
 from models.records.external import ChatFile, Dialect, DocumentOrigin, ExternalChat, ExternalDraft, ExternalMessage
-from models.store.database import Database, unbroken
+from models.store.database import Database, shielded
 from models.store.messages import MAX_ID_LENGTH, MessageChanges
 from models.tables.core import DocumentRow, UserRow
 from models.tables.external import ChatFileRow, DocumentOriginRow, ExternalChatRow, ExternalMessageRow
@@ -40,7 +40,7 @@ class ExternalMessageChanges(MessageChanges, total=False):
 
 
 class ExternalChats(Database):
-    @unbroken
+    @shielded
     async def add_external_chat(
         self,
         user_id: str,
@@ -83,7 +83,7 @@ class ExternalChats(Database):
             session.add(row)
             return row.record()
 
-    @unbroken
+    @shielded
     async def external_chat(self, user_id: str, chat_id: str, dialect: Dialect | None = None) -> ExternalChat:
         """One of the user's chats: the check that everything else about the chat relies on.
 
@@ -93,7 +93,7 @@ class ExternalChats(Database):
         async with self._reading() as session:
             return (await _own_chat(session, user_id, chat_id, dialect)).record()
 
-    @unbroken
+    @shielded
     async def external_chats(
         self,
         user_id: str,
@@ -119,7 +119,7 @@ class ExternalChats(Database):
         async with self._reading() as session:
             return tuple(row.record() for row in await session.scalars(newest))
 
-    @unbroken
+    @shielded
     async def change_external_chat(
         self, user_id: str, chat_id: str, **changes: Unpack[ExternalChatChanges]
     ) -> ExternalChat:
@@ -134,7 +134,7 @@ class ExternalChats(Database):
             row.updated_at = self._now()
             return row.record()
 
-    @unbroken
+    @shielded
     async def remove_external_chats(
         self, user_id: str, dialect: Dialect, chat_ids: Iterable[str] | None = None
     ) -> tuple[str, ...]:
@@ -152,7 +152,7 @@ class ExternalChats(Database):
 
     # -------------------------------------------------------------- messages
 
-    @unbroken
+    @shielded
     async def external_messages(self, chat_id: str) -> tuple[ExternalMessage, ...]:
         """What was said, in order.
 
@@ -167,7 +167,7 @@ class ExternalChats(Database):
             )
             return tuple(row.record() for row in rows)
 
-    @unbroken
+    @shielded
     async def add_external_messages(self, chat_id: str, drafts: Sequence[ExternalDraft]) -> tuple[ExternalMessage, ...]:
         """Add messages at the chat's end, all or none; an id that is there already changes nothing.
 
@@ -181,7 +181,7 @@ class ExternalChats(Database):
         async with self._writing() as session:
             return await add_drafts(self, session, chat_id, drafts)
 
-    @unbroken
+    @shielded
     async def update_external_message(
         self, message_id: str, **changes: Unpack[ExternalMessageChanges]
     ) -> ExternalMessage:
@@ -197,7 +197,7 @@ class ExternalChats(Database):
             _change(row, changes)
             return row.record()
 
-    @unbroken
+    @shielded
     async def remove_external_exchange(self, user_id: str, dialect: Dialect, message_id: str) -> tuple[str, ...]:
         """Remove a message with its question, or with its answers; returns the ids of what was removed.
 
@@ -226,7 +226,7 @@ class ExternalChats(Database):
 
     # ----------------------------------------------------------------- files
 
-    @unbroken
+    @shielded
     async def add_chat_file(
         self, user_id: str, name: str, mime_type: str, size: int, text: str, failure: str | None
     ) -> ChatFile:
@@ -245,7 +245,7 @@ class ExternalChats(Database):
             session.add(row)
             return row.record()
 
-    @unbroken
+    @shielded
     async def chat_files(self, user_id: str, file_ids: Iterable[str]) -> tuple[ChatFile, ...]:
         """Those of these files that are the user's, oldest first."""
         async with self._reading() as session:
@@ -256,7 +256,7 @@ class ExternalChats(Database):
             )
             return tuple(row.record() for row in rows)
 
-    @unbroken
+    @shielded
     async def remove_chat_files(self, user_id: str, file_ids: Iterable[str]) -> None:
         """Forget those of these files that are the user's."""
         async with self._writing() as session:
@@ -266,7 +266,7 @@ class ExternalChats(Database):
 
     # --------------------------------------------------------------- origins
 
-    @unbroken
+    @shielded
     async def describe_documents(self, document_ids: Iterable[str], *, publisher: str, datasource: str) -> None:
         """Say where installed documents come from; said again, the new origin counts."""
         async with self._writing() as session:
@@ -278,7 +278,7 @@ class ExternalChats(Database):
                         )
                     )
 
-    @unbroken
+    @shielded
     async def document_origins(self) -> dict[str, DocumentOrigin]:
         """Where documents come from, by document id."""
         async with self._reading() as session:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from models.errors import Conflict
 from models.records.outcomes import StagedCall
-from models.store.database import Database, unbroken
+from models.store.database import Database, shielded
 from models.tables.core import UserRow
 from models.tables.practice import KeyedCallRow, StagedCallRow
 
@@ -20,7 +20,7 @@ GIVEN_UP_AFTER = timedelta(minutes=15)
 
 
 class KeyedCalls(Database):
-    @unbroken
+    @shielded
     async def begin_keyed_call(self, user_id: str, key: str, fingerprint: str) -> str | None:
         """Claim a key; returns the reply that was given under it before, or None where the call is to be made now.
 
@@ -48,7 +48,7 @@ class KeyedCalls(Database):
             row.created_at = now
             return None
 
-    @unbroken
+    @shielded
     async def end_keyed_call(self, user_id: str, key: str, reply: str | None) -> None:
         """Keep the reply under its key; without a reply the call failed, and the key is free again."""
         async with self._writing() as session:
@@ -60,7 +60,7 @@ class KeyedCalls(Database):
             else:
                 row.reply = reply
 
-    @unbroken
+    @shielded
     async def stage_call(self, user_id: str, operation: str, chat_id: str, payload: Mapping[str, Any]) -> StagedCall:
         """Keep a call until it is accepted or dropped; a later one of the same operation on the chat replaces it."""
         async with self._writing() as session:
@@ -76,7 +76,7 @@ class KeyedCalls(Database):
             )
             return (await session.merge(row)).record()
 
-    @unbroken
+    @shielded
     async def take_staged_call(self, user_id: str, operation: str, chat_id: str) -> StagedCall | None:
         """The call that waits, which waits no longer; None where none does."""
         async with self._writing() as session:

@@ -11,7 +11,7 @@ from models.errors import NotFound
 from models.records.core import Document, Persona, Practice, Scenario, Simulation
 from models.records.resources import Resource, ResourceKind
 from models.store.configuration import may_open, resources_by_id
-from models.store.database import Database, unbroken
+from models.store.database import Database, shielded
 from models.tables.core import DocumentRow, PersonaRow, PracticeRow, ScenarioRow, SimulationRow, UserRow
 from models.tables.practice import ResourceRow
 
@@ -28,24 +28,24 @@ _MOST_FOUND = 1000
 
 
 class Library(Database):
-    @unbroken
+    @shielded
     async def find_personas(self, user_id: str, search: str = "", ids: Sequence[str] | None = None) -> list[Persona]:
         """The personas a user may choose, by name; `search` narrows them by their words, `ids` to these."""
         return await self._find(PersonaRow, user_id, search, ids)
 
-    @unbroken
+    @shielded
     async def find_scenarios(self, user_id: str, search: str = "", ids: Sequence[str] | None = None) -> list[Scenario]:
         """The scenarios a user may choose, by name."""
         return await self._find(ScenarioRow, user_id, search, ids)
 
-    @unbroken
+    @shielded
     async def find_simulations(
         self, user_id: str, search: str = "", ids: Sequence[str] | None = None
     ) -> list[Simulation]:
         """The simulations a user may choose, by name."""
         return await self._find(SimulationRow, user_id, search, ids)
 
-    @unbroken
+    @shielded
     async def find_documents(self, user_id: str, search: str = "", ids: Sequence[str] | None = None) -> list[Document]:
         """The documents a user may choose; with words to search for, those whose text has them, best first."""
         if not search.strip():
@@ -55,12 +55,12 @@ class Library(Database):
         place = {ident: place for place, ident in enumerate(found)}
         return sorted((item for item in documents if item.id in place), key=lambda item: place[item.id])
 
-    @unbroken
+    @shielded
     async def document_snippets(self, search: str) -> dict[str, str]:
         """Where the words stand: a line of text by document id, best first."""
         return await self._full_text(search)
 
-    @unbroken
+    @shielded
     async def find_entries(self, user_id: str, kind: str, search: str = "") -> list[Practice]:
         """The practices or homes that are open to a user, by name."""
         async with self._reading() as session:
@@ -71,7 +71,7 @@ class Library(Database):
             rows = (await session.scalars(query.order_by(PracticeRow.name, PracticeRow.id))).all()
             return [row.record() for row in rows if await may_open(session, row.record(), user.record())]
 
-    @unbroken
+    @shielded
     async def find_resources(
         self, user_id: str, kind: ResourceKind, search: str = "", ids: Sequence[str] | None = None
     ) -> list[Resource]:
@@ -91,7 +91,7 @@ class Library(Database):
             found.sort(key=lambda item: place[item.id])
         return found
 
-    @unbroken
+    @shielded
     async def resource(self, kind: ResourceKind, resource_id: str) -> Resource:
         """One resource, whoever made it: for what a chat already refers to.
 
@@ -104,13 +104,13 @@ class Library(Database):
                 raise NotFound(f"{kind.replace('_', ' ').capitalize()} not found.")
             return row.record()
 
-    @unbroken
+    @shielded
     async def resources(self, ids: Sequence[str]) -> list[Resource]:
         """The resources with these ids, in their order; unknown ones are left out."""
         async with self._reading() as session:
             return await resources_by_id(session, ids)
 
-    @unbroken
+    @shielded
     async def options_of(self, question_ids: Sequence[str]) -> list[Resource]:
         """The options of these questions, in order."""
         if not question_ids:

@@ -11,7 +11,7 @@ from models.errors import Conflict, Invalid, NotFound
 from models.records.core import ChatContext, Message, Origin, Role
 from models.store.attempts import CHAT_NOT_FOUND
 from models.store.configuration import configured
-from models.store.database import Database, unbroken
+from models.store.database import Database, shielded
 from models.tables.core import (
     CHATS,
     MESSAGE_COLUMNS,
@@ -82,7 +82,7 @@ class MessageChanges(TypedDict, total=False):
 
 
 class Messages(Database):
-    @unbroken
+    @shielded
     async def context(self, chat_id: str) -> ChatContext:
         """The chat with its scenario, personas, documents and messages, each in order, in one round trip.
 
@@ -116,7 +116,7 @@ class Messages(Database):
             )
             return await configured(session, context)
 
-    @unbroken
+    @shielded
     async def messages(self, chat_id: str) -> tuple[Message, ...]:
         """What was said, in order.
 
@@ -132,7 +132,7 @@ class Messages(Database):
                 raise NotFound(CHAT_NOT_FOUND)
             return tuple(Message(*row[1:]) for row in rows if row[1])
 
-    @unbroken
+    @shielded
     async def add_message(
         self,
         chat_id: str,
@@ -202,7 +202,7 @@ class Messages(Database):
                 added = await session.execute(_ADD, values | {"parent_id": parent_id})
             return Message(*added.one())
 
-    @unbroken
+    @shielded
     async def update_message(self, message_id: str, **changes: Unpack[MessageChanges]) -> Message:
         """Change what became of a message: its text while it is written, and what was heard of it.
 

@@ -11,7 +11,7 @@ from models.errors import Conflict, NotFound
 from models.records.core import User
 from models.records.external import OAuthClient
 from models.store.accounts import SECRET_PREFIX, Accounts, hash_of
-from models.store.database import unbroken
+from models.store.database import shielded
 from models.tables.core import TokenRow, UserRow
 from models.tables.oauth import AccessTokenRow, ActingTokenRow, OAuthClientRow
 
@@ -21,7 +21,7 @@ REMEMBERED_AFTER_END = timedelta(days=1)
 
 
 class OAuth(Accounts):
-    @unbroken
+    @shielded
     async def create_oauth_client(self, user_name: str, label: str = "") -> tuple[str, OAuthClient]:
         """Make a client that acts for a user, who is added if unknown. The secret is in this result and nowhere else.
 
@@ -44,7 +44,7 @@ class OAuth(Accounts):
             session.add(row)
             return secret, row.record(user)
 
-    @unbroken
+    @shielded
     async def list_oauth_clients(self) -> tuple[OAuthClient, ...]:
         """All clients, revoked ones too, oldest first."""
         async with self._reading() as session:
@@ -53,7 +53,7 @@ class OAuth(Accounts):
             )
             return tuple(client.record(user) for client, user in rows)
 
-    @unbroken
+    @shielded
     async def revoke_oauth_client(self, client_id: str) -> OAuthClient:
         """Make a client and every token it was given worthless, for good.
 
@@ -73,7 +73,7 @@ class OAuth(Accounts):
             await session.execute(delete(AccessTokenRow).where(AccessTokenRow.client_id == client_id))
             return client.record(user)
 
-    @unbroken
+    @shielded
     async def issue_access_token(self, client_id: str, secret: str, scope: str, lifetime: timedelta) -> str | None:
         """A new access token for a client; None where the client is unknown, revoked, or has another secret."""
         async with self._writing() as session:
@@ -97,7 +97,7 @@ class OAuth(Accounts):
             )
             return token
 
-    @unbroken
+    @shielded
     async def user_for_access_token(self, token: str) -> User | None:
         """In whose name a client speaks; None for a token that is unknown, revoked or expired."""
         async with self._reading() as session:
@@ -109,7 +109,7 @@ class OAuth(Accounts):
             )
             return row.record() if row else None
 
-    @unbroken
+    @shielded
     async def access_token_expired(self, token: str) -> bool:
         """Whether this was an access token, and its time is over."""
         async with self._reading() as session:
@@ -118,7 +118,7 @@ class OAuth(Accounts):
             )
             return bool(await session.scalar(ended))
 
-    @unbroken
+    @shielded
     async def allow_acting(self, token_id: str) -> None:
         """Let the bearer of a token act for any user, on the doors that have such a thing.
 
@@ -139,7 +139,7 @@ class OAuth(Accounts):
                 raise NotFound(f"No token begins with {token_id!r}: list the tokens to see their ids.")
             await session.merge(ActingTokenRow(token_id=found[0], created_at=self._now()))
 
-    @unbroken
+    @shielded
     async def may_act(self, token: str) -> bool:
         """Whether the bearer of this token may act for other users."""
         async with self._reading() as session:

@@ -10,7 +10,7 @@ from models.columns import clean
 from models.errors import Conflict, NotFound
 from models.records.core import Attempt, Chat
 from models.store.attempts import CHAT_NOT_FOUND, chat_to_change, own_attempt
-from models.store.database import Database, unbroken
+from models.store.database import Database, shielded
 from models.tables.core import AttemptRow, ChatRow, MessageRow, ScenarioRow, SimulationRow
 from models.tables.practice import GradeRow, NoteRow
 
@@ -19,7 +19,7 @@ MOST_CHATS = 500
 
 
 class Progress(Database):
-    @unbroken
+    @shielded
     async def open_chat(self, chat_id: str) -> Chat:
         """Let the chat's time run; one that runs already keeps its time.
 
@@ -31,7 +31,7 @@ class Progress(Database):
             chat.started_at = chat.started_at or self._now()
             return chat.record(user_id)
 
-    @unbroken
+    @shielded
     async def add_chat(
         self,
         user_id: str,
@@ -73,7 +73,7 @@ class Progress(Database):
             session.add(chat)
             return chat.record(user_id)
 
-    @unbroken
+    @shielded
     async def configure_chat(self, chat_id: str, configuration: Mapping[str, Any]) -> Chat:
         """Set what the chat makes of its scenario.
 
@@ -87,7 +87,7 @@ class Progress(Database):
                 chat.name = clean(str(configuration["name"]))
             return chat.record(user_id)
 
-    @unbroken
+    @shielded
     async def start_private_attempt(self, user_id: str, simulation_id: str, scenario_id: str, name: str) -> Attempt:
         """An attempt with one chat that no entry leads to: for a test.
 
@@ -128,7 +128,7 @@ class Progress(Database):
             await session.flush()
             return attempt.record()
 
-    @unbroken
+    @shielded
     async def complete_attempt(self, user_id: str, attempt_id: str, message: str | None = None) -> Attempt:
         """End the attempt and every chat of it; what has ended already keeps its time.
 
@@ -145,7 +145,7 @@ class Progress(Database):
                 attempt.completion_message = None if message is None else clean(message)
             return attempt.record()
 
-    @unbroken
+    @shielded
     async def take_over(self, user_id: str, attempt_id: str, previous: Mapping[str, str]) -> Attempt:
         """End chats of the attempt with what was said and graded in earlier ones, all or nothing.
 

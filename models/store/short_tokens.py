@@ -8,13 +8,13 @@ from sqlalchemy import delete, select
 from models.errors import NotFound
 from models.records.core import User
 from models.store.accounts import SECRET_PREFIX, hash_of
-from models.store.database import Database, unbroken
+from models.store.database import Database, shielded
 from models.tables.core import UserRow
 from models.tables.oauth import ShortTokenRow
 
 
 class ShortTokens(Database):
-    @unbroken
+    @shielded
     async def issue_short_token(self, user_id: str, lifetime: timedelta) -> str:
         """Issue a token that expires, accepted wherever tokens are; only its hash is stored.
 
@@ -31,7 +31,7 @@ class ShortTokens(Database):
             )
         return token
 
-    @unbroken
+    @shielded
     async def user_for_short_token(self, token: str) -> User | None:
         """Return the user of a token; None if it is unknown or expired."""
         async with self._reading() as session:

@@ -18,7 +18,7 @@ from models.records.external import (
     Node,
     Progress,
 )
-from models.store.database import Database, unbroken
+from models.store.database import Database, shielded
 from models.store.external_chats import add_drafts
 from models.store.messages import MAX_ID_LENGTH
 from models.tables.core import UserRow
@@ -52,7 +52,7 @@ class NodeChanges(TypedDict, total=False):
 class Tutoring(Database):
     # ----------------------------------------------------------------- nodes
 
-    @unbroken
+    @shielded
     async def add_node(
         self,
         user_id: str,
@@ -95,7 +95,7 @@ class Tutoring(Database):
             session.add(row)
             return row.record()
 
-    @unbroken
+    @shielded
     async def node(self, user_id: str, node_id: str) -> Node:
         """One of the user's nodes.
 
@@ -105,7 +105,7 @@ class Tutoring(Database):
         async with self._reading() as session:
             return (await _own_node(session, user_id, node_id)).record()
 
-    @unbroken
+    @shielded
     async def nodes(self, user_id: str, **filters: Unpack[NodeFilters]) -> tuple[Node, ...]:
         """The user's nodes, oldest first, at most `LISTED_LIMIT`."""
         chosen = select(NodeRow).where(NodeRow.user_id == user_id).filter_by(**filters)
@@ -113,7 +113,7 @@ class Tutoring(Database):
             rows = await session.scalars(chosen.order_by(NodeRow.created_at, NodeRow.id).limit(LISTED_LIMIT))
             return tuple(row.record() for row in rows)
 
-    @unbroken
+    @shielded
     async def change_node(self, user_id: str, node_id: str, **changes: Unpack[NodeChanges]) -> Node:
         """Change a node.
 
@@ -127,7 +127,7 @@ class Tutoring(Database):
             row.updated_at = self._now()
             return row.record()
 
-    @unbroken
+    @shielded
     async def remove_node(self, user_id: str, node_id: str) -> None:
         """Remove a node with its edges and the progress on it; its sessions stay.
 
@@ -145,7 +145,7 @@ class Tutoring(Database):
             for kind in (ProgressRow, ExerciseResultRow):
                 await session.execute(delete(kind).where(kind.user_id == user_id, kind.node_id == node_id))
 
-    @unbroken
+    @shielded
     async def add_edge(self, user_id: str, source_id: str, target_id: str) -> Edge:
         """Say that one node must be mastered before another.
 
@@ -168,7 +168,7 @@ class Tutoring(Database):
             session.add(row)
             return row.record()
 
-    @unbroken
+    @shielded
     async def edges(self, user_id: str, node_id: str) -> tuple[Edge, ...]:
         """The edges that begin or end at a node."""
         async with self._reading() as session:
@@ -182,7 +182,7 @@ class Tutoring(Database):
             )
             return tuple(row.record() for row in rows)
 
-    @unbroken
+    @shielded
     async def prerequisites(self, user_id: str, node_id: str) -> tuple[tuple[Node, float], ...]:
         """What must be mastered before a node, each with how well it is."""
         async with self._reading() as session:
@@ -197,7 +197,7 @@ class Tutoring(Database):
 
     # -------------------------------------------------------------- progress
 
-    @unbroken
+    @shielded
     async def progress(self, user_id: str, node_id: str | None = None) -> tuple[Progress, ...]:
         """How far the user is, with everything or with one node."""
         chosen = select(ProgressRow).where(ProgressRow.user_id == user_id)
@@ -207,7 +207,7 @@ class Tutoring(Database):
             rows = await session.scalars(chosen.order_by(ProgressRow.updated_at.desc()).limit(LISTED_LIMIT))
             return tuple(row.record() for row in rows)
 
-    @unbroken
+    @shielded
     async def exercise_results(self, user_id: str, node_id: str) -> tuple[ExerciseResult, ...]:
         """Every exercise that the user has answered on a node, oldest first."""
         async with self._reading() as session:
@@ -218,7 +218,7 @@ class Tutoring(Database):
             )
             return tuple(row.record() for row in rows)
 
-    @unbroken
+    @shielded
     async def add_diagnostic(
         self, user_id: str, node_id: str, *, score: float, total: int, incorrect: int, weak_areas: Sequence[str]
     ) -> Diagnostic:
@@ -243,7 +243,7 @@ class Tutoring(Database):
             session.add(row)
             return row.record()
 
-    @unbroken
+    @shielded
     async def diagnostics(self, user_id: str, node_id: str | None = None) -> tuple[Diagnostic, ...]:
         """What tests found out, the newest first."""
         chosen = select(DiagnosticRow).where(DiagnosticRow.user_id == user_id)
@@ -255,7 +255,7 @@ class Tutoring(Database):
 
     # ----------------------------------------------------------------- turns
 
-    @unbroken
+    @shielded
     async def keep_tutor_turn(
         self,
         session_id: str,
@@ -327,7 +327,7 @@ class Tutoring(Database):
 
     # ----------------------------------------------------------------- hints
 
-    @unbroken
+    @shielded
     async def add_hint(
         self,
         user_id: str,
@@ -362,7 +362,7 @@ class Tutoring(Database):
             session.add(row)
             return row.record()
 
-    @unbroken
+    @shielded
     async def hints(self, user_id: str, node_id: str | None = None) -> tuple[Hint, ...]:
         """The hints of a user, oldest first."""
         chosen = select(HintRow).where(HintRow.user_id == user_id)
