@@ -124,7 +124,7 @@ class ToldTool:
         return result
 
 
-class ToldResponder:
+class LoggedResponder:
     """A responder whose work is on the timeline."""
 
     def __init__(self, responder: Responder, timeline: Timeline) -> None:
@@ -157,7 +157,7 @@ class ToldResponder:
         tell("engine", "llm.done", text=text)
 
 
-class ToldSynthesizer:
+class LoggedSynthesizer:
     """A synthesizer whose work is on the timeline."""
 
     def __init__(self, synthesizer: Synthesizer, timeline: Timeline) -> None:
@@ -188,6 +188,6 @@ def replay_engines(
     workers = InlineWorkers(lambda seconds: seconds, perf_counter) if time == "measured" else InlineWorkers()
     return Engines(
         SpeechToText(transcriber, workers),
-        ToldResponder(responder, timeline),
-        TextToSpeech(ToldSynthesizer(synthesizer, timeline), workers),
+        LoggedResponder(responder, timeline),
+        TextToSpeech(LoggedSynthesizer(synthesizer, timeline), workers),
     )

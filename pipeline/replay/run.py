@@ -86,8 +86,8 @@ async def _live_through(call: CallFile, stage: Stage, time: Time) -> tuple[tuple
         settings = replace(call.settings, tools=fixed_tools(call.tools, clock))
         line = await calls.open(place.user_id, place.chat_id, AudioFormat(), settings)
         learner = Learner(call, calls, line, timeline, clock)
-        line.session.watch(timeline.stepped)
-        line.session.listen(timeline.told)
+        line.session.watch(timeline.on_step)
+        line.session.listen(timeline.on_event)
         line.session.when_recorded(timeline.recorded)
         learner.connect()
         await asyncio.sleep(0)  # the session's own tasks begin

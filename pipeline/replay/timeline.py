@@ -179,7 +179,7 @@ class Timeline:
 
     # ------------------------------------------------------ what the session tells
 
-    def stepped(self, event: Event, to_do: list[actions.Action]) -> None:
+    def on_step(self, event: Event, to_do: list[actions.Action]) -> None:
         """A step of the turn machine."""
         if isinstance(event, Transcribed):
             self.add("turn", "turn.transcribed", revision=event.revision, text=event.text, failed=event.failed)
@@ -214,7 +214,7 @@ class Timeline:
                 case _:
                     pass  # the session tells it as an event
 
-    def told(self, event: SessionEvent) -> None:
+    def on_event(self, event: SessionEvent) -> None:
         """An event of the session."""
         match event:
             case UserStarted(turn, at_ms):

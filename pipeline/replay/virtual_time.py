@@ -17,7 +17,7 @@ class NothingLeft(RuntimeError):
 class VirtualLoop(asyncio.SelectorEventLoop):
     """Time jumps to the next timer as soon as nothing else can run.
 
-    While threads work for the loop (`outside`, or `run_in_executor`) time stands still: what they take in reality
+    While threads work for the loop (`external_work`, or `run_in_executor`) time stands still: what they take in reality
     costs nothing here.
     """
 
@@ -31,7 +31,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._now
 
     @contextmanager
-    def outside(self) -> Iterator[None]:
+    def external_work(self) -> Iterator[None]:
         """Something other than the loop is at work until the block ends."""
         self._outside += 1
         try:
@@ -50,7 +50,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     async def shutdown_default_executor(self, *args: Any, **kwargs: Any) -> None:
         """As in any loop; its threads end in real time."""
-        with self.outside():
+        with self.external_work():
             await super().shutdown_default_executor(*args, **kwargs)
 
     def jump(self, seconds: float) -> None:
