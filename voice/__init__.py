@@ -1,1 +1,1 @@
-"""Sound, and the engines that turn it into words and back; knows no chat, no database, no HTTP."""
+"""Audio and the speech engines; imports nothing about chats, databases or HTTP."""

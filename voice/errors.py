@@ -15,41 +15,41 @@ class VoiceError(Exception):
 
 
 class InvalidAudio(VoiceError):
-    """The samples cannot be what they claim to be: NaN, infinite, empty, truncated or oversized."""
+    """The audio is invalid: NaN or infinite samples, empty, truncated or oversized."""
 
     code = "invalid_audio"
     http_status = 400
 
 
 class UnsupportedFormat(VoiceError):
-    """An encoding, rate or channel count that this service does not speak."""
+    """The service does not support this encoding, sample rate or channel count."""
 
     code = "unsupported_format"
     http_status = 400
 
 
 class EngineUnavailable(VoiceError):
-    """The engine's files or its server are not there; the message names the command that gets them."""
+    """The engine's files or its server are missing; the message names the command that gets them."""
 
     code = "engine_unavailable"
     http_status = 503
 
 
 class EngineFailed(VoiceError):
-    """The engine was asked and broke."""
+    """The engine failed on a request."""
 
     code = "engine_failed"
     http_status = 502
 
 
 class EngineBusy(VoiceError):
-    """The engine's bounded queue is full; ask again later."""
+    """The engine's bounded queue is full; retry later."""
 
     code = "engine_busy"
     http_status = 429
 
 
 class Cancelled(VoiceError):
-    """The caller no longer wants the result."""
+    """The job was cancelled: the caller no longer wants its result."""
 
     code = "cancelled"

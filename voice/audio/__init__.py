@@ -1,1 +1,1 @@
-"""Audio formats and containers: bytes in any format to 20 ms frames, and samples back to bytes."""
+"""Audio formats and containers: bytes in any format into 20 ms frames, and samples back into bytes."""

@@ -1,7 +1,7 @@
-"""Decodes Ogg, WebM and WAV as their bytes arrive, and whole recordings, to 16 kHz mono with every size bounded.
+"""Decoding of Ogg, WebM and WAV streams and of whole recordings to 16 kHz mono, with every size bounded.
 
-The demuxer is chosen by the first bytes and never by FFmpeg's guess: some of FFmpeg's formats are lists of addresses
-that it would go and open.
+The first bytes choose the demuxer, never FFmpeg's own probing: some of FFmpeg's formats are playlists, whose URLs it
+would open.
 """
 
 import threading
@@ -28,25 +28,25 @@ _NOTHING = np.zeros(0, np.int16)
 
 
 class ContainerStream(Protocol):
-    """One container, decoded as it arrives."""
+    """A decoder of one container stream."""
 
     def push(self, data: bytes) -> Int16Mono:
-        """Take the next bytes; give the 16 kHz samples that are ready, shape (n,)."""
+        """Feed the next bytes and return the 16 kHz samples that are ready, shape (n,)."""
 
     def finish(self) -> Int16Mono:
-        """Give the rest."""
+        """Return the remaining samples."""
 
     def check_end(self) -> None:
-        """After finish: raise InvalidAudio where the container may not end."""
+        """Raise InvalidAudio if the container was truncated; call it after `finish`."""
 
     def close(self) -> None:
-        """Stop decoding; safe to call twice."""
+        """Stop decoding. Idempotent."""
 
 
 class ContainerDecoder:
-    """Decodes one Ogg, WebM or WAV stream from bytes of any split. Blocking: call it from a worker thread.
+    """Decodes one Ogg, WebM or WAV stream, however its bytes are split. Blocking: call it from a worker thread.
 
-    Whatever could be decoded was returned before an error is raised; after one, begin a new stream.
+    Everything decoded before an error has been returned already; after an error, begin a new stream.
     """
 
     def __init__(self, *, max_seconds: float = 4 * 3600) -> None:
@@ -56,12 +56,11 @@ class ContainerDecoder:
         self._stream: ContainerStream | None = None
 
     def push(self, data: bytes) -> Int16Mono:
-        """Take the next bytes; give what they complete, int16 mono at 16 kHz, shape (n,).
+        """Feed the next bytes and return the decoded samples, int16 mono at 16 kHz, shape (n,).
 
         Raises:
-            InvalidAudio: no container that is read, damaged, NaN samples, or longer than allowed; also when 1 MiB
-                brought no sound.
-            UnsupportedFormat: a codec, rate or channel count that is not read.
+            InvalidAudio: an unknown or damaged container, NaN samples, or too long; also if 1 MiB held no audio.
+            UnsupportedFormat: an unsupported codec, rate or channel count.
         """
         if self._stream is None:
             self._head += data
@@ -77,27 +76,27 @@ class ContainerDecoder:
         return audio
 
     def finish(self) -> Int16Mono:
-        """Give the rest, shape (n,), at the end of the stream."""
+        """End the stream and return the remaining samples, shape (n,)."""
         return self._stream.finish() if self._stream else _NOTHING
 
     def check_end(self) -> None:
-        """After finish: make sure that the stream was whole.
+        """Check that the stream was complete; call it after `finish`.
 
         Raises:
-            InvalidAudio: it was cut off or damaged, or held no sound.
+            InvalidAudio: it was truncated or damaged, or held no audio.
         """
         if self._stream is None:
             raise InvalidAudio("The stream ended before its header; send a whole Ogg, WebM or WAV stream.")
         self._stream.check_end()
 
     def close(self) -> None:
-        """End the decoder's thread; safe to call twice."""
+        """End the decoder's thread. Idempotent."""
         if self._stream is not None:
             self._stream.close()
 
 
 def demuxer_of(head: bytes) -> str | None:
-    """FFmpeg's name for the container that begins with these bytes (12 suffice), or None."""
+    """Return FFmpeg's name of the container that begins with these bytes (12 suffice), or None."""
     match head:
         case _ if head[:4] == b"OggS":
             return "ogg"
@@ -116,15 +115,15 @@ def decode_file(data: bytes, *, max_seconds: float) -> Float32Mono16k:
     """Decode a whole recording: WAV, FLAC, Ogg, WebM or MP3.
 
     Args:
-        data: the file's bytes; never a path or an address.
-        max_seconds: what is longer is refused as soon as that much is decoded, so a small file cannot fill memory.
+        data: the file's bytes; never a path or a URL.
+        max_seconds: limit of the duration, enforced while decoding, so that a small file cannot fill the memory.
 
     Returns:
         Mono samples at 16 kHz in [-1, 1], shape (n,), n >= 1.
 
     Raises:
-        InvalidAudio: empty, unknown, damaged, cut off, too long, or with NaN samples.
-        UnsupportedFormat: a codec, rate or channel count that is not read.
+        InvalidAudio: empty, unknown, damaged, truncated, too long, or with NaN samples.
+        UnsupportedFormat: an unsupported codec, rate or channel count.
     """
     demuxer = demuxer_of(data[:12])
     if demuxer is None:
@@ -147,14 +146,14 @@ def decode_file(data: bytes, *, max_seconds: float) -> Float32Mono16k:
 
 
 class _Source(Protocol):
-    """What PyAV reads from: no seeking, so a stream and a file take the same path."""
+    """A source for PyAV that cannot seek, so that streams and files are decoded in the same way."""
 
     def read(self, size: int) -> bytes:
-        """At most `size` bytes; none at the end."""
+        """Return at most `size` bytes; none at the end."""
 
 
 def _blocks(source: _Source, demuxer: str) -> Iterator[Int16Mono]:
-    """Decode to 16 kHz mono, block by block. Raises InvalidAudio, UnsupportedFormat."""
+    """Yield blocks of 16 kHz mono. Raises InvalidAudio, UnsupportedFormat."""
     options = {"probesize": "32", "analyzeduration": "0"}
     try:
         with av.open(source, "r", format=demuxer, options=options, metadata_errors="ignore") as container:
@@ -171,7 +170,7 @@ def _blocks(source: _Source, demuxer: str) -> Iterator[Int16Mono]:
                     raise UnsupportedFormat(
                         f"The track has {frame.layout.nb_channels} channels at {frame.sample_rate} Hz; send mono 48000."
                     )
-                frame.pts = None  # a gap in the time stamps is lost sound, not silence to make up
+                frame.pts = None  # a gap in the timestamps is lost audio; do not fill it with silence
                 for out in resampler.resample(frame):
                     yield out.to_ndarray()[0]
             for out in resampler.resample(None):
@@ -200,7 +199,7 @@ class _Bytes:
 
 
 class _Pipe:
-    """Bytes from the pushing thread to the decoding one, and who waits for whom."""
+    """Hands bytes from the pushing thread to the decoding thread; each waits for the other."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -210,7 +209,7 @@ class _Pipe:
         self._starved = False
 
     def read(self, size: int) -> bytes:
-        """In the decoding thread: wait for bytes; none at the end."""
+        """Wait for bytes in the decoding thread and return them; none at the end."""
         with self._changed:
             while self._at == len(self._bytes) and not self._ended:
                 self._starved = True
@@ -221,7 +220,7 @@ class _Pipe:
             return part
 
     def write(self, data: bytes) -> None:
-        """In the pushing thread: give bytes and wait until all are used and more are wanted, or decoding ended."""
+        """Write bytes in the pushing thread; return once the decoder has consumed them all, or has ended."""
         with self._changed:
             self._bytes, self._at, self._starved = data, 0, False
             self._changed.notify_all()
@@ -229,14 +228,14 @@ class _Pipe:
                 self._changed.wait()
 
     def end(self) -> None:
-        """In either thread: no more bytes will come, or none will be read."""
+        """Close the pipe from either side."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
 
 
 class _FFmpegStream:
-    """A container decoded by FFmpeg in a thread of its own, since its demuxers pull and a call pushes."""
+    """Decodes a container with FFmpeg in a thread, because FFmpeg's demuxers pull while a call pushes."""
 
     def __init__(self, demuxer: str) -> None:
         self._framing = _framing(demuxer)
@@ -291,7 +290,7 @@ class _FFmpegStream:
 
 
 def _decode(pipe: _Pipe, demuxer: str, done: list[Int16Mono], errors: list[BaseException]) -> None:
-    """The thread's life. It holds no reference to its owner, so an owner forgotten ends it."""
+    """Decode until the pipe ends. The thread holds no reference to its owner, so that garbage collection can end it."""
     try:
         for block in _blocks(pipe, demuxer):
             done.append(block)
@@ -312,7 +311,7 @@ def _stream(demuxer: str | None) -> ContainerStream:
 
 
 class _Unframed:
-    """For formats whose end is checked elsewhere or cannot be."""
+    """A no-op framing for formats whose end is checked elsewhere, or cannot be."""
 
     whole = True
 
@@ -328,7 +327,7 @@ def _framing(demuxer: str) -> Framing:
 
 
 def _declared_samples(data: bytes, demuxer: str) -> int:
-    """16 kHz samples that a FLAC's first block promises; 0 where nothing is. Source: RFC 9639 section 8.2."""
+    """Return the 16 kHz samples that a FLAC's STREAMINFO declares, or 0. Source: RFC 9639 section 8.2."""
     if demuxer != "flac" or len(data) < 26:
         return 0
     fields = int.from_bytes(data[18:26], "big")

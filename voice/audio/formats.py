@@ -1,4 +1,4 @@
-"""What audio is: outside the service an AudioFormat's bytes, inside it int16 mono samples."""
+"""Audio formats: bytes in an AudioFormat on the wire, int16 mono samples inside the service."""
 
 import io
 import wave
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from voice.errors import InvalidAudio, UnsupportedFormat
 
 Int16Mono = NDArray[np.int16]
-"""Mono samples, shape (n,), at the rate that the name or the docstring beside it gives."""
+"""Mono samples, shape (n,); the parameter's name or docstring gives the rate."""
 
 Int16Mono16k = NDArray[np.int16]
 """Mono samples at 16 kHz, shape (n,)."""
@@ -20,7 +20,7 @@ Float32Mono16k = NDArray[np.float32]
 """Mono samples at 16 kHz in [-1, 1], shape (n,)."""
 
 RATE_HZ = 16_000
-"""The rate of everything on the way in: detectors and recognisers all work at it."""
+"""Sample rate of all incoming audio: detectors and recognisers run at it."""
 
 FRAME = 320
 """Samples in a frame: 20 ms at 16 kHz."""
@@ -41,7 +41,7 @@ class AudioFormat:
     Attributes:
         encoding: pcm16 (little-endian), mulaw or alaw (ITU-T G.711), opus (one raw RFC 6716 packet a message),
             container (an Ogg, WebM or WAV stream, which says its own rate and channels).
-        rate_hz: samples a second and channel.
+        rate_hz: sample rate per channel.
         channels: 1, or 2 interleaved.
     """
 
@@ -50,10 +50,10 @@ class AudioFormat:
     channels: int = 1
 
     def check(self) -> None:
-        """Make sure that the service speaks this format.
+        """Check that the service supports this format.
 
         Raises:
-            UnsupportedFormat: naming the field and what it may be.
+            UnsupportedFormat: it does not; the message names the field and its valid values.
         """
         if self.encoding not in get_args(Encoding):
             raise UnsupportedFormat(f"Use one of the encodings {', '.join(get_args(Encoding))}, not {self.encoding!r}.")
@@ -79,12 +79,12 @@ def mono_of(interleaved: NDArray[np.int16], channels: int) -> Int16Mono:
 
 
 def float32_of(audio: NDArray[np.int16]) -> NDArray[np.float32]:
-    """Integer samples as floats in [-1, 1), same shape."""
+    """Convert int16 samples to floats in [-1, 1), same shape."""
     return audio.astype(np.float32) * np.float32(1 / 32768)
 
 
 def int16_of(audio: NDArray[np.floating]) -> NDArray[np.int16]:
-    """Float samples as integers, same shape; what lies outside [-1, 1] is clipped.
+    """Convert float samples to int16, same shape; values outside [-1, 1] are clipped.
 
     Raises:
         InvalidAudio: a sample is NaN or infinite.
@@ -96,7 +96,7 @@ def int16_of(audio: NDArray[np.floating]) -> NDArray[np.int16]:
 
 
 def wav_bytes(audio: NDArray[np.int16], rate_hz: int) -> bytes:
-    """A 16-bit PCM WAV file of samples of shape (n,), or (n, channels)."""
+    """Encode samples, shape (n,) or (n, channels), as a 16-bit PCM WAV file."""
     file = io.BytesIO()
     with wave.open(file, "wb") as wav:
         wav.setnchannels(1 if audio.ndim == 1 else audio.shape[1])

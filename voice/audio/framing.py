@@ -1,6 +1,6 @@
-"""Where a container's pages or blocks end, so that one cut off in the middle is told from one that ended.
+"""Page and block boundaries of containers, to distinguish a truncated stream from a complete one.
 
-FFmpeg ends quietly at a cut, so the lengths that the container itself declares are followed here, nothing decoded.
+FFmpeg does not report truncation, so this follows the lengths that the container declares, without decoding it.
 """
 
 from typing import Protocol
@@ -11,18 +11,18 @@ _LONGEST_EBML_HEADER = 12
 
 
 class Framing(Protocol):
-    """Follows a container's bytes."""
+    """Tracks the page or block boundaries of a container."""
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes, any number."""
+        """Feed the next bytes, any number."""
 
     @property
     def whole(self) -> bool:
-        """True when the bytes so far end where a page, block or file may end."""
+        """Whether the bytes so far end at the end of a page, block or file."""
 
 
 class OggFraming:
-    """Follows Ogg pages. Source: RFC 3533 section 6."""
+    """Tracks Ogg pages. Source: RFC 3533 section 6."""
 
     def __init__(self) -> None:
         self._head = b""
@@ -30,7 +30,7 @@ class OggFraming:
         self._lost = False
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes, any number."""
+        """Feed the next bytes, any number."""
         while data and not self._lost:
             if self._skip:
                 taken = min(self._skip, len(data))
@@ -50,12 +50,12 @@ class OggFraming:
 
     @property
     def whole(self) -> bool:
-        """True at the end of a page."""
+        """Whether the bytes so far end at the end of a page."""
         return not (self._head or self._skip or self._lost)
 
 
 class EbmlFraming:
-    """Follows the elements of WebM and Matroska, into segments and clusters. Source: RFC 8794 sections 4 to 6."""
+    """Tracks the elements of WebM and Matroska, inside segments and clusters. Source: RFC 8794 sections 4 to 6."""
 
     def __init__(self) -> None:
         self._head = b""
@@ -65,7 +65,7 @@ class EbmlFraming:
         self._lost = False
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes, any number."""
+        """Feed the next bytes, any number."""
         while data and not self._lost:
             if self._skip:
                 taken = min(self._skip, len(data))
@@ -93,12 +93,12 @@ class EbmlFraming:
 
     @property
     def whole(self) -> bool:
-        """True at the end of an element, and of every segment and cluster whose size was declared."""
+        """Whether the bytes so far end an element, and every segment and cluster with a declared size."""
         return not (self._head or self._skip or self._lost) and self._at >= self._declared_end
 
 
 def _element(head: bytes) -> tuple[int, int | None, int] | None:
-    """An element's identity, size (None: unknown) and header length; None while bytes are missing."""
+    """Parse an element's id, size (None: unknown) and header length; return None while bytes are missing."""
     if not head or not head[0]:
         return None
     identity_length = 9 - head[0].bit_length()

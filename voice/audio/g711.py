@@ -1,4 +1,4 @@
-"""G.711, the telephone's 8-bit companding, by look-up tables.
+"""G.711, the 8-bit companding of telephony, by lookup tables.
 
 Source: ITU-T Recommendation G.711 (11/88), tables 1a to 2b, in the segment arithmetic of the CCITT reference code
 (Sun Microsystems g711.c), whose results the tables hold: 14-bit input for mu-law, 13-bit for A-law.
@@ -27,7 +27,7 @@ def _alaw_decoding() -> NDArray[np.int16]:
 
 
 def _every_sample() -> NDArray[np.int64]:
-    """Each int16 at the index of its bits read as uint16."""
+    """Return every int16, indexed by its bits read as uint16."""
     return np.arange(65536, dtype=np.uint16).view(np.int16).astype(np.int64)
 
 
@@ -54,20 +54,20 @@ _INT16_TO_MULAW, _INT16_TO_ALAW = _mulaw_encoding(), _alaw_encoding()
 
 
 def mulaw_decode(data: bytes) -> NDArray[np.int16]:
-    """One mu-law byte a sample to int16, shape (len(data),)."""
+    """Decode mu-law, one byte per sample, to int16, shape (len(data),)."""
     return _MULAW_TO_INT16[np.frombuffer(data, np.uint8)]
 
 
 def alaw_decode(data: bytes) -> NDArray[np.int16]:
-    """One A-law byte a sample to int16, shape (len(data),)."""
+    """Decode A-law, one byte per sample, to int16, shape (len(data),)."""
     return _ALAW_TO_INT16[np.frombuffer(data, np.uint8)]
 
 
 def mulaw_encode(audio: NDArray[np.int16]) -> bytes:
-    """Int16 samples, shape (n,), to n mu-law bytes."""
+    """Encode int16 samples, shape (n,), as n mu-law bytes."""
     return _INT16_TO_MULAW[audio.view(np.uint16)].tobytes()
 
 
 def alaw_encode(audio: NDArray[np.int16]) -> bytes:
-    """Int16 samples, shape (n,), to n A-law bytes."""
+    """Encode int16 samples, shape (n,), as n A-law bytes."""
     return _INT16_TO_ALAW[audio.view(np.uint16)].tobytes()

@@ -1,4 +1,4 @@
-"""Raw Opus packets (RFC 6716), one in each message, through libopus as PyAV carries it."""
+"""Raw Opus packets (RFC 6716), one per message, coded by the libopus inside PyAV."""
 
 from fractions import Fraction
 from typing import Literal
@@ -14,11 +14,11 @@ from voice.errors import InvalidAudio, UnsupportedFormat
 
 PACKET_MS = 20
 DECODED_HZ = 48_000
-"""libopus decodes every packet at its full rate, whatever rate it was encoded from."""
+"""libopus decodes every packet at this rate, whatever rate it was encoded from."""
 
 
 class OpusDecoder:
-    """Decodes one stream of packets of any duration, mono or stereo, to 48 kHz mono."""
+    """Decodes one stream of Opus packets, mono or stereo, of any duration, to 48 kHz mono."""
 
     def __init__(self) -> None:
         self._codec = _codec("r", DECODED_HZ)
@@ -27,7 +27,7 @@ class OpusDecoder:
         """Decode one packet to int16 samples at 48 kHz, shape (n,), n <= 5760 (120 ms).
 
         Raises:
-            InvalidAudio: empty or not an Opus packet; the next packet decodes all the same.
+            InvalidAudio: empty, or not an Opus packet; the next packet can still be decoded.
 
         Source: RFC 6716 section 3 (packets), section 3.4 (what a receiver must reject).
         """
@@ -42,23 +42,23 @@ class OpusDecoder:
 
 
 class OpusEncoder:
-    """Encodes one stream of 20 ms blocks, one packet each."""
+    """Encodes one stream of 20 ms blocks, one Opus packet per block."""
 
     def __init__(self, rate_hz: int) -> None:
-        """Prepare a stream.
+        """Create the encoder.
 
         Args:
-            rate_hz: of the samples given to `encode`: 8000, 12000, 16000, 24000 or 48000.
+            rate_hz: sample rate of the input: 8000, 12000, 16000, 24000 or 48000.
 
         Raises:
-            UnsupportedFormat: another rate.
+            UnsupportedFormat: any other rate.
         """
         if rate_hz not in OPUS_RATES_HZ:
             raise UnsupportedFormat(f"Use one of the Opus rates {', '.join(map(str, OPUS_RATES_HZ))} Hz.")
         self.rate_hz = rate_hz
         self.block = rate_hz * PACKET_MS // 1000
         self.lookahead = rate_hz * 312 // 48_000
-        """Samples by which libopus delays the sound: RFC 7845 calls it pre-skip, 6.5 ms in this mode."""
+        """Delay of libopus in samples, 6.5 ms in this mode; RFC 7845 calls it pre-skip."""
         self._codec = _codec("w", rate_hz)
         self._codec.bit_rate = 24_000 if rate_hz <= 16_000 else 32_000
         self._codec.time_base = Fraction(1, rate_hz)
@@ -66,7 +66,7 @@ class OpusEncoder:
         self._at = 0
 
     def encode(self, audio: Int16Mono) -> bytes:
-        """Encode exactly 20 ms, shape (block,), into one packet."""
+        """Encode exactly 20 ms of samples, shape (block,), as one packet."""
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(audio).reshape(1, -1), format="s16", layout="mono")
         frame.sample_rate = self.rate_hz
         frame.pts = self._at

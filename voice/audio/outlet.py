@@ -1,4 +1,4 @@
-"""The persona's samples in, wire messages of 20 to 100 ms out."""
+"""Outgoing audio: from the persona's samples to wire messages of 20 to 100 ms."""
 
 import numpy as np
 
@@ -13,21 +13,22 @@ _LONGEST_MS = 100
 
 
 class AudioOutlet:
-    """One call's loudspeaker: turns int16 mono samples into messages in the client's format.
+    """Encodes a call's outgoing audio: int16 mono samples in, messages in the client's format out.
 
-    A pcm16, mulaw or alaw message holds 20 to 100 ms, as much as there is; an opus message is one 20 ms packet.
+    A pcm16, mulaw or alaw message holds 20 to 100 ms, depending on how much is buffered; an opus message is one 20 ms
+    packet.
 
     Attributes:
-        format: what the client receives. With two channels both carry the same; an Opus packet is always mono, which
-            any decoder of two channels plays on both.
-        rate_hz: rate of the samples given to `packets`; converted where the format's differs.
+        format: what the client receives. Two channels carry the same samples; an Opus packet is always mono, which a
+            stereo decoder plays on both channels.
+        rate_hz: rate of the samples given to `packets`; resampled if the format's rate differs.
     """
 
     def __init__(self, wire: AudioFormat, rate_hz: int, longest_ms: int = _LONGEST_MS) -> None:
-        """Prepare for one format; a message holds at most `longest_ms`, 20 to 100.
+        """Create an encoder for one format; a message holds at most `longest_ms`, 20 to 100.
 
         Raises:
-            UnsupportedFormat: as AudioFormat.check; also container, which only goes in.
+            UnsupportedFormat: as AudioFormat.check; also for container, which is an input format only.
         """
         wire.check()
         if wire.encoding == "container":
@@ -42,12 +43,12 @@ class AudioOutlet:
         self._begun = False
 
     def packets(self, audio: Int16Mono) -> list[bytes]:
-        """Take samples of shape (n,) at `rate_hz`; give the messages they complete, each to be sent as it is."""
+        """Encode samples, shape (n,), at `rate_hz`; return the messages that are complete, ready to be sent."""
         self._begun = self._begun or len(audio) > 0
         return self._cut(self._resampler.process(audio))
 
     def flush(self) -> list[bytes]:
-        """Give the rest, its last message filled up with silence to 20 ms at least; the next samples begin anew."""
+        """Return the buffered rest, padded with silence to at least 20 ms, and reset."""
         if not self._begun:
             return []
         self._begun = False
@@ -58,7 +59,7 @@ class AudioOutlet:
         return done
 
     def duration_ms(self, message: bytes) -> float:
-        """Milliseconds of sound in a message of this outlet."""
+        """Return the duration in ms of a message from this outlet."""
         if self._encoder:
             return PACKET_MS
         width = self.format.channels * (2 if self.format.encoding == "pcm16" else 1)

@@ -1,8 +1,8 @@
-"""Sample rate conversion with a lag of at most 2 ms, by FFmpeg's libswresample.
+"""Sample rate conversion with at most 2 ms of latency, by FFmpeg's libswresample.
 
-Chosen by measurement on 20 ms chunks (lag; loss just inside the band): swresample 2.0 ms at 8k to 16k, 1.0 ms down to
-16k and 0.7 ms at 22.05k to 24k, flat to 0.4 dB at 7/8 of the band; libsamplerate's sinc_fastest 2.5, 1.25 and 0.9 ms,
-and 14 dB lost there; soxr 24 to 115 ms. It mirrors only what lies within 6 % of the band's edge.
+Measured on 20 ms chunks (latency; attenuation at 7/8 of the band): swresample 2.0 ms from 8k to 16k, 1.0 ms down to
+16k, 0.7 ms from 22.05k to 24k, 0.4 dB; libsamplerate's sinc_fastest 2.5, 1.25 and 0.9 ms, 14 dB; soxr 24 to 115 ms.
+swresample aliases only within 6 % of the band's edge.
 """
 
 import av
@@ -19,10 +19,10 @@ _TAPS_BEFORE = 16
 
 
 class Resampler:
-    """Converts one stream of int16 mono samples. The ratio is exact: an hour in is an hour out, to the sample."""
+    """Resamples one stream of int16 mono samples. The ratio is exact: an hour in is an hour out, to the sample."""
 
     def __init__(self, from_hz: int, to_hz: int) -> None:
-        """Prepare a stream.
+        """Create a resampler.
 
         Raises:
             UnsupportedFormat: a rate outside 4000 to 192000 Hz.
@@ -36,27 +36,27 @@ class Resampler:
 
     @property
     def lag(self) -> int:
-        """How many input samples, at most, are kept back to see what comes next."""
+        """Maximum number of input samples that are buffered as lookahead."""
         if self.from_hz == self.to_hz:
             return 0
         return _TAPS_BEFORE * max(self.from_hz, self.to_hz) // self.to_hz + 2
 
     def process(self, audio: Int16Mono) -> Int16Mono:
-        """Take samples at `from_hz`, shape (n,); give those at `to_hz` that are ready, shape (about n * to / from,)."""
+        """Resample the next samples, shape (n,); return those that are ready, shape (about n * to / from,)."""
         if self.from_hz == self.to_hz:
             return audio
         if not len(audio):
             return _NOTHING
         if self._swr is None:
             self._swr = av.AudioResampler(format="s16", layout="mono", rate=self.to_hz)
-        # Twice as fast as AudioFrame.from_ndarray and to_ndarray, which check and copy more than this needs.
+        # Twice as fast as AudioFrame.from_ndarray and to_ndarray, which check and copy more than is needed here.
         frame = av.AudioFrame(format="s16", layout="mono", samples=len(audio))
         frame.planes[0].update(audio.tobytes())
         frame.sample_rate = self.from_hz
         return _joined(self._swr.resample(frame))
 
     def flush(self) -> Int16Mono:
-        """Give what was kept back and begin a new stream."""
+        """Return the buffered rest and reset for a new stream."""
         if self._swr is None:
             return _NOTHING
         rest = _joined(self._swr.resample(None))
@@ -65,7 +65,7 @@ class Resampler:
 
 
 def resample(audio: Int16Mono, from_hz: int, to_hz: int) -> Int16Mono:
-    """Convert a whole recording, shape (n,), to shape (round(n * to_hz / from_hz),).
+    """Resample a whole recording, shape (n,), to shape (round(n * to_hz / from_hz),).
 
     Raises:
         UnsupportedFormat: a rate outside 4000 to 192000 Hz.
@@ -79,7 +79,7 @@ def resample(audio: Int16Mono, from_hz: int, to_hz: int) -> Int16Mono:
 
 
 def mono_samples(frame: av.AudioFrame) -> Int16Mono:
-    """The samples of an s16 frame's first plane, shape (frame.samples,), not copied; to be read only."""
+    """Return a read-only view of the first plane of an s16 frame, shape (frame.samples,)."""
     return np.frombuffer(memoryview(frame.planes[0]), np.int16, frame.samples)
 
 

@@ -1,4 +1,4 @@
-"""Reads a WAV stream as it arrives. FFmpeg would hold back the first two seconds to look for compressed audio in it."""
+"""Streaming WAV decoder; FFmpeg would buffer the first two seconds to probe them for compressed audio."""
 
 import struct
 
@@ -13,19 +13,19 @@ from voice.errors import InvalidAudio, UnsupportedFormat
 _PCM, _FLOAT, _ALAW, _MULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 _SPOKEN = {(_PCM, 8), (_PCM, 16), (_PCM, 24), (_PCM, 32), (_FLOAT, 32), (_FLOAT, 64), (_ALAW, 8), (_MULAW, 8)}
 _UNKNOWN_SIZES = (0, 0xFFFFFFFF)
-"""What writers put that cannot go back to fill in the length."""
+"""Sizes that writers declare when they cannot seek back to fill in the real one."""
 
 _LONGEST_HEADER = 1 << 20
 _MOST_CHANNELS = 8
-_LEAST_A_SECOND = 200  # blocks: 5 ms, so that a byte at a time does not cost a resampling each
+_LEAST_A_SECOND = 200  # blocks of 5 ms, so that single bytes do not cost a resampling each
 _NOTHING = np.zeros(0, np.int16)
 
 
 class WavStream:
-    """Decodes RIFF WAVE from bytes of any split to 16 kHz mono: PCM of 8 to 32 bits, float, A-law and mu-law.
+    """Decodes a RIFF WAVE stream (8 to 32 bit PCM, float, A-law, mu-law), however its bytes are split, to 16 kHz mono.
 
     Source: Microsoft and IBM, Multimedia Programming Interface and Data Specifications 1.0 (1991), and
-    WAVEFORMATEXTENSIBLE; RF64 by EBU Tech 3306, whose length is then that of the stream.
+    WAVEFORMATEXTENSIBLE; EBU Tech 3306 for RF64, whose length is that of the stream.
     """
 
     def __init__(self) -> None:
@@ -38,11 +38,11 @@ class WavStream:
         self._heard = False
 
     def push(self, data: bytes) -> Int16Mono:
-        """Take the next bytes; give the samples that are ready, int16 mono at 16 kHz, shape (n,).
+        """Feed the next bytes and return the samples that are ready, int16 mono at 16 kHz, shape (n,).
 
         Raises:
             InvalidAudio: not a WAV header, or a sample is NaN or infinite.
-            UnsupportedFormat: a codec, rate or channel count that is not read.
+            UnsupportedFormat: an unsupported codec, rate or channel count.
         """
         self._bytes += data
         if not self._in_data and not self._read_header():
@@ -58,7 +58,7 @@ class WavStream:
         if self._left is not None:
             self._left -= ready
             if self._left == 0:
-                self._bytes = b""  # chunks after the sound: lists, cues, padding
+                self._bytes = b""  # chunks after the audio: lists, cues, padding
         if not block:
             return _NOTHING
         self._heard = True
@@ -66,16 +66,16 @@ class WavStream:
         return self._resampler.process(mono_of(self._linear(block), self._channels))
 
     def finish(self) -> Int16Mono:
-        """Give what the resampler kept back."""
+        """Return the samples buffered in the resampler."""
         if not self._in_data or self._resampler is None:
             return _NOTHING
         return np.concatenate([self._convert(len(self._bytes)), self._resampler.flush()])
 
     def check_end(self) -> None:
-        """Make sure that it may end here.
+        """Check that the stream is complete.
 
         Raises:
-            InvalidAudio: it ended inside the header or before the declared length, or holds no sound.
+            InvalidAudio: it ended inside the header or before the declared length, or holds no audio.
         """
         if not self._in_data:
             raise InvalidAudio("The WAV ends inside its header; send the whole file.")
@@ -85,10 +85,10 @@ class WavStream:
             raise InvalidAudio("The WAV ends before the length that its header declares; send the whole file.")
 
     def close(self) -> None:
-        """Nothing to release; here for the sake of the other containers."""
+        """Do nothing: this decoder holds no resources."""
 
     def _read_header(self) -> bool:
-        """True once the data chunk has begun; `_bytes` then begins with its samples."""
+        """Parse the header; return True once the data chunk has begun, so that `_bytes` begins with its samples."""
         if len(self._bytes) < 12:
             return False
         if self._bytes[:4] not in (b"RIFF", b"RF64") or self._bytes[8:12] != b"WAVE":

@@ -1,1 +1,1 @@
-"""Where speech begins, pauses and ends: voice activity, endpointing, an end-of-turn model."""
+"""Voice activity detection, endpointing and the end-of-turn model."""

@@ -1,4 +1,4 @@
-"""Where the end-of-turn model is, and how it gets here."""
+"""The catalogue of end-of-turn models: where Smart Turn is installed, and how to download it."""
 
 from pathlib import Path
 
@@ -13,15 +13,15 @@ _FILE = SMART_TURN.files[0].name
 
 
 def smart_turn_file(models_dir: Path) -> Path:
-    """Where Smart Turn is once it has been pulled."""
+    """Return the path to which Smart Turn is downloaded."""
     return models_dir / "turn" / _FILE
 
 
 def end_of_turn_file(setting: Path, models_dir: Path) -> Path:
-    """The .onnx file that a setting means: a path, or "smart-turn" for the one of the catalogue.
+    """Return the .onnx file that a setting names: a path, or "smart-turn" for the one of the catalogue.
 
     Raises:
-        EngineUnavailable: Smart Turn is asked for and not on this machine, or the package that has it is damaged.
+        EngineUnavailable: Smart Turn is not installed, or the package that contains it is damaged.
     """
     if str(setting) != SMART_TURN.name:
         return setting
@@ -38,19 +38,19 @@ def end_of_turn_file(setting: Path, models_dir: Path) -> Path:
 def pull_smart_turn(
     models_dir: Path, progress: Progress | None = None, *, place: str | None = None, endpoint: str | None = None
 ) -> Path:
-    """Get Smart Turn: from the hub, else out of the wheel of pipecat-ai, or from `place` alone. Blocking.
+    """Download Smart Turn from the model hub, or else from the wheel of pipecat-ai; or only from `place`. Blocking.
 
     Args:
-        models_dir: it goes to its folder turn.
-        progress: told the bytes as they come.
-        place: a folder or a mirror's address.
-        endpoint: another hub's address; the Hugging Face hub (or HF_ENDPOINT) by default.
+        models_dir: it is written to its folder turn.
+        progress: progress callback.
+        place: a folder, or the URL of a mirror.
+        endpoint: URL of another model hub; the Hugging Face hub (or HF_ENDPOINT) by default.
 
     Returns:
         The .onnx file.
 
     Raises:
-        EngineUnavailable: nobody who has it, a damaged file, or no room on the disk; one line.
+        EngineUnavailable: no source has it, a file is damaged, or the disk is full; one line.
     """
     file = smart_turn_file(models_dir)
     source = Source(SMART_TURN.name, _HUB, (_FILE,), (_FILE,), file.parent, SMART_TURN, hub_is_same=True)

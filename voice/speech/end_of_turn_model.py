@@ -1,7 +1,7 @@
-"""An end-of-turn model: how likely the speaker has finished, by the sound of the last 8 seconds. Optional.
+"""The optional end-of-turn model: predicts from the last 8 seconds of audio whether the speaker has finished.
 
 Source: Smart Turn v3 (pipecat-ai/smart-turn): ONNX, input `input_features` of shape (1, 80, 800), Whisper's log-mel
-features of 8 s at 16 kHz, silence in front where there is less; output the probability that the turn is complete.
+features of 8 s at 16 kHz, left-padded with silence; output the probability that the turn is complete.
 """
 
 import functools
@@ -27,13 +27,13 @@ _RANGE = 8.0  # orders of magnitude below the loudest
 
 
 class EndOfTurnModel:
-    """A model with Smart Turn v3's interface, from a file. Blocking: runs in a worker.
+    """An ONNX model with the interface of Smart Turn v3. Blocking: run it in a worker.
 
     Args:
         path: the .onnx file.
 
     Raises:
-        EngineUnavailable: there is no such file, or it is no model of this interface.
+        EngineUnavailable: no such file, or a model with another interface.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,20 +50,20 @@ class EndOfTurnModel:
             inputs = self._session.get_inputs()
             self._input = inputs[0].name
             probability = self.probability(np.zeros(RATE_HZ, np.int16)) if len(inputs) == 1 else None
-        except Exception as error:  # onnxruntime raises a class of its own for each thing a file can be
+        except Exception as error:  # onnxruntime has an exception class of its own for each kind of broken file
             raise EngineUnavailable(f"{path} is not a Smart Turn v3 model ({_first_line(error)}).") from error
         if probability is None:
             raise EngineUnavailable(f"{path} is not a Smart Turn v3 model: it has {len(inputs)} inputs, not one.")
         self.name = path.stem
 
     def probability(self, audio: Int16Mono) -> float:
-        """How likely the turn is over, 0 to 1.
+        """Return the probability that the turn is complete, 0 to 1.
 
         Args:
-            audio: the turn up to its pause, mono at 16 kHz, shape (n,); the last 8 s count.
+            audio: the turn up to its pause, mono at 16 kHz, shape (n,); only the last 8 s are used.
 
         Raises:
-            EngineFailed: the model broke, or gave something that is no probability.
+            EngineFailed: the model failed, or its output is not a probability.
         """
         features = log_mel(audio)[None]
         try:
@@ -76,7 +76,7 @@ class EndOfTurnModel:
 
 
 class EndOfTurnDetector:
-    """An end-of-turn model on shared workers."""
+    """Runs the end-of-turn model on shared workers."""
 
     def __init__(self, model: EndOfTurnModel, workers: Workers) -> None:
         self._model = model
@@ -84,15 +84,15 @@ class EndOfTurnDetector:
         self.name = model.name
 
     async def ending(self, audio: Int16Mono, call: str) -> float:
-        """How likely the turn is over, 0 to 1; see `EndOfTurnModel.probability`.
+        """Return the probability that the turn is complete, 0 to 1; see `EndOfTurnModel.probability`.
 
         Args:
-            audio: the turn up to its pause; a later change of the array does not matter.
-            call: whose turn it is, for fairness between calls.
+            audio: the turn up to its pause; copied, so that the caller may go on writing to it.
+            call: id of the call, for fairness between calls.
 
         Raises:
             EngineBusy: the workers' queue is full.
-            EngineFailed: the model broke.
+            EngineFailed: the model failed.
         """
         heard = audio[-SAMPLES:].copy()
 
@@ -103,9 +103,9 @@ class EndOfTurnDetector:
 
 
 def log_mel(audio: Int16Mono) -> NDArray[np.float32]:
-    """Whisper's log-mel features of the last 8 s, silence in front where there is less: float32 of shape (80, 800).
+    """Compute Whisper's log-mel features of the last 8 s, left-padded with silence: float32 of shape (80, 800).
 
-    The waveform is first brought to zero mean and unit variance over all 8 s, as Smart Turn was trained.
+    The waveform is normalised to zero mean and unit variance over all 8 s, as in Smart Turn's training.
 
     Source: Radford et al. 2022, section 2.2; transformers' WhisperFeatureExtractor with chunk_length=8, do_normalize.
     """
@@ -129,7 +129,7 @@ def _hann() -> NDArray[np.float64]:
 
 @functools.cache
 def _mel_filters() -> NDArray[np.float64]:
-    """Triangles of equal area, evenly spaced on Slaney's mel scale from 0 to 8 kHz: shape (201, 80)."""
+    """Return triangular filters of equal area, evenly spaced on Slaney's mel scale from 0 to 8 kHz: shape (201, 80)."""
     corners = _hertz(np.linspace(0, _mel(RATE_HZ / 2), MELS + 2))
     bins = np.fft.rfftfreq(WINDOW, 1 / RATE_HZ)[:, None]
     low, middle, high = corners[:-2], corners[1:-1], corners[2:]

@@ -1,4 +1,4 @@
-"""How likely a 20 ms frame holds speech: WebRTC's detector and the level are a cheap gate, Silero decides."""
+"""Voice activity detection: WebRTC's detector and the level gate cheaply, Silero decides."""
 
 import functools
 import importlib.util
@@ -15,41 +15,41 @@ from voice.audio.formats import FRAME, RATE_HZ, Int16Mono, float32_of
 from voice.errors import EngineUnavailable
 
 _WINDOW, _CONTEXT = 512, 64
-_PRE_ROLL_FRAMES = 9  # the one that opens the gate among them
+_PRE_ROLL_FRAMES = 9  # including the one that opens the gate
 _CLOSE_AFTER_FRAMES = 25
 _QUIET, _BACKGROUND = 0.15, 0.05
 _AUDIBLE_DB = -70.0
 _ABOVE_FLOOR_DB = 6.0
 _BACKGROUND_DB = 1.5
-_FIRST_FLOOR_DB = -45.0  # a call may begin in the middle of a word
+_FIRST_FLOOR_DB = -45.0  # low, since a call may begin in the middle of a word
 _FLOOR_UP, _FLOOR_DOWN = 0.1, 0.2
 
 
 class SpeechDetector:
-    """One call's voice activity detector, fed 20 ms at a time.
+    """Voice activity detector of one call, fed one 20 ms frame at a time.
 
-    Silero runs only while the gate is open: from the first frame that WebRTC's detector takes for speech or that is
-    louder than the background, until Silero and the gate have both said nothing for half a second. On opening, Silero
-    first hears the last 160 ms, so that it knows the beginning of the word.
+    Silero runs only while the gate is open: from the first frame that WebRTC's detector classifies as speech, or that
+    is louder than the background, until neither Silero nor the gate has detected speech for half a second. When the
+    gate opens, Silero first gets the last 160 ms as pre-roll, so that it hears the beginning of the word.
 
     Source: Silero VAD v6 (window of 512 samples after 64 of context, at 16 kHz); WebRTC common_audio/vad.
     """
 
     def __init__(self, *, aggressiveness: int = 2) -> None:
-        """Prepare for one call.
+        """Create a detector for one call.
 
         Args:
-            aggressiveness: WebRTC's, 0 (opens the gate most readily) to 3.
+            aggressiveness: WebRTC's mode, from 0 (the gate opens most readily) to 3.
 
         Raises:
-            EngineUnavailable: Silero's model file is not where faster-whisper keeps it.
+            EngineUnavailable: Silero's model file is missing from faster-whisper's assets.
         """
         self._gate = webrtcvad.Vad(aggressiveness)
         self._silero = _Silero()
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything heard, the background level too."""
+        """Reset all state, including the background level."""
         self._recent: deque[Int16Mono] = deque(maxlen=_PRE_ROLL_FRAMES)
         self._open = False
         self._quiet_frames = 0
@@ -57,9 +57,9 @@ class SpeechDetector:
         self._silero.reset()
 
     def push(self, frame: Int16Mono) -> float:
-        """Take the next frame, int16 of shape (320,) at 16 kHz; give the probability of speech in it, 0 to 1.
+        """Feed the next frame, int16 of shape (320,) at 16 kHz; return its speech probability, 0 to 1.
 
-        A frame no louder than the background counts as background, since Silero's memory outlasts the word.
+        A frame no louder than the background counts as background, since Silero's state lags behind the word.
         """
         samples = float32_of(frame)
         level_db = 10 * math.log10(float(np.dot(samples, samples)) / FRAME + 1e-10)
@@ -87,10 +87,10 @@ class SpeechDetector:
 
 
 class _Silero:
-    """The state of one call in the shared model.
+    """The recurrent state of one call on the shared Silero model.
 
-    What goes in and comes out stays where it is: onnxruntime reads and writes these arrays through two bindings, whose
-    states are each other's input and output. That saves a quarter of a run's time.
+    Zero-copy: onnxruntime reads and writes these arrays through two I/O bindings that alternate, the output state of
+    one being the input state of the other. That saves a quarter of a run's time.
     """
 
     def __init__(self) -> None:
@@ -120,7 +120,7 @@ class _Silero:
         self._probability = 0.0
 
     def push(self, samples: NDArray[np.float32]) -> float:
-        """The probability of the last whole window."""
+        """Feed samples; return the speech probability of the last whole window."""
         at = 0
         while at < len(samples):
             taken = min(len(samples) - at, _WINDOW - self._filled)
@@ -139,7 +139,7 @@ class _Silero:
 
 @functools.cache
 def _model() -> onnxruntime.InferenceSession:
-    """One session for all calls: it keeps no state, and one thread each call is the least work."""
+    """Return the session that all calls share: it is stateless, and single-threaded inference is cheapest."""
     package = importlib.util.find_spec("faster_whisper")
     folder = Path(package.origin).parent if package and package.origin else Path()
     path = folder / "assets" / "silero_vad_v6.onnx"

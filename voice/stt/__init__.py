@@ -1,1 +1,1 @@
-"""Speech to text: the `Transcriber` protocol, its engines, and a segment of speech on its way through one."""
+"""Speech to text: the `Transcriber` protocol, its engines, and the recognition of a segment of speech."""

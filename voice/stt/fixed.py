@@ -1,4 +1,4 @@
-"""A recogniser of a known cost that hears the same words in everything: for measuring all that is around one."""
+"""A recogniser with a fixed latency and a constant transcript, for load tests of everything around it."""
 
 from threading import Event
 
@@ -19,7 +19,7 @@ class FixedTranscriber:
     """A Transcriber for load tests, chosen by `fixed` or `fixed:MILLISECONDS` and never by `auto`.
 
     Args:
-        milliseconds: how long a transcript takes, as a server elsewhere would: the thread waits, no processor works.
+        milliseconds: latency of a transcript; the thread sleeps, as for a remote server, and uses no CPU.
     """
 
     def __init__(self, milliseconds: int = 0) -> None:
@@ -29,7 +29,7 @@ class FixedTranscriber:
     def transcribe(
         self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
     ) -> Transcript:
-        """See `Transcriber.transcribe`; the words are always the same."""
+        """See `Transcriber.transcribe`; the transcript is always the same."""
         del prompt
         checked(audio)
         if self._seconds:
@@ -40,10 +40,10 @@ class FixedTranscriber:
 
 
 def fixed_transcriber(name: str) -> FixedTranscriber:
-    """The one that a setting's `fixed:NAME` means.
+    """Create the recogniser for the setting `fixed:NAME`.
 
     Raises:
-        EngineUnavailable: NAME is no number of milliseconds.
+        EngineUnavailable: NAME is not a number of milliseconds.
     """
     if name and not name.isdecimal():
         raise EngineUnavailable(f"fixed:{name} is no recogniser; write fixed:MILLISECONDS.")

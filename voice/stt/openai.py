@@ -1,4 +1,4 @@
-"""Any server that speaks OpenAI's `POST /v1/audio/transcriptions`."""
+"""A recogniser on any server with OpenAI's `POST /v1/audio/transcriptions`."""
 
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class OpenAITranscriber:
-    """A Transcriber on an OpenAI-compatible server; each utterance is one request, without retries.
+    """A Transcriber on an OpenAI-compatible server: one request per utterance, no retries.
 
     Args:
-        base_url: up to and with `/v1`.
-        api_key: sent as a Bearer token; never part of a message.
+        base_url: URL up to and including `/v1`.
+        api_key: sent as a Bearer token; never part of an error message.
         model: the server's name for the model.
-        language: BCP 47 tag, or None to let the server find out.
-        timeout_s: seconds until a server that does not answer counts as broken.
+        language: BCP 47 tag, or None to let the server detect it.
+        timeout_s: timeout of a request in seconds.
 
     Source: OpenAI API reference, "Create transcription".
     """
@@ -52,7 +52,7 @@ class OpenAITranscriber:
     def transcribe(
         self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
     ) -> Transcript:
-        """See `Transcriber.transcribe`. `cancelled` is asked before the request and after it."""
+        """See `Transcriber.transcribe`. `cancelled` is polled before and after the request."""
         wav = wav_bytes(as_int16(checked(audio)), RATE_HZ)
         _stop_if(cancelled)
         from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAIError, omit
@@ -94,7 +94,7 @@ class OpenAITranscriber:
 
         with self._making:
             if self._client is None:
-                # The client insists on a key; a server on this machine needs none.
+                # The client library requires a key, even for a local server that needs none.
                 self._client = OpenAI(
                     base_url=self._base_url, api_key=self._api_key or "none", timeout=self._timeout_s, max_retries=0
                 )

@@ -1,4 +1,4 @@
-"""The checks that every recogniser makes on its audio."""
+"""Validation and conversion of a recogniser's audio."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ LONGEST_SECONDS = 30
 
 
 def checked(audio: Float32Mono16k) -> Float32Mono16k:
-    """The same samples, contiguous float32, once they are known to be sound; louder ones are clipped.
+    """Validate the samples and return them as contiguous float32, clipped to [-1, 1].
 
     Args:
         audio: mono samples at 16 kHz, shape (n,), 0 < n <= 30 * 16000.
@@ -30,11 +30,11 @@ def checked(audio: Float32Mono16k) -> Float32Mono16k:
 
 
 def as_int16(audio: Float32Mono16k) -> Int16Mono16k:
-    """Samples in [-1, 1] as 16 bit integers; louder ones are clipped."""
+    """Convert samples in [-1, 1] to int16; louder ones are clipped."""
     samples: Int16Mono16k = np.rint(np.clip(audio, -1.0, 1.0) * 32767.0).astype(np.int16)
     return samples
 
 
 def as_float32(audio: Int16Mono16k) -> Float32Mono16k:
-    """16 bit samples as floats in [-1, 1)."""
+    """Convert int16 samples to floats in [-1, 1)."""
     return audio.astype(np.float32) / np.float32(32768.0)

@@ -1,4 +1,4 @@
-"""Word error rate: how far a transcript is from what was said, in words."""
+"""Word error rate (WER) of transcripts."""
 
 import re
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ _SAME = {
     "wanna": "want to",
 }
 _ENDINGS = {"n't": " not", "'m": " am", "'re": " are", "'ve": " have", "'ll": " will", "'d": " would"}
-# A noun's 's is a possessive; after these words it is "is".
+# "'s" is "is" after these words, and a possessive after any other.
 _IS = frozenset("he she it that this what who where when how here there".split())
 
 _TOKEN = re.compile(r"\d+(?:st|nd|rd|th)?|[^\W\d_]+(?:'[^\W\d_]+)*|%")
@@ -33,10 +33,10 @@ _TOKEN = re.compile(r"\d+(?:st|nd|rd|th)?|[^\W\d_]+(?:'[^\W\d_]+)*|%")
 
 @dataclass(frozen=True, slots=True)
 class WordErrors:
-    """Counted word errors; adds up over utterances.
+    """Word errors, which can be summed over utterances.
 
     Attributes:
-        errors: substitutions, deletions and insertions together.
+        errors: substitutions, deletions and insertions.
         words: words of the reference.
     """
 
@@ -48,14 +48,14 @@ class WordErrors:
 
     @property
     def rate(self) -> float:
-        """Errors per reference word; with no reference words, the number of errors."""
+        """Errors per reference word; the number of errors if the reference is empty."""
         return self.errors / max(self.words, 1)
 
 
 def normalised_words(text: str) -> list[str]:
-    """The words of `text` as they are compared: lower case, no punctuation, contractions and numbers written out.
+    """Normalise a text to words for comparison: lower case, no punctuation, contractions and numbers written out.
 
-    "I'm 21, can't wait!" becomes `i am twenty one cannot wait`. Numbers up to 9999 are spoken as quantities.
+    "I'm 21, can't wait!" becomes `i am twenty one cannot wait`. Numbers up to 9999 are read as quantities.
     """
     text = text.lower().replace("’", "'")
     text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text)
@@ -65,11 +65,11 @@ def normalised_words(text: str) -> list[str]:
 
 
 def word_errors(reference: str, heard: str) -> WordErrors:
-    """Errors between two texts after `normalised_words`: the Levenshtein distance in words.
+    """Count the errors between two texts after `normalised_words`: the Levenshtein distance in words.
 
     Args:
         reference: what was said.
-        heard: what a recogniser made of it.
+        heard: the transcript.
 
     Source: Levenshtein 1966; NIST SCTK's definition of word error.
     """
@@ -83,7 +83,7 @@ def word_errors(reference: str, heard: str) -> WordErrors:
 
 
 def word_error_rate(pairs: Iterable[tuple[str, str]]) -> float:
-    """Word error rate over (reference, heard) pairs, each word counting the same."""
+    """Return the word error rate over (reference, heard) pairs, weighted by words."""
     return sum((word_errors(reference, heard) for reference, heard in pairs), WordErrors()).rate
 
 

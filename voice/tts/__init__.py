@@ -1,1 +1,1 @@
-"""Text to speech: the `Synthesizer` protocol, its engines, and their use in a call."""
+"""Text to speech: the `Synthesizer` protocol, its engines, and synthesis for a call."""

@@ -1,4 +1,4 @@
-"""What every speech synthesizer is: a protocol of one verb, text in, audio with word timings out."""
+"""The protocol of speech synthesizers: text in, audio with word timings out."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,17 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 Int16Mono = NDArray[np.int16]
-"""Mono samples at the chunk's own rate, shape (n,)."""
+"""Mono samples at the chunk's rate, shape (n,)."""
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceStyle:
-    """How a persona sounds, for every engine.
+    """A persona's voice, for every engine.
 
     Attributes:
-        names: the voice to use, by engine ("espeak", "piper", "openai"); an engine without an entry uses its default.
-        rate: speaking rate relative to the engine's normal, 0.5..2.
-        pitch: pitch relative to the voice's own, 0.5..2 (ignored by engines that cannot).
+        names: voice name by engine ("espeak", "piper", "openai"); an engine without an entry uses its default voice.
+        rate: speaking rate relative to the engine's default, 0.5..2.
+        pitch: pitch relative to the voice's own, 0.5..2 (ignored by engines without pitch control).
         language: BCP 47 tag.
     """
 
@@ -30,11 +30,11 @@ class VoiceStyle:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word of the text and where it sounds.
+    """The timing of one word.
 
     Attributes:
         text_start, text_end: character span in the text given to `synthesize`.
-        start, end: sample positions counted from the first sample of that text's audio, at the chunk's rate.
+        start, end: sample positions relative to the first sample of that text's audio, at the chunk's rate.
     """
 
     text_start: int
@@ -45,12 +45,12 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class SpeechChunk:
-    """Some audio of one text, in order.
+    """A chunk of the audio of one text; chunks come in order.
 
     Attributes:
         audio: int16 mono samples, shape (n,).
         rate_hz: sample rate of `audio` and of the words' positions; the same in every chunk of one text.
-        words: the words whose audio begins in this chunk; empty where the engine gives no timings.
+        words: the words whose audio begins in this chunk; empty if the engine reports no timings.
     """
 
     audio: Int16Mono
@@ -59,7 +59,7 @@ class SpeechChunk:
 
 
 class Synthesizer(Protocol):
-    """Says one clause. Blocking and lazy: iterate it in a worker, never on the event loop."""
+    """An engine that synthesizes one clause. Blocking and lazy: iterate it in a worker, never on the event loop."""
 
     name: str
 
@@ -69,10 +69,10 @@ class Synthesizer(Protocol):
         Args:
             text: plain words and punctuation, at most 2000 characters.
             style: voice, rate and pitch.
-            cancelled: asked between chunks.
+            cancelled: polled between chunks.
 
         Raises:
-            Cancelled: `cancelled()` became true.
-            EngineFailed: the engine broke.
+            Cancelled: `cancelled()` turned True.
+            EngineFailed: the engine failed.
         """
         ...

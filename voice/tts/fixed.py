@@ -1,4 +1,4 @@
-"""A synthesizer of a known cost that hums: for measuring all that is around one."""
+"""A synthesizer with a fixed latency that hums, for load tests of everything around it."""
 
 from collections.abc import Callable, Iterator
 from threading import Event
@@ -17,7 +17,7 @@ class FixedSynthesizer:
     """A Synthesizer for load tests, chosen by `fixed` or `fixed:MILLISECONDS` and never by `auto`.
 
     Args:
-        milliseconds: until the audio of a text is there; the thread waits, no processor works.
+        milliseconds: latency of a text's audio; the thread sleeps and uses no CPU.
     """
 
     def __init__(self, milliseconds: int = 0) -> None:
@@ -25,7 +25,7 @@ class FixedSynthesizer:
         self._seconds = milliseconds / 1000
 
     def synthesize(self, text: str, style: VoiceStyle, *, cancelled: Callable[[], bool]) -> Iterator[SpeechChunk]:
-        """See `Synthesizer.synthesize`: a hum as long as the text takes to say, its words evenly in it."""
+        """See `Synthesizer.synthesize`: a hum as long as the text takes to say, with its words spread evenly."""
         if self._seconds:
             Event().wait(self._seconds)
         if cancelled():
@@ -43,10 +43,10 @@ class FixedSynthesizer:
 
 
 def fixed_synthesizer(name: str) -> FixedSynthesizer:
-    """The one that a setting's `fixed:NAME` means.
+    """Create the synthesizer for the setting `fixed:NAME`.
 
     Raises:
-        EngineUnavailable: NAME is no number of milliseconds.
+        EngineUnavailable: NAME is not a number of milliseconds.
     """
     if name and not name.isdecimal():
         raise EngineUnavailable(f"fixed:{name} is no speech engine; write fixed:MILLISECONDS.")

@@ -1,4 +1,4 @@
-"""Speech from any server that answers OpenAI's /v1/audio/speech, streamed as PCM."""
+"""A synthesizer on any server with OpenAI's /v1/audio/speech, streamed as PCM."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -18,14 +18,14 @@ READ_SECONDS = 15.0
 
 _CHUNK_BYTES = RATE_HZ // 10 * 2
 _LONGEST_BYTES = 2 * RATE_HZ * 300
-# What the common containers begin with; a server that ignores "pcm" would otherwise be heard as noise.
+# Magic bytes of common containers: the answer of a server that ignores "pcm" would otherwise play as noise.
 _CONTAINERS = (b"RIFF", b"ID3", b"OggS", b"fLaC", b"\xff\xfb", b"\xff\xf3", b"<!", b'{"')
 
 
 class OpenAISynthesizer:
-    """`Synthesizer` on an OpenAI-compatible server: no word timings, pitch ignored.
+    """A `Synthesizer` on an OpenAI-compatible server: without word timings, ignoring pitch.
 
-    `VoiceStyle.names["openai"]` is the server's name of a voice.
+    `VoiceStyle.names["openai"]` is the server's name for a voice.
     """
 
     name = "openai"
@@ -39,14 +39,14 @@ class OpenAISynthesizer:
         api_key: str | None = None,
         client: "OpenAI | None" = None,
     ) -> None:
-        """Prepare; nothing is sent yet.
+        """Configure the synthesizer; nothing is sent yet.
 
         Args:
-            model: the server's name of its speech model.
-            voice: the voice of a persona that names none.
-            base_url: such as "https://host/v1"; without it the `openai` client's own setting.
-            api_key: sent to that server only; without it the `openai` client's own setting, else none.
-            client: a ready client instead of the last two.
+            model: the server's name for its speech model.
+            voice: the voice for personas that name none.
+            base_url: such as "https://host/v1"; the `openai` client's default without it.
+            api_key: sent to that server only; the `openai` client's default without it, else none.
+            client: a configured client instead of the last two.
         """
         import os
 
@@ -56,7 +56,7 @@ class OpenAISynthesizer:
         self._voice = voice
         self._client = client or openai.OpenAI(
             base_url=base_url,
-            # Servers in the house need no key, but the client insists on a text.
+            # Local servers need no key, but the client library requires one.
             api_key=api_key or os.environ.get("OPENAI_API_KEY") or "none",
             timeout=openai.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
             max_retries=0,
@@ -67,18 +67,18 @@ class OpenAISynthesizer:
         self._client.close()
 
     def synthesize(self, text: str, style: VoiceStyle, *, cancelled: Callable[[], bool]) -> Iterator[SpeechChunk]:
-        """Say one clause: int16 chunks at 24 kHz of about 100 ms, shape (n,), as they arrive.
+        """Synthesize one clause: int16 chunks of about 100 ms at 24 kHz, shape (n,), as they arrive.
 
         Args:
-            text: at most 2000 characters; the rest is not said.
+            text: at most 2000 characters; the rest is dropped.
             style: voice and rate.
-            cancelled: asked between chunks; the request is then closed.
+            cancelled: polled between chunks; the request is closed once it turns True.
 
         Raises:
-            Cancelled: `cancelled()` became true.
-            EngineUnavailable: the server cannot be reached, or refuses the key, the model or the voice.
-            EngineBusy: the server asks to come again later.
-            EngineFailed: the server broke, hung, or sent something else than PCM.
+            Cancelled: `cancelled()` turned True.
+            EngineUnavailable: the server is unreachable, or rejects the key, the model or the voice.
+            EngineBusy: the server is rate limiting.
+            EngineFailed: the server failed, hung, or sent something other than PCM.
 
         Source: OpenAI API reference, "Create speech"; response_format "pcm" is 24 kHz, 16 bit, little endian, mono.
         """
@@ -95,8 +95,8 @@ class OpenAISynthesizer:
                 yield from _chunks(response.iter_bytes(_CHUNK_BYTES), cancelled)
         except VoiceError:
             raise
-        except Exception as error:  # noqa: BLE001 - the client lets its HTTP library's errors through mid-stream
-            # The server's own words may repeat the key or the text: they stay out of the message and of the chain.
+        except Exception as error:  # noqa: BLE001 - in mid-stream the client lets errors of its HTTP library through
+            # The server's message may contain the key or the text: keep it out of ours and of the exception chain.
             raise _typed(error) from None
 
 

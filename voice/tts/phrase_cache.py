@@ -1,4 +1,4 @@
-"""Phrases that are said over and over, synthesized once for each style and kept, within bounds."""
+"""A bounded cache of synthesized phrases that are said often, such as greetings."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ _Key = tuple[str, tuple[tuple[str, str], ...], float, float, str, int]
 
 
 class PhraseCache:
-    """Which phrases to keep, and their chunks; the longest unused go first. Used on one thread."""
+    """An LRU cache of the chunks of expected phrases, by text and style. Single-threaded."""
 
     def __init__(self) -> None:
         self._expected: OrderedDict[str, None] = OrderedDict()
@@ -20,7 +20,7 @@ class PhraseCache:
         self._samples = 0
 
     def expect(self, phrases: Iterable[str]) -> None:
-        """Keep these once they have been said; white space around them does not matter."""
+        """Register phrases to be cached once they have been synthesized; surrounding white space is ignored."""
         for phrase in phrases:
             if name := phrase.strip():
                 self._expected[name] = None
@@ -29,16 +29,16 @@ class PhraseCache:
             self._expected.popitem(last=False)
 
     def expects(self, text: str) -> bool:
-        """Whether this text is one to keep."""
+        """Return whether this text is registered."""
         return text.strip() in self._expected
 
     def keep(self, text: str, style: VoiceStyle, rate_hz: int, chunks: Sequence[SpeechChunk]) -> None:
-        """Keep the whole speech of a text."""
+        """Store the complete audio of a text."""
         key = _key(text, style, rate_hz)
         size = _size(chunks)
         if key in self._found or size > MOST_SAMPLES:
             return
-        # Words lie in the text as it was given, so each way of writing it is kept by itself.
+        # Word spans refer to the text as given, so each spelling is cached by itself.
         self._found[key] = tuple(chunks)
         self._samples += size
         while self._samples > MOST_SAMPLES or len(self._found) > MOST_PHRASES:
@@ -46,7 +46,7 @@ class PhraseCache:
             self._samples -= _size(oldest)
 
     def find(self, text: str, style: VoiceStyle, rate_hz: int) -> tuple[SpeechChunk, ...] | None:
-        """The speech of this text in this style at this rate, if it was kept."""
+        """Look up the audio of this text in this style at this rate; None if it is not cached."""
         key = _key(text, style, rate_hz)
         if key in self._found:
             self._found.move_to_end(key)

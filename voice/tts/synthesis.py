@@ -1,4 +1,4 @@
-"""Text to speech for a call: written text in, chunks of audio at the session's rate out, words placed in that text."""
+"""Text to speech for a call: written text in, audio chunks at the session's rate and word timings in that text out."""
 
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
@@ -14,19 +14,19 @@ from voice.tts.text.speakable import Speakable, speakable
 from voice.work.workers import Priority, Workers
 
 LONGEST_PIECE = 400
-"""Spoken characters given to an engine at once."""
+"""Maximum number of spoken characters passed to an engine at once."""
 
 
 class TextToSpeech:
-    """One synthesizer for all calls, on shared workers."""
+    """A synthesizer shared by all calls, on shared workers."""
 
     def __init__(self, synthesizer: Synthesizer, workers: Workers, *, spell_numbers: bool = True) -> None:
-        """Nothing runs until something is said.
+        """Configure it; nothing runs yet.
 
         Args:
             synthesizer: the engine.
             workers: where it runs.
-            spell_numbers: whether English numbers become words before the engine sees them ("1984" as a year).
+            spell_numbers: whether English numbers are spelled out before synthesis ("1984" as a year).
         """
         self._synthesizer = synthesizer
         self._workers = workers
@@ -39,32 +39,32 @@ class TextToSpeech:
         return self._synthesizer.name
 
     def keep(self, texts: Iterable[str]) -> None:
-        """Synthesize these only once for each style: what is said over and over, such as a greeting or an apology.
+        """Cache these phrases, such as a greeting or an apology: each is synthesized once per style.
 
         Args:
-            texts: as they will be said; each is kept clause by clause, as a reply is spoken. Empty ones are ignored.
+            texts: as they will be said; cached clause by clause, as replies are synthesized. Empty ones are ignored.
         """
         for text in texts:
             splitter = ClauseSplitter()
             self._kept.expect([*splitter.push(text), *splitter.flush()])
 
     async def speak(self, text: str, style: VoiceStyle, rate_hz: int, call: str) -> AsyncGenerator[SpeechChunk, None]:
-        """Say written text, such as one clause of a reply. Lazy; closing it stops the engine.
+        """Synthesize written text, such as one clause of a reply. Lazy; closing the iterator stops the engine.
 
         Args:
-            text: anything; what cannot be said (only emoji, an empty line) gives no chunk.
+            text: any text; one without anything to say (only emoji, empty) yields no chunk.
             style: voice, rate and pitch.
-            rate_hz: the rate of the chunks.
-            call: whose speech it is, for fairness between calls.
+            rate_hz: sample rate of the chunks.
+            call: id of the call, for fairness between calls.
 
         Yields:
-            Chunks in order, int16 mono of shape (n,) at `rate_hz`, as the engine makes them. Their words' text spans
-            lie in `text`, their positions count from the first sample at `rate_hz`; no words where the engine times
-            none.
+            Chunks in order, int16 mono of shape (n,) at `rate_hz`, as the engine produces them. The words' text spans
+            refer to `text`, their positions are relative to the first sample, at `rate_hz`; no words if the engine
+            reports no timings.
 
         Raises:
             EngineBusy: the workers' queue is full.
-            VoiceError: what the engine raises.
+            VoiceError: any error of the engine.
         """
 
         def job(cancelled: Callable[[], bool]) -> Iterator[SpeechChunk]:
@@ -90,7 +90,7 @@ class TextToSpeech:
 def _said(
     synthesizer: Synthesizer, spoken: Speakable, style: VoiceStyle, rate_hz: int, cancelled: Callable[[], bool]
 ) -> Iterator[SpeechChunk]:
-    """The engine's chunks as one resampled stream, so that no joint clicks, with the words placed in the given text."""
+    """Yield the chunks as one resampled stream, without clicks at the joints, their words mapped to the given text."""
     stream = _Stream(rate_hz)
     at = 0
     for piece in _pieces(spoken.text):
@@ -111,17 +111,17 @@ def _said(
 
 
 class _Stream:
-    """Resamples chunk after chunk and lets each word go with the chunk in which it begins."""
+    """Resamples chunk by chunk, and emits each word with the chunk in which it begins."""
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
         self._resampler: Resampler | None = None
         self._given = 0
         self._words: deque[Word] = deque()
-        self.taken = 0.0  # samples at rate_hz that the engine's audio so far amounts to
+        self.taken = 0.0  # duration of the engine's audio so far, in samples at rate_hz
 
     def take(self, chunk: SpeechChunk, words: list[Word]) -> Iterator[SpeechChunk]:
-        """Add a chunk of the engine; yields what is ready, at most one chunk a rate."""
+        """Add a chunk of the engine; yield what is ready, at most one chunk per rate."""
         if self._resampler is None or self._resampler.from_hz != chunk.rate_hz:
             yield from self.finish()
             self._resampler = Resampler(chunk.rate_hz, self._rate_hz)
@@ -130,7 +130,7 @@ class _Stream:
         yield from self._ready(self._resampler.process(chunk.audio))
 
     def finish(self) -> Iterator[SpeechChunk]:
-        """What the resampler kept back, and no more than the engine's audio amounts to."""
+        """Yield the samples buffered in the resampler, up to the duration of the engine's audio."""
         if self._resampler is not None:
             left = round(self.taken) - self._given
             rest = self._resampler.flush()[:left]

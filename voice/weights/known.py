@@ -1,4 +1,4 @@
-"""Weights whose files are known by hash, and the packages of the package index that hold them."""
+"""The weights with known hashes, and the packages of the package index that contain them."""
 
 from voice.weights.files import Part, WeightFile, Weights
 
@@ -65,7 +65,7 @@ PIPER_JOE = Weights(
     (f"{_JOE}==1.0.0",),
     "CC0",
 )
-"""Piper's voice joe; the hash is that of Piper's own list of voices."""
+"""Piper's voice joe; the hash is from Piper's own list of voices."""
 
 SMART_TURN = Weights(
     "smart-turn",
@@ -80,11 +80,11 @@ SMART_TURN = Weights(
     (f"{_PIPECAT}==1.14.0",),
     "BSD-2-Clause",
 )
-"""Smart Turn v3.2: hears whether a turn is over."""
+"""Smart Turn v3.2, a model that predicts the end of a turn."""
 
 KNOWN = (WHISPER_BASE, PIPER_JOE, SMART_TURN)
 
 
 def known(name: str) -> Weights | None:
-    """The weights that `glow models` lists by this name, where their hashes are known."""
+    """Return the weights of this name, as `glow models` lists it; None if their hashes are not known."""
     return next((weights for weights in KNOWN if weights.name == name), None)

@@ -1,4 +1,4 @@
-"""Weights from a plain folder behind http: each file by name, checked by a hash that is known beforehand."""
+"""Downloads from a mirror, a plain folder served over HTTP, verified by hashes known beforehand."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ _LARGEST_SUMS = 1 << 20
 
 
 def sums(address: str) -> dict[str, str]:
-    """Hash by file name from a mirror's list; empty where there is none.
+    """Return the hashes by file name of a mirror's SHA256SUMS file; empty if it has none.
 
     Raises:
-        EngineUnavailable: nobody answers there.
+        EngineUnavailable: the mirror does not respond.
     """
     try:
         with httpx.stream("GET", address, timeout=_TIMEOUT, follow_redirects=True) as answer:
@@ -32,10 +32,10 @@ def sums(address: str) -> dict[str, str]:
 
 
 def has(address: str) -> bool:
-    """Whether there is a file.
+    """Return whether a URL exists.
 
     Raises:
-        EngineUnavailable: nobody answers there.
+        EngineUnavailable: the mirror does not respond.
     """
     try:
         with httpx.stream("GET", address, timeout=_TIMEOUT, follow_redirects=True) as answer:
@@ -48,14 +48,14 @@ def fetch(address: str, digests: dict[str, str], folder: Path, progress: Progres
     """Download files into a folder. Blocking.
 
     Args:
-        address: the mirror's folder, without the last "/".
-        digests: hash by file name.
-        folder: where to; it exists.
-        progress: told the bytes as they come, of those of the files begun.
+        address: URL of the mirror's folder, without the last "/".
+        digests: hashes by file name.
+        folder: target folder; it exists.
+        progress: progress callback; the total is that of the files begun so far.
 
     Raises:
-        EngineUnavailable: a file is missing, or another one came.
-        OSError: it cannot be written.
+        EngineUnavailable: a file is missing or has a wrong hash.
+        OSError: a file cannot be written.
     """
     here = expected = 0
     for name, digest in digests.items():

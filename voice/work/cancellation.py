@@ -1,11 +1,11 @@
-"""How engine work learns that nobody wants its result any more."""
+"""Cooperative cancellation of engine jobs."""
 
 from collections.abc import Callable
 
 Cancelled = Callable[[], bool]
-"""Asked between the steps of a job; true when nobody wants the result any more."""
+"""A cancellation flag, polled between the steps of a job: True once nobody wants the result."""
 
 
 def never_cancelled() -> bool:
-    """Answer for callers that always want the result."""
+    """Return False: the flag of a job that cannot be cancelled."""
     return False

@@ -1,4 +1,4 @@
-"""What waits for an engine, and what goes first."""
+"""The bounded queue in front of the engines: ordered by priority, fair between calls."""
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from threading import Event
 
 
 class Priority(IntEnum):
-    """What goes first when work is waiting."""
+    """Scheduling priority; the lowest value runs first."""
 
     FINAL = 0
     REPLY = 1
@@ -15,7 +15,7 @@ class Priority(IntEnum):
 
 
 class Work:
-    """Something that a thread can take a step of."""
+    """A unit of work that a worker thread runs step by step."""
 
     def __init__(self, call: str, priority: Priority) -> None:
         self.call = call
@@ -24,29 +24,29 @@ class Work:
         self.arrival = 0
 
     def step(self, wanted: Callable[[], bool]) -> bool:
-        """Do some, in a worker thread; true when it was put off, with more to do, because `wanted` said so."""
+        """Run in a worker thread; return True if it yielded the thread because `wanted()`, with more to do."""
         raise NotImplementedError
 
     def refuse(self, error: Exception) -> None:
-        """It will not be run (any further)."""
+        """Fail with `error` instead of being run (any further)."""
         raise NotImplementedError
 
     def unpark(self) -> bool:
-        """True, once, when the work had stopped to wait for its consumer."""
+        """Return True, once, if the work was parked because its consumer was slow."""
         return False
 
 
 class FairQueue:
-    """What waits, by priority; within a priority the calls take turns. Not thread-safe: its owner locks."""
+    """A priority queue, round-robin between calls within a priority. Not thread-safe: its owner holds a lock."""
 
     def __init__(self) -> None:
         self._lines: dict[Priority, OrderedDict[str, deque[Work]]] = {p: OrderedDict() for p in Priority}
         self._arrivals = 0
         self.admitted = 0
-        """How many wait for their first turn."""
+        """Number of queued items that have not run yet."""
 
     def put(self, work: Work, *, again: bool = False) -> None:
-        """Queue work; `again` when it has run before: ahead of its call's other work, and not counted."""
+        """Queue work; with `again` (it has run before) at the head of its call, and not counted."""
         line = self._lines[work.priority].setdefault(work.call, deque())
         if again:
             work.arrival = 0
@@ -58,7 +58,7 @@ class FairQueue:
         self.admitted += 1
 
     def take(self, least: Priority = Priority.PARTIAL) -> Work | None:
-        """The next in turn that is at least as urgent as `least`, or None."""
+        """Take the next item whose priority is at least `least`; return None if there is none."""
         for priority, calls in self._lines.items():
             if priority > least:
                 return None
@@ -66,17 +66,17 @@ class FairQueue:
                 call, line = calls.popitem(last=False)
                 work = line.popleft()
                 if line:
-                    calls[call] = line  # at the end: the other calls come first
+                    calls[call] = line  # at the end: round-robin
                 self.admitted -= work.arrival > 0
                 return work
         return None
 
     def waits(self, priority: Priority) -> bool:
-        """Whether anything waits that is as urgent as `priority` or more."""
+        """Return whether an item of this or a higher priority is queued."""
         return any(calls for p, calls in self._lines.items() if p <= priority)
 
     def remove(self, work: Work) -> None:
-        """Take work that has not run yet out of the queue; anything else is left alone."""
+        """Remove work that has not run yet; do nothing for any other."""
         line = self._lines[work.priority].get(work.call)
         if line is None or work.arrival == 0 or work not in line:
             return
@@ -86,7 +86,7 @@ class FairQueue:
             del self._lines[work.priority][work.call]
 
     def pop_newest(self, priority: Priority) -> Work | None:
-        """Take out the newest arrival of a priority that has not run yet, or None."""
+        """Remove and return the newest item of a priority that has not run yet, or None."""
         fresh = [work for line in self._lines[priority].values() for work in line if work.arrival]
         if not fresh:
             return None
@@ -95,5 +95,5 @@ class FairQueue:
         return newest
 
     def drain(self) -> list[Work]:
-        """Take everything out."""
+        """Remove and return all items."""
         return list(iter(self.take, None))

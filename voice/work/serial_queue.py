@@ -1,4 +1,4 @@
-"""Work of one stream on shared workers: in order, one at a time."""
+"""A serial queue on shared workers: the jobs of one stream, in order, one at a time."""
 
 import asyncio
 from collections import deque
@@ -15,14 +15,14 @@ T = TypeVar("T")
 
 
 class SerialQueue:
-    """Jobs of one stream: they run one after another in order, never two at once, each on the shared workers.
+    """Runs the jobs of one stream on shared workers, in order and never two at once.
 
     Everything but the jobs themselves runs on the event loop.
 
     Args:
         workers: where the jobs run.
-        call: whose work it is.
-        limit: jobs that may wait; one more gets EngineBusy.
+        call: id of the call, for fairness between calls.
+        limit: maximum number of queued jobs; a further one fails with EngineBusy.
     """
 
     def __init__(self, workers: Workers, *, call: str, limit: int = 16) -> None:
@@ -35,11 +35,11 @@ class SerialQueue:
         self._closed = False
 
     def submit(self, job: Job[T], *, priority: Priority) -> asyncio.Future[T]:
-        """Queue a job behind all earlier ones of this lane.
+        """Queue a job behind all earlier ones of this queue.
 
         Raises (through the future):
-            EngineBusy: the lane or the workers' queue is full.
-            Cancelled: the lane is closed, or was closed before the job ran.
+            EngineBusy: this queue or the workers' queue is full.
+            Cancelled: the queue is closed, or was closed before the job ran.
         """
         outer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         if self._closed:
@@ -52,7 +52,7 @@ class SerialQueue:
         return outer
 
     def close(self, last: Callable[[], None]) -> None:
-        """Cancel everything, then call `last` on the loop, once no job of this lane runs any more. Idempotent."""
+        """Cancel all jobs, then call `last` on the event loop once none of them runs any more. Idempotent."""
         if self._closed:
             return
         self._closed = True
@@ -80,7 +80,7 @@ class SerialQueue:
                 return None
             return job(lambda: dropped.is_set() or cancelled())
 
-        # The inner future is never cancelled, so it ends when the job has really ended, and only then comes the next.
+        # The inner future is never cancelled: it completes once the job has really ended, and then the next starts.
         inner = self._workers.submit(guarded, call=self._call, priority=priority)
         self._running = (dropped, inner)
         outer.add_done_callback(lambda _: dropped.set())

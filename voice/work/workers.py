@@ -1,4 +1,4 @@
-"""Engines behind one queue: bounded, fair between calls, cancellable; in threads, or on the loop itself for replays."""
+"""Worker pools behind one bounded, fair queue: threads in production, inline on the event loop for replays."""
 
 import asyncio
 from collections import deque
@@ -17,27 +17,27 @@ __all__ = ["BUFFER_ITEMS", "InlineWorkers", "Items", "Job", "Priority", "ThreadW
 T = TypeVar("T")
 
 Job = Callable[[Cancelled], T]
-"""Blocking work. It gets a function to ask, between its steps, whether anybody still wants the result."""
+"""A blocking job; it polls the flag that it is given between its steps."""
 
 Items = Callable[[Cancelled], Iterator[T]]
-"""Blocking work that yields as it goes. It may be resumed in another thread: hold no lock across a yield."""
+"""A blocking job that streams items. It may be resumed in another thread: hold no lock across a yield."""
 
 BUFFER_ITEMS = 8
-"""Items an iteration may be ahead of its consumer."""
+"""Backpressure: an iteration is paused once it is this many items ahead of its consumer."""
 
 
 class Workers(Protocol):
-    """Where blocking engine work runs."""
+    """A pool that runs blocking engine jobs."""
 
     def submit(self, job: Job[T], *, call: str, priority: Priority) -> asyncio.Future[T]:
-        """Queue a job; to be called on the event loop. Never blocks.
+        """Queue a job; call it on the event loop. Never blocks.
 
-        Cancelling the future cancels the job: unstarted it never runs, running it is told by its `cancelled()`.
+        Cancelling the future cancels the job: a queued job never runs, a running one sees `cancelled()` turn True.
 
         Args:
-            job: the blocking work.
-            call: whose work it is; calls take turns within a priority.
-            priority: what goes first.
+            job: the blocking function.
+            call: id of the call; calls take turns within a priority.
+            priority: scheduling priority.
 
         Raises (through the future):
             EngineBusy: the queue is full.
@@ -47,33 +47,33 @@ class Workers(Protocol):
         ...
 
     async def run(self, job: Job[T], *, call: str, priority: Priority) -> T:
-        """Await `submit`: the job's result. Cancelling the awaiting task cancels the job."""
+        """Submit a job and await its result. Cancelling the awaiting task cancels the job."""
         ...
 
     def iterate(self, job: Items[T], *, call: str, priority: Priority) -> AsyncGenerator[T, None]:
-        """The job's items as they come, at most `BUFFER_ITEMS` ahead of the consumer.
+        """Stream the job's items, at most `BUFFER_ITEMS` ahead of the consumer.
 
-        A worker is free while the consumer is slow. `aclose()`, or the end of the consuming task, cancels the job.
-        Raises what `submit` raises.
+        A slow consumer blocks no worker. `aclose()`, or cancelling the consuming task, cancels the job. Raises what
+        `submit` raises.
         """
         ...
 
     async def close(self) -> None:
-        """End all work: what waits is refused, what runs is told so and waited for. Idempotent."""
+        """Refuse what is queued, cancel what runs, and wait for it to end. Idempotent."""
         ...
 
 
 class ThreadWorkers:
-    """Runs jobs in a few threads behind one bounded queue.
+    """A thread pool behind one bounded queue.
 
-    FINAL goes before REPLY before PARTIAL; within a priority the calls take turns. A full queue drops its newest
-    PARTIAL to admit something more urgent, and else refuses with EngineBusy. An iteration gives its thread up
-    whenever its buffer is full or something as urgent waits, and goes on later, maybe in another thread.
+    FINAL runs before REPLY before PARTIAL; within a priority the calls take turns. A full queue drops its newest
+    PARTIAL to admit a more urgent job, and otherwise refuses with EngineBusy. An iteration yields its thread whenever
+    its buffer is full or a job of at least its priority is queued, and continues later, maybe in another thread.
 
     Args:
-        threads: how many jobs run at once.
-        queue_limit: jobs that may wait; iterations under way are not counted.
-        partials: most PARTIAL jobs that run at once, so that what is urgent never finds every thread sketching.
+        threads: number of threads.
+        queue_limit: maximum number of queued jobs; iterations that have begun do not count.
+        partials: maximum number of PARTIAL jobs that run concurrently, so that they never occupy every thread.
     """
 
     def __init__(self, threads: int = 2, queue_limit: int = 64, partials: int | None = None) -> None:
@@ -110,7 +110,9 @@ class ThreadWorkers:
             raise refusal
         try:
             while True:
-                ended = work.ended  # read before the items: what comes after it is seen on the next round
+                ended = (
+                    work.ended
+                )  # read before the items, so that an item appended in between is seen on the next round
                 if work.items:
                     item = work.items.popleft()
                     if len(work.items) <= BUFFER_ITEMS // 2 and work.unpark():
@@ -183,7 +185,7 @@ class ThreadWorkers:
                 self._running.discard(work)
             if more:
                 self._go_on(work)
-            del work  # an idle thread keeps no audio alive
+            del work  # so that an idle thread keeps no audio alive
 
     def _next(self) -> Work | None:
         sketching = sum(work.priority is Priority.PARTIAL for work in self._running)
@@ -209,19 +211,19 @@ class _Once(Work):
         self._loop = loop
 
     def step(self, wanted: Callable[[], bool]) -> bool:
-        del wanted  # a job has no place to stop at
+        del wanted  # a single job cannot yield
         if self.cancelled.is_set():
             return False
         try:
             result = self._job(self.cancelled.is_set)
-        except BaseException as error:  # noqa: BLE001 - whatever a job raises belongs to whoever awaits it
+        except BaseException as error:  # noqa: BLE001 - the awaiting caller gets whatever the job raises
             self.refuse(error)
         else:
             _notify(self._loop, lambda: None if self._future.done() else self._future.set_result(result))
         return False
 
     def refuse(self, error: BaseException) -> None:
-        if isinstance(error, StopIteration):  # a future cannot hold one
+        if isinstance(error, StopIteration):  # a future cannot hold StopIteration
             error = RuntimeError(f"The job raised {error!r}.")
         _notify(self._loop, lambda: None if self._future.done() else self._future.set_exception(error))
 
@@ -251,7 +253,7 @@ class _Iteration(Work):
                 self.items.append(item)
                 _notify(self._loop, self.ready.set)
                 with self._parking:
-                    # Once parked, the source may be taken up by another thread at once: leave it alone.
+                    # Once parked, another thread may resume the source immediately: do not touch it any more.
                     self._parked = len(self.items) >= BUFFER_ITEMS and not self.cancelled.is_set()
                     if self._parked:
                         return False
@@ -259,7 +261,7 @@ class _Iteration(Work):
                     return True
             close_items(self._source)
             self._end(None)
-        except BaseException as error:  # noqa: BLE001 - whatever a job raises belongs to its consumer
+        except BaseException as error:  # noqa: BLE001 - the consumer gets whatever the job raises
             self._end(error)
         return False
 
@@ -279,7 +281,7 @@ class _Iteration(Work):
 
 
 def _notify(loop: asyncio.AbstractEventLoop, news: Callable[[], None]) -> None:
-    with suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+    with suppress(RuntimeError):  # the loop is closed: nobody is left to notify
         loop.call_soon_threadsafe(news)
 
 
@@ -288,13 +290,13 @@ _CLOSED = "The engines are shut down; start the service again."
 
 
 class InlineWorkers:
-    """Runs each job at once on the loop, so that a replay is the same every time. For tests and replays.
+    """Runs each job inline on the event loop, for deterministic replays and tests.
 
-    The result comes on a later turn of the loop: after the loop's own time `delay(seconds the job took)`.
+    The result arrives `delay(seconds the job took)` later on the loop's clock.
 
     Args:
-        delay: from the job's run time in seconds to the loop's time, e.g. identity under a virtual clock.
-        timer: seconds, monotonic; without one every job counts as 0 s.
+        delay: maps a job's run time in seconds to a delay on the loop's clock, e.g. identity under a virtual clock.
+        timer: monotonic clock in seconds; by default every job counts as 0 s.
     """
 
     def __init__(
@@ -304,7 +306,7 @@ class InlineWorkers:
         self._timer = timer
 
     def submit(self, job: Job[T], *, call: str, priority: Priority) -> asyncio.Future[T]:
-        """Run the job now; see `Workers.submit`."""
+        """Run the job immediately; see `Workers.submit`."""
         del call, priority
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
@@ -312,7 +314,7 @@ class InlineWorkers:
         begun = self._timer()
         try:
             outcome.set_result(job(lambda: False))
-        except Exception as error:  # noqa: BLE001 - whatever a job raises belongs to whoever awaits it
+        except Exception as error:  # noqa: BLE001 - the awaiting caller gets whatever the job raises
             outcome.set_exception(error)
         seconds = self._delay(self._timer() - begun)
         if seconds > 0:
@@ -326,7 +328,7 @@ class InlineWorkers:
         return await self.submit(job, call=call, priority=priority)
 
     async def iterate(self, job: Items[T], *, call: str, priority: Priority) -> AsyncGenerator[T, None]:
-        """See `Workers.iterate`; each item is made when it is asked for."""
+        """See `Workers.iterate`; each item is produced on demand."""
         del call, priority
         closed = Event()
         items = job(closed.is_set)
@@ -343,11 +345,11 @@ class InlineWorkers:
             close_items(items)
 
     async def close(self) -> None:
-        """Nothing to end."""
+        """Do nothing: no threads to stop."""
 
 
 def settle(outer: asyncio.Future[Any], inner: asyncio.Future[Any]) -> None:
-    """Give `outer` what the finished `inner` has, unless nobody waits for it any more."""
+    """Copy the outcome of the finished `inner` future to `outer`, unless `outer` is done."""
     if inner.cancelled():
         outer.cancel()
         return
@@ -361,14 +363,14 @@ def settle(outer: asyncio.Future[Any], inner: asyncio.Future[Any]) -> None:
 
 
 class _End:
-    """Marks the end of an iteration."""
+    """Sentinel for the end of an iteration."""
 
 
 _END = _End()
 
 
 def close_items(items: Iterator[Any] | None) -> None:
-    """Let a generator run its `finally`; other iterators have nothing to end."""
+    """Close a generator, so that its `finally` runs; do nothing for other iterators."""
     close = getattr(items, "close", None)
     if close is not None:
         close()

@@ -1,1 +1,1 @@
-"""A recogniser in a child process of lower priority, restarted when it crashes."""
+"""A recogniser in a low-priority child process, restarted after a crash."""

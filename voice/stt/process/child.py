@@ -1,4 +1,4 @@
-"""The child's side of `voice.stt.process.process`: reads questions, has threads answer them, never dies of one."""
+"""The child process of `voice.stt.process.process`: serves requests in threads and survives every failing one."""
 
 import os
 import pickle
@@ -14,12 +14,12 @@ from voice.errors import EngineFailed, VoiceError
 from voice.stt.base import MultilingualTranscriber, StreamingTranscriber, Transcriber, TranscriptStream
 
 THREADS = 10
-"""Questions answered at once: a batch of whole utterances and a few streams."""
+"""Maximum number of concurrent requests: a batch of whole utterances and a few streams."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the parent asks; number 0 wants no answer."""
+    """A request of the parent; number 0 expects no response."""
 
     number: int
     verb: str
@@ -28,7 +28,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What the child answers: a value or a typed error."""
+    """A response of the child: a value or a typed error."""
 
     number: int
     value: Any = None
@@ -36,8 +36,8 @@ class Response:
 
 
 def serve(connection: Connection, make: Callable[[], Transcriber], niceness: int) -> None:
-    """Answer until the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when it is over
+    """Serve requests until the parent closes the connection."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     if niceness and hasattr(os, "nice"):
         os.nice(niceness)
     _Server(connection, make).run()
@@ -60,7 +60,7 @@ class _Server:
                 try:
                     request: Request = pickle.loads(self._connection.recv_bytes())
                 except (EOFError, OSError):
-                    os._exit(0)  # nobody is left to answer; threads at work are not waited for
+                    os._exit(0)  # the parent is gone; do not wait for running threads
                 if request.verb == "cancel":
                     if event := self._cancelled.get(request.args[0]):
                         event.set()
@@ -74,7 +74,7 @@ class _Server:
             value = getattr(self, f"_{request.verb}")(request.number, *request.args)
         except VoiceError as typed:
             error = typed
-        except Exception as broken:  # noqa: BLE001 -- whatever an engine throws is this utterance's failure alone
+        except Exception as broken:  # noqa: BLE001 -- whatever an engine raises fails this utterance alone
             error = EngineFailed(f"The recogniser broke on this utterance ({type(broken).__name__}); say it again.")
         finally:
             self._cancelled.pop(request.number, None)

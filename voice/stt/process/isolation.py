@@ -1,4 +1,4 @@
-"""Who works beside whom after a crash: many at once as a rule, and alone whoever may have been its cause."""
+"""Crash isolation: requests run concurrently, but after a crash each retry runs alone, to find its cause."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,9 +10,9 @@ POLL_S = 0.05
 
 
 class IsolationLock:
-    """Admits many together, or one suspect alone, so that a second crash is its own and takes nobody down with it.
+    """A shared-exclusive lock: many shared holders, or one exclusive holder.
 
-    While suspects wait nobody else is admitted; each of them has its turn soon.
+    Exclusive waiters take precedence, so that the retries after a crash run soon.
     """
 
     def __init__(self) -> None:
@@ -23,10 +23,10 @@ class IsolationLock:
 
     @contextmanager
     def shared(self, cancelled: Callable[[], bool]) -> Iterator[None]:
-        """Beside others. Blocking.
+        """Hold the lock together with other shared holders. Blocking.
 
         Raises:
-            Cancelled: `cancelled()` became true before it was admitted.
+            Cancelled: `cancelled()` turned True while waiting.
         """
         with self._changed:
             self._until(lambda: not self._alone and not self._suspects, cancelled)
@@ -40,10 +40,10 @@ class IsolationLock:
 
     @contextmanager
     def exclusive(self, cancelled: Callable[[], bool]) -> Iterator[None]:
-        """With nobody beside. Blocking.
+        """Hold the lock alone. Blocking.
 
         Raises:
-            Cancelled: `cancelled()` became true before it was admitted.
+            Cancelled: `cancelled()` turned True while waiting.
         """
         with self._changed:
             self._suspects += 1

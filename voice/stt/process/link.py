@@ -1,4 +1,4 @@
-"""The parent's side of a recogniser's child process: questions go out, answers come back, an end is noticed."""
+"""The parent's connection to a recogniser's child process: sends requests, matches responses, detects its death."""
 
 import pickle
 import signal
@@ -20,36 +20,36 @@ from voice.work.cancellation import (
 
 POLL_S = 0.05
 PENDING_LIMIT = 256
-"""Questions that wait for answers; one more is refused. The workers' own queue is shorter, so this is never reached."""
+"""Maximum number of pending requests; a further one is refused. The workers' queue is bounded more tightly."""
 
 _END_S = 1.0
 
 
 class WorkerDied(EngineFailed):
-    """The child process is gone, or was killed because it hung."""
+    """The child process died, or was killed because it hung."""
 
 
 class WorkerKilled(WorkerDied):
-    """Somebody outside killed it; what it was working on is not to blame."""
+    """The child was killed from outside (SIGKILL), so no request of ours caused its death."""
 
 
 @dataclass(slots=True)
 class _Pending:
-    """A question on its way; `settled` without an answer means that the child has ended."""
+    """A pending request; `settled` without a response means that the child died."""
 
     settled: Event = field(default_factory=Event)
     response: Response | None = None
 
 
 class Link:
-    """One child process and the questions that it has not answered.
+    """A child process and the pending requests to it.
 
-    One thread writes and one reads, so that whoever asks waits no longer than its deadline, even when the child has
+    A writer and a reader thread do the I/O, so that a caller never waits past its deadline, even if the child has
     stopped reading.
 
     Args:
-        make: makes the engine, in the child; picklable.
-        niceness: added to the child's.
+        make: picklable factory of the engine, called in the child.
+        niceness: increment of the child's niceness.
     """
 
     def __init__(self, make: Callable[[], Transcriber], niceness: int) -> None:
@@ -64,31 +64,31 @@ class Link:
         self._lock = Lock()
         self._pending: dict[int, _Pending] = {}
         self._next = 0
-        self._outbox: SimpleQueue[bytes | None] = SimpleQueue()  # bounded by PENDING_LIMIT and a word for each stream
-        self._writer = Thread(target=self._write, name="recogniser questions", daemon=True)
-        self._reader = Thread(target=self._read, name="recogniser answers", daemon=True)
+        self._outbox: SimpleQueue[bytes | None] = SimpleQueue()  # bounded by PENDING_LIMIT and one message per stream
+        self._writer = Thread(target=self._write, name="recogniser requests", daemon=True)
+        self._reader = Thread(target=self._read, name="recogniser responses", daemon=True)
         self._writer.start()
         self._reader.start()
 
     @property
     def pending(self) -> int:
-        """Questions without an answer."""
+        """Number of pending requests."""
         return len(self._pending)
 
     def request(self, verb: str, *args: Any, deadline_s: float, cancelled: Cancelled = never_cancelled) -> Any:
-        """Put a question and wait for its answer.
+        """Send a request and wait for its response.
 
         Raises:
-            WorkerKilled, WorkerDied: there will be none.
-            EngineFailed: too many questions wait, or the engine broke.
-            Cancelled: `cancelled()` became true; the child is told.
+            WorkerKilled, WorkerDied: the child died; there will be no response.
+            EngineFailed: too many requests are pending, or the engine failed.
+            Cancelled: `cancelled()` turned True; the child is notified.
         """
         pending = _Pending()
         with self._lock:
             if self.dead:
                 raise self._death()
             if len(self._pending) >= PENDING_LIMIT:
-                raise EngineFailed("Too many questions wait for the recogniser; try again in a moment.")
+                raise EngineFailed("Too many requests wait for the recogniser; try again in a moment.")
             self._next += 1
             number = self._next
             self._pending[number] = pending
@@ -100,12 +100,12 @@ class Link:
                 self._pending.pop(number, None)
 
     def notify(self, verb: str, *args: Any) -> None:
-        """Say something that has no answer; to a dead child it makes no difference."""
+        """Send a notification, which has no response; a no-op if the child is dead."""
         if not self.dead:
             self._post(Request(0, verb, args))
 
     def kill(self) -> None:
-        """End the process at once; returns when it has ended."""
+        """Kill the process and wait until it has ended."""
         self._killed_here = True
         self.process.kill()
         self._reader.join()
@@ -137,7 +137,7 @@ class Link:
         )
 
     def _write(self) -> None:
-        with suppress(OSError):  # the reading thread notices the end
+        with suppress(OSError):  # the reader thread handles a closed connection
             while (data := self._outbox.get()) is not None:
                 self._connection.send_bytes(data)
 
@@ -156,7 +156,7 @@ class Link:
 
     def _ended(self) -> None:
         self.process.join(_END_S)
-        self.process.kill()  # a child that has lost its line and lives on is of no use
+        self.process.kill()  # a child without a connection is of no use
         self.process.join()
         self._outbox.put(None)
         self._writer.join()

@@ -1,9 +1,9 @@
-"""A recogniser in a process of its own, at lower priority: the event loop keeps its processor, and a crash its calls.
+"""Runs the recogniser in a low-priority child process, so that it neither starves the event loop nor takes calls down.
 
-The parent's threads ask, the child's threads work, several at once (so that Whisper still decodes utterances together).
-A child that dies is replaced; one that hangs past a question's deadline is killed, and then replaced. A whole utterance
-is asked for once more then, alone, so that one that crashes the engine takes no other down; a stream breaks, and
-whoever holds its audio has the utterance transcribed whole.
+The parent's threads send requests, the child's threads serve several at once (so that Whisper still decodes batches).
+A child that dies is replaced; one that misses a request's deadline is killed and replaced. The utterances in flight are
+then retried one at a time, to isolate the one that caused it. A stream fails instead: the caller, who has its audio,
+then transcribes the utterance whole.
 """
 
 from collections.abc import Callable
@@ -28,22 +28,22 @@ from voice.work.cancellation import (
 NICENESS = 5
 START_S = 120.0
 REQUEST_S = 10.0
-"""An answer takes at most this long, and as long again as the audio lasts."""
+"""Timeout of a request in seconds, plus the duration of its audio."""
 
 START_TRIES = 3
-"""Children that may die while they load before whoever waits for one is told."""
+"""Attempts to start a child; the failure of the last one is raised."""
 
 
 class ProcessTranscriber:
-    """A `StreamingTranscriber` whose engine lives in a child process.
+    """A `Transcriber` whose engine runs in a child process.
+
+    Supervision: a killed child is replaced, a hung one is killed, and no utterance is lost.
 
     Args:
-        make: makes the engine, in the child; must be picklable (a function, or a partial of one).
+        make: picklable factory of the engine (a function, or a partial of one), called in the child.
         name: the engine's name.
-        niceness: added to the child's; 0 leaves its priority alone.
-        request_s: how long an answer may take, besides the length of its audio.
-
-    Source of the discipline: a worker is replaced when killed, killed when hung, and loses no utterance.
+        niceness: increment of the child's niceness; 0 keeps its priority.
+        request_s: timeout of a request in seconds, in addition to the duration of its audio.
     """
 
     def __init__(
@@ -65,35 +65,35 @@ class ProcessTranscriber:
 
     @property
     def pid(self) -> int | None:
-        """The child's process id; None before the first use."""
+        """Process id of the child; None before first use."""
         return self._link.process.pid if self._link is not None else None
 
     @property
     def pending(self) -> int:
-        """Questions that the child has not answered."""
+        """Number of requests that the child has not answered."""
         return self._link.pending if self._link is not None else 0
 
     def warm(self) -> None:
         """Start the child and load its model. Blocking.
 
         Raises:
-            EngineUnavailable: the engine does not load; the message says what to do.
+            EngineUnavailable: the engine cannot be loaded; the message says what to do.
         """
         self.alive()
 
     def transcribe(
         self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
     ) -> Transcript:
-        """See `Transcriber.transcribe`, and `transcribe_in`."""
+        """See `Transcriber.transcribe` and `transcribe_in`."""
         return self.transcribe_in(None, audio, prompt, cancelled)
 
     def transcribe_in(
         self, language: str | None, audio: Float32Mono16k, prompt: str, cancelled: Cancelled
     ) -> Transcript:
-        """`transcribe` in a language that is known of the call; asked once more when the child dies or hangs.
+        """Transcribe in the call's language; retry once if the child dies or hangs.
 
-        The second time nothing else is asked of the child: if it dies again, this utterance is the cause and fails.
-        Only when somebody outside kills the child then, too, is there a third time.
+        The retry has the child to itself: if the child dies again, this utterance is the cause, and fails. Only if the
+        child was killed from outside during the retry is there a second one.
         """
         audio = checked(audio)
 
@@ -121,17 +121,17 @@ class ProcessTranscriber:
                     return request()
 
     def close(self) -> None:
-        """End the child. Idempotent."""
+        """Kill the child. Idempotent."""
         self._closed = True
         if self._link is not None:
             self._link.kill()
 
     def alive(self) -> Link:
-        """The line to a child that has loaded its model; a new one where the last has died. Blocking.
+        """Return the connection to a child that has loaded its model; start a new child if the last one died. Blocking.
 
         Raises:
-            EngineUnavailable: the engine does not load, or this is closed.
-            WorkerDied: the children die while they load.
+            EngineUnavailable: the engine cannot be loaded, or this transcriber is closed.
+            WorkerDied: every child died while it loaded.
         """
         with self._starting:
             for _ in range(START_TRIES - 1):
@@ -146,7 +146,7 @@ class ProcessTranscriber:
         if link is None or link.dead:
             if not self._closed:
                 self._link = link = Link(self._make, self._niceness)
-            if self._closed:  # maybe meanwhile, when `close` could not see the new child
+            if self._closed:  # possibly meanwhile, before `close` could see the new child
                 self.close()
                 raise EngineUnavailable("The recogniser is shut down with the service.")
         assert link is not None
@@ -157,7 +157,7 @@ class ProcessTranscriber:
 
 
 class ProcessPerCallTranscriber(ProcessTranscriber):
-    """A `ProcessTranscriber` whose engine learns a call's language: kept here, so that no child keeps or loses it."""
+    """A `ProcessTranscriber` that detects the language per call and keeps it in the parent, safe from a crash."""
 
     def for_call(self) -> Transcriber:
         """See `PerCallTranscriber.for_call`."""
@@ -165,7 +165,7 @@ class ProcessPerCallTranscriber(ProcessTranscriber):
 
 
 class ProcessStreamingTranscriber(ProcessTranscriber):
-    """A `ProcessTranscriber` whose engine decodes as the audio arrives."""
+    """A `StreamingTranscriber` whose engine runs in a child process."""
 
     def stream(self, *, prompt: str = "") -> "ProcessStream | None":
         """See `StreamingTranscriber.stream`."""
@@ -176,7 +176,7 @@ class ProcessStreamingTranscriber(ProcessTranscriber):
 
 
 class ProcessStream:
-    """One utterance on a decoder in the child. See `TranscriptStream`; every verb raises EngineFailed once it died."""
+    """A `TranscriptStream` on a decoder in the child; every method raises EngineFailed once the child died."""
 
     def __init__(self, link: Link, number: int, request_s: float, isolation: IsolationLock) -> None:
         self._link = link
@@ -211,12 +211,12 @@ class ProcessStream:
 
 
 def in_process(make: Callable[[], Transcriber], example: Transcriber, *, request_s: float = REQUEST_S) -> Transcriber:
-    """The engine that `make` makes, in a process of its own.
+    """Create a transcriber that runs the engine of `make` in a child process.
 
     Args:
-        make: makes it, there; picklable.
-        example: one that was made here and not used, to know its name and whether it streams or learns of calls.
-        request_s: how long an answer may take, besides the length of its audio.
+        make: picklable factory of the engine.
+        example: an unused engine of that factory, which tells the name and whether it streams or has state per call.
+        request_s: timeout of a request in seconds, in addition to the duration of its audio.
     """
     kind = ProcessTranscriber
     if isinstance(example, StreamingTranscriber):

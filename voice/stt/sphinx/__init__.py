@@ -1,1 +1,1 @@
-"""PocketSphinx, the embedded English recogniser that decodes while the audio arrives."""
+"""PocketSphinx, the embedded English recogniser, which decodes while the audio is streamed."""

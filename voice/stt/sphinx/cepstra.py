@@ -1,4 +1,4 @@
-"""The cepstral mean of a speaker, so that a recogniser starts an utterance already used to the voice.
+"""Cepstral mean normalisation: estimates a speaker's mean, so that an utterance is decoded adapted to the voice.
 
 The filters are those of the PocketSphinx en-us model's front end (its feat.params), without noise removal.
 Source: Davis and Mermelstein 1980; Atal 1974 for the mean; Gauvain and Lee 1994 for the prior.
@@ -18,22 +18,22 @@ _BANDS = 25
 _COEFFICIENTS = 13
 _LOWEST_HZ, _HIGHEST_HZ = 130.0, 6800.0
 
-# A voice nobody has heard yet: the mean over male and female speakers at a common level.
+# Prior for an unknown voice: the mean over male and female speakers at a common level.
 _PRIOR = np.array([58.7, 5.5, 9.9, 29.7, 3.1, -0.6, 5.9, -7.1, -3.8, -5.2, 7.4, 3.1, 2.3])
 _PRIOR_FRAMES = 30.0
-# Level differs more between microphones than timbre does between voices, so c0 trusts the audio sooner.
+# Level differs more between microphones than timbre does between voices, so c0 gets a weaker prior.
 _PRIOR_FRAMES_C0 = 10.0
 _SPEECH_RANGE = 30.0  # c0 this far below the loudest frame (26 dB) is a pause
 
 
 def cepstral_mean(audio: Int16Mono16k) -> NDArray[np.float64]:
-    """The mean cepstrum of the speech in `audio`, drawn towards that of an average voice where there is little of it.
+    """Estimate the mean cepstrum of the speech in `audio`, with the average voice as a prior.
 
     Args:
-        audio: samples at 16 kHz, shape (n,); any length, also none.
+        audio: samples at 16 kHz, shape (n,), n >= 0.
 
     Returns:
-        Thirteen coefficients, shape (13,), as PocketSphinx's `cmninit` wants them.
+        The 13 coefficients, shape (13,), in the form of PocketSphinx's `cmninit`.
     """
     if len(audio) < _WINDOW:
         return _PRIOR

@@ -1,8 +1,8 @@
-"""One PocketSphinx decoder, called so that the rest of the process goes on meanwhile.
+"""A PocketSphinx decoder that releases the GIL.
 
-The wheel's Python binding holds the interpreter lock while it decodes: a quarter of a second in which the event loop
-stands still. The same shared object exports the library's C interface, and ctypes lets the lock go. Where the symbols
-are not exported the binding has to do.
+The wheel's Python binding holds the GIL while it decodes, which blocks the event loop for a quarter of a second. The
+same shared object exports the library's C API, and ctypes releases the GIL. The binding is the fallback where the
+symbols are not exported.
 
 Source: PocketSphinx 5, include/pocketsphinx.h.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 _MODEL_FILES = {"hmm": "en-us/en-us", "lm": "en-us/en-us.lm.bin", "dict": "en-us/cmudict-en-us.dict"}
-# Noise opens every path of the search; a bound keeps it from costing as much as it lasts. Fewer than this lose words.
+# Noise activates every path of the search; this bound keeps its cost below real time. Lower bounds lose words.
 _MOST_PATHS = 6000
 
 
@@ -23,9 +23,9 @@ class Segment(NamedTuple):
     """A word or filler of a hypothesis.
 
     Attributes:
-        word: as in the dictionary, fillers and pronunciation marks included.
-        frames: how long, at 100 a second.
-        probability: its posterior, 0..1; only after `end`.
+        word: as in the dictionary, including fillers and pronunciation variants.
+        frames: duration in frames, 100 per second.
+        probability: posterior probability, 0..1; only after `end`.
     """
 
     word: str
@@ -34,35 +34,35 @@ class Segment(NamedTuple):
 
 
 class SphinxDecoder(Protocol):
-    """An utterance decoder. Blocking; one caller at a time. Every method raises RuntimeError when the library fails."""
+    """An utterance decoder. Blocking; one caller at a time. Every method raises RuntimeError if the library fails."""
 
     def begin(self, cepstral_mean: str) -> None:
-        """Start an utterance with a cepstral mean, comma-separated."""
+        """Begin an utterance with this cepstral mean, comma-separated."""
         ...
 
     def process(self, samples: bytes) -> None:
-        """Decode more int16 samples at 16 kHz."""
+        """Decode the next int16 samples at 16 kHz."""
         ...
 
     def hypothesis(self) -> str:
-        """The words so far, or at the end; empty when there are none."""
+        """Return the current hypothesis; empty if there is none."""
         ...
 
     def end(self) -> None:
-        """End the utterance: the second and third pass of the search."""
+        """End the utterance: run the second and third pass of the search."""
         ...
 
     def segments(self) -> Iterator[Segment]:
-        """The parts of the hypothesis in order."""
+        """Yield the segments of the hypothesis in order."""
         ...
 
 
 def sphinx_decoder() -> SphinxDecoder:
-    """Load a decoder with the wheel's English model (a third of a second).
+    """Load a decoder with the wheel's English model; takes a third of a second.
 
     Raises:
         ImportError: PocketSphinx is not installed.
-        RuntimeError: its model does not load.
+        RuntimeError: its model cannot be loaded.
     """
     binding = import_module("pocketsphinx")
     library = _library(import_module("pocketsphinx._pocketsphinx").__file__)
@@ -85,7 +85,7 @@ class _Native:
                 raise RuntimeError("PocketSphinx knows no setting maxhmmpf.")
             self._decoder = library.ps_init(config)
         finally:
-            library.ps_config_free(config)  # the decoder keeps a reference of its own
+            library.ps_config_free(config)  # the decoder holds its own reference
         if self._decoder is None:
             raise RuntimeError("PocketSphinx does not load its model.")
 
@@ -94,7 +94,7 @@ class _Native:
             self._library.ps_free(self._decoder)
 
     def begin(self, cepstral_mean: str) -> None:
-        # Without this the feature extraction remembers the last speaker, and the same audio gives other words.
+        # Reset the feature extraction, or results would depend on the last speaker's mean.
         self._check(self._library.ps_reinit_feat(self._decoder, None))
         self._check(self._library.ps_set_cmn(self._decoder, cepstral_mean.encode()))
         self._check(self._library.ps_start_utt(self._decoder))
@@ -175,7 +175,7 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
 
 @cache
 def _library(path: str) -> ctypes.CDLL | None:
-    """The wheel's shared object with the C functions declared, or None where it does not export them."""
+    """Return the wheel's shared object with its C functions declared, or None if it does not export them."""
     library = ctypes.CDLL(path)
     for name, (result, arguments) in _FUNCTIONS.items():
         function = getattr(library, name, None)

@@ -1,4 +1,4 @@
-"""PocketSphinx: English, inside its wheel, and it decodes while the speaker is still speaking."""
+"""PocketSphinx: English, embedded in its wheel, with streaming decoding."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ from voice.work.cancellation import (
     never_cancelled,
 )
 
-# The mean of the cepstrum is what makes or breaks this model, so the first of the speech is heard before it is decoded.
+# This model depends on the cepstral mean, so decoding begins once enough speech is buffered to estimate it.
 _LISTEN_FIRST = int(0.8 * RATE_HZ)
 _STEP = RATE_HZ // 2
 _LEAD, _TAIL = int(0.2 * RATE_HZ), int(0.1 * RATE_HZ)
@@ -32,13 +32,13 @@ _FRAMES_A_SECOND = 100
 
 
 class PocketSphinx:
-    """A StreamingTranscriber on a small pool of PocketSphinx decoders (95 MB and a third of a second each).
+    """A StreamingTranscriber on a small pool of PocketSphinx decoders (95 MB and 0.3 s to load each).
 
-    `stream` lends `decoders` of them and makes each when it is first needed; `transcribe` has one of its own, so that
-    it never waits for a stream. Every utterance begins afresh: nothing of one speaker reaches the next.
+    `stream` uses a pool of `decoders`, each created on first use; `transcribe` has a decoder of its own, so that it
+    never waits for a stream. Decoders are reset between utterances: nothing of one speaker leaks into the next.
 
     Args:
-        decoders: utterances that can be decoded as they arrive, at once.
+        decoders: maximum number of concurrent streams.
 
     Raises:
         EngineUnavailable: PocketSphinx or its model is not installed.
@@ -57,7 +57,7 @@ class PocketSphinx:
         self._whole_lock = Lock()
 
     def warm(self) -> None:
-        """Load the first streaming decoder now, not at the first utterance. Blocking."""
+        """Load the first streaming decoder now rather than with the first utterance. Blocking."""
         stream = self.stream()
         if stream is not None:
             stream.close()
@@ -65,7 +65,7 @@ class PocketSphinx:
     def transcribe(
         self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
     ) -> Transcript:
-        """See `Transcriber.transcribe`. The prompt is not used: the vocabulary is fixed."""
+        """See `Transcriber.transcribe`. The prompt is ignored: the vocabulary is fixed."""
         del prompt
         samples = as_int16(checked(audio))
         while not self._whole_lock.acquire(timeout=0.05):
@@ -84,7 +84,7 @@ class PocketSphinx:
             self._whole_lock.release()
 
     def stream(self, *, prompt: str = "") -> "PocketSphinxStream | None":
-        """Borrow a decoder for one utterance, until its `close`; None when all are lent. Blocking when one is made."""
+        """Borrow a decoder for one utterance, until its `close`; None if all are in use. Blocks while one is loaded."""
         del prompt
         with self._lock:
             if self._lent >= self._limit:
@@ -100,7 +100,7 @@ class PocketSphinx:
 
     @property
     def lent(self) -> int:
-        """Streams that are not closed yet."""
+        """Number of open streams."""
         return self._lent
 
     def _take_back(self, decoder: "_Decoder") -> None:
@@ -111,7 +111,7 @@ class PocketSphinx:
 
 
 class PocketSphinxStream:
-    """One utterance on a borrowed decoder. See `TranscriptStream`."""
+    """A `TranscriptStream` on a borrowed decoder."""
 
     def __init__(self, decoder: "_Decoder", give_back: Callable[["_Decoder"], None]) -> None:
         self._decoder = decoder
@@ -124,10 +124,10 @@ class PocketSphinxStream:
         self._gain = 1.0
 
     def accept(self, audio: Int16Mono16k) -> None:
-        """Decode some more samples.
+        """Decode the next samples.
 
         Raises:
-            EngineFailed: the utterance has ended, or the decoder broke.
+            EngineFailed: the utterance has ended, or the decoder failed.
         """
         if self._closed or self._ended:
             raise EngineFailed("This utterance has ended; begin a new stream for more audio.")
@@ -139,16 +139,16 @@ class PocketSphinxStream:
             self._begin()
 
     def partial(self) -> str:
-        """The words so far; empty for the first 0.8 s."""
+        """Return the partial transcript; empty for the first 0.8 s."""
         if not self._begun or self._ended or self._closed:
             return ""
         return self._decoder.partial()
 
     def finish(self) -> Transcript:
-        """End the utterance.
+        """End the utterance and return its transcript.
 
         Raises:
-            EngineFailed: it has ended already, or the decoder broke.
+            EngineFailed: it has ended already, or the decoder failed.
         """
         if self._closed or self._ended:
             raise EngineFailed("This utterance has ended; begin a new stream for more audio.")
@@ -159,7 +159,7 @@ class PocketSphinxStream:
         return self._decoder.end()
 
     def close(self) -> None:
-        """Give the decoder back; quick, also in the middle of an utterance. Idempotent, from any thread."""
+        """Return the decoder to the pool; fast even in mid-utterance. Idempotent, thread-safe."""
         with self._lock:
             closed, self._closed = self._closed, True
         if not closed:
@@ -184,7 +184,7 @@ class PocketSphinxStream:
 
 
 class _Decoder:
-    """One decoder and whether it is in the middle of an utterance."""
+    """A decoder and whether an utterance is open on it."""
 
     def __init__(self) -> None:
         self.broken = False
@@ -197,7 +197,7 @@ class _Decoder:
 
     def begin(self, first: Int16Mono16k) -> None:
         with self._guard():
-            if self._open:  # left by a stream that was closed early; ending is slow, so it is done here and not there
+            if self._open:  # left open by an early `close`, since ending it is slow
                 self._engine.end()
             self._engine.begin(",".join(f"{value:.3f}" for value in cepstral_mean(first)))
             self._open = True
@@ -218,7 +218,7 @@ class _Decoder:
             self._open = False
             for segment in self._engine.segments() if self._engine.hypothesis() else ():
                 spoken = _words(segment.word)
-                # Steady noise becomes one endless "if" or "the"; nobody draws a word out that long.
+                # Steady noise is recognised as one endless "if" or "the", longer than any real word.
                 if not spoken or segment.frames / _FRAMES_A_SECOND > 0.35 + 0.11 * len(spoken[0]):
                     continue
                 words += spoken
@@ -236,10 +236,10 @@ class _Decoder:
 
 
 def _words(hypothesis: str) -> list[str]:
-    """The words of a hypothesis without fillers (`<sil>`, `[NOISE]`, `++UH++`) and variant marks (`the(2)`)."""
+    """Return the words of a hypothesis, without fillers (`<sil>`, `[NOISE]`, `++UH++`) and variant marks (`the(2)`)."""
     return [_VARIANT.sub("", word) for word in hypothesis.split() if not _FILLER.fullmatch(word)]
 
 
 def _hush(samples: int) -> Int16Mono16k:
-    """Faint noise, the same every time: digital silence would be nothing the model has ever heard."""
+    """Return faint, deterministic noise, since the model was never trained on digital silence."""
     return np.rint(np.random.default_rng(0).normal(0, 3, samples)).astype(np.int16)

@@ -1,1 +1,1 @@
-"""Whisper through faster-whisper, on windows as short as the utterance."""
+"""Whisper on faster-whisper, with encoder windows as short as the utterance."""

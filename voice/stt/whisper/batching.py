@@ -1,4 +1,4 @@
-"""Work that costs less together: whoever comes first takes along what is waiting."""
+"""Opportunistic batching: the first thread decodes everything that is queued behind it, up to 8 utterances."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 MAX_BATCH = 8
-"""Jobs done together: decoding a batch of 8 costs a quarter of decoding them one by one."""
+"""Maximum batch size: decoding a batch of 8 costs a quarter of decoding its utterances one by one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -24,13 +24,13 @@ class _Ticket(Generic[Job, Result]):
 
 
 class Batcher(Generic[Job, Result]):
-    """Joins jobs that several threads bring at about the same time; one thread at a time does the work.
+    """Batches the jobs of several threads; one thread at a time runs a batch.
 
-    Nobody waits for company: the first thread works at once, and what arrives meanwhile is done together after it.
-    At most as many jobs wait as there are threads that bring them.
+    No job is delayed to fill a batch: the first thread starts at once, and what arrives meanwhile is the next batch.
+    Each submitting thread waits for its result, so that the queue is bounded by their number.
 
     Args:
-        work: does up to `MAX_BATCH` jobs; gives their results in order.
+        work: runs up to `MAX_BATCH` jobs; returns their results in order.
     """
 
     def __init__(self, work: Callable[[Sequence[Job]], Sequence[Result]]) -> None:
@@ -41,19 +41,19 @@ class Batcher(Generic[Job, Result]):
 
     @property
     def waiting(self) -> int:
-        """Jobs that nobody has begun."""
+        """Number of queued jobs."""
         return len(self._waiting)
 
     def run(self, job: Job, cancelled: Callable[[], bool], poll_s: float = 0.05) -> Result:
-        """Have a job done. Blocking.
+        """Run a job, in a batch with others, and return its result. Blocking.
 
         Args:
-            job: what to do.
-            cancelled: asked while waiting; a job not yet begun is then not done.
-            poll_s: how often it is asked.
+            job: the job.
+            cancelled: polled while the job is queued.
+            poll_s: polling interval in seconds.
 
         Raises:
-            Cancelled: `cancelled()` became true before the work began.
+            Cancelled: `cancelled()` turned True before the batch began.
         """
         ticket: _Ticket[Job, Result] = _Ticket(job, cancelled)
         with self._changed:
@@ -83,7 +83,7 @@ class Batcher(Generic[Job, Result]):
             self._do(batch)
             if len(batch) > 1:
                 for ticket in [ticket for ticket in batch if ticket.error is not None]:
-                    self._do([ticket])  # alone, so that one that breaks the work is the only one that fails
+                    self._do([ticket])  # retry alone, so that only the job that breaks the batch fails
         finally:
             with self._changed:
                 for ticket in batch:
@@ -95,6 +95,6 @@ class Batcher(Generic[Job, Result]):
         try:
             for ticket, result in zip(batch, self._work([ticket.job for ticket in batch]), strict=True):
                 ticket.results, ticket.error = [result], None
-        except BaseException as error:  # noqa: BLE001 -- each waiting thread raises it as its own
+        except BaseException as error:  # noqa: BLE001 -- each waiting thread raises it
             for ticket in batch:
                 ticket.error = error

@@ -1,4 +1,4 @@
-"""Whisper through faster-whisper: many languages, one model in memory for all calls, utterances decoded together."""
+"""Whisper on faster-whisper: multilingual, one model shared by all calls, utterances decoded in batches."""
 
 import json
 import math
@@ -27,34 +27,34 @@ if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
 _TOKENS_A_SECOND = 8
-_SHORT_TOKENS_A_SECOND = 20  # of a small vocabulary, whose tokens are a letter or two
+_SHORT_TOKENS_A_SECOND = 20  # for a small vocabulary, whose tokens are one or two letters
 _SMALL_VOCABULARY = 10_000
-_MOST_TOKENS = 200  # with the longest prompt still inside Whisper's 448
+_MOST_TOKENS = 200  # with the longest prompt still within Whisper's 448 positions
 _REPETITIVE = 2.4
-_SURE, _SURELY_SPEECH = -0.5, 0.1  # words beyond these are asked after: is there any speech?
+_SURE, _SURELY_SPEECH = -0.5, 0.1  # outside these thresholds, verify with the VAD that there is any speech
 _SILENT_RMS = 1e-4
 _SHORTEST_WORD = RATE_HZ // 20
 _NEEDED = ("model.bin", "config.json", "tokenizer.json")
 
 
 class FasterWhisper:
-    """A Transcriber on `faster_whisper.WhisperModel`, greedy and bounded, so that noise costs no more than speech.
+    """A Transcriber on `faster_whisper.WhisperModel` with bounded greedy decoding: noise costs no more than speech.
 
-    The model is loaded by `warm`, or else by the first utterance. Utterances that arrive while others are decoded are
-    decoded together after them.
+    The model is loaded by `warm`, or else by the first utterance. Utterances that arrive while others are decoded form
+    the next batch.
 
     Args:
         folder: a CTranslate2 Whisper model: model.bin, config.json, tokenizer.json, vocabulary.
-        label: what to call it, e.g. "base"; the folder's name by default.
-        language: BCP 47 tag; None detects it once a call (see `for_call`).
+        label: display name, e.g. "base"; the folder's name by default.
+        language: BCP 47 tag; None detects it once per call (see `for_call`).
         device: "cpu", "cuda" or "auto".
-        compute_type: "int8", "float16", "default" and whatever else CTranslate2 knows.
-        cpu_threads: threads of one decoding.
-        no_speech: above this probability of no speech, words the model is unsure of are refused.
-        unsure: mean log-probability below which it counts as unsure.
-        prompts: whether it was trained to be told words that are likely; one that was not takes them for speech.
-        window: "short" encodes the utterance and a margin (see `short_window`), "full" always 30 seconds.
-        margin, fill: how much follows the speech in a short window, in mel frames, and what; see `short_window`.
+        compute_type: "int8", "float16", "default" or another type of CTranslate2.
+        cpu_threads: threads per decoding.
+        no_speech: threshold of the no-speech probability above which unsure transcripts are discarded.
+        unsure: mean log-probability below which a transcript counts as unsure.
+        prompts: whether the model was trained with prompts; one that was not takes them for speech.
+        window: "short" encodes the utterance plus a margin (see `short_window`), "full" always 30 seconds.
+        margin, fill: length of the margin in mel frames, and its content; see `short_window`.
 
     Raises:
         EngineUnavailable: the folder or one of its files is missing.
@@ -96,10 +96,10 @@ class FasterWhisper:
         self._batcher: Batcher[Request, Decoded | None] = Batcher(self._decode_batch)
 
     def warm(self) -> None:
-        """Load the model and run it once, so that the first utterance is as fast as the next. Blocking.
+        """Load the model and run it once, so that the first utterance is not slow. Blocking.
 
         Raises:
-            EngineUnavailable: the model's files are broken, or do not belong together.
+            EngineUnavailable: the model's files are damaged or inconsistent.
         """
         try:
             self.transcribe(np.full(RATE_HZ, 2 * _SILENT_RMS, np.float32))
@@ -110,7 +110,7 @@ class FasterWhisper:
             ) from error
 
     def for_call(self) -> Transcriber:
-        """The transcriber of one call: the language it detects first is the call's from then on."""
+        """Return a transcriber for one call, which detects the language once."""
         return self if self._language else CallLanguage(self)
 
     def transcribe(
@@ -119,14 +119,14 @@ class FasterWhisper:
         """See `Transcriber.transcribe`.
 
         Raises:
-            EngineUnavailable: the model's files are broken (at the first use).
+            EngineUnavailable: the model's files are damaged (on first use).
         """
         return self.transcribe_in(None, audio, prompt, cancelled)
 
     def transcribe_in(
         self, language: str | None, audio: Float32Mono16k, prompt: str, cancelled: Cancelled
     ) -> Transcript:
-        """`transcribe` in the language that is set, else in the one that is given, else in the one that is detected."""
+        """Transcribe in the configured language, else in the given one, else in the detected one."""
         audio = checked(audio)
         language = self._language or language
         if len(audio) < _SHORTEST_WORD or math.sqrt(float(np.mean(audio * audio))) < _SILENT_RMS:
@@ -167,21 +167,21 @@ class FasterWhisper:
 
 
 def token_cap(samples: int, vocabulary: int) -> int:
-    """How many tokens an utterance can hold, for nobody speaks faster.
+    """Return the token cap of an utterance: the fastest speech has no more.
 
     Args:
         samples: its length at 16 kHz.
-        vocabulary: the model's number of tokens; few tokens are short ones.
+        vocabulary: size of the model's vocabulary; the tokens of a small one are short.
     """
     rate = _TOKENS_A_SECOND if vocabulary > _SMALL_VOCABULARY else _SHORT_TOKENS_A_SECOND
     return min(8 + math.ceil(samples / RATE_HZ * rate), _MOST_TOKENS)
 
 
 def load_model(folder: Path, device: str, compute_type: str, cpu_threads: int) -> "WhisperModel":
-    """Load a CTranslate2 Whisper model from a folder, never from the network. Blocking, seconds for a large one.
+    """Load a CTranslate2 Whisper model from a folder, never from the network. Blocking; takes seconds for a large one.
 
     Raises:
-        EngineUnavailable: a file is missing or broken, or the device or compute type is not there.
+        EngineUnavailable: a file is missing or damaged, or the device or compute type is unavailable.
     """
     from faster_whisper import WhisperModel
 
@@ -210,9 +210,9 @@ def _complete(folder: Path) -> None:
 
 
 def _places(folder: Path, usual: int) -> int:
-    """How many tokens the decoder has places for: the `max_target_positions` of config.json, where it says so.
+    """Return the number of decoder positions: `max_target_positions` of config.json, or `usual` if it is missing.
 
-    CTranslate2 fails in the middle of an utterance that goes past them, and does not tell their number.
+    CTranslate2 does not expose the number, and fails in mid-utterance when a decoding exceeds it.
     """
     places = json.loads((folder / "config.json").read_text("utf-8")).get("max_target_positions", usual)
     return min(int(places), usual)

@@ -1,9 +1,9 @@
-"""Whisper that costs what was said: the encoder sees the utterance and a margin, not 30 seconds; decoding is greedy.
+"""Whisper with a short window: encodes the utterance plus a margin instead of 30 s, and decodes greedily.
 
 Stock Whisper weights at exactly the utterance's length fall into repetition. A margin of `MARGIN` mel frames after the
-speech avoids it, if it holds what the weights were trained with there, which is silence. What looks wrong all the same
-is decoded once more with a margin of `WIDER`, and what is broken then at the full window. How the margins were chosen
-is in docs/benchmarks.md.
+speech avoids this if it is filled as in training, with silence. A result that looks wrong nonetheless is retried with
+the margin `WIDER`, and one that is broken then at the full window. docs/benchmarks.md shows how the margins were
+chosen.
 
 Source: Radford et al. 2022, sections 2 and 4.5 (compression ratio, average log-probability, no-speech probability);
 CTranslate2 `Whisper.encode` and `Whisper.generate`.
@@ -32,23 +32,23 @@ HOP = 160
 FULL_WINDOW = 3000
 MARGIN, WIDER = 640, 1536
 STEP = 128
-"""Windows are whole multiples of this, so that utterances of about one length can be decoded together."""
+"""Windows are multiples of this, so that utterances of similar length can be batched."""
 
 SLICE = 48
-"""Tokens decoded before asking whether the result is still wanted; each further slice doubles them.
+"""Tokens decoded before the first check for cancellation; each further slice doubles them.
 
-Asking more often would slow every decoding: CTranslate2's Whisper has no callback, and a slice that goes on repeats
-every step of the words before it, besides projecting the encoder's output anew.
+More frequent checks would slow down every decoding: CTranslate2's Whisper has no callback, and a continued slice
+recomputes all steps before it and projects the encoder output again.
 """
 
 REPETITIVE = 2.4
 UNLIKELY = -0.6
-"""Mean log-probability below which a wider window finds better words as often as not worse ones."""
+"""Mean log-probability below which a wider window improves the words at least as often as it worsens them."""
 
 UNSURE = -0.15
-"""Mean log-probability below which a call's vocabulary is looked for."""
+"""Mean log-probability below which an utterance is decoded again with the call's vocabulary as the prompt."""
 
-_DECADES = 8.0 / 4  # of the log-mel spectrum below its loudest point, as Whisper scales them
+_DECADES = 8.0 / 4  # dynamic range of the log-mel spectrum below its maximum, in Whisper's scale
 _LEAST = (-10.0 + 4) / 4
 
 Features = NDArray[np.float32]
@@ -56,15 +56,15 @@ Features = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """One utterance's words and how sure the model is of them.
+    """A decoded utterance with the model's confidence.
 
     Attributes:
         text: the words.
         language: BCP 47 tag.
-        log_probability: mean over the tokens.
-        no_speech: the probability that there is no speech at all.
-        compression: characters by their compressed size; high when the text repeats itself.
-        capped: it stopped at the token cap and not by itself.
+        log_probability: mean log-probability of the tokens.
+        no_speech: probability that there is no speech.
+        compression: compression ratio of the text; high if it repeats itself.
+        capped: decoding stopped at the token cap.
     """
 
     text: str
@@ -76,12 +76,12 @@ class Decoded:
 
     @property
     def looks_wrong(self) -> bool:
-        """Whether a second look at a wider window is due."""
+        """Whether to retry at a wider window."""
         return self.is_broken or self.log_probability < UNLIKELY or repeats_itself(self.text)
 
     @property
     def is_broken(self) -> bool:
-        """Whether it cannot be what was said, however often it comes out."""
+        """Whether it is certainly wrong: cut off at the token cap, or repetitive."""
         return self.capped or self.compression > REPETITIVE
 
 
@@ -91,10 +91,10 @@ class Request:
 
     Attributes:
         audio: mono samples at 16 kHz in [-1, 1], shape (n,), 0 < n <= 30 * 16000.
-        prompt: words likely to occur, looked for where the model is unsure.
+        prompt: words likely to occur, used if the model is unsure.
         most_tokens: the token cap.
-        language: None to detect it on the same encoder output.
-        cancelled: asked between slices of decoding.
+        language: BCP 47 tag; None detects it on the same encoder output.
+        cancelled: polled between slices of decoding.
     """
 
     audio: Float32Mono16k
@@ -105,33 +105,33 @@ class Request:
 
 
 Fill = Callable[[Features], float]
-"""What a window holds after the speech, from the log-mel features of the speech."""
+"""Returns the value that fills a window after the speech, given the log-mel features of the speech."""
 
 
 def silence_of(heard: Features) -> float:
-    """What Whisper's log-mel features of silence are beside these, which is what it was trained on after speech."""
+    """Return the log-mel value of silence relative to this speech, which follows speech in Whisper's training."""
     return max(float(heard.max()) - _DECADES, _LEAST)
 
 
 def zeros_of(heard: Features) -> float:  # noqa: ARG001
-    """What faster-whisper fills up with, and our own test model was trained on; a sound to all others."""
+    """Return the padding of faster-whisper, which our test model was trained on; other models take it for sound."""
     return 0.0
 
 
 def window_of(samples: int, margin: int = MARGIN) -> int:
-    """The mel frames that the encoder sees for this many samples: the speech, the margin, rounded up."""
+    """Return the encoder window in mel frames for this many samples: the speech plus the margin, rounded up."""
     frames = -(-samples // HOP) + margin
     return min(FULL_WINDOW, -(-frames // STEP) * STEP)
 
 
 class ShortWindow:
-    """Greedy decoding of one or several utterances on a faster-whisper model, at a window of their own length.
+    """Decodes utterances greedily on a faster-whisper model, at windows of their own length.
 
     Args:
-        model: a loaded faster-whisper model; its `max_length` is how many tokens its decoder has places for.
-        tokens_a_slice: those of the first slice.
-        margin: mel frames after the speech at the first look; `FULL_WINDOW` encodes always 30 s.
-        fill: what the window holds after the speech.
+        model: a loaded faster-whisper model; its `max_length` is the number of decoder positions.
+        tokens_a_slice: tokens of the first slice.
+        margin: margin of the first decoding, in mel frames; with `FULL_WINDOW` it always encodes 30 s.
+        fill: the content of the margin.
     """
 
     def __init__(
@@ -144,10 +144,10 @@ class ShortWindow:
         self._tokenizers: dict[str, Tokenizer] = {}
 
     def decode(self, requests: Sequence[Request]) -> list[Decoded | None]:
-        """Decode utterances, those of one window together; None for one that is cancelled meanwhile.
+        """Decode utterances, batched by window; None for a cancelled one.
 
-        What looks wrong is decoded once more at a wider window, unless it is no speech at all; the better of both is
-        returned.
+        A result that looks wrong is retried at a wider window, unless it is not speech at all; the better of the two
+        is returned.
         """
         looks = zip(requests, self.at_window(requests), strict=True)
         return [first and self._looked_again(request, first) for request, first in looks]
@@ -155,7 +155,7 @@ class ShortWindow:
     def _looked_again(self, request: Request, first: Decoded) -> Decoded:
         own, wider = window_of(len(request.audio), self._margin), window_of(len(request.audio), WIDER)
         sparse = _too_few_words(first.text, request.audio)
-        # Noise costs no more than speech does.
+        # No retry without speech: noise must cost no more than speech.
         if wider <= own or not (sparse or (first.looks_wrong and holds_speech(request.audio))):
             return first
         second = self._at([request], wider)[0]
@@ -164,7 +164,7 @@ class ShortWindow:
         best = second if _better(second, first) else first
         if sparse and not second.looks_wrong:
             best = max(first, second, key=lambda decoded: len(decoded.text))
-        # A loop is sure of itself; babble is not, and costs no third look.
+        # A second retry only for a repetition with a high log-probability; babble has a low one.
         looping = best.is_broken and best.log_probability >= UNLIKELY
         if wider == FULL_WINDOW or not (looping or _disagree(first, second)):
             return best
@@ -172,7 +172,7 @@ class ShortWindow:
         return best if third is None or third.is_broken else third
 
     def at_window(self, requests: Sequence[Request]) -> list[Decoded | None]:
-        """Decode utterances at their own windows and leave it at that."""
+        """Decode utterances at their own windows, without a retry."""
         results: list[Decoded | None] = [None] * len(requests)
         by_window: dict[int, list[int]] = {}
         for index, request in enumerate(requests):
@@ -183,7 +183,7 @@ class ShortWindow:
         return results
 
     def one_look(self, request: Request) -> Decoded | None:
-        """Decode one utterance once, the model being told the prompt from the beginning; for measurements."""
+        """Decode one utterance once, with its prompt and without a retry; for measurements."""
         encoded = self._encoded([request], window_of(len(request.audio), self._margin))
         languages = self._languages([request], encoded)
         return self._generate([request], encoded, [self._prompt(request.prompt, languages[0])], languages)[0]
@@ -207,7 +207,7 @@ class ShortWindow:
         return results
 
     def _with_terms(self, request: Request, first: Decoded, encoded: "StorageView", index: int) -> Decoded:
-        """Look again, on what is encoded already, for the words that are likely to occur."""
+        """Decode the same encoder output again with the prompt, and adopt its words that fit."""
         told = self._generate(
             [request], _row_of(encoded, index), [self._prompt(request.prompt, first.language)], [first.language]
         )[0]
@@ -225,7 +225,7 @@ class ShortWindow:
         while done < most and any(row.open_ended for row in rows):
             if all(request.cancelled() for request in requests):
                 return [None] * len(requests)
-            # The last token is decoded again: right after the words that it is given, CTranslate2 allows no end.
+            # The last token is decoded again: CTranslate2 allows no end token right after a given prefix.
             given = max(done - 1, 0)
             done = _next_length(done, self._slice, most)
             results = self._model.model.generate(
@@ -247,9 +247,9 @@ class ShortWindow:
         ]
 
     def most_new_tokens(self, prompt: str, language: str, most: int) -> int:
-        """The `max_new_tokens` that lets `WhisperModel.transcribe` write so many tokens, or as many as have a place.
+        """Return the `max_new_tokens` for which `WhisperModel.transcribe` generates up to `most` tokens.
 
-        CTranslate2 takes half of what faster-whisper makes of it: these and the prompt's tokens.
+        Bounded by the decoder's positions. CTranslate2 halves what faster-whisper passes on: these and the prompt's.
         """
         taken, places = len(self._prompt(prompt, language)), int(self._model.max_length)
         return min(max(2 * most - taken, most), places - taken)
@@ -293,13 +293,13 @@ class ShortWindow:
 
 @dataclass(slots=True)
 class _Row:
-    """One utterance of a batch while it is decoded.
+    """The decoding state of one utterance of a batch.
 
     Attributes:
-        tokens: those written so far.
-        score, scored: the sum of log-probabilities, and of how many tokens; one decoded again counts again.
+        tokens: the tokens generated so far.
+        score, scored: sum of log-probabilities, and the number of tokens in it; a repeated token counts again.
         no_speech: see `Decoded`.
-        open_ended: it has not ended by itself.
+        open_ended: no end token was generated yet.
     """
 
     tokens: list[int] = field(default_factory=list)
@@ -309,11 +309,11 @@ class _Row:
     open_ended: bool = True
 
     def given(self, length: int) -> list[int]:
-        """So many of its tokens; one that ended earlier is filled up, and what follows it is not read."""
+        """Return its first `length` tokens as a prefix; pad one that ended earlier, whose continuation is ignored."""
         return (self.tokens + (self.tokens[-1:] or [0]) * length)[:length]
 
     def take(self, result: "WhisperGenerationResult", given: int, most: int) -> None:
-        """Go on with a result: all tokens, the given ones among them and without a score."""
+        """Add a result, which repeats the given tokens, without a score."""
         self.tokens = result.sequences_ids[0]
         self.score += result.scores[0] * len(self.tokens)
         self.scored += len(self.tokens) - given
@@ -322,7 +322,7 @@ class _Row:
 
 
 def _row_of(encoded: "StorageView", index: int) -> "StorageView":
-    """One utterance's part of what was encoded together."""
+    """Return one utterance's row of a batch's encoder output."""
     if encoded.shape[0] == 1:
         return encoded
     import ctranslate2
@@ -332,23 +332,23 @@ def _row_of(encoded: "StorageView", index: int) -> "StorageView":
 
 
 def _too_few_words(text: str, audio: Float32Mono16k) -> bool:
-    # The whole is at least as long as the speech in it, and what that is costs some milliseconds to find out.
+    # Check the whole length first: it bounds that of the speech, which takes milliseconds to compute.
     return is_sparse(text, len(audio) / RATE_HZ) and is_sparse(text, speech_seconds(audio))
 
 
 def _next_length(done: int, first: int, most: int) -> int:
-    """How many tokens to decode to: twice as many each time, and no short rest at the end."""
+    """Return the next slice's end in tokens: doubled each time, without a short last slice."""
     length = 2 * done or first
     return length if 3 * length <= 2 * most else most
 
 
 def _limit(prompt: int, tokens: int) -> int:
-    """The `max_length` that lets so many tokens follow the prompt: CTranslate2 takes half of it, or what is left."""
+    """Return the `max_length` for so many tokens after the prompt; CTranslate2 uses half of it, or what is left."""
     return max(2 * tokens, prompt - 1 + tokens)
 
 
 def _disagree(first: Decoded, second: Decoded) -> bool:
-    """Whether one look has a word or phrase several times that the other has once: it may have been said so."""
+    """Return whether the first result repeats a phrase that the second has once: it may really have been repeated."""
     return not first.is_broken and repeats_itself(first.text) and not repeats_itself(second.text)
 
 

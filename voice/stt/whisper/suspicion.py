@@ -1,19 +1,19 @@
-"""What a transcript looks like that a short window has spoiled: it repeats itself, or is far less than was said."""
+"""Detection of transcripts that a short window has spoiled: repetitions, and far too few words for the speech."""
 
 import re
 
 UNIT = 3
-"""Words of a phrase that nobody says twice in a row; fewer may be meant ("five five"), unless they are all there is."""
+"""Minimum words of a phrase whose repetition is an error; shorter ones may be meant, unless they are the whole text."""
 
 SPARSE_WORDS_A_SECOND = 0.5
 SPARSE_SECONDS = 3.0
-"""Nobody speaks this long and says fewer words than that."""
+"""Fewer words per second in at least this much speech are an error."""
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
 def repeats_itself(text: str) -> bool:
-    """Whether the whole is one word or phrase several times over, or a phrase of `UNIT` words comes twice in a row."""
+    """Return whether the text is one phrase repeated, or contains a phrase of `UNIT` words twice in a row."""
     words = [word.lower() for word in _WORD.findall(text)]
     count = len(words)
     for length in range(1, count // 2 + 1):
@@ -28,10 +28,10 @@ def repeats_itself(text: str) -> bool:
 
 
 def is_sparse(text: str, speech_s: float) -> bool:
-    """Whether so much speech must hold more words than these.
+    """Return whether a transcript has too few words for its speech.
 
     Args:
-        text: what was made of it.
-        speech_s: seconds of speech, pauses apart.
+        text: the transcript.
+        speech_s: seconds of speech, without pauses.
     """
     return speech_s >= SPARSE_SECONDS and len(_WORD.findall(text)) < SPARSE_WORDS_A_SECOND * speech_s

@@ -1,25 +1,25 @@
-"""Words that a call is likely to need, taken from a second look that was told them, and only where they fit.
+"""Merging of a call's vocabulary into a transcript, from a second decoding with the vocabulary as its prompt.
 
-A prompt can swallow a whole utterance, double a short one, or come back as its transcript. So the first look is never
-told the vocabulary, and of the second no more is believed than that a word which sounded like this is this one.
+A prompt can swallow a whole utterance, double a short one, or come back as its transcript. Therefore the first decoding
+has no prompt, and of the second only words of the vocabulary are adopted, in place of words that sound like them.
 """
 
 import re
 from difflib import SequenceMatcher
 
 ALIKE = 0.6
-"""Share of letters that both looks must have in common, in order: of another text, nothing is taken."""
+"""Minimum share of letters that both transcripts have in common, in order; otherwise nothing is adopted."""
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _SHORTEST_TERM = 3
 
 
 def with_terms(heard: str, told: str, vocabulary: str) -> str:
-    """What was heard, with the words of the vocabulary that only the look which was told them has.
+    """Merge the words of the vocabulary that only the second transcript has into the first.
 
     Args:
-        heard: the transcript of a look that knew nothing.
-        told: that of a look which was told the vocabulary.
+        heard: the transcript without a prompt.
+        told: the transcript with the vocabulary as the prompt.
         vocabulary: names and terms.
 
     Returns:

@@ -1,1 +1,1 @@
-"""eSpeak NG: the embedded voices of a hundred languages."""
+"""eSpeak NG: embedded voices in a hundred languages."""

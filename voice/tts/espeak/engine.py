@@ -1,11 +1,11 @@
 """eSpeak NG in process: ctypes on the `espeakng-loader` wheel, with word timings.
 
-eSpeak keeps one global state and is not thread-safe, so one thread of this module owns it and says one clause at a
-time, about 900 times faster than real time. Its audio is handed over as the callback gives it.
+eSpeak has global state and is not thread-safe, so one thread of this module owns it and synthesizes one clause at a
+time, about 900 times faster than real time. Audio is passed on from eSpeak's callback as it comes.
 
-The wave generator carries its pitch flutter, its phase and a clause that was stopped half-way into the next clause, and
-no call of the API resets them. So every clause gets a library fresh from the disk, loaded once the clause before it is
-said (1 ms, and 3 to 5 more where eSpeak reads its list of voices): the same text in the same style is the same samples.
+The wave generator carries its pitch flutter, its phase and the rest of a stopped clause over into the next clause, and
+no function of the API resets them. So the library is reloaded for every clause, once the previous one is done (1 ms,
+plus 3 to 5 ms where eSpeak reads its list of voices): the same text in the same style gives the same samples.
 """
 
 import bisect
@@ -37,7 +37,7 @@ RATE_HZ = 22050
 MAX_CHARACTERS = 2000
 
 _WORDS_PER_MINUTE = 175
-# eSpeak's pitch parameter 0..100 and the fundamental it gives relative to 50, measured; both ends are its limits.
+# eSpeak's pitch parameter 0..100 and the measured fundamental relative to that at 50; both ends are its limits.
 _PITCH_PARAMETER = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 _PITCH_RATIO = (0.715, 0.73, 0.77, 0.83, 0.90, 1.0, 1.11, 1.22, 1.36, 1.52, 1.69)
 
@@ -58,9 +58,10 @@ _PAUSING = re.compile(r"[.,;:!?…。！？][\"'”’)\]]*\s*$")
 
 
 class EspeakSynthesizer:
-    """`Synthesizer` on eSpeak NG.
+    """A `Synthesizer` on eSpeak NG.
 
-    `VoiceStyle.names["espeak"]` is a language with an optional variant ("en-us", "en-gb+f3"); pitch reaches 0.72..1.69.
+    `VoiceStyle.names["espeak"]` is a language with an optional variant ("en-us", "en-gb+f3"); pitch is limited to
+    0.72..1.69.
     """
 
     name = "espeak"
@@ -75,17 +76,17 @@ class EspeakSynthesizer:
         resolve("")
 
     def synthesize(self, text: str, style: VoiceStyle, *, cancelled: Callable[[], bool]) -> Iterator[SpeechChunk]:
-        """Say one clause: int16 chunks at 22050 Hz of about 200 ms, shape (n,), with the words that begin in each.
+        """Synthesize one clause: int16 chunks of about 200 ms at 22050 Hz, shape (n,), with their words.
 
         Args:
-            text: at most 2000 characters; the rest is not said.
+            text: at most 2000 characters; the rest is dropped.
             style: voice, rate and pitch.
-            cancelled: asked between chunks; closing the iterator stops eSpeak too.
+            cancelled: polled between chunks; closing the iterator stops eSpeak, too.
 
         Raises:
-            Cancelled: `cancelled()` became true.
+            Cancelled: `cancelled()` turned True.
             EngineUnavailable: no such voice.
-            EngineFailed: eSpeak refused.
+            EngineFailed: eSpeak returned an error.
 
         Source: eSpeak NG 1.52, speak_lib.h.
         """
@@ -108,27 +109,27 @@ class EspeakSynthesizer:
 
 
 class _Clause:
-    """One call of espeak_Synth: trims silence, turns events into words, hands over chunks whose words are complete."""
+    """One call of espeak_Synth: trims silence, converts events to words, emits chunks whose words are complete."""
 
     def __init__(
         self, text: str, voice: str, style: VoiceStyle, emit: Callable[[SpeechChunk], None], stopped: Callable[[], bool]
     ) -> None:
-        # One character for one, so that eSpeak's positions stay positions in the text.
+        # Replace character by character, so that eSpeak's positions remain positions in the text.
         self.text = _UNSPEAKABLE.sub(" ", text)
         self._voice, self._style, self._emit, self._stopped = voice, style, emit, stopped
         self._tokens = [match.span() for match in _TOKEN.finditer(self.text)]
         self._last_token = -1
-        self._lead = -1  # samples cut at the start; unknown until something sounds
-        self._heard = 0  # samples eSpeak gave before the current callback
-        self._loud: deque[NDArray[np.int64]] = deque(maxlen=16)  # where it sounded lately, latest first
+        self._lead = -1  # samples trimmed at the start; unknown until the first sound
+        self._heard = 0  # samples received before the current callback
+        self._loud: deque[NDArray[np.int64]] = deque(maxlen=16)  # recent positions of sound, latest first
         self._length = 0  # samples queued so far
-        self._quiet: list[Int16Mono] = []  # a silence that is kept only if sound follows
+        self._quiet: list[Int16Mono] = []  # silence that is emitted only if sound follows
         self._pending: deque[tuple[Int16Mono, int]] = deque()  # audio and its first sample
         self._words: deque[Word] = deque()
         self._open: tuple[int, int, int] | None = None  # text start, text end, first sample
 
     def say(self) -> None:
-        """Run in the thread that owns eSpeak."""
+        """Synthesize; runs in the thread that owns eSpeak."""
         if not self._tokens or self._stopped():
             return
         library = _library.take()
@@ -153,7 +154,7 @@ class _Clause:
         self._finish()
 
     def hear(self, audio: Int16Mono, events: list[tuple[int, int, int]]) -> bool:
-        """Take what the callback gives; True stops eSpeak. `events` are (type, character from 1, sample)."""
+        """Handle a callback; return True to stop eSpeak. `events` are (type, character from 1, sample)."""
         self._queue(audio)
         for kind, character, sample in events:
             if kind == _EVENT_WORD:
@@ -166,7 +167,7 @@ class _Clause:
 
     def _begin(self, character: int, sample: int) -> None:
         index = bisect.bisect_right(self._tokens, (character, len(self.text))) - 1
-        # A number has several events and a symbol has one of its own: only a later word of the text begins a word.
+        # A number has several events and a symbol has its own: only a later word of the text begins a word.
         if index <= self._last_token or character >= self._tokens[index][1]:
             return
         self._close(sample)
@@ -209,7 +210,7 @@ class _Clause:
         while self._pending:
             audio, first = self._pending[0]
             end = first + len(audio)
-            # A chunk leaves with its words, and a word is only whole once the next one begins.
+            # A chunk is emitted with its words, and a word is complete only once the next one begins.
             if not final and open_from < end:
                 return
             self._pending.popleft()
@@ -270,19 +271,19 @@ _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 
 class _Library:
-    """The library in memory; only its owner's thread touches it."""
+    """The loaded library; used by the owner's thread only."""
 
     def __init__(self) -> None:
         self._loaded: ctypes.CDLL | None = None
         self._used = False
 
     def prepare(self) -> None:
-        """Load the library unless it is there."""
+        """Load the library if it is not loaded."""
         if self._loaded is None:
             self._loaded = _load()
 
     def take(self) -> ctypes.CDLL:
-        """The library in its first state, for one clause."""
+        """Return the library in its initial state, for one clause."""
         self._renewed()
         self.prepare()
         assert self._loaded is not None
@@ -290,9 +291,9 @@ class _Library:
         return self._loaded
 
     def renew(self) -> None:
-        """Make the library ready for the next clause, so that the clause need not wait the 5 ms that it takes."""
+        """Reload the library for the next clause, ahead of time, since it takes 5 ms."""
         self._renewed()
-        # Where it does not load any more, the next clause says so.
+        # If it fails to load, the next clause reports it.
         with contextlib.suppress(EngineUnavailable):
             self.prepare()
 
@@ -320,7 +321,7 @@ def _load() -> ctypes.CDLL:
             "eSpeak NG does not start from its data; run `pip install --force-reinstall espeakng-loader`."
         )
     library.espeak_SetSynthCallback(_CALLBACK)
-    # Breathy voices take their noise from a generator that starts at the time of day.
+    # Breathy voices use a random generator that is seeded with the time of day.
     library.espeak_ng_SetRandSeed(ctypes.c_long(1))
     # The first voice by name makes eSpeak read the list of all voices.
     library.espeak_SetVoiceByName(DEFAULT_VOICE.encode())

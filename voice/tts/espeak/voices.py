@@ -1,4 +1,4 @@
-"""eSpeak NG's voices by name: languages and variants, read from the data folder of the `espeakng-loader` wheel."""
+"""The voices of eSpeak NG: languages and variants, read from the data folder of the `espeakng-loader` wheel."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -11,13 +11,13 @@ DEFAULT_VOICE = "en-us"
 
 @dataclass(frozen=True, slots=True)
 class EspeakVoice:
-    """One language of eSpeak NG.
+    """A language of eSpeak NG.
 
     Attributes:
-        name: what to write in `VoiceStyle.names["espeak"]`, optionally followed by "+" and a variant.
-        title: how eSpeak calls it, for people.
-        identifier: how `espeak_SetVoiceByName` finds it without doubt.
-        languages: the BCP 47 tags it serves in lower case, each with eSpeak's priority (lower is better).
+        name: its name in `VoiceStyle.names["espeak"]`, optionally followed by "+" and a variant.
+        title: eSpeak's display name.
+        identifier: unambiguous name for `espeak_SetVoiceByName`.
+        languages: the BCP 47 tags that it serves, in lower case, with eSpeak's priority (lower is better).
     """
 
     name: str
@@ -27,10 +27,10 @@ class EspeakVoice:
 
 
 def resolve(name: str, language: str = "en") -> str:
-    """The identifier for `espeak_SetVoiceByName`.
+    """Resolve a voice name to the identifier for `espeak_SetVoiceByName`.
 
     Args:
-        name: "en-us", "en-gb+f3", "English (America)"; empty takes the best voice of `language`.
+        name: "en-us", "en-gb+f3", "English (America)"; empty for the best voice of `language`.
         language: BCP 47 tag, used only without a name.
 
     Raises:
@@ -54,7 +54,7 @@ def resolve(name: str, language: str = "en") -> str:
 
 @cache
 def voices() -> tuple[EspeakVoice, ...]:
-    """Every language on the machine, by name."""
+    """List the installed languages, by name."""
     root = data_folder() / "lang"
     found = [_read(path, path.relative_to(root).as_posix()) for path in root.rglob("*") if path.is_file()]
     return tuple(sorted(found, key=lambda voice: voice.name))
@@ -62,12 +62,12 @@ def voices() -> tuple[EspeakVoice, ...]:
 
 @cache
 def variants() -> tuple[str, ...]:
-    """Every variant ("f3", "m1", "whisper") that can follow a language after a plus sign."""
+    """List the variants ("f3", "m1", "whisper") that can be appended to a language after a plus sign."""
     return tuple(sorted(path.name for path in (data_folder() / "voices" / "!v").iterdir() if path.is_file()))
 
 
 def data_folder() -> Path:
-    """Where the wheel keeps eSpeak's data.
+    """Return the wheel's data folder.
 
     Raises:
         EngineUnavailable: the wheel is missing or damaged.
@@ -107,7 +107,7 @@ def _default(language: str) -> str:
     tag = language.strip().lower().replace("_", "-")
     if tag in ("", "en"):
         return DEFAULT_VOICE
-    # A region that eSpeak does not know ("de-at") is spoken in its language.
+    # An unknown region ("de-at") falls back to its language.
     return tag if _base(tag) else tag.partition("-")[0]
 
 

@@ -1,1 +1,1 @@
-"""Piper: neural voices from .onnx files, streamed in stretches."""
+"""Piper: neural voices from .onnx files, synthesized incrementally."""

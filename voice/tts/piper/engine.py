@@ -1,7 +1,7 @@
 """Piper: neural voices from .onnx files, clause by clause, with word timings.
 
-Every sentence goes through one seam, `Renderer`: phoneme ids in, audio out as it becomes ready. A voice whose graph can
-be cut at its decoder speaks before the sentence is done; another speaks sentence by sentence.
+A `Renderer` turns the phoneme ids of a sentence into audio. If the voice's graph can be cut at its decoder, audio comes
+out before the sentence is complete; otherwise sentence by sentence.
 """
 
 import re
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 MAX_CHARACTERS = 2000
 
 _KEPT_VOICES = 4
-# Piper reads "[[...]]" as raw phonemes; each bracket becomes a space so that positions stay.
+# Piper reads "[[...]]" as raw phonemes; replace each bracket with a space, which keeps the positions.
 _UNSPEAKABLE = re.compile(r"[\[\]\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class PiperSynthesizer:
-    """`Synthesizer` on Piper voices.
+    """A `Synthesizer` on Piper voices.
 
     `VoiceStyle.names["piper"]` is a voice in the same folder ("en_US-lessac-medium", with "#3" or "#name" for one of
-    its speakers); a voice that is not there is spoken by the default one. `VoiceStyle.pitch` is ignored: Piper has no
-    such control, and resampling would make another person of the voice.
+    its speakers); a missing voice falls back to the default one. `VoiceStyle.pitch` is ignored: Piper has no such
+    control, and resampling would change the speaker.
     """
 
     def __init__(
@@ -43,9 +43,9 @@ class PiperSynthesizer:
         """Load and warm the default voice.
 
         Args:
-            model: the voice's .onnx file; its .onnx.json lies beside it.
-            name: what the engine calls itself.
-            renderer: makes the renderer of a whole voice; by default the voice is cut at its decoder where it can be.
+            model: the voice's .onnx file, with its .onnx.json beside it.
+            name: the engine's name.
+            renderer: factory of the renderer; by default the voice is cut at its decoder if possible.
 
         Raises:
             EngineUnavailable: a file is missing, damaged, or belongs to another voice.
@@ -58,16 +58,16 @@ class PiperSynthesizer:
         self._loaded(model)
 
     def synthesize(self, text: str, style: VoiceStyle, *, cancelled: Callable[[], bool]) -> Iterator[SpeechChunk]:
-        """Say one clause: int16 chunks at the voice's rate, shape (n,), several a sentence where the voice can be cut.
+        """Synthesize one clause: int16 chunks at the voice's rate, shape (n,), several per sentence of a cut voice.
 
         Args:
-            text: at most 2000 characters; the rest is not said.
+            text: at most 2000 characters; the rest is dropped.
             style: voice and rate.
-            cancelled: asked before and after each chunk is made.
+            cancelled: polled before and after each chunk.
 
         Raises:
-            Cancelled: `cancelled()` became true.
-            EngineFailed: the voice's graph broke on this text.
+            Cancelled: `cancelled()` turned True.
+            EngineFailed: the voice's graph failed on this text.
 
         Source: piper-tts 1.8, PiperVoice.synthesize, without its per-chunk normalization.
         """
@@ -121,7 +121,7 @@ class PiperSynthesizer:
                 while len(self._voices) >= _KEPT_VOICES:
                     self._voices.pop(next(iter(self._voices)))
                 self._voices[model] = self._open(model)
-            # The latest used goes last, so that the first is the one to forget.
+            # LRU: move the voice to the end, so that the first one is evicted.
             self._voices[model] = self._voices.pop(model)
             return self._voices[model]
 
@@ -140,11 +140,11 @@ def _check(cancelled: Callable[[], bool]) -> None:
 def _timed(
     voice: "PiperVoice", phonemes: list[str], spans: list[WordPhonemes], durations: NDArray[np.int64], base: int
 ) -> list[Word]:
-    """Sample positions of the words from the duration of each phoneme id."""
+    """Compute the words' sample positions from the duration of each phoneme id."""
     id_map: Any = voice.config.phoneme_id_map
     pad = len(id_map.get("_", ()))
     counts = [len(id_map[phoneme]) + pad if phoneme in id_map else 0 for phoneme in phonemes]
-    # Before the first phoneme stand the ids of the sentence's beginning.
+    # The ids of the sentence's beginning precede the first phoneme.
     edges = np.cumsum([len(id_map.get("^", ())) + pad, *counts])
     if edges[-1] > len(durations):
         return []

@@ -1,4 +1,4 @@
-"""Opens a Piper voice: whole, or in parts where its graph can be cut, and says every phoneme with it once."""
+"""Loading of Piper voices, cut into parts if the graph allows it, and checked with every phoneme."""
 
 import json
 import logging
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from piper import PiperConfig, PiperVoice
 
 _RATES_HZ = range(8_000, 48_001)
-"""Those of speech. The graph does not tell its own, and another would be found out in the middle of a call."""
+"""Sample rates of speech. The graph does not declare its own, so a wrong one would surface in the middle of a call."""
 
 _log = logging.getLogger(__name__)
 
 
 def open_voice(model: Path) -> "tuple[PiperVoice, Renderer]":
-    """Load a voice that speaks before its sentence is done, or, where its graph cannot be cut, sentence by sentence.
+    """Load a voice for incremental synthesis or, if its graph cannot be cut, sentence by sentence.
 
-    The `PiperVoice` serves for phonemes and their ids; where the voice is cut, its session is the encoder alone.
+    The `PiperVoice` provides phonemes and their ids; if the voice is cut, its session is the encoder only.
 
     Raises:
         EngineUnavailable: a file is missing, damaged, or belongs to another voice.
@@ -30,7 +30,7 @@ def open_voice(model: Path) -> "tuple[PiperVoice, Renderer]":
     config = _description(model)
     try:
         in_parts = _in_parts(model, config)
-    except Exception as error:  # noqa: BLE001 - whatever is wrong, loading the whole voice says it in a sentence
+    except Exception as error:  # noqa: BLE001 - loading the whole voice reports whatever is wrong
         _log.info("%s is used whole: %s", model.name, error)
         forget_parts(model)
         in_parts = None
@@ -41,7 +41,7 @@ def open_voice(model: Path) -> "tuple[PiperVoice, Renderer]":
 
 
 def load_voice(model: Path) -> "PiperVoice":
-    """Load a whole voice on one thread, with phoneme durations where its graph computes them.
+    """Load a whole voice on one thread, with phoneme durations if its graph computes them.
 
     Raises:
         EngineUnavailable: a file is missing, damaged, or belongs to another voice.
@@ -57,7 +57,7 @@ def load_voice(model: Path) -> "PiperVoice":
         ) from error
     voice = PiperVoice(session=session, config=config, download_dir=model.parent)
     try:
-        # A description of another voice is found here, and not in the middle of a call.
+        # Detect the description of another voice now, not in the middle of a call.
         voice.phoneme_ids_to_audio(_every_id(config))
         voice.phonemize("ready")
     except Exception as error:
@@ -103,12 +103,12 @@ def _in_parts(model: Path, config: "PiperConfig") -> "tuple[PiperVoice, Renderer
 
 
 def _flowing(parts: Parts, decoder: Any, config: "PiperConfig", ids: list[int], name: str) -> StreamedSentence | None:
-    """A renderer whose flow runs in stretches too, where this voice's does."""
+    """Return a renderer that also runs the flow incrementally, or None if this voice's flow cannot."""
     if parts.text is None or parts.flow is None:
         return None
     try:
         return StreamedSentence(_session(parts.text), decoder, config, ids, flow=_session(parts.flow))
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with these, the whole encoder serves
+    except Exception as error:  # noqa: BLE001 - the whole encoder is the fallback
         _log.info("The flow of %s is used whole: %s", name, error)
         return None
 
@@ -117,7 +117,7 @@ def _session(model: str | bytes) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    # Calls run side by side: a voice that takes every core for one of them makes the others wait.
+    # Calls run concurrently: a session that uses every core for one of them delays the others.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3

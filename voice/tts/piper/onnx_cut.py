@@ -1,8 +1,8 @@
-"""Cuts a Piper voice where its decoder begins, and its encoder where its flow does, without the `onnx` package.
+"""Cuts a Piper voice at its decoder, and its encoder at its flow, without the `onnx` package.
 
-The decoder (HiFi-GAN) is a stack of convolutions that makes samples of frames, and of any stretch of frames as well as
-of all. So is the normalizing flow before it, which is most of an encoder's work. So the parts let a voice speak before
-the sentence is done.
+The decoder (HiFi-GAN) is convolutional: it maps any chunk of frames to samples as well as all of them. So is the
+normalizing flow before it, which is most of the encoder's work. Run chunk by chunk, they yield audio before the
+sentence is complete.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from voice.tts.piper.protobuf import encoded_field, encoded_key, encoded_number, fields, text, values
 
 FRAMES_NAME = "z"
-"""The decoder's input, whatever it was called in the whole voice."""
+"""The decoder's input, whatever its name in the whole voice."""
 
 _MODEL_GRAPH = 7
 _GRAPH_NODE, _GRAPH_INPUT, _GRAPH_OUTPUT = 1, 11, 12
@@ -24,11 +24,11 @@ _DIMENSIONS = ("batch", "channels", "frames")
 
 
 class Halves(NamedTuple):
-    """Two serialized models.
+    """The two serialized models of a voice that was cut at its decoder.
 
     Attributes:
-        encoder: the voice's inputs to the frames, shape (1, channels, frames), its only output.
-        decoder: `FRAMES_NAME` (and the speaker, where the voice has several) to samples, the voice's output.
+        encoder: maps the voice's inputs to the frames, shape (1, channels, frames), its only output.
+        decoder: maps `FRAMES_NAME` (and the speaker, if the voice has several) to samples.
     """
 
     encoder: bytes
@@ -36,11 +36,11 @@ class Halves(NamedTuple):
 
 
 class Flow(NamedTuple):
-    """Two serialized models that make one encoder.
+    """The two serialized models of an encoder that was cut at its flow.
 
     Attributes:
-        text: the voice's inputs to the tensors that enter the flow; those with frames have shape (1, channels, frames).
-        flow: these tensors (and the speaker, where the voice has several) to the frames, shape (1, channels, frames).
+        text: maps the voice's inputs to those of the flow; per-frame tensors have shape (1, channels, frames).
+        flow: maps these tensors (and the speaker, if the voice has several) to frames, shape (1, channels, frames).
     """
 
     text: bytes
@@ -48,20 +48,20 @@ class Flow(NamedTuple):
 
 
 def cut_at_flow(encoder: bytes) -> Flow | None:
-    """Cut an encoder where what it makes of the text enters the flow: the nodes under `/flow`, and all after them.
+    """Cut an encoder at the inputs of its flow: the nodes under `/flow`, and all after them.
 
     Args:
         encoder: `Halves.encoder`.
 
     Returns:
-        The parts; None if the graph has no flow, or if the frames are not made of what enters it alone.
+        The parts; None if the graph has no flow, or if the frames depend on more than its inputs.
 
     Raises:
-        ValueError: not a protobuf message, or one cut short.
+        ValueError: not a protobuf message, or a truncated one.
     """
     graph = _Graph.read(encoder)
     inside = set[int]()
-    for node in graph.nodes:  # in the order in which they run; some of a flow's have no name
+    for node in graph.nodes:  # in execution order; some nodes of a flow have no name
         makers = (graph.makers.get(name) for name in node.inputs)
         if node.is_flow or any(maker is not None and maker.index in inside for maker in makers):
             inside.add(node.index)
@@ -88,10 +88,10 @@ def cut_at_decoder(model: bytes) -> Halves | None:
         model: a serialized ONNX ModelProto.
 
     Returns:
-        The halves; None if the graph has no such point, or if more than the frames and the speaker crosses it.
+        The halves; None if the graph has no such node, or if more than the frames and the speaker crosses the cut.
 
     Raises:
-        ValueError: not a protobuf message, or one cut short.
+        ValueError: not a protobuf message, or a truncated one.
 
     Source: onnx.proto field numbers; onnx.utils.extract_model does the same with the `onnx` package.
     """
@@ -104,7 +104,7 @@ def cut_at_decoder(model: bytes) -> Halves | None:
     if begins[0].index not in decoder.nodes or decoder.inputs - {"sid"}:
         return None
     named = encoded_field(_GRAPH_OUTPUT, _floats(frames, _DIMENSIONS))
-    # One more node gives the frames their new name, so that nothing else need be rewritten.
+    # An extra node renames the frames, so that nothing else must be rewritten.
     renamed = encoded_field(
         _GRAPH_NODE,
         encoded_field(_NODE_INPUT, FRAMES_NAME.encode())
@@ -145,7 +145,7 @@ class _Node:
 
 @dataclass(frozen=True, slots=True)
 class _Above:
-    """What a tensor is made of: nodes by index, inputs of the graph, initializers."""
+    """The ancestors of a tensor: nodes by index, inputs of the graph, initializers."""
 
     nodes: frozenset[int]
     inputs: frozenset[str]
@@ -155,9 +155,9 @@ class _Above:
 @dataclass(frozen=True, slots=True)
 class _Graph:
     before: list[memoryview]  # fields of the model
-    rest: list[memoryview]  # fields of the graph that both halves keep
+    rest: list[memoryview]  # fields of the graph that go into both halves
     nodes: list[_Node]
-    makers: dict[str, _Node]  # by the tensor that they make
+    makers: dict[str, _Node]  # by output tensor
     constants: dict[str, memoryview]
     inputs: dict[str, memoryview]
     outputs: dict[str, memoryview]
@@ -191,13 +191,13 @@ class _Graph:
                     self.inputs[text(field.value, _VALUE_NAME)] = field.raw
                 case 12:  # an output
                     self.outputs[text(field.value, _VALUE_NAME)] = field.raw
-                case 13:  # the shape of an inner tensor: each half infers its own
+                case 13:  # the shape of an inner tensor: each half infers it
                     pass
                 case _:
                     self.rest.append(field.raw)
 
     def above(self, tensors: Iterable[str], stop: Collection[str] = ()) -> _Above:
-        """What these tensors are made of, down to the inputs or to `stop`."""
+        """Return the ancestors of these tensors, up to the inputs or to `stop`."""
         nodes, inputs, constants = set[int](), set[str](), set[str]()
         waiting = list(tensors)
         while waiting:
@@ -214,7 +214,7 @@ class _Graph:
         return _Above(frozenset(nodes), frozenset(inputs), frozenset(constants))
 
     def part(self, above: _Above, begin: bytes, end: bytes) -> bytes:
-        """A model of some of the nodes, in their order."""
+        """Serialize a model of some of the nodes, in their order."""
         pieces: list[bytes | memoryview] = [begin, *self.rest]
         pieces += [node.raw for node in self.nodes if node.index in above.nodes]
         pieces += [raw for name, raw in self.constants.items() if name in above.constants]
@@ -229,7 +229,7 @@ def _names(message: memoryview, number: int) -> tuple[str, ...]:
 
 
 def _used_in(graph: memoryview) -> Iterator[str]:
-    """Tensors that a graph inside a node may take from the graph around it."""
+    """Yield the tensors that a subgraph may use from the graph around it."""
     for output in values(graph, _GRAPH_OUTPUT):
         yield text(output, _VALUE_NAME)
     for message in values(graph, _GRAPH_NODE):
@@ -237,7 +237,7 @@ def _used_in(graph: memoryview) -> Iterator[str]:
 
 
 def _floats(name: str, dimensions: tuple[str, ...] = ()) -> bytes:
-    """A ValueInfoProto of floats whose dimensions have names and no sizes; without any, of any shape."""
+    """Serialize a ValueInfoProto of floats with named dimensions; of any shape without them."""
     shape = b"".join(encoded_field(1, encoded_field(2, dimension.encode())) for dimension in dimensions)
     tensor = encoded_number(1, _FLOAT) + (encoded_field(2, shape) if dimensions else b"")
     return encoded_field(_VALUE_NAME, name.encode()) + encoded_field(_VALUE_TYPE, encoded_field(1, tensor))

@@ -1,7 +1,7 @@
-"""Makes an inner tensor of an ONNX model an output, without the `onnx` package.
+"""Adds an inner tensor to the outputs of an ONNX model, without the `onnx` package.
 
-A protobuf message followed by another of its type reads as both merged, so a few bytes at the end of the model add an
-output; only the graph's nodes are walked, to find the tensor's name.
+Concatenated protobuf messages of one type are parsed as merged, so a few bytes appended to the model add an output;
+only the graph's nodes are parsed, to find the tensor's name.
 """
 
 from voice.tts.piper.protobuf import encoded_field, text, values
@@ -13,17 +13,17 @@ _VALUE_NAME = 1
 
 
 def with_output_of(model: bytes, op_type: str) -> bytes:
-    """Add the tensor that the graph's only node of type `op_type` makes to the graph's outputs.
+    """Add the output of the graph's only node of type `op_type` to the graph's outputs.
 
     Args:
         model: a serialized ONNX ModelProto.
-        op_type: such as "Ceil", which in a Piper voice makes the number of frames of each phoneme id.
+        op_type: such as "Ceil", which in a Piper voice computes the frames per phoneme id.
 
     Returns:
-        The model with one more output; the model as it was if there is not exactly one such node, or it is one already.
+        The model with one more output; unchanged if there is not exactly one such node, or it is an output already.
 
     Raises:
-        ValueError: not a protobuf message, or one cut short.
+        ValueError: not a protobuf message, or a truncated one.
 
     Source: protobuf encoding, "last one wins" for embedded messages; onnx.proto field numbers.
     """

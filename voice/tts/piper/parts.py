@@ -1,4 +1,4 @@
-"""The parts of a Piper voice as files beside it, so that a voice is cut once and not at every start."""
+"""A cache of a Piper voice's parts, as files beside it, so that a voice is cut once and not at every start."""
 
 import contextlib
 import logging
@@ -12,22 +12,22 @@ from voice.tts.piper.onnx_outputs import with_output_of
 
 FOLDER = ".parts"
 _SUFFIX = ".v1.onnx"
-"""How voices are cut: another way of cutting has another number, and what was kept of the old one is forgotten."""
+"""Format version of the cache; files of another version are removed."""
 
 _log = logging.getLogger(__name__)
 
 
 Model = str | bytes
-"""A model for `onnxruntime.InferenceSession`: a file, or bytes where the folder cannot be written."""
+"""A model for `onnxruntime.InferenceSession`: a file, or bytes if the folder is not writable."""
 
 
 class Parts(NamedTuple):
-    """What a voice is cut into.
+    """The parts of a voice that was cut.
 
     Attributes:
-        encoder: with the durations as its second output.
-        decoder: makes samples of the encoder's frames.
-        text, flow: the encoder in two, the durations being the last output of the first; None where it has no flow.
+        encoder: has the durations as its second output.
+        decoder: maps the encoder's frames to samples.
+        text, flow: the encoder cut in two, the durations being the last output of `text`; None without a flow.
     """
 
     encoder: Model
@@ -37,19 +37,19 @@ class Parts(NamedTuple):
 
 
 def parts_of(model: Path) -> Parts | None:
-    """The voice's parts.
+    """Return the voice's parts, from the cache or cut anew.
 
-    They are kept in `FOLDER` beside the model, under its size and time of change, each written whole or not at all.
+    They are cached in `FOLDER` beside the model, keyed by its size and mtime, each file written atomically.
 
     Args:
         model: a Piper voice's .onnx file.
 
     Returns:
-        None where the graph cannot be cut at its decoder.
+        The parts; None if the graph cannot be cut at its decoder.
 
     Raises:
-        ValueError: not an ONNX model, or one cut short.
-        OSError: it cannot be read.
+        ValueError: not an ONNX model, or a truncated one.
+        OSError: the file cannot be read.
     """
     about = model.stat()
     folder = model.parent / FOLDER
@@ -62,12 +62,14 @@ def parts_of(model: Path) -> Parts | None:
         return None
     try:
         folder.mkdir(exist_ok=True)
-        # The first two last: where they are, all are.
+        # Write the first two last: if they exist, all do.
         for file, part in reversed(list(zip(files, parts, strict=True))):
             if part is not None:
                 _write(file, part)
     except OSError as error:
-        _log.info("The parts of %s are not kept (%s); it is cut anew at every start.", model.name, error.strerror)
+        _log.info(
+            "The parts of %s cannot be cached (%s); the voice is cut again at every start.", model.name, error.strerror
+        )
         return Parts(*parts)
     _forget(folder, model.stem, prefix)
     return Parts(*(None if part is None else str(file) for file, part in zip(files, parts, strict=True)))  # type: ignore[arg-type]
@@ -84,7 +86,7 @@ def _cut(model: bytes) -> tuple[bytes, bytes, bytes | None, bytes | None] | None
 
 
 def forget_parts(model: Path) -> None:
-    """Remove what is kept of this model, such as files that do not load."""
+    """Remove this model's files from the cache, for instance if they do not load."""
     _forget(model.parent / FOLDER, model.stem, "")
 
 

@@ -1,4 +1,4 @@
-"""Which phonemes say which word: a text's words laid over the phonemes that eSpeak made of it."""
+"""Alignment of a text's words with the phonemes that eSpeak made of it."""
 
 import re
 import unicodedata
@@ -11,11 +11,11 @@ _WORD = re.compile(r"[^\W_]+(?:[.,:/'’-][^\W_]+)*")
 
 @dataclass(frozen=True, slots=True)
 class WordPhonemes:
-    """One word and its phonemes.
+    """A word and its phonemes.
 
     Attributes:
         text_start, text_end: character span in the text.
-        first, last: indices of its first phoneme and of the one after its last, in its sentence.
+        first, last: index of its first phoneme and of the one after its last, within its sentence.
     """
 
     text_start: int
@@ -27,15 +27,15 @@ class WordPhonemes:
 def words_of(
     text: str, sentences: Sequence[Sequence[str]], phonemize: Callable[[str], list[list[str]]]
 ) -> list[list[WordPhonemes]]:
-    """Lay the words of `text` over the phonemes of its sentences.
+    """Align the words of `text` with the phonemes of its sentences.
 
     Args:
         text: the text that was phonemized.
         sentences: its phonemes (one code point each, " " between words), as `piper.PiperVoice.phonemize` gives them.
-        phonemize: the same phonemizer, asked for single words when the spaces do not tell ("of the" is one group).
+        phonemize: the same phonemizer, used for single words where spaces do not suffice ("of the" is one group).
 
     Returns:
-        For each sentence its words in order. A word that cannot be placed is left out.
+        The words of each sentence, in order. A word that cannot be aligned is left out.
     """
     spans = [match.span() for match in _WORD.finditer(text)]
     groups = [(index, first, last) for index, phonemes in enumerate(sentences) for first, last in _groups(phonemes)]
@@ -57,7 +57,7 @@ def words_of(
 
 
 def _starts(words: list[str], spoken: list[str], phonemize: Callable[[str], list[list[str]]]) -> list[tuple[int, int]]:
-    """(word, index in `spoken` of its first phoneme), both rising, for the words that can be found."""
+    """Return (word, index in `spoken` of its first phoneme), both increasing, for the words that are found."""
     alone: list[str] = []
     owner: list[int] = []
     for number, word in enumerate(words):
@@ -72,7 +72,7 @@ def _starts(words: list[str], spoken: list[str], phonemize: Callable[[str], list
 
 
 def _groups(phonemes: Sequence[str]) -> list[tuple[int, int]]:
-    """Runs of phonemes between spaces that hold a sound, without punctuation at their ends."""
+    """Return the runs of phonemes between spaces that contain a sound, without punctuation at their ends."""
     groups = []
     first: int | None = None
     last = 0
@@ -88,5 +88,5 @@ def _groups(phonemes: Sequence[str]) -> list[tuple[int, int]]:
 
 
 def _sounds(phoneme: str) -> bool:
-    """Whether it is a sound or a mark on one, and not white space or punctuation."""
+    """Return whether it is a sound or a diacritic, rather than white space or punctuation."""
     return not phoneme.isspace() and unicodedata.category(phoneme[:1] or " ")[0] != "P"

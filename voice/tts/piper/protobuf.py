@@ -1,4 +1,4 @@
-"""Just enough of the protobuf encoding to take an ONNX model apart and put it together, without the `onnx` package."""
+"""A minimal protobuf codec, to split and assemble ONNX models without the `onnx` package."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -7,12 +7,12 @@ _VARINT, _BYTES = 0, 2
 
 
 class Field(NamedTuple):
-    """One field of a message.
+    """A field of a message.
 
     Attributes:
-        number: which field.
-        raw: the field as it stands in the message, its key included.
-        value: what it holds; empty unless it is length-delimited (a message, a string, bytes).
+        number: field number.
+        raw: the encoded field, including its key.
+        value: the payload of a length-delimited field (message, string, bytes); empty for others.
     """
 
     number: int
@@ -21,10 +21,10 @@ class Field(NamedTuple):
 
 
 def fields(message: memoryview) -> Iterator[Field]:
-    """The fields of a message in order.
+    """Yield the fields of a message, in order.
 
     Raises:
-        ValueError: not a protobuf message, or one cut short.
+        ValueError: not a protobuf message, or a truncated one.
 
     Source: protobuf encoding, protobuf.dev/programming-guides/encoding.
     """
@@ -52,12 +52,12 @@ def fields(message: memoryview) -> Iterator[Field]:
 
 
 def values(message: memoryview, number: int) -> Iterator[memoryview]:
-    """What the length-delimited fields of one number hold."""
+    """Yield the payloads of the length-delimited fields with this number."""
     return (field.value for field in fields(message) if field.number == number)
 
 
 def text(message: memoryview, number: int) -> str:
-    """The last string of one number; empty if there is none."""
+    """Return the last string with this field number; empty if there is none."""
     found = ""
     for value in values(message, number):
         found = str(value, "utf-8")
@@ -65,17 +65,17 @@ def text(message: memoryview, number: int) -> str:
 
 
 def encoded_field(number: int, payload: bytes) -> bytes:
-    """A length-delimited field."""
+    """Encode a length-delimited field."""
     return encoded_key(number, len(payload)) + payload
 
 
 def encoded_key(number: int, length: int) -> bytes:
-    """What stands before the payload of a length-delimited field."""
+    """Encode the key and length of a length-delimited field."""
     return _encoded(number << 3 | _BYTES) + _encoded(length)
 
 
 def encoded_number(number: int, value: int) -> bytes:
-    """A field that holds a whole number."""
+    """Encode a varint field."""
     return _encoded(number << 3 | _VARINT) + _encoded(value)
 
 

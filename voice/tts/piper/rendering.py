@@ -1,4 +1,4 @@
-"""The seam of a Piper voice: phoneme ids of one sentence in, its audio out, in one piece or as it becomes ready."""
+"""Rendering of a Piper voice: phoneme ids of one sentence in, audio out, whole or incrementally."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from piper import PiperConfig, PiperVoice, SynthesisConfig
 
 OVERLAP = 12
-"""Frames on each side that a sample may depend on: 10.7 in a medium voice's decoder, 13.2 (fading) in a high one's."""
+"""Receptive field of the decoder in frames per side: 10.7 in a medium voice, 13.2 (fading) in a high one."""
 
 FLOW_OVERLAP = 32
-"""Frames on each side that a frame may depend on in the flow: four couplings of four layers, two each."""
+"""Receptive field of the flow in frames per side: four couplings of four layers, two each."""
 
 CHUNKS = (16, 28, 48, 80, 128)
-"""Frames decoded at a time; the last number repeats.
+"""Frames per chunk; the last number repeats.
 
-A decoder at a third of real time makes each next chunk, overlap included, while the one before it plays.
+At three times real time the decoder produces each chunk, overlap included, while the previous one plays.
 """
 
 _TOLERANCE = 1e-3
@@ -31,11 +31,11 @@ _TRIED_FRAMES = 3 * OVERLAP + sum(CHUNKS[:2])
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """Some audio of one sentence.
+    """A piece of the audio of one sentence.
 
     Attributes:
         audio: float32 samples in about [-1, 1] at the voice's rate, shape (n,).
-        durations: in the first piece, samples for each phoneme id of the sentence, shape (ids,); None if unknown.
+        durations: in the first piece, samples per phoneme id of the sentence, shape (ids,); None if unknown.
     """
 
     audio: NDArray[np.float32]
@@ -43,15 +43,15 @@ class Rendered:
 
 
 class Renderer(Protocol):
-    """Says the phoneme ids of one sentence."""
+    """Synthesizes a sentence from its phoneme ids."""
 
     def render(self, phoneme_ids: list[int], config: "SynthesisConfig") -> Iterator[Rendered]:
-        """Yield the sentence's audio in order; lazy, in one piece or several."""
+        """Yield the sentence's audio in order, lazily, in one or several pieces."""
         ...
 
 
 class WholeSentence:
-    """`Renderer` that runs the voice's whole graph once a sentence."""
+    """A `Renderer` that runs the voice's whole graph once per sentence."""
 
     def __init__(self, voice: "PiperVoice") -> None:
         self._voice = voice
@@ -66,7 +66,7 @@ class Frames:
     """The frames of one sentence, shape (1, channels, number).
 
     Attributes:
-        number: how many there are.
+        number: number of frames.
     """
 
     def __init__(self, frames: NDArray[np.float32]) -> None:
@@ -74,33 +74,33 @@ class Frames:
         self.number = frames.shape[2]
 
     def whole(self) -> NDArray[np.float32]:
-        """All of them, made at once."""
+        """Return all frames."""
         return self._done
 
     def upto(self, end: int) -> NDArray[np.float32]:
-        """The first `end` of them."""
+        """Return the first `end` frames."""
         return self._done[:, :, :end]
 
 
 class FlowingFrames(Frames):
-    """Frames that the flow makes as they are wanted.
+    """Frames that the flow computes on demand.
 
-    A stretch is made with `FLOW_OVERLAP` more on each side, and each is three times as long as all before it, so that
-    little is made twice.
+    Each stretch is computed with `FLOW_OVERLAP` more on each side, and is three times as long as all before it, so that
+    little is computed twice.
     """
 
     def __init__(self, flow: Any, entering: dict[str, Any]) -> None:
-        """Take what enters the flow: float32 arrays, those of shape (1, channels, number) cut with the frames."""
+        """Keep the flow's inputs: float32 arrays, of which those of shape (1, channels, number) are sliced by frame."""
         self._flow, self._entering = flow, entering
         self.number = max(value.shape[2] for value in entering.values() if value.ndim == _FRAMES_RANK)
         self._done = np.zeros((1, 0, 0), np.float32)
 
     def whole(self) -> NDArray[np.float32]:
-        """All of them, made at once."""
+        """Return all frames."""
         return self._made(0, self.number)
 
     def upto(self, end: int) -> NDArray[np.float32]:
-        """The first `end` of them."""
+        """Return the first `end` frames."""
         done = self._done.shape[2]
         if end > done:
             target = min(self.number, max(end, 3 * done))
@@ -120,23 +120,23 @@ class FlowingFrames(Frames):
 
 
 class StreamedSentence:
-    """`Renderer` on a voice cut in parts: encodes a sentence once and decodes it stretch by stretch.
+    """A `Renderer` on a voice cut into parts: encodes a sentence once and decodes it stretch by stretch.
 
     Attributes:
         encoder: the session that takes the phoneme ids.
     """
 
     def __init__(self, encoder: Any, decoder: Any, voice: "PiperConfig", ids: list[int], flow: Any = None) -> None:
-        """Try the parts on a few phonemes.
+        """Check the parts on a few phonemes.
 
         Args:
-            encoder, decoder: `onnxruntime.InferenceSession`s; the encoder may also give the durations.
+            encoder, decoder: `onnxruntime.InferenceSession`s; the encoder may also output the durations.
             voice: the voice's description.
-            ids: phoneme ids to try, at least one.
-            flow: where the encoder is in two, the session that makes frames of what it gives; it runs in stretches too.
+            ids: phoneme ids for the check, at least one.
+            flow: the session of the flow, if the encoder was cut in two; it runs stretch by stretch, too.
 
         Raises:
-            ValueError: the stretches of this voice are not the whole, or it is not the voice that is described.
+            ValueError: the stretches differ from the whole sentence, or the description is of another voice.
         """
         self.encoder, self._decoder, self._flow, self._voice = encoder, decoder, flow, voice
         self._encoder_inputs = {given.name for given in encoder.get_inputs()}
@@ -153,17 +153,17 @@ class StreamedSentence:
         whole = self._decoder.run(None, self._decoding(feeds, frames.whole()[:, :, :tried]))[0].ravel()
         self._hop = len(whole) // tried
         joined = np.concatenate(list(self._decode(feeds, frames, tried)))
-        # Written so that NaN is refused too.
+        # Written so that NaN fails, too.
         if len(joined) != len(whole) or not float(np.max(np.abs(joined - whole))) <= _TOLERANCE:
             raise ValueError("The decoder of this voice, or its flow, needs the whole sentence.")
 
     @property
     def hop(self) -> int:
-        """Samples of a frame."""
+        """Samples per frame."""
         return self._hop
 
     def render(self, phoneme_ids: list[int], config: "SynthesisConfig") -> Iterator[Rendered]:
-        """Yield the sentence's stretches, the first short, so that it is heard soon."""
+        """Yield the sentence in stretches, a short one first, for low latency."""
         feeds = self._feeds(phoneme_ids, config)
         frames, counts = self._encode(feeds)
         durations = None if counts is None else (counts.reshape(-1) * self._hop).astype(np.int64)
@@ -178,7 +178,7 @@ class StreamedSentence:
             yield samples[(start - first) * self._hop : (end - first) * self._hop]
 
     def _encode(self, feeds: dict[str, NDArray[Any]]) -> "tuple[Frames, NDArray[Any] | None]":
-        """A sentence's frames, and how many of them each phoneme id has."""
+        """Return a sentence's frames, and the number of frames per phoneme id."""
         found = self.encoder.run(None, {name: value for name, value in feeds.items() if name in self._encoder_inputs})
         if self._flow is None:
             frames, *counts = found
@@ -193,7 +193,7 @@ class StreamedSentence:
         return {FRAMES_NAME: np.ascontiguousarray(frames), **speaker}
 
     def _feeds(self, ids: list[int], config: "SynthesisConfig | None") -> dict[str, NDArray[Any]]:
-        """What `PiperVoice.phoneme_ids_to_audio` gives to the graph."""
+        """Return the graph's inputs, as `PiperVoice.phoneme_ids_to_audio` does."""
         voice = self._voice
 
         def setting(name: str) -> float:
@@ -212,7 +212,7 @@ class StreamedSentence:
 
 
 def stretches(frames: int) -> Iterator[tuple[int, int]]:
-    """Where each stretch of a sentence begins and ends, `CHUNKS` long; a short last one joins its neighbour."""
+    """Yield the begin and end of each stretch, `CHUNKS` long; a short last one is merged into its neighbour."""
     start = number = 0
     while start < frames:
         length = CHUNKS[min(number, len(CHUNKS) - 1)]

@@ -1,1 +1,1 @@
-"""Written text to text that a voice can say, with the way back to the written words."""
+"""Text normalisation: written text into speakable text, mapped back to the written words."""

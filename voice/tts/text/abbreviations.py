@@ -1,4 +1,4 @@
-"""Abbreviations of English: how they are said, and that their stop does not end a sentence."""
+"""English abbreviations: how they are read, and that their full stop does not end a sentence."""
 
 import re
 
@@ -20,7 +20,7 @@ TITLES = {
     "mt.": "Mount",
     "ft.": "Fort",
 }
-"""Said so when a name follows."""
+"""Expanded if a name follows."""
 
 PHRASES = {
     "e.g.": "for example",
@@ -57,7 +57,7 @@ PHRASES = {
     "nov.": "November",
     "dec.": "December",
 }
-"""Said so anywhere."""
+"""Expanded anywhere."""
 
 BEFORE_NUMBERS = {
     "no.": "number",
@@ -69,16 +69,16 @@ BEFORE_NUMBERS = {
     "ch.": "chapter",
     "ext.": "extension",
 }
-"""Said so when a number follows."""
+"""Expanded if a number follows."""
 
-# "no." also ends sentences ("I said no. Then..."), "etc." too, but nothing is lost when the next sentence joins it.
+# "no." also ends sentences ("I said no. Then..."), "etc." too, but joining the next sentence to it does no harm.
 _NEVER_AN_END = {*TITLES, *PHRASES, "st.", "fig.", "vol.", "pp.", "ext."}
 _LAST_WORD = re.compile(r"(?:^|(?<=[\s(\[{\"'“‘*_—-]))([^\s(\[{\"'“‘*_—-]{1,12})$")
 _INITIALS = re.compile(r"(?:[^\W\d_]\.)+")
 
 
 def ends_with_abbreviation(text: str) -> bool:
-    """Whether `text`, which ends in a stop, ends in an abbreviation ("Dr.", "e.g.") or initials ("J.", "U.S.")."""
+    """Return whether the full stop at the end of `text` belongs to an abbreviation ("Dr.") or initials ("U.S.")."""
     found = _LAST_WORD.search(text[-16:])
     if found is None:
         return False

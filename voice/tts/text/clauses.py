@@ -1,4 +1,4 @@
-"""A streamed reply, cut into clauses worth saying as soon as each is complete."""
+"""Splitting of a streamed reply into clauses, each synthesized as soon as it is complete."""
 
 import re
 
@@ -21,20 +21,20 @@ _OPEN_LINK = re.compile(r"\[[^\[\]\n]{0,200}(?:\]|\]\([^()\n]{0,300})?$")
 
 
 class ClauseSplitter:
-    """Cuts a stream of text deltas into clauses; the clauses joined are the deltas joined.
+    """Splits a stream of text deltas into clauses; the clauses joined equal the deltas joined.
 
-    The first clause is short, so that the voice starts early: it ends at the first punctuation after 12 characters or
-    three words. Later ones are sentences, or clauses of 80 to 200 characters where a sentence is longer. Where the text
-    is cut does not depend on where the deltas are. A stop counts once the white space after it has been seen.
+    The first clause is short, for low latency: it ends at the first punctuation after 12 characters or three words.
+    Later ones are sentences, or clauses of 80 to 200 characters if a sentence is longer. The split does not depend on
+    the boundaries of the deltas. A full stop counts once the white space after it has arrived.
     """
 
     def __init__(self) -> None:
         self._text = ""
         self._first = True
-        self._soft = 0  # where the text so far could be cut if it grows too long
+        self._soft = 0  # where the buffered text could be split if it grows too long
 
     def push(self, delta: str) -> list[str]:
-        """Add some text and take the clauses that it completes, in order; each at most 300 characters."""
+        """Add a delta and return the clauses that it completes, in order, of at most 300 characters each."""
         done = []
         for character in delta:
             self._text += character
@@ -43,7 +43,7 @@ class ClauseSplitter:
         return done
 
     def flush(self) -> list[str]:
-        """Take what remains, at the end of the text; the splitter then starts anew."""
+        """Return the remaining clauses at the end of the text, and reset."""
         rest = [self._text] if self._text else []
         self._text, self._first, self._soft = "", True, 0
         return rest
@@ -55,7 +55,7 @@ class ClauseSplitter:
         return clause
 
     def _cut(self, latest: str) -> int:
-        """Where to cut now that `latest` has arrived at the end of the text; 0 for not yet."""
+        """Return where to split now that `latest` was appended to the text; 0 for not yet."""
         length = len(self._text)
         if length >= HARD_LIMIT:
             return self._soft or length
@@ -68,7 +68,7 @@ class ClauseSplitter:
                     return length
                 self._soft = length
             elif not _CLAUSE_END.search(self._text[: self._soft].rstrip()):
-                # A space is a poorer place than a comma, and any place is better than none.
+                # Prefer a comma over a space, and a space over an arbitrary place.
                 self._soft = length
         limit = FIRST_LIMIT if self._first else CLAUSE_LIMIT
         return self._soft if length >= limit else 0

@@ -1,4 +1,4 @@
-"""Markdown and web text to what a person would read aloud: structure becomes pauses, marks and addresses go."""
+"""Removal of Markdown and web markup: structure becomes pauses, marks and URLs go, as a person would read it aloud."""
 
 import re
 from typing import Any
@@ -30,7 +30,7 @@ _JOINER = re.compile(r"_+")
 
 
 def plain(text: Traced) -> Traced:
-    """Markdown, HTML tags and addresses taken out of `text`; line ends become stops or spaces. Never raises."""
+    """Remove Markdown, HTML tags and URLs; line ends become full stops or spaces. Never raises."""
     text = text.replace(_FENCE, "").replace(_RULE, "")
     text = text.replace(_LINE, _line)
     text = text.replace(_LINK, lambda m: [m.span(1)]).replace(_REFERENCE, "")

@@ -1,4 +1,4 @@
-"""Numbers as English words: cardinals, ordinals, years, digits, decimals."""
+"""English number words: cardinals, ordinals, years, digits, decimals."""
 
 _SMALL = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -18,7 +18,7 @@ _ORDINALS = {
 
 
 def cardinal(number: int) -> str:
-    """ "forty-two"; for 0 <= number < 10**15."""
+    """Return a cardinal such as "forty-two", for 0 <= number < 10**15."""
     if number < 20:
         return _SMALL[number]
     if number < 100:
@@ -30,7 +30,7 @@ def cardinal(number: int) -> str:
 
 
 def ordinal(number: int) -> str:
-    """ "twenty-first"; for 0 <= number < 10**15."""
+    """Return an ordinal such as "twenty-first", for 0 <= number < 10**15."""
     head, separator, last = _last_word(cardinal(number))
     if last in _ORDINALS:
         return head + separator + _ORDINALS[last]
@@ -38,7 +38,7 @@ def ordinal(number: int) -> str:
 
 
 def year(number: int) -> str:
-    """ "nineteen eighty-four"; for 1000 <= number < 10000."""
+    """Return a year such as "nineteen eighty-four", for 1000 <= number < 10000."""
     century, rest = divmod(number, 100)
     if century % 10 == 0 and rest < 10:
         return cardinal(number)
@@ -48,12 +48,12 @@ def year(number: int) -> str:
 
 
 def digits(text: str) -> str:
-    """ "zero zero seven": each digit of `text` by itself; other characters are dropped."""
+    """Return the digits of `text` one by one, such as "zero zero seven"; other characters are dropped."""
     return " ".join(_SMALL[int(character)] for character in text if character in "0123456789")
 
 
 def number(text: str) -> str:
-    """Words for digits with an optional fraction ("3.14", "1234", "007", thousands already joined)."""
+    """Return the words for digits with an optional fraction ("3.14", "1234", "007", without thousands separators)."""
     whole, _, fraction = text.partition(".")
     words = digits(whole) if len(whole) > 12 or (len(whole) > 1 and whole[0] == "0") else cardinal(int(whole or "0"))
     return f"{words} point {digits(fraction)}" if fraction else words

@@ -1,11 +1,11 @@
-"""Money, times, dates, measures, phone numbers and plain numbers, as English says them."""
+"""Money, times, dates, measures, phone numbers and plain numbers, as they are read in English."""
 
 import re
 
 from voice.tts.text.numbers import cardinal, number, ordinal, year
 from voice.tts.text.traced import Piece, Traced
 
-# Bounded repeats and the look behind keep every pattern linear on ten thousand digits.
+# Bounded repeats and the lookbehind keep every pattern linear on ten thousand digits.
 _DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3}){1,4}(?![0-9])|[0-9]{1,24})(?:\.[0-9]{1,24})?"
 _N = rf"(?<![0-9]){_DIGITS}"
 _FRONT = r"(?<![\w.])"
@@ -88,7 +88,7 @@ _NUMBER = re.compile(_DIGITS)
 
 
 def arranged(text: Traced) -> Traced:
-    """Money, times, measures and the like in the order in which they are said; the digits stay. Never raises."""
+    """Put money, times, measures and the like in spoken order, keeping the digits. Never raises."""
     text = text.replace(_PHONE, _phone).replace(_ISO_DATE, _date).replace(_TIME, _time)
     text = text.replace(_SIGNED, lambda m: [_SIGNS[m[0][0]]])
     text = text.replace(_AMOUNT, _amount).replace(_PERCENT, lambda m: [m.span(1), " percent"])
@@ -99,7 +99,7 @@ def arranged(text: Traced) -> Traced:
 
 
 def spelled(text: Traced) -> Traced:
-    """Every number in words; run after `arranged`. Never raises."""
+    """Spell out every number; run after `arranged`. Never raises."""
     text = text.replace(_ORDINAL, lambda m: [ordinal(int(m[1]))])
     text = text.replace(_DECADE, lambda m: [f"{cardinal(int(m[1]))} {cardinal(int(m[2]))[:-1]}ies"])
     text = text.replace(_YEAR, lambda m: [year(int(m[0]))])
@@ -130,7 +130,7 @@ def _time(match: re.Match[str]) -> list[Piece]:
         match[2] or match[5] or "00",
         match[3] or match[6] or match[8],
     )
-    # "at 5 p.m." at the end of a sentence has one stop for both.
+    # In "at 5 p.m." at the end of a sentence one full stop serves both.
     following = match.string[match.end() : match.end() + 2].lstrip()
     stop = "." if match[0].endswith(".") and (not following or following.isupper()) else ""
     said = str(int(hour))

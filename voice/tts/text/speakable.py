@@ -1,4 +1,4 @@
-"""Written text to what a voice can say, with the way back to the written characters."""
+"""Conversion of written text to speakable text, mapped back to the written characters."""
 
 import re
 from dataclasses import dataclass
@@ -66,12 +66,12 @@ _EDGE = re.compile(r"^[\s.,;:!?)\]…'-]*\s+|^[\s.,;:!?)\]…]+|\s+$")
 
 @dataclass(frozen=True, slots=True)
 class Speakable:
-    """What a voice says, and where it stands in the text that was given.
+    """Speakable text with its mapping to the source text.
 
     Attributes:
-        text: plain words and punctuation; empty when there is nothing to say.
-        origin: origin[i] is the index in the given text of what spoken character i says; never decreasing.
-        extent: extent[i] is the index in the given text just after what spoken character i says.
+        text: plain words and punctuation; empty if there is nothing to say.
+        origin: origin[i] is the index in the source text at which the source of character i begins; monotonic.
+        extent: extent[i] is the index in the source text just after the source of character i.
     """
 
     text: str
@@ -79,19 +79,19 @@ class Speakable:
     extent: tuple[int, ...]
 
     def given(self, start: int, end: int) -> tuple[int, int]:
-        """The span of the given text that the spoken characters [start, end) say."""
+        """Map the spoken characters [start, end) to their span in the source text."""
         if not 0 <= start < end <= len(self.text):
             return (self.extent[-1],) * 2 if self.extent else (0, 0)
         return self.origin[start], max(self.origin[start], *self.extent[start:end])
 
 
 def speakable(text: str, *, spell_numbers: bool, language: str = "en") -> Speakable:
-    """Make written text speakable. Never raises; linear in time; at most 8 times as long (plus a word).
+    """Make written text speakable. Never raises; linear in time; output at most 8 times as long (plus a word).
 
     Args:
-        text: anything, such as a clause of a model's answer; what is beyond 20,000 characters is not said.
-        spell_numbers: whether numbers become words; amounts, times and measures are put in spoken order in any case.
-        language: BCP 47 tag; English abbreviations and numbers are left alone in other languages.
+        text: any text, such as a clause of a model's answer; only the first 20,000 characters are used.
+        spell_numbers: whether to spell out numbers; amounts, times and measures are put in spoken order in any case.
+        language: BCP 47 tag; abbreviations and numbers are converted for English only.
     """
     traced = Traced.of(text[:MAX_CHARACTERS]).replace(_GONE, "").replace(_CONTROL, " ").replace(_SPACES, " ")
     traced = traced.replace(_LINES, "\n\n").replace(_REPEATED, lambda m: [(m.start(), m.start() + 3)])
@@ -130,7 +130,7 @@ def _finished(traced: Traced, given: str) -> Speakable:
 def _abbreviation(match: re.Match[str]) -> list[Piece] | None:
     short = match[0].lower()
     following = match.string[match.end() : match.end() + 4].lstrip()
-    # The one stop of "apples, etc." also ends its sentence.
+    # The full stop of "apples, etc." also ends its sentence.
     ends = short.endswith(".") and (not following or (short in _CLOSING and following[0].isupper()))
     if short == "st.":
         before = match.string[max(0, match.start() - 40) : match.start()]

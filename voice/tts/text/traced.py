@@ -1,21 +1,21 @@
-"""Text that remembers where each of its characters came from, through any number of replacements."""
+"""Text that keeps the origin of each character through any number of replacements."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 Piece = str | tuple[int, int]
-"""New text, or a span of the text that is being replaced, which keeps its origins."""
+"""New text, or a span of the replaced text, which keeps its origins."""
 
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """A text made from a given one.
+    """A text derived from a source text.
 
     Attributes:
-        text: the text as it is now, shape (n,) characters.
-        origin: for each character the index in the given text where what it says begins; never decreasing.
-        extent: for each character the index in the given text after what it says.
+        text: the current text, n characters.
+        origin: for each character, the index in the source text at which its source begins; monotonic.
+        extent: for each character, the index in the source text after its source.
     """
 
     text: str
@@ -24,15 +24,15 @@ class Traced:
 
     @classmethod
     def of(cls, text: str) -> "Traced":
-        """The given text itself."""
+        """Wrap a source text."""
         return cls(text, tuple(range(len(text))), tuple(range(1, len(text) + 1)))
 
     def replace(
         self, pattern: re.Pattern[str], pieces: str | Callable[[re.Match[str]], list[Piece] | None]
     ) -> "Traced":
-        """Replace each match; a function may return None to leave a match as it is.
+        """Replace each match; a function may return None to keep a match.
 
-        Spans in its answer are positions in `self.text` inside the match, in order (`match.span(1)`).
+        The spans that it returns are positions in `self.text` inside the match, in order (`match.span(1)`).
         """
         out: list[str] = []
         origin: list[int] = []
@@ -61,7 +61,7 @@ class Traced:
         return Traced("".join(out), tuple(origin), tuple(extent))
 
     def cut(self, start: int, end: int) -> "Traced":
-        """The characters from `start` to `end`."""
+        """Return the characters from `start` to `end`."""
         return Traced(self.text[start:end], self.origin[start:end], self.extent[start:end])
 
     def _copy(self, start: int, end: int, out: list[str], origin: list[int], extent: list[int]) -> None:
