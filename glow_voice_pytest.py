@@ -58,7 +58,7 @@ class Say:
     """Makes speech to test with."""
 
     def __call__(self, text: str, voice: str = "en-us", snr_db: float | None = None) -> Speech:
-        """Words said by eSpeak NG.
+        """Return words said by eSpeak NG.
 
         Args:
             text: the words.
@@ -71,7 +71,7 @@ class Say:
         return Speech(text, samples if snr_db is None else with_noise(samples, snr_db, seed=0))
 
     def recording(self, name: str) -> Speech:
-        """A recording that comes with Glow Voice, such as `slt/records-office/01`, or any sound file by its path.
+        """Return a recording that comes with Glow Voice, such as `slt/records-office/01`, or any sound file by its path.
 
         Raises:
             OSError, VoiceError: it cannot be read.
@@ -91,7 +91,7 @@ class CallReplayed(Protocol):
 
 @pytest.fixture(scope="session")
 def glow_service() -> "Iterator[OwnService]":
-    """A running service with the embedded engines: its `url`, and a `token` that opens it."""
+    """Yield a running service with the embedded engines: its `url`, and a `token` that opens it."""
     _check_that_we_are_not_hidden()
     from api.client.own_service import embedded, own_service
     from api.settings import Settings
@@ -103,7 +103,7 @@ def glow_service() -> "Iterator[OwnService]":
 
 @pytest.fixture(scope="session")
 def glow_stage() -> "Iterator[Stage]":
-    """The engines that replays share."""
+    """Yield the engines that replays share."""
     _check_that_we_are_not_hidden()
     from pipeline.replay import Stage
 
@@ -113,7 +113,7 @@ def glow_stage() -> "Iterator[Stage]":
 
 @pytest.fixture(scope="session")
 def say() -> Say:
-    """Words as sound: `say("hello")`, `say.recording("slt/turns/01")`."""
+    """Return words as sound: `say("hello")`, `say.recording("slt/turns/01")`."""
     _check_that_we_are_not_hidden()
     return Say()
 

@@ -25,7 +25,7 @@ from api.settings import Settings
 
 
 def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS) -> FastAPI:
-    """The service as an ASGI application; it opens its store and engines when it starts."""
+    """Create the service as an ASGI application, which opens its store and engines when it starts."""
 
     sockets = SocketDoor(settings.max_message_bytes, operations)
 
@@ -56,12 +56,12 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
 
     @app.get("/health", tags=["service"])
     async def health() -> dict[str, str]:
-        """The process answers."""
+        """Return the process answers."""
         return {"status": "ok"}
 
     @app.get("/ready", tags=["service"], responses={503: {"description": "The engines are still warming up."}})
     async def ready(request: Request) -> JSONResponse:
-        """The engines are loaded, so that the first call is as fast as the next."""
+        """Return the engines are loaded, so that the first call is as fast as the next."""
         service = request.app.state.service
         body: dict[str, Any] = {
             "ready": service.ready.is_set(),

@@ -29,13 +29,13 @@ class Unauthorized(ModelError):
 
 
 def bearer(header: str | None) -> str | None:
-    """The token of an Authorization header, if it has one."""
+    """Return the token of an Authorization header, if it has one."""
     scheme, _, token = (header or "").strip().partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
 def websocket_token(connection: HTTPConnection) -> str | None:
-    """The token that a websocket's handshake carries: in the header, or as the subprotocol `bearer.<token>`.
+    """Return the token that a websocket's handshake carries: in the header, or as the subprotocol `bearer.<token>`.
 
     With neither, the first message has it.
     """
@@ -45,12 +45,12 @@ def websocket_token(connection: HTTPConnection) -> str | None:
 
 
 def websocket_subprotocol(connection: HTTPConnection) -> str | None:
-    """The subprotocol to accept a websocket with: ours where it was offered, and never the one with the token."""
+    """Return the subprotocol to accept a websocket with: ours where it was offered, and never the one with the token."""
     return SUBPROTOCOL if SUBPROTOCOL in connection.scope.get("subprotocols", []) else None
 
 
 async def user_for(store: Store, settings: Settings, token: str | None) -> User:
-    """Whose token this is: one of the settings', one of the store's, an access token of a client's, or a short one.
+    """Return the user of a token: a static one, one of the store, an OAuth access token, or a short-lived one.
 
     Raises:
         Unauthorized: there is none, or it is unknown, revoked or expired.
@@ -117,7 +117,7 @@ _PIECE_RECEIVED = re.compile(r"(?s)^(?P<kind>< (?:TEXT(?=.*\.\.\.|.*continued\]$
 
 
 def redacted(text: str) -> str:
-    """The text with every token in it replaced by stars."""
+    """Return the text with every token in it replaced by stars."""
     text = _PIECE_RECEIVED.sub(r"\g<kind> **** \g<size>", text)
     return _SECRETS.sub(lambda match: f"{match['before'] or ''}****", text)
 

@@ -214,7 +214,7 @@ def _responder(settings: Settings) -> "OpenAIResponder | ScriptedResponder":
 
 
 def open_coach(settings: Settings) -> Coach:
-    """The coach: a language model exactly where one answers the chats, too."""
+    """Return the coach: a language model exactly where one answers the chats, too."""
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
     configured = bool(settings.openai_base_url or key)
     if settings.llm == "scripted" or not configured:

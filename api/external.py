@@ -58,7 +58,7 @@ async def open_external(
 
 
 def external_of(request: Request) -> ExternalServices:
-    """The parts, of the running service."""
+    """Return the parts, of the running service."""
     external: ExternalServices = request.app.state.service.external
     return external
 

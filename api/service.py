@@ -36,7 +36,7 @@ WARM_AGAIN_S = 10.0
 
 
 def new_id() -> str:
-    """A random identifier."""
+    """Return a random identifier."""
     return str(uuid.uuid4())
 
 
@@ -60,7 +60,7 @@ class Service:
     """The room of whoever asks for an operation, for what they alone are told; empty over HTTP."""
 
     def asked_from(self, channel: str) -> "Service":
-        """The same service as it works for whoever hears this room."""
+        """Return the same service as it works for whoever hears this room."""
         return replace(self, asker=channel)
 
     @property

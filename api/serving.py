@@ -53,7 +53,7 @@ class Server(uvicorn.Server):
 
 
 def prepare(settings: Settings) -> tuple[Settings, str | None]:
-    """The settings to run with, and the token of this run where one is needed; makes the data directory.
+    """Return the settings to run with, and the token of this run where one is needed; makes the data directory.
 
     Raises:
         OSError: the address cannot be listened on, or the data directory not be made.
@@ -86,7 +86,7 @@ def _check_address(host: str, port: int) -> None:
 
 
 def uvicorn_config(app: "FastAPI", settings: Settings) -> uvicorn.Config:
-    """How the service is run: bounded messages, no deflate (14 KB can inflate to 15 MiB), no tokens in logs."""
+    """Return how the service is run: bounded messages, no deflate (14 KB can inflate to 15 MiB), no tokens in logs."""
     return uvicorn.Config(
         app,
         host=settings.host,
@@ -116,7 +116,7 @@ def run(settings: Settings, app: "FastAPI", announce: Callable[[int], None]) -> 
 
 
 def log_config(level: str) -> dict[str, Any]:
-    """Everything to standard error through the filter that hides tokens; libraries speak up from warnings on."""
+    """Return everything to standard error through the filter that hides tokens; libraries speak up from warnings on."""
     debug = level == "debug"
     others = "DEBUG" if debug else "WARNING"
     return {

@@ -353,7 +353,7 @@ def _shown(value: object) -> str:
 
 
 def markdown_table() -> str:
-    """The settings table of the README."""
+    """Return the settings table of the README."""
     lines = ["| variable | default | what it is |", "|---|---|---|"]
     for row in rows():
         default = f"`{row.default}`" if row.default else ""
@@ -362,7 +362,7 @@ def markdown_table() -> str:
 
 
 def explain(error: ValidationError) -> list[str]:
-    """One sentence for each setting that cannot be used, naming the variable and never its value."""
+    """Return one sentence for each setting that cannot be used, naming the variable and never its value."""
     sentences = []
     for problem in error.errors(include_url=False, include_context=False, include_input=False):
         if problem["type"] == "default_factory_not_called":

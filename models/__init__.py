@@ -1,1 +1,1 @@
-"""The data: records, tables, the store and content packs; knows no sound, no HTTP."""
+"""The data model: records, tables, the store and content packs; imports nothing about audio or HTTP."""

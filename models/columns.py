@@ -1,4 +1,4 @@
-"""Column types that make every database hold and return the same values."""
+"""Column types with the same behaviour on every database."""
 
 import re
 from datetime import UTC, datetime
@@ -11,12 +11,12 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def clean(text: str) -> str:
-    """Return the text with NUL and lone surrogates as U+FFFD: a damaged letter must not cost the whole message."""
+    """Replace NUL and lone surrogates with U+FFFD, so that one invalid character does not lose the whole message."""
     return _UNSTORABLE.sub("\ufffd", text)
 
 
 class CleanText(TypeDecorator[str]):
-    """Text of any length that every database can hold (see `clean`)."""
+    """Text of any length, cleaned of characters that a database cannot store (see `clean`)."""
 
     impl = Text
     cache_ok = True
@@ -26,7 +26,7 @@ class CleanText(TypeDecorator[str]):
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware time, stored in UTC and returned in UTC, also where the database keeps no time zone (SQLite)."""
+    """A timezone-aware time in UTC, also on databases without time zones (SQLite)."""
 
     impl = DateTime(timezone=True)
     cache_ok = True

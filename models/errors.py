@@ -15,41 +15,41 @@ class ModelError(Exception):
 
 
 class NotFound(ModelError):
-    """No such thing, or it belongs to somebody else."""
+    """The object does not exist, or belongs to another user."""
 
     code = "not_found"
     http_status = 404
 
 
 class Conflict(ModelError):
-    """The thing is not in the state that the caller expects."""
+    """The object is not in the state that the caller expects."""
 
     code = "conflict"
     http_status = 409
 
 
 class Invalid(ModelError):
-    """A value that cannot be used."""
+    """The value cannot be used."""
 
     code = "invalid"
     http_status = 400
 
 
 class TooLarge(ModelError):
-    """More than is taken or kept at once."""
+    """The value exceeds a size limit."""
 
     code = "too_large"
     http_status = 413
 
 
 class StoreUnavailable(ModelError):
-    """The database cannot be opened, or was made by a newer version."""
+    """The database cannot be opened, or was created by a newer version."""
 
     code = "store_unavailable"
 
 
 class InvalidPack(ModelError):
-    """A content pack that cannot be loaded.
+    """The content pack cannot be loaded.
 
     Attributes:
         problems: one "file:line: reason" each, in file order.

@@ -1,4 +1,4 @@
-"""Recordings as files in one folder, by id. Blocking calls: run them in a thread."""
+"""Storage of recordings as files in one folder, by id. Blocking: call it in a thread."""
 
 import re
 from collections.abc import Iterator
@@ -11,27 +11,27 @@ _BLOCK = 64 * 1024
 
 
 class Files:
-    """A folder of files named by ids that this service made.
+    """A folder of files, named by ids that this service generated.
 
     Args:
-        folder: made when the first file is written.
+        folder: created with the first file.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def path(self, file_id: str) -> Path:
-        """Where a file is or would be.
+        """Return the path of a file, whether it exists or not.
 
         Raises:
-            Invalid: the id is none of ours, such as one with a path in it.
+            Invalid: not an id of this service, for instance one that contains a path.
         """
         if not _ID.fullmatch(file_id):
             raise Invalid("The id of a recording has letters, digits and hyphens only.")
         return self._folder / file_id
 
     def write(self, file_id: str, data: bytes) -> None:
-        """Write a whole file, so that it is there either whole or not at all."""
+        """Write a file atomically."""
         path = self.path(file_id)
         self._folder.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
@@ -39,10 +39,10 @@ class Files:
         part.replace(path)
 
     def read(self, file_id: str) -> bytes:
-        """The whole file.
+        """Read a whole file.
 
         Raises:
-            NotFound: it is not there any more.
+            NotFound: the file is gone.
         """
         try:
             return self.path(file_id).read_bytes()
@@ -50,7 +50,7 @@ class Files:
             raise NotFound("The recording's file is gone: upload it again.") from None
 
     def blocks(self, file_id: str, start: int, end: int) -> Iterator[bytes]:
-        """The bytes from `start` up to, not including, `end`."""
+        """Yield the bytes of the range [start, end)."""
         try:
             with self.path(file_id).open("rb") as file:
                 file.seek(start)

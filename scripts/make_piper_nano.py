@@ -89,7 +89,7 @@ class Espeak:
             self._library.espeak_SetParameter(parameter, value, 0)
 
     def say(self, text: str) -> tuple[NDArray[np.float32], list[Phoneme]]:
-        """The sentence at RATE_HZ and its phonemes."""
+        """Return the sentence at RATE_HZ and its phonemes."""
         self._audio, self._events = [], []
         data = text.encode() + b"\0"
         self._library.espeak_Synth(data, len(data), 0, 1, 0, 0x1001, None, None)
@@ -148,7 +148,7 @@ def harvest() -> dict[tuple[Symbol, Symbol], list[tuple[Half, Half]]]:
 def halves(
     audio: NDArray[np.float32], marks: NDArray[np.int64], first: Phoneme, second: Phoneme
 ) -> tuple[Half, Half] | None:
-    """The two halves at a border between phonemes; of a silence, four periods at most."""
+    """Return the two halves at a border between phonemes; of a silence, four periods at most."""
     begin, end = (first.start + first.end) // 2, (second.start + second.end) // 2
     if first.symbol == SILENCE:
         begin = max(begin, first.end - 4 * PERIOD)
@@ -161,14 +161,14 @@ def halves(
 
 
 def spectrum(audio: NDArray[np.float32], at: int) -> NDArray[np.float32]:
-    """Coarse log spectrum around a sample: what two halves that are joined must share."""
+    """Return coarse log spectrum around a sample: what two halves that are joined must share."""
     window = audio[max(0, at - 2 * PERIOD) : at + 2 * PERIOD]
     power = np.abs(np.fft.rfft(window * np.hanning(len(window)), 1024)) ** 2
     return np.log(power[:384].reshape(24, 16).sum(axis=1) + 1e-5).astype(np.float32)
 
 
 def pitch_marks(audio: NDArray[np.float32]) -> NDArray[np.int64]:
-    """A sample in every period, at the same phase of the fundamental where there is one, else one period apart."""
+    """Return a sample in every period, at the same phase of the fundamental where there is one, else one period apart."""
     cut = np.fft.rfft(audio)
     hertz = np.fft.rfftfreq(len(audio), 1 / RATE_HZ)
     low = np.fft.irfft(cut * ((hertz > 60) & (hertz < 180)), len(audio))
@@ -186,13 +186,13 @@ def pitch_marks(audio: NDArray[np.float32]) -> NDArray[np.int64]:
 
 
 def around(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Means over two periods."""
+    """Return means over two periods."""
     sums = np.cumsum(np.pad(values, (PERIOD, PERIOD)))
     return (sums[2 * PERIOD :] - sums[: -2 * PERIOD]) / (2 * PERIOD)
 
 
 def best(candidates: list[tuple[Half, Half]], centres: tuple[NDArray[Any], NDArray[Any]]) -> tuple[Half, Half]:
-    """The candidate of usual length whose ends are nearest to what its neighbours will end in."""
+    """Return the candidate of usual length whose ends are nearest to what its neighbours will end in."""
     lengths = np.array([[len(left.marks), len(right.marks)] for left, right in candidates], float)
     usual = np.median(lengths, axis=0)
 
@@ -272,7 +272,7 @@ class Store:
 
 
 def constants(store: Store) -> dict[str, NDArray[Any]]:
-    """The graph's tables."""
+    """Return the graph's tables."""
     symbol_of = np.full((ID_COUNT, 2, 2), -1, np.int64)
     pause_of, is_stress, is_long = (np.zeros(ID_COUNT, np.int64) for _ in range(3))
     number = {symbol: index for index, symbol in enumerate(store.symbols)}
@@ -305,12 +305,12 @@ def constants(store: Store) -> dict[str, NDArray[Any]]:
 
 
 def expanded(compressed: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Samples of mu-law values in [-1, 1]."""
+    """Return samples of mu-law values in [-1, 1]."""
     return np.sign(compressed) * (256 ** np.abs(compressed) - 1) / 255
 
 
 def describe() -> dict[str, Any]:
-    """The voice's .onnx.json."""
+    """Return the voice's .onnx.json."""
     return {
         "audio": {"sample_rate": RATE_HZ, "quality": "x_low"},
         "espeak": {"voice": "en-us"},

@@ -40,7 +40,7 @@ class Graph:
         }
 
     def model(self) -> onnx.ModelProto:
-        """The whole voice, with Piper's inputs and outputs."""
+        """Return the whole voice, with Piper's inputs and outputs."""
         self._sounding()
         self._halves_of_neighbours()
         self._frames()
@@ -135,7 +135,7 @@ class Graph:
         self._add("Reshape", self._add("Add", rising, falling, to="added"), "batch", to="output")
 
     def _of_frame(self, tensor: str) -> str:
-        """A number of each symbol, for each frame."""
+        """Return a number of each symbol, for each frame."""
         return self._add("Gather", tensor, "which", to=f"{tensor}_of_frame")
 
     def _where(self, condition: str, to: str) -> str:

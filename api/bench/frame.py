@@ -83,7 +83,7 @@ def bench_frame(console: Console, *, rounds: int, as_json: bool) -> None:
 
 
 def frame_costs(rounds: int, *, lines: int = LINES) -> list[FrameCost]:
-    """The cost of a frame in every format, on both sounds; the rounds go through all of them in turn."""
+    """Return the cost of a frame in every format, on both sounds; the rounds go through all of them in turn."""
     speech = np.concatenate([learner_recording(SCENE, 1 + number).samples for number in range(lines)])
     room = (np.random.default_rng(0).standard_normal(len(speech)) * ROOM_NOISE).astype(np.int16)
     runs = {
@@ -99,7 +99,7 @@ def frame_costs(rounds: int, *, lines: int = LINES) -> list[FrameCost]:
 
 
 def messages_of(wire: Wire, samples: Int16Mono) -> list[bytes]:
-    """Samples at 16 kHz, shape (n,), as the messages that a client would send."""
+    """Return samples at 16 kHz, shape (n,), as the messages that a client would send."""
     audio = resample(samples, RATE_HZ, wire.format.rate_hz)
     if wire.format.encoding == "opus":
         encoder = OpusEncoder(wire.format.rate_hz)
@@ -117,7 +117,7 @@ def _pcm16(audio: Int16Mono) -> bytes:
 
 
 def _cost_us(wire: AudioFormat, messages: Sequence[bytes]) -> float:
-    """One call's worth, through the very objects that a call uses."""
+    """Return one call's worth, through the very objects that a call uses."""
     intake, detector, endpointer = AudioIntake(wire), SpeechDetector(), Endpointer()
     frames, position = 0, 0
     began = time.thread_time()

@@ -114,13 +114,13 @@ class Loudspeaker:
         return before
 
     def position_ms(self, turn: int, now: float) -> float:
-        """How far into the reply the caller is."""
+        """Return how far into the reply the caller is."""
         begun = [piece for piece in self.pieces if piece.turn == turn and piece.start <= now]
         return begun[-1].at_ms + begun[-1].played_ms(now) if begun else 0.0
 
 
 def words_between(pieces: Sequence[Piece], turn: int, earliest: float, latest: float) -> tuple[int, int]:
-    """How many words of the reply had surely been heard to their end at `earliest`, and may have begun at `latest`."""
+    """Return how many words of the reply had surely been heard to their end at `earliest`, and may have begun at `latest`."""
     own = [piece for piece in pieces if piece.turn == turn]
     whole = "".join(piece.text for piece in own if piece.start + piece.ms / 1000 <= earliest)
     begun = "".join(piece.text for piece in own if piece.start < latest)
@@ -233,7 +233,7 @@ class Interrupter:
             self.wrong.append(f"{len(set(told))} messages were told, {len(stored)} are stored.")
 
     def _delay(self, at: float) -> float:
-        """The longest way there and back around that moment, in seconds."""
+        """Return the longest way there and back around that moment, in seconds."""
         around = [delay for sent, received, delay in self._delays if received >= at - 1 and sent <= at + 0.1]
         waiting = [_now() - sent for sent in self._pings if sent <= at]
         return max([*around, *waiting], default=0.0)

@@ -93,7 +93,7 @@ class _Caller:
     latencies: list[float] = field(default_factory=list)
 
     def say(self) -> bytes:
-        """The next frame; keeps count of the lines that were answered by the time that they should be."""
+        """Return the next frame; keeps count of the lines that were answered by the time that they should be."""
         frame = self.script.frames[self.at]
         self.at = (self.at + 1) % len(self.script.frames)
         if self.at == self.script.line_end:

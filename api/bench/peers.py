@@ -173,7 +173,7 @@ def bench_peers(
 
 
 def compare(runs: Sequence[dict[str, Any]], *, note: str, load_after: float) -> Comparison:
-    """What the runs say, system by system.
+    """Return what the runs say, system by system.
 
     Args:
         runs: a job's `system`, `engines` and `plan`, with what came of it: an `error`, or a scenario's result.
@@ -220,7 +220,7 @@ def compare(runs: Sequence[dict[str, Any]], *, note: str, load_after: float) -> 
 
 
 def report(found: Comparison) -> Iterator[Table | str]:
-    """The tables and the sentences around them."""
+    """Yield the tables and the sentences around them."""
     if found.answers:
         rows: list[Sequence[str]] = [
             (one.system, one.engines, str(one.turns), *_two(one.above_endpoint_ms), str(one.early))
@@ -297,7 +297,7 @@ def _crowd(run: dict[str, Any]) -> Crowd:
 
 
 def _jobs(plan: Plan, folder: Path) -> Iterator[dict[str, Any]]:
-    """Every job, the systems one after the other in each round and each round beginning with the next of them."""
+    """Yield every job, the systems one after the other in each round and each round beginning with the next of them."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for number in (*LINES, INTERRUPTION):
@@ -338,7 +338,7 @@ def _rotated(systems: Sequence[str], by: int) -> list[str]:
 
 
 def _run(job: dict[str, Any], pythons: dict[str, Path]) -> dict[str, Any]:
-    """What came of a job: its result, or the error that ended it."""
+    """Return what came of a job: its result, or the error that ended it."""
     try:
         if job["system"] == "glow":
             lines = Lines(
@@ -386,5 +386,5 @@ def run_peer(job: dict[str, Any], python: Path) -> dict[str, Any]:
 
 
 def _told(job: dict[str, Any]) -> dict[str, Any]:
-    """What of a job is kept beside its result."""
+    """Return what of a job is kept beside its result."""
     return {name: job[name] for name in ("system", "plan", "engines")}

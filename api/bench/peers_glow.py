@@ -115,7 +115,7 @@ def run_glow(job: dict[str, Any], lines: Lines) -> dict[str, Any]:
 
 
 def engines(job: dict[str, Any]) -> dict[str, str]:
-    """The settings of this service's engines for a job."""
+    """Return the settings of this service's engines for a job."""
     if job["engines"] == "real":
         return {"stt": "whisper:nano", "tts": "piper:nano", "llm": "scripted"}
     llm = "openai" if job["llm_ms"] else "scripted"
@@ -123,12 +123,12 @@ def engines(job: dict[str, Any]) -> dict[str, str]:
 
 
 def practice_name(reply: str) -> str:
-    """What the practice is called whose persona always gives this reply."""
+    """Return what the practice is called whose persona always gives this reply."""
     return f"Peers, {len(reply)} characters"
 
 
 def pack_text(replies: Sequence[str]) -> str:
-    """A content pack with one practice for each reply, whose persona says nothing else whatever it hears."""
+    """Return a content pack with one practice for each reply, whose persona says nothing else whatever it hears."""
     personas, scenarios, simulations, practices = {}, {}, {}, {}
     for number, reply in enumerate(dict.fromkeys(replies)):
         key = f"peer-{number}"

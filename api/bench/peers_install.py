@@ -20,7 +20,7 @@ _INSTALL_S = 900
 
 
 def environment_python(folder: Path) -> Path:
-    """The interpreter of a virtual environment."""
+    """Return the interpreter of a virtual environment."""
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 

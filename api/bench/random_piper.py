@@ -74,7 +74,7 @@ class _Layers:
         self._constants: dict[str, NDArray[Any]] = {}
 
     def voice(self) -> "onnx.ModelProto":
-        """The whole graph."""
+        """Return the whole graph."""
         from onnx import TensorProto, helper, numpy_helper
 
         self._frames_of_symbols()
@@ -129,7 +129,7 @@ class _Layers:
         self._add("Slice", ended, "zeros", total, name="/Slice_index", output="index")
 
     def _flow(self, statistics: str) -> str:
-        """Frames drawn from the symbols' statistics, through four couplings, (1, channels, frames)."""
+        """Return frames drawn from the symbols' statistics, through four couplings, (1, channels, frames)."""
         self._constant("halves", np.array([_CHANNELS, _CHANNELS], np.int64))
         self._constant("quarters", np.array([_CHANNELS // 2, _CHANNELS // 2], np.int64))
         self._constant("small", np.array(0.1, np.float32))

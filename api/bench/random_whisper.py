@@ -90,7 +90,7 @@ def _feed_forward(spec: Any, random: np.random.Generator, width: int) -> None:
 
 
 def _vocabulary(*, multilingual: bool) -> tuple[list[str], int]:
-    """The tokens, and how many of them are text."""
+    """Return the tokens, and how many of them are text."""
     from faster_whisper.tokenizer import _LANGUAGE_CODES
     from tokenizers.pre_tokenizers import ByteLevel
 

@@ -284,7 +284,7 @@ def _best_here() -> Path | None:
 
 
 def of_cost(spoken: Sequence[Spoken]) -> list[Spoken]:
-    """Some recordings to measure cost by."""
+    """Return some recordings to measure cost by."""
     shortest, longest = COST_SECONDS
     usual = [item for item in spoken if shortest <= len(item.audio) / RATE_HZ <= longest]
     return list(usual or spoken)[:COST_RECORDINGS]

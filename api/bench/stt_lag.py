@@ -136,7 +136,7 @@ def _job(transcriber: Transcriber, audio: Float32Mono16k) -> Callable[[Cancelled
 
 
 async def _lags_until(done: asyncio.Future[Any]) -> list[float]:
-    """How late, in seconds, each tick was until then; at least one."""
+    """Return how late, in seconds, each tick was until then; at least one."""
     loop = asyncio.get_running_loop()
     lags: list[float] = []
     while not lags or not done.done():

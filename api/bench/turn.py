@@ -40,7 +40,7 @@ class TurnTimes:
     client_voice_to_voice_ms: float
 
     def above_endpoint_ms(self, setting_ms: float) -> float:
-        """What the answer takes once the silence has lasted long enough.
+        """Return what the answer takes once the silence has lasted long enough.
 
         The service may find a turn ended before the setting's silence, but never blames waiting for a late transcript
         on the silence.
@@ -57,13 +57,13 @@ class Spread:
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Median and 95th percentile of at least one value."""
+    """Return median and 95th percentile of at least one value."""
     ordered = sorted(values)
     return Spread(*(ordered[max(0, math.ceil(share * len(ordered)) - 1)] for share in (0.5, 0.95)))
 
 
 def busy_note(load: float, cores: int) -> str:
-    """What the machine did besides, said before the run."""
+    """Return what the machine did besides, said before the run."""
     if load > 0.5 * cores:
         return f"The machine was busy before the run (load {load:.1f} on {cores} cores): expect less on a quiet one."
     return f"The machine was quiet before the run (load {load:.1f} on {cores} cores)."

@@ -124,7 +124,7 @@ def _curves(eager: Sequence[HeardTurn], usual: Sequence[HeardTurn]) -> Curves:
 
 
 def _recognised(corpus: Sequence[HeardTurn]) -> list[HeardTurn]:
-    """The same turns with PocketSphinx's transcripts of the noisy audio up to each pause."""
+    """Return the same turns with PocketSphinx's transcripts of the noisy audio up to each pause."""
     engine = PocketSphinx()
     heard = []
     for turn in corpus:

@@ -89,7 +89,7 @@ class ConversationView:
 
 
 def waterfall(latency: Event) -> str:
-    """One turn's latency in words."""
+    """Return one turn's latency in words."""
     stages = ((name, latency[f"{name}_ms"]) for name in ("endpoint", "stt", "llm", "tts"))
     parts = ", ".join(f"{name} {ms:.0f}" for name, ms in stages)
     return f"answered {latency['voice_to_voice_ms']:.0f} ms after the last word ({parts})"

@@ -62,7 +62,7 @@ class Instance:
         return str(found)
 
     def download(self, audio_id: str) -> bytes:
-        """The bytes of a recording.
+        """Return the bytes of a recording.
 
         Raises:
             Refused: there is none.
@@ -72,7 +72,7 @@ class Instance:
     def watch(
         self, *, run_id: str | None = None, group_id: str | None = None, opened: Callable[[], None] = lambda: None
     ) -> Iterator[dict[str, Any]]:
-        """The service's events as they happen, until it ends the stream; `opened` is told when none is missed any more.
+        """Yield the service's events as they happen, until it ends the stream; `opened` is told when none is missed any more.
 
         Raises:
             Refused, Disconnected: as `ask`.

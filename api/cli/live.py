@@ -49,7 +49,7 @@ def run_live(
 
 
 async def _typed(prompt: str) -> str | None:
-    """A line of standard input, read by a thread that does not keep the program from ending."""
+    """Return a line of standard input, read by a thread that does not keep the program from ending."""
     loop = asyncio.get_running_loop()
     line: asyncio.Future[str | None] = loop.create_future()
 
@@ -109,7 +109,7 @@ class _Live:
     async def _next_line(
         self, socket: SocketClient, prompt: str = "> ", until: asyncio.Event | None = None
     ) -> str | None:
-        """The next line; an empty one where `until` happens first, the line that is being typed then being the next."""
+        """Return the next line; an empty one where `until` happens first, the line that is being typed then being the next."""
         self._line = self._line or asyncio.create_task(self._ask(prompt), name="line")
         ends = [asyncio.ensure_future(event.wait()) for event in (socket.over, until) if event is not None]
         try:

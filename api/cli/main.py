@@ -287,7 +287,7 @@ def bench_frame(
 
 
 def load_settings(**given: Any) -> "Settings":
-    """The settings, with what the command line gives on top; ends with sentences where one cannot be used."""
+    """Return the settings, with what the command line gives on top; ends with sentences where one cannot be used."""
     from pydantic import ValidationError
 
     from api.settings import Settings, explain
@@ -307,7 +307,7 @@ def warn_of_unknown_variables() -> None:
 
 
 def console() -> "Console":
-    """Standard output."""
+    """Return standard output."""
     from rich.console import Console
 
     # Lines are not wrapped, so that they stay whole in a pipe; nor are a table's columns cut there.

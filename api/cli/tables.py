@@ -32,7 +32,7 @@ def reply_view(reply: Mapping[str, Any]) -> RenderableType:
 
 
 def conversation_view(chat: Mapping[str, Any]) -> RenderableType:
-    """A chat as `chat_get` tells it: who and what about, then what was said."""
+    """Return a chat as `chat_get` tells it: who and what about, then what was said."""
     names = [str(item.get("name")) for item in chat.get("names", [])]
     personas = ", ".join(str(item.get("name")) for item in chat.get("personas", []))
     head = Table.grid(padding=(0, 2))
@@ -51,7 +51,7 @@ def conversation_view(chat: Mapping[str, Any]) -> RenderableType:
 
 
 def lines_view(messages: Iterable[Mapping[str, Any]], persona: str) -> list[Text]:
-    """What was said, one line a message."""
+    """Return what was said, one line a message."""
     width = max(len(persona), 3)
     return [
         Text.assemble(
@@ -65,7 +65,7 @@ def lines_view(messages: Iterable[Mapping[str, Any]], persona: str) -> list[Text
 
 
 def event_view(event: Mapping[str, Any]) -> Text:
-    """One event of `watch` in a line."""
+    """Return one event of `watch` in a line."""
     name = str(event.get("event_type") or event.get("operation") or "event")
     payload = event.get("payload")
     told = payload if isinstance(payload, Mapping) else {}
@@ -83,7 +83,7 @@ def _is_things(value: Any) -> bool:
 
 
 def _things(title: str, items: list[Mapping[str, Any]]) -> RenderableType:
-    """A table of what fits beside each other; wider things one below the other, for nobody reads squeezed columns."""
+    """Return a table of what fits beside each other; wider things one below the other, for nobody reads squeezed columns."""
     columns = [
         name
         for name in dict.fromkeys(name for item in items for name in item)

@@ -46,7 +46,7 @@ def limits_of(stage: str, name: str) -> str:
 
 
 def better_engine(stage: str, name: str) -> str:
-    """The one thing to do for a better engine at this stage; empty where there is nothing better embedded."""
+    """Return the one thing to do for a better engine at this stage; empty where there is nothing better embedded."""
     from voice.stt.choose import BETTER as BETTER_EARS
     from voice.tts.catalog import PULL_COMMAND as BETTER_VOICE
 

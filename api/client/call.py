@@ -86,7 +86,7 @@ class Call:
 
 
 def voice_url(url: str) -> str:
-    """The websocket's address at a service: `http://host:8010` becomes `ws://host:8010/attempt/chat_voice`."""
+    """Return the websocket's address at a service: `http://host:8010` becomes `ws://host:8010/attempt/chat_voice`."""
     parts = urlsplit(url if "://" in url else f"http://{url}")
     scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
     path = parts.path.rstrip("/")

@@ -59,7 +59,7 @@ class Microphone:
             self._speech.popleft()
 
     def frame(self, now: float) -> Int16:
-        """The next frame, whose first sample is at `now`."""
+        """Return the next frame, whose first sample is at `now`."""
         samples = self._noise.integers(-self._peak, self._peak + 1, self._size).astype(np.int16)
         if self._speech:
             utterance = self._speech[0]
@@ -87,7 +87,7 @@ class Microphone:
                 utterance.done.set_exception(error)
 
     def track(self) -> Int16:
-        """All that was given so far."""
+        """Return all that was given so far."""
         return np.concatenate(self._track) if self._track else np.zeros(0, np.int16)
 
     def _keep(self, samples: Int16) -> None:
@@ -145,7 +145,7 @@ class Player:
         self._busy_until = min(self._busy_until, now)
 
     def is_playing(self, now: float) -> bool:
-        """Whether anything is still to be heard."""
+        """Return whether anything is still to be heard."""
         return now < self._busy_until
 
     @property
@@ -154,7 +154,7 @@ class Player:
         return self._busy_until
 
     def position_ms(self, turn: int, now: float) -> float:
-        """How far into the reply of `turn` the listener is."""
+        """Return how far into the reply of `turn` the listener is."""
         position = 0.0
         for segment in self.segments:
             if segment.turn == turn and segment.start <= now:
@@ -167,17 +167,17 @@ class Player:
         return dict.fromkeys(segment.turn for segment in self.segments)
 
     def first_heard(self, turn: int) -> float | None:
-        """When the first sample of the reply of `turn` is played."""
+        """Return when the first sample of the reply of `turn` is played."""
         return next((segment.start for segment in self.segments if segment.turn == turn), None)
 
     def gaps_ms(self, turn: int) -> list[float]:
-        """The silences inside a reply, where audio came too late to play on."""
+        """Return the silences inside a reply, where audio came too late to play on."""
         own = [segment for segment in self.segments if segment.turn == turn]
         pauses = (b.start - a.start - len(a.samples) / self.rate_hz for a, b in pairwise(own))
         return [pause * 1000 for pause in pauses if pause > 1 / self.rate_hz]
 
     def track(self, origin: float, now: float) -> Int16:
-        """All that was heard between `origin` and `now`, silence where nothing was."""
+        """Return all that was heard between `origin` and `now`, silence where nothing was."""
         heard = np.zeros(max(0, round((now - origin) * self.rate_hz)), dtype=np.int16)
         for segment in self.segments:
             begin = round((segment.start - origin) * self.rate_hz)

@@ -22,7 +22,7 @@ class StoredMessage:
 
 
 def http_url(url: str) -> str:
-    """The service's HTTP address, whichever of its addresses was given."""
+    """Return the service's HTTP address, whichever of its addresses was given."""
     parts = urlsplit(url if "://" in url else f"http://{url}")
     scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
     return f"{scheme}://{parts.netloc}{parts.path.removesuffix('/attempt/chat_voice').rstrip('/')}"
@@ -45,7 +45,7 @@ class RemoteService:
         self._http.close()
 
     def is_ready(self) -> bool:
-        """Whether calls can be made now."""
+        """Return whether calls can be made now."""
         try:
             return self._http.get("/ready").status_code == 200
         except httpx.TransportError:
@@ -67,7 +67,7 @@ class RemoteService:
         return time.monotonic() - began
 
     def practices(self) -> dict[str, str]:
-        """Practice ids by name."""
+        """Return practice ids by name."""
         found = self._post("/practice/search", {})
         return {practice["name"]: practice["practice_id"] for practice in found["practices"]}
 
@@ -86,12 +86,12 @@ class RemoteService:
         return chosen, self.start(practices[chosen])
 
     def persona(self, chat_id: str) -> str:
-        """The name of who answers in a chat."""
+        """Return the name of who answers in a chat."""
         personas = self._post("/attempt/chat_get", {"chat_entry_id": chat_id})["personas"]
         return str(personas[0]["name"]) if personas else "Persona"
 
     def messages(self, chat_id: str) -> list[StoredMessage]:
-        """The chat's history."""
+        """Return the chat's history."""
         found = self._post("/attempt/chat_get", {"chat_entry_id": chat_id})
         return [
             StoredMessage(

@@ -32,7 +32,7 @@ def learner_recording(scene: str, number: int, speaker: str = "slt") -> LearnerR
 
 
 def read_recording(path: Path) -> Int16:
-    """A sound file as 16 kHz mono.
+    """Return a sound file as 16 kHz mono.
 
     Raises:
         ClientError: it cannot be read, is empty or too long.

@@ -36,7 +36,7 @@ class SoundCard:
             self._queue = np.concatenate([self._queue, samples])
 
     def follow(self, listener: Callable[[Event], None]) -> Callable[[Event], None]:
-        """A listener that also drops what is queued when the persona was interrupted."""
+        """Return a listener that also drops what is queued when the persona was interrupted."""
 
         def heard(event: Event) -> None:
             if event.type == "reply.cleared":

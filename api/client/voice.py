@@ -23,7 +23,7 @@ class Clock(Protocol):
     """Where the client takes its time from."""
 
     def now(self) -> float:
-        """Seconds, from any origin."""
+        """Return seconds, from any origin."""
 
     async def sleep_until(self, when: float) -> None:
         """Return once `now()` has reached `when`."""
@@ -33,7 +33,7 @@ class LoopClock:
     """The running loop's monotonic clock."""
 
     def now(self) -> float:
-        """Seconds of the running loop."""
+        """Return seconds of the running loop."""
         return asyncio.get_running_loop().time()
 
     async def sleep_until(self, when: float) -> None:
@@ -139,7 +139,7 @@ class VoiceClient:
     # What the person perceives
 
     def now(self) -> float:
-        """The client's time, in seconds."""
+        """Return the client's time, in seconds."""
         return self._clock.now()
 
     async def next(self, *types: str, turn: int | None = None, timeout_s: float = 60.0) -> Event:
@@ -167,7 +167,7 @@ class VoiceClient:
             raise NoAnswer(f"The service sent no {wanted} within {timeout_s:g} s; look into its log for why.") from None
 
     def recording(self) -> Recording:
-        """Both sides so far."""
+        """Return both sides so far."""
         learner, rate_hz = self._microphone.track(), self._microphone.rate_hz
         end = self._origin + len(learner) / rate_hz
         return Recording(learner, rate_hz, self.player.track(self._origin, end), self.player.rate_hz)

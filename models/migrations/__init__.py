@@ -1,4 +1,4 @@
-"""The database's history: `upgrade` brings a database of any earlier version to this one."""
+"""Database migrations: `upgrade` migrates a database of any earlier version to the current schema."""
 
 from pathlib import Path
 
@@ -8,13 +8,13 @@ from sqlalchemy import Connection
 
 
 def upgrade(connection: Connection) -> None:
-    """Run the migrations that this database has not had, in the connection's own transaction.
+    """Run the pending migrations, in the connection's own transaction.
 
     Raises:
-        alembic.util.CommandError: the database was made by a newer version.
+        alembic.util.CommandError: the database was created by a newer version.
     """
     config = Config()
-    # Config values are interpolated, so a per cent sign in the folder's name is doubled.
+    # Config values are interpolated, so escape per cent signs in the folder's name.
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

@@ -1,4 +1,4 @@
-"""Run by Alembic: migrations on the connection that `models.migrations.upgrade` was given."""
+"""Alembic's environment: runs migrations on the connection given to `models.migrations.upgrade`."""
 
 from alembic import context
 
@@ -7,9 +7,9 @@ from models.tables.core import Base
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Base.metadata,
-    # SQLite changes a table only by making it anew.
+    # SQLite can alter a table only by recreating it.
     render_as_batch=True,
-    # SQLite can roll back a half-made schema, once the driver leaves transactions to us.
+    # SQLite can roll back DDL, once the driver leaves transactions to us.
     transactional_ddl=True,
 )
 with context.begin_transaction():

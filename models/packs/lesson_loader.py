@@ -1,4 +1,4 @@
-"""Reads lessons: one YAML file each, every problem with its file and line."""
+"""Loader of lessons, one YAML file each; reports every problem with its file and line."""
 
 import re
 from pathlib import Path
@@ -30,7 +30,7 @@ def load_lessons(path: Path | str = LESSONS) -> tuple[Lesson, ...]:
     """Load the lessons of one YAML file, or of every YAML file of a folder, by file name.
 
     Raises:
-        InvalidPack: with every problem at once, each as "file:line: reason".
+        InvalidPack: lists every problem as "file:line: reason".
     """
     path, problems = Path(path), Problems()
     files = sorted(path.glob("*.y*ml")) if path.is_dir() else [path]

@@ -1,4 +1,4 @@
-"""Reads a content pack: every record it holds, or every problem it has."""
+"""Loader of content packs: returns every record, or reports every problem."""
 
 import re
 import string
@@ -24,7 +24,7 @@ _ENGINES = ("espeak", "piper", "openai")
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """All that one content pack holds; the ids are the same on each load."""
+    """The content of one pack; ids are deterministic."""
 
     slug: str
     name: str
@@ -37,7 +37,7 @@ class Pack:
 
 
 def pack_id(slug: str, kind: str, key: str) -> str:
-    """The id of one record of a pack: the same wherever and whenever the pack is loaded."""
+    """Return the deterministic id of a pack's record."""
     return str(uuid.uuid5(_NAMESPACE, f"{slug}/{kind}/{key}"))
 
 
@@ -45,7 +45,7 @@ def load_pack(path: Path | str) -> Pack:
     """Load a pack from one YAML file, or from all YAML files of one folder.
 
     Raises:
-        InvalidPack: with every problem at once, each as "file:line: reason".
+        InvalidPack: lists every problem as "file:line: reason".
     """
     problems = Problems()
     files = _files(Path(path), problems)
@@ -57,7 +57,7 @@ def load_pack(path: Path | str) -> Pack:
 
 
 def read_persona(section: Section, slug: str) -> Persona:
-    """Read a persona that is written outside a pack, such as in a call file; problems are noted with the section."""
+    """Read a persona that is defined outside a pack, such as in a call file; problems are added to the section's."""
     persona = _Loader(complete=True).persona(slug, section)
     section.finish()
     return persona
@@ -76,10 +76,10 @@ def _files(path: Path, problems: Problems) -> list[Path]:
 
 
 class _Loader:
-    """Turns sections into records, noting problems on the way."""
+    """Builds records from sections and collects their problems."""
 
     def __init__(self, *, complete: bool) -> None:
-        # What is missing may stand in a file that could not be read: then it is not a second problem.
+        # A missing reference may be defined in a file that could not be read: do not report it as a second problem.
         self._complete = complete
         self._slug = ""
 
@@ -106,7 +106,7 @@ class _Loader:
         return pack
 
     def _heading(self, parts: list[Section]) -> tuple[str, str]:
-        """The pack's slug and name: in one file of the folder, and in one only."""
+        """Return the pack's slug and name, which exactly one file of the folder must define."""
         headed = [part for part in parts if part.has("pack")]
         for part in parts:
             slug, name = part.text("pack"), part.text("name")
@@ -153,7 +153,7 @@ class _Loader:
         )
 
     def _beside(self, section: Section, name: str) -> str:
-        """The text of a file that lies with the pack; nothing outside its folder is reachable."""
+        """Read a file beside the pack; files outside the pack's folder are rejected."""
         line, folder = section.line_at("file"), section.file.parent.resolve()
         path = (folder / name).resolve()
         if not path.is_relative_to(folder):

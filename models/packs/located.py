@@ -1,4 +1,4 @@
-"""YAML that remembers where it was written, so that every problem can name its file and line."""
+"""YAML with source locations, so that every problem can name its file and line."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -15,22 +15,22 @@ _SHALLOW = 50
 
 @dataclass(slots=True)
 class Problems:
-    """Everything found wrong so far, with where it stands."""
+    """The problems found so far, with their locations."""
 
     found: set[tuple[str, int, str]] = field(default_factory=set)
 
     def add(self, file: Path, line: int, reason: str) -> None:
-        """Note one problem."""
+        """Add a problem."""
         self.found.add((str(file), line, reason))
 
     def lines(self) -> list[str]:
-        """The problems as "file:line: reason", in file order."""
+        """List the problems as "file:line: reason", in file order."""
         return [f"{file}:{line}: {reason}" for file, line, reason in sorted(self.found)]
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text and where it stands."""
+    """A text with its location."""
 
     value: str
     file: Path
@@ -38,7 +38,7 @@ class Text:
 
 
 def line_of(node: yaml.Node) -> int:
-    """The line a node begins on, counted from 1."""
+    """Return the line on which a node begins, counted from 1."""
     return int(node.start_mark.line) + 1
 
 
@@ -73,12 +73,12 @@ def _is_shallow(text: str) -> bool:
 def read_yaml(
     file: Path, problems: Problems, what: str = "a pack", least: str = "'pack:' and 'name:'"
 ) -> "Section | None":
-    """Read one YAML file as a mapping; None, with the reason noted, where it is not one.
+    """Read a YAML file as a mapping; return None and add a problem if it is not one.
 
     Args:
         file: the file.
-        problems: where the reason is noted.
-        what: what the file should be.
+        problems: where problems are added.
+        what: what the file describes, for messages.
         least: the keys that it must have.
     """
     try:
@@ -105,7 +105,7 @@ def read_yaml(
 
 
 class Section:
-    """One mapping of a file, read key by key; `finish` reports the keys that nobody asked for."""
+    """A mapping of a file, read key by key; `finish` reports unknown keys."""
 
     def __init__(self, node: yaml.MappingNode, file: Path, problems: Problems) -> None:
         self.file = file
@@ -127,19 +127,19 @@ class Section:
             self._lines[name] = line_of(key)
 
     def problem(self, reason: str, line: int | None = None) -> None:
-        """Note a problem at a line of this file, by default where the section begins."""
+        """Add a problem at a line of this file, by default at the section's first line."""
         self.problems.add(self.file, line or self.line, reason)
 
     def has(self, key: str) -> bool:
-        """Whether a key is written here."""
+        """Return whether the section has a key."""
         return key in self._nodes
 
     def line_at(self, key: str) -> int:
-        """The line of a key, or of the section where the key is missing."""
+        """Return the line of a key, or of the section if the key is missing."""
         return self._lines.get(key, self.line)
 
     def text(self, key: str, *, required: bool = False, default: str = "") -> str:
-        """A text."""
+        """Read a text."""
         node = self._take(key, required)
         read = self._scalar(node, f"'{key}'") if node else None
         if read is not None and required and not read.value:
@@ -147,7 +147,7 @@ class Section:
         return read.value if read is not None else default
 
     def scalar(self, key: str) -> Text | None:
-        """A text, number or truth value as it is written; None where the key is missing."""
+        """Read a text, number or boolean as it is written; None if the key is missing."""
         node = self._take(key, required=False)
         if node is None:
             return None
@@ -158,11 +158,11 @@ class Section:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The keys that are written here, in order."""
+        """List the keys of the section, in order."""
         return tuple(self._nodes)
 
     def texts(self, key: str, *, required: bool = False) -> list[Text]:
-        """A list of texts; one text alone counts as a list of one."""
+        """Read a list of texts; a single text counts as a list of one."""
         node = self._take(key, required)
         if node is None:
             return []
@@ -172,7 +172,7 @@ class Section:
         return [read for item in items if (read := self._scalar(item, f"'{key}'")) is not None]
 
     def number(self, key: str, *, low: float, high: float, default: float) -> float:
-        """A number within a range."""
+        """Read a number within a range."""
         node = self._take(key, required=False)
         if node is None:
             return default
@@ -189,7 +189,7 @@ class Section:
         return value
 
     def flag(self, key: str) -> bool:
-        """A truth value, false where the key is missing."""
+        """Read a boolean, False if the key is missing."""
         node = self._take(key, required=False)
         if node is None:
             return False
@@ -199,7 +199,7 @@ class Section:
         return node.value.lower() in ("true", "yes", "on")
 
     def choice(self, key: str, options: Sequence[str], default: str) -> str:
-        """One of a few words."""
+        """Read one of several options."""
         value = self.text(key, default=default)
         if value not in options:
             self.problem(f"'{key}' is '{value}'; choose {' or '.join(options)}", self.line_at(key))
@@ -207,12 +207,12 @@ class Section:
         return value
 
     def section(self, key: str) -> "Section | None":
-        """A mapping below this one."""
+        """Read a nested section."""
         node = self._take(key, required=False)
         return self._mapping(node, f"'{key}'") if node else None
 
     def entries(self, key: str) -> list[tuple[Text, "Section"]]:
-        """A mapping of named sections, as (name, section) in order."""
+        """Read a mapping of named sections, as (name, section) in order."""
         below = self.section(key)
         if below is None:
             return []
@@ -224,7 +224,7 @@ class Section:
         return named
 
     def sections(self, key: str) -> list["Section"]:
-        """A list of sections."""
+        """Read a list of sections."""
         node = self._take(key, required=False)
         if node is None:
             return []
@@ -234,7 +234,7 @@ class Section:
         return [section for item in node.value if (section := self._mapping(item, f"an item of '{key}'")) is not None]
 
     def pairs(self, key: str) -> dict[str, str]:
-        """A mapping of text to text."""
+        """Read a mapping of text to text."""
         below = self.section(key)
         if below is None:
             return {}
@@ -242,7 +242,7 @@ class Section:
         return {name: text.value for name, text in read.items() if text is not None}
 
     def finish(self) -> None:
-        """Report the keys that nobody asked for."""
+        """Report the keys that were not read."""
         for name, line in self._lines.items():
             if name not in self._asked:
                 self.problem(f"unknown key '{name}'; {_suggestion(name, self._asked)}", line)

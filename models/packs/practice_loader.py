@@ -1,4 +1,4 @@
-"""Reads what a pack practises and judges with: rubrics, questions, parameters, cohorts, benchmarks."""
+"""Loader of a pack's resources: rubrics, questions, parameters, cohorts, benchmarks."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ _MEASURES = ("objectives", "questions", "turns", "balance", "signs")
 _MOST_POINTS = 10_000
 
 Ident = Callable[[str, str], str]
-"""Makes the id of a record from its kind and key."""
+"""Derives the id of a record from its kind and key."""
 
 
 def load_resources(
@@ -22,12 +22,12 @@ def load_resources(
     scenarios: Mapping[str, Section],
     simulations: Mapping[str, Section],
 ) -> tuple[Resource, ...]:
-    """Every resource of a pack, in the order of its files.
+    """Load all resources of a pack, in the order of its files.
 
     Args:
         parts: the sections by kind and key, one mapping for each of `SECTIONS`.
-        ident: makes ids.
-        scenarios, simulations: what a benchmark may name.
+        ident: derives ids.
+        scenarios, simulations: those that a benchmark may refer to.
     """
     found: list[Resource] = []
     for key, section in parts["rubrics"].items():
@@ -46,7 +46,7 @@ def load_resources(
 
 
 def parameter_fields(section: Section, parameters: Mapping[str, Section], ident: Ident) -> tuple[str, ...]:
-    """A scenario's `parameters: {location: dayton}` as the ids of those fields."""
+    """Resolve a scenario's `parameters: {location: dayton}` to the ids of those parameter fields."""
     chosen = []
     for parameter, value in section.pairs("parameters").items():
         known = parameters[parameter].pairs("values") if parameter in parameters else {}

@@ -1,1 +1,1 @@
-"""The frozen records that the store hands out."""
+"""The frozen records that the store returns."""

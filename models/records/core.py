@@ -1,4 +1,4 @@
-"""What the store hands out: frozen records, no ORM objects.
+"""Core records of the store: frozen dataclasses, not ORM objects.
 
 Ids are opaque strings (UUIDs unless a pack says otherwise).
 """
@@ -20,7 +20,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A Bearer token as it is listed: never the secret."""
+    """A Bearer token without its secret."""
 
     id: str
     user: User
@@ -31,11 +31,11 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class VoiceProfile:
-    """How a persona sounds.
+    """A persona's voice.
 
     Attributes:
         names: voice by engine name ("espeak", "piper", "openai").
-        rate, pitch: relative to the engine's own, 0.5..2.
+        rate, pitch: relative to the engine's default, 0.5..2.
         language: BCP 47 tag.
     """
 
@@ -47,16 +47,16 @@ class VoiceProfile:
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """One thing the scripted persona can say, and when.
+    """A rule of the scripted persona: what to say, and when.
 
     Attributes:
         id: unique within its persona.
-        when: regular expressions, any of which must be found in what the learner said (lower case, no punctuation).
-        say: lines for the first, second, ... use; the last one stays.
-        after: cue ids of which one must have been used before.
-        once: used at most once.
-        ends_call: the call ends once the line was heard.
-        transfer: whom the call is handed to then; empty for nobody.
+        when: regular expressions; one of them must match what the learner said (lower case, no punctuation).
+        say: replies for the first, second, ... use; the last one repeats.
+        after: cue ids, one of which must have been used before.
+        once: use this cue at most once.
+        ends_call: end the call once the reply was heard.
+        transfer: whom the call is transferred to then; empty for nobody.
     """
 
     id: str
@@ -94,12 +94,12 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A situation to talk about.
+    """A situation to practise.
 
     Attributes:
-        resources: ids of what else belongs to it, by kind: "question", "parameter_field", "image", "video", "flag",
+        resources: ids of its other resources, by kind: "question", "parameter_field", "image", "video", "flag",
             "department".
-        owner_id: whose it is; None for content that everybody sees.
+        owner_id: the user who owns it; None for public content.
     """
 
     id: str
@@ -115,11 +115,11 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """Scenarios one after the other.
+    """A sequence of scenarios.
 
     Attributes:
-        rubric_id: what its chats are graded by; None for the general rubric.
-        time_limit_s: seconds that each chat may take; None for no limit.
+        rubric_id: the rubric of its chats; None for the general rubric.
+        time_limit_s: time limit of each chat in seconds; None for no limit.
     """
 
     id: str
@@ -133,10 +133,10 @@ class Simulation:
 
 @dataclass(frozen=True, slots=True)
 class Practice:
-    """A door to a simulation that anyone may open as often as they like (a *home* is the assigned one).
+    """An entry through which a simulation can be attempted any number of times (a *home* is an assigned one).
 
     Attributes:
-        cohort_ids: whose members may open it; none for everybody.
+        cohort_ids: the cohorts whose members may start it; empty for everybody.
     """
 
     id: str
@@ -152,10 +152,10 @@ class Chat:
     """One conversation of an attempt, with the scenario it runs.
 
     Attributes:
-        started_at: when its time began to run; None until somebody opens it.
-        configuration: what a draft or its maker changed about the scenario: "name", "description",
-            "problem_statement", "objectives", "persona_ids", "document_ids" and the ids of other resources.
-        previous_chat_id: the chat whose outcome was taken over.
+        started_at: when its time limit began to run; None until it is opened.
+        configuration: overrides of the scenario: "name", "description", "problem_statement", "objectives",
+            "persona_ids", "document_ids" and the ids of other resources.
+        previous_chat_id: the earlier chat whose outcome was taken over.
     """
 
     id: str
@@ -186,15 +186,15 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One line of a chat.
+    """A message of a chat.
 
     Attributes:
-        text: what the message says: for an interrupted spoken reply, what was heard of it.
-        full_text: all that was generated, where that differs from `text`.
-        heard_ms: how much of a spoken reply was played, in milliseconds.
+        text: the text; of an interrupted spoken reply, only what was heard.
+        full_text: the whole generated text, if it differs from `text`.
+        heard_ms: how much of a spoken reply was played, in ms.
         audio_ref: the stored recording, if any.
-        completed: False while a reply is still being written.
-        started_ms, ended_ms: when a spoken message was said, in milliseconds since its call began.
+        completed: False while a reply is still being generated.
+        started_ms, ended_ms: when a spoken message was said, in ms since its call began.
     """
 
     id: str
@@ -216,7 +216,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ChatContext:
-    """All that answering a chat takes."""
+    """The context that a reply in a chat is generated from."""
 
     chat: Chat
     personas: tuple[Persona, ...]

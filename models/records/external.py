@@ -1,4 +1,4 @@
-"""What the store keeps for the clients of other chat systems: their chats, files, clients and lessons' bookkeeping."""
+"""Records of external chats, those of other systems' clients: chats, files, OAuth clients and lesson progress."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,11 +14,11 @@ NO_DATA: Mapping[str, Any] = {}
 
 @dataclass(frozen=True, slots=True)
 class ExternalChat:
-    """A chat that another system's client began.
+    """A chat of another system's client.
 
     Attributes:
-        subject_id: what it is about, where its dialect has such a thing: a node, an application.
-        data: what only its dialect knows of it.
+        subject_id: its subject, if its dialect has one: a node, an application.
+        data: fields specific to its dialect.
     """
 
     id: str
@@ -36,7 +36,7 @@ class ExternalChat:
 
 @dataclass(frozen=True, slots=True)
 class ExternalDraft:
-    """A message to be stored; the fields are those of `ExternalMessage`."""
+    """A message to store; the fields are those of `ExternalMessage`."""
 
     role: ExternalRole
     text: str
@@ -50,13 +50,13 @@ class ExternalDraft:
 
 @dataclass(frozen=True, slots=True)
 class ExternalMessage:
-    """One line of such a chat.
+    """A message of an external chat.
 
     Attributes:
-        text: what the message says: for an interrupted spoken reply, what was heard of it.
-        kind: the dialect's word for what it is; empty where it has none.
+        text: the text; of an interrupted spoken reply, only what was heard.
+        kind: the message type of its dialect; empty if it has none.
         parent_id: the message that this one answers.
-        data: what only its dialect knows of it: sources, suggestions, fragments.
+        data: fields specific to its dialect: sources, suggestions, fragments.
     """
 
     id: str
@@ -76,7 +76,7 @@ class ExternalMessage:
 
 @dataclass(frozen=True, slots=True)
 class ChatFile:
-    """A file that was given to a chat; `text` is what could be read of it, empty with a `failure`."""
+    """A file attached to a chat; `text` is the extracted text, empty if there was a `failure`."""
 
     id: str
     user_id: str
@@ -90,7 +90,7 @@ class ChatFile:
 
 @dataclass(frozen=True, slots=True)
 class OAuthClient:
-    """A program that may ask for access tokens in a user's name; never its secret."""
+    """An OAuth client that acts for a user, without its secret."""
 
     id: str
     user: User
@@ -101,7 +101,7 @@ class OAuthClient:
 
 @dataclass(frozen=True, slots=True)
 class DocumentOrigin:
-    """Where a document comes from, for the filters of a search."""
+    """The origin of a document, for search filters."""
 
     document_id: str
     publisher: str
@@ -111,7 +111,7 @@ class DocumentOrigin:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A part of a user's map, which nodes name as theirs."""
+    """A branch of a user's knowledge map, which nodes refer to."""
 
     id: str
     user_id: str
@@ -121,7 +121,7 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Something to be learnt, in a user's own map of it. `accuracy` is the node's own diagnosis, 0 to 1."""
+    """A topic in a user's knowledge map. `accuracy` is the result of its latest diagnostic, 0 to 1."""
 
     id: str
     user_id: str
@@ -148,7 +148,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a user is with a node. `mastery` is the mean of the scores of its exercises, 0 to 1."""
+    """A user's progress on a node. `mastery` is the mean score of its exercises, 0 to 1."""
 
     id: str
     user_id: str
@@ -161,7 +161,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class ExerciseResult:
-    """One answered exercise; `score` is 0 to 1."""
+    """An answered exercise; `score` is 0 to 1."""
 
     prompt: str
     answer: str
@@ -172,7 +172,7 @@ class ExerciseResult:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """What a test found out about a node."""
+    """The result of a diagnostic test on a node."""
 
     id: str
     user_id: str
@@ -186,7 +186,7 @@ class Diagnostic:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A hint that was asked for and given."""
+    """A hint that was requested and given."""
 
     id: str
     user_id: str

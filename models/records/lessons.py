@@ -1,4 +1,4 @@
-"""Lessons as the content packs give them: a node taught chunk by chunk, each chunk with a question."""
+"""Records of lessons from content packs: a node is taught chunk by chunk, each chunk with a question."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -8,20 +8,20 @@ Difficulty = Literal["easy", "medium", "hard"]
 ExampleDifficulty = Literal["simple", "moderate", "challenging"]
 
 LEAST_CHUNKS, MOST_CHUNKS = 4, 8
-"""A lesson in a pack has this many chunks. No lesson, whoever teaches it, has more than `CHUNK_LIMIT`."""
+"""Limits for a lesson in a pack. No lesson, not even a model's, has more than `CHUNK_LIMIT` chunks."""
 
 CHUNK_LIMIT = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked, and what counts as an answer.
+    """A question and its accepted answers.
 
     Attributes:
-        accept: groups of patterns, each found in the answer (lower case, no punctuation); code is also searched as
-            it is written. An answer is right when every group has a pattern that is found.
-        answer: a good answer, in words.
-        difficulty: how hard, among the exercises of a chunk.
+        accept: groups of patterns, matched against the answer (lower case, no punctuation; code also verbatim). An
+            answer is right if every group has a matching pattern.
+        answer: a model answer, in words.
+        difficulty: its difficulty among the exercises of a chunk.
     """
 
     type: QuestionType
@@ -36,10 +36,10 @@ class Chunk:
     """One step of a lesson.
 
     Attributes:
-        explain: the same in simpler words, for who asks; the last one stays.
-        hints: given one after the other to wrong answers; the last one stays.
+        explain: simpler explanations, given in order on request; the last one repeats.
+        hints: given in order after wrong answers; the last one repeats.
         examples: worked examples by difficulty.
-        diagram: a picture made of letters; empty where there is none.
+        diagram: an ASCII diagram; empty if there is none.
         exercises: further questions on the same step.
     """
 
@@ -60,8 +60,8 @@ class Lesson:
     """A lesson on one node.
 
     Attributes:
-        slug: its name among all lessons; a node names its lesson by it.
-        node_ids: nodes that are given this lesson when they are made.
+        slug: unique name, by which a node refers to its lesson.
+        node_ids: nodes that get this lesson when they are created.
         closing: said at the end.
     """
 

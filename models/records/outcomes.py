@@ -1,4 +1,4 @@
-"""What comes of a chat: grades and what the coach notes, answers to questions, drafts, recordings, tests.
+"""Records of a chat's outcomes: grades and coaching notes, answers to questions, drafts, recordings, tests.
 
 Frozen records, as in `models.records.core`.
 """
@@ -15,12 +15,12 @@ RunStatus = Literal["pending", "running", "replayed", "graded", "stopped", "fail
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """One grading of a chat; the newest counts.
+    """A grade of a chat; the newest one counts.
 
     Attributes:
-        description: in a few sentences, why.
-        time_taken_s: seconds from the chat's beginning to its end.
-        source: a person or the coach.
+        description: the reasons, in a few sentences.
+        time_taken_s: duration of the chat in seconds.
+        source: "coach", or "hand" for a person.
     """
 
     id: str
@@ -40,7 +40,7 @@ class Note:
     """A hint, feedback on a standard, a strength, an improvement or an analysis of one chat.
 
     Attributes:
-        data: what it says; the keys depend on the kind ("hint", "feedback" with "standard_id" and "total", "name" with
+        data: its content; the keys depend on the kind ("hint", "feedback" with "standard_id" and "total", "name" with
             "description" and "highlights" or "replacements", "content").
     """
 
@@ -56,7 +56,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class NewNote:
-    """A note to be stored."""
+    """A note to store."""
 
     kind: NoteKind
     data: Mapping[str, Any]
@@ -65,7 +65,7 @@ class NewNote:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One answer to a question."""
+    """An answer to a question."""
 
     id: str
     chat_id: str
@@ -77,7 +77,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A chat's configuration in the making: its newest version."""
+    """A draft of a chat's configuration, in its newest version."""
 
     id: str
     user_id: str
@@ -90,7 +90,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """A stored recording; its bytes are kept by `models.files`."""
+    """The metadata of a recording; `models.files` stores its bytes."""
 
     id: str
     user_id: str
@@ -102,7 +102,7 @@ class Audio:
 
 @dataclass(frozen=True, slots=True)
 class StagedCall:
-    """An operation that waits to be accepted or dropped."""
+    """A staged operation, to be accepted or dropped."""
 
     id: str
     operation: str
@@ -112,11 +112,11 @@ class StagedCall:
 
 @dataclass(frozen=True, slots=True)
 class TestRun:
-    """One recorded run of a test: replayed in a chat of its own.
+    """A run of a test: a recorded run that is replayed in a chat of its own.
 
     Attributes:
         original_id: the recorded run.
-        chat_id: where it was replayed, once it was.
+        chat_id: the chat of the replay; None before it.
     """
 
     __test__ = False
@@ -132,7 +132,7 @@ class TestRun:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """A benchmark being run: every recorded run once."""
+    """One execution of a benchmark, which replays every recorded run once."""
 
     __test__ = False
 

@@ -1,6 +1,6 @@
-"""Smaller content that scenarios, simulations and drafts choose from: questions, rubrics, parameters, media, cohorts.
+"""Resources that scenarios, simulations and drafts refer to: questions, rubrics, parameters, media, cohorts.
 
-All of it is kept as `Resource`s of a kind; this module also reads the kinds that have a structure of their own.
+All are stored as `Resource`s of a kind; this module also converts the kinds that have a structure of their own.
 """
 
 import re
@@ -37,12 +37,12 @@ _PLACEHOLDER = re.compile(r"\{\{\s*([\w -]+?)\s*\}\}")
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One piece of content.
+    """A piece of content.
 
     Attributes:
-        name: its text: what a question asks, what an option or an objective says, a parameter field's value.
-        data: what else its kind has.
-        owner_id: whose it is; None for content that everybody sees.
+        name: its text: of a question, an option or an objective, or the value of a parameter field.
+        data: further fields of its kind.
+        owner_id: the user who owns it; None for public content.
     """
 
     id: str
@@ -55,12 +55,12 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Standard:
-    """One thing that a rubric looks for.
+    """A criterion of a rubric.
 
     Attributes:
-        measure: how the offline rule measures it.
-        signs: regular expressions; finding one in what the learner said is a sign that the standard was met.
-        needed: how many different signs earn all its points.
+        measure: how the rule-based coach measures it.
+        signs: regular expressions; a match in what the learner said is a sign that the standard was met.
+        needed: number of different signs that earn all its points.
     """
 
     id: str
@@ -94,7 +94,7 @@ class Rubric:
 
     @property
     def standards(self) -> tuple[Standard, ...]:
-        """Every standard of every group, in order."""
+        """The standards of all groups, in order."""
         return tuple(standard for group in self.groups for standard in group.standards)
 
 
@@ -148,7 +148,7 @@ GENERAL_RUBRIC = Rubric(
 
 
 def rubric_of(resource: Resource) -> Rubric:
-    """The rubric that a resource of that kind holds."""
+    """Convert a resource of kind "rubric" to a rubric."""
     data = resource.data
     return Rubric(
         resource.id,
@@ -183,7 +183,7 @@ def rubric_of(resource: Resource) -> Rubric:
 
 
 def resource_of(rubric: Rubric, owner_id: str | None = None) -> Resource:
-    """A rubric as it is stored."""
+    """Convert a rubric to a resource."""
     groups = [
         {
             "id": group.id,
@@ -211,12 +211,12 @@ def resource_of(rubric: Rubric, owner_id: str | None = None) -> Resource:
 
 
 def derived_id(owner: str, kind: str, position: int = 0) -> str:
-    """The id of a text that stands inside a scenario or a chat: the same wherever it is asked for."""
+    """Return the deterministic id of a text inside a scenario or a chat."""
     return str(uuid.uuid5(_NAMESPACE, f"{owner}/{kind}/{position}"))
 
 
 def texts_of(scenario: Scenario) -> tuple[Resource, ...]:
-    """A scenario's own texts as resources, so that a draft can choose them."""
+    """Convert a scenario's own texts to resources, so that a draft can refer to them."""
     owner = scenario.owner_id
     found = [Resource(derived_id(scenario.id, "name"), "name", scenario.name, owner_id=owner)]
     if scenario.description:
@@ -234,10 +234,10 @@ def texts_of(scenario: Scenario) -> tuple[Resource, ...]:
 
 
 def with_parameters(persona: Persona, fields: Iterable[Resource]) -> Persona:
-    """The persona with the parameter values of its chat.
+    """Substitute a chat's parameter values in its persona.
 
-    `{{location}}` in instructions, greeting, cues and fallbacks becomes the value of the parameter "location"; what no
-    parameter names stays as it is. Values that the instructions do not mention are told at their end.
+    `{{location}}` in instructions, greeting, cues and fallbacks becomes the value of the parameter "location"; unknown
+    placeholders stay. Values that the instructions do not mention are appended to them.
     """
     values = {str(item.data.get("parameter_name", "")): item.name for item in fields}
     if not values:

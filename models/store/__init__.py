@@ -1,4 +1,4 @@
-"""The store: every verb on the data, each one transaction. Records go in and come out, never rows.
+"""The store: all operations on the data, each one transaction. It takes and returns records, never rows.
 
 async with Store("sqlite+aiosqlite:///glow.db") as store:
     secret, token = await store.create_token("ada")
@@ -41,4 +41,4 @@ class Store(
     KeyedCalls,
     Benchmarks,
 ):
-    """All that the service remembers. See the verbs of its parts, and `Database` for how to open one."""
+    """All persistent data of the service; see `Database` for how to open it, and the base classes for its methods."""

@@ -18,7 +18,7 @@ SECRET_PREFIX = "glow_"
 
 
 def hash_of(secret: str) -> str:
-    """What is stored of a secret. One SHA-256 is enough, as the secret is 32 random bytes and not a password."""
+    """Hash a secret for storage. One SHA-256 suffices, as the secret is 32 random bytes and not a password."""
     return hashlib.sha256(clean(secret).encode()).hexdigest()
 
 
@@ -37,7 +37,7 @@ class Accounts(Database):
                 if await _user_named(session, name):
                     raise Conflict(taken)
                 return self._add_user(session, name).record()
-        except IntegrityError:  # added between our look and our adding
+        except IntegrityError:  # lost a race with another writer
             raise Conflict(taken) from None
 
     @shielded
@@ -48,20 +48,20 @@ class Accounts(Database):
 
     @shielded
     async def user_named(self, name: str) -> User:
-        """The user of that name, who is added if unknown, however many ask at once.
+        """Return the user of that name, creating it if unknown; safe under concurrency.
 
         Raises:
             Invalid: the name is empty.
         """
         if known := await self.user_by_name(name):
             return known
-        with suppress(Conflict):  # somebody else was faster
+        with suppress(Conflict):  # another writer was faster
             return await self.create_user(name)
         return await self.user_named(name)
 
     @shielded
     async def create_token(self, user_name: str, label: str = "") -> tuple[str, Token]:
-        """Make a token for a user, who is added if unknown. The secret is in this result and nowhere else.
+        """Create a token for a user, creating the user if unknown. The secret is returned here and stored nowhere.
 
         Raises:
             Invalid: the user's name is empty.
@@ -69,7 +69,7 @@ class Accounts(Database):
         secret = SECRET_PREFIX + secrets.token_urlsafe(32)
         try:
             return secret, await self._add_token(user_name, label, secret)
-        except IntegrityError:  # somebody else added the user between our look and our adding
+        except IntegrityError:  # another writer created the user in between
             return secret, await self._add_token(user_name, label, secret)
 
     async def _add_token(self, user_name: str, label: str, secret: str) -> Token:
@@ -89,7 +89,7 @@ class Accounts(Database):
 
     @shielded
     async def list_tokens(self) -> tuple[Token, ...]:
-        """All tokens, revoked ones too, oldest first."""
+        """List all tokens, including revoked ones, oldest first."""
         async with self._reading() as session:
             rows = await session.execute(
                 select(TokenRow, UserRow).join(UserRow).order_by(TokenRow.created_at, TokenRow.id)
@@ -98,15 +98,15 @@ class Accounts(Database):
 
     @shielded
     async def revoke_token(self, token_id: str) -> Token:
-        """Make a token worthless, for good; one revoked before keeps its time.
+        """Revoke a token, permanently; one that is revoked already keeps its time.
 
         Args:
-            token_id: the token's id, or as much of its beginning as no other token has.
+            token_id: the token's id, or an unambiguous prefix of it.
 
         Raises:
             Invalid: the id is empty.
-            NotFound: no token begins so.
-            Conflict: several do.
+            NotFound: no token has this prefix.
+            Conflict: several tokens have it.
         """
         if not token_id:
             raise Invalid("Give the id of the token to revoke: list the tokens to see it.")
@@ -128,7 +128,7 @@ class Accounts(Database):
 
     @shielded
     async def user_for_token(self, secret: str) -> User | None:
-        """Whose token this is; None for one that is unknown or revoked."""
+        """Return the user of a token; None if it is unknown or revoked."""
         async with self._reading() as session:
             row = await session.scalar(
                 select(UserRow)

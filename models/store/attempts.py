@@ -12,7 +12,7 @@ from models.store.configuration import may_open
 from models.store.database import Database, shielded
 from models.tables.core import AttemptRow, ChatRow, PracticeRow, ScenarioRow, SimulationScenarioRow, UserRow
 
-# One sentence for an unknown id and for another user's, so that nobody learns which ids exist.
+# One message for an unknown id and for another user's, so that it does not reveal which ids exist.
 CHAT_NOT_FOUND = "Chat not found: use a chat of one of your own attempts."
 ATTEMPT_NOT_FOUND = "Attempt not found: use one of your own attempts, or start one."
 
@@ -27,11 +27,11 @@ class Attempts(Database):
         practice_id: str | None = None,
         infinite_mode: bool = False,
     ) -> Attempt:
-        """Begin a simulation, with one chat for each of its scenarios, in their order.
+        """Start an attempt at a simulation, with one chat for each of its scenarios, in their order.
 
         Raises:
             Invalid: not exactly one of home_id and practice_id is given.
-            NotFound: no such entry or user.
+            NotFound: no such practice, home or user.
             Conflict: the simulation has no scenario.
         """
         if home_id and practice_id:
@@ -76,7 +76,7 @@ class Attempts(Database):
                         created_at=now,
                         completed_at=None,
                         completion_message=None,
-                        # The first chat is open as soon as there is an attempt.
+                        # The first chat is opened with the attempt.
                         started_at=now if position == 0 else None,
                         configuration={},
                         previous_chat_id=None,
@@ -90,7 +90,7 @@ class Attempts(Database):
 
     @shielded
     async def attempt(self, user_id: str, attempt_id: str) -> Attempt:
-        """One of the user's attempts, with its chats.
+        """Return an attempt of the user, with its chats.
 
         Raises:
             NotFound: unknown, or another user's.
@@ -100,7 +100,7 @@ class Attempts(Database):
 
     @shielded
     async def end_attempt(self, user_id: str, attempt_id: str) -> Attempt:
-        """Mark the attempt as over; one that is over already keeps its time.
+        """Mark an attempt as ended; one that has ended already keeps its time.
 
         Raises:
             NotFound: unknown, or another user's.
@@ -112,7 +112,7 @@ class Attempts(Database):
 
     @shielded
     async def chat(self, user_id: str, chat_id: str) -> Chat:
-        """One of the user's chats: the check that everything else about the chat relies on.
+        """Return a chat of the user: the authorisation check for every other method that takes a chat's id.
 
         Raises:
             NotFound: unknown, or another user's.
@@ -127,11 +127,11 @@ class Attempts(Database):
 
     @shielded
     async def complete_chat(self, chat_id: str, message: str | None = None) -> Chat:
-        """Mark the chat as complete; one that is complete already stays as it was.
+        """Mark a chat as completed; one that is completed already stays unchanged.
 
         Args:
             chat_id: a chat that the caller may use (see `chat`).
-            message: why, or with what last word.
+            message: the reason, or a closing message.
 
         Raises:
             NotFound: no such chat.
@@ -154,7 +154,7 @@ async def _simulation_behind(
 
 
 async def own_attempt(session: AsyncSession, user_id: str, attempt_id: str, *, to_change: bool = False) -> AttemptRow:
-    """The user's attempt; `to_change` makes everybody else who changes it wait."""
+    """Return the user's attempt; `to_change` locks its row."""
     query = select(AttemptRow).where(AttemptRow.id == attempt_id, AttemptRow.user_id == user_id)
     row = await session.scalar(query.with_for_update(of=AttemptRow) if to_change else query)
     if row is None:
@@ -163,7 +163,7 @@ async def own_attempt(session: AsyncSession, user_id: str, attempt_id: str, *, t
 
 
 async def chat_to_change(session: AsyncSession, chat_id: str) -> tuple[ChatRow, str]:
-    """A chat and whose it is; everybody else who changes it waits."""
+    """Return a chat, with its row locked, and the id of its user."""
     query = select(ChatRow, AttemptRow.user_id).join(AttemptRow).where(ChatRow.id == chat_id)
     found = (await session.execute(query.with_for_update(of=ChatRow))).one_or_none()
     if found is None:

@@ -1,4 +1,4 @@
-"""What is known of stored recordings; their bytes are files (`models.files`)."""
+"""Metadata of stored recordings; their bytes are files (`models.files`)."""
 
 from sqlalchemy import select
 
@@ -19,7 +19,7 @@ class Audios(Database):
         *,
         id: str | None = None,  # noqa: A002
     ) -> Audio:
-        """Note a recording whose bytes are stored already."""
+        """Add the metadata of a recording whose bytes are stored already."""
         async with self._writing() as session:
             row = AudioRow(
                 id=id or self._new_id(),
@@ -34,7 +34,7 @@ class Audios(Database):
 
     @shielded
     async def audio(self, user_id: str, audio_id: str) -> Audio:
-        """One of the user's recordings.
+        """Return a recording of the user.
 
         Raises:
             NotFound: unknown, or another user's.

@@ -1,4 +1,4 @@
-"""Benchmarks being run: tests and their runs."""
+"""Executions of benchmarks: tests and their runs."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ class Benchmarks(Database):
     async def start_test(
         self, user_id: str, benchmark_id: str, original_ids: Sequence[str], infinite_mode: bool = False
     ) -> Test:
-        """Begin to run a benchmark: one pending run for each recorded one."""
+        """Start a test of a benchmark, with one pending run for each recorded one."""
         async with self._writing() as session:
             now = self._now()
             test = TestRow(
@@ -40,7 +40,7 @@ class Benchmarks(Database):
 
     @shielded
     async def own_test(self, user_id: str, *, test_id: str | None = None, invocation_id: str | None = None) -> Test:
-        """One of the user's tests, by its id or its invocation's.
+        """Return a test of the user, by its id or its invocation id.
 
         Raises:
             NotFound: unknown, or another user's.
@@ -50,7 +50,7 @@ class Benchmarks(Database):
 
     @shielded
     async def add_test_runs(self, user_id: str, test_id: str, original_ids: Sequence[str]) -> Test:
-        """One more round of runs: for a test in infinite mode.
+        """Add another round of runs, for a test in infinite mode.
 
         Raises:
             NotFound: unknown, or another user's.
@@ -66,7 +66,7 @@ class Benchmarks(Database):
     async def update_test_run(
         self, run_id: str, status: RunStatus, *, chat_id: str | None = None, only_from: Sequence[RunStatus] = ()
     ) -> TestRun | None:
-        """Set where a run stands; None, and nothing changed, where it stands at none of `only_from`.
+        """Set a run's status; return None, unchanged, if its status is none of `only_from`.
 
         Raises:
             NotFound: no such run.
@@ -83,7 +83,7 @@ class Benchmarks(Database):
 
     @shielded
     async def end_test(self, user_id: str, test_id: str) -> Test:
-        """The test is over; one that is over already keeps its time.
+        """Mark a test as ended; one that has ended already keeps its time.
 
         Raises:
             NotFound: unknown, or another user's.
@@ -108,7 +108,7 @@ class Benchmarks(Database):
 async def _own(
     session: AsyncSession, user_id: str, test_id: str | None, invocation_id: str | None, *, to_change: bool = False
 ) -> TestRow:
-    """The user's test; `to_change` makes everybody else who changes it wait."""
+    """Return the user's test; `to_change` locks its row."""
     which = TestRow.id == test_id if test_id is not None else TestRow.invocation_id == invocation_id
     query = select(TestRow).where(which, TestRow.user_id == user_id)
     row = await session.scalar(query.with_for_update(of=TestRow) if to_change else query)

@@ -1,4 +1,4 @@
-"""The branches of each user's map of nodes; a node says which one it grows on."""
+"""The branches of a user's knowledge map, which nodes refer to."""
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,7 +16,7 @@ from models.tables.tutor import BranchRow, NodeRow
 class Branches(Database):
     @shielded
     async def add_branch(self, user_id: str, title: str, *, id: str | None = None) -> Branch:  # noqa: A002
-        """Add a branch to a user's map; one that is there already is returned as it is.
+        """Add a branch to a user's map; return an existing one unchanged.
 
         Raises:
             NotFound: no such user.
@@ -40,7 +40,7 @@ class Branches(Database):
 
     @shielded
     async def branch(self, user_id: str, branch_id: str) -> Branch:
-        """One of the user's branches.
+        """Return a branch of the user.
 
         Raises:
             NotFound: unknown, or another user's.
@@ -50,14 +50,14 @@ class Branches(Database):
 
     @shielded
     async def branches(self, user_id: str) -> tuple[Branch, ...]:
-        """The user's branches, oldest first, at most `LISTED_LIMIT`."""
+        """List the user's branches, oldest first, at most `LISTED_LIMIT`."""
         chosen = select(BranchRow).where(BranchRow.user_id == user_id).order_by(BranchRow.created_at, BranchRow.id)
         async with self._reading() as session:
             return tuple(row.record() for row in await session.scalars(chosen.limit(LISTED_LIMIT)))
 
     @shielded
     async def remove_branch(self, user_id: str, branch_id: str) -> None:
-        """Remove a branch; its nodes stay, on none.
+        """Remove a branch; its nodes stay, without a branch.
 
         Raises:
             NotFound: unknown, or another user's.

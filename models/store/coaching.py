@@ -1,4 +1,4 @@
-"""Grades, what the coach notes, and answers to questions."""
+"""Grades, coaching notes, and answers to questions."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ class Coaching(Database):
         source: Source,
         notes: Sequence[NewNote] = (),
     ) -> tuple[Grade, tuple[Note, ...]]:
-        """Grade a chat. With notes they replace those of the coach's earlier grading; what was written by hand stays.
+        """Add a grade to a chat. Its notes replace those of the coach's earlier grading; notes by hand stay.
 
         Args:
             chat_id: a chat that the caller may use.
@@ -66,12 +66,12 @@ class Coaching(Database):
 
     @shielded
     async def grade_of(self, chat_id: str) -> Grade | None:
-        """The chat's newest grade."""
+        """Return the chat's newest grade."""
         return (await self._grades([chat_id])).get(chat_id)
 
     @shielded
     async def grades_of(self, chat_ids: Sequence[str]) -> dict[str, Grade]:
-        """The newest grade of each chat that has one."""
+        """Return the newest grade of each chat that has one."""
         return await self._grades(chat_ids)
 
     @shielded
@@ -82,7 +82,7 @@ class Coaching(Database):
 
         Args:
             chat_id: a chat that the caller may use.
-            unless_any: where there are notes of the first one's kind already, add none and return those.
+            unless_any: if there are notes of the first one's kind already, add none and return those.
 
         Raises:
             NotFound: no such chat, or a message is not in it.
@@ -108,7 +108,7 @@ class Coaching(Database):
 
     @shielded
     async def notes(self, chat_ids: Sequence[str], *kinds: NoteKind) -> tuple[Note, ...]:
-        """The notes of these chats, of these kinds or of all, in order."""
+        """List the notes of these chats, of these kinds or of all, in order."""
         async with self._reading() as session:
             query = select(NoteRow).where(NoteRow.chat_id.in_(list(chat_ids)))
             if kinds:
@@ -120,7 +120,7 @@ class Coaching(Database):
     async def add_response(
         self, chat_id: str, question_id: str, option_ids: Sequence[str], is_correct: bool
     ) -> Response:
-        """Keep an answer to a question; a later one to the same question counts instead.
+        """Store an answer to a question; it supersedes earlier ones to the same question.
 
         Raises:
             NotFound: no such chat.
@@ -141,7 +141,7 @@ class Coaching(Database):
 
     @shielded
     async def responses(self, chat_id: str) -> tuple[Response, ...]:
-        """Every answer, oldest first."""
+        """List the answers, oldest first."""
         async with self._reading() as session:
             query = select(ResponseRow).where(ResponseRow.chat_id == chat_id)
             rows = await session.scalars(query.order_by(ResponseRow.created_at, ResponseRow.id))

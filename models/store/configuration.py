@@ -1,4 +1,4 @@
-"""What a chat makes of its scenario: its own personas, papers and texts, its parameters; and who may open an entry."""
+"""A chat's configuration of its scenario: personas, documents, texts and parameters; and who may start an entry."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -14,7 +14,7 @@ from models.tables.practice import ResourceRow
 
 
 async def configured(session: AsyncSession, context: ChatContext) -> ChatContext:
-    """The context as the chat's configuration and parameters make it; most chats have neither, and cost no query."""
+    """Apply a chat's configuration and parameters to its context; without any, this costs no query."""
     scenario, changes = context.scenario, context.chat.configuration
     fields = changes.get("parameter_field_ids")
     if fields is None:
@@ -37,7 +37,7 @@ async def configured(session: AsyncSession, context: ChatContext) -> ChatContext
 
 
 def _changed(context: ChatContext, changes: Mapping[str, Any]) -> Scenario | None:
-    """The scenario in this chat's own words."""
+    """Return the scenario with the chat's overrides."""
     texts = {key: changes[key] for key in ("name", "description", "problem_statement") if changes.get(key)}
     if "objectives" in changes:
         texts["objectives"] = tuple(changes["objectives"])
@@ -53,14 +53,14 @@ def _changed(context: ChatContext, changes: Mapping[str, Any]) -> Scenario | Non
 
 
 async def resources_by_id(session: AsyncSession, ids: Iterable[str]) -> list[Resource]:
-    """The resources with these ids, in the order of the ids; unknown ones are left out."""
+    """Return the resources with these ids, in this order; unknown ones are skipped."""
     wanted = list(dict.fromkeys(ids))
     found = {row.id: row.record() for row in await session.scalars(_with_ids(ResourceRow, wanted))}
     return [found[ident] for ident in wanted if ident in found]
 
 
 async def may_open(session: AsyncSession, entry: Practice, user: User) -> bool:
-    """Whether a home or practice is for this user: their own, everybody's, or their cohort's."""
+    """Return whether the user may start a home or practice: their own, a public one, or one of their cohort."""
     if entry.owner_id == user.id:
         return True
     if not entry.cohort_ids:
@@ -70,7 +70,7 @@ async def may_open(session: AsyncSession, entry: Practice, user: User) -> bool:
 
 
 def is_member(cohort: Resource, user: User) -> bool:
-    """Whether the cohort has this user; one without a list of members has everybody."""
+    """Return whether the user is a member of the cohort; one without a list of members includes everybody."""
     members = cohort.data.get("members")
     return not members or user.name in members or user.id in members
 

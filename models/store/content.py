@@ -1,4 +1,4 @@
-"""What is practised: personas, scenarios, simulations, practices and documents, as the content packs give them."""
+"""Content from packs: personas, scenarios, simulations, practices and documents."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, TypeVar
@@ -35,13 +35,13 @@ class Content(Database):
         documents: Sequence[Document] = (),
         resources: Sequence[Resource] = (),
     ) -> None:
-        """Add this content, replacing what has the same id, all or nothing. Nothing is ever removed: chats refer to it.
+        """Install content atomically, replacing records with the same id. Nothing is removed: chats may refer to it.
 
         Raises:
-            Invalid: something refers to what is neither given nor there.
+            Invalid: something refers to a record that is neither given nor installed.
         """
         texts = (text for scenario in scenarios for text in texts_of(scenario))
-        # What is referred to comes before what refers to it.
+        # In the order of references.
         kinds: tuple[Iterable[Base], ...] = (
             map(ResourceRow.of, (*resources, *texts)),
             map(PersonaRow.of, personas),
@@ -52,7 +52,9 @@ class Content(Database):
         )
         try:
             async with self._writing() as session:
-                await take_write_lock(session)  # two who bring the same thing would both find it missing
+                await take_write_lock(
+                    session
+                )  # two concurrent installations of the same record would both find it missing
                 for rows in kinds:
                     for row in rows:
                         await session.merge(row)
@@ -64,43 +66,43 @@ class Content(Database):
             ) from error
 
     async def personas(self) -> tuple[Persona, ...]:
-        """All personas, by name."""
+        """List all personas, by name."""
         return await self._all(PersonaRow)
 
     async def documents(self) -> tuple[Document, ...]:
-        """All documents, by name."""
+        """List all documents, by name."""
         return await self._all(DocumentRow)
 
     async def scenarios(self) -> tuple[Scenario, ...]:
-        """All scenarios, by name."""
+        """List all scenarios, by name."""
         return await self._all(ScenarioRow)
 
     async def simulations(self) -> tuple[Simulation, ...]:
-        """All simulations, by name."""
+        """List all simulations, by name."""
         return await self._all(SimulationRow)
 
     async def practices(self) -> tuple[Practice, ...]:
-        """All practices and homes, by name."""
+        """List all practices and homes, by name."""
         return await self._all(PracticeRow)
 
     async def persona(self, persona_id: str) -> Persona:
-        """Raises NotFound for an unknown id."""
+        """Return a persona; raise NotFound for an unknown id."""
         return await self._one(PersonaRow, persona_id, "Persona")
 
     async def document(self, document_id: str) -> Document:
-        """Raises NotFound for an unknown id."""
+        """Return a document; raise NotFound for an unknown id."""
         return await self._one(DocumentRow, document_id, "Document")
 
     async def scenario(self, scenario_id: str) -> Scenario:
-        """Raises NotFound for an unknown id."""
+        """Return a scenario; raise NotFound for an unknown id."""
         return await self._one(ScenarioRow, scenario_id, "Scenario")
 
     async def simulation(self, simulation_id: str) -> Simulation:
-        """Raises NotFound for an unknown id."""
+        """Return a simulation; raise NotFound for an unknown id."""
         return await self._one(SimulationRow, simulation_id, "Simulation")
 
     async def practice(self, practice_id: str) -> Practice:
-        """A practice or a home. Raises NotFound for an unknown id."""
+        """Return a practice or a home; raise NotFound for an unknown id."""
         return await self._one(PracticeRow, practice_id, "Practice entry")
 
     @shielded

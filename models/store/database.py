@@ -30,7 +30,7 @@ _SQLITE_PRAGMAS = (
 )
 
 _WRITE_LOCK = 0x676C6F77
-"""The lock of PostgreSQL that `take_write_lock` takes: any number that nobody else uses."""
+"""Key of the PostgreSQL advisory lock of `take_write_lock`; arbitrary, but unique."""
 
 
 def utc_now() -> datetime:
@@ -42,12 +42,12 @@ def random_id() -> str:
 
 
 class Database:
-    """An engine with its schema brought up to date, and two kinds of session on it.
+    """A database with an up-to-date schema, and sessions for reading and for writing.
 
     Args:
-        url: any SQLAlchemy URL with an asynchronous driver; "sqlite+aiosqlite://" is a database in memory.
-        now: the clock for every stored time; must return aware times.
-        new_id: makes the id of whatever is created here; a replay gives its own to get the same ids each time.
+        url: any SQLAlchemy URL with an asynchronous driver; "sqlite+aiosqlite://" is an in-memory database.
+        now: the clock for all stored times; must return timezone-aware times.
+        new_id: generates the ids of new records; a replay injects a deterministic one.
     """
 
     def __init__(
@@ -62,14 +62,14 @@ class Database:
         self._write_turn: AbstractAsyncContextManager[Any] = nullcontext()
 
     def now(self) -> datetime:
-        """The time by the store's own clock, which stamps everything it keeps."""
+        """Return the time of the store's clock, which timestamps all records."""
         return self._now()
 
     async def open(self) -> None:
-        """Connect, make the database's folder, and run the migrations it has not had.
+        """Connect, create the database's folder, and run pending migrations.
 
         Raises:
-            StoreUnavailable: the URL is wrong, the database cannot be opened, or a newer version made it.
+            StoreUnavailable: the URL is invalid, the database cannot be opened, or a newer version created it.
         """
         if self._engine is not None:
             raise RuntimeError("The store is open already: close it first.")
@@ -93,7 +93,7 @@ class Database:
             ) from error
 
     async def close(self) -> None:
-        """Finish the verbs under way and disconnect. Closing twice is harmless."""
+        """Wait for running operations and disconnect. Idempotent."""
         if self._running:
             await asyncio.gather(*self._running, return_exceptions=True)
         if self._engine is not None:
@@ -108,14 +108,14 @@ class Database:
         await self.close()
 
     def _connect(self, url: URL) -> AsyncEngine:
-        # Parameters are what people said and who they are: not for a log or an error's text.
+        # Parameters contain personal data: keep them out of logs and error messages.
         if url.get_backend_name() != "sqlite":
             return create_async_engine(url, hide_parameters=True, pool_pre_ping=True)
 
-        # SQLite lets one write at a time; waiting here is fair and cheaper than its busy loop.
+        # SQLite allows one writer at a time; a lock here is fair and cheaper than its busy loop.
         self._write_turn = asyncio.Lock()
         if _is_in_memory(url):
-            # One connection is the whole database, so reading waits its turn too.
+            # An in-memory database has one connection, so readers take the lock, too.
             self._read_turn = self._write_turn
             engine = create_async_engine(url, hide_parameters=True, poolclass=StaticPool)
         else:
@@ -140,7 +140,7 @@ class Database:
 
     @asynccontextmanager
     async def _writing(self) -> AsyncGenerator[AsyncSession]:
-        """One transaction: committed at the end of the block, undone by an error in it."""
+        """Open a transaction: committed at the end of the block, rolled back by an exception in it."""
         async with (
             self._write_turn,
             AsyncSession(self._immediate(), expire_on_commit=False) as session,
@@ -150,7 +150,7 @@ class Database:
 
 
 async def take_write_lock(transaction: AsyncConnection | AsyncSession) -> None:
-    """Have this transaction wait, on PostgreSQL, until no other is beyond this point; SQLite's writers always do."""
+    """Serialise this transaction with others that take the lock (PostgreSQL); SQLite's writers are serial anyway."""
     connection = await transaction.connection() if isinstance(transaction, AsyncSession) else transaction
     if connection.dialect.name == "postgresql":
         await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})")
@@ -159,9 +159,9 @@ async def take_write_lock(transaction: AsyncConnection | AsyncSession) -> None:
 def shielded(
     method: Callable[Concatenate[AnyDatabase, Parameters], Coroutine[Any, Any, Result]],
 ) -> Callable[Concatenate[AnyDatabase, Parameters], Coroutine[Any, Any, Result]]:
-    """A verb that, once begun, is finished even if its caller is cancelled (a barge-in cancels at any await).
+    """Shield a method from cancellation of its caller (a barge-in cancels at any await): once begun, it completes.
 
-    Otherwise a cancelled statement costs its connection, which in memory is the database.
+    Otherwise a cancelled statement would close its connection, which for an in-memory database is the database.
     """
 
     @functools.wraps(method)
@@ -179,7 +179,7 @@ def _is_in_memory(url: URL) -> bool:
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
-    # The driver would begin transactions by itself, too late for BEGIN IMMEDIATE.
+    # Disable the driver's implicit transactions, which begin too late for BEGIN IMMEDIATE.
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in _SQLITE_PRAGMAS:
@@ -188,6 +188,6 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that reads and then writes may find the database locked, unless it says so at once.
+    # BEGIN IMMEDIATE: a transaction that reads and then writes could otherwise fail with "database is locked".
     if connection.get_execution_options().get("immediate"):
         connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""Drafts of a chat's configuration: every save is a version, and two savers at once cannot both win."""
+"""Drafts of a chat's configuration, versioned with optimistic locking."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -25,15 +25,15 @@ class Drafts(Database):
         chat_id: str | None = None,
         expected_version: int | None = None,
     ) -> Draft:
-        """Write a new version: the one before with these changes.
+        """Save a new version: the previous one with these changes.
 
         Args:
-            draft_id: which draft; without it a new one begins.
-            expected_version: the version that the writer has seen (0 for a new draft); without it nothing is checked.
+            draft_id: the draft; a new one without it.
+            expected_version: the version that the changes are based on (0 for a new draft); unchecked without it.
 
         Raises:
             NotFound: unknown draft, or another user's.
-            Conflict: somebody else has written meanwhile; the message names both versions.
+            Conflict: another version was saved meanwhile; the message names both versions.
         """
         async with self._writing() as session:
             now = self._now()
@@ -67,7 +67,7 @@ class Drafts(Database):
 
     @shielded
     async def draft(self, user_id: str, draft_id: str) -> Draft:
-        """One of the user's drafts.
+        """Return a draft of the user.
 
         Raises:
             NotFound: unknown, or another user's.
@@ -80,7 +80,7 @@ class Drafts(Database):
 
     @shielded
     async def draft_versions(self, user_id: str, draft_id: str) -> list[tuple[int, Mapping[str, Any]]]:
-        """Every version of a draft with its state, oldest first; empty for another user's."""
+        """List the versions of a draft with their states, oldest first; empty for another user's."""
         async with self._reading() as session:
             rows = await session.execute(
                 select(DraftVersionRow.version, DraftVersionRow.state)
@@ -101,7 +101,7 @@ class Drafts(Database):
         limit: int = 50,
         offset: int = 0,
     ) -> tuple[list[Draft], int]:
-        """A page of the user's drafts, the one changed last first, and how many there are in all."""
+        """Return a page of the user's drafts, most recently changed first, and their total number."""
         async with self._reading() as session:
             query = select(DraftRow).where(DraftRow.user_id == user_id)
             for word in search.lower().split()[:20]:

@@ -1,4 +1,4 @@
-"""The chats of other systems' clients, what was said in them, and the files they were given."""
+"""External chats (those of other systems' clients), their messages and files."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -16,14 +16,14 @@ from models.tables.core import DocumentRow, UserRow
 from models.tables.external import ChatFileRow, DocumentOriginRow, ExternalChatRow, ExternalMessageRow
 
 LISTED_LIMIT = 500
-"""Chats that one listing holds."""
+"""Maximum number of chats in a listing."""
 
-# One sentence for an unknown id and for another user's, so that nobody learns which ids exist.
+# One message for an unknown id and for another user's, so that it does not reveal which ids exist.
 EXTERNAL_CHAT_NOT_FOUND = "Chat not found: use the id of a chat of your own."
 
 
 class ExternalChatChanges(TypedDict, total=False):
-    """What may change about a chat."""
+    """The mutable fields of a chat."""
 
     title: str
     summary: str | None
@@ -33,7 +33,7 @@ class ExternalChatChanges(TypedDict, total=False):
 
 
 class ExternalMessageChanges(MessageChanges, total=False):
-    """What may change about a message after it was added."""
+    """The mutable fields of a message."""
 
     kind: str
     data: Mapping[str, Any]
@@ -51,12 +51,12 @@ class ExternalChats(Database):
         subject_id: str | None = None,
         data: Mapping[str, Any] | None = None,
     ) -> ExternalChat:
-        """Begin a chat.
+        """Add a chat.
 
         Raises:
             NotFound: no such user.
             Conflict: a chat has this id already.
-            Invalid: the id is empty, too long, or holds letters that no database holds.
+            Invalid: the id is empty, too long, or contains characters that cannot be stored.
         """
         if id is not None and not (0 < len(id) <= MAX_ID_LENGTH and id == clean(id)):
             raise Invalid(f"A chat id is 1 to {MAX_ID_LENGTH} plain letters: use a UUID, or leave it out.")
@@ -85,7 +85,7 @@ class ExternalChats(Database):
 
     @shielded
     async def external_chat(self, user_id: str, chat_id: str, dialect: Dialect | None = None) -> ExternalChat:
-        """One of the user's chats: the check that everything else about the chat relies on.
+        """Return a chat of the user: the authorisation check for every other method that takes a chat's id.
 
         Raises:
             NotFound: unknown, another user's, or another dialect's.
@@ -103,10 +103,10 @@ class ExternalChats(Database):
         after: tuple[datetime, str] | None = None,
         limit: int = LISTED_LIMIT,
     ) -> tuple[ExternalChat, ...]:
-        """The user's chats in one dialect, the newest first.
+        """List the user's chats in one dialect, newest first.
 
         Args:
-            after: when the last chat that is known already was changed, and its id; only what follows it is wanted.
+            after: cursor: the time of change and the id of the last chat of the previous page.
         """
         chosen = select(ExternalChatRow).where(ExternalChatRow.user_id == user_id, ExternalChatRow.dialect == dialect)
         if subject_id is not None:
@@ -123,7 +123,7 @@ class ExternalChats(Database):
     async def change_external_chat(
         self, user_id: str, chat_id: str, **changes: Unpack[ExternalChatChanges]
     ) -> ExternalChat:
-        """Change what is known of a chat.
+        """Update fields of a chat.
 
         Raises:
             NotFound: unknown, or another user's.
@@ -138,7 +138,7 @@ class ExternalChats(Database):
     async def remove_external_chats(
         self, user_id: str, dialect: Dialect, chat_ids: Iterable[str] | None = None
     ) -> tuple[str, ...]:
-        """Remove chats of the user's with all that was said in them: these, or every one; returns which were there."""
+        """Remove these chats of the user, or all of them, with their messages; return the ids that existed."""
         chosen = select(ExternalChatRow.id).where(
             ExternalChatRow.user_id == user_id, ExternalChatRow.dialect == dialect
         )
@@ -154,7 +154,7 @@ class ExternalChats(Database):
 
     @shielded
     async def external_messages(self, chat_id: str) -> tuple[ExternalMessage, ...]:
-        """What was said, in order.
+        """List the messages of a chat, in order.
 
         Args:
             chat_id: a chat that the caller may use (see `external_chat`).
@@ -169,7 +169,7 @@ class ExternalChats(Database):
 
     @shielded
     async def add_external_messages(self, chat_id: str, drafts: Sequence[ExternalDraft]) -> tuple[ExternalMessage, ...]:
-        """Add messages at the chat's end, all or none; an id that is there already changes nothing.
+        """Append messages to a chat atomically; a message whose id exists already is left unchanged.
 
         Args:
             chat_id: a chat that the caller may use (see `external_chat`).
@@ -185,7 +185,7 @@ class ExternalChats(Database):
     async def update_external_message(
         self, message_id: str, **changes: Unpack[ExternalMessageChanges]
     ) -> ExternalMessage:
-        """Change what became of a message: its text while it is said, what was heard of it, what it is.
+        """Update a message: its text while it is spoken, what was heard of it, its kind.
 
         Raises:
             NotFound: no such message.
@@ -199,7 +199,7 @@ class ExternalChats(Database):
 
     @shielded
     async def remove_external_exchange(self, user_id: str, dialect: Dialect, message_id: str) -> tuple[str, ...]:
-        """Remove a message with its question, or with its answers; returns the ids of what was removed.
+        """Remove a message with its question, or with its answers; return the removed ids.
 
         Raises:
             NotFound: unknown, or another user's.
@@ -230,7 +230,7 @@ class ExternalChats(Database):
     async def add_chat_file(
         self, user_id: str, name: str, mime_type: str, size: int, text: str, failure: str | None
     ) -> ChatFile:
-        """Keep what could be read of a file."""
+        """Add a file with its extracted text."""
         async with self._writing() as session:
             row = ChatFileRow(
                 id=self._new_id(),
@@ -247,7 +247,7 @@ class ExternalChats(Database):
 
     @shielded
     async def chat_files(self, user_id: str, file_ids: Iterable[str]) -> tuple[ChatFile, ...]:
-        """Those of these files that are the user's, oldest first."""
+        """Return those of the files that belong to the user, oldest first."""
         async with self._reading() as session:
             rows = await session.scalars(
                 select(ChatFileRow)
@@ -258,7 +258,7 @@ class ExternalChats(Database):
 
     @shielded
     async def remove_chat_files(self, user_id: str, file_ids: Iterable[str]) -> None:
-        """Forget those of these files that are the user's."""
+        """Remove those of the files that belong to the user."""
         async with self._writing() as session:
             await session.execute(
                 delete(ChatFileRow).where(ChatFileRow.user_id == user_id, ChatFileRow.id.in_(list(file_ids)))
@@ -268,7 +268,7 @@ class ExternalChats(Database):
 
     @shielded
     async def describe_documents(self, document_ids: Iterable[str], *, publisher: str, datasource: str) -> None:
-        """Say where installed documents come from; said again, the new origin counts."""
+        """Set the origin of installed documents, replacing an earlier one."""
         async with self._writing() as session:
             for document_id in document_ids:
                 if await session.scalar(select(exists().where(DocumentRow.id == document_id))):
@@ -280,7 +280,7 @@ class ExternalChats(Database):
 
     @shielded
     async def document_origins(self) -> dict[str, DocumentOrigin]:
-        """Where documents come from, by document id."""
+        """Return the origins of documents, by document id."""
         async with self._reading() as session:
             return {row.document_id: row.record() for row in await session.scalars(select(DocumentOriginRow))}
 
@@ -288,10 +288,10 @@ class ExternalChats(Database):
 async def add_drafts(
     database: Database, session: AsyncSession, chat_id: str, drafts: Sequence[ExternalDraft]
 ) -> tuple[ExternalMessage, ...]:
-    """Add messages in a transaction that is under way (see `ExternalChats.add_external_messages`)."""
+    """Append messages within an open transaction (see `ExternalChats.add_external_messages`)."""
     added = []
     for draft in drafts:
-        # Counting first makes everybody else who writes to this chat wait for us.
+        # Updating the count first locks the chat's row against concurrent writers.
         sequence = await session.scalar(
             update(ExternalChatRow)
             .where(ExternalChatRow.id == chat_id)

@@ -1,4 +1,4 @@
-"""Calls with an idempotency key, and calls that wait to be accepted."""
+"""Operations with an idempotency key, and staged operations."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -16,20 +16,20 @@ from models.tables.practice import KeyedCallRow, StagedCallRow
 REUSED = "Idempotency key reused with a different request payload."
 IN_PROGRESS = "An operation with this idempotency key is already in progress."
 GIVEN_UP_AFTER = timedelta(minutes=15)
-"""A call that has not ended by then went down with its process: the key is free again."""
+"""An operation still unfinished after this time is assumed dead, and its key is released."""
 
 
 class KeyedCalls(Database):
     @shielded
     async def begin_keyed_call(self, user_id: str, key: str, fingerprint: str) -> str | None:
-        """Claim a key; returns the reply that was given under it before, or None where the call is to be made now.
+        """Claim an idempotency key; return the reply stored under it, or None if the operation must run now.
 
         Raises:
-            Conflict: the key stands for another payload, or its call is under way.
+            Conflict: the key was used with another payload, or its operation is in progress.
         """
         try:
             return await self._claim(user_id, key, fingerprint)
-        except IntegrityError:  # somebody else claimed it between our look and our claim
+        except IntegrityError:  # another request claimed it in between
             raise Conflict(IN_PROGRESS) from None
 
     async def _claim(self, user_id: str, key: str, fingerprint: str) -> str | None:
@@ -50,7 +50,7 @@ class KeyedCalls(Database):
 
     @shielded
     async def end_keyed_call(self, user_id: str, key: str, reply: str | None) -> None:
-        """Keep the reply under its key; without a reply the call failed, and the key is free again."""
+        """Store the reply under its key; without a reply (the operation failed) release the key."""
         async with self._writing() as session:
             row = await session.get(KeyedCallRow, (user_id, key))
             if row is None:
@@ -62,9 +62,9 @@ class KeyedCalls(Database):
 
     @shielded
     async def stage_call(self, user_id: str, operation: str, chat_id: str, payload: Mapping[str, Any]) -> StagedCall:
-        """Keep a call until it is accepted or dropped; a later one of the same operation on the chat replaces it."""
+        """Stage an operation until it is accepted or dropped; it replaces a staged one of the same kind on the chat."""
         async with self._writing() as session:
-            # Staging one after the other: two at once would both find nothing to replace.
+            # Serialise staging: two concurrent ones would both find nothing to replace.
             await session.get(UserRow, user_id, with_for_update=True)
             row = StagedCallRow(
                 user_id=user_id,
@@ -78,9 +78,9 @@ class KeyedCalls(Database):
 
     @shielded
     async def take_staged_call(self, user_id: str, operation: str, chat_id: str) -> StagedCall | None:
-        """The call that waits, which waits no longer; None where none does."""
+        """Remove and return the staged operation; None if there is none."""
         async with self._writing() as session:
-            # Taken in one statement: of two who accept at once, one finds it gone.
+            # Delete in one statement, so that only one of two concurrent callers gets it.
             taken = delete(StagedCallRow).where(
                 StagedCallRow.user_id == user_id,
                 StagedCallRow.operation == operation,

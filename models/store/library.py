@@ -1,4 +1,4 @@
-"""Finding content and adding one's own: everybody sees what the packs bring, and nobody else what a user made."""
+"""Search of content: that of the packs is public, a user's own is private."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -30,24 +30,24 @@ _MOST_FOUND = 1000
 class Library(Database):
     @shielded
     async def find_personas(self, user_id: str, search: str = "", ids: Sequence[str] | None = None) -> list[Persona]:
-        """The personas a user may choose, by name; `search` narrows them by their words, `ids` to these."""
+        """List the personas that a user may choose, by name; `search` filters by words, `ids` by id."""
         return await self._find(PersonaRow, user_id, search, ids)
 
     @shielded
     async def find_scenarios(self, user_id: str, search: str = "", ids: Sequence[str] | None = None) -> list[Scenario]:
-        """The scenarios a user may choose, by name."""
+        """List the scenarios that a user may choose, by name."""
         return await self._find(ScenarioRow, user_id, search, ids)
 
     @shielded
     async def find_simulations(
         self, user_id: str, search: str = "", ids: Sequence[str] | None = None
     ) -> list[Simulation]:
-        """The simulations a user may choose, by name."""
+        """List the simulations that a user may choose, by name."""
         return await self._find(SimulationRow, user_id, search, ids)
 
     @shielded
     async def find_documents(self, user_id: str, search: str = "", ids: Sequence[str] | None = None) -> list[Document]:
-        """The documents a user may choose; with words to search for, those whose text has them, best first."""
+        """List the documents that a user may choose; with `search`, full-text matches, best first."""
         if not search.strip():
             return await self._find(DocumentRow, user_id, "", ids)
         found = await self._full_text(search)
@@ -57,12 +57,12 @@ class Library(Database):
 
     @shielded
     async def document_snippets(self, search: str) -> dict[str, str]:
-        """Where the words stand: a line of text by document id, best first."""
+        """Return a snippet around the matches by document id, best first."""
         return await self._full_text(search)
 
     @shielded
     async def find_entries(self, user_id: str, kind: str, search: str = "") -> list[Practice]:
-        """The practices or homes that are open to a user, by name."""
+        """List the practices or homes that a user may start, by name."""
         async with self._reading() as session:
             user = await session.get(UserRow, user_id)
             if user is None:
@@ -75,7 +75,7 @@ class Library(Database):
     async def find_resources(
         self, user_id: str, kind: ResourceKind, search: str = "", ids: Sequence[str] | None = None
     ) -> list[Resource]:
-        """The resources of a kind that a user may choose, by name; with `ids`, in their order."""
+        """List the resources of a kind that a user may choose, by name; with `ids`, in their order."""
         async with self._reading() as session:
             query = select(ResourceRow).where(
                 ResourceRow.kind == kind,
@@ -93,7 +93,7 @@ class Library(Database):
 
     @shielded
     async def resource(self, kind: ResourceKind, resource_id: str) -> Resource:
-        """One resource, whoever made it: for what a chat already refers to.
+        """Return a resource of any owner, for references from chats.
 
         Raises:
             NotFound: there is none of this kind with this id.
@@ -106,17 +106,17 @@ class Library(Database):
 
     @shielded
     async def resources(self, ids: Sequence[str]) -> list[Resource]:
-        """The resources with these ids, in their order; unknown ones are left out."""
+        """Return the resources with these ids, in this order; unknown ones are skipped."""
         async with self._reading() as session:
             return await resources_by_id(session, ids)
 
     @shielded
     async def options_of(self, question_ids: Sequence[str]) -> list[Resource]:
-        """The options of these questions, in order."""
+        """List the options of these questions, in order."""
         if not question_ids:
             return []
         async with self._reading() as session:
-            # The question is a text inside JSON, which the databases do not index: its letters narrow the search.
+            # The question's id is inside JSON, which has no index: a LIKE on it narrows the search.
             narrowed = or_(*(cast(ResourceRow.data, Text).contains(ident, autoescape=True) for ident in question_ids))
             rows = await session.scalars(select(ResourceRow).where(ResourceRow.kind == "option", narrowed))
             found = [row.record() for row in rows]
@@ -144,7 +144,7 @@ class Library(Database):
             return {row[0]: row[1] for row in rows}
 
 
-# Every word in quotes, as nothing that a user types is syntax, and each may be unfinished.
+# Quote every word, so that user input is never syntax, and match by prefix.
 
 
 def _fts5_query(search: str) -> str:
@@ -162,7 +162,7 @@ def _seen_by(kind: Any, user_id: str) -> Any:
 
 
 def _has(column: Any, search: str) -> Any:
-    """Every word of the search, anywhere, in either case."""
+    """Return a filter for rows that contain every word of the search, case-insensitively."""
     condition: Any = column.is_not(None)
     for word in search.lower().split()[:20]:
         condition = condition & func.lower(column).contains(word, autoescape=True)

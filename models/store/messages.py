@@ -1,4 +1,4 @@
-"""What was said in a chat, and all that answering it takes."""
+"""The messages of chats, and the context that replies are generated from."""
 
 from typing import TypedDict, Unpack
 
@@ -27,7 +27,7 @@ from models.tables.core import (
 
 MAX_ID_LENGTH = 200
 
-# Statements are built once: building one takes longer than running it.
+# Statements are built once, since building one takes longer than running it.
 
 _COUNT = (
     update(CHATS)
@@ -49,7 +49,7 @@ _IN_ORDER = (
     .where(CHATS.c.id == bindparam("chat"))
     .order_by(MESSAGES.c.sequence)
 )
-# One row for the scenario and one for each persona, document and message: each part joins its own thing and no other.
+# One query: rows for the scenario, each persona, each document and each message; each part joins its own table.
 _PART = union_all(*(select(literal(number).label("number")) for number in range(4))).subquery("part")
 _CONTEXT = (
     select(ChatRow, AttemptRow.user_id, ScenarioRow, PersonaRow, DocumentRow, *MESSAGE_COLUMNS)
@@ -69,7 +69,7 @@ _CONTEXT = (
 
 
 class MessageChanges(TypedDict, total=False):
-    """What may change about a message after it was added; the rest is history."""
+    """The mutable fields of a message; the others are immutable history."""
 
     text: str
     full_text: str | None
@@ -84,7 +84,7 @@ class MessageChanges(TypedDict, total=False):
 class Messages(Database):
     @shielded
     async def context(self, chat_id: str) -> ChatContext:
-        """The chat with its scenario, personas, documents and messages, each in order, in one round trip.
+        """Return a chat with its scenario, personas, documents and messages, in order, in one round trip.
 
         Args:
             chat_id: a chat that the caller may use (see `chat`).
@@ -118,7 +118,7 @@ class Messages(Database):
 
     @shielded
     async def messages(self, chat_id: str) -> tuple[Message, ...]:
-        """What was said, in order.
+        """List the messages of a chat, in order.
 
         Args:
             chat_id: a chat that the caller may use (see `chat`).
@@ -152,23 +152,23 @@ class Messages(Database):
         started_ms: int | None = None,
         ended_ms: int | None = None,
     ) -> Message:
-        """Add a message at the chat's end. Letters that no database holds (NUL, lone surrogates) become U+FFFD.
+        """Append a message to a chat. Characters that cannot be stored (NUL, lone surrogates) become U+FFFD.
 
         Args:
             chat_id: a chat that the caller may use (see `chat`).
-            id: the message's id. Adding the same id to the same chat again changes nothing and returns what is there.
+            id: the message's id. Idempotent: adding an id to the same chat again returns the existing message.
             parent_id: the message that this one answers.
-            auto_link_parent: without a parent_id, answer the chat's last message.
+            auto_link_parent: without a parent_id, make the chat's last message the parent.
 
         Raises:
             NotFound: no such chat or persona, or the parent is not in this chat.
-            Conflict: another chat has this id.
-            Invalid: the id is empty, too long, or holds letters that no database holds.
+            Conflict: a message of another chat has this id.
+            Invalid: the id is empty, too long, or contains characters that cannot be stored.
         """
         if id is not None and not (0 < len(id) <= MAX_ID_LENGTH and id == clean(id)):
             raise Invalid(f"A message id is 1 to {MAX_ID_LENGTH} plain letters: use a UUID, or leave it out.")
         async with self._writing() as session:
-            # Counting first makes everybody else who writes to this chat wait for us.
+            # Updating the count first locks the chat's row against concurrent writers.
             sequence = await session.scalar(_COUNT, {"chat": chat_id})
             if sequence is None:
                 raise NotFound(CHAT_NOT_FOUND)
@@ -204,11 +204,11 @@ class Messages(Database):
 
     @shielded
     async def update_message(self, message_id: str, **changes: Unpack[MessageChanges]) -> Message:
-        """Change what became of a message: its text while it is written, and what was heard of it.
+        """Update a message: its text while it is generated, and what was heard of it.
 
         Raises:
             NotFound: no such message.
-            TypeError: something else about the message was to change.
+            TypeError: an immutable field was given.
         """
         if unknown := changes.keys() - MessageChanges.__annotations__.keys():
             raise TypeError(f"These do not change once a message is added: {', '.join(sorted(unknown))}.")

@@ -1,4 +1,4 @@
-"""Programs with a client id and a secret, and the short-lived access tokens they ask for."""
+"""OAuth clients (client credentials) and their short-lived access tokens."""
 
 import hmac
 import secrets
@@ -17,13 +17,13 @@ from models.tables.oauth import AccessTokenRow, ActingTokenRow, OAuthClientRow
 
 CLIENT_PREFIX = "client_"
 REMEMBERED_AFTER_END = timedelta(days=1)
-"""An expired token is known as expired for this long; after that it is unknown."""
+"""How long an expired token is still reported as expired; after that it is unknown."""
 
 
 class OAuth(Accounts):
     @shielded
     async def create_oauth_client(self, user_name: str, label: str = "") -> tuple[str, OAuthClient]:
-        """Make a client that acts for a user, who is added if unknown. The secret is in this result and nowhere else.
+        """Create a client that acts for a user, creating the user if unknown. The secret is returned here only.
 
         Raises:
             Invalid: the user's name is empty.
@@ -46,7 +46,7 @@ class OAuth(Accounts):
 
     @shielded
     async def list_oauth_clients(self) -> tuple[OAuthClient, ...]:
-        """All clients, revoked ones too, oldest first."""
+        """List all clients, including revoked ones, oldest first."""
         async with self._reading() as session:
             rows = await session.execute(
                 select(OAuthClientRow, UserRow).join(UserRow).order_by(OAuthClientRow.created_at, OAuthClientRow.id)
@@ -55,7 +55,7 @@ class OAuth(Accounts):
 
     @shielded
     async def revoke_oauth_client(self, client_id: str) -> OAuthClient:
-        """Make a client and every token it was given worthless, for good.
+        """Revoke a client and all its access tokens, permanently.
 
         Raises:
             NotFound: no such client.
@@ -75,11 +75,11 @@ class OAuth(Accounts):
 
     @shielded
     async def issue_access_token(self, client_id: str, secret: str, scope: str, lifetime: timedelta) -> str | None:
-        """A new access token for a client; None where the client is unknown, revoked, or has another secret."""
+        """Issue an access token to a client; return None if it is unknown or revoked, or the secret is wrong."""
         async with self._writing() as session:
             client = await session.get(OAuthClientRow, clean(client_id))
             kept = client.secret_hash if client is not None else hash_of("")
-            # Compared in any case, so that how long it takes does not tell which ids exist.
+            # Always compare, so that the timing does not reveal which ids exist.
             right = hmac.compare_digest(kept, hash_of(secret))
             if client is None or client.revoked_at is not None or not right:
                 return None
@@ -99,7 +99,7 @@ class OAuth(Accounts):
 
     @shielded
     async def user_for_access_token(self, token: str) -> User | None:
-        """In whose name a client speaks; None for a token that is unknown, revoked or expired."""
+        """Return the user that an access token acts for; None if it is unknown, revoked or expired."""
         async with self._reading() as session:
             row = await session.scalar(
                 select(UserRow)
@@ -111,7 +111,7 @@ class OAuth(Accounts):
 
     @shielded
     async def access_token_expired(self, token: str) -> bool:
-        """Whether this was an access token, and its time is over."""
+        """Return whether this is an expired access token."""
         async with self._reading() as session:
             ended = select(
                 exists().where(AccessTokenRow.secret_hash == hash_of(token), AccessTokenRow.expires_at <= self._now())
@@ -120,14 +120,14 @@ class OAuth(Accounts):
 
     @shielded
     async def allow_acting(self, token_id: str) -> None:
-        """Let the bearer of a token act for any user, on the doors that have such a thing.
+        """Allow the bearer of a token to act for any user, on the doors that support impersonation.
 
         Args:
-            token_id: the token's id, or as much of its beginning as no other token has.
+            token_id: the token's id, or an unambiguous prefix of it.
 
         Raises:
-            NotFound: no token begins so.
-            Conflict: several do.
+            NotFound: no token has this prefix.
+            Conflict: several tokens have it.
         """
         async with self._writing() as session:
             found = (
@@ -141,7 +141,7 @@ class OAuth(Accounts):
 
     @shielded
     async def may_act(self, token: str) -> bool:
-        """Whether the bearer of this token may act for other users."""
+        """Return whether the bearer of this token may act for other users."""
         async with self._reading() as session:
             row = await session.scalar(
                 select(ActingTokenRow)

@@ -1,4 +1,4 @@
-"""How an attempt goes on: chats opened, added, taken over and ended."""
+"""The progress of attempts: opening, adding, taking over and ending chats."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,13 +15,13 @@ from models.tables.core import AttemptRow, ChatRow, MessageRow, ScenarioRow, Sim
 from models.tables.practice import GradeRow, NoteRow
 
 MOST_CHATS = 500
-"""Chats of one attempt; an attempt in infinite mode is ended there."""
+"""Maximum number of chats of an attempt; one in infinite mode ends there."""
 
 
 class Progress(Database):
     @shielded
     async def open_chat(self, chat_id: str) -> Chat:
-        """Let the chat's time run; one that runs already keeps its time.
+        """Start the chat's time limit; one that has started already keeps its time.
 
         Raises:
             NotFound: no such chat.
@@ -42,14 +42,14 @@ class Progress(Database):
         configuration: Mapping[str, Any] | None = None,
         previous_chat_id: str | None = None,
     ) -> Chat:
-        """One more chat at the attempt's end.
+        """Append a chat to an attempt.
 
         Raises:
             NotFound: unknown attempt or scenario, or another user's.
-            Conflict: the attempt has as many chats as one may have.
+            Conflict: the attempt has `MOST_CHATS` chats.
         """
         async with self._writing() as session:
-            # Counting is safe only while nobody else adds a chat here.
+            # The row lock of `own_attempt` makes the count safe against concurrent additions.
             attempt = await own_attempt(session, user_id, attempt_id, to_change=True)
             if scenario_id is not None and await session.get(ScenarioRow, scenario_id) is None:
                 raise NotFound("Scenario not found.")
@@ -75,7 +75,7 @@ class Progress(Database):
 
     @shielded
     async def configure_chat(self, chat_id: str, configuration: Mapping[str, Any]) -> Chat:
-        """Set what the chat makes of its scenario.
+        """Set a chat's configuration of its scenario.
 
         Raises:
             NotFound: no such chat.
@@ -89,7 +89,7 @@ class Progress(Database):
 
     @shielded
     async def start_private_attempt(self, user_id: str, simulation_id: str, scenario_id: str, name: str) -> Attempt:
-        """An attempt with one chat that no entry leads to: for a test.
+        """Start an attempt with one chat, without a practice or home, for a test.
 
         Raises:
             NotFound: no such simulation or scenario.
@@ -130,7 +130,7 @@ class Progress(Database):
 
     @shielded
     async def complete_attempt(self, user_id: str, attempt_id: str, message: str | None = None) -> Attempt:
-        """End the attempt and every chat of it; what has ended already keeps its time.
+        """End an attempt with all its chats; those that have ended already keep their time.
 
         Raises:
             NotFound: unknown, or another user's.
@@ -147,10 +147,10 @@ class Progress(Database):
 
     @shielded
     async def take_over(self, user_id: str, attempt_id: str, previous: Mapping[str, str]) -> Attempt:
-        """End chats of the attempt with what was said and graded in earlier ones, all or nothing.
+        """Complete chats of an attempt by copying messages and grades from earlier ones, atomically.
 
         Args:
-            previous: for each chat of this attempt the earlier chat, of the same user and scenario.
+            previous: the earlier chat, of the same user and scenario, by chat of this attempt.
 
         Raises:
             NotFound: unknown, or another user's.
@@ -185,7 +185,7 @@ class Progress(Database):
                 "parent_id": ids.get(message.parent_id) if message.parent_id else None,
             }
             session.add(MessageRow(**_values(message) | changed))
-            # A parent must be there before its child, and the mapper does not know of the reference.
+            # Insert parents before their children: the mapper does not know about the reference.
             await session.flush()
         grade = await session.scalar(
             select(GradeRow).where(GradeRow.chat_id == earlier.id).order_by(GradeRow.number.desc()).limit(1)

@@ -1,4 +1,4 @@
-"""What each user learns: nodes and what must come before them, exercises and mastery, diagnoses, hints, tutor turns."""
+"""Tutoring data: nodes and their prerequisites, exercises, mastery, diagnostics, hints, tutor turns."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, Unpack
@@ -26,11 +26,11 @@ from models.tables.external import ExternalChatRow
 from models.tables.tutor import DiagnosticRow, ExerciseResultRow, HintRow, NodeEdgeRow, NodeRow, ProgressRow
 
 LISTED_LIMIT = 1000
-"""Rows that one listing holds."""
+"""Maximum number of rows in a listing."""
 
 
 class NodeFilters(TypedDict, total=False):
-    """Which nodes to list; what is left out does not matter."""
+    """Filters for listing nodes."""
 
     type: str
     branch_id: str
@@ -38,7 +38,7 @@ class NodeFilters(TypedDict, total=False):
 
 
 class NodeChanges(TypedDict, total=False):
-    """What may change about a node."""
+    """The mutable fields of a node."""
 
     type: str
     title: str
@@ -65,7 +65,7 @@ class Tutoring(Database):
         parent_id: str | None = None,
         lesson: str | None = None,
     ) -> Node:
-        """Add a node to a user's map; one that is there already is returned as it is.
+        """Add a node to a user's map; return an existing one unchanged.
 
         Raises:
             NotFound: no such user.
@@ -97,7 +97,7 @@ class Tutoring(Database):
 
     @shielded
     async def node(self, user_id: str, node_id: str) -> Node:
-        """One of the user's nodes.
+        """Return a node of the user.
 
         Raises:
             NotFound: unknown, or another user's.
@@ -107,7 +107,7 @@ class Tutoring(Database):
 
     @shielded
     async def nodes(self, user_id: str, **filters: Unpack[NodeFilters]) -> tuple[Node, ...]:
-        """The user's nodes, oldest first, at most `LISTED_LIMIT`."""
+        """List the user's nodes, oldest first, at most `LISTED_LIMIT`."""
         chosen = select(NodeRow).where(NodeRow.user_id == user_id).filter_by(**filters)
         async with self._reading() as session:
             rows = await session.scalars(chosen.order_by(NodeRow.created_at, NodeRow.id).limit(LISTED_LIMIT))
@@ -115,7 +115,7 @@ class Tutoring(Database):
 
     @shielded
     async def change_node(self, user_id: str, node_id: str, **changes: Unpack[NodeChanges]) -> Node:
-        """Change a node.
+        """Update a node.
 
         Raises:
             NotFound: unknown, or another user's.
@@ -129,7 +129,7 @@ class Tutoring(Database):
 
     @shielded
     async def remove_node(self, user_id: str, node_id: str) -> None:
-        """Remove a node with its edges and the progress on it; its sessions stay.
+        """Remove a node with its edges and progress; its sessions stay.
 
         Raises:
             NotFound: unknown, or another user's.
@@ -147,12 +147,12 @@ class Tutoring(Database):
 
     @shielded
     async def add_edge(self, user_id: str, source_id: str, target_id: str) -> Edge:
-        """Say that one node must be mastered before another.
+        """Add a prerequisite edge: the source must be mastered before the target.
 
         Raises:
             NotFound: one of the nodes is unknown, or another user's.
-            Conflict: it is said already.
-            Invalid: a node cannot come before itself.
+            Conflict: the edge exists already.
+            Invalid: source and target are the same node.
         """
         if source_id == target_id:
             raise Invalid("A node cannot come before itself: name two nodes.")
@@ -170,7 +170,7 @@ class Tutoring(Database):
 
     @shielded
     async def edges(self, user_id: str, node_id: str) -> tuple[Edge, ...]:
-        """The edges that begin or end at a node."""
+        """List the edges from and to a node."""
         async with self._reading() as session:
             rows = await session.scalars(
                 select(NodeEdgeRow)
@@ -184,7 +184,7 @@ class Tutoring(Database):
 
     @shielded
     async def prerequisites(self, user_id: str, node_id: str) -> tuple[tuple[Node, float], ...]:
-        """What must be mastered before a node, each with how well it is."""
+        """List the prerequisites of a node, each with the user's mastery of it."""
         async with self._reading() as session:
             rows = await session.execute(
                 select(NodeRow, ProgressRow.mastery)
@@ -199,7 +199,7 @@ class Tutoring(Database):
 
     @shielded
     async def progress(self, user_id: str, node_id: str | None = None) -> tuple[Progress, ...]:
-        """How far the user is, with everything or with one node."""
+        """Return the user's progress on all nodes, or on one."""
         chosen = select(ProgressRow).where(ProgressRow.user_id == user_id)
         if node_id is not None:
             chosen = chosen.where(ProgressRow.node_id == node_id)
@@ -209,7 +209,7 @@ class Tutoring(Database):
 
     @shielded
     async def exercise_results(self, user_id: str, node_id: str) -> tuple[ExerciseResult, ...]:
-        """Every exercise that the user has answered on a node, oldest first."""
+        """List the user's exercise results on a node, oldest first."""
         async with self._reading() as session:
             rows = await session.scalars(
                 select(ExerciseResultRow)
@@ -222,7 +222,7 @@ class Tutoring(Database):
     async def add_diagnostic(
         self, user_id: str, node_id: str, *, score: float, total: int, incorrect: int, weak_areas: Sequence[str]
     ) -> Diagnostic:
-        """Keep what a test found out about a node; it becomes the node's accuracy.
+        """Store the result of a diagnostic test, which becomes the node's accuracy.
 
         Raises:
             NotFound: the node is unknown, or another user's.
@@ -245,7 +245,7 @@ class Tutoring(Database):
 
     @shielded
     async def diagnostics(self, user_id: str, node_id: str | None = None) -> tuple[Diagnostic, ...]:
-        """What tests found out, the newest first."""
+        """List the diagnostics, newest first."""
         chosen = select(DiagnosticRow).where(DiagnosticRow.user_id == user_id)
         if node_id is not None:
             chosen = chosen.where(DiagnosticRow.node_id == node_id)
@@ -265,12 +265,12 @@ class Tutoring(Database):
         results: Sequence[ExerciseResult] = (),
         complete: bool = False,
     ) -> tuple[ExternalMessage, ...]:
-        """Keep one turn of a lesson, all or nothing: what was said, where the lesson stands, what was answered.
+        """Store a turn of a lesson atomically: its messages, the lesson's state and the exercise results.
 
         Args:
             session_id: a session that the caller may use (see `external_chat`).
             state: replaces the session's data.
-            complete: the lesson is over: the session ends, and the node counts as completed.
+            complete: the lesson is complete: end the session and mark the node as completed.
 
         Raises:
             NotFound: no such session.
@@ -338,7 +338,7 @@ class Tutoring(Database):
         response_message_id: str | None = None,
         referenced_message_ids: Sequence[str] = (),
     ) -> Hint:
-        """Keep that a hint was asked for and given.
+        """Store a hint that was requested and given.
 
         Raises:
             NotFound: no such node of the user's, or no such session.
@@ -364,7 +364,7 @@ class Tutoring(Database):
 
     @shielded
     async def hints(self, user_id: str, node_id: str | None = None) -> tuple[Hint, ...]:
-        """The hints of a user, oldest first."""
+        """List the user's hints, oldest first."""
         chosen = select(HintRow).where(HintRow.user_id == user_id)
         if node_id is not None:
             chosen = chosen.where(HintRow.node_id == node_id)

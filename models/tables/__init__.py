@@ -1,1 +1,1 @@
-"""The SQLAlchemy tables."""
+"""The SQLAlchemy tables, and the conversion of their rows to records."""

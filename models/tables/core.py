@@ -1,4 +1,4 @@
-"""The tables, and how a row becomes a record. Only the store sees rows."""
+"""The core tables, and the conversion of rows to records; only the store uses rows."""
 
 from dataclasses import asdict, fields
 from datetime import datetime
@@ -29,7 +29,7 @@ PracticeKind = Literal["practice", "home"]
 
 
 class Base(DeclarativeBase):
-    # Named constraints, so that a later migration can drop one.
+    # Name all constraints, so that a migration can drop them.
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(column_0_N_label)s",
@@ -107,7 +107,7 @@ class PersonaRow(Base):
             greeting=persona.greeting,
             icon=persona.icon,
             color=persona.color,
-            # asdict() would try to deep-copy a read-only mapping.
+            # asdict() cannot deep-copy a read-only mapping.
             voice={
                 "names": dict(voice.names),
                 "rate": voice.rate,
@@ -226,7 +226,7 @@ class ScenarioRow(Base):
     def record(
         self, persona_ids: tuple[str, ...] | None = None, document_ids: tuple[str, ...] | None = None
     ) -> Scenario:
-        """The scenario; the ids are given by whoever has them already, and loaded with the row otherwise."""
+        """Convert the row to a scenario; without the ids they are loaded with the row."""
         return Scenario(
             id=self.id,
             name=self.name,
@@ -325,7 +325,7 @@ class ChatRow(Base):
     scenario_id: Mapped[str | None] = mapped_column(ForeignKey("scenarios.id"))
     name: Mapped[str]
     position: Mapped[int]
-    # The next message's sequence; counting here also makes writers of one chat wait for each other.
+    # The next message's sequence number; updating it also serialises the writers of a chat.
     message_count: Mapped[int]
     created_at: Mapped[datetime]
     completed_at: Mapped[datetime | None]
@@ -398,7 +398,7 @@ class MessageRow(Base):
     ended_ms: Mapped[int | None]
 
 
-# A message is read often and many at a time, so it becomes a record with no row object between: Message(*columns).
+# Messages are read often and in bulk, so they are converted without row objects: Message(*columns).
 CHATS = Base.metadata.tables["chats"]
 MESSAGES = Base.metadata.tables["messages"]
 MESSAGE_COLUMNS = tuple(MESSAGES.c[field.name] for field in fields(Message))

@@ -1,4 +1,4 @@
-"""The tables of other systems' chats, their files, and the origins of documents."""
+"""The tables of external chats, their files, and the origins of documents."""
 
 from dataclasses import fields
 from datetime import datetime
@@ -58,7 +58,7 @@ class ExternalMessageRow(Base):
     kind: Mapped[str]
     origin: Mapped[Origin]
     created_at: Mapped[datetime]
-    # No foreign key: what it answers may have been deleted.
+    # No foreign key: the parent may have been deleted.
     parent_id: Mapped[str | None]
     full_text: Mapped[str | None]
     heard_ms: Mapped[int | None]

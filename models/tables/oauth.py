@@ -1,4 +1,4 @@
-"""The tables of client credentials: programs, the access tokens they were given, and tokens that act for others."""
+"""The tables of OAuth clients, their access tokens, and tokens that may act for other users."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""The tables of what is practised with and what comes of it: resources, grades, notes, drafts, recordings, tests."""
+"""The tables of resources, grades, notes, drafts, recordings, idempotency keys and tests."""
 
 from datetime import datetime
 from typing import Any, Self, cast
@@ -164,14 +164,14 @@ class AudioRow(Base):
 
 
 class KeyedCallRow(Base):
-    """A call that came with an idempotency key; `reply` is null while it is under way."""
+    """An operation with an idempotency key; `reply` is null while it is in progress."""
 
     __tablename__ = "keyed_calls"
 
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
     fingerprint: Mapped[str]
-    # none_as_null would make "no reply yet" and "null" the same; a reply is always an object.
+    # Null means "no reply yet"; a reply is always an object.
     reply: Mapped[str | None]
     created_at: Mapped[datetime]
 

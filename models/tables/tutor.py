@@ -1,4 +1,4 @@
-"""The tables of tutoring: what is to be learnt, how far each user is with it, and the hints that were given."""
+"""The tables of tutoring: nodes, edges, progress, exercises, diagnostics and hints."""
 
 from dataclasses import fields
 from datetime import datetime
@@ -25,7 +25,7 @@ class BranchRow(Base):
 class NodeRow(Base):
     __tablename__ = "nodes"
 
-    # Each user has a map of their own, so two users may have a node of the same name.
+    # Ids are unique per user: each user has a map of their own.
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
     id: Mapped[str] = mapped_column(primary_key=True)
     type: Mapped[str]
@@ -113,7 +113,7 @@ class HintRow(Base):
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
     node_id: Mapped[str]
     session_id: Mapped[str | None] = mapped_column(ForeignKey("external_chats.id"))
-    # The dialect lets a client name messages of its own, so these refer to nothing that must be here.
+    # No foreign keys: clients of this dialect may use ids of messages that are not stored here.
     request_message_id: Mapped[str | None]
     response_message_id: Mapped[str | None]
     referenced_message_ids: Mapped[list[str]]

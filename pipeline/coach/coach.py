@@ -90,11 +90,11 @@ class Coach(Protocol):
         ...
 
     async def hints(self, lesson: Lesson) -> tuple[str, ...]:
-        """One to three hints on what to do next, as the chat stands."""
+        """Return one to three hints on what to do next, as the chat stands."""
         ...
 
     async def suggestions(self, lesson: Lesson) -> tuple[str, ...]:
-        """Up to three lines that the learner could say next."""
+        """Return up to three lines that the learner could say next."""
         ...
 
     async def close(self) -> None:
@@ -103,7 +103,7 @@ class Coach(Protocol):
 
 
 def notes_of(assessment: Assessment) -> list[NewNote]:
-    """An assessment as the notes that are stored with its grade."""
+    """Return an assessment as the notes that are stored with its grade."""
     notes = [
         NewNote(
             "feedback",
@@ -150,7 +150,7 @@ def notes_of(assessment: Assessment) -> list[NewNote]:
 
 
 def exact_section(text: str, quoted: str) -> str | None:
-    """The words of `text` that `quoted` means, exactly as they stand there; None where it says no such thing.
+    """Return the words of `text` that `quoted` means, exactly as they stand there; None where it says no such thing.
 
     A model may change case, spaces or the marks at the ends of what it quotes.
     """
@@ -166,19 +166,19 @@ def exact_section(text: str, quoted: str) -> str | None:
 
 
 def _plain(text: str) -> tuple[str, list[int]]:
-    """Letters and digits in lower case, and where each stands."""
+    """Return letters and digits in lower case, and where each stands."""
     places = [place for place, letter in enumerate(text) if letter.isalnum()]
     folded = "".join(text[place].lower()[0] for place in places)
     return folded, places
 
 
 def passed_by(rubric: Rubric, score: int) -> bool:
-    """Whether so many points are enough."""
+    """Return whether so many points are enough."""
     return score >= rubric.pass_points
 
 
 def fitted(scores: Sequence[StandardScore], rubric: Rubric) -> tuple[StandardScore, ...]:
-    """One score for each standard, in the rubric's order, none below zero or above its points."""
+    """Return one score for each standard, in the rubric's order, none below zero or above its points."""
     by_id = {score.standard.id: score for score in scores}
     return tuple(
         StandardScore(standard, max(0, min(standard.points, found.points)), found.reason)

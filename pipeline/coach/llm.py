@@ -132,13 +132,13 @@ class LanguageModelCoach:
         )
 
     async def hints(self, lesson: Lesson) -> tuple[str, ...]:
-        """Hints for the learner's next turn."""
+        """Return hints for the learner's next turn."""
         asked = "Give the learner one to three short hints on what to do next. Do not write their lines for them."
         read = await self._ask(_lines_prompt(lesson, asked), _LINES_SCHEMA, _Lines)
         return _some(read) or coach_rules.hints(lesson)
 
     async def suggestions(self, lesson: Lesson) -> tuple[str, ...]:
-        """Lines that the learner could say next."""
+        """Return lines that the learner could say next."""
         asked = "Write three different lines that the learner could say next, in plain spoken words."
         read = await self._ask(_lines_prompt(lesson, asked), _LINES_SCHEMA, _Lines)
         return _some(read) or coach_rules.suggestions(lesson)
@@ -148,7 +148,7 @@ class LanguageModelCoach:
         await self._client.close()
 
     async def _ask(self, messages: list[dict[str, str]], schema: dict[str, Any], shape: type[Shape]) -> Shape | None:
-        """The answer in the shape asked for; None where there is none, after a second try at a wrong one."""
+        """Return the answer in the shape asked for; None where there is none, after a second try at a wrong one."""
         formats: list[dict[str, Any]] = [
             {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}},
             {"type": "json_object"},
@@ -224,7 +224,7 @@ def _material(lesson: Lesson) -> str:
 
 
 def _transcript(lesson: Lesson) -> list[str]:
-    """The chat's newest lines within the limit, each with its number."""
+    """Return the chat's newest lines within the limit, each with its number."""
     lines: list[str] = []
     left = _TRANSCRIPT_LIMIT
     for number, message in reversed(list(enumerate(lesson.chat.messages, 1))):
@@ -256,7 +256,7 @@ def _improvement(item: _Improvement, lesson: Lesson) -> Remark:
 
 
 def _message(line: int | None, lesson: Lesson) -> Message | None:
-    """The learner's message of this number; a remark about the other person's words stands for the whole chat."""
+    """Return the learner's message of this number; a remark about the other person's words stands for the whole chat."""
     messages = lesson.chat.messages
     if line is None or not 1 <= line <= len(messages) or messages[line - 1].role != "user":
         return None
@@ -272,7 +272,7 @@ def _whole(points: float) -> int:
 
 
 def _object_in(text: str) -> str:
-    """The JSON object in an answer that may have words or a fence around it."""
+    """Return the JSON object in an answer that may have words or a fence around it."""
     start, end = text.find("{"), text.rfind("}")
     return text[start : end + 1] if 0 <= start < end else text
 

@@ -68,7 +68,7 @@ class Finding:
 
 
 def sentences(messages: Sequence[Message]) -> Iterator[Sentence]:
-    """Every sentence of these messages, in order."""
+    """Yield every sentence of these messages, in order."""
     for message in messages:
         for found in _SENTENCE.finditer(message.text):
             if (text := found.group().strip()) and normalised(text):
@@ -76,7 +76,7 @@ def sentences(messages: Sequence[Message]) -> Iterator[Sentence]:
 
 
 def measured(standard: Standard, lesson: Lesson) -> Finding:
-    """How far a standard was met, by the measure it names."""
+    """Return how far a standard was met, by the measure it names."""
     if not lesson.learner:
         return Finding(0.0, "The learner has said nothing yet.")
     match standard.measure:
@@ -96,7 +96,7 @@ def measured(standard: Standard, lesson: Lesson) -> Finding:
 
 
 def covered(objective: str, said: Sequence[Sentence]) -> Sentence | None:
-    """The sentence that comes nearest to an objective, where the learner's words have a third of its content words."""
+    """Return the sentence that comes nearest to an objective, where the learner's words have a third of its content words."""
     wanted = _content(normalised(objective))
     if not wanted:
         return None
@@ -107,7 +107,7 @@ def covered(objective: str, said: Sequence[Sentence]) -> Sentence | None:
 
 
 def talk_share(lesson: Lesson) -> tuple[float, str]:
-    """The learner's share of the talk, and what it was counted in: time where a call has timings, else words."""
+    """Return the learner's share of the talk, and what it was counted in: time where a call has timings, else words."""
     timed = [item for item in lesson.chat.messages if item.started_ms is not None and item.ended_ms is not None]
     if {item.role for item in timed} == {"user", "assistant"}:
         own = sum((item.ended_ms or 0) - (item.started_ms or 0) for item in timed if item.role == "user")

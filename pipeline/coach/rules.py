@@ -77,11 +77,11 @@ class RuleCoach:
         return assess(lesson)
 
     async def hints(self, lesson: Lesson) -> tuple[str, ...]:
-        """What is still missing, most useful first."""
+        """Return what is still missing, most useful first."""
         return hints(lesson)
 
     async def suggestions(self, lesson: Lesson) -> tuple[str, ...]:
-        """Lines made from what is still missing."""
+        """Return lines made from what is still missing."""
         return suggestions(lesson)
 
     async def close(self) -> None:
@@ -111,7 +111,7 @@ def assess(lesson: Lesson) -> Assessment:
 
 
 def analyses(lesson: Lesson) -> tuple[str, ...]:
-    """What can be said of the whole conversation."""
+    """Return what can be said of the whole conversation."""
     said = list(sentences(lesson.learner))
     asked = [sentence for sentence in said if sentence.asks]
     share, unit = talk_share(lesson)
@@ -136,7 +136,7 @@ def analyses(lesson: Lesson) -> tuple[str, ...]:
 
 
 def hints(lesson: Lesson) -> tuple[str, ...]:
-    """Up to three hints: what was asked, what is missing, what usually helps."""
+    """Return up to three hints: what was asked, what is missing, what usually helps."""
     found = []
     last = lesson.chat.messages[-1] if lesson.chat.messages else None
     if last is not None and last.role == "assistant" and last.text.rstrip().endswith("?"):
@@ -149,7 +149,7 @@ def hints(lesson: Lesson) -> tuple[str, ...]:
 
 
 def suggestions(lesson: Lesson) -> tuple[str, ...]:
-    """Up to three lines that the learner could say next."""
+    """Return up to three lines that the learner could say next."""
     lines = []
     if not lesson.learner:
         lines.append("Good morning, how can I help you?")

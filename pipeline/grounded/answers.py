@@ -166,7 +166,7 @@ def _messages(question: Question, found: Sequence[Source]) -> list[Message]:
 
 
 async def within(words: AsyncIterator[str], limit: int) -> AsyncIterator[str]:
-    """The words as far as their whole sentences fit the limit, sentence by sentence; a first one too long is cut."""
+    """Yield the words as far as their whole sentences fit the limit, sentence by sentence; a first one too long is cut."""
     given, held = 0, ""
     async with aclosing(cast(AsyncGenerator[str, None], words)) as stream:
         async for word in stream:
@@ -189,13 +189,13 @@ async def within(words: AsyncIterator[str], limit: int) -> AsyncIterator[str]:
 
 
 def _first_end(text: str) -> int:
-    """Where the sentence after the first one begins; 0 where that is not known yet."""
+    """Return where the sentence after the first one begins; 0 where that is not known yet."""
     end = next((end for end in sentence_ends(text) if end < len(text)), 0)
     return len(text) - len(text[end:].lstrip()) if end else 0
 
 
 def cut(text: str, limit: int) -> str:
-    """The text within a limit: at the end of a sentence, else of a word with an ellipsis."""
+    """Return the text within a limit: at the end of a sentence, else of a word with an ellipsis."""
     text = text.strip()
     if len(text) <= limit:
         return text
@@ -208,7 +208,7 @@ def cut(text: str, limit: int) -> str:
 
 
 async def without_citations(words: AsyncIterator[str]) -> AsyncIterator[str]:
-    """The words without marks such as [1] or (Source: ...), which nobody wants to hear."""
+    """Yield the words without marks such as [1] or (Source: ...), which nobody wants to hear."""
     held = ""
     async with aclosing(cast(AsyncGenerator[str, None], words)) as stream:
         async for word in stream:

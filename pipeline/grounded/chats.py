@@ -28,13 +28,13 @@ _FILTERS = ("document_ids", "publishers", "datasources", "without_documents", "w
 
 
 def title_of(question: str) -> str:
-    """A chat's title: how its first question begins."""
+    """Return a chat's title: how its first question begins."""
     line = " ".join(question.split())
     return line if len(line) <= TITLE_CHARS else f"{line[:TITLE_CHARS].rpartition(' ')[0] or line[:TITLE_CHARS]}…"
 
 
 def source_data(source: Source) -> dict[str, Any]:
-    """A source as it is kept with an answer."""
+    """Return a source as it is kept with an answer."""
     return {
         "id": source.document.id,
         "title": source.document.name,
@@ -48,7 +48,7 @@ def source_data(source: Source) -> dict[str, Any]:
 
 
 def history_of(messages: Sequence[ExternalMessage]) -> tuple[HistoryEntry, ...]:
-    """What was said, for an answer."""
+    """Return what was said, for an answer."""
     lines = []
     for message in messages:
         role: Role = "user" if message.role == "user" else "assistant"
@@ -58,7 +58,7 @@ def history_of(messages: Sequence[ExternalMessage]) -> tuple[HistoryEntry, ...]:
 
 
 def habits(question: Question) -> dict[str, Any]:
-    """The bounds of a chat's last question, kept so that what is asked by voice has the same."""
+    """Return the bounds of a chat's last question, kept so that what is asked by voice has the same."""
     sets = {name: sorted(getattr(question.allowed, name)) for name in _FILTERS}
     return {**sets, "sources_limit": question.sources_limit, "files": [document.id for document in question.files]}
 
@@ -131,12 +131,12 @@ class GroundedChats:
         return question, answer
 
     async def documents_of(self, user_id: str, file_ids: Sequence[str]) -> tuple[Document, ...]:
-        """The files of a chat as documents."""
+        """Return the files of a chat as documents."""
         files = await self._store.chat_files(user_id, file_ids) if file_ids else ()
         return tuple(Document(file.id, file.name, text=file.text) for file in files if file.text)
 
     async def open(self, user_id: str, chat_id: str) -> OpenConversation | None:
-        """The chat as a conversation, if it is one of the user's."""
+        """Return the chat as a conversation, if it is one of the user's."""
         try:
             chat = await self._store.external_chat(user_id, chat_id)
         except NotFound:

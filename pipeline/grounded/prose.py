@@ -16,7 +16,7 @@ _LIST_ITEM = re.compile(r"^\s*([>*-]+|\d+\.)\s+")
 
 
 def sentence_ends(text: str) -> list[int]:
-    """The places after its stops that white space or the text's end follows; an abbreviation's stop is none."""
+    """Return the places after its stops that white space or the text's end follows; an abbreviation's stop is none."""
     return [
         found.end()
         for found in _STOP.finditer(text)
@@ -25,12 +25,12 @@ def sentence_ends(text: str) -> list[int]:
 
 
 def lead_ins(text: str) -> str:
-    """The words in bold that its lines begin with, which say what the sentences after them are about."""
+    """Return the words in bold that its lines begin with, which say what the sentences after them are about."""
     return " ".join(_LEAD_IN.findall(text))
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text, without headings, lead-ins and marks."""
+    """Return the sentences of a text, without headings, lead-ins and marks."""
     plain = (_MARKS.sub("", _LEAD_IN.sub("", line)) for line in text.splitlines() if not line.startswith("#"))
     lines = (_LIST_ITEM.sub("", line).strip() for line in plain)
     joined = " ".join(line for line in lines if line)
@@ -39,7 +39,7 @@ def sentences(text: str) -> list[str]:
 
 
 def quoted(passage: str, text: str) -> list[tuple[int, int]]:
-    """Where a text repeats sentences of a passage word for word: start and end of each, in the text's order."""
+    """Return where a text repeats sentences of a passage word for word: start and end of each, in the text's order."""
     places = ((text.find(sentence), sentence) for sentence in sentences(passage))
     return sorted(
         (start, start + len(sentence)) for start, sentence in places if start >= 0 and _is_more_than_chance(sentence)

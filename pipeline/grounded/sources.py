@@ -56,7 +56,7 @@ class SourceFilter:
     without_datasources: frozenset[str] = frozenset()
 
     def lets(self, document: Document, origin: DocumentOrigin) -> bool:
-        """Whether a document may be used; a document is also known by its address."""
+        """Return whether a document may be used; a document is also known by its address."""
         names = {document.id, origin.url} - {""}
         if names & self.without_documents or origin.datasource.lower() in self.without_datasources:
             return False
@@ -103,7 +103,7 @@ class Sources:
         allowed: SourceFilter = EVERYTHING,
         more: Sequence[Document] = (),
     ) -> list[Source]:
-        """The best passages, one of each document, best first.
+        """Return the best passages, one of each document, best first.
 
         Args:
             limit: at most this many.
@@ -204,7 +204,7 @@ def _stems(text: str) -> Counter[str]:
 
 
 def _stem(word: str) -> str:
-    """A word without its commonest endings: enough to find "students" by "student"."""
+    """Return a word without its commonest endings: enough to find "students" by "student"."""
     for ending in ("ings", "ing", "ies", "ed", "es", "s"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             return word[: -len(ending)] + ("y" if ending == "ies" else "")
@@ -212,7 +212,7 @@ def _stem(word: str) -> str:
 
 
 def fitting_sentences(question: str, sources: Sequence[Source], limit: int) -> list[tuple[str, Source]]:
-    """The sentences of these passages that say most about the question, in reading order.
+    """Return the sentences of these passages that say most about the question, in reading order.
 
     Each is chosen for the words of the question that those before it leave out, so that all its parts are answered.
     """

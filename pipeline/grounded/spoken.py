@@ -26,7 +26,7 @@ class SpokenAnswer(Protocol):
     student_kind: str
 
     def stream(self) -> AsyncIterator[str]:
-        """What is said.
+        """Return what is said.
 
         Raises:
             PipelineError: it cannot be said.
@@ -38,7 +38,7 @@ class SpokenAnswer(Protocol):
         ...
 
     def written(self) -> str | None:
-        """The message as it is kept when all of it was heard; None for what was said."""
+        """Return the message as it is kept when all of it was heard; None for what was said."""
         ...
 
 

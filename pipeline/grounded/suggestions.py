@@ -23,7 +23,7 @@ _LEAD = re.compile(r"^\s*(?:[-*•]|\d+[.)])?\s*[\"“]?|[\"”]?\s*$")
 
 
 async def suggest(question: str, answer: str, sources: Sequence[Source], model: "ChatModel | None") -> list[str]:
-    """Three questions. A model that fails or writes something else is made up for, as suggestions are an extra."""
+    """Return three questions. A model that fails or writes something else is made up for, as suggestions are an extra."""
     written: list[str] = []
     if model is not None:
         try:

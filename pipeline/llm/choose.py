@@ -25,7 +25,7 @@ def choose_responder(
     temperature: float = 0.7,
     budget: PromptBudget | None = None,
 ) -> "OpenAIResponder | ScriptedResponder":
-    """The responder that is asked for; "auto" takes the language model where one is configured, else the script.
+    """Return the responder that is asked for; "auto" takes the language model where one is configured, else the script.
 
     Raises:
         ValueError: a language model is asked for and none is configured, or the address is no URL.

@@ -24,7 +24,7 @@ class ToolCall:
     arguments: str
 
     def parsed(self) -> Mapping[str, Any]:
-        """The arguments.
+        """Return the arguments.
 
         Raises:
             ValueError: they are not a JSON object.
@@ -50,7 +50,7 @@ class Completion:
     completion_tokens: int = 0
 
     def as_message(self) -> Message:
-        """The answer as the next request of the same conversation repeats it."""
+        """Return the answer as the next request of the same conversation repeats it."""
         message: Message = {"role": "assistant", "content": self.text or None}
         if self.tool_calls:
             message["tool_calls"] = [

@@ -52,7 +52,7 @@ class PromptBudget:
 
 
 def chat_messages(context: ReplyContext, budget: PromptBudget | None = None) -> list[ChatMessage]:
-    """The messages to send: one for the system, then user and assistant in turn, the user first and last."""
+    """Return the messages to send: one for the system, then user and assistant in turn, the user first and last."""
     budget = budget or PromptBudget()
     return [{"role": "system", "content": _system(context, budget)}, *_turns(context.history, budget.history)]
 
@@ -101,7 +101,7 @@ def _papers(documents: Sequence[Document], budget: int) -> str:
 
 
 def _excerpts(texts: Sequence[str], budget: int) -> list[str]:
-    """The beginning of each text: equal shares of the budget, and what a short text leaves goes to the longer ones."""
+    """Return the beginning of each text: equal shares of the budget, and what a short text leaves goes to the longer ones."""
     shares: dict[int, int] = {}
     left = budget
     for place, index in enumerate(sorted(range(len(texts)), key=lambda i: len(texts[i]))):
@@ -111,7 +111,7 @@ def _excerpts(texts: Sequence[str], budget: int) -> list[str]:
 
 
 def _cut(text: str, limit: int) -> str:
-    """The text's beginning, cut at the end of a paragraph, else of a sentence, else of a word."""
+    """Return the text's beginning, cut at the end of a paragraph, else of a sentence, else of a word."""
     if len(text) <= limit:
         return text
     room = text[: max(0, limit - len(_LEFT_OUT) - 1)]
@@ -145,7 +145,7 @@ def _turns(history: Sequence[HistoryEntry], budget: int) -> list[ChatMessage]:
 
 
 def _newest(history: Sequence[HistoryEntry], budget: int) -> list[HistoryEntry]:
-    """The newest whole lines within the budget; the last line is kept whatever its length, cut to the budget."""
+    """Return the newest whole lines within the budget; the last line is kept whatever its length, cut to the budget."""
     last = history[-1]
     text = last.text.strip()[:budget] or (_UNCLEAR if last.role == "user" else "")
     kept = [HistoryEntry(last.role, text)] if text else []

@@ -60,7 +60,7 @@ _MAX_REFLECTED_WORDS = 12
 
 
 def normalised(text: str) -> str:
-    """The text in lower case, without punctuation, with contractions written out, single-spaced."""
+    """Return the text in lower case, without punctuation, with contractions written out, single-spaced."""
     lower = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES).lower()
     for pattern, whole in _CONTRACTIONS:
         lower = pattern.sub(whole, lower)
@@ -68,7 +68,7 @@ def normalised(text: str) -> str:
 
 
 def topic(said: str) -> str | None:
-    """What a normalised sentence is about, seen from the other side ("your order number" gives "my order number")."""
+    """Return what a normalised sentence is about, seen from the other side ("your order number" gives "my order number")."""
     words = said.split()
     best: str | None = None
     for index, word in enumerate(words):
@@ -89,7 +89,7 @@ def topic(said: str) -> str | None:
 
 
 def reflected(said: str) -> str | None:
-    """A normalised statement said back with the persons swapped; None for a question, or one too long to say back."""
+    """Return a normalised statement said back with the persons swapped; None for a question, or one too long to say back."""
     words = said.split()
     if not 2 <= len(words) <= _MAX_REFLECTED_WORDS or _QUESTION.match(said):
         return None

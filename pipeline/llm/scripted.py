@@ -78,12 +78,12 @@ class ScriptedResponder:
 
 
 def answer(persona: Persona, history: Sequence[HistoryEntry]) -> str:
-    """What the persona says next."""
+    """Return what the persona says next."""
     return _answer(persona, history).text
 
 
 def cue_for(persona: Persona, history: Sequence[HistoryEntry]) -> str | None:
-    """The id of the cue that answers the last line, or None where no cue does."""
+    """Return the id of the cue that answers the last line, or None where no cue does."""
     return _answer(persona, history).cue
 
 
@@ -158,7 +158,7 @@ def _asks(cue: Cue) -> EndCall | Transfer | None:
 
 
 def _best(cues: Sequence[Cue], said: str, used: _Said) -> tuple[Cue | None, int]:
-    """The cue that matches the longest stretch of what was said, and its length; of equals, the first of the pack."""
+    """Return the cue that matches the longest stretch of what was said, and its length; of equals, the first of the pack."""
     best: Cue | None = None
     longest = 0
     for cue in cues:
@@ -175,7 +175,7 @@ def _best(cues: Sequence[Cue], said: str, used: _Said) -> tuple[Cue | None, int]
 # Each reply plays the whole history through the script again: the cache keeps a long call as quick as a short one.
 @lru_cache(maxsize=20_000)
 def _matched(when: tuple[str, ...], said: str) -> int:
-    """How many characters the best of these patterns matches, from the beginning of a word on."""
+    """Return how many characters the best of these patterns matches, from the beginning of a word on."""
     return max((len(found.group()) for one in when for found in _compiled(one).finditer(said)), default=0)
 
 
@@ -185,7 +185,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def _unheard(heard: str, meant: str) -> str:
-    """The rest of a reply that was cut, from the beginning of the sentence it was cut in; empty where none was."""
+    """Return the rest of a reply that was cut, from the beginning of the sentence it was cut in; empty where none was."""
     start, whole = " ".join(heard.split()).rstrip(" .,…—-"), " ".join(meant.split())
     if not start or not whole.startswith(start) or not whole[len(start) :].strip(" .,!?…—-\"'"):
         return ""

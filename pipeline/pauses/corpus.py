@@ -148,7 +148,7 @@ def _in_order(said: list[str]) -> list[str]:
 
 
 def _broken(chance: Generator, line: str) -> list[tuple[str, Place]]:
-    """A line in one or two pieces: a learner hesitates after any of its words, sometimes with a filler."""
+    """Return a line in one or two pieces: a learner hesitates after any of its words, sometimes with a filler."""
     words = line.split()
     if len(words) < 3 or chance.random() > HESITATES:
         return [(line, "between lines")]
@@ -158,7 +158,7 @@ def _broken(chance: Generator, line: str) -> list[tuple[str, Place]]:
 
 
 def _recorded(chance: Generator, part: Part) -> SpokenTurn:
-    """A begun phrase and the line that follows it, after another line or at once."""
+    """Return a begun phrase and the line that follows it, after another line or at once."""
     speaker = str(chance.choice(_FLITE))
     own = (1, 2, 3, 4) if part == "tuning" else (5, 6, 7, 8)
     scene = str(chance.choice(_SCENES))
@@ -227,7 +227,7 @@ def _turn(chance: Generator, stretches: list[_Stretch], speaker: str, *, recorde
 
 
 def _noise(chance: Generator, kind: str, length: int) -> Float:
-    """Noise with a root mean square of 1: white, pink (1/f), or six people talking at once in another room."""
+    """Return noise with a root mean square of 1: white, pink (1/f), or six people talking at once in another room."""
     if kind == "babble":
         wave = np.sum([_talk(chance, length) for _ in range(6)], axis=0)
     else:
@@ -241,7 +241,7 @@ def _noise(chance: Generator, kind: str, length: int) -> Float:
 
 
 def _talk(chance: Generator, length: int) -> Float:
-    """One of them, without a break."""
+    """Return one of them, without a break."""
     parts: list[Float] = []
     while sum(map(len, parts)) < length + RATE_HZ:
         name = f"{chance.choice(_FLITE)}/{chance.choice(_SCENES)}/{chance.integers(1, 9):02d}"
@@ -251,5 +251,5 @@ def _talk(chance: Generator, length: int) -> Float:
 
 
 def frames(audio: Int16Mono) -> Iterable[Int16Mono]:
-    """The audio in frames of 20 ms."""
+    """Return the audio in frames of 20 ms."""
     return audio.reshape(-1, FRAME)

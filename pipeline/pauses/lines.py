@@ -91,5 +91,5 @@ alright then see you on thursday
 
 
 def lines(text: str) -> tuple[str, ...]:
-    """The lines of a block."""
+    """Return the lines of a block."""
     return tuple(text.strip().splitlines())

@@ -108,14 +108,14 @@ def _next_calm(stirring: list[bool]) -> NDArray[np.int64]:
 
 
 def known_text(turn: SpokenTurn, position: int) -> str:
-    """What has been said in full by this position."""
+    """Return what has been said in full by this position."""
     if position >= turn.end:
         return turn.text
     return next((pause.text for pause in reversed(turn.pauses) if pause.start <= position), "")
 
 
 def ends_of_turn(heard: HeardTurn, rules: Rules, transcript_ms: int = TRANSCRIPT_MS) -> list[int]:
-    """The positions at which the rules end the turn; speech after an end goes on with it, as in a call."""
+    """Return the positions at which the rules end the turn; speech after an end goes on with it, as in a call."""
     state, ends = Turn(rules=rules), list[int]()
     coming: list[tuple[int, Event]] = []  # transcripts under way
     length = len(heard.calm) * FRAME
@@ -148,12 +148,12 @@ def ends_of_turn(heard: HeardTurn, rules: Rules, transcript_ms: int = TRANSCRIPT
 
 
 def _anew(event: SpeechEvent) -> SpeechEvent:
-    """The event after a turn's end: a session resets the endpointer there, so that speech begins anew."""
+    """Return the event after the end of a turn, where the session resets the endpointer, so that speech starts again."""
     return SpeechStarted(event.at) if isinstance(event, SpeechResumed) else event
 
 
 def _first_calm_frame(heard: HeardTurn, deadline: int, position: int) -> int:
-    """The end of the first frame at or after the deadline in which nothing stirs."""
+    """Return the end of the first frame at or after the deadline in which nothing stirs."""
     frame = max(-(-deadline // FRAME), position // FRAME, 1)
     return (int(heard.calm[frame - 1]) + 1 if frame <= len(heard.calm) else frame) * FRAME
 
@@ -178,7 +178,7 @@ def score(corpus: Sequence[HeardTurn], rules: Rules) -> Score:
 
 
 def _inside(end: int, start: int, stop: int) -> bool:
-    """Whether a turn was ended because of this pause: while it lasted, or before speech after it was sure."""
+    """Return whether a turn was ended because of this pause: while it lasted, or before speech after it was sure."""
     return start <= end <= stop + samples(EndpointRules().start_ms)
 
 
@@ -191,12 +191,12 @@ UNFINISHED_MS = (1000, 1300, 1600)
 
 
 def timer(silence_ms: int) -> Rules:
-    """A plain silence timer: the same patience whatever was said."""
+    """Return a plain silence timer: the same patience whatever was said."""
     return Rules(endpoint_ms=silence_ms, complete_ms=silence_ms, unfinished_ms=silence_ms)
 
 
 def settings() -> Iterable[Rules]:
-    """The sweep over the product's three limits."""
+    """Yield the sweep over the product's three limits."""
     for complete_ms in COMPLETE_MS:
         for times in UNSURE_TIMES:
             endpoint_ms = round(complete_ms * times)
@@ -206,7 +206,7 @@ def settings() -> Iterable[Rules]:
 
 
 def frontier(scores: Iterable[Score]) -> list[Score]:
-    """The scores that no other beats in both latency and cut-offs, by latency."""
+    """Return the scores that no other beats in both latency and cut-offs, by latency."""
     best: list[Score] = []
     for candidate in sorted(scores, key=lambda score: (score.mean_ms, score.cut_pauses)):
         if not best or candidate.cut_pauses < best[-1].cut_pauses:
@@ -215,28 +215,28 @@ def frontier(scores: Iterable[Score]) -> list[Score]:
 
 
 def cut_at(curve: Sequence[Score], latency_ms: float) -> Score | None:
-    """The best setting of a frontier whose mean latency is within a budget."""
+    """Return the best setting of a frontier whose mean latency is within a budget."""
     return next((score for score in reversed(curve) if score.mean_ms <= latency_ms), None)
 
 
 def cut_at_median(scores: Iterable[Score], latency_ms: float) -> Score | None:
-    """The best setting whose median latency is within a budget: a few turns that drown in noise do not count for it."""
+    """Return the best setting whose median latency is within a budget: a few turns that drown in noise do not count for it."""
     within = [score for score in scores if score.median_ms <= latency_ms]
     return min(within, key=lambda score: score.cut_pauses, default=None)
 
 
 def latency_at(curve: Sequence[Score], cut_pauses: float) -> Score | None:
-    """The fastest setting of a frontier that cuts off at most this share of the pauses."""
+    """Return the fastest setting of a frontier that cuts off at most this share of the pauses."""
     return next((score for score in curve if score.cut_pauses <= cut_pauses), None)
 
 
 def at_latency(curve: Sequence[Score], latency_ms: float) -> float:
-    """The share of cut pauses on a frontier at exactly this mean latency, on the line between its settings."""
+    """Return the share of cut pauses on a frontier at exactly this mean latency, on the line between its settings."""
     return float(np.interp(latency_ms, [score.mean_ms for score in curve], [score.cut_pauses for score in curve]))
 
 
 def ratio_range(ours: Score, timers: Sequence[Score], draws: int = 500) -> tuple[float, float]:
-    """Where the cut-offs lie as a share of the timer's at the same mean latency, for 95 % of corpora such as this one.
+    """Return where the cut-offs lie as a share of the timer's at the same mean latency, for 95 % of corpora such as this one.
 
     A bootstrap: the turns are drawn again, with replacement, from those that were heard; the same draws each time.
     """
@@ -257,5 +257,5 @@ def _again(by_turn: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def with_texts(heard: HeardTurn, texts: dict[int, str]) -> HeardTurn:
-    """The same turn with other transcripts."""
+    """Return the same turn with other transcripts."""
     return replace(heard, texts=texts)

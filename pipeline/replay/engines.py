@@ -184,7 +184,7 @@ class LoggedSynthesizer:
 def replay_engines(
     transcriber: Transcriber, synthesizer: Synthesizer, responder: Responder, timeline: Timeline, time: Time
 ) -> Engines:
-    """The engines of one call."""
+    """Return the engines of one call."""
     workers = InlineWorkers(lambda seconds: seconds, perf_counter) if time == "measured" else InlineWorkers()
     return Engines(
         SpeechToText(transcriber, workers),

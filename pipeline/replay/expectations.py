@@ -11,7 +11,7 @@ from voice.stt.word_error import word_errors
 
 
 def unmet(call: CallFile, timeline: Sequence[Entry], after: Aftermath, *, ideal: bool) -> list[str]:
-    """What is not as expected, as "file:line: reason".
+    """Return what is not as expected, as "file:line: reason".
 
     Args:
         call: the file.
@@ -58,7 +58,7 @@ def _in_order(patterns: Sequence[Pattern], timeline: Sequence[Entry]) -> list[tu
 
 
 def _nearest(pattern: Pattern, timeline: Sequence[Entry], position: int) -> str:
-    """What came instead of what was expected."""
+    """Return what came instead of what was expected."""
     if (early := next((entry for entry in timeline[:position] if _fits(pattern, entry)), None)) is not None:
         return f"it came too early: {early}"
     alike = [entry for entry in timeline[position:] if entry.what == pattern.event]
@@ -78,7 +78,7 @@ def _never(patterns: Sequence[Pattern], timeline: Sequence[Entry]) -> list[tuple
 
 
 def _transcripts(wanted: Sequence[Heard], timeline: Sequence[Entry]) -> list[tuple[int, str]]:
-    """Each spoken turn's message; where a turn was reopened and its message grew, the last."""
+    """Return each spoken turn's message; where a turn was reopened and its message grew, the last."""
     typed = {str(entry.fields["text"]) for entry in timeline if entry.what == "learner.types"}
     latest = {
         int(entry.fields["turn"]): str(entry.fields["text"])

@@ -10,7 +10,7 @@ _CONTEXT = 3
 
 
 def difference(golden: Sequence[str], lines: Sequence[str]) -> list[str]:
-    """The first difference as lines of a unified diff, with how many more follow; empty where there is none."""
+    """Return the first difference as lines of a unified diff, with how many more follow; empty where there is none."""
     diff = list(difflib.unified_diff(golden, lines, "golden", "replayed", lineterm="", n=_CONTEXT))
     hunks = [index for index, line in enumerate(diff) if line.startswith("@@")]
     if len(hunks) < 2:

@@ -141,7 +141,7 @@ class Learner:
                 return position[1] >= ms - 1e-6
 
     def _sounds_since(self, turn: int) -> bool:
-        """Whether this reply began, or still sounds, since the previous item began."""
+        """Return whether this reply began, or still sounds, since the previous item began."""
         if self._loudspeaker.is_playing(self._clock.now()):
             return True
         return any(
@@ -168,7 +168,7 @@ class Learner:
         return bool(self.left) and now - max(self._timeline.last_at, self._item_ended, self._due_by()) > GIVE_UP_S
 
     def _due_by(self) -> float:
-        """When the next item comes for certain, if that is certain."""
+        """Return when the next item comes for certain, if that is certain."""
         match self.left[0].when:
             case AtTime(ms):
                 return ms / 1000

@@ -51,16 +51,16 @@ class Loudspeaker:
         self._busy_until = min(self._busy_until, now)
 
     def is_playing(self, now: float) -> bool:
-        """Whether anything is still to be heard."""
+        """Return whether anything is still to be heard."""
         return now < self._busy_until
 
     def position(self, now: float) -> tuple[int, float] | None:
-        """The reply that sounds, or sounded last, and how far into it the learner is, in milliseconds."""
+        """Return the reply that sounds, or sounded last, and how far into it the learner is, in milliseconds."""
         begun = [stretch for stretch in self._stretches if stretch.start <= now]
         return (begun[-1].turn, begun[-1].at_ms + begun[-1].played(now)) if begun else None
 
     def news(self, now: float) -> Iterator[tuple[int, int, int]]:
-        """What was heard since this was last asked: turn, from, to; in milliseconds of the reply, oldest first."""
+        """Yield what was heard since this was last asked: turn, from, to; in milliseconds of the reply, oldest first."""
         kept = []
         for stretch in self._stretches:
             end = stretch.at_ms + stretch.played(now)

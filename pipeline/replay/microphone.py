@@ -27,7 +27,7 @@ class Microphone:
         return bool(self._sounds)
 
     def frame(self) -> Int16Mono:
-        """The next 20 ms: int16, shape (320,)."""
+        """Return the next 20 ms: int16, shape (320,)."""
         start = self.frames * FRAME
         mixed = np.zeros(FRAME, np.int32)
         if len(self._room):
@@ -41,5 +41,5 @@ class Microphone:
 
 
 def length_ms(audio: Int16Mono) -> int:
-    """How long it sounds."""
+    """Return how long it sounds."""
     return round(len(audio) * 1000 / RATE_HZ)

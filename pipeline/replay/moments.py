@@ -46,5 +46,5 @@ def moment(text: str) -> Moment | None:
 
 
 def is_event(name: str) -> bool:
-    """Whether a timeline may have this event."""
+    """Return whether a timeline may have this event."""
     return name in EVENTS

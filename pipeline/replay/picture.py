@@ -54,7 +54,7 @@ class _Bar:
 
 
 def picture_of(replayed: Replayed) -> str:
-    """The timeline of a call as an SVG document."""
+    """Return the timeline of a call as an SVG document."""
     entries = replayed.timeline
     length_s = max([1.0, *(max(entry.at, entry.until or 0) for entry in entries)]) + 0.3
     scale = min(_MOST_PX_A_SECOND, max(_LEAST_PX_A_SECOND, _LONGEST_PX / length_s))
@@ -131,7 +131,7 @@ def _learner_bars(entries: Sequence[Entry]) -> Iterator[_Bar]:
 
 
 def _turn_bars(entries: Sequence[Entry]) -> Iterator[_Bar]:
-    """Each turn from its first word to its end, and the silence that ended it."""
+    """Yield each turn from its first word to its end, and the silence that ended it."""
     began: dict[int, float] = {}
     for entry in entries:
         if entry.what == "user.started":
@@ -171,13 +171,13 @@ def _ducked_bars(entries: Sequence[Entry]) -> Iterator[_Bar]:
 
 
 def _last(entries: Sequence[Entry], entry: Entry, what: str, field: str) -> Entry:
-    """The entry of this kind that belongs to `entry`."""
+    """Return the entry of this kind that belongs to `entry`."""
     alike = [one for one in entries if one.what == what and one.fields[field] == entry.fields[field]]
     return alike[-1] if alike else entry
 
 
 def _written(entries: Sequence[Entry], asked: Entry) -> str:
-    """What came of asking the language model."""
+    """Return what came of asking the language model."""
     place = next(index for index, entry in enumerate(entries) if entry is asked)
     for entry in entries[place:]:
         match entry.what:
@@ -228,7 +228,7 @@ def _fitting(label: str, room_px: float) -> str:
 
 
 def _marks(entries: Sequence[Entry], scale: float, lanes_px: int) -> Iterator[str]:
-    """Where a reply was cut, and where something went wrong."""
+    """Yield where a reply was cut, and where something went wrong."""
     for entry in entries:
         if entry.what not in ("turn.cut", "error"):
             continue

@@ -130,7 +130,7 @@ def _practices(pack: Pack) -> str:
 
 
 def _lesson(root: Section, named: Text) -> Lesson | None:
-    """A packaged lesson by its name, or the one of a file by its path from the call file."""
+    """Return a packaged lesson by its name, or the one of a file by its path from the call file."""
     is_file = named.value.endswith((".yaml", ".yml"))
     try:
         lessons = load_lessons(root.file.parent / named.value) if is_file else load_lessons()

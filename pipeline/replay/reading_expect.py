@@ -19,7 +19,7 @@ _ROLES: dict[str, Literal["user", "assistant"]] = {"user": "user", "persona": "a
 
 
 def read_expectations(section: Section | None) -> Expectations:
-    """The section `expect`; problems are noted with the file."""
+    """Return the section `expect`; problems are noted with the file."""
     if section is None:
         return Expectations()
     expectations = Expectations(
@@ -132,7 +132,7 @@ def _lesson(section: Section | None) -> Pattern | None:
 
 
 def matches(wanted: str, value: str | int | bool) -> bool:
-    """Whether a field has the value that is wanted: `*` stands for anything, `a..b` for a range."""
+    """Return whether a field has the value that is wanted: `*` stands for anything, `a..b` for a range."""
     if isinstance(value, bool):
         return wanted.lower() == str(value).lower()
     if isinstance(value, int):
@@ -143,6 +143,6 @@ def matches(wanted: str, value: str | int | bool) -> bool:
 
 
 def text_matches(wanted: str, value: str) -> bool:
-    """Whether a text is the one that is wanted, where `*` stands for anything."""
+    """Return whether a text is the one that is wanted, where `*` stands for anything."""
     pattern = ".*".join(re.escape(part) for part in wanted.split("*"))
     return re.fullmatch(pattern, value.strip(), re.DOTALL) is not None

@@ -47,7 +47,7 @@ _OVER_THE_LINE = (
 
 
 def read_learner(root: Section, path: Path, seed: int, *, speaks_first: bool, manual: bool) -> tuple[Item, ...]:
-    """The items under `learner`, in order; problems are noted with the file."""
+    """Return the items under `learner`, in order; problems are noted with the file."""
     if not root.has("learner"):
         root.problem("'learner' is missing; say what the learner does")
     items = []

@@ -30,7 +30,7 @@ KINDS = ("white", "pink", "cough", "breath", "hum", "music", "click")
 
 
 def recording(path: Path, channel: Channel = "both") -> Int16Mono:
-    """A recording of any kind as 16 kHz mono.
+    """Return a recording of any kind as 16 kHz mono.
 
     Args:
         path: the file.
@@ -44,7 +44,7 @@ def recording(path: Path, channel: Channel = "both") -> Int16Mono:
 
 
 def _side(data: bytes, channel: Channel) -> bytes:
-    """One side of a recording in stereo, as a WAV file."""
+    """Return one side of a recording in stereo, as a WAV file."""
     import soundfile
 
     try:
@@ -59,19 +59,19 @@ def _side(data: bytes, channel: Channel) -> bytes:
 
 
 def packaged(name: str) -> Path | None:
-    """The file of a packaged recording such as `slt/records-office/01`."""
+    """Return the file of a packaged recording such as `slt/records-office/01`."""
     path = RECORDINGS / f"{name}.flac"
     return path if path.is_file() and path.resolve().is_relative_to(RECORDINGS.resolve()) else None
 
 
 def packaged_text(name: str) -> str:
-    """What is said in a packaged recording; empty for any other."""
+    """Return what is said in a packaged recording; empty for any other."""
     entries = json.loads((RECORDINGS / "manifest.json").read_text(encoding="utf-8"))
     return next((str(entry["text"]) for entry in entries if entry["file"] == f"{name}.flac"), "")
 
 
 def spoken(text: str, voice_name: str) -> Int16Mono:
-    """Words said by eSpeak NG, at 16 kHz."""
+    """Return words said by eSpeak NG, at 16 kHz."""
     style = VoiceStyle(names={"espeak": voice_name} if voice_name else {})
     chunks = list(EspeakSynthesizer().synthesize(text, style, cancelled=lambda: False))
     if not chunks:
@@ -80,7 +80,7 @@ def spoken(text: str, voice_name: str) -> Int16Mono:
 
 
 def noise(kind: str, ms: float, level_db: float, seed: int) -> Int16Mono:
-    """A noise of one of the `KINDS`.
+    """Return a noise of one of the `KINDS`.
 
     Args:
         kind: cough and breath have the shape of one, hum is a voice with its mouth closed, music is chords with
@@ -115,7 +115,7 @@ def with_gain(audio: Int16Mono, gain_db: float) -> Int16Mono:
 
 
 def with_noise(audio: Int16Mono, snr_db: float, seed: int) -> Int16Mono:
-    """Pink noise behind speech, so many decibels below the level of its louder half."""
+    """Return pink noise behind speech, so many decibels below the level of its louder half."""
     samples = float32_of(audio).astype(np.float64)
     windows = np.sqrt(np.mean(samples[: len(samples) // 320 * 320].reshape(-1, 320) ** 2, axis=1))
     loud = windows[windows >= np.median(windows)] if len(windows) else windows
@@ -157,7 +157,7 @@ def _cough(chance: np.random.Generator, length: int) -> Floats:
 
 
 def _hum(chance: np.random.Generator, length: int) -> Floats:
-    """A wavering fundamental with overtones under two formants, as in "mmm": a voice, but no word."""
+    """Return a wavering fundamental with overtones under two formants, as in "mmm": a voice, but no word."""
     seconds = np.arange(length) / RATE_HZ
     pitch = 130 * (1 + 0.04 * np.sin(2 * np.pi * 4.5 * seconds + float(chance.uniform(0, 6))))
     phase = 2 * np.pi * np.cumsum(pitch) / RATE_HZ

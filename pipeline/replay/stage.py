@@ -44,7 +44,7 @@ class Stage:
         return self._steady.store
 
     async def place_for(self, call: CallFile) -> Place:
-        """A new chat with whom the call is about, or a session with a tutor; each has a user of its own."""
+        """Return a new chat with whom the call is about, or a session with a tutor; each has a user of its own."""
         if call.lesson is not None:
             return await self._session(call.lesson)
         practice_id = call.practice_id
@@ -89,5 +89,5 @@ class Stage:
 
 
 def demo_pack() -> Pack:
-    """The pack that ships with the service."""
+    """Return the pack that ships with the service."""
     return packs.load_pack(packs.DEMO_PACK)

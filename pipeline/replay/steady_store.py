@@ -66,6 +66,6 @@ class SteadyStore:
 
 
 def counted_ids(kind: str) -> Callable[[], str]:
-    """A maker of ids that are the same each time: row-1, row-2, ..."""
+    """Return a maker of ids that are the same each time: row-1, row-2, ..."""
     numbers = count(1)
     return lambda: f"{kind}-{next(numbers)}"

@@ -145,11 +145,11 @@ class Timeline:
         return 0.0 if last is None else max(last.at, last.until or 0.0)
 
     def since(self, index: int) -> list[Entry]:
-        """The entries from this one on, as they came."""
+        """Return the entries from this one on, as they came."""
         return self._entries[index:]
 
     def lines(self) -> list[str]:
-        """The timeline as text."""
+        """Return the timeline as text."""
         return [str(entry) for entry in self._entries]
 
     def add(self, who: Who, what: str, /, **fields: Value) -> Entry:

@@ -8,7 +8,7 @@ class Clock(Protocol):
     """Seconds on some steady scale, and waiting on that scale."""
 
     def now(self) -> float:
-        """Seconds since an arbitrary start; never goes back."""
+        """Return seconds since an arbitrary start; never goes back."""
         ...
 
     async def sleep(self, seconds: float) -> None:

@@ -37,7 +37,7 @@ class Slots:
         return task
 
     def running(self, name: str) -> bool:
-        """Whether `name` is at work."""
+        """Return whether `name` is at work."""
         return name in self._tasks
 
     def cancel(self, name: str) -> None:

@@ -61,7 +61,7 @@ async def modelled_turn(
     tools: Toolbox,
     model: "ChatModel",
 ) -> TutorTurn:
-    """What the model says next; nothing is stored.
+    """Return what the model says next; nothing is stored.
 
     Raises:
         ResponderFailed: the model failed, or gave no message in its rounds.
@@ -137,7 +137,7 @@ async def _run(call: ToolCall, tools: Toolbox, *, refused: bool) -> str:
 
 
 def _turn(student: StudentTurn, state: LessonState, said: Parsed, tools: Toolbox, reasoning: list[str]) -> TutorTurn:
-    """The model's message within the lesson's rules, whatever it wrote."""
+    """Return the model's message within the lesson's rules, whatever it wrote."""
     clarifies = student.kind == "clarification"
     state = replace(state, begun=True)
     complete = said.complete and not clarifies

@@ -56,7 +56,7 @@ class _Turn:
 async def scripted_turn(
     student: StudentTurn, state: LessonState, node: Node, lesson: Lesson, tools: Toolbox
 ) -> TutorTurn:
-    """What the lesson says next; nothing is stored."""
+    """Return what the lesson says next; nothing is stored."""
     turn = _Turn(student, state, lesson, node, tools, [student.left_out] if student.left_out else [])
     if state.complete:
         turn.note("The lesson is complete already.")
@@ -189,7 +189,7 @@ def _asking(state: LessonState, question: Question) -> LessonState:
 
 
 def _matched(question: Question, answer: str) -> tuple[int, int]:
-    """How many of the points that an answer must have are in it, and how many there are."""
+    """Return how many of the points that an answer must have are in it, and how many there are."""
     written = answer.lower()[:_MATCHED_LIMIT]
     texts = [normalised(written)] + ([" ".join(written.split())] if question.type == "code" else [])
     found = sum(any(re.search(pattern, text) for pattern in group for text in texts) for group in question.accept)

@@ -18,7 +18,7 @@ TUTOR = Persona(id="", name="Tutor", description="A patient tutor.")
 
 
 def spoken_turn(said: str, *, begun: bool) -> StudentTurn:
-    """What a student's spoken words are: an answer, or a request to explain."""
+    """Return what a student's spoken words are: an answer, or a request to explain."""
     if not said.strip():
         return StudentTurn("start", "", "")
     written = student_turn(said)  # a message typed during the call may carry the written prefixes
@@ -60,7 +60,7 @@ class SpokenTutor:
         self._store = store
 
     async def open(self, user_id: str, chat_id: str) -> OpenConversation | None:
-        """The session as a conversation, if it is one of the user's and can be taught."""
+        """Return the session as a conversation, if it is one of the user's and can be taught."""
         try:
             session = await self._store.external_chat(user_id, chat_id, "tutor")
         except NotFound:

@@ -173,7 +173,7 @@ class Toolbox:
         }
 
     def _chunks_on(self, topic: str) -> list[Chunk]:
-        """The lesson's chunks that the topic names, the one that shares most words with it first."""
+        """Return the lesson's chunks that the topic names, the one that shares most words with it first."""
         asked = _words(topic)
         chunks = self._lesson.chunks if self._lesson else ()
         if named := [chunk for chunk in chunks if chunk.title == topic]:

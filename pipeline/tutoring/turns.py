@@ -121,7 +121,7 @@ class LessonState:
 
 
 def state_of(data: Mapping[str, Any]) -> LessonState:
-    """Where a session's lesson stands."""
+    """Return where a session's lesson stands."""
     return LessonState(**{field.name: data[field.name] for field in fields(LessonState) if field.name in data})
 
 
@@ -220,5 +220,5 @@ _ASKS_BACK = re.compile(
 
 
 def asks_back(said: str) -> bool:
-    """Whether spoken words (lower case, no punctuation) ask the tutor something instead of answering."""
+    """Return whether spoken words (lower case, no punctuation) ask the tutor something instead of answering."""
     return _ASKS_BACK.match(said) is not None

@@ -67,14 +67,14 @@ class Tutor:
         return "scripted" if self._model is None else "openai"
 
     def turn_of(self, session_id: str) -> AbstractAsyncContextManager[None]:
-        """The session's turn: who holds it is alone with the session."""
+        """Return the session's turn: who holds it is alone with the session."""
         lock = self._turns.get(session_id)
         if lock is None:
             lock = self._turns[session_id] = asyncio.Lock()
         return lock
 
     async def node(self, user_id: str, node_id: str) -> Node:
-        """The user's node of this id; an unknown one is made, with the lesson that names it if there is one.
+        """Return the user's node of this id; an unknown one is made, with the lesson that names it if there is one.
 
         Raises:
             NotFound: no such user.
@@ -99,11 +99,11 @@ class Tutor:
                 await self._store.add_external_chat(user_id, "tutor", id=DEMO_SESSION, subject_id=DEMO_NODE)
 
     def lesson_of(self, node: Node) -> Lesson | None:
-        """The lesson that teaches a node."""
+        """Return the lesson that teaches a node."""
         return self._by_slug.get(node.lesson or "") or self._by_node.get(node.id)
 
     async def open(self, user_id: str, session_id: str) -> Opened:
-        """A session of the user's with its node and lesson.
+        """Return a session of the user's with its node and lesson.
 
         Raises:
             NotFound: unknown, another user's, or its node is gone.
@@ -128,7 +128,7 @@ class Tutor:
     async def plan(
         self, opened: Opened, student: StudentTurn, history: Sequence[ExternalMessage] | None = None
     ) -> TutorTurn:
-        """What the tutor says to this; nothing is stored.
+        """Return what the tutor says to this; nothing is stored.
 
         Args:
             opened: the session as it stands.
@@ -163,7 +163,7 @@ class Tutor:
         )
 
     async def answer(self, user_id: str, session_id: str, student: StudentTurn) -> TutorTurn:
-        """One written turn: planned, kept, and said.
+        """Return one written turn: planned, kept, and said.
 
         Raises:
             NotFound, NoNode, NothingToTeach, ResponderFailed: as `open` and `plan` have it; nothing was stored.

@@ -80,7 +80,7 @@ class Batches:
         return len(self._spoken)
 
     def draw(self) -> Batch:
-        """One batch: rough audio, SpecAugment, a window and prompts drawn at random."""
+        """Return one batch: rough audio, SpecAugment, a window and prompts drawn at random."""
         margin = self._pick.choice([margin for margin, _ in MARGINS], p=[share for _, share in MARGINS])
         size = max(4, self._size // 8) if margin == FULL_WINDOW else self._size
         pool = sorted(
@@ -95,7 +95,7 @@ class Batches:
         return self._batch(chosen, heard, window, [self._prompted(*one) for one in zip(chosen, heard, strict=True)])
 
     def held_out(self) -> Batch:
-        """The utterances that are never learned, clean, at the windows that ShortWindow gives: always the same."""
+        """Return the utterances that are never learned, clean, at the windows that ShortWindow gives: always the same."""
         heard = [self._features(audio.astype(np.float32) / 32768) for _, audio in self._held_out]
         said = [self._tokenizer.encode(f" {text}").ids for text, _ in self._held_out]
         prompts = [([self._start, self._untimed, *tokens, self.end], 2) for tokens in said]
@@ -126,7 +126,7 @@ class Batches:
         return np.asarray(self._mel(audio), np.float32)
 
     def _prompted(self, spoken: Spoken, mel: NDArray[np.float32]) -> tuple[list[int], int]:
-        """The tokens of one utterance and how many of them are given, not to be learned."""
+        """Return the tokens of one utterance and how many of them are given, not to be learned."""
         text, frames = spoken[0], mel.shape[1]
         said = self._tokenizer.encode(f" {text}").ids
         if self._pick.random() < 0.3:

@@ -35,7 +35,7 @@ class Recording:
 
 
 def recordings_of(folder: Path, noise: float | None) -> list[Recording]:
-    """Every line of the manifest; with white noise so many decibels below the speech, the same each time."""
+    """Return every line of the manifest; with white noise so many decibels below the speech, the same each time."""
     pick = np.random.default_rng(1)
     recordings = []
     for entry in json.loads((folder / "manifest.json").read_text("utf-8")):
@@ -49,7 +49,7 @@ def recordings_of(folder: Path, noise: float | None) -> list[Recording]:
 
 
 def ways_of(folder: Path) -> dict[str, Callable[[Float32Mono16k], str]]:
-    """How this project hears, with both settings of its window, and stock faster-whisper."""
+    """Return how this project hears, with both settings of its window, and stock faster-whisper."""
     own = FasterWhisper(folder, compute_type="int8", cpu_threads=1)
     full = FasterWhisper(folder, compute_type="int8", cpu_threads=1, window="full")
     model = load_model(folder, "cpu", "int8", 1)

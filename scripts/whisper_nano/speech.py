@@ -74,7 +74,7 @@ class Speakers:
 
 
 def roughened(audio: Int16Mono, pick: np.random.Generator) -> Float32Mono:
-    """One utterance as a microphone might give it: silence around it, another speed, another gain, noise.
+    """Return one utterance as a microphone might give it: silence around it, another speed, another gain, noise.
 
     Args:
         audio: clean speech at 16 kHz, shape (n,).
@@ -114,7 +114,7 @@ def write_shard(path: Path, spoken: list[Spoken]) -> None:
 
 
 def read_shard(path: Path) -> list[Spoken]:
-    """The utterances of one file."""
+    """Return the utterances of one file."""
     with np.load(path) as shard:
         parts = np.split(shard["audio"], np.cumsum(shard["lengths"])[:-1])
         return list(zip(shard["texts"].tolist(), parts, strict=True))

@@ -22,7 +22,7 @@ MOST_LETTERS = 76
 
 
 def words_of(path: Path) -> list[str]:
-    """Every word of a file, once, in the file's order."""
+    """Return every word of a file, once, in the file's order."""
     return list(dict.fromkeys(path.read_text("utf-8").split()))
 
 
@@ -113,7 +113,7 @@ class Sentences:
         ]
 
     def next(self) -> str:
-        """One utterance of 1 to 14 words, lower case; never a line of the packaged recordings."""
+        """Return one utterance of 1 to 14 words, lower case; never a line of the packaged recordings."""
         ways, weights = zip(*self._ways, strict=True)
         while True:
             (way,) = self._random.choices(ways, weights)

@@ -26,7 +26,7 @@ HEAD_ALONE, HEAD_RATE = 15, 1e-2
 
 
 def new_model(vocabulary: int, end: int, start: int) -> WhisperForConditionalGeneration:
-    """The architecture with random weights: 2.3 M parameters at a vocabulary of 1010 tokens."""
+    """Return the architecture with random weights: 2.3 M parameters at a vocabulary of 1010 tokens."""
     return WhisperForConditionalGeneration(
         WhisperConfig(
             vocab_size=vocabulary,
@@ -52,7 +52,7 @@ def new_model(vocabulary: int, end: int, start: int) -> WhisperForConditionalGen
 
 
 def encoded(model: WhisperForConditionalGeneration, mel: torch.Tensor) -> torch.Tensor:
-    """The encoder on windows of any length: Transformers' own takes 30 s only. Shape (n, window / 2, width)."""
+    """Return the encoder on windows of any length: Transformers' own takes 30 s only. Shape (n, window / 2, width)."""
     encoder = model.model.encoder
     hidden = torch_functions.gelu(encoder.conv1(mel))
     hidden = torch_functions.gelu(encoder.conv2(hidden)).transpose(1, 2)

@@ -145,7 +145,7 @@ class ThisProcess:
 
 
 def hum(text: str) -> tuple[bytes, list[tuple[str, float, float]]]:
-    """A hum as long as the text takes to say (24 kHz mono PCM16), and its words with start and end in seconds."""
+    """Return a hum as long as the text takes to say (24 kHz mono PCM16), and its words with start and end in seconds."""
     length = round(len(text) * SECONDS_A_CHARACTER * OUT_RATE_HZ)
     wave = np.sin(np.arange(length) * (2 * np.pi * _HUM_HZ / OUT_RATE_HZ)) * 3000
     words, at = [], 0
@@ -168,18 +168,18 @@ class RealEngines:
         self.rate_hz = int(self._piper.config.sample_rate)
 
     def transcribe(self, pcm: bytes) -> str:
-        """16 kHz mono PCM16 to text."""
+        """Return 16 kHz mono PCM16 to text."""
         audio = np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
         segments, _ = self._whisper.transcribe(audio, language="en", beam_size=1, without_timestamps=True)
         return " ".join(segment.text.strip() for segment in segments)
 
     def speak(self, text: str) -> bytes:
-        """Text to mono PCM16 at `rate_hz`."""
+        """Return text to mono PCM16 at `rate_hz`."""
         return b"".join(chunk.audio_int16_bytes for chunk in self._piper.synthesize(text))
 
 
 def read_job() -> tuple[dict[str, Any], Lines]:
-    """The job on standard input, and its recordings (files of 16 kHz mono PCM16)."""
+    """Return the job on standard input, and its recordings (files of 16 kHz mono PCM16)."""
     job = json.load(sys.stdin)
     turns = [np.frombuffer(Path(path).read_bytes(), "<i2").astype(np.int16) for path in job["lines"]]
     interruption = np.frombuffer(Path(job["interruption"]).read_bytes(), "<i2").astype(np.int16)

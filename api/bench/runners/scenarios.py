@@ -32,16 +32,16 @@ class Session(Protocol):
     """One conversation with one system, with a microphone that is always on and a loudspeaker that keeps a record."""
 
     def now(self) -> float:
-        """Seconds on the clock that all times here are in."""
+        """Return seconds on the clock that all times here are in."""
 
     async def say(self, samples: Int16) -> Stretch:
         """Speak into the microphone at real pace (16 kHz mono); returns when its first and last sample were said."""
 
     def stretches(self) -> Sequence[Stretch]:
-        """When the loudspeaker sounded, oldest first; the last stretch may still be playing, its end in the future."""
+        """Return when the loudspeaker sounded, oldest first; the last stretch may still be playing, its end in the future."""
 
     async def context(self) -> Context:
-        """The conversation as it was given to the language model for the newest reply: (role, text), oldest first."""
+        """Return the conversation as it was given to the language model for the newest reply: (role, text), oldest first."""
 
 
 class Meter(Protocol):
@@ -75,12 +75,12 @@ class Lines:
 
 
 def first_sound(stretches: Sequence[Stretch], after: float) -> float | None:
-    """When the first stretch that begins at or after a time began."""
+    """Return when the first stretch that begins at or after a time began."""
     return next((start for start, _ in stretches if start >= after), None)
 
 
 def last_sound(stretches: Sequence[Stretch], before: float) -> float | None:
-    """The last instant before a time at which the loudspeaker sounded."""
+    """Return the last instant before a time at which the loudspeaker sounded."""
     return max((min(end, before) for start, end in stretches if start < before), default=None)
 
 
@@ -90,7 +90,7 @@ def sounded_s(stretches: Sequence[Stretch], after: float, before: float) -> floa
 
 
 def words_heard(reply: str, seconds: float) -> int:
-    """How many words of a reply were heard when so much of its hum was: those of which at least half sounded.
+    """Return how many words of a reply were heard when so much of its hum was: those of which at least half sounded.
 
     A synthesizer is given sentence by sentence, so the blanks between sentences do not sound.
     """
@@ -103,7 +103,7 @@ def words_heard(reply: str, seconds: float) -> int:
 
 
 def spoken_lines(context: Context) -> list[str]:
-    """The assistant's side of a conversation."""
+    """Return the assistant's side of a conversation."""
     return [text for role, text in context if role == "assistant"]
 
 
@@ -223,7 +223,7 @@ async def play(job: dict[str, Any], lines: Lines, open_session: OpenSession, met
 
 
 def _answers(sessions: Sequence[Session], said: Sequence[Sequence[Stretch]], ended: float) -> tuple[list[float], int]:
-    """Milliseconds to each answer that came before the next line, and how many lines should have had one."""
+    """Return milliseconds to each answer that came before the next line, and how many lines should have had one."""
     latencies: list[float] = []
     expected = 0
     for session, spoken in zip(sessions, said, strict=True):

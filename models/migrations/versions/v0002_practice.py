@@ -1,4 +1,4 @@
-"""Owners, rubrics and time limits, grades and notes, drafts, recordings, keyed and staged calls, tests, full text."""
+"""Owners, rubrics, time limits, grades, notes, drafts, recordings, idempotency keys, staged operations, full text."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""In PostgreSQL, a document's words weighed by where they stand, as in SQLite: in its name more than in its text."""
+"""PostgreSQL full-text search with field weights, as in SQLite: a document's name counts more than its text."""
 
 from alembic import op
 
@@ -7,7 +7,7 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-# PostgreSQL holds at most a megabyte of words: what of a document stands beyond 300,000 letters is not searched.
+# A tsvector is limited to 1 MB, so only the first 300,000 characters of a document are indexed.
 _WEIGHED = (
     "ALTER TABLE documents ADD COLUMN words tsvector GENERATED ALWAYS AS ("
     "setweight(to_tsvector('english', name), 'A') || setweight(to_tsvector('english', description), 'B') || "
