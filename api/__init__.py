@@ -1,1 +1,1 @@
-"""Everything that faces the outside: the doors, the client, the command line, and the service that they run on."""
+"""The service and its interfaces: doors, client, command line, benchmarks."""

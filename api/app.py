@@ -1,4 +1,4 @@
-"""The web application: every door on one FastAPI app."""
+"""The web application: all doors on one FastAPI app."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -25,7 +25,7 @@ from api.settings import Settings
 
 
 def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS) -> FastAPI:
-    """Create the service as an ASGI application, which opens its store and engines when it starts."""
+    """Create the ASGI application; it opens its store and engines at startup."""
 
     sockets = SocketDoor(settings.max_message_bytes, operations)
 
@@ -56,12 +56,12 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
 
     @app.get("/health", tags=["service"])
     async def health() -> dict[str, str]:
-        """Return the process answers."""
+        """Report that the process is up."""
         return {"status": "ok"}
 
     @app.get("/ready", tags=["service"], responses={503: {"description": "The engines are still warming up."}})
     async def ready(request: Request) -> JSONResponse:
-        """Return the engines are loaded, so that the first call is as fast as the next."""
+        """Report whether the engines are loaded, so that the first call is not slow."""
         service = request.app.state.service
         body: dict[str, Any] = {
             "ready": service.ready.is_set(),

@@ -1,4 +1,4 @@
-"""Who is asking: Bearer tokens over HTTP and websockets, the token of a run, and logs without tokens."""
+"""Authentication: Bearer tokens over HTTP and websockets, the token of a run, and redaction of tokens in logs."""
 
 import hmac
 import logging
@@ -22,22 +22,22 @@ INVALID = "The token is unknown or revoked: make one with `glow token create USE
 
 
 class Unauthorized(ModelError):
-    """No token, or one that opens nothing; the message says which."""
+    """The token is missing or invalid; the message says which."""
 
     code = "unauthorized"
     http_status = 401
 
 
 def bearer(header: str | None) -> str | None:
-    """Return the token of an Authorization header, if it has one."""
+    """Return the Bearer token of an Authorization header, or None."""
     scheme, _, token = (header or "").strip().partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
 def websocket_token(connection: HTTPConnection) -> str | None:
-    """Return the token that a websocket's handshake carries: in the header, or as the subprotocol `bearer.<token>`.
+    """Return the token of a websocket handshake, from the header or the subprotocol `bearer.<token>`, or None.
 
-    With neither, the first message has it.
+    Without it, the first message carries the token.
     """
     offered = [name for name in connection.scope.get("subprotocols", []) if name.startswith("bearer.")]
     in_subprotocol = offered[0].removeprefix("bearer.") if offered else ""
@@ -45,7 +45,7 @@ def websocket_token(connection: HTTPConnection) -> str | None:
 
 
 def websocket_subprotocol(connection: HTTPConnection) -> str | None:
-    """Return the subprotocol to accept a websocket with: ours where it was offered, and never the one with the token."""
+    """Return the subprotocol for accepting a websocket: ours if it was offered, never the one with the token."""
     return SUBPROTOCOL if SUBPROTOCOL in connection.scope.get("subprotocols", []) else None
 
 
@@ -71,10 +71,10 @@ async def user_for(store: Store, settings: Settings, token: str | None) -> User:
 
 
 async def current_user(request: Request) -> User:
-    """The user of an HTTP request, as a dependency.
+    """Authenticate an HTTP request (a FastAPI dependency).
 
     Raises:
-        Unauthorized: the request has no token, or one that opens nothing.
+        Unauthorized: its token is missing or invalid.
     """
     state = request.app.state
     return await user_for(state.store, state.settings, bearer(request.headers.get("authorization")))
@@ -84,9 +84,9 @@ CurrentUser = Annotated[User, Depends(current_user)]
 
 
 async def with_run_token(settings: Settings, store: Store) -> tuple[Settings, str | None]:
-    """Settings that also accept a token made for this run, where only this machine asks and no token exists.
+    """Add a token for this run to the settings if the service listens on loopback only and no token exists.
 
-    It lives in this process alone, so it ends with it.
+    The token exists in this process only.
     """
     if not settings.is_loopback or settings.tokens or any(not token.revoked_at for token in await store.list_tokens()):
         return settings, None
@@ -97,7 +97,7 @@ async def with_run_token(settings: Settings, store: Store) -> tuple[Settings, st
 def _static_user(tokens: Mapping[str, str], offered: str) -> str | None:
     found = None
     for token, user in tokens.items():
-        # No early end and no early difference: how long it takes says nothing about the token.
+        # Compare all tokens in constant time, so that the timing reveals nothing.
         if hmac.compare_digest(token.encode(), offered.encode("utf-8", "replace")):
             found = user
     return found
@@ -107,26 +107,26 @@ _SECRETS = re.compile(
     r"""(?ix)
     (?P<before> \bbearer\. | \bbearer\s+(?!<) | [?&](?:token|access_token|api_key)= | "token"\s*:\s*" )
     [^\s,"'&\])}]+
-    | (?-i:\bglow_)[\w-]{16,}  # a setting is written GLOW_...
+    | (?-i:\bglow_)[\w-]{16,}  # case-sensitive: settings are named GLOW_...
     | \bsk-[\w-]{16,}
     """
 )
 
 _PIECE_RECEIVED = re.compile(r"(?s)^(?P<kind>< (?:TEXT(?=.*\.\.\.|.*continued\]$)|CONT)) .* (?P<size>\[[^\]]*\])$")
-"""A received message of which websockets shows a piece: half a token has nothing before it to be known by."""
+"""A received message that websockets logs in part: a truncated token would not match `_SECRETS`."""
 
 
 def redacted(text: str) -> str:
-    """Return the text with every token in it replaced by stars."""
+    """Replace all tokens in a text with stars."""
     text = _PIECE_RECEIVED.sub(r"\g<kind> **** \g<size>", text)
     return _SECRETS.sub(lambda match: f"{match['before'] or ''}****", text)
 
 
 class HideTokens(logging.Filter):
-    """Keeps tokens out of every record that passes; belongs on handlers, so that no logger is forgotten."""
+    """A log filter that redacts tokens; attach it to handlers, so that it covers all loggers."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Redact in place; always lets the record pass."""
+        """Redact the record in place; always return True."""
         if isinstance(record.args, tuple):
             record.args = tuple(_redacted_argument(argument) for argument in record.args)
         message = record.getMessage()

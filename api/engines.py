@@ -1,4 +1,4 @@
-"""The engines of the service, chosen by the settings: one set, shared by every call."""
+"""The engines of the service: one set, chosen by the settings and shared by all calls."""
 
 import asyncio
 import logging
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 FALLBACK_THREADS = 1
 LISTENING_THREADS, PARTIALS_AT_ONCE = 8, 2
-"""Threads that wait for a recogniser which decodes utterances together; they cost no processor themselves."""
+"""Threads that wait for the child process of a batching recogniser; they use no CPU themselves."""
 
 EMBEDDED = "pocketsphinx"
-"""The recogniser that is always there."""
+"""The embedded recogniser, always available."""
 
 OPENAI_URL = "https://api.openai.com/v1"
 
@@ -44,31 +44,31 @@ OPENAI_URL = "https://api.openai.com/v1"
 log = logging.getLogger(__name__)
 
 COACH_S = 60.0
-"""A grading may take longer than a spoken reply: nobody waits for it on the line."""
+"""Timeout of the coach: a grading may take longer than a spoken reply, since no caller waits for it."""
 
 
 @runtime_checkable
 class Loads(Protocol):
-    """An engine whose model is loaded late."""
+    """An engine that loads its model lazily."""
 
     def warm(self) -> None:
-        """Load it and run it once."""
+        """Load the model and run it once."""
 
 
 @runtime_checkable
 class Closes(Protocol):
-    """An engine that holds a process or connections."""
+    """An engine that owns a process or connections."""
 
     def close(self) -> None:
-        """Give them back."""
+        """Release them."""
 
 
 @dataclass(slots=True)
 class SharedEngines:
-    """The shared engines and the threads they run in.
+    """The shared engines and the worker threads that they run in.
 
     Attributes:
-        spare: makes the recogniser to take where the one that `auto` chose does not load; None where there is none.
+        spare: factory of the fallback recogniser, if the one that `auto` chose cannot be loaded; None for none.
     """
 
     engines: Engines
@@ -81,15 +81,15 @@ class SharedEngines:
 
     @property
     def names(self) -> dict[str, str]:
-        """Which engine serves each stage."""
+        """The name of the engine of each stage."""
         engines = self.engines
         return {"stt": engines.stt.name, "llm": engines.responder.name, "tts": engines.tts.name}
 
     async def warm(self) -> None:
-        """Load what is loaded late, so that the first call is as fast as the next.
+        """Load the lazily loaded models, so that the first call is not slow.
 
         Raises:
-            VoiceError: an engine does not work; the message says what to do.
+            VoiceError: an engine cannot be loaded; the message says what to do.
         """
         try:
             await self._warm_transcriber()
@@ -125,10 +125,10 @@ class SharedEngines:
 
 
 async def open_engines(settings: Settings) -> SharedEngines:
-    """Choose and make the engines; their models are loaded by `warm`.
+    """Choose and create the engines; `warm` loads their models.
 
     Raises:
-        EngineUnavailable: what was asked for is not on this machine; the message names the command that gets it.
+        EngineUnavailable: an engine is not installed; the message names the command that installs it.
     """
     transcriber = await asyncio.to_thread(_transcriber, settings)
     synthesizer = await asyncio.to_thread(_synthesizer, settings)
@@ -186,7 +186,7 @@ def _transcriber(settings: Settings) -> Transcriber:
     embedded = not isinstance(transcriber, OpenAITranscriber | FixedTranscriber)
     if not (settings.stt_process and embedded):
         return transcriber
-    # Where a transcript may take long, an engine that takes long is not hung: killing it would make it longer still.
+    # With a long transcript timeout a slow engine is not a hung one: do not kill it earlier.
     return in_process(make, transcriber, request_s=max(REQUEST_S, settings.stt_timeout_s * 2 / 3))
 
 
@@ -214,12 +214,12 @@ def _responder(settings: Settings) -> "OpenAIResponder | ScriptedResponder":
 
 
 def open_coach(settings: Settings) -> Coach:
-    """Return the coach: a language model exactly where one answers the chats, too."""
+    """Create the coach: a language model if one generates the replies, else the rule-based one."""
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
     configured = bool(settings.openai_base_url or key)
     if settings.llm == "scripted" or not configured:
         return RuleCoach()
-    from pipeline.coach.llm import LanguageModelCoach  # half a second to import, and most runs need it not
+    from pipeline.coach.llm import LanguageModelCoach  # takes half a second to import, and most runs do not need it
 
     return LanguageModelCoach(
         model=settings.llm_model,

@@ -1,4 +1,4 @@
-"""What the doors for other systems' clients work on: the tutor, grounded chats, and the limits."""
+"""Dependencies of the Gloo, Tutor and Glean doors: the tutor, grounded chats and rate limits."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ExternalServices:
-    """Shared by the Gloo, Tutor and Glean doors."""
+    """The services that the Gloo, Tutor and Glean doors share."""
 
     tutor: Tutor
     chats: GroundedChats
@@ -38,10 +38,10 @@ class ExternalServices:
 async def open_external(
     settings: Settings, store: Store, calls: Calls, clock: Clock
 ) -> AsyncIterator[ExternalServices]:
-    """Put the parts together, and let their chats be spoken to.
+    """Create the services and register their chats for calls.
 
     Raises:
-        InvalidPack: a lesson cannot be taught.
+        InvalidPack: a lesson is invalid.
     """
     folders = [LESSONS, *(path / "lessons" for path in settings.packs if (path / "lessons").is_dir())]
     lessons = [lesson for folder in folders for lesson in await asyncio.to_thread(load_lessons, folder)]
@@ -58,7 +58,7 @@ async def open_external(
 
 
 def external_of(request: Request) -> ExternalServices:
-    """Return the parts, of the running service."""
+    """Return the external services of the running service."""
     external: ExternalServices = request.app.state.service.external
     return external
 
@@ -67,7 +67,7 @@ def _model(settings: Settings) -> "ChatModel | None":
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
     if settings.llm == "scripted" or not (key or settings.openai_base_url):
         return None
-    from pipeline.llm.chat_model import ChatModel  # a second to import, and most runs need it not
+    from pipeline.llm.chat_model import ChatModel  # takes a second to import, and most runs do not need it
 
     return ChatModel(
         model=settings.llm_model,

@@ -1,4 +1,4 @@
-"""The running service: its settings, engines, store and owners, put together once and taken apart at its end."""
+"""The running service: settings, engines, store and the owners of all state, composed once per process."""
 
 import asyncio
 import logging
@@ -32,17 +32,17 @@ from voice.speech.endpointing import EndpointRules
 log = logging.getLogger(__name__)
 
 WARM_AGAIN_S = 10.0
-"""Between two tries to have the engines work."""
+"""Seconds between attempts to load the engines."""
 
 
 def new_id() -> str:
-    """Return a random identifier."""
+    """Return a random id."""
     return str(uuid.uuid4())
 
 
 @dataclass(slots=True)
 class Service:
-    """What every door of the api works on."""
+    """The dependencies of every door."""
 
     settings: Settings
     store: Store
@@ -57,19 +57,19 @@ class Service:
     practice: Practice
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     asker: str = ""
-    """The room of whoever asks for an operation, for what they alone are told; empty over HTTP."""
+    """The hub channel of the requester of an operation, for events that only it gets; empty over HTTP."""
 
     def asked_from(self, channel: str) -> "Service":
-        """Return the same service as it works for whoever hears this room."""
+        """Return a copy of the service whose requester subscribes to this channel."""
         return replace(self, asker=channel)
 
     @property
     def engines(self) -> Engines:
-        """The engines that all calls share."""
+        """The engines shared by all calls."""
         return self.shared_engines.engines
 
     def session_settings(self, *, output_rate_hz: int, manual: bool = False) -> SessionSettings:
-        """How a new call behaves, by the operator's settings; whoever opens the call may choose more with `replace`."""
+        """Build the settings of a new call from the operator's; a caller may change more of them with `replace`."""
         settings = self.settings
         rules = Rules(
             endpoint_ms=settings.endpoint_ms,
@@ -95,10 +95,10 @@ class Service:
 
 @asynccontextmanager
 async def running_service(settings: Settings) -> AsyncIterator[Service]:
-    """Open the store, load the content, start the engines; close it all in reverse order at the end.
+    """Open the store, install the content packs, start the engines; close everything in reverse order.
 
     Raises:
-        StoreUnavailable, InvalidPack, EngineUnavailable: each says what to do.
+        StoreUnavailable, InvalidPack, EngineUnavailable: the message says what to do.
     """
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(settings.database_url))
@@ -161,7 +161,7 @@ async def _install(store: Store, path: Path) -> None:
 
 
 async def _warm(service: Service) -> None:
-    """Load the engines, again until they work: the server of one may come up after this service."""
+    """Load the engines, with retries: an engine's server may start after this service."""
     told = ""
     while not service.ready.is_set():
         try:
@@ -169,6 +169,6 @@ async def _warm(service: Service) -> None:
             service.ready.set()
         except VoiceError as error:
             if str(error) != told:
-                log.error("An engine does not work: %s", error)
+                log.error("An engine cannot be loaded: %s", error)
             told = str(error)
             await asyncio.sleep(WARM_AGAIN_S)

@@ -1,4 +1,4 @@
-"""`glow serve`: uvicorn with the settings of a voice service, and what it says when it is up."""
+"""`glow serve`: uvicorn, configured for a voice service."""
 
 import asyncio
 import errno
@@ -23,10 +23,10 @@ _ERROR_LINE = re.compile(r"^[\w.]+: ")
 
 
 class ShortStartup(logging.Filter):
-    """Says why a start failed in the error's own sentences; the way there is for `log_level=debug`."""
+    """A log filter that reduces a failed startup to the error's message; the traceback needs `log_level=debug`."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Keep of a startup's traceback what the error says: a line for each problem of a content pack."""
+        """Reduce a startup traceback to the error's message, with one line per problem of a content pack."""
         message = record.getMessage()
         if message.startswith(_TRACEBACK):
             lines = message.strip().splitlines()
@@ -36,27 +36,27 @@ class ShortStartup(logging.Filter):
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that tells the port it got once it listens."""
+    """A uvicorn server that announces its port once it listens."""
 
     def __init__(self, config: uvicorn.Config, announce: Callable[[int], None]) -> None:
         super().__init__(config)
         self._announce = announce
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then announce."""
+        """Start the server, then announce its port."""
         await super().startup(sockets=sockets)
         if self.started:
-            # What is loaded now stays for good: the collector need not walk it again in the middle of a call.
+            # Freeze everything loaded so far, so that garbage collection does not traverse it in the middle of a call.
             gc.collect()
             gc.freeze()
             self._announce(int(self.servers[0].sockets[0].getsockname()[1]))
 
 
 def prepare(settings: Settings) -> tuple[Settings, str | None]:
-    """Return the settings to run with, and the token of this run where one is needed; makes the data directory.
+    """Return the settings and, if one is needed, the token of this run; create the data directory.
 
     Raises:
-        OSError: the address cannot be listened on, or the data directory not be made.
+        OSError: the address cannot be bound, or the data directory cannot be created.
         ModelError: the database cannot be opened.
     """
     _check_address(settings.host, settings.port)
@@ -70,7 +70,7 @@ def prepare(settings: Settings) -> tuple[Settings, str | None]:
 
 
 def _check_address(host: str, port: int) -> None:
-    """Seconds are spent on loading engines before uvicorn listens: tell now that it cannot."""
+    """Check that the address can be bound, before seconds are spent on loading the engines."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         socket.create_server(address, family=family).close()
@@ -86,14 +86,14 @@ def _check_address(host: str, port: int) -> None:
 
 
 def uvicorn_config(app: "FastAPI", settings: Settings) -> uvicorn.Config:
-    """Return how the service is run: bounded messages, no deflate (14 KB can inflate to 15 MiB), no tokens in logs."""
+    """Configure uvicorn: bounded messages, no deflate (14 KB can inflate to 15 MiB), no tokens in logs."""
     return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
         ws=app.state.socket_protocol,
-        # The voice websocket refuses what is over its limit in its own words; uvicorn's limit is for the rest.
+        # The voice websocket enforces its own limit with an error message; uvicorn's limit is for all others.
         ws_max_size=4 * settings.max_message_bytes,
         ws_per_message_deflate=False,
         log_config=log_config(settings.log_level),
@@ -105,7 +105,7 @@ def uvicorn_config(app: "FastAPI", settings: Settings) -> uvicorn.Config:
 
 
 def run(settings: Settings, app: "FastAPI", announce: Callable[[int], None]) -> bool:
-    """Serve until told to stop; False where it could not start."""
+    """Serve until stopped; return False if the startup failed."""
     server = Server(uvicorn_config(app, settings), announce)
     try:
         server.run()
@@ -116,7 +116,7 @@ def run(settings: Settings, app: "FastAPI", announce: Callable[[int], None]) -> 
 
 
 def log_config(level: str) -> dict[str, Any]:
-    """Return everything to standard error through the filter that hides tokens; libraries speak up from warnings on."""
+    """Configure logging to standard error with redacted tokens; libraries log warnings and errors only."""
     debug = level == "debug"
     others = "DEBUG" if debug else "WARNING"
     return {

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from api.addresses import LOOPBACK
 
 PREFIX = "GLOW_"
-# Read by the client commands, not by the service.
+# Variables of the client commands, not of the service.
 CLIENT_VARIABLES = frozenset({"GLOW_TOKEN", "GLOW_INSTANCE_URL"})
 _PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")
 
@@ -303,12 +303,12 @@ class Settings(BaseSettings):
 
     @property
     def static_tokens(self) -> dict[str, str]:
-        """User name by fixed token."""
+        """The user names by static token."""
         return {token: user for user, token in _pairs(self.tokens)}
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine can reach the service."""
+        """Whether the service listens on loopback only."""
         return self.host in LOOPBACK
 
 
@@ -320,7 +320,7 @@ def _pairs(tokens: SecretStr | None) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One setting as it is shown: never a secret."""
+    """A setting for display, with secrets masked."""
 
     name: str
     variable: str
@@ -353,7 +353,7 @@ def _shown(value: object) -> str:
 
 
 def markdown_table() -> str:
-    """Return the settings table of the README."""
+    """Render the settings table of the README."""
     lines = ["| variable | default | what it is |", "|---|---|---|"]
     for row in rows():
         default = f"`{row.default}`" if row.default else ""
@@ -362,11 +362,11 @@ def markdown_table() -> str:
 
 
 def explain(error: ValidationError) -> list[str]:
-    """Return one sentence for each setting that cannot be used, naming the variable and never its value."""
+    """Explain each invalid setting in a sentence that names the variable, but never its value."""
     sentences = []
     for problem in error.errors(include_url=False, include_context=False, include_input=False):
         if problem["type"] == "default_factory_not_called":
-            continue  # a consequence of another field's problem
+            continue  # a follow-up error of another field
         text = problem["msg"].removeprefix("Value error, ").rstrip(".")
         if not problem["loc"]:
             sentences.append(f"{text}.")
@@ -380,6 +380,6 @@ def explain(error: ValidationError) -> list[str]:
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    """Name the GLOW_ variables that no setting reads: most often a misspelt one."""
+    """List the GLOW_ variables that no setting reads, such as misspelt ones."""
     known = {PREFIX + name.upper() for name in Settings.model_fields} | CLIENT_VARIABLES
     return sorted(name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in known)

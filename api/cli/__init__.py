@@ -1,1 +1,1 @@
-"""The `glow` command line: one module per group of commands."""
+"""The `glow` command line, one module per group of commands."""

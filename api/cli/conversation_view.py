@@ -1,4 +1,4 @@
-"""A call as it happens, on a terminal: who says what, where it was cut, and how long each answer took."""
+"""A live view of a call on a terminal: what is said, where a reply was cut, and the latency of each answer."""
 
 from rich.console import Console
 from rich.text import Text
@@ -10,9 +10,9 @@ _NAME_WIDTH = 8
 
 
 class ConversationView:
-    """Prints the events of one call; give it to `open_call` as `on_event`.
+    """Prints the events of a call; pass it to `open_call` as `on_event`.
 
-    The persona's words appear as their audio arrives, so at most 300 ms ahead of what is heard.
+    The persona's words appear when their audio arrives, at most 300 ms ahead of playback.
     """
 
     def __init__(self, console: Console, persona: str = "Persona") -> None:
@@ -24,7 +24,7 @@ class ConversationView:
         self._latency: dict[int, Event] = {}
 
     def __call__(self, event: Event) -> None:
-        """Print one event, if it is one to be seen."""
+        """Print an event, if it is one that is shown."""
         match event.type:
             case "chat_voice":
                 self._ready(event)
@@ -89,7 +89,7 @@ class ConversationView:
 
 
 def waterfall(latency: Event) -> str:
-    """Return one turn's latency in words."""
+    """Format the latency of a turn as text."""
     stages = ((name, latency[f"{name}_ms"]) for name in ("endpoint", "stt", "llm", "tts"))
     parts = ", ".join(f"{name} {ms:.0f}" for name, ms in stages)
     return f"answered {latency['voice_to_voice_ms']:.0f} ms after the last word ({parts})"

@@ -1,4 +1,4 @@
-"""`glow demo`: a whole spoken conversation with the packaged persona, on this machine, in under a minute."""
+"""`glow demo`: a spoken conversation with the packaged persona, on this machine, in under a minute."""
 
 import asyncio
 import statistics
@@ -30,11 +30,11 @@ class Scene:
 
     Attributes:
         practice, persona: their names in the packaged content.
-        about: who calls whom, as the demo begins.
-        folder: the learner's recordings.
-        script: the learner's turns, by the numbers of their recordings; two in one turn have a short pause between.
+        about: who the persona is, and the learner; printed first.
+        folder: the scene of the learner's recordings.
+        script: the learner's turns, as numbers of recordings; two in one turn are joined by a short pause.
         voice: the persona's own Piper voice.
-        is_a_man: how the persona must sound.
+        is_a_man: whether the persona needs a male voice.
     """
 
     practice: str
@@ -72,10 +72,10 @@ _REPLY_S = 25.0
 
 
 def scene_for(voices: Sequence[str]) -> Scene:
-    """The conversation that fits the voice that will speak.
+    """Choose the conversation that fits the voice.
 
     Args:
-        voices: the Piper voices that are there, the one taken by default first; empty where another engine speaks.
+        voices: the installed Piper voices, the default one first; empty with another engine.
     """
     own = next((scene for scene in (DANA, MARCUS) if scene.voice in voices), None)
     return own or (MARCUS if voices and is_a_mans(voices[0]) else DANA)
@@ -92,10 +92,10 @@ def _voices(tts: str, models_dir: Path) -> list[str]:
 def run_demo(
     console: Console, out: Path, *, stt: str | None = None, llm: str | None = None, tts: str | None = None
 ) -> None:
-    """Hold the conversation, print it and write it to `out`.
+    """Run the conversation, print it and write it to `out`.
 
     Raises:
-        ClientError: something did not happen as it must; the sentence says what.
+        ClientError: the conversation did not go as it must; the message says how.
     """
     models_dir = Settings().models_dir
     for sentence in join_packaged(models_dir, stt=stt or "auto", tts=tts or "auto", language="en"):
@@ -144,7 +144,7 @@ def _joined(lines: list[Int16]) -> Int16:
 
 
 def _check(log: list[Event], history: list[StoredMessage], scene: Scene) -> StoredMessage:
-    """The interrupted message as it is stored, once it is sure that the history says what was heard."""
+    """Check that the history holds what was heard, and return the interrupted message."""
     ended = [event for event in log if event.type == "reply.ended"]
     if len(ended) < len(scene.script):
         raise ClientError(f"Only {len(ended)} of {len(scene.script)} turns were answered; run `glow demo` again.")
@@ -170,6 +170,6 @@ def _summary(console: Console, log: list[Event], cut: StoredMessage, out: Path, 
     for command, meaning in (
         ("glow serve", "run the service and print a token"),
         ("glow talk FILE.wav", "speak to it with a recording of yours (--mic for the microphone)"),
-        ("glow models", "see the better ears and voices, and pull one"),
+        ("glow models", "list the engines, models and voices, and download better ones"),
     ):
         console.print(Text(f"  {command:20}"), Text(meaning, "dim"))

@@ -1,4 +1,4 @@
-"""A service as `glow attempts` asks it: one operation, one request; a refusal is a sentence."""
+"""The HTTP client of `glow attempts`: one request per operation; refusals become readable errors."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -13,11 +13,11 @@ from api.client.call import ClientError, Disconnected, Refused
 from api.client.http import http_url
 
 TIMEOUT_S = 120.0
-"""A reply or a grade that a language model writes may take this long."""
+"""Timeout of a request in seconds: a language model's reply or grade may take this long."""
 
 
 class Instance:
-    """A running service and the token that opens it. Use as a context manager."""
+    """A running service and a token for it; use it as a context manager."""
 
     def __init__(self, url: str, token: str) -> None:
         self.url = http_url(url)
@@ -36,19 +36,19 @@ class Instance:
         self._http.close()
 
     def ask(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """`POST path` with a JSON body; returns the reply's object.
+        """POST a JSON body to `path` and return the reply's object.
 
         Raises:
-            Refused: the service said no; the message is its own sentence.
-            Disconnected: nobody answers.
+            Refused: the service refused, with its message.
+            Disconnected: the service is unreachable.
         """
         return _object(path, self._send("POST", path, json=dict(body)))
 
     def upload(self, file: Path) -> str:
-        """Upload a recording; returns the id to attach it by.
+        """Upload a recording; return its id, for attaching it.
 
         Raises:
-            ClientError: the file cannot be read, or the service said no.
+            ClientError: the file cannot be read, or the service refused.
         """
         path = "/attempt/audio_upload"
         try:
@@ -62,17 +62,17 @@ class Instance:
         return str(found)
 
     def download(self, audio_id: str) -> bytes:
-        """Return the bytes of a recording.
+        """Download the bytes of a recording.
 
         Raises:
-            Refused: there is none.
+            Refused: there is no such recording.
         """
         return self._send("POST", "/attempt/audio_download", json={"audio_id": audio_id}).content
 
     def watch(
         self, *, run_id: str | None = None, group_id: str | None = None, opened: Callable[[], None] = lambda: None
     ) -> Iterator[dict[str, Any]]:
-        """Yield the service's events as they happen, until it ends the stream; `opened` is told when none is missed any more.
+        """Yield the service's events until it ends the stream; `opened` is called once the subscription is active.
 
         Raises:
             Refused, Disconnected: as `ask`.

@@ -1,6 +1,6 @@
 """`glow attempts chat live`: a conversation in a terminal, typed or spoken, over socket.io.
 
-A line and Enter is a message; the answer appears as it is written. `/voice` switches to the microphone and back.
+Each line is a message; the answer appears as it is generated. `/voice` switches to the microphone and back.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ QUIT = frozenset({":q", ":quit", "/q", "/quit"})
 MICROPHONE_HZ, WIRE_HZ = 16_000, 24_000
 
 Ask = Callable[[str], Coroutine[Any, Any, str | None]]
-"""Shows a prompt and gives the next line; None at the end of input."""
+"""Shows a prompt and returns the next line; None at the end of input."""
 
 
 def run_live(
@@ -33,7 +33,7 @@ def run_live(
     """Converse until `:q` or the end of input.
 
     Raises:
-        ClientError: the service refused, or nobody is there.
+        ClientError: the service refused, or is unreachable.
     """
     with Instance(url, token) as instance:
         chat = instance.ask("/attempt/chat_get", {"chat_entry_id": chat_id})
@@ -49,7 +49,7 @@ def run_live(
 
 
 async def _typed(prompt: str) -> str | None:
-    """Return a line of standard input, read by a thread that does not keep the program from ending."""
+    """Read a line of standard input in a daemon thread, which does not keep the program from exiting."""
     loop = asyncio.get_running_loop()
     line: asyncio.Future[str | None] = loop.create_future()
 
@@ -62,7 +62,7 @@ async def _typed(prompt: str) -> str | None:
             text: str | None = input(prompt)
         except EOFError:
             text = None
-        with suppress(RuntimeError):  # the conversation is over, and its loop closed
+        with suppress(RuntimeError):  # the conversation has ended and its loop is closed
             loop.call_soon_threadsafe(done, text)
 
     threading.Thread(target=read, name="keyboard", daemon=True).start()
@@ -70,7 +70,7 @@ async def _typed(prompt: str) -> str | None:
 
 
 class _Live:
-    """One conversation: what is typed goes out, what happens is printed."""
+    """A conversation: sends what is typed, prints what happens."""
 
     def __init__(
         self, console: Console, instance: Instance, chat: Mapping[str, Any], persona_id: str | None, ask: Ask
@@ -90,7 +90,7 @@ class _Live:
         self._clear: Callable[[], None] = lambda: None
 
     async def converse(self) -> None:
-        """Take lines until there are no more."""
+        """Handle lines until the end of input."""
         async with open_socket(self._instance.url, self._instance.token, self._heard) as socket:
             await socket.ask("attempt_join", {"chat_id": self._chat_id})
             self._console.print(Text(HELP, "dim"))
@@ -109,7 +109,7 @@ class _Live:
     async def _next_line(
         self, socket: SocketClient, prompt: str = "> ", until: asyncio.Event | None = None
     ) -> str | None:
-        """Return the next line; an empty one where `until` happens first, the line that is being typed then being the next."""
+        """Return the next line, or "" if `until` is set first; the next call then returns the partly typed line."""
         self._line = self._line or asyncio.create_task(self._ask(prompt), name="line")
         ends = [asyncio.ensure_future(event.wait()) for event in (socket.over, until) if event is not None]
         try:
@@ -154,7 +154,7 @@ class _Live:
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
-            # Ctrl-C while the persona answers stops the answer and keeps the conversation.
+            # Ctrl-C during an answer stops the answer, not the conversation.
             if (task := asyncio.current_task()) is None or task.uncancel() > 0:
                 raise
             await socket.ask("attempt_stop", {"chat_id": self._chat_id})
@@ -165,13 +165,13 @@ class _Live:
     # ---------------------------------------------------------------- voice
 
     async def _speak(self, socket: SocketClient) -> None:
-        """Speak and hear until Enter, or until the call is over."""
+        """Speak and listen until Enter, or until the call ends."""
         from api.client.sound_card import SoundCard
         from voice.audio.resample import Resampler
 
         card = SoundCard()
         resampler = Resampler(MICROPHONE_HZ, WIRE_HZ)
-        # At most a second of the microphone waits for the network; what is older is of no use any more.
+        # Buffer at most a second of the microphone for the network; drop the oldest.
         frames: asyncio.Queue[bytes] = asyncio.Queue(50)
 
         def recorded(samples: Int16) -> None:
@@ -234,7 +234,7 @@ class _Live:
                 pass
 
     def _grow(self, content: str) -> None:
-        """Print what is new; the text comes accumulated."""
+        """Print the new part of the text, which arrives accumulated."""
         if content.startswith(self._shown):
             self._write(Text(content[len(self._shown) :]))
             self._shown = content
@@ -244,7 +244,7 @@ class _Live:
             self._grow(content)
             self._write(Text("\n"))
         else:
-            # What was heard is less than what was written.
+            # Less was heard than was generated.
             self._write(Text("\n"))
             self._console.print(Text(f"        heard: {content}", "dim"), soft_wrap=True)
         self._shown = ""

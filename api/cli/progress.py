@@ -1,4 +1,4 @@
-"""Bars on the terminal for bytes that come or are joined."""
+"""Progress bars on the terminal, for downloads and for weights that are joined."""
 
 import sys
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def byte_bar(name: str) -> "Iterator[Progress]":
-    """Draw a bar of bytes until the end of the block, where there is a terminal; gone afterwards."""
+    """Draw a progress bar of bytes until the end of the block, if there is a terminal."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn(name, markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
@@ -23,15 +23,15 @@ def byte_bar(name: str) -> "Iterator[Progress]":
 
 
 def join_packaged(models_dir: Path, *, stt: str, tts: str, language: str | None) -> list[str]:
-    """Join the weights of installed packages that these settings would use, with a bar, before a service needs them.
+    """Join the weights of installed packages that these settings use, with a progress bar, before a service starts.
 
     Args:
-        models_dir: where to.
-        stt, tts: as the settings say.
-        language: of the speech; None where it is detected.
+        models_dir: target directory.
+        stt, tts: the settings.
+        language: language of the speech; None to detect it.
 
     Returns:
-        What is wrong with some of them, a sentence each.
+        A sentence for each that cannot be joined.
     """
     from voice.errors import EngineUnavailable
     from voice.stt.catalog import on_this_machine

@@ -1,4 +1,4 @@
-"""`glow replay`: calls replayed from their files, faster than real time."""
+"""`glow replay`: replays calls from their files, faster than real time."""
 
 import json
 from pathlib import Path
@@ -14,15 +14,21 @@ DIVERGED, INVALID = 1, 2
 
 def replay(
     files: Annotated[list[Path], typer.Argument(help="Call files; see docs/replay.md.")],
-    time: Annotated[str, typer.Option(help="What the engines' work costs: ideal (nothing) or measured.")] = "ideal",
-    update: Annotated[bool, typer.Option("--update", help="Write the timeline into the file's golden part.")] = False,
-    picture: Annotated[Path | None, typer.Option(help="Draw the timeline of one call into this SVG file.")] = None,
+    time: Annotated[
+        str, typer.Option(help="Duration of the engines' work in virtual time: ideal (none) or measured.")
+    ] = "ideal",
+    update: Annotated[
+        bool, typer.Option("--update", help="Write the timeline into the file's golden section.")
+    ] = False,
+    picture: Annotated[Path | None, typer.Option(help="SVG file for a drawing of the timeline of one call.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no timelines, only how each call went.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print only the result of each call, no timelines.")
+    ] = False,
 ) -> None:
-    """Replay calls through the same session code as real ones, and check what the files expect.
+    """Replay calls through the same session code as real ones, and check the expectations of their files.
 
-    Exit code 1: a call went another way than its file says. 2: a file is not a call.
+    Exit code 1: a call did not meet its expectations. 2: a file is invalid.
     """
     if time not in ("ideal", "measured"):
         raise typer.BadParameter("Choose ideal or measured.", param_hint="--time")

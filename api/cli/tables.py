@@ -1,4 +1,4 @@
-"""Replies on a terminal: what has one value in lines, what has many in tables, a conversation as one."""
+"""Rendering of replies on a terminal: fields as lines, lists as tables, a conversation as such."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ _MOST_COLUMNS = 5
 
 
 def reply_view(reply: Mapping[str, Any]) -> RenderableType:
-    """Any reply: its values, then one table for each of its lists of things."""
+    """Render any reply: its fields, then a table for each of its lists of objects."""
     values = Table.grid(padding=(0, 2))
     tables: list[RenderableType] = []
     told = {f"{name.removesuffix('s')}_ids" for name, value in reply.items() if _is_things(value)}
@@ -32,7 +32,7 @@ def reply_view(reply: Mapping[str, Any]) -> RenderableType:
 
 
 def conversation_view(chat: Mapping[str, Any]) -> RenderableType:
-    """Return a chat as `chat_get` tells it: who and what about, then what was said."""
+    """Render a chat as `chat_get` returns it: its persona and subject, then its messages."""
     names = [str(item.get("name")) for item in chat.get("names", [])]
     personas = ", ".join(str(item.get("name")) for item in chat.get("personas", []))
     head = Table.grid(padding=(0, 2))
@@ -51,7 +51,7 @@ def conversation_view(chat: Mapping[str, Any]) -> RenderableType:
 
 
 def lines_view(messages: Iterable[Mapping[str, Any]], persona: str) -> list[Text]:
-    """Return what was said, one line a message."""
+    """Render messages, one line each."""
     width = max(len(persona), 3)
     return [
         Text.assemble(
@@ -65,7 +65,7 @@ def lines_view(messages: Iterable[Mapping[str, Any]], persona: str) -> list[Text
 
 
 def event_view(event: Mapping[str, Any]) -> Text:
-    """Return one event of `watch` in a line."""
+    """Render an event of `watch` as a line."""
     name = str(event.get("event_type") or event.get("operation") or "event")
     payload = event.get("payload")
     told = payload if isinstance(payload, Mapping) else {}
@@ -74,7 +74,7 @@ def event_view(event: Mapping[str, Any]) -> Text:
 
 
 def print_json(console: Console, value: Any) -> None:
-    """One JSON value on one line, for scripts."""
+    """Print a JSON value on one line, for scripts."""
     console.print(json.dumps(value, ensure_ascii=False), markup=False, highlight=False, soft_wrap=True)
 
 
@@ -83,7 +83,7 @@ def _is_things(value: Any) -> bool:
 
 
 def _things(title: str, items: list[Mapping[str, Any]]) -> RenderableType:
-    """Return a table of what fits beside each other; wider things one below the other, for nobody reads squeezed columns."""
+    """Render objects as a table; too wide ones below each other, since squeezed columns are unreadable."""
     columns = [
         name
         for name in dict.fromkeys(name for item in items for name in item)
@@ -93,7 +93,7 @@ def _things(title: str, items: list[Mapping[str, Any]]) -> RenderableType:
         return Group(Text(title, "bold"), *(_thing(item, columns) for item in items))
     table = Table(title=title, title_justify="left", title_style="bold")
     for name in columns:
-        # An id is there to be copied.
+        # Do not truncate ids: they are for copying.
         table.add_column(name, overflow="fold", no_wrap=name == "id" or name.endswith("_id"))
     for item in items:
         table.add_row(*(Text(_cell(item.get(name))) for name in columns))

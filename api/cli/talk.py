@@ -1,4 +1,4 @@
-"""`glow talk`: speak to a running service with a recording or a microphone, and keep what it answers."""
+"""`glow talk`: call a running service with a recording or a microphone, and record its answers."""
 
 import asyncio
 from pathlib import Path
@@ -21,10 +21,10 @@ _REPLY_S = 60.0
 def run_talk(
     console: Console, *, url: str, token: str, chat_id: str | None, file: Path | None, out: Path | None
 ) -> None:
-    """Talk with a recording, or with the microphone where `file` is None.
+    """Talk with a recording, or with the microphone if `file` is None.
 
     Raises:
-        ClientError: the service refused, nobody is there, or the sound cannot be used.
+        ClientError: the service refused or is unreachable, or the audio is unusable.
     """
     samples = read_recording(file) if file else None
     card = None if file else SoundCard()
@@ -75,7 +75,7 @@ async def _live(view: ConversationView, url: str, token: str, call: Call, card: 
             try:
                 await client.next("chat_silence", timeout_s=24 * 3600)
             except asyncio.CancelledError:
-                # Ctrl-C: end the call as docs/voice-websocket.md says, then leave.
+                # On Ctrl-C, hang up as docs/voice-websocket.md says.
                 if (task := asyncio.current_task()) is not None:
                     task.uncancel()
                 await client.hang_up()

@@ -1,4 +1,4 @@
-"""`glow token`: make, list and revoke the Bearer tokens of the service's users."""
+"""`glow token`: create, list and revoke the Bearer tokens of users."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-app = typer.Typer(no_args_is_help=True, help="Make, list and revoke Bearer tokens.")
+app = typer.Typer(no_args_is_help=True, help="Create, list and revoke Bearer tokens.")
 
 
 @app.command()
 def create(
-    user: Annotated[str, typer.Argument(help="Name of the user; added if unknown.")],
+    user: Annotated[str, typer.Argument(help="Name of the user; created if unknown.")],
     label: Annotated[str, typer.Option(help="What the token is for.")] = "",
 ) -> None:
-    """Make a token and print it, this once: only its hash is kept."""
+    """Create a token and print it, once: only its hash is stored."""
     secret, token = _ask(lambda store: store.create_token(user, label))
     typer.echo(secret)
     typer.echo(f"Token {token.id} of {token.user.name}. It is not shown again.", err=True)
@@ -44,9 +44,9 @@ def list_() -> None:
 
 @app.command()
 def revoke(
-    token_id: Annotated[str, typer.Argument(metavar="ID", help="The token's id, or the beginning of it.")],
+    token_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the token, or an unambiguous prefix of it.")],
 ) -> None:
-    """Make a token worthless, for good."""
+    """Revoke a token, permanently."""
     token = _ask(lambda store: store.revoke_token(token_id))
     typer.echo(f"Token {token.id} of {token.user.name} opens nothing any more.")
 

@@ -1,4 +1,4 @@
-"""What `glow serve` says when it is up: where, with which engines, how to get better ones, and with which token."""
+"""The startup message of `glow serve`: its URL, its engines, how to get better ones, and a token."""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ _STAGES = (("stt", "hears with"), ("llm", "answers with"), ("tts", "speaks with"
 
 
 def welcome(console: Console, app: "FastAPI", settings: Settings, port: int, token: str | None) -> None:
-    """Print it."""
+    """Print the message."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = settings.public_url or f"http://{host}:{port}"
     console.print(Text(f"Glow Voice at {url}", "bold"))
@@ -46,7 +46,7 @@ def limits_of(stage: str, name: str) -> str:
 
 
 def better_engine(stage: str, name: str) -> str:
-    """Return the one thing to do for a better engine at this stage; empty where there is nothing better embedded."""
+    """Return how to get a better engine for this stage; empty if there is none."""
     from voice.stt.choose import BETTER as BETTER_EARS
     from voice.tts.catalog import PULL_COMMAND as BETTER_VOICE
 

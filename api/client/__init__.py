@@ -1,6 +1,6 @@
-"""The client side: open a call, talk HTTP or socket.io to a running service, play and record sound.
+"""The client library: open a call, talk HTTP or socket.io to a running service, play and record audio.
 
-A program needs this import alone; each module is loaded with the first of its names.
+A program imports from this package only; each module is loaded on the first use of one of its names.
 
     from api.client import Call, RemoteService, open_call
 
@@ -66,7 +66,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load the module of a name when it is first asked for."""
+    """Load the module of a name on its first use."""
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

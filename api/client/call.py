@@ -1,4 +1,4 @@
-"""A call as its client sees it: what to open, what comes, and what can go wrong."""
+"""A call from the client's side: its parameters, its events and its errors."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,14 +13,14 @@ PATH = "/attempt/chat_voice"
 
 
 class ClientError(Exception):
-    """Something the user of a client can act on; the message is a sentence that says how."""
+    """An error that the user of a client can act on; the message says how."""
 
 
 class Refused(ClientError):
-    """The service would not open or keep the call.
+    """The service refused a request, or refused to open or keep the call.
 
     Attributes:
-        code: the service's error code, or `http_<status>` where it refused before the websocket was open.
+        code: the service's error code, or `http_<status>` if it refused before the websocket was open.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -29,16 +29,16 @@ class Refused(ClientError):
 
 
 class Disconnected(ClientError):
-    """The call is over, or its connection was lost and could not be resumed."""
+    """The call has ended, or its connection was lost and could not be resumed."""
 
 
 class NoAnswer(ClientError):
-    """What was waited for did not come in time."""
+    """An expected event did not come in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One message of the service, with the client's time of arrival."""
+    """A message of the service, with its time of arrival at the client."""
 
     type: str
     at: float
@@ -49,13 +49,13 @@ class Event:
 
     @property
     def turn(self) -> int | None:
-        """The turn it belongs to, where it belongs to one."""
+        """The turn that it belongs to, if any."""
         return self.data.get("turn")
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Both sides of the call on one timeline: what was said, and what of the persona was heard."""
+    """Both sides of a call on one timeline: what the learner said, and what was heard of the persona."""
 
     learner: Int16
     learner_rate_hz: int
@@ -65,13 +65,13 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What to open: the chat, the formats, who ends a turn.
+    """The parameters of a call: the chat, the audio formats, who ends a turn.
 
     Attributes:
-        encode: samples to the input format's bytes; PCM16 by default.
-        decode: the output format's bytes to samples; PCM16 by default.
-        as_base64: speak through `chat_speak` messages instead of binary ones.
-        noise: peak of the noise in the silences of the microphone, of 32768.
+        encode: encodes samples in the input format; PCM16 by default.
+        decode: decodes the output format to samples; PCM16 by default.
+        as_base64: send audio in `chat_speak` messages instead of binary ones.
+        noise: peak amplitude of the microphone's background noise, of 32768.
     """
 
     chat_id: str
@@ -86,7 +86,7 @@ class Call:
 
 
 def voice_url(url: str) -> str:
-    """Return the websocket's address at a service: `http://host:8010` becomes `ws://host:8010/attempt/chat_voice`."""
+    """Return the websocket URL of a service: `http://host:8010` becomes `ws://host:8010/attempt/chat_voice`."""
     parts = urlsplit(url if "://" in url else f"http://{url}")
     scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
     path = parts.path.rstrip("/")

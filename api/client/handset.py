@@ -1,4 +1,4 @@
-"""A handset on paper: a microphone that is always on, and a loudspeaker that knows what was heard and when."""
+"""A simulated handset: a microphone that is always on, and a player that records what was heard and when."""
 
 import asyncio
 from collections import deque
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 Int16 = npt.NDArray[np.int16]
 
-# Announced positions are rounded; only a real overlap counts as audio that was sent again.
+# Announced positions are rounded; only a larger overlap counts as audio that was sent again.
 _ROUNDING_MS = 5.0
 
 
@@ -20,7 +20,7 @@ FRAME_S = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """When a recording was said: `end` is the time of its last sample."""
+    """When a recording was spoken: `end` is the time of its last sample."""
 
     start: float
     end: float
@@ -35,7 +35,7 @@ class _Utterance:
 
 
 class Microphone:
-    """Gives 20 ms frames one after the other: what is being said, and room noise in between."""
+    """Produces 20 ms frames: queued speech, and background noise in between."""
 
     def __init__(self, rate_hz: int, noise: int = 0) -> None:
         self.rate_hz = rate_hz
@@ -47,19 +47,19 @@ class Microphone:
         self._track: list[Int16] = []
 
     def say(self, samples: Int16) -> asyncio.Future[Spoken]:
-        """Queue speech; the result comes when its last frame has been given."""
+        """Queue speech; the future completes with its last frame."""
         done: asyncio.Future[Spoken] = asyncio.get_running_loop().create_future()
         self._speech.append(_Utterance(samples, done))
         return done
 
     def feed(self, samples: Int16) -> None:
-        """Queue what a real microphone just heard; what is more than a second late is dropped."""
+        """Queue samples of a real microphone; samples more than a second late are dropped."""
         self._speech.append(_Utterance(samples))
         while len(self._speech) * FRAME_S > 1:
             self._speech.popleft()
 
     def frame(self, now: float) -> Int16:
-        """Return the next frame, whose first sample is at `now`."""
+        """Return the next frame; its first sample is at `now`."""
         samples = self._noise.integers(-self._peak, self._peak + 1, self._size).astype(np.int16)
         if self._speech:
             utterance = self._speech[0]
@@ -76,18 +76,18 @@ class Microphone:
         return samples
 
     def skip(self, frames: int) -> None:
-        """Let time pass without a frame, as while the line is down."""
+        """Advance time without producing frames, as while the connection is down."""
         for _ in range(frames):
             self._keep(np.zeros(self._size, np.int16))
 
     def fail(self, error: Exception) -> None:
-        """Nothing more will be sent: whoever is still speaking learns why."""
+        """Fail the queued speech, since nothing more will be sent."""
         for utterance in self._speech:
             if utterance.done and not utterance.done.done():
                 utterance.done.set_exception(error)
 
     def track(self) -> Int16:
-        """Return all that was given so far."""
+        """Return all samples produced so far."""
         return np.concatenate(self._track) if self._track else np.zeros(0, np.int16)
 
     def _keep(self, samples: Int16) -> None:
@@ -97,7 +97,7 @@ class Microphone:
 
 @dataclass(slots=True)
 class Segment:
-    """Audio that plays without a gap from `start` (seconds on the client's clock)."""
+    """Audio that plays without a gap from `start`, in seconds on the client's clock."""
 
     turn: int
     start: float
@@ -106,9 +106,9 @@ class Segment:
 
 
 class Player:
-    """Plays what is added in order, from the moment it arrives; knows how much of each reply has been heard.
+    """A simulated player: plays audio in order of arrival and tracks how much of each reply was heard.
 
-    It keeps no clock: every verb is given `now`, in seconds.
+    It has no clock: every method takes `now`, in seconds.
     """
 
     def __init__(self, rate_hz: int) -> None:
@@ -118,7 +118,7 @@ class Player:
         self._busy_until = 0.0
 
     def add(self, turn: int, samples: Int16, at_ms: float, now: float) -> None:
-        """Append audio of a reply; what was received before (sent again after a dropped connection) is left out."""
+        """Append audio of a reply, without what was received before (and sent again after a dropped connection)."""
         overlap_ms = self._received_ms.get(turn, at_ms) - at_ms
         if overlap_ms > _ROUNDING_MS:
             skipped = min(len(samples), round(overlap_ms * self.rate_hz / 1000))
@@ -131,7 +131,7 @@ class Player:
         self._busy_until = start + len(samples) / self.rate_hz
 
     def clear(self, now: float) -> None:
-        """Drop what has not been played by `now`; it may be sent again, should the reply go on."""
+        """Drop what has not been played by `now`; it may be sent again if the reply resumes."""
         kept = []
         for segment in self.segments:
             played = max(0, round((now - segment.start) * self.rate_hz))
@@ -145,16 +145,16 @@ class Player:
         self._busy_until = min(self._busy_until, now)
 
     def is_playing(self, now: float) -> bool:
-        """Return whether anything is still to be heard."""
+        """Return whether any audio is left to play."""
         return now < self._busy_until
 
     @property
     def busy_until(self) -> float:
-        """When the last sample received so far will have been played."""
+        """The time at which the last sample received so far will have been played."""
         return self._busy_until
 
     def position_ms(self, turn: int, now: float) -> float:
-        """Return how far into the reply of `turn` the listener is."""
+        """Return the playback position in the reply of `turn`, in ms."""
         position = 0.0
         for segment in self.segments:
             if segment.turn == turn and segment.start <= now:
@@ -163,21 +163,21 @@ class Player:
         return position
 
     def turns(self) -> Iterable[int]:
-        """Turns of which something was or will be played, oldest first."""
+        """Return the turns whose replies were or will be played, oldest first."""
         return dict.fromkeys(segment.turn for segment in self.segments)
 
     def first_heard(self, turn: int) -> float | None:
-        """Return when the first sample of the reply of `turn` is played."""
+        """Return the time at which the first sample of the reply of `turn` is played."""
         return next((segment.start for segment in self.segments if segment.turn == turn), None)
 
     def gaps_ms(self, turn: int) -> list[float]:
-        """Return the silences inside a reply, where audio came too late to play on."""
+        """Return the gaps in ms inside a reply, where audio arrived too late (underruns)."""
         own = [segment for segment in self.segments if segment.turn == turn]
         pauses = (b.start - a.start - len(a.samples) / self.rate_hz for a, b in pairwise(own))
         return [pause * 1000 for pause in pauses if pause > 1 / self.rate_hz]
 
     def track(self, origin: float, now: float) -> Int16:
-        """Return all that was heard between `origin` and `now`, silence where nothing was."""
+        """Return what was heard between `origin` and `now`, with silence where nothing played."""
         heard = np.zeros(max(0, round((now - origin) * self.rate_hz)), dtype=np.int16)
         for segment in self.segments:
             begin = round((segment.start - origin) * self.rate_hz)

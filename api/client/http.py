@@ -1,4 +1,4 @@
-"""The HTTP side of a running service, as the client commands need it: is it ready, start a chat, read it back."""
+"""An HTTP client of a running service: wait for it, start a chat, read its messages."""
 
 import time
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from api.client.call import ClientError, Disconnected, Refused
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """One message of a chat as it is stored."""
+    """A stored message of a chat."""
 
     message_id: str
     is_persona: bool
@@ -22,14 +22,14 @@ class StoredMessage:
 
 
 def http_url(url: str) -> str:
-    """Return the service's HTTP address, whichever of its addresses was given."""
+    """Return the HTTP URL of a service, given any of its URLs (http, https, ws or wss)."""
     parts = urlsplit(url if "://" in url else f"http://{url}")
     scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
     return f"{scheme}://{parts.netloc}{parts.path.removesuffix('/attempt/chat_voice').rstrip('/')}"
 
 
 class RemoteService:
-    """A running service, asked over HTTP as one user."""
+    """A running service, called over HTTP as one user."""
 
     def __init__(self, url: str, token: str = "") -> None:
         self.url = http_url(url)
@@ -45,17 +45,17 @@ class RemoteService:
         self._http.close()
 
     def is_ready(self) -> bool:
-        """Return whether calls can be made now."""
+        """Return whether the service is ready for calls."""
         try:
             return self._http.get("/ready").status_code == 200
         except httpx.TransportError:
             return False
 
     def wait_until_ready(self, seconds: float, is_alive: Any = lambda: True) -> float:
-        """Wait for a service that is starting; returns how long it took.
+        """Wait until a starting service is ready; return the seconds that it took.
 
         Raises:
-            Disconnected: it was not ready in time, or `is_alive` said that it ended.
+            Disconnected: it was not ready in time, or `is_alive` returned False.
         """
         began = time.monotonic()
         while not self.is_ready():
@@ -67,16 +67,16 @@ class RemoteService:
         return time.monotonic() - began
 
     def practices(self) -> dict[str, str]:
-        """Return practice ids by name."""
+        """Return the ids of the practices by name."""
         found = self._post("/practice/search", {})
         return {practice["name"]: practice["practice_id"] for practice in found["practices"]}
 
     def start(self, practice_id: str) -> str:
-        """Start an attempt; returns its first chat."""
+        """Start an attempt; return the id of its first chat."""
         return str(self._post("/attempt/start", {"practice_id": practice_id})["chat_id"])
 
     def start_named(self, name: str | None = None) -> tuple[str, str]:
-        """Start an attempt at a practice by its name, or at the first there is; returns (name, chat)."""
+        """Start an attempt at a practice by name, or at the first one; return (name, chat id)."""
         practices = self.practices()
         if not practices:
             raise Refused("no_practice", "The service has no practice to start; load a content pack, or give --chat.")
@@ -86,12 +86,12 @@ class RemoteService:
         return chosen, self.start(practices[chosen])
 
     def persona(self, chat_id: str) -> str:
-        """Return the name of who answers in a chat."""
+        """Return the name of a chat's persona."""
         personas = self._post("/attempt/chat_get", {"chat_entry_id": chat_id})["personas"]
         return str(personas[0]["name"]) if personas else "Persona"
 
     def messages(self, chat_id: str) -> list[StoredMessage]:
-        """Return the chat's history."""
+        """Return the messages of a chat."""
         found = self._post("/attempt/chat_get", {"chat_entry_id": chat_id})
         return [
             StoredMessage(

@@ -1,4 +1,4 @@
-"""A service of one's own: `glow serve` as a child process on a free port, with a folder that goes away with it."""
+"""A private service: `glow serve` as a child process on a free port, with a temporary data folder."""
 
 import os
 import secrets
@@ -21,7 +21,7 @@ _LAST_LINES = 15
 
 @dataclass(frozen=True, slots=True)
 class OwnService:
-    """Where the child listens, and the token that opens it."""
+    """A running child: its URL, token and process."""
 
     url: str
     token: str
@@ -29,14 +29,14 @@ class OwnService:
     started_in_s: float
 
     def cpu_s(self) -> float | None:
-        """Processor seconds it and its engines' processes have used so far; None where the system does not tell."""
+        """CPU seconds of the service and its engines' processes; None if the system does not report them."""
         try:
             return sum(_cpu_s(pid) for pid in _family(self.pid))
         except OSError:
             return None
 
     def memory_mib(self) -> float | None:
-        """Resident memory of the service's own process, in MiB; None where the system does not tell."""
+        """Resident memory of the service process in MiB; None if the system does not report it."""
         try:
             status = Path(f"/proc/{self.pid}/status").read_text("ascii")
         except OSError:
@@ -59,7 +59,7 @@ def _cpu_s(pid: int) -> float:
 
 
 def embedded(**chosen: str | None) -> dict[str, str]:
-    """Settings for a run that needs no network and no key; `chosen` (such as tts="piper") wins."""
+    """Return settings that need no network and no key; `chosen` ones (such as tts="piper") take precedence."""
     settings = {"GLOW_LLM": "scripted", "GLOW_STT": "auto", "GLOW_TTS": "auto", "GLOW_LOG_LEVEL": "warning"}
     return settings | {f"GLOW_{name.upper()}": value for name, value in chosen.items() if value}
 
@@ -69,11 +69,11 @@ def own_service(environment: Mapping[str, str], models_dir: Path) -> Iterator[Ow
     """Start a service, wait until it is ready, and stop it at the end of the block.
 
     Args:
-        environment: GLOW_ variables to set; those of this process and its .env file are not read.
-        models_dir: where its models and voices are, such as `Settings().models_dir`.
+        environment: GLOW_ variables to set; those of this process and its .env file are ignored.
+        models_dir: directory of its models and voices, such as `Settings().models_dir`.
 
     Raises:
-        ClientError: it did not start; the message has its last lines.
+        ClientError: it did not start; the message has its last lines of output.
     """
     with tempfile.TemporaryDirectory(prefix="glow-voice-") as name:
         folder, token, port = Path(name), secrets.token_urlsafe(24), _free_port()

@@ -1,4 +1,4 @@
-"""Sound files at the edge of the client commands: the packaged learner, a recording to send, a conversation to keep."""
+"""Audio files of the client commands: packaged recordings, a recording to send, a conversation to save."""
 
 import json
 from dataclasses import dataclass
@@ -18,24 +18,24 @@ _LONGEST_S = 600
 
 @dataclass(frozen=True, slots=True)
 class LearnerRecording:
-    """One packaged recording: what is said in it, and its samples at 16 kHz."""
+    """A packaged recording of a learner: its text, and its samples at 16 kHz."""
 
     text: str
     samples: Int16
 
 
 def learner_recording(scene: str, number: int, speaker: str = "slt") -> LearnerRecording:
-    """Line `number` of a scene, such as line 3 of `records-office`."""
+    """Load recording `number` of a scene, such as number 3 of `records-office`."""
     name = f"{speaker}/{scene}/{number:02d}.flac"
     texts = {entry["file"]: entry["text"] for entry in json.loads((ROOT / "manifest.json").read_text("utf-8"))}
     return LearnerRecording(texts[name], read_recording(ROOT / name))
 
 
 def read_recording(path: Path) -> Int16:
-    """Return a sound file as 16 kHz mono.
+    """Read an audio file as 16 kHz mono.
 
     Raises:
-        ClientError: it cannot be read, is empty or too long.
+        ClientError: the file cannot be read, is empty or too long.
     """
     import soundfile
 
@@ -55,7 +55,7 @@ def read_recording(path: Path) -> Int16:
 
 
 def write_stereo(path: Path, recording: Recording) -> float:
-    """Write both sides of a call, the learner left and the persona right; returns the seconds written."""
+    """Write both sides of a call in stereo, the learner left and the persona right; return the duration in seconds."""
     left = resample(recording.learner, recording.learner_rate_hz, recording.persona_rate_hz)
     length = max(len(left), len(recording.persona))
     sides = [np.pad(side, (0, length - len(side))) for side in (left, recording.persona)]
@@ -64,7 +64,7 @@ def write_stereo(path: Path, recording: Recording) -> float:
 
 
 def write_persona(path: Path, recording: Recording) -> float:
-    """Write what was heard of the persona, from its first sound to its last; returns the seconds written."""
+    """Write what was heard of the persona, trimmed to its first and last sound; return the duration in seconds."""
     sounding = np.flatnonzero(recording.persona)
     heard = recording.persona[sounding[0] : sounding[-1] + 1] if len(sounding) else recording.persona[:0]
     _write(path, heard, recording.persona_rate_hz)

@@ -1,6 +1,6 @@
-"""A small socket.io client on the websocket library that the service has anyway: what the live conversation needs.
+"""A minimal socket.io client for the live conversation, on the websocket library that the service depends on anyway.
 
-Events are handed out in the order they came, which audio depends on.
+Events are delivered in order of arrival, which audio requires.
 
 Source: Engine.IO protocol 4, Socket.IO protocol 5.
 """
@@ -21,16 +21,16 @@ from api.client.call import Disconnected, Refused
 from api.client.http import http_url
 
 ANSWER_S = 60.0
-"""How long an acknowledgement may take."""
+"""Timeout of an acknowledgement, in seconds."""
 
 OPEN_S = 10.0
 
 Heard = Callable[[str, Any], None]
-"""Told the name and the payload of every event, in order."""
+"""Event listener: gets the name and the payload of every event, in order."""
 
 
 class SocketClient:
-    """One connection, made by `open_socket`."""
+    """A socket.io connection; `open_socket` creates it."""
 
     def __init__(self, websocket: ClientConnection, on_event: Heard) -> None:
         self._websocket = websocket
@@ -42,19 +42,19 @@ class SocketClient:
         self.over = asyncio.Event()
 
     async def emit(self, event: str, payload: Any) -> None:
-        """Send an event; bytes in it go as they are.
+        """Send an event; bytes in its payload are sent as binary attachments.
 
         Raises:
-            Disconnected: the connection is over.
+            Disconnected: the connection is closed.
         """
         await self._send(packet.Packet(packet.EVENT, data=[event, payload]))
 
     async def ask(self, event: str, payload: Any) -> dict[str, Any]:
-        """Send an event and wait for what it is acknowledged with.
+        """Send an event and return its acknowledgement.
 
         Raises:
-            Refused: the acknowledgement is an error; its sentence is the message.
-            Disconnected: the connection is over, or no acknowledgement came.
+            Refused: the acknowledgement is an error, with its message.
+            Disconnected: the connection is closed, or no acknowledgement came in time.
         """
         number = next(self._numbers)
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -73,7 +73,7 @@ class SocketClient:
         return result
 
     async def read(self) -> None:
-        """Read until the connection is over."""
+        """Read until the connection is closed."""
         try:
             while True:
                 await self._receive(await self._websocket.recv())
@@ -82,16 +82,16 @@ class SocketClient:
         finally:
             self.over.set()
             gone = Disconnected("The connection to the service is over.")
-            for answer in (self._connected, *self._answers.values()):  # nobody waits in vain
+            for answer in (self._connected, *self._answers.values()):  # fail all pending requests
                 if not answer.done():
                     answer.set_exception(gone)
                     answer.exception()
 
     async def say_who(self, token: str) -> None:
-        """Connect as whoever the token belongs to.
+        """Connect as the user of the token.
 
         Raises:
-            Refused: the service does not let them in; the message is its own.
+            Refused: the service rejected the connection, with its message.
         """
         auth = {"token": f"Bearer {token}"} if token else {}
         await self._send(packet.Packet(packet.CONNECT, data=auth))
@@ -142,10 +142,10 @@ class SocketClient:
 
 @asynccontextmanager
 async def open_socket(url: str, token: str, on_event: Heard) -> AsyncIterator[SocketClient]:
-    """Connect to a service for the length of the block.
+    """Connect to a service for the duration of the block.
 
     Raises:
-        Disconnected: nobody answers there; Refused: the service says no.
+        Disconnected: the service is unreachable; Refused: it rejected the connection.
     """
     base = http_url(url)
     address = base.replace("http", "ws", 1) + "/socket.io/?EIO=4&transport=websocket"

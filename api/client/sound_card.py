@@ -1,4 +1,4 @@
-"""The microphone and the loudspeaker of this machine, through the optional package sounddevice."""
+"""The microphone and loudspeaker of this machine, through the optional package sounddevice."""
 
 import asyncio
 import threading
@@ -16,7 +16,7 @@ _FRAME = MICROPHONE_HZ // 50
 
 
 class SoundCard:
-    """Plays blocks in order and drops what is queued when the reply is cleared."""
+    """A duplex sound card; drops queued audio when a reply is cleared."""
 
     def __init__(self) -> None:
         try:
@@ -31,12 +31,12 @@ class SoundCard:
         self._lock = threading.Lock()
 
     def play(self, samples: Int16) -> None:
-        """Queue a block for the loudspeaker."""
+        """Queue a block for playback."""
         with self._lock:
             self._queue = np.concatenate([self._queue, samples])
 
     def follow(self, listener: Callable[[Event], None]) -> Callable[[Event], None]:
-        """Return a listener that also drops what is queued when the persona was interrupted."""
+        """Wrap an event listener, so that queued audio is dropped on a barge-in."""
 
         def heard(event: Event) -> None:
             if event.type == "reply.cleared":
@@ -48,7 +48,7 @@ class SoundCard:
 
     @contextmanager
     def open(self, spoken: Callable[[Int16], None]) -> Iterator[None]:
-        """Run both directions for the length of the block; `spoken` gets each 20 ms, on the event loop."""
+        """Run both directions for the duration of the block; `spoken` gets every 20 ms frame, on the event loop."""
         loop = asyncio.get_running_loop()
 
         def record(block: Any, _frames: int, _time: Any, _status: Any) -> None:

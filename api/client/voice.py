@@ -1,4 +1,4 @@
-"""A client of the voice websocket, written from docs/voice-websocket.md; resumes, and records both sides."""
+"""A client of the voice websocket, written from docs/voice-websocket.md only; it resumes calls and records both sides."""
 
 import asyncio
 import base64
@@ -20,35 +20,35 @@ RESUMABLE = frozenset({1001, 1006, 1011, 1012})
 
 
 class Clock(Protocol):
-    """Where the client takes its time from."""
+    """The clock of the client."""
 
     def now(self) -> float:
-        """Return seconds, from any origin."""
+        """Return the time in seconds, from any origin."""
 
     async def sleep_until(self, when: float) -> None:
-        """Return once `now()` has reached `when`."""
+        """Sleep until `now()` reaches `when`."""
 
 
 class LoopClock:
-    """The running loop's monotonic clock."""
+    """The monotonic clock of the running event loop."""
 
     def now(self) -> float:
-        """Return seconds of the running loop."""
+        """Return the loop's time in seconds."""
         return asyncio.get_running_loop().time()
 
     async def sleep_until(self, when: float) -> None:
-        """Sleep for what is left until `when`."""
+        """Sleep until `when`."""
         await asyncio.sleep(max(0.0, when - self.now()))
 
 
 class VoiceClient:
-    """One open call. Made by `open_call`; its microphone is always on and sends 20 ms frames at real pace.
+    """An open call, created by `open_call`; its microphone is always on and sends 20 ms frames in real time.
 
     Attributes:
         ready: the service's `chat_voice` message.
-        log: every event so far, in order.
-        player: what was and will be heard.
-        reconnects: how often the connection was resumed.
+        log: all events so far, in order.
+        player: the simulated player.
+        reconnects: number of resumed connections.
     """
 
     def __init__(
@@ -87,21 +87,21 @@ class VoiceClient:
     # What the person does
 
     async def say(self, samples: Int16) -> Spoken:
-        """Speak into the microphone; returns when the last sample has been sent."""
+        """Speak into the microphone; return once the last sample has been sent."""
         if self._over is not None:
             raise self._over
         return await self._microphone.say(samples)
 
     def feed(self, samples: Int16) -> None:
-        """Give the 20 ms that a real microphone just heard."""
+        """Feed a 20 ms frame of a real microphone."""
         self._microphone.feed(samples)
 
     async def listen_until(self, when: float) -> None:
-        """Stay silent until a time of the client's clock."""
+        """Stay silent until this time on the client's clock."""
         await self._clock.sleep_until(when)
 
     async def heard(self) -> None:
-        """Stay silent until all that has arrived was heard."""
+        """Stay silent until all received audio was played."""
         while self.player.is_playing(self._clock.now()):
             await self._clock.sleep_until(self.player.busy_until)
 
@@ -110,45 +110,45 @@ class VoiceClient:
         await self._send({"type": "chat_message", "text": text})
 
     async def commit(self) -> None:
-        """End the utterance (manual turns)."""
+        """End the utterance, with manual turns."""
         await self._send({"type": "commit"})
 
     async def stop(self) -> None:
-        """Stop the persona and keep listening."""
+        """Stop the persona's reply and keep listening."""
         await self._send({"type": "stop"})
 
     async def mute(self, *, muted: bool = True) -> None:
-        """Switch the microphone off or on."""
+        """Mute or unmute the microphone."""
         self._muted = muted
         await self._send({"type": "mute", "muted": muted})
 
     async def send(self, message: Mapping[str, Any]) -> None:
-        """Send any other message of docs/voice-websocket.md."""
+        """Send any message of docs/voice-websocket.md."""
         await self._send(message)
 
     async def hang_up(self, timeout_s: float = 30.0) -> Event:
-        """End the call: the open utterance is finished, then the service closes."""
+        """Hang up: the service finishes the open utterance, then ends the call."""
         await self._send({"type": "chat_silence"})
         return await self.next("chat_silence", timeout_s=timeout_s)
 
     def drop(self) -> None:
-        """Lose the connection without a word, as a tunnel does; the client resumes by itself."""
+        """Drop the connection without a close handshake, as in a tunnel; the client resumes by itself."""
         if self._socket is not None:
             self._socket.transport.abort()
 
     # What the person perceives
 
     def now(self) -> float:
-        """Return the client's time, in seconds."""
+        """Return the client's time in seconds."""
         return self._clock.now()
 
     async def next(self, *types: str, turn: int | None = None, timeout_s: float = 60.0) -> Event:
-        """Wait for the next event of these types (and this turn) that no earlier `next` has passed.
+        """Wait for the next event of these types (and this turn) after those that `next` has returned or skipped.
 
         Raises:
             NoAnswer: none came within `timeout_s`.
             Refused: the service reported a fatal error.
-            Disconnected: the call is over.
+            Disconnected: the call has ended.
         """
         try:
             async with asyncio.timeout(timeout_s):
@@ -167,7 +167,7 @@ class VoiceClient:
             raise NoAnswer(f"The service sent no {wanted} within {timeout_s:g} s; look into its log for why.") from None
 
     def recording(self) -> Recording:
-        """Return both sides so far."""
+        """Return the recording of both sides so far."""
         learner, rate_hz = self._microphone.track(), self._microphone.rate_hz
         end = self._origin + len(learner) / rate_hz
         return Recording(learner, rate_hz, self.player.track(self._origin, end), self.player.rate_hz)
@@ -288,7 +288,7 @@ class VoiceClient:
         while self._over is None:
             if not self._online.is_set():
                 await self._online.wait()
-                # Time went on while the line was down: keep the recording's timeline, speak on from here.
+                # Time passed while the connection was down: advance the recording's timeline and continue from here.
                 microphone.skip(max(0, int((self.now() - self._origin) / FRAME_S) - microphone.frames))
             begin = self._origin + microphone.frames * FRAME_S
             await self._clock.sleep_until(begin + FRAME_S)
@@ -314,7 +314,7 @@ class VoiceClient:
                 await self._send({"type": "played", "turn": turn, "ms": position_ms})
 
     async def _send(self, message: Mapping[str, Any] | bytes) -> None:
-        # A closed connection is the reader's to handle: it resumes or ends the call.
+        # The reader handles a closed connection: it resumes or ends the call.
         with suppress(ConnectionClosed):
             if self._socket is not None:
                 await self._socket.send(message if isinstance(message, bytes) else json.dumps(message))
@@ -334,16 +334,16 @@ async def open_call(
     """Open a call and keep its microphone and player running until the block ends.
 
     Args:
-        url: the service's address (http, https, ws or wss).
-        call: what to open.
+        url: the service's URL (http, https, ws or wss).
+        call: the call's parameters.
         token: a Bearer token of the service; sent as a header, never in the URL.
-        clock: where time comes from; the loop's own by default.
+        clock: source of time; the event loop's by default.
         on_event: called with every event as it arrives.
         on_audio: called with every block of the persona's audio as it arrives.
         resume_for_s: how long to try to resume a dropped connection.
 
     Raises:
-        Refused: the service said no; Disconnected: nothing answers there.
+        Refused: the service refused the call; Disconnected: the service is unreachable.
     """
     client = VoiceClient(
         url,
@@ -364,7 +364,7 @@ async def open_call(
                 for task in owned:
                     task.cancel()
     except BaseExceptionGroup as group:
-        # The group is how tasks end together; a caller wants the one reason.
+        # Unwrap the exception group of the task group: the caller wants the one reason.
         raise group.exceptions[0] from None
     finally:
         if client._socket is not None:
