@@ -1,1 +1,1 @@
-"""The benchmarks behind `glow bench`; part of the source checkout, not of the wheel."""
+"""The benchmarks of `glow bench`; part of the source tree, not of the wheel."""

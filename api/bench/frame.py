@@ -1,4 +1,4 @@
-"""`glow bench frame`: processor time from a message of the learner's audio to the detector's verdict on it."""
+"""`glow bench frame`: CPU time from an audio message to the detector's result, per 20 ms frame."""
 
 import json
 import os
@@ -22,14 +22,14 @@ from voice.speech.endpointing import Endpointer
 from voice.speech.vad import SpeechDetector
 
 BUDGET_US = 150.0
-"""What a 20 ms frame may cost, so that a core can follow a hundred calls with room to answer them."""
+"""Budget of a 20 ms frame in microseconds: one core can then listen to a hundred calls and still answer them."""
 
-SCENE, LINES = "records-office", 6
+SCENE, RECORDINGS = "records-office", 6
 
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """A format as a client sends it: `message_ms` of audio, or `message_bytes`, in each message."""
+    """An audio format and the size of its messages: `message_ms` of audio, or `message_bytes`."""
 
     name: str
     format: AudioFormat
@@ -50,11 +50,11 @@ WIRES = (
 
 @dataclass(frozen=True, slots=True)
 class FrameCost:
-    """Microseconds of processor time a 20 ms frame: median and 95th percentile of the rounds.
+    """CPU time per 20 ms frame in microseconds: median and 95th percentile of the rounds.
 
     Attributes:
-        wire: how the audio comes.
-        sound: "quiet room", where the gate is closed, or "speech", where Silero runs.
+        wire: the format.
+        sound: "quiet room" (the gate stays closed) or "speech" (Silero runs).
     """
 
     wire: str
@@ -64,7 +64,7 @@ class FrameCost:
 
 
 def bench_frame(console: Console, *, rounds: int, as_json: bool) -> None:
-    """Measure each format on a quiet room and on speech, in turn, and print the costs."""
+    """Measure each format on background noise and on speech, and print the results."""
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
     with console.status("Measuring..."):
         costs = frame_costs(rounds)
@@ -82,9 +82,9 @@ def bench_frame(console: Console, *, rounds: int, as_json: bool) -> None:
     console.print(Text(f"{len(costs) - over} of {len(costs)} are within {BUDGET_US:.0f} us. {busy_note(load, cores)}"))
 
 
-def frame_costs(rounds: int, *, lines: int = LINES) -> list[FrameCost]:
-    """Return the cost of a frame in every format, on both sounds; the rounds go through all of them in turn."""
-    speech = np.concatenate([learner_recording(SCENE, 1 + number).samples for number in range(lines)])
+def frame_costs(rounds: int, *, recordings: int = RECORDINGS) -> list[FrameCost]:
+    """Measure the cost of a frame in every format, on both sounds; each round measures all of them."""
+    speech = np.concatenate([learner_recording(SCENE, 1 + number).samples for number in range(recordings)])
     room = (np.random.default_rng(0).standard_normal(len(speech)) * ROOM_NOISE).astype(np.int16)
     runs = {
         (wire, sound): (messages_of(wire, samples), list[float]())
@@ -99,7 +99,7 @@ def frame_costs(rounds: int, *, lines: int = LINES) -> list[FrameCost]:
 
 
 def messages_of(wire: Wire, samples: Int16Mono) -> list[bytes]:
-    """Return samples at 16 kHz, shape (n,), as the messages that a client would send."""
+    """Encode samples at 16 kHz, shape (n,), as a client's messages."""
     audio = resample(samples, RATE_HZ, wire.format.rate_hz)
     if wire.format.encoding == "opus":
         encoder = OpusEncoder(wire.format.rate_hz)
@@ -117,13 +117,13 @@ def _pcm16(audio: Int16Mono) -> bytes:
 
 
 def _cost_us(wire: AudioFormat, messages: Sequence[bytes]) -> float:
-    """Return one call's worth, through the very objects that a call uses."""
+    """Measure one call, on the same objects that the service uses."""
     intake, detector, endpointer = AudioIntake(wire), SpeechDetector(), Endpointer()
     frames, position = 0, 0
     began = time.thread_time()
     for message in messages:
         taken = intake.at_once(message)
-        assert taken is not None  # none of these formats waits for a thread
+        assert taken is not None  # none of these formats needs a thread
         for frame in taken[0]:
             position += len(frame)
             endpointer.push(detector.push(frame), position)

@@ -1,6 +1,6 @@
-"""A caller who interrupts at random instants, and knows from its own loudspeaker what of each reply it has heard.
+"""A caller that barges in at random instants, and knows from its own player what it has heard of each reply.
 
-It speaks docs/voice-websocket.md and nothing else, and shares no code with the service or its client.
+It is written from docs/voice-websocket.md only, and shares no code with the service or its client.
 """
 
 import asyncio
@@ -20,10 +20,10 @@ from api.client.call import ClientError, NoAnswer, voice_url
 
 FRAME_S = 0.02
 ACKNOWLEDGE_EVERY = 5
-"""Frames between two `played` messages; a `ping` goes with each, whose answer tells how long the line is."""
+"""Frames between two `played` messages; each comes with a `ping`, which measures the round-trip time."""
 
 LATEST_MS = 8_000
-"""A reply is interrupted at most so far into it."""
+"""Latest position of an interruption in a reply, in ms."""
 
 WAIT_S = 60.0
 
@@ -31,21 +31,21 @@ How = Literal["speech", "stop", "text"]
 WAYS: tuple[How, ...] = ("speech", "speech", "speech", "stop", "text")
 
 History = Callable[[], Awaitable[list[tuple[str, str, str]]]]
-"""The chat as HTTP tells it: (message id, who said it, text)."""
+"""Fetches the chat over HTTP: (message id, who said it, text)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """One interrupted reply.
+    """An interrupted reply.
 
     Attributes:
         how: what the caller did.
-        began_ms: how far into the reply the caller's loudspeaker was when they did it.
-        cut_ms: how far it was when it was told to stop.
-        told_ms: how far the service says it was.
-        delay_ms: how long the line was then, there and back.
-        reply, stored: the whole reply, and what the history has of it.
-        fewest, most: how many words of it had been heard to their end, and had begun, within `delay_ms`.
+        began_ms: playback position when the caller barged in.
+        cut_ms: playback position when the player was told to stop.
+        told_ms: playback position reported by the service.
+        delay_ms: round-trip time at that moment.
+        reply, stored: the whole reply, and its text in the history.
+        fewest, most: words that had surely been heard completely, and that may have begun, within `delay_ms`.
     """
 
     how: How
@@ -60,25 +60,25 @@ class Interruption:
 
     @property
     def is_prefix(self) -> bool:
-        """Whether the history holds the reply's beginning, up to the end of a word."""
+        """Whether the history holds a prefix of the reply that ends at a word boundary."""
         rest = self.reply[len(self.stored) :]
         return self.reply.startswith(self.stored) and (not self.stored or not rest or not rest[0].isalnum())
 
     @property
     def words_off(self) -> int:
-        """How many words the history has too many (or, negative, too few)."""
+        """Number of surplus words in the history (negative: missing words)."""
         words = len(self.stored.split())
         return max(0, words - self.most) - max(0, self.fewest - words)
 
     @property
     def right(self) -> bool:
-        """Whether the history is a prefix of the reply within one word of what was played."""
+        """Whether the history is a prefix of the reply, within one word of what was played."""
         return self.is_prefix and abs(self.words_off) <= 1
 
 
 @dataclass(slots=True)
 class Piece:
-    """A block of the persona's audio: where in the reply it belongs, the words that begin in it, when it plays."""
+    """A block of the persona's audio: its position in the reply, the words that begin in it, its playback time."""
 
     turn: int
     at_ms: float
@@ -91,21 +91,21 @@ class Piece:
 
 
 class Loudspeaker:
-    """Plays what arrives, in order and from then on; its verbs are given `now`, in seconds."""
+    """A simulated player, which plays audio in order of arrival; its methods take `now`, in seconds."""
 
     def __init__(self) -> None:
         self.pieces: list[Piece] = []
         self._busy_until = 0.0
 
     def take(self, announced: dict[str, Any], now: float) -> None:
-        """Queue the audio that was announced so."""
+        """Queue the announced audio."""
         start = max(now, self._busy_until)
         ms = float(announced["duration_ms"])
         self.pieces.append(Piece(announced["turn"], float(announced["at_ms"]), ms, announced["text"], start))
         self._busy_until = start + ms / 1000
 
     def clear(self, now: float) -> list[Piece]:
-        """Drop what has not been played; returns all there was."""
+        """Drop what has not been played; return all pieces."""
         before = [replace(piece) for piece in self.pieces]
         for piece in self.pieces:
             piece.ms = piece.played_ms(now)
@@ -114,13 +114,13 @@ class Loudspeaker:
         return before
 
     def position_ms(self, turn: int, now: float) -> float:
-        """Return how far into the reply the caller is."""
+        """Return the playback position in a reply, in ms."""
         begun = [piece for piece in self.pieces if piece.turn == turn and piece.start <= now]
         return begun[-1].at_ms + begun[-1].played_ms(now) if begun else 0.0
 
 
 def words_between(pieces: Sequence[Piece], turn: int, earliest: float, latest: float) -> tuple[int, int]:
-    """Return how many words of the reply had surely been heard to their end at `earliest`, and may have begun at `latest`."""
+    """Count the words that had surely ended at `earliest`, and those that may have begun at `latest`."""
     own = [piece for piece in pieces if piece.turn == turn]
     whole = "".join(piece.text for piece in own if piece.start + piece.ms / 1000 <= earliest)
     begun = "".join(piece.text for piece in own if piece.start < latest)
@@ -129,7 +129,7 @@ def words_between(pieces: Sequence[Piece], turn: int, earliest: float, latest: f
 
 @dataclass(slots=True)
 class _Cut:
-    """A reply was cut: what the loudspeaker had then."""
+    """The player's state when a reply was cut."""
 
     at: float
     position_ms: float
@@ -139,17 +139,17 @@ class _Cut:
 
 @dataclass
 class Interrupter:
-    """One open call.
+    """An open call of the caller.
 
     Attributes:
         found: the interruptions so far.
-        played_out: replies that were over before the interruption; each must be stored whole.
-        wrong: what else is not as it must be, in sentences.
+        played_out: number of replies that ended before the interruption; each must be stored completely.
+        wrong: descriptions of other errors.
     """
 
     socket: ClientConnection
     history: History
-    lines: Sequence[npt.NDArray[np.int16]]
+    recordings: Sequence[npt.NDArray[np.int16]]
     chance: random.Random
     found: list[Interruption] = field(default_factory=list)
     played_out: int = 0
@@ -166,7 +166,7 @@ class Interrupter:
     _over: str = ""
 
     async def interrupt(self, times: int) -> None:
-        """Hold a conversation in which so many replies are interrupted.
+        """Run a conversation until this many replies were interrupted.
 
         Raises:
             ClientError: the service does not answer as docs/voice-websocket.md says.
@@ -196,17 +196,17 @@ class Interrupter:
         await self._compare_all()
 
     def _speak(self) -> None:
-        self._speech.append(self.chance.choice(self.lines))
+        self._speech.append(self.chance.choice(self.recordings))
 
     async def _heard_until(self, turn: int, milliseconds: float) -> None:
-        """Return at that place of the reply, or when it is over."""
+        """Wait until this position of the reply, or until its end."""
         while self._speaker.position_ms(turn, _now()) < milliseconds:
             if any(event["type"] == "reply.ended" and event["turn"] == turn for event in self._events):
                 return
             await asyncio.sleep(self.chance.uniform(0.001, FRAME_S))
 
     async def _compare(self, how: How, turn: int, began_ms: float, ended: dict[str, Any]) -> None:
-        """The history against the loudspeaker."""
+        """Compare the history with what the player played."""
         stored = {message: text for message, _, text in await self.history()}.get(ended["message_id"])
         if stored is None or stored != ended["heard"]:
             self.wrong.append(f"The history has {stored!r} where reply.ended says {ended['heard']!r}.")
@@ -226,22 +226,22 @@ class Interrupter:
         )
 
     async def _compare_all(self) -> None:
-        """The chat holds what was told, each message once, in order of its beginning."""
+        """Check that the chat holds all announced messages, once each and in order."""
         told = [event["message_id"] for event in self._events if event["type"] in ("user.message", "reply.started")]
         stored = [message for message, _, _ in await self.history()]
         if sorted(stored) != sorted(set(told)):
             self.wrong.append(f"{len(set(told))} messages were told, {len(stored)} are stored.")
 
     def _delay(self, at: float) -> float:
-        """Return the longest way there and back around that moment, in seconds."""
+        """Return the longest round-trip time around that moment, in seconds."""
         around = [delay for sent, received, delay in self._delays if received >= at - 1 and sent <= at + 0.1]
         waiting = [_now() - sent for sent in self._pings if sent <= at]
         return max([*around, *waiting], default=0.0)
 
-    # -------------------------------------------------------------- the line
+    # ------------------------------------------------------------ connection
 
     async def read(self) -> None:
-        """Take what comes until the service closes."""
+        """Read messages until the service closes the connection."""
         announced: dict[str, Any] = {}
         try:
             async for message in self.socket:
@@ -271,7 +271,7 @@ class Interrupter:
         self._news.set()
 
     async def listen(self) -> None:
-        """Send the microphone's frames at their pace, and what was played."""
+        """Send the microphone's frames in real time, with `played` messages."""
         began, frames, acknowledged = _now(), 0, (0, 0)
         room = np.random.default_rng(self.chance.randrange(1 << 30))
         position = 0
@@ -325,16 +325,16 @@ class Interrupter:
 
 @asynccontextmanager
 async def calling(
-    url: str, token: str, chat_id: str, history: History, lines: Sequence[npt.NDArray[np.int16]], seed: int
+    url: str, token: str, chat_id: str, history: History, recordings: Sequence[npt.NDArray[np.int16]], seed: int
 ) -> AsyncIterator[Interrupter]:
-    """Open a call on a chat; it is dropped at the end of the block, if it has not ended."""
+    """Open a call on a chat; the connection is closed at the end of the block."""
     headers = {"Authorization": f"Bearer {token}"}
     async with connect(voice_url(url), additional_headers=headers, compression=None, max_queue=None) as socket:
         await socket.send(json.dumps({"type": "chat_voice", "chat_id": chat_id}))
         first = json.loads(await socket.recv())
         if first["type"] != "chat_voice":
             raise ClientError(str(first.get("message", first)))
-        caller = Interrupter(socket, history, lines, random.Random(seed))
+        caller = Interrupter(socket, history, recordings, random.Random(seed))
         tasks = [asyncio.create_task(caller.read()), asyncio.create_task(caller.listen())]
         try:
             yield caller

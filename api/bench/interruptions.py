@@ -1,4 +1,4 @@
-"""`glow bench interruptions`: many callers interrupt at random instants; is the history what each of them heard?"""
+"""`glow bench interruptions`: callers barge in at random instants; the history must match what each has heard."""
 
 import asyncio
 import json
@@ -21,8 +21,8 @@ from api.client.own_service import embedded, own_service
 from api.client.recordings import learner_recording
 from api.settings import Settings
 
-LINES = (("records-office", 7), ("repair-desk", 1), ("repair-desk", 8), ("clinic", 2), ("turns", 7), ("turns", 13))
-"""What the callers say over the persona; the recogniser hears the same words in all of them."""
+BARGE_INS = (("records-office", 7), ("repair-desk", 1), ("repair-desk", 8), ("clinic", 2), ("turns", 7), ("turns", 13))
+"""The recordings that barge in; the fixed recogniser transcribes all of them with the same words."""
 
 REPLIES = (
     "I moved in on the 3rd of May, 1998, and I have paid 1,250 dollars every month since; Dr. Smith's office on "
@@ -38,17 +38,17 @@ REPLIES = (
     "Between nine and five I work, between five and eight I cook, and between eight and ten I try to understand this "
     "form. Question seven asks for a number that nobody gave me. Where, if I may ask, am I supposed to find it?",
 )
-"""Long replies with what is hard to count in words: numbers, dates, hyphens, brackets, short clauses."""
+"""Long replies in which words are hard to count: numbers, dates, hyphens, brackets, short clauses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of it.
+    """The result of the benchmark.
 
     Attributes:
-        found: every interruption.
-        played_out: replies that were over before they could be interrupted, stored whole.
-        wrong: what else was not as it must be, in sentences.
+        found: all interruptions.
+        played_out: number of replies that ended before they could be interrupted, and were stored completely.
+        wrong: descriptions of other errors.
     """
 
     found: Sequence[Interruption]
@@ -57,12 +57,12 @@ class Report:
 
     @property
     def all_right(self) -> bool:
-        """Whether the history was right each time."""
+        """Whether every history was right."""
         return not self.wrong and all(each.right for each in self.found)
 
 
 def bench_interruptions(console: Console, *, count: int, calls: int, seed: int, tts: str, as_json: bool) -> bool:
-    """Interrupt, compare, print; returns whether the history was right each time.
+    """Run the benchmark and print the results; return whether every history was right.
 
     Raises:
         ClientError: the service does not start, or does not answer as docs/voice-websocket.md says.
@@ -80,12 +80,12 @@ def bench_interruptions(console: Console, *, count: int, calls: int, seed: int, 
 
 
 def interrupted(count: int, *, calls: int, seed: int, tts: str = "espeak") -> Report:
-    """Have `calls` callers at once interrupt `count` times together, each at instants of their own.
+    """Interrupt `count` replies in total with `calls` concurrent callers, each at instants of its own.
 
     Raises:
         ClientError: the service does not start, or does not answer as docs/voice-websocket.md says.
     """
-    lines = [learner_recording(scene, number).samples for scene, number in LINES]
+    recordings = [learner_recording(scene, number).samples for scene, number in BARGE_INS]
     with tempfile.TemporaryDirectory(prefix="glow-interruptions-") as name:
         pack = Path(name) / "talkative.yaml"
         pack.write_text(_pack(), encoding="utf-8")
@@ -97,10 +97,10 @@ def interrupted(count: int, *, calls: int, seed: int, tts: str = "espeak") -> Re
 
                 async def history() -> list[tuple[str, str, str]]:
                     stored = await asyncio.to_thread(http.messages, chat_id)
-                    return [(line.message_id, "persona" if line.is_persona else "user", line.text) for line in stored]
+                    return [(each.message_id, "persona" if each.is_persona else "user", each.text) for each in stored]
 
                 times = count // calls + (number < count % calls)
-                where = (service.url, service.token, chat_id, history, lines, seed * 1000 + number)
+                where = (service.url, service.token, chat_id, history, recordings, seed * 1000 + number)
                 async with calling(*where) as caller:
                     await caller.interrupt(times)
                 return Report(caller.found, caller.played_out, caller.wrong)
@@ -113,7 +113,7 @@ def interrupted(count: int, *, calls: int, seed: int, tts: str = "espeak") -> Re
             try:
                 reports = asyncio.run(run())
             except ExceptionGroup as group:
-                # The group is how tasks end together; a caller wants the one reason.
+                # Unwrap the exception group of the task group: the caller wants the one reason.
                 raise group.exceptions[0] from None
     return Report(
         [each for report in reports for each in report.found],

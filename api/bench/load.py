@@ -1,4 +1,4 @@
-"""`glow bench load`: N paced calls at once through the real websocket, and how many this machine carries."""
+"""`glow bench load`: N concurrent paced calls over the real websocket, and how many this machine carries."""
 
 import asyncio
 import gc
@@ -28,29 +28,29 @@ FRAME_MS = 20
 SETTLE_S = 3.0
 LAG_LIMIT_MS = 20.0
 PING_EVERY = 25
-"""Frames between two pings: a ping stands in the same line as the frames, so its answer's delay is theirs."""
+"""Frames between two pings: a ping waits in the same queue as the frames, so that its round trip measures their lag."""
 
 QUIET_S = 3.5
-"""After each line, time for the answer."""
+"""Silence after each utterance, for the answer."""
 
 ANSWER_S = 1.5
-"""An answer that has not begun so long after a line is none; half a second of it is the silence that ends the turn."""
+"""Timeout of an answer after an utterance, which includes the endpoint delay of half a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What so many calls cost, and how well they are served.
+    """The cost of concurrent calls, and their quality of service.
 
     Attributes:
-        sessions: calls at once.
+        sessions: number of concurrent calls.
         talking: whether they speak, or only listen.
-        cores: processor time of the service and its engines, in cores.
-        core_per_session: the same for each.
-        mib_per_session: memory that a call adds to the service.
-        lag_p99_ms: how long the line of a call's frames is, 99th percentile.
-        answers, expected: turns answered, and turns spoken so long ago that they should be.
-        voice_to_voice_p50_ms, voice_to_voice_p95_ms: from the last speech to the first audio, as the service counts it.
-        late_ms: how late this command sent its own frames, 99th percentile; large when it is the bottleneck.
+        cores: CPU use of the service and its engines, in cores.
+        core_per_session: CPU use per call, in cores.
+        mib_per_session: memory per call, in MiB.
+        lag_p99_ms: lag of the incoming frames, 99th percentile.
+        answers, expected: turns answered, and turns whose answer was due.
+        voice_to_voice_p50_ms, voice_to_voice_p95_ms: from the last speech to the first audio, measured by the service.
+        late_ms: lateness of this command's own frames, 99th percentile; large if the command is the bottleneck.
     """
 
     sessions: int
@@ -67,16 +67,16 @@ class Load:
 
     @property
     def carried(self) -> bool:
-        """Whether every call is served as if it were alone."""
+        """Whether every call is served as well as a single one."""
         return self.lag_p99_ms <= LAG_LIMIT_MS and self.answers >= 0.95 * self.expected
 
 
 @dataclass(frozen=True, slots=True)
 class _Script:
-    """One caller's audio, to be repeated; after which frames its line ends, and its answer is due."""
+    """A caller's audio loop: its frames, and the frames at which its utterance ends and its answer is due."""
 
     frames: list[bytes]
-    line_end: int
+    speech_end: int
     due: int
 
 
@@ -93,10 +93,10 @@ class _Caller:
     latencies: list[float] = field(default_factory=list)
 
     def say(self) -> bytes:
-        """Return the next frame; keeps count of the lines that were answered by the time that they should be."""
+        """Return the next frame, and count the utterances that were answered in time."""
         frame = self.script.frames[self.at]
         self.at = (self.at + 1) % len(self.script.frames)
-        if self.at == self.script.line_end:
+        if self.at == self.script.speech_end:
             self.before = len(self.latencies)
         elif self.at == self.script.due and self.before is not None:
             self.spoken += 1
@@ -119,10 +119,10 @@ class _Caller:
 def bench_load(
     console: Console, *, sessions: Sequence[int], seconds: float, talking: bool, as_json: bool, **engines: str | None
 ) -> None:
-    """Measure each number of sessions, on a fresh service each, and print.
+    """Measure each number of sessions, on a fresh service each, and print the results.
 
     Raises:
-        ClientError: the service does not start, or this system does not tell what a process uses.
+        ClientError: the service does not start, or the system does not report the resources of a process.
     """
     note = busy_note(os.getloadavg()[0], os.cpu_count() or 1)
     loads = [_measure(number, seconds, talking=talking, **engines) for number in sessions]
@@ -194,7 +194,7 @@ async def _run(service: OwnService, chats: list[str], seconds: float, *, talking
 
 
 async def _speak(callers: list[_Caller], seconds: float) -> list[float]:
-    """Send every caller's next frame every 20 ms, spread over the 20 ms; returns how late each round ended."""
+    """Send every caller's next frame every 20 ms, spread over the 20 ms; return the lateness of each round."""
     late: list[float] = []
     began = time.perf_counter()
     ping = json.dumps({"type": "ping"})
@@ -214,16 +214,16 @@ async def _speak(callers: list[_Caller], seconds: float) -> list[float]:
 
 
 def _script(*, talking: bool) -> _Script:
-    """Room noise, with a line in it when the caller talks."""
+    """Return background noise, with an utterance in it if the caller talks."""
     noise = np.random.default_rng(1)
-    line = learner_recording("repair-desk", 1).samples if talking else np.zeros(0, np.int16)
+    speech = learner_recording("repair-desk", 1).samples if talking else np.zeros(0, np.int16)
     quiet = round(QUIET_S * 16_000)
-    length = -(-(len(line) + quiet) // 320) * 320
+    length = -(-(len(speech) + quiet) // 320) * 320
     audio = noise.normal(0, ROOM_NOISE, length)
-    audio[: len(line)] += line
+    audio[: len(speech)] += speech
     samples = np.clip(audio, -32768, 32767).astype("<i2")
     frames = [samples[start : start + 320].tobytes() for start in range(0, length, 320)]
-    return _Script(frames, len(line) // 320, (len(line) + round(ANSWER_S * 16_000)) // 320)
+    return _Script(frames, len(speech) // 320, (len(speech) + round(ANSWER_S * 16_000)) // 320)
 
 
 def _p99(values: Sequence[float]) -> float:

@@ -1,4 +1,4 @@
-"""`glow bench peers`: this service beside pipecat and livekit-agents on the same recordings, in one run."""
+"""`glow bench peers`: compares this service with pipecat and livekit-agents on the same recordings, in one run."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from rich.text import Text
 from api.bench.peers_glow import run_glow
 from api.bench.peers_install import REAL_ENGINES, install
 from api.bench.peers_plot import peers_plot
-from api.bench.runners.scenarios import Lines
+from api.bench.runners.scenarios import Script
 from api.bench.turn import ROOM_NOISE, Spread, busy_note, spread
 from api.client.call import ClientError
 from api.client.recordings import learner_recording
@@ -25,10 +25,10 @@ from voice.test_models import PIPER_NANO, WHISPER_NANO
 
 SYSTEMS = ("glow", "pipecat", "livekit")
 COSTS_MS = {"zero": (0, 0, 0), "fixed": (150, 300, 100), "real": (0, 0, 0)}
-"""Milliseconds of transcript, first token and first audio; "real" stands for Whisper and Piper, the test models."""
+"""Latency of transcript, first token and first audio in ms; "real" uses the test models of Whisper and Piper."""
 
 ENDPOINT_MS = 500
-SCENE, LINES, INTERRUPTION = "records-office", (1, 2, 3, 6), 7
+SCENE, RECORDINGS, INTERRUPTION = "records-office", (1, 2, 3, 6), 7
 REPLY = "Good morning. My printer does not print."
 LONG_REPLY = (
     "Well, let me tell you about the printer. It stopped on Monday in the middle of a long letter to my sister. "
@@ -55,9 +55,9 @@ SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is measured: `turns` and the interruptions in each of `rounds`, and so many `sessions` for `seconds`.
+    """The measurements: `turns` and interruptions in each of `rounds`, and each number of `sessions` for `seconds`.
 
-    With `interrupt_ms` that much speech interrupts this service, with or without words; else it is as shipped.
+    `interrupt_ms` sets both barge-in thresholds of this service; None keeps the defaults.
     """
 
     turns: int
@@ -71,7 +71,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """How soon a system answers with one kind of engines, in milliseconds above the endpoint delay."""
+    """The answer latency of a system with one kind of engines, in ms above the endpoint delay."""
 
     system: str
     engines: str
@@ -82,13 +82,13 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Interruptions:
-    """How a system is interrupted.
+    """The barge-in behaviour of a system.
 
     Attributes:
-        last_audio_ms: from the first of the interrupting speech to the last of the reply.
-        off_by_words: words that the history then holds and were not heard, or were heard and it does not hold.
+        last_audio_ms: from the start of the interrupting speech to the last audio of the reply.
+        off_by_words: absolute difference in words between the history and what was heard.
         within_a_word: share of the interruptions after which the history is at most one word off.
-        surplus_words: mean of words held less words heard: below 0 the history is short.
+        surplus_words: mean difference, history minus heard; negative if the history is too short.
     """
 
     system: str
@@ -101,7 +101,7 @@ class Interruptions:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """What a session costs among others in one process."""
+    """The cost of a session among concurrent ones in one process."""
 
     system: str
     sessions: int
@@ -116,7 +116,7 @@ class Crowd:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All that one run found, and under which load."""
+    """The results of a run, and the load of the machine."""
 
     note: str
     load_after: float
@@ -130,13 +130,13 @@ class Comparison:
 def bench_peers(
     console: Console, plan: Plan, *, data_dir: Path, as_json: bool, out: Path | None, svg: Path | None
 ) -> None:
-    """Install the peers where they are not, measure, and print.
+    """Install missing peers, measure, and print the results.
 
     Args:
-        plan: what is measured.
-        data_dir: where the peers are installed, in `bench/<peer>`.
-        as_json: print JSON instead of the tables.
-        out, svg: where to write the JSON with every single measurement, and the plot.
+        plan: the measurements.
+        data_dir: the peers are installed in `bench/<peer>` below it.
+        as_json: print JSON instead of tables.
+        out, svg: files for the JSON with all single measurements, and for the plot.
 
     Raises:
         ClientError: a peer cannot be installed, or nothing could be measured.
@@ -173,11 +173,11 @@ def bench_peers(
 
 
 def compare(runs: Sequence[dict[str, Any]], *, note: str, load_after: float) -> Comparison:
-    """Return what the runs say, system by system.
+    """Aggregate the runs by system.
 
     Args:
-        runs: a job's `system`, `engines` and `plan`, with what came of it: an `error`, or a scenario's result.
-        note: how busy the machine was before; load_after: its load average after.
+        runs: a job's `system`, `engines` and `plan`, with its outcome: an `error`, or a scenario's result.
+        note: load of the machine before the run; load_after: load average after it.
     """
     systems = list(dict.fromkeys(run["system"] for run in runs))
     good = [run for run in runs if "error" not in run]
@@ -297,10 +297,10 @@ def _crowd(run: dict[str, Any]) -> Crowd:
 
 
 def _jobs(plan: Plan, folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield every job, the systems one after the other in each round and each round beginning with the next of them."""
+    """Yield the jobs: in each round all systems, each round starting with the next of them."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for number in (*LINES, INTERRUPTION):
+    for number in (*RECORDINGS, INTERRUPTION):
         paths.append(folder / f"{number}.pcm")
         paths[-1].write_bytes(learner_recording(SCENE, number).samples.astype("<i2").tobytes())
     common: dict[str, Any] = {
@@ -338,25 +338,25 @@ def _rotated(systems: Sequence[str], by: int) -> list[str]:
 
 
 def _run(job: dict[str, Any], pythons: dict[str, Path]) -> dict[str, Any]:
-    """Return what came of a job: its result, or the error that ended it."""
+    """Run a job; return its result or its error."""
     try:
         if job["system"] == "glow":
-            lines = Lines(
-                [learner_recording(SCENE, number).samples for number in LINES],
+            script = Script(
+                [learner_recording(SCENE, number).samples for number in RECORDINGS],
                 learner_recording(SCENE, INTERRUPTION).samples,
                 job["reply"],
             )
-            return run_glow(job, lines)
+            return run_glow(job, script)
         return run_peer(job, pythons[job["system"]])
     except (ClientError, VoiceError) as error:
         return {"error": str(error)}
 
 
 def run_peer(job: dict[str, Any], python: Path) -> dict[str, Any]:
-    """Do one job with a peer, in a process of its own.
+    """Run a job with a peer, in a child process.
 
     Raises:
-        ClientError: it failed or did not end in time; the message has its last line.
+        ClientError: it failed or timed out; the message has its last line of output.
     """
     system = job["system"]
     seconds = 90 + (job["seconds"] * 2 if job["plan"] == "crowd" else 20 * (job["turns"] + len(job["instants_s"])))
@@ -386,5 +386,5 @@ def run_peer(job: dict[str, Any], python: Path) -> dict[str, Any]:
 
 
 def _told(job: dict[str, Any]) -> dict[str, Any]:
-    """Return what of a job is kept beside its result."""
+    """Return the fields of a job that are stored with its result."""
     return {name: job[name] for name in ("system", "plan", "engines")}

@@ -1,4 +1,4 @@
-"""This service's side of `glow bench peers`: the whole of it, as `glow serve`, through its real websocket."""
+"""This service's side of `glow bench peers`: a whole service, run by `glow serve`, over its real websocket."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from api.bench.runners.scenarios import Context, Lines, Session, Stretch, play
+from api.bench.runners.scenarios import Context, Script, Session, Stretch, play
 from api.bench.turn import ROOM_NOISE
 from api.client.call import Call, ClientError
 from api.client.http import RemoteService
@@ -23,11 +23,11 @@ from api.client.voice import VoiceClient, open_call
 from api.settings import Settings
 
 SAY = "Say exactly this: "
-"""In a persona's instructions: where the text of its replies begins."""
+"""Marker in a persona's instructions, before the text of its replies."""
 
 
 class GlowConversation:
-    """A `Session` over the websocket."""
+    """A `scenarios.Session` over the websocket."""
 
     def __init__(self, client: VoiceClient, http: RemoteService, chat_id: str) -> None:
         self._client = client
@@ -44,7 +44,7 @@ class GlowConversation:
         return spoken.start, spoken.end
 
     def stretches(self) -> Sequence[Stretch]:
-        """See `Session.stretches`: what the client has of each reply, joined where it plays on without a gap."""
+        """See `Session.stretches`: the client's segments of each reply, merged where they play without a gap."""
         player = self._client.player
         joined: list[Stretch] = []
         for segment in player.segments:
@@ -56,15 +56,15 @@ class GlowConversation:
         return joined
 
     async def context(self) -> Context:
-        """See `Session.context`: the stored chat up to the learner's last line."""
+        """See `Session.context`: the stored chat up to the learner's last message."""
         stored = await asyncio.to_thread(self._http.messages, self._chat_id)
-        lines = [("assistant" if line.is_persona else "user", line.text) for line in stored]
-        last = max((index for index, (role, _) in enumerate(lines) if role == "user"), default=-1)
-        return lines[: last + 1]
+        history = [("assistant" if message.is_persona else "user", message.text) for message in stored]
+        last = max((index for index, (role, _) in enumerate(history) if role == "user"), default=-1)
+        return history[: last + 1]
 
 
 class ServiceMeter:
-    """What the service's process and its engines' processes use."""
+    """A `scenarios.Meter` of the service's process and its engines' processes."""
 
     def __init__(self, service: OwnService) -> None:
         self._service = service
@@ -78,20 +78,20 @@ class ServiceMeter:
         return _told(self._service.memory_mib())
 
 
-def run_glow(job: dict[str, Any], lines: Lines) -> dict[str, Any]:
-    """Do one job with a fresh service.
+def run_glow(job: dict[str, Any], script: Script) -> dict[str, Any]:
+    """Run a job with a fresh service.
 
     Raises:
-        ClientError: the service does not start, or this system does not tell what a process uses.
+        ClientError: the service does not start, or the system does not report the resources of a process.
     """
     with tempfile.TemporaryDirectory(prefix="glow-peers-") as name, _language_model(job["llm_ms"] / 1000) as llm_url:
         pack = Path(name) / "peers.yaml"
-        pack.write_text(pack_text([lines.reply, job["long_reply"]]), encoding="utf-8")
+        pack.write_text(pack_text([script.reply, job["long_reply"]]), encoding="utf-8")
         endpoint = str(job["endpoint_ms"])
         settings = embedded(**engines(job)) | {
             "GLOW_PACKS": str(pack),
             "GLOW_MAX_CALLS": str(job.get("sessions", 1) + 1),
-            # One silence for all turns, as the peers have it: nothing is gained from what was said.
+            # One endpoint delay for all turns, as the peers have it, regardless of the text.
             "GLOW_ENDPOINT_MS": endpoint,
             "GLOW_COMPLETE_MS": endpoint,
             "GLOW_UNFINISHED_MS": endpoint,
@@ -111,11 +111,11 @@ def run_glow(job: dict[str, Any], lines: Lines) -> dict[str, Any]:
                 async with open_call(service.url, Call(chat_id, noise=ROOM_NOISE), token=service.token) as client:
                     yield GlowConversation(client, http, chat_id)
 
-            return asyncio.run(play(job, lines, open_session, ServiceMeter(service)))
+            return asyncio.run(play(job, script, open_session, ServiceMeter(service)))
 
 
 def engines(job: dict[str, Any]) -> dict[str, str]:
-    """Return the settings of this service's engines for a job."""
+    """Return the engine settings of this service for a job."""
     if job["engines"] == "real":
         return {"stt": "whisper:nano", "tts": "piper:nano", "llm": "scripted"}
     llm = "openai" if job["llm_ms"] else "scripted"
@@ -123,12 +123,12 @@ def engines(job: dict[str, Any]) -> dict[str, str]:
 
 
 def practice_name(reply: str) -> str:
-    """Return what the practice is called whose persona always gives this reply."""
+    """Return the name of the practice whose persona always gives this reply."""
     return f"Peers, {len(reply)} characters"
 
 
 def pack_text(replies: Sequence[str]) -> str:
-    """Return a content pack with one practice for each reply, whose persona says nothing else whatever it hears."""
+    """Return a content pack with a practice per reply, whose persona always gives that reply."""
     personas, scenarios, simulations, practices = {}, {}, {}, {}
     for number, reply in enumerate(dict.fromkeys(replies)):
         key = f"peer-{number}"
@@ -154,7 +154,7 @@ def _told(value: float | None) -> float:
 
 @contextmanager
 def _language_model(first_token_s: float) -> Iterator[str]:
-    """A chat completions server of a known cost on this machine, that says what a persona's instructions say."""
+    """Run a local chat completions server with a fixed latency, which answers with the text in the instructions."""
 
     class Answer(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -179,10 +179,10 @@ def _language_model(first_token_s: float) -> Iterator[str]:
             try:
                 self.wfile.write(f"data: {data}\n\n".encode())
             except ConnectionError:
-                self.close_connection = True  # the reply is no longer wanted
+                self.close_connection = True  # the client closed the request
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Nothing is written down."""
+            """Log nothing."""
 
     chunk = {"id": "peers", "object": "chat.completion.chunk", "created": 0, "model": "peers"}
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)

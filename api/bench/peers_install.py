@@ -1,4 +1,4 @@
-"""The other frameworks of `glow bench peers`, each in a virtual environment of its own under the data folder."""
+"""Installation of the peers of `glow bench peers`, each in its own virtual environment in the data directory."""
 
 import os
 import subprocess
@@ -10,27 +10,27 @@ from pathlib import Path
 from api.client.call import ClientError
 
 REQUIREMENTS = {"pipecat": ("pipecat-ai>=1.14,<1.15",), "livekit": ("livekit-agents>=1.8,<1.9",)}
-"""What is installed for each peer; pinned to the versions that its script was written for."""
+"""The requirements of each peer, pinned to the versions that its runner was written for."""
 
 REAL_ENGINES = ("faster-whisper", "piper-tts")
-"""Installed beside a peer only where the real engines are compared."""
+"""Additional requirements for the comparison with real engines."""
 
 _LAST_LINES = 6
 _INSTALL_S = 900
 
 
 def environment_python(folder: Path) -> Path:
-    """Return the interpreter of a virtual environment."""
+    """Return the Python interpreter of a virtual environment."""
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def install(peer: str, data_dir: Path, extra: Sequence[str] = ()) -> Path:
-    """Make sure that a peer is installed; returns its environment's interpreter.
+    """Install a peer if it is missing; return its Python interpreter.
 
-    The environment is `<data_dir>/bench/<peer>`, made once and kept; remove the folder to have it made anew.
+    The environment in `<data_dir>/bench/<peer>` is created once; remove the folder to recreate it.
 
     Raises:
-        ClientError: it cannot be installed; the message has pip's last lines.
+        ClientError: the installation failed; the message has pip's last lines.
     """
     wanted = [*REQUIREMENTS[peer], *extra]
     folder = data_dir / "bench" / peer

@@ -1,4 +1,4 @@
-"""The comparison of `glow bench peers` as an SVG: one panel of bars for each measure, shorter is better."""
+"""The SVG plot of `glow bench peers`: a panel of bars per measure; shorter is better."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _COLOURS = {"glow": "#2f6fb0", "pipecat": "#b5542b", "livekit": "#6b7a3a"}
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One measure of one system; `whisker` is its 95th percentile, where there is one."""
+    """A measure of a system; `whisker` is its 95th percentile, if any."""
 
     system: str
     label: str
@@ -22,7 +22,7 @@ class Bar:
 
 
 def peers_plot(result: Mapping[str, Any]) -> str:
-    """Draw what `Comparison` holds, as a dictionary."""
+    """Draw a `Comparison`, given as a dictionary."""
     panels = [panel for panel in _panels(result) if panel[1]]
     height = _TOP + sum(_HEAD + len(bars) * (_BAR + _GAP) for _, bars, _ in panels) + 40
     lines = [

@@ -1,9 +1,9 @@
-"""A Piper voice of medium's shape with random weights: what a voice costs, where no voice is at hand.
+"""A Piper voice with the architecture of a medium voice and random weights, to benchmark without a real voice.
 
-The decoder is medium's HiFi-GAN to the node: the names, channels, kernels, rates and dilations of `piper.train.vits`.
-What stands before it has the sizes of medium's convolutions and no attention: a stand-in for the text encoder (six
-layers on the phonemes) and the whole normalizing flow (four couplings of four gated layers on the frames), which is
-where an encoder's time goes. It says noise. Building it needs the `onnx` package; using it does not.
+The decoder equals medium's HiFi-GAN: the names, channels, kernels, rates and dilations of `piper.train.vits`. The part
+before it has the sizes of medium's convolutions and no attention: a stand-in for the text encoder (six layers on the
+phonemes) and the whole normalizing flow (four couplings of four gated layers on the frames), which dominates an
+encoder's time. Its output is noise. Building it needs the `onnx` package; using it does not.
 """
 
 import json
@@ -30,7 +30,7 @@ _SOUND_FRAMES, _PAD_FRAMES = 5.0, 1.0
 
 
 def write_medium_voice(folder: Path) -> Path:
-    """Write the voice and its description; the same bytes every time.
+    """Write the voice and its description, deterministically.
 
     Returns:
         The .onnx file.
@@ -74,7 +74,7 @@ class _Layers:
         self._constants: dict[str, NDArray[Any]] = {}
 
     def voice(self) -> "onnx.ModelProto":
-        """Return the whole graph."""
+        """Build the whole graph."""
         from onnx import TensorProto, helper, numpy_helper
 
         self._frames_of_symbols()
@@ -95,7 +95,7 @@ class _Layers:
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8)
 
     def _text(self) -> str:
-        """Symbols to a mean and a spread for each, (1, 2 * channels, symbols)."""
+        """Map symbols to a mean and a deviation each, (1, 2 * channels, symbols)."""
         self._constant("enc_p.emb.weight", self._normal(_SYMBOLS, _CHANNELS))
         x = self._add("Gather", "enc_p.emb.weight", "input", name="/enc_p/emb/Gather")
         x = self._add("Transpose", x, name="/enc_p/Transpose", perm=[0, 2, 1])
@@ -107,7 +107,7 @@ class _Layers:
         return self._conv("enc_p.proj", x, _CHANNELS, 2 * _CHANNELS, 1)
 
     def _frames_of_symbols(self) -> None:
-        """How many frames each symbol lasts, and which symbol each frame belongs to: `index`, (frames,)."""
+        """Compute the duration of each symbol in frames, and the symbol of each frame: `index`, (frames,)."""
         frames = np.full(_SYMBOLS, _SOUND_FRAMES, np.float32)
         frames[:3] = _PAD_FRAMES
         self._constant("frames_of", frames)
@@ -129,7 +129,7 @@ class _Layers:
         self._add("Slice", ended, "zeros", total, name="/Slice_index", output="index")
 
     def _flow(self, statistics: str) -> str:
-        """Return frames drawn from the symbols' statistics, through four couplings, (1, channels, frames)."""
+        """Sample frames from the symbols' statistics and run them through four couplings, (1, channels, frames)."""
         self._constant("halves", np.array([_CHANNELS, _CHANNELS], np.int64))
         self._constant("quarters", np.array([_CHANNELS // 2, _CHANNELS // 2], np.int64))
         self._constant("small", np.array(0.1, np.float32))
@@ -228,7 +228,7 @@ class _Layers:
         return self._add("LeakyRelu", x, name=name, alpha=_SLOPE)
 
     def _half(self, x: str) -> str:
-        """Keep sums of layers at the level of one."""
+        """Halve a sum of two layers, to keep its scale."""
         self._constant("level", np.array(np.sqrt(0.5), np.float32))
         return self._add("Mul", x, "level", name=f"{x}_level")
 

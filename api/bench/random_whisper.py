@@ -1,4 +1,4 @@
-"""A Whisper model of real size with random weights: what it costs is true, what it writes means nothing."""
+"""A Whisper model of real size with random weights: realistic in cost, meaningless in output."""
 
 import json
 from pathlib import Path
@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 VOCABULARY, TEXT_TOKENS = 51_864, 50_256
-"""Of the English-only sizes; the others have a token more."""
+"""Vocabulary of the English-only models; the multilingual ones have one token more."""
 
-# Width, layers and heads. Source: Radford et al. 2022, table 1; but "least", for tests that want any at all.
+# Width, layers and heads. Source: Radford et al. 2022, table 1; "least" is the smallest possible, for tests.
 SIZES = {
     "tiny.en": (384, 4, 6),
     "base.en": (512, 6, 8),
@@ -20,9 +20,9 @@ SIZES = {
 
 
 def make_random_whisper(folder: Path, size: str = "base.en", seed: int = 1) -> Path:
-    """Write a CTranslate2 int8 model of this size into `folder`, loadable by faster-whisper; returns the folder.
+    """Write a CTranslate2 int8 model of this size into `folder`, loadable by faster-whisper; return the folder.
 
-    A size without ".en" in its name detects languages.
+    A size without ".en" in its name is multilingual.
     """
     from ctranslate2.specs import whisper_spec
     from faster_whisper.tokenizer import _LANGUAGE_CODES
@@ -90,7 +90,7 @@ def _feed_forward(spec: Any, random: np.random.Generator, width: int) -> None:
 
 
 def _vocabulary(*, multilingual: bool) -> tuple[list[str], int]:
-    """Return the tokens, and how many of them are text."""
+    """Return the tokens, and the number of text tokens among them."""
     from faster_whisper.tokenizer import _LANGUAGE_CODES
     from tokenizers.pre_tokenizers import ByteLevel
 
@@ -98,7 +98,7 @@ def _vocabulary(*, multilingual: bool) -> tuple[list[str], int]:
     letters = sorted(ByteLevel.alphabet())
     words = [*letters, *(f"w{index}" for index in range(texts - len(letters)))]
     if multilingual:
-        words[-1] = ""  # by this token CTranslate2 knows that a model has languages
+        words[-1] = ""  # by this token CTranslate2 recognises a multilingual model
     marks = ("translate", "transcribe", "startoflm", "startofprev", "nospeech", "notimestamps")
     special = [f"<|{name}|>" for name in ("endoftext", "startoftranscript", *languages, *marks)]
     times = [f"<|{index * 0.02:.2f}|>" for index in range(VOCABULARY + multilingual - texts - len(special))]

@@ -1,4 +1,4 @@
-"""`glow bench stt`: Whisper at the utterance's own window beside the full 30 s and stock faster-whisper, in one run."""
+"""`glow bench stt`: compares Whisper's short window with the full 30 s and with stock faster-whisper, in one run."""
 
 import json
 import os
@@ -36,17 +36,17 @@ if TYPE_CHECKING:
 RECORDINGS = Path(__file__).parents[2] / "voice" / "recordings"
 SHORTEST_S, LONGEST_S = 0.3, 30.0
 PACKAGED = 24
-"""How many of the packaged recordings are measured."""
+"""Number of packaged recordings to measure."""
 
 COST_TOKENS = 12
-"""Tokens that random weights are made to write: about what 4 s of speech holds."""
+"""Tokens that random weights are forced to generate: about those of 4 s of speech."""
 
 COST_SECONDS = (3.0, 5.0)
 COST_RECORDINGS = 8
-"""Enough to measure cost by, of this length where there are such."""
+"""Number of recordings for cost measurements, preferably of this duration."""
 
 STOCK, STOCK_ONCE = "stock transcribe(beam_size=1)", "stock, temperature=0"
-"""As it is called, and without the second tries that it makes of what looks wrong, as all that random weights write."""
+"""Stock settings, and without its retries of results that look wrong, as all those of random weights do."""
 
 LAG = f"event loop while {UTTERANCES} utterances of {SECONDS:g} s are decoded"
 
@@ -55,7 +55,7 @@ _SOUND = {".wav", ".flac", ".ogg", ".mp3", ".webm", ".m4a"}
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """A recording and, where it is known, what it says."""
+    """A recording, with its text if known."""
 
     name: str
     audio: Float32Mono16k
@@ -64,13 +64,13 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one way of decoding costs an utterance, and how well it hears.
+    """The cost per utterance and the accuracy of one way of decoding.
 
     Attributes:
-        way: how it was decoded.
-        cpu_ms, wall_ms: median of an utterance.
-        times_less_cpu: than the last row, as the median of the pairs.
-        word_error: over all recordings whose text is known; None where it means nothing.
+        way: the way of decoding.
+        cpu_ms, wall_ms: medians per utterance.
+        times_less_cpu: CPU speed-up over the last row, as the median of the pairs.
+        word_error: word error rate over all recordings with a known text; None if it is meaningless.
     """
 
     way: str
@@ -81,12 +81,12 @@ class Row:
 
 
 def recordings_in(folder: Path, most: int | None) -> tuple[list[Spoken], list[str]]:
-    """The folder's English recordings of 0.3 to 30 s, and a sentence for each that cannot be used.
+    """Load the folder's English recordings of 0.3 to 30 s, and a message for each unusable one.
 
-    What a recording says, and in which language where it is not English, is in manifest.json, or in a .txt beside it.
+    The text of a recording, and its language if not English, is in manifest.json, or in a .txt file beside it.
 
     Raises:
-        ClientError: there is none, or manifest.json is no list of files and texts.
+        ClientError: there is none, or manifest.json is not a list of files and texts.
     """
     texts, foreign = _texts(folder / "manifest.json")
     found, left_out = list[Spoken](), list[str]()
@@ -124,13 +124,13 @@ def _texts(manifest: Path) -> tuple[dict[str, str], set[str]]:
 
 
 def measure(model: "WhisperModel", spoken: Sequence[Spoken], *, words: bool, cap: int | None = None) -> list[Row]:
-    """Decode every recording in each way, the ways of one recording right after each other.
+    """Decode every recording in each way, all ways of a recording in direct succession.
 
     Args:
         model: a loaded faster-whisper model.
-        spoken: what to decode.
-        words: whether what it writes means anything.
-        cap: a token cap for all, instead of the one by duration.
+        spoken: the recordings.
+        words: whether the model's words are meaningful.
+        cap: token cap for all recordings, instead of the one by duration.
     """
     short = ShortWindow(model)
     vocabulary = model.hf_tokenizer.get_vocab_size()
@@ -174,7 +174,7 @@ def measure(model: "WhisperModel", spoken: Sequence[Spoken], *, words: bool, cap
         ways[STOCK] = stock
     base = STOCK if words else STOCK_ONCE
     for way in ways.values():
-        way(spoken[0])  # the first call of each is slower
+        way(spoken[0])  # warm up: the first call of each is slower
     timed: dict[str, list[tuple[float, float, str]]] = {name: [] for name in ways}
     for item in spoken:
         for name, way in ways.items():
@@ -223,19 +223,19 @@ def _row(
 def bench_stt(
     console: Console, *, audio: Path | None, model: Path | None, most: int | None, windows: bool, as_json: bool
 ) -> None:
-    """Measure and print, with a model that is given or here; else the fixture model for words, random weights for cost.
+    """Measure and print; without any model, use the test model for accuracy and random weights for cost.
 
     Args:
-        console: where to print.
-        audio: a folder of recordings; the packaged ones by default.
-        model: a folder with a CTranslate2 model; the best on this machine by default.
-        most: how many recordings at most; all of a folder that is given by default.
-        windows: whether to measure the windows, too, which takes minutes.
+        console: the console to print to.
+        audio: directory of recordings; the packaged ones by default.
+        model: directory of a CTranslate2 model; the best installed one by default.
+        most: maximum number of recordings; by default all of `audio`.
+        windows: also compare the windows, which takes minutes.
         as_json: print JSON.
 
     Raises:
-        ClientError: no recordings.
-        EngineUnavailable: the model does not load.
+        ClientError: there are no recordings.
+        EngineUnavailable: the model cannot be loaded.
     """
     spoken, left_out = recordings_in(audio or RECORDINGS, most if audio or most else PACKAGED)
     for sentence in left_out:
@@ -284,7 +284,7 @@ def _best_here() -> Path | None:
 
 
 def of_cost(spoken: Sequence[Spoken]) -> list[Spoken]:
-    """Return some recordings to measure cost by."""
+    """Select the recordings for cost measurements."""
     shortest, longest = COST_SECONDS
     usual = [item for item in spoken if shortest <= len(item.audio) / RATE_HZ <= longest]
     return list(usual or spoken)[:COST_RECORDINGS]

@@ -1,4 +1,4 @@
-"""How late the event loop is while utterances are decoded: in threads of its process, and in a process of their own."""
+"""Event loop lag while utterances are decoded: in threads of the same process, and in a child process."""
 
 import asyncio
 import math
@@ -27,20 +27,20 @@ from voice.work.workers import Priority, ThreadWorkers
 
 UTTERANCES, SECONDS, ROUNDS = 8, 4.0, 3
 TOKENS = 12
-"""What each utterance is made to hold: random weights would go on for ever."""
+"""Tokens forced per utterance: random weights never generate an end token."""
 
 TICK_S, IDLE_S = 0.005, 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class LagRow:
-    """One way of decoding, and the event loop beside it.
+    """The event loop lag of one way of decoding.
 
     Attributes:
-        way: where it was decoded.
-        p50_ms, p99_ms, most_ms: how late the loop ran what was due, over all ticks of all rounds (nearest rank).
-        decoded_ms: from asking for all utterances to having them, the median of the rounds.
-        ticks: what the percentiles are of.
+        way: where the utterances were decoded.
+        p50_ms, p99_ms, most_ms: lag of the loop's timers, over all ticks of all rounds (nearest rank).
+        decoded_ms: time to decode all utterances, median of the rounds.
+        ticks: number of samples.
     """
 
     way: str
@@ -52,7 +52,7 @@ class LagRow:
 
 
 class OneTry:
-    """A Whisper as the service runs it, utterances together at their own windows, but for a fixed number of tokens.
+    """Whisper as in the service, batched with short windows, but with a fixed number of tokens.
 
     Args:
         folder: a CTranslate2 model.
@@ -88,12 +88,12 @@ class OneTry:
 def measure_lag(
     folder: Path, *, utterances: int = UTTERANCES, seconds: float = SECONDS, rounds: int = ROUNDS
 ) -> list[LagRow]:
-    """Watch the event loop idle and while the same utterances are decoded in each way, in turn, several times over.
+    """Measure the event loop lag when idle, and while the same utterances are decoded in each way, in several rounds.
 
     Args:
         folder: a CTranslate2 model.
-        utterances: that are asked for at once, of `seconds` each.
-        rounds: how often.
+        utterances: number of concurrent utterances, of `seconds` each.
+        rounds: number of rounds.
     """
     make = partial(OneTry, folder)
     here, there = make(), ProcessTranscriber(make, name="there", niceness=NICENESS)
@@ -136,7 +136,7 @@ def _job(transcriber: Transcriber, audio: Float32Mono16k) -> Callable[[Cancelled
 
 
 async def _lags_until(done: asyncio.Future[Any]) -> list[float]:
-    """Return how late, in seconds, each tick was until then; at least one."""
+    """Return the lag of each tick until `done`, in seconds; at least one."""
     loop = asyncio.get_running_loop()
     lags: list[float] = []
     while not lags or not done.done():
@@ -154,7 +154,7 @@ def _row(way: str, lags: list[float], took: list[float]) -> LagRow:
 
 
 def lag_table(rows: list[LagRow], title: str) -> Table:
-    """For people."""
+    """Render the rows as a table."""
     table = Table(
         "decoded in", "lag p50 ms", "lag p99 ms", "most ms", "all heard after ms", title=title, title_justify="left"
     )

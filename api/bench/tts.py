@@ -1,4 +1,4 @@
-"""`glow bench tts`: how soon a sentence is heard, Piper in stretches beside stock piper-tts, and the other voices."""
+"""`glow bench tts`: time to first audio of incremental Piper, stock piper-tts and the other engines."""
 
 import json
 import os
@@ -30,24 +30,24 @@ if TYPE_CHECKING:
     from voice.tts.base import Synthesizer
 
 SENTENCE = "The train to the city leaves at nine, so let us meet there a little before."
-"""About 5 seconds."""
+"""A sentence of about 5 seconds."""
 
 STOCK = "PiperVoice.synthesize"
 
 _Audio = Iterator[tuple[int, int]]
-"""Samples of each chunk and their rate."""
+"""Number of samples of each chunk, and their rate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one way of saying the sentence takes.
+    """The latency of one way of synthesis.
 
     Attributes:
-        way: how it was said.
+        way: the way of synthesis.
         first_ms, whole_ms: medians, from the request to the first audio and to the last.
-        cpu_ms: median processor time of the whole sentence.
-        seconds: how long the sentence is.
-        times_sooner: first audio compared with the stock library, as the median of the pairs; None without a pair.
+        cpu_ms: median CPU time of the whole sentence.
+        seconds: duration of the sentence.
+        times_sooner: speed-up of the first audio over the stock library, as the median of the pairs; None without one.
     """
 
     way: str
@@ -67,18 +67,18 @@ class _Said:
 
 
 def measure(ways: dict[str, Callable[[], _Audio]], *, runs: int, stock: str | None = None) -> list[Row]:
-    """Say the sentence in every way, the ways of one run right after each other, `runs` times.
+    """Synthesize the sentence in every way, all ways of a run in direct succession, `runs` times.
 
     Args:
-        ways: by name; each gives the chunks of one sentence as they become ready.
+        ways: by name; each yields the chunks of one sentence as they become ready.
         runs: at least 1.
-        stock: the way that the others are compared with.
+        stock: the baseline among the ways.
     """
     said: dict[str, list[_Said]] = {name: [] for name in ways}
     for way in ways.values():
         _say(way)
     for run in range(runs):
-        # The order turns around, so that what grows hot or busy in a run favours nobody.
+        # Alternate the order, so that thermal effects and background load favour none of them.
         for name in list(ways)[:: 1 if run % 2 == 0 else -1]:
             said[name].append(_say(ways[name]))
     base = said.get(stock or "")
@@ -96,10 +96,10 @@ def measure(ways: dict[str, Callable[[], _Audio]], *, runs: int, stock: str | No
 
 
 def bench_tts(console: Console, *, voice: str | None, runs: int, models_dir: Path, as_json: bool) -> None:
-    """Measure and print; without a Piper voice on the machine, one of medium's shape with random weights.
+    """Measure and print; without an installed Piper voice, use a medium one with random weights.
 
     Raises:
-        EngineUnavailable: the voice that was asked for is not here, or there is none and the `onnx` package is missing.
+        EngineUnavailable: the voice is not installed, or there is none and the `onnx` package is missing.
     """
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
     with tempfile.TemporaryDirectory(prefix="glow-voice-") as folder:
@@ -147,7 +147,7 @@ def _chosen(voice: str | None, models_dir: Path) -> Path | None:
 def _piper_ways(model: Path) -> dict[str, Callable[[], _Audio]]:
     from piper import PiperVoice
 
-    # Ours come first: they tell what is wrong with a voice, where the library breaks.
+    # Ours come first: their errors explain what is wrong with a voice.
     whole, streamed = PiperSynthesizer(model, renderer=WholeSentence), PiperSynthesizer(model)
     stock = PiperVoice.load(model)
     return {

@@ -1,4 +1,4 @@
-"""`glow bench`: how long an answer takes and what listening costs, through the real websocket in real time."""
+"""`glow bench turn` and `glow bench idle`: answer latency, and the cost of listening, over the real websocket."""
 
 import asyncio
 import json
@@ -20,8 +20,8 @@ from api.client.voice import open_call
 from api.settings import Settings
 from voice.stt.catalog import limits_of
 
-SCENE, LINES = "records-office", 8
-ROOM_NOISE = 8  # of 32768: a quiet room, not digital silence
+SCENE, RECORDINGS = "records-office", 8
+ROOM_NOISE = 8  # peak of 32768: background noise instead of digital silence
 ROUNDING_MS = 40  # two frames
 _REPLY_S = 20.0
 _LISTEN_S = 0.3
@@ -30,7 +30,7 @@ _SETTLE_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class TurnTimes:
-    """One turn in milliseconds: the service's own waterfall, and what the client heard."""
+    """The latency of a turn in ms: the service's waterfall, and the client's measurement."""
 
     endpoint_ms: float
     stt_ms: float
@@ -40,10 +40,10 @@ class TurnTimes:
     client_voice_to_voice_ms: float
 
     def above_endpoint_ms(self, setting_ms: float) -> float:
-        """Return what the answer takes once the silence has lasted long enough.
+        """Return the latency above the endpoint delay.
 
-        The service may find a turn ended before the setting's silence, but never blames waiting for a late transcript
-        on the silence.
+        The service may end a turn before the configured endpoint delay, but never attributes the wait for a late
+        transcript to it.
         """
         return self.voice_to_voice_ms - min(self.endpoint_ms, setting_ms)
 
@@ -57,20 +57,20 @@ class Spread:
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Return median and 95th percentile of at least one value."""
+    """Compute the median and the 95th percentile of at least one value."""
     ordered = sorted(values)
     return Spread(*(ordered[max(0, math.ceil(share * len(ordered)) - 1)] for share in (0.5, 0.95)))
 
 
 def busy_note(load: float, cores: int) -> str:
-    """Return what the machine did besides, said before the run."""
+    """Describe the machine's load before the run."""
     if load > 0.5 * cores:
         return f"The machine was busy before the run (load {load:.1f} on {cores} cores): expect less on a quiet one."
     return f"The machine was quiet before the run (load {load:.1f} on {cores} cores)."
 
 
 def bench_turn(console: Console, *, turns: int, as_json: bool, **engines: str | None) -> None:
-    """Measure `turns` turns and print them."""
+    """Measure turns and print their latency."""
     note = busy_note(os.getloadavg()[0], os.cpu_count() or 1)
     with (
         console.status("Measuring, in real time..."),
@@ -121,12 +121,12 @@ async def _turns(service: OwnService, chat_id: str, turns: int) -> tuple[Event, 
     async with open_call(service.url, Call(chat_id, noise=ROOM_NOISE), token=service.token) as client:
         await client.listen_until(client.now() + _LISTEN_S)
         for number in range(turns):
-            spoken = await client.say(learner_recording(SCENE, 1 + number % LINES).samples)
+            spoken = await client.say(learner_recording(SCENE, 1 + number % RECORDINGS).samples)
             latency = await client.next("turn.latency", timeout_s=_REPLY_S)
             turn = latency["turn"]
             if client.player.first_heard(turn) is None:
                 await client.next("reply.audio", turn=turn, timeout_s=_REPLY_S)
-            # The rest of the answer is not needed: a person would say the next line after a moment.
+            # Skip the rest of the answer and speak the next turn after a moment.
             await client.listen_until(client.now() + _LISTEN_S)
             heard = client.player.first_heard(turn)
             if heard is None:
@@ -141,7 +141,7 @@ async def _turns(service: OwnService, chat_id: str, turns: int) -> tuple[Event, 
 
 
 def bench_idle(console: Console, *, sessions: int, seconds: float, as_json: bool) -> None:
-    """Measure the processor time that sessions take which only listen to a quiet room."""
+    """Measure the CPU time of sessions that only listen to background noise."""
     note = busy_note(os.getloadavg()[0], os.cpu_count() or 1)
     settings = embedded() | {"GLOW_MAX_CALLS": str(sessions)}
     with (

@@ -1,4 +1,4 @@
-"""`glow bench turns`: how well turns are ended, on synthesized turns with pauses, beside a plain silence timer."""
+"""`glow bench turns`: quality of endpointing on synthesized turns with pauses, compared with a silence timer."""
 
 import json
 import time
@@ -38,14 +38,14 @@ from voice.stt.sphinx.engine import PocketSphinx
 LATENCY_MS = (300, 600)
 CUT_OFFS = (0.05, 0.10)
 EAGER_MS = 80
-"""In the sweep a silence is noticed this early, so that short budgets can be reached."""
+"""Pause detection in the sweep, in ms: early enough to reach short budgets."""
 
 GOAL = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """A sweep over a set of turns, its frontiers, and the product's own limits."""
+    """The sweep over a set of turns, its Pareto frontiers, and the default settings."""
 
     turns: int
     pauses: int
@@ -57,17 +57,17 @@ class Curves:
 
     @property
     def plain_at_default(self) -> float:
-        """What the timer cuts at the same mean latency as the product's own limits."""
+        """The timer's cut-off rate at the mean latency of the default settings."""
         return at_latency(self.plain, self.default.mean_ms)
 
     @property
     def ratio(self) -> float:
-        """The product's cut-offs as a share of the timer's at the same mean latency."""
+        """The cut-off rate of the default settings relative to the timer's at the same mean latency."""
         return self.default.cut_pauses / max(1e-9, self.plain_at_default)
 
     @property
     def ratio_range(self) -> tuple[float, float]:
-        """Where that share lies with 95 % certainty, by the turns alone."""
+        """The 95 % confidence interval of the ratio."""
         return ratio_range(self.default, self.all_plain)
 
 
@@ -81,14 +81,14 @@ def bench_turns(
     out: Path | None,
     svg: Path | None,
 ) -> None:
-    """Generate, listen, sweep, report.
+    """Generate the corpus, run the detectors, sweep the rules and report.
 
     Args:
-        turns: how many turns.
-        seed: chooses them.
-        recognised: how many of the recorded ones PocketSphinx transcribes as well.
+        turns: number of turns.
+        seed: random seed of the turns.
+        recognised: number of the recorded turns that PocketSphinx transcribes, too.
         as_json: print JSON instead of the report.
-        out, svg: where to write the report and the plot; the report shows the plot where both are given.
+        out, svg: files for the report and the plot; if both are given, the report includes the plot.
     """
     began = time.monotonic()
     with console.status("Synthesizing and listening..."):
@@ -124,7 +124,7 @@ def _curves(eager: Sequence[HeardTurn], usual: Sequence[HeardTurn]) -> Curves:
 
 
 def _recognised(corpus: Sequence[HeardTurn]) -> list[HeardTurn]:
-    """Return the same turns with PocketSphinx's transcripts of the noisy audio up to each pause."""
+    """Return the turns with PocketSphinx's transcripts of the noisy audio up to each pause."""
     engine = PocketSphinx()
     heard = []
     for turn in corpus:

@@ -1,4 +1,4 @@
-"""The trade-off of `glow bench turns` as an SVG: false cut-offs against latency, lower and further left is better."""
+"""The SVG plot of `glow bench turns`: false cut-offs against latency; lower and further left is better."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,7 +11,7 @@ _OURS, _TIMER, _INK, _GRID = "#2f6fb0", "#b5542b", "#30343b", "#dfe3e8"
 
 
 def curve_plot(ours: Sequence[Score], plain: Sequence[Score], default: Score) -> str:
-    """Draw both frontiers and the product's own limits."""
+    """Draw both frontiers and the default settings."""
     return "\n".join(_lines(ours, plain, default)) + "\n"
 
 

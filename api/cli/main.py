@@ -246,7 +246,7 @@ def bench_peers(
     out: Annotated[Path | None, typer.Option(help="JSON file for all measurements.")] = None,
     svg: Annotated[Path | None, typer.Option(help="SVG file for the plot.")] = None,
 ) -> None:
-    """Compare with pipecat and livekit-agents on this machine; installs them in the data directory, takes 20 minutes."""
+    """Compare with pipecat and livekit-agents on this machine, installed in the data directory; takes 20 minutes."""
     from api.bench.peers import COSTS_MS, SYSTEMS, Plan
     from api.bench.peers import bench_peers as measure
 

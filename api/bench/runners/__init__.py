@@ -1,1 +1,1 @@
-"""What `glow bench peers` runs inside the other frameworks' own environments; nothing else of this project is there."""
+"""Scripts that `glow bench peers` runs in the peers' environments, where the rest of this project is not installed."""

@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-# Runs where livekit-agents is, and nothing of this project is: its types cannot be seen from here.
+# Runs in the environment of livekit-agents, whose types are not available here.
 """One job of `glow bench peers` with livekit-agents, without a server: a job on stdin, its result on stdout."""
 
 import asyncio
@@ -31,7 +31,7 @@ from scenarios import play
 
 
 class Input(io.AudioInput):
-    """The microphone's end."""
+    """The audio input of the session."""
 
     def __init__(self):
         super().__init__(label="microphone")
@@ -45,7 +45,7 @@ class Input(io.AudioInput):
 
 
 class Output(io.AudioOutput):
-    """The loudspeaker's end: takes all it is given, pauses, and says how far it came."""
+    """The audio output of the session: buffers everything, can pause, and reports its playback position."""
 
     def __init__(self, loudspeaker, rate_hz):
         capabilities = io.AudioOutputCapabilities(pause=True)
@@ -97,10 +97,10 @@ class Output(io.AudioOutput):
 
 
 class Ears(stt.STT):
-    """The recogniser: the same words after a known time, or faster-whisper in a thread; asked when the VAD says so."""
+    """The recogniser: constant words after a fixed latency, or faster-whisper in a thread; triggered by the VAD."""
 
     def __init__(self, job, real):
-        # A streaming recogniser that is flushed at the end of speech: the session's VAD then runs once, not twice.
+        # A streaming recogniser that is flushed at the end of speech, so that the VAD runs once, not twice.
         capabilities = stt.STTCapabilities(streaming=True, interim_results=False, manual_flush=True)
         super().__init__(capabilities=capabilities)
         self.seconds, self.real = job["stt_ms"] / 1000, real
@@ -113,7 +113,7 @@ class Ears(stt.STT):
 
 
 class Hearing(stt.RecognizeStream):
-    """One session's stream of audio."""
+    """The audio stream of a session."""
 
     async def _run(self):
         ears, audio = self._stt, bytearray()
@@ -136,7 +136,7 @@ class Hearing(stt.RecognizeStream):
 
 
 class Brain(llm.LLM):
-    """The language model: the same reply after a known time, word by word."""
+    """The language model: a constant reply after a fixed latency, word by word."""
 
     def __init__(self, job, reply):
         super().__init__()
@@ -149,7 +149,7 @@ class Brain(llm.LLM):
 
 
 class Thought(llm.LLMStream):
-    """One reply."""
+    """The stream of a reply."""
 
     async def _run(self):
         if self._llm.seconds:
@@ -160,7 +160,7 @@ class Thought(llm.LLMStream):
 
 
 class Mouth(tts.TTS):
-    """The synthesizer: a hum after a known time, with the times of its words; or Piper in a thread, without."""
+    """The synthesizer: a hum after a fixed latency, with word timings; or Piper in a thread, without."""
 
     def __init__(self, job, real):
         super().__init__(
@@ -178,7 +178,7 @@ class Mouth(tts.TTS):
 
 
 class Speech(tts.SynthesizeStream):
-    """One reply, said sentence by sentence."""
+    """The synthesis of a reply, sentence by sentence."""
 
     async def _run(self, output_emitter):
         mouth = self._tts
@@ -229,7 +229,7 @@ class Speech(tts.SynthesizeStream):
 
 
 class Written(io.TextOutput):
-    """Where a client's captions would go; the synchronizer needs one to be there."""
+    """A sink for captions, which the synchronizer requires."""
 
     def __init__(self):
         super().__init__(label="captions", next_in_chain=None)
@@ -259,7 +259,7 @@ class Conversation:
 
 
 async def main():
-    job, lines = read_job()
+    job, script = read_job()
     real = RealEngines(job["whisper"], job["piper"]) if job.get("whisper") else None
     pacer = Pacer()
 
@@ -282,7 +282,7 @@ async def main():
             aec_warmup_duration=None,
             user_away_timeout=None,
         )
-        # As a room's own output is built: the history of an interrupted reply follows what was played.
+        # Built as for a LiveKit room, so that the history of an interrupted reply follows playback.
         synchronizer = TranscriptSynchronizer(
             next_in_chain_audio=Output(loudspeaker, mouth.sample_rate), next_in_chain_text=Written()
         )
@@ -301,7 +301,7 @@ async def main():
 
     pacing = asyncio.create_task(pacer.run())
     try:
-        result = await play(job, lines, open_session, ThisProcess())
+        result = await play(job, script, open_session, ThisProcess())
     finally:
         pacing.cancel()
     write_result(result | {"version": version("livekit-agents")})

@@ -1,8 +1,8 @@
 # mypy: disable-error-code="import-not-found, no-any-return"
-# `scenarios` is found beside this file where the scripts run, which is no package there.
-"""The peers' microphone and loudspeaker, and engines of known cost: what their scripts share.
+# In the peers' environments this file is not in a package: `scenarios` is imported from the same folder.
+"""What the peers' runners share: microphone, loudspeaker, and engines with a fixed latency.
 
-Imported only in the peers' environments, beside `scenarios`; knows the standard library and numpy.
+Imported only in the peers' environments, beside `scenarios`; depends on the standard library and numpy only.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scenarios import SECONDS_A_CHARACTER, Int16, Lines, Stretch
+from scenarios import SECONDS_A_CHARACTER, Int16, Script, Stretch
 
 RATE_HZ = 16_000
 OUT_RATE_HZ = 24_000
@@ -27,7 +27,7 @@ _HUM_HZ = 200
 
 
 class Loudspeaker:
-    """Plays what it is given in order from the moment it comes, and keeps a record of when it sounded."""
+    """A simulated player that plays audio in order of arrival and records when it sounded."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
@@ -36,7 +36,7 @@ class Loudspeaker:
         self._paused = False
 
     def add(self, seconds: float) -> None:
-        """Append so much audio."""
+        """Append audio of this duration."""
         if self._paused:
             self._held_s += seconds
             return
@@ -47,25 +47,25 @@ class Loudspeaker:
             self.stretches.append((now, now + seconds))
 
     def pause(self) -> None:
-        """Fall silent and keep the rest."""
+        """Pause, keeping the rest."""
         self._held_s += self._cut()
         self._paused = True
 
     def resume(self) -> None:
-        """Play on."""
+        """Resume playback."""
         self._paused = False
         held_s, self._held_s = self._held_s, 0.0
         if held_s:
             self.add(held_s)
 
     def clear(self) -> None:
-        """Fall silent and forget the rest."""
+        """Stop and drop the rest."""
         self._cut()
         self._held_s = 0.0
 
     @property
     def left_s(self) -> float:
-        """How much is still to be played."""
+        """Return the duration that is left to play, in seconds."""
         return self._held_s + (max(0.0, self.stretches[-1][1] - self._now()) if self.stretches else 0.0)
 
     def _cut(self) -> float:
@@ -78,7 +78,7 @@ class Loudspeaker:
 
 
 class Microphone:
-    """Gives one session a frame every 20 ms: what is being said, and a quiet room's noise in between."""
+    """Feeds a session with a frame every 20 ms: queued speech, and background noise in between."""
 
     def __init__(self, push: Callable[[bytes], None], noise: int) -> None:
         self._push = push
@@ -90,13 +90,13 @@ class Microphone:
         self._began = 0.0
 
     async def say(self, samples: Int16) -> Stretch:
-        """Speak; returns when the first and the last sample were said."""
+        """Speak; return the times of the first and the last sample."""
         done: asyncio.Future[Stretch] = asyncio.get_running_loop().create_future()
         self._speech.append((samples, done))
         return await done
 
     def step(self, begin: float) -> None:
-        """Give the frame whose first sample was said at `begin`."""
+        """Feed the frame whose first sample is at `begin`."""
         self._at = (self._at + 1) % len(self._room)
         if not self._speech:
             self._push(self._room[self._at])
@@ -115,13 +115,13 @@ class Microphone:
 
 
 class Pacer:
-    """One clock for all microphones of the process."""
+    """The 20 ms clock of all microphones of the process."""
 
     def __init__(self) -> None:
         self.microphones: list[Microphone] = []
 
     async def run(self) -> None:
-        """Step all microphones every 20 ms; a late step is made up for."""
+        """Step all microphones every 20 ms; catch up after a late step."""
         begin = time.monotonic()
         while True:
             begin += FRAME_S
@@ -131,21 +131,21 @@ class Pacer:
 
 
 class ThisProcess:
-    """What this process uses."""
+    """A `scenarios.Meter` of this process."""
 
     def cpu_s(self) -> float:
-        """Processor seconds of all its threads, and of children that have ended."""
+        """Return the CPU seconds of all threads, and of children that have ended."""
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
         return time.process_time() + children.ru_utime + children.ru_stime
 
     def memory_mib(self) -> float:
-        """Resident memory in MiB."""
+        """Return the resident memory in MiB."""
         status = Path("/proc/self/status").read_text("ascii")
         return int(next(line for line in status.splitlines() if line.startswith("VmRSS:")).split()[1]) / 1024
 
 
 def hum(text: str) -> tuple[bytes, list[tuple[str, float, float]]]:
-    """Return a hum as long as the text takes to say (24 kHz mono PCM16), and its words with start and end in seconds."""
+    """Return a hum as long as the text's speech (24 kHz mono PCM16), and its words with start and end in seconds."""
     length = round(len(text) * SECONDS_A_CHARACTER * OUT_RATE_HZ)
     wave = np.sin(np.arange(length) * (2 * np.pi * _HUM_HZ / OUT_RATE_HZ)) * 3000
     words, at = [], 0
@@ -157,7 +157,7 @@ def hum(text: str) -> tuple[bytes, list[tuple[str, float, float]]]:
 
 
 class RealEngines:
-    """faster-whisper and Piper on the same files, one thread each, called as each framework calls a local model."""
+    """faster-whisper and Piper on the same model files, one thread each."""
 
     def __init__(self, whisper: str, piper: str) -> None:
         from faster_whisper import WhisperModel
@@ -168,25 +168,25 @@ class RealEngines:
         self.rate_hz = int(self._piper.config.sample_rate)
 
     def transcribe(self, pcm: bytes) -> str:
-        """Return 16 kHz mono PCM16 to text."""
+        """Transcribe 16 kHz mono PCM16."""
         audio = np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
         segments, _ = self._whisper.transcribe(audio, language="en", beam_size=1, without_timestamps=True)
         return " ".join(segment.text.strip() for segment in segments)
 
     def speak(self, text: str) -> bytes:
-        """Return text to mono PCM16 at `rate_hz`."""
+        """Synthesize mono PCM16 at `rate_hz`."""
         return b"".join(chunk.audio_int16_bytes for chunk in self._piper.synthesize(text))
 
 
-def read_job() -> tuple[dict[str, Any], Lines]:
-    """Return the job on standard input, and its recordings (files of 16 kHz mono PCM16)."""
+def read_job() -> tuple[dict[str, Any], Script]:
+    """Read the job from standard input, and its recordings (files of 16 kHz mono PCM16)."""
     job = json.load(sys.stdin)
     turns = [np.frombuffer(Path(path).read_bytes(), "<i2").astype(np.int16) for path in job["lines"]]
     interruption = np.frombuffer(Path(job["interruption"]).read_bytes(), "<i2").astype(np.int16)
-    return job, Lines(turns, interruption, job["reply"])
+    return job, Script(turns, interruption, job["reply"])
 
 
 def write_result(result: dict[str, Any]) -> None:
-    """The result, as the last line of standard output."""
+    """Write the result as the last line of standard output."""
     sys.stdout.write("\n" + json.dumps(result) + "\n")
     sys.stdout.flush()

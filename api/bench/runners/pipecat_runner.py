@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-# Runs where pipecat is, and nothing of this project is: its types cannot be seen from here.
+# Runs in the environment of pipecat, whose types are not available here.
 """One job of `glow bench peers` with pipecat: a job on standard input, its result on standard output."""
 
 import asyncio
@@ -51,11 +51,11 @@ from pipecat.turns.user_turn_strategies import UserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
 from scenarios import play
 
-VAD_STOP_S = 0.2  # pipecat's own default; the rest of the endpoint is waited for after it
+VAD_STOP_S = 0.2  # pipecat's default; the rest of the endpoint delay follows it
 
 
 class Input(BaseInputTransport):
-    """The microphone's end of the pipeline."""
+    """The audio input of the pipeline."""
 
     def __init__(self, params):
         super().__init__(params)
@@ -72,7 +72,7 @@ class Input(BaseInputTransport):
 
 
 class Output(BaseOutputTransport):
-    """The loudspeaker's end: takes a chunk when there is room for it, as a sound card does."""
+    """The audio output of the pipeline: accepts a chunk once there is room for it, as a sound card does."""
 
     def __init__(self, params, loudspeaker):
         super().__init__(params)
@@ -90,13 +90,13 @@ class Output(BaseOutputTransport):
 
 
 class Ears(SegmentedSTTService):
-    """The recogniser: the same words after a known time, or faster-whisper in a thread."""
+    """The recogniser: constant words after a fixed latency, or faster-whisper in a thread."""
 
     def __init__(self, job, real):
         super().__init__(
             sample_rate=RATE_HZ,
             ttfs_p99_latency=job["stt_ms"] / 1000
-            + 2 * VAD_STOP_S,  # only until the final transcript, which comes sooner
+            + 2 * VAD_STOP_S,  # upper bound only: the final transcript comes sooner
             settings=STTSettings(model=None, language=None),
         )
         self._seconds, self._real = job["stt_ms"] / 1000, real
@@ -117,7 +117,7 @@ class Ears(SegmentedSTTService):
 
 
 class Brain(LLMService):
-    """The language model: the same reply after a known time, word by word."""
+    """The language model: a constant reply after a fixed latency, word by word."""
 
     def __init__(self, job, reply):
         super().__init__(
@@ -145,7 +145,7 @@ class Brain(LLMService):
 
 
 class Mouth(TTSService):
-    """The synthesizer: a hum after a known time, with the times of its words; or Piper in a thread, without."""
+    """The synthesizer: a hum after a fixed latency, with word timings; or Piper in a thread, without."""
 
     def __init__(self, job, real):
         super().__init__(
@@ -166,7 +166,7 @@ class Mouth(TTSService):
         if self._seconds:
             await asyncio.sleep(self._seconds)
         audio, words = hum(text)
-        # Sentences of one reply share a context, and word times count from its beginning.
+        # The sentences of a reply share a context, and word timings are relative to its beginning.
         begin = self._spoken_s.get(context_id, 0.0)
         self._spoken_s = {context_id: begin + len(audio) / 2 / OUT_RATE_HZ}
         await self.add_word_timestamps([(word, begin + start) for word, start, _ in words], context_id)
@@ -191,7 +191,7 @@ class Conversation:
 
 
 async def main():
-    job, lines = read_job()
+    job, script = read_job()
     real = RealEngines(job["whisper"], job["piper"]) if job.get("whisper") else None
     pacer = Pacer()
 
@@ -233,7 +233,7 @@ async def main():
 
     pacing = asyncio.create_task(pacer.run())
     try:
-        result = await play(job, lines, open_session, ThisProcess())
+        result = await play(job, script, open_session, ThisProcess())
     finally:
         pacing.cancel()
     write_result(result | {"version": version("pipecat-ai")})

@@ -23,7 +23,7 @@ def test_the_messages_of_a_format_hold_the_recording(wire: Wire) -> None:
 
 
 def test_each_format_is_measured_on_both_sounds() -> None:
-    costs = frame_costs(2, lines=1)
+    costs = frame_costs(2, recordings=1)
     assert {(cost.wire, cost.sound) for cost in costs} == {
         (wire.name, sound) for wire in WIRES for sound in ("quiet room", "speech")
     }

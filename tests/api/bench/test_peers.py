@@ -32,7 +32,7 @@ from api.bench.peers import (
 from api.bench.peers_glow import pack_text, practice_name, run_glow
 from api.bench.peers_install import REQUIREMENTS, environment_python, install
 from api.bench.peers_plot import peers_plot
-from api.bench.runners.scenarios import SECONDS_A_CHARACTER, Lines, first_sound, last_sound, sounded_s, words_heard
+from api.bench.runners.scenarios import SECONDS_A_CHARACTER, Script, first_sound, last_sound, sounded_s, words_heard
 from api.bench.turn import Spread
 from api.cli.main import app
 from api.client.call import ClientError
@@ -231,10 +231,10 @@ def test_the_peers_hum_is_as_long_as_this_services_own(peer_audio: ModuleType) -
     assert words[1][1] == pytest.approx(3 * SECONDS_A_CHARACTER)
 
 
-def _own_job(**plan: Any) -> tuple[dict[str, Any], Lines]:
-    lines = Lines([learner_recording(SCENE, 1).samples], learner_recording(SCENE, INTERRUPTION).samples, REPLY)
+def _own_job(**plan: Any) -> tuple[dict[str, Any], Script]:
+    script = Script([learner_recording(SCENE, 1).samples], learner_recording(SCENE, INTERRUPTION).samples, REPLY)
     costs = {"stt_ms": 0, "llm_ms": 0, "tts_ms": 0, "endpoint_ms": ENDPOINT_MS, "long_reply": LONG_REPLY}
-    return {"plan": "conversation", **costs, **plan}, lines
+    return {"plan": "conversation", **costs, **plan}, script
 
 
 @pytest.mark.slow
