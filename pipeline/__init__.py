@@ -1,1 +1,1 @@
-"""One spoken conversation, from audio frames in to audio frames out, and what is kept of it."""
+"""Spoken conversations, from audio frames in to audio frames out, and everything that builds on them."""

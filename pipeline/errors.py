@@ -15,35 +15,35 @@ class PipelineError(Exception):
 
 
 class ResponderFailed(PipelineError):
-    """The language model refused, hung past its deadline, or was cut mid-stream."""
+    """The language model refused, timed out, or broke off in mid-stream."""
 
     code = "llm_failed"
     http_status = 502
 
 
 class Busy(PipelineError):
-    """As many calls as this service carries are open already."""
+    """A limit of concurrent calls, replies or tasks is reached."""
 
     code = "busy"
     http_status = 429
 
 
 class SessionConflict(PipelineError):
-    """The chat already has a voice session that the caller may not take."""
+    """The chat already has a call, or has ended."""
 
     code = "session_conflict"
     http_status = 409
 
 
 class NotOwner(PipelineError):
-    """The call belongs to somebody else."""
+    """The call belongs to another user."""
 
     code = "not_owner"
     http_status = 403
 
 
 class CallOver(PipelineError):
-    """The call has ended: it takes nothing any more."""
+    """The call has ended and accepts no more input."""
 
     code = "call_over"
     http_status = 409

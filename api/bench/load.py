@@ -17,7 +17,7 @@ from rich.text import Text
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from api.bench.turn import ROOM_NOISE, busy_note, spread
+from api.bench.turn import BACKGROUND_NOISE, busy_note, spread
 from api.client.call import ClientError, voice_url
 from api.client.http import RemoteService
 from api.client.own_service import OwnService, embedded, own_service
@@ -219,7 +219,7 @@ def _script(*, talking: bool) -> _Script:
     speech = learner_recording("repair-desk", 1).samples if talking else np.zeros(0, np.int16)
     quiet = round(QUIET_S * 16_000)
     length = -(-(len(speech) + quiet) // 320) * 320
-    audio = noise.normal(0, ROOM_NOISE, length)
+    audio = noise.normal(0, BACKGROUND_NOISE, length)
     audio[: len(speech)] += speech
     samples = np.clip(audio, -32768, 32767).astype("<i2")
     frames = [samples[start : start + 320].tobytes() for start in range(0, length, 320)]

@@ -17,7 +17,7 @@ from api.bench.peers_glow import run_glow
 from api.bench.peers_install import REAL_ENGINES, install
 from api.bench.peers_plot import peers_plot
 from api.bench.runners.scenarios import Script
-from api.bench.turn import ROOM_NOISE, Spread, busy_note, spread
+from api.bench.turn import BACKGROUND_NOISE, Spread, busy_note, spread
 from api.client.call import ClientError
 from api.client.recordings import learner_recording
 from voice.errors import VoiceError
@@ -309,7 +309,7 @@ def _jobs(plan: Plan, folder: Path) -> Iterator[dict[str, Any]]:
         "reply": REPLY,
         "long_reply": LONG_REPLY,
         "endpoint_ms": ENDPOINT_MS,
-        "noise": ROOM_NOISE,
+        "noise": BACKGROUND_NOISE,
         "interrupt_ms": plan.interrupt_ms,
     }
     for turn in range(plan.rounds):

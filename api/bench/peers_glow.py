@@ -15,7 +15,7 @@ import numpy.typing as npt
 import yaml
 
 from api.bench.runners.scenarios import Context, Script, Session, Stretch, play
-from api.bench.turn import ROOM_NOISE
+from api.bench.turn import BACKGROUND_NOISE
 from api.client.call import Call, ClientError
 from api.client.http import RemoteService
 from api.client.own_service import OwnService, embedded, own_service
@@ -108,7 +108,7 @@ def run_glow(job: dict[str, Any], script: Script) -> dict[str, Any]:
             @asynccontextmanager
             async def open_session(reply: str) -> AsyncIterator[Session]:
                 _, chat_id = await asyncio.to_thread(http.start_named, practice_name(reply))
-                async with open_call(service.url, Call(chat_id, noise=ROOM_NOISE), token=service.token) as client:
+                async with open_call(service.url, Call(chat_id, noise=BACKGROUND_NOISE), token=service.token) as client:
                     yield GlowConversation(client, http, chat_id)
 
             return asyncio.run(play(job, script, open_session, ServiceMeter(service)))

@@ -228,7 +228,7 @@ class _Layers:
         return self._add("LeakyRelu", x, name=name, alpha=_SLOPE)
 
     def _half(self, x: str) -> str:
-        """Halve a sum of two layers, to keep its scale."""
+        """Scale a sum of two layers by sqrt(0.5), to keep its variance."""
         self._constant("level", np.array(np.sqrt(0.5), np.float32))
         return self._add("Mul", x, "level", name=f"{x}_level")
 

@@ -21,7 +21,7 @@ from api.settings import Settings
 from voice.stt.catalog import limits_of
 
 SCENE, RECORDINGS = "records-office", 8
-ROOM_NOISE = 8  # peak of 32768: background noise instead of digital silence
+BACKGROUND_NOISE = 8  # peak of 32768: background noise instead of digital silence
 ROUNDING_MS = 40  # two frames
 _REPLY_S = 20.0
 _LISTEN_S = 0.3
@@ -118,7 +118,7 @@ def bench_turn(console: Console, *, turns: int, as_json: bool, **engines: str | 
 
 async def _turns(service: OwnService, chat_id: str, turns: int) -> tuple[Event, list[TurnTimes]]:
     times = []
-    async with open_call(service.url, Call(chat_id, noise=ROOM_NOISE), token=service.token) as client:
+    async with open_call(service.url, Call(chat_id, noise=BACKGROUND_NOISE), token=service.token) as client:
         await client.listen_until(client.now() + _LISTEN_S)
         for number in range(turns):
             spoken = await client.say(learner_recording(SCENE, 1 + number % RECORDINGS).samples)
@@ -162,7 +162,7 @@ async def _idle(service: OwnService, chats: list[str], seconds: float) -> float:
     async with AsyncExitStack() as stack:
         clients = [
             await stack.enter_async_context(
-                open_call(service.url, Call(chat_id, noise=ROOM_NOISE), token=service.token)
+                open_call(service.url, Call(chat_id, noise=BACKGROUND_NOISE), token=service.token)
             )
             for chat_id in chats
         ]

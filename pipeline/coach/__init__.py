@@ -1,1 +1,1 @@
-"""Grading, hints and feedback: by stated rules, or by a language model."""
+"""Coaching: grades, hints and feedback, by rules or by a language model."""

@@ -1,4 +1,4 @@
-"""Coaching: what a coach looks at and what it says. The coach is a language model, or a stated rule (`coach_rules`)."""
+"""The protocol of coaches, with their inputs and results: a language model (`llm`) or stated rules (`rules`)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from models.records.resources import Rubric, Standard
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What is judged: a chat, by a rubric.
+    """The input of a coach: a chat and the rubric to grade it by.
 
     Attributes:
-        instructions: what the grader should look at besides.
+        instructions: additional instructions for the grader.
     """
 
     chat: ChatContext
@@ -23,18 +23,18 @@ class Lesson:
 
     @property
     def learner(self) -> tuple[Message, ...]:
-        """What the learner said."""
+        """The learner's messages."""
         return tuple(item for item in self.chat.messages if item.role == "user" and item.text.strip())
 
     @property
     def persona(self) -> tuple[Message, ...]:
-        """What the persona said."""
+        """The persona's messages."""
         return tuple(item for item in self.chat.messages if item.role == "assistant" and item.text.strip())
 
 
 @dataclass(frozen=True, slots=True)
 class StandardScore:
-    """How one standard was met, and why."""
+    """The points of a standard, with the reason."""
 
     standard: Standard
     points: int
@@ -43,7 +43,7 @@ class StandardScore:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Words of a message, exactly as they stand in it; for an improvement with better ones."""
+    """A verbatim passage of a message; for an improvement, with its replacement."""
 
     section: str
     replace: str = ""
@@ -51,7 +51,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """A strength or an improvement, of one message or of the whole chat."""
+    """A strength or an improvement, of a message or of the whole chat."""
 
     name: str
     description: str
@@ -61,11 +61,11 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """Everything a coach says about a finished chat.
+    """A coach's assessment of a finished chat.
 
     Attributes:
-        scores: one for each standard of the rubric, in its order.
-        summary: in a few sentences, with who judged.
+        scores: one per standard of the rubric, in its order.
+        summary: a few sentences, which name the grader.
     """
 
     scores: tuple[StandardScore, ...]
@@ -76,25 +76,25 @@ class Assessment:
 
     @property
     def score(self) -> int:
-        """All points together."""
+        """The sum of all points."""
         return sum(score.points for score in self.scores)
 
 
 class Coach(Protocol):
-    """Judges and helps."""
+    """Grades chats and helps learners."""
 
     name: str
 
     async def assess(self, lesson: Lesson) -> Assessment:
-        """Judge a chat by its rubric, and say what was good and what could be better."""
+        """Grade a chat by its rubric, with strengths and improvements."""
         ...
 
     async def hints(self, lesson: Lesson) -> tuple[str, ...]:
-        """Return one to three hints on what to do next, as the chat stands."""
+        """Return one to three hints on what to do next in the chat."""
         ...
 
     async def suggestions(self, lesson: Lesson) -> tuple[str, ...]:
-        """Return up to three lines that the learner could say next."""
+        """Suggest up to three messages that the learner could say next."""
         ...
 
     async def close(self) -> None:
@@ -103,7 +103,7 @@ class Coach(Protocol):
 
 
 def notes_of(assessment: Assessment) -> list[NewNote]:
-    """Return an assessment as the notes that are stored with its grade."""
+    """Convert an assessment to the notes that are stored with its grade."""
     notes = [
         NewNote(
             "feedback",
@@ -150,9 +150,9 @@ def notes_of(assessment: Assessment) -> list[NewNote]:
 
 
 def exact_section(text: str, quoted: str) -> str | None:
-    """Return the words of `text` that `quoted` means, exactly as they stand there; None where it says no such thing.
+    """Find the passage of `text` that `quoted` refers to, and return it verbatim; None if there is none.
 
-    A model may change case, spaces or the marks at the ends of what it quotes.
+    Tolerates that a model changes the case, spaces or trailing punctuation of its quotes.
     """
     quoted = quoted.strip().strip("\"'“”‘’….").strip()
     if not quoted:
@@ -166,19 +166,19 @@ def exact_section(text: str, quoted: str) -> str | None:
 
 
 def _plain(text: str) -> tuple[str, list[int]]:
-    """Return letters and digits in lower case, and where each stands."""
+    """Return the letters and digits in lower case, and the position of each."""
     places = [place for place, letter in enumerate(text) if letter.isalnum()]
     folded = "".join(text[place].lower()[0] for place in places)
     return folded, places
 
 
 def passed_by(rubric: Rubric, score: int) -> bool:
-    """Return whether so many points are enough."""
+    """Return whether a score passes the rubric."""
     return score >= rubric.pass_points
 
 
 def fitted(scores: Sequence[StandardScore], rubric: Rubric) -> tuple[StandardScore, ...]:
-    """Return one score for each standard, in the rubric's order, none below zero or above its points."""
+    """Complete the scores to one per standard, in the rubric's order, each clamped to its points."""
     by_id = {score.standard.id: score for score in scores}
     return tuple(
         StandardScore(standard, max(0, min(standard.points, found.points)), found.reason)

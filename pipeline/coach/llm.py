@@ -1,4 +1,4 @@
-"""The coach on a language model: structured output, checked against the chat, with the stated rule to fall back on."""
+"""The coach on a language model: structured output, validated against the chat, with the rules as a fallback."""
 
 import asyncio
 import json
@@ -76,13 +76,13 @@ class _Lines(_Read):
 class LanguageModelCoach:
     """A `Coach` on any server of the OpenAI chat completions protocol.
 
-    Where the model cannot be reached, or does not answer in the form that was asked for, the stated rule judges
-    instead, and says so in the summary: nobody is left without a grade.
+    If the model is unreachable, or does not answer in the requested form, the rules grade instead, and the summary says
+    so: every learner gets a grade.
 
     Args:
-        model: which model.
-        base_url, api_key: where it is; the official address where left out.
-        total_s: seconds that one answer may take.
+        model: the model's name.
+        base_url, api_key: the server; the official one by default.
+        total_s: timeout of an answer in seconds.
     """
 
     name = "openai"
@@ -97,7 +97,7 @@ class LanguageModelCoach:
         )
 
     async def assess(self, lesson: Lesson) -> Assessment:
-        """Judge by the rubric; what the model says about no standard or quotes wrongly is put right or left out."""
+        """Grade by the rubric; scores for unknown standards and wrong quotes of the model are corrected or dropped."""
         ruled = coach_rules.assess(lesson)
         if not lesson.learner:
             return ruled
@@ -118,7 +118,7 @@ class LanguageModelCoach:
             for item in read.standards
             if 1 <= item.standard <= len(standards)
         }
-        # A standard that the model forgot is judged by the rule, which says how it counts.
+        # The rules grade a standard that the model left out, and explain their measure.
         scores = fitted([told.get(score.standard.id, score) for score in ruled.scores], lesson.rubric)
         score = sum(item.points for item in scores)
         verdict = "passed" if score >= lesson.rubric.pass_points else "not passed yet"
@@ -138,7 +138,7 @@ class LanguageModelCoach:
         return _some(read) or coach_rules.hints(lesson)
 
     async def suggestions(self, lesson: Lesson) -> tuple[str, ...]:
-        """Return lines that the learner could say next."""
+        """Suggest messages that the learner could say next."""
         asked = "Write three different lines that the learner could say next, in plain spoken words."
         read = await self._ask(_lines_prompt(lesson, asked), _LINES_SCHEMA, _Lines)
         return _some(read) or coach_rules.suggestions(lesson)
@@ -148,7 +148,7 @@ class LanguageModelCoach:
         await self._client.close()
 
     async def _ask(self, messages: list[dict[str, str]], schema: dict[str, Any], shape: type[Shape]) -> Shape | None:
-        """Return the answer in the shape asked for; None where there is none, after a second try at a wrong one."""
+        """Request an answer in the given shape, with one retry of an invalid one; None if there is none."""
         formats: list[dict[str, Any]] = [
             {"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}},
             {"type": "json_object"},
@@ -161,14 +161,14 @@ class LanguageModelCoach:
                     try:
                         text = await self._complete(messages, formats[0])
                     except openai.BadRequestError:
-                        formats.pop(0)  # many servers know only a looser form, or none
+                        formats.pop(0)  # many servers support only a looser response format, or none
                         continue
                     try:
                         return shape.model_validate_json(_object_in(text))
                     except ValidationError:
                         tries -= 1
         except (openai.OpenAIError, TimeoutError, ValueError, LookupError, AttributeError) as error:
-            # Only its kind: the library's own words may quote the key.
+            # Log only the error's type: the library's message may contain the key.
             log.warning(
                 "The coach's language model gave no answer (%s); the offline rule judges.", type(error).__name__
             )
@@ -224,7 +224,7 @@ def _material(lesson: Lesson) -> str:
 
 
 def _transcript(lesson: Lesson) -> list[str]:
-    """Return the chat's newest lines within the limit, each with its number."""
+    """Return the chat's latest messages within the limit, numbered."""
     lines: list[str] = []
     left = _TRANSCRIPT_LIMIT
     for number, message in reversed(list(enumerate(lesson.chat.messages, 1))):
@@ -256,7 +256,7 @@ def _improvement(item: _Improvement, lesson: Lesson) -> Remark:
 
 
 def _message(line: int | None, lesson: Lesson) -> Message | None:
-    """Return the learner's message of this number; a remark about the other person's words stands for the whole chat."""
+    """Return the learner's message with this number; None for the persona's, whose remarks apply to the whole chat."""
     messages = lesson.chat.messages
     if line is None or not 1 <= line <= len(messages) or messages[line - 1].role != "user":
         return None
@@ -272,7 +272,7 @@ def _whole(points: float) -> int:
 
 
 def _object_in(text: str) -> str:
-    """Return the JSON object in an answer that may have words or a fence around it."""
+    """Extract the JSON object from an answer that may have text or a code fence around it."""
     start, end = text.find("{"), text.rfind("}")
     return text[start : end + 1] if 0 <= start < end else text
 

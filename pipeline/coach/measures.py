@@ -1,4 +1,4 @@
-"""What can be counted in a chat: objectives covered, questions asked, turns taken, who talked how much."""
+"""Countable measures of a chat: objectives covered, questions asked, turns taken, share of talk."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,13 +10,13 @@ from pipeline.coach.coach import Lesson
 from pipeline.llm.reflection import normalised
 
 TURNS_FOR_ALL = 6
-"""So many turns of the learner earn all points for engagement."""
+"""Turns of the learner that earn all points for engagement."""
 
 QUESTIONS_FOR_ALL = 4
-"""So many questions earn all points for questions; an open one counts whole, a closed one half."""
+"""Questions that earn all points; an open question counts as one, a closed one as half."""
 
 BALANCED = (0.25, 0.65)
-"""The learner's share of the talk that earns all points; it falls to none at 0 and at 1."""
+"""The learner's share of the talk that earns all points; the score falls to zero at 0 and at 1."""
 
 _SENTENCE = re.compile(r"[^.!?…]+[.!?…]*")
 _OPEN = re.compile(
@@ -37,19 +37,19 @@ _COMMON = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One sentence of a message, exactly as it stands there."""
+    """A verbatim sentence of a message."""
 
     message: Message
     text: str
 
     @property
     def plain(self) -> str:
-        """In lower case and without marks."""
+        """The sentence in lower case, without punctuation."""
         return normalised(self.text)
 
     @property
     def asks(self) -> bool:
-        """Whether it is a question; speech has no question mark, so its first words may tell."""
+        """Whether it is a question; transcripts have no question marks, so the first words may tell."""
         return self.text.rstrip().endswith("?") or bool(_ASKS.match(self.plain))
 
     @property
@@ -60,7 +60,7 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How far something was met, from 0 to 1, why, and the sentences that show it."""
+    """The degree to which something was met, from 0 to 1, with the reason and the sentences that show it."""
 
     share: float
     reason: str
@@ -68,7 +68,7 @@ class Finding:
 
 
 def sentences(messages: Sequence[Message]) -> Iterator[Sentence]:
-    """Yield every sentence of these messages, in order."""
+    """Yield the sentences of these messages, in order."""
     for message in messages:
         for found in _SENTENCE.finditer(message.text):
             if (text := found.group().strip()) and normalised(text):
@@ -76,7 +76,7 @@ def sentences(messages: Sequence[Message]) -> Iterator[Sentence]:
 
 
 def measured(standard: Standard, lesson: Lesson) -> Finding:
-    """Return how far a standard was met, by the measure it names."""
+    """Measure how far a standard was met, by its measure."""
     if not lesson.learner:
         return Finding(0.0, "The learner has said nothing yet.")
     match standard.measure:
@@ -96,7 +96,7 @@ def measured(standard: Standard, lesson: Lesson) -> Finding:
 
 
 def covered(objective: str, said: Sequence[Sentence]) -> Sentence | None:
-    """Return the sentence that comes nearest to an objective, where the learner's words have a third of its content words."""
+    """Return the sentence nearest to an objective; None unless the learner used a third of its content words."""
     wanted = _content(normalised(objective))
     if not wanted:
         return None
@@ -107,7 +107,7 @@ def covered(objective: str, said: Sequence[Sentence]) -> Sentence | None:
 
 
 def talk_share(lesson: Lesson) -> tuple[float, str]:
-    """Return the learner's share of the talk, and what it was counted in: time where a call has timings, else words."""
+    """Return the learner's share of the talk and its unit: time if the call has timings, else words."""
     timed = [item for item in lesson.chat.messages if item.started_ms is not None and item.ended_ms is not None]
     if {item.role for item in timed} == {"user", "assistant"}:
         own = sum((item.ended_ms or 0) - (item.started_ms or 0) for item in timed if item.role == "user")

@@ -1,4 +1,4 @@
-"""The offline coach: the same chat is always judged the same way, by what can be counted in it.
+"""The rule-based coach: grades deterministically by what can be counted in a chat, without a model.
 
 The rule: each standard earns its points times the share to which its measure is met, rounded half up:
   objectives  the share of the scenario's objectives of which the learner used a third of the words;
@@ -23,7 +23,7 @@ _GOOD, _POOR = 0.75, 0.5
 _MOST_REMARKS = 5
 _LONG_WORDS = 60
 
-# What is said without thinking, and what does better. The first that fits a sentence is used.
+# Habitual phrases and better ones; the first that matches a sentence is used.
 _BETTER: tuple[tuple[re.Pattern[str], str, str, str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), replace, name, why)
     for pattern, replace, name, why in (
@@ -68,28 +68,28 @@ _BETTER: tuple[tuple[re.Pattern[str], str, str, str], ...] = tuple(
 
 
 class RuleCoach:
-    """A `Coach` that needs no model and no network."""
+    """A `Coach` without a model and without a network."""
 
     name = "rule"
 
     async def assess(self, lesson: Lesson) -> Assessment:
-        """Judge by the stated rule."""
+        """Grade by the rules."""
         return assess(lesson)
 
     async def hints(self, lesson: Lesson) -> tuple[str, ...]:
-        """Return what is still missing, most useful first."""
+        """Return hints on what is still missing, most useful first."""
         return hints(lesson)
 
     async def suggestions(self, lesson: Lesson) -> tuple[str, ...]:
-        """Return lines made from what is still missing."""
+        """Suggest messages from what is still missing."""
         return suggestions(lesson)
 
     async def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing: there are no connections."""
 
 
 def assess(lesson: Lesson) -> Assessment:
-    """Judge a chat by the stated rule."""
+    """Grade a chat by the rules."""
     findings = [(standard, measured(standard, lesson)) for standard in lesson.rubric.standards]
     scores = tuple(
         StandardScore(standard, int(standard.points * finding.share + 0.5), finding.reason)
@@ -111,7 +111,7 @@ def assess(lesson: Lesson) -> Assessment:
 
 
 def analyses(lesson: Lesson) -> tuple[str, ...]:
-    """Return what can be said of the whole conversation."""
+    """Analyse the whole conversation in a few sentences."""
     said = list(sentences(lesson.learner))
     asked = [sentence for sentence in said if sentence.asks]
     share, unit = talk_share(lesson)
@@ -136,7 +136,7 @@ def analyses(lesson: Lesson) -> tuple[str, ...]:
 
 
 def hints(lesson: Lesson) -> tuple[str, ...]:
-    """Return up to three hints: what was asked, what is missing, what usually helps."""
+    """Return up to three hints: an open question to answer, what is missing, what usually helps."""
     found = []
     last = lesson.chat.messages[-1] if lesson.chat.messages else None
     if last is not None and last.role == "assistant" and last.text.rstrip().endswith("?"):
@@ -149,7 +149,7 @@ def hints(lesson: Lesson) -> tuple[str, ...]:
 
 
 def suggestions(lesson: Lesson) -> tuple[str, ...]:
-    """Return up to three lines that the learner could say next."""
+    """Suggest up to three messages that the learner could say next."""
     lines = []
     if not lesson.learner:
         lines.append("Good morning, how can I help you?")

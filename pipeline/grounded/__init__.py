@@ -1,1 +1,1 @@
-"""Answers from documents, with their sources, for chats of other systems."""
+"""Answers grounded in documents, with sources, for external chats."""

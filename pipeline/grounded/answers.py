@@ -1,4 +1,4 @@
-"""Answers that rest on documents: found first, then said by a language model, or in the documents' own sentences."""
+"""Answers grounded in documents: retrieved passages, phrased by a language model or quoted verbatim."""
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from pipeline.llm.chat_model import ChatModel
 
 HISTORY_LIMIT = 12_000
-"""Characters of the conversation that a model is shown, the newest."""
+"""Maximum number of characters of the conversation in a prompt; the latest ones are kept."""
 
 SENTENCES = 3
-"""Sentences that are taken from documents where no model puts them together."""
+"""Number of sentences quoted from documents without a model."""
 
 DEFAULT_SOURCES = 5
 
@@ -43,20 +43,20 @@ _MAYBE_CITATION = re.compile(
     rf"|\(\s*(?:[a-z]{{0,9}}|(?:sources?|citations?):{_INSIDE}(?:\([^()]{{0,200}})?))?$",
     re.IGNORECASE,
 )
-"""What may become a citation when more of it has come."""
+"""A prefix that may turn out to be a citation as more text arrives."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked, and within which bounds.
+    """A question with the constraints on its answer.
 
     Attributes:
-        history: what was said before, oldest first.
-        sources_limit: passages that are used at most.
-        character_limit: the answer ends at the last sentence within it; None for no limit.
-        instructions: added for the model, such as an application's own.
-        files: documents besides those of the store.
-        spoken: whether the answer is read aloud.
+        history: the conversation so far, oldest first.
+        sources_limit: maximum number of passages.
+        character_limit: maximum length of the answer, which ends with a whole sentence; None for no limit.
+        instructions: additional instructions for the model, such as an application's.
+        files: documents in addition to those of the store.
+        spoken: whether the answer is spoken.
     """
 
     text: str
@@ -72,10 +72,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class GroundedAnswer:
-    """An answer that is about to be given: `words` streams it, once.
+    """An answer whose text is streamed by `words`, once.
 
     Attributes:
-        sources: what it rests on: the passages that its sentences are taken from, or that a model was shown.
+        sources: the passages that it quotes, or that the model was given.
     """
 
     sources: tuple[Source, ...]
@@ -86,7 +86,7 @@ class Grounded:
     """Answers questions from the documents that a user may see.
 
     Args:
-        model: puts the answer together; None has it made of the documents' sentences.
+        model: phrases the answer; without one it consists of the documents' sentences.
     """
 
     def __init__(self, sources: Sources, model: "ChatModel | None") -> None:
@@ -95,11 +95,11 @@ class Grounded:
 
     @property
     def name(self) -> str:
-        """Who answers."""
+        """The name of the model, or of the fallback."""
         return self.model.name if self.model is not None else "scripted"
 
     async def answer(self, user_id: str, question: Question) -> GroundedAnswer:
-        """Find the sources, and begin the answer; the stream raises ResponderFailed."""
+        """Retrieve the sources and begin the answer; its stream may raise ResponderFailed."""
         found = await self._sources.find(
             user_id, question.text, limit=question.sources_limit, allowed=question.allowed, more=question.files
         )
@@ -166,7 +166,7 @@ def _messages(question: Question, found: Sequence[Source]) -> list[Message]:
 
 
 async def within(words: AsyncIterator[str], limit: int) -> AsyncIterator[str]:
-    """Yield the words as far as their whole sentences fit the limit, sentence by sentence; a first one too long is cut."""
+    """Yield the text sentence by sentence while it fits the limit; a first sentence that is too long is truncated."""
     given, held = 0, ""
     async with aclosing(cast(AsyncGenerator[str, None], words)) as stream:
         async for word in stream:
@@ -189,13 +189,13 @@ async def within(words: AsyncIterator[str], limit: int) -> AsyncIterator[str]:
 
 
 def _first_end(text: str) -> int:
-    """Return where the sentence after the first one begins; 0 where that is not known yet."""
+    """Return the start of the second sentence; 0 if it is not known yet."""
     end = next((end for end in sentence_ends(text) if end < len(text)), 0)
     return len(text) - len(text[end:].lstrip()) if end else 0
 
 
 def cut(text: str, limit: int) -> str:
-    """Return the text within a limit: at the end of a sentence, else of a word with an ellipsis."""
+    """Truncate a text at the end of a sentence, or else of a word, with an ellipsis."""
     text = text.strip()
     if len(text) <= limit:
         return text
@@ -208,7 +208,7 @@ def cut(text: str, limit: int) -> str:
 
 
 async def without_citations(words: AsyncIterator[str]) -> AsyncIterator[str]:
-    """Yield the words without marks such as [1] or (Source: ...), which nobody wants to hear."""
+    """Strip citation marks such as [1] or (Source: ...) from a stream of text."""
     held = ""
     async with aclosing(cast(AsyncGenerator[str, None], words)) as stream:
         async for word in stream:

@@ -1,4 +1,4 @@
-"""Chats whose answers rest on documents: written exchanges kept with their sources, and the same chats by voice."""
+"""Chats with grounded answers: written exchanges stored with their sources, and the same chats as calls."""
 
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -28,13 +28,13 @@ _FILTERS = ("document_ids", "publishers", "datasources", "without_documents", "w
 
 
 def title_of(question: str) -> str:
-    """Return a chat's title: how its first question begins."""
+    """Derive a chat's title from the beginning of its first question."""
     line = " ".join(question.split())
     return line if len(line) <= TITLE_CHARS else f"{line[:TITLE_CHARS].rpartition(' ')[0] or line[:TITLE_CHARS]}…"
 
 
 def source_data(source: Source) -> dict[str, Any]:
-    """Return a source as it is kept with an answer."""
+    """Serialise a source for storage with an answer."""
     return {
         "id": source.document.id,
         "title": source.document.name,
@@ -48,7 +48,7 @@ def source_data(source: Source) -> dict[str, Any]:
 
 
 def history_of(messages: Sequence[ExternalMessage]) -> tuple[HistoryEntry, ...]:
-    """Return what was said, for an answer."""
+    """Convert stored messages to history entries."""
     lines = []
     for message in messages:
         role: Role = "user" if message.role == "user" else "assistant"
@@ -58,7 +58,7 @@ def history_of(messages: Sequence[ExternalMessage]) -> tuple[HistoryEntry, ...]:
 
 
 def habits(question: Question) -> dict[str, Any]:
-    """Return the bounds of a chat's last question, kept so that what is asked by voice has the same."""
+    """Serialise the constraints of a chat's last question, which apply to spoken questions, too."""
     sets = {name: sorted(getattr(question.allowed, name)) for name in _FILTERS}
     return {**sets, "sources_limit": question.sources_limit, "files": [document.id for document in question.files]}
 
@@ -84,7 +84,7 @@ class _SpokenAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A question and its answer as they are kept; `data` is what only their dialect knows of each."""
+    """A question and its answer for storage; `data` are the fields specific to their dialect."""
 
     question: str
     answer: str
@@ -95,10 +95,10 @@ class Exchange:
 
 
 class GroundedChats:
-    """Keeps such chats, and opens them for calls.
+    """Stores grounded chats, and opens them for calls.
 
     Args:
-        calls: a chat that is being spoken to hears of written exchanges too.
+        calls: the open calls, which also get the written exchanges of their chats.
     """
 
     def __init__(self, store: Store, grounded: Grounded, calls: Calls) -> None:
@@ -110,10 +110,10 @@ class GroundedChats:
     async def keep(
         self, chat: ExternalChat, exchange: Exchange, bounds: Question
     ) -> tuple[ExternalMessage, ExternalMessage]:
-        """Store an exchange, all of it or nothing; a call that is open on the chat remembers it from now on.
+        """Store an exchange atomically, and add it to the history of an open call on the chat.
 
         Raises:
-            NotFound: the chat is gone.
+            NotFound: the chat was removed.
         """
         asked = ExternalDraft(
             "user", exchange.question, id=exchange.question_id or str(uuid.uuid4()), data=exchange.question_data
@@ -131,12 +131,12 @@ class GroundedChats:
         return question, answer
 
     async def documents_of(self, user_id: str, file_ids: Sequence[str]) -> tuple[Document, ...]:
-        """Return the files of a chat as documents."""
+        """Convert the files of a chat to documents."""
         files = await self._store.chat_files(user_id, file_ids) if file_ids else ()
         return tuple(Document(file.id, file.name, text=file.text) for file in files if file.text)
 
     async def open(self, user_id: str, chat_id: str) -> OpenConversation | None:
-        """Return the chat as a conversation, if it is one of the user's."""
+        """Open the chat as a conversation; None if it is not one of the user's."""
         try:
             chat = await self._store.external_chat(user_id, chat_id)
         except NotFound:
@@ -147,7 +147,7 @@ class GroundedChats:
         return open_spoken(chat, messages, self, self._store, persona=PERSONAS[chat.dialect], about=chat.title)
 
     async def answer(self, chat: ExternalChat, said: str, context: ReplyContext) -> _SpokenAnswer:
-        """Answer aloud, within the bounds of what was last asked in writing."""
+        """Answer a spoken question, under the constraints of the last written one."""
         kept = (await self._store.external_chat(chat.user_id, chat.id)).data.get("habits", {})
         allowed = SourceFilter(**{name: frozenset(kept.get(name, ())) for name in _FILTERS})
         question = Question(

@@ -1,4 +1,4 @@
-"""Written text: where its sentences end, and which of them another text repeats."""
+"""Sentence segmentation of written text, and detection of verbatim quotes."""
 
 import re
 from itertools import pairwise
@@ -6,7 +6,7 @@ from itertools import pairwise
 from voice.tts.text.abbreviations import ends_with_abbreviation
 
 QUOTED_WORDS = 3
-"""Shorter sentences are in many texts by chance."""
+"""Minimum words of a quote: shorter sentences match many texts by chance."""
 
 _STOP = re.compile(r"[.!?…]+[\"'”’)]*(?=\s|$)")
 _CLOSERS = "\"'”’)"
@@ -16,7 +16,7 @@ _LIST_ITEM = re.compile(r"^\s*([>*-]+|\d+\.)\s+")
 
 
 def sentence_ends(text: str) -> list[int]:
-    """Return the places after its stops that white space or the text's end follows; an abbreviation's stop is none."""
+    """Return the positions after full stops that are followed by white space or the end; abbreviations do not count."""
     return [
         found.end()
         for found in _STOP.finditer(text)
@@ -25,12 +25,12 @@ def sentence_ends(text: str) -> list[int]:
 
 
 def lead_ins(text: str) -> str:
-    """Return the words in bold that its lines begin with, which say what the sentences after them are about."""
+    """Return the bold lead-ins at the beginning of lines, which name the topic of the sentences after them."""
     return " ".join(_LEAD_IN.findall(text))
 
 
 def sentences(text: str) -> list[str]:
-    """Return the sentences of a text, without headings, lead-ins and marks."""
+    """Split a text into sentences, without headings, lead-ins and markup."""
     plain = (_MARKS.sub("", _LEAD_IN.sub("", line)) for line in text.splitlines() if not line.startswith("#"))
     lines = (_LIST_ITEM.sub("", line).strip() for line in plain)
     joined = " ".join(line for line in lines if line)
@@ -39,7 +39,7 @@ def sentences(text: str) -> list[str]:
 
 
 def quoted(passage: str, text: str) -> list[tuple[int, int]]:
-    """Return where a text repeats sentences of a passage word for word: start and end of each, in the text's order."""
+    """Find the sentences of a passage that a text quotes verbatim: start and end of each, in the text's order."""
     places = ((text.find(sentence), sentence) for sentence in sentences(passage))
     return sorted(
         (start, start + len(sentence)) for start, sentence in places if start >= 0 and _is_more_than_chance(sentence)

@@ -1,4 +1,4 @@
-"""Finding what a question is about in the documents, passage by passage, within a caller's filters."""
+"""Retrieval of the passages that match a question, within a caller's filters."""
 
 import asyncio
 import math
@@ -13,18 +13,18 @@ from models.store import Store
 from pipeline.grounded.prose import lead_ins, sentences
 
 TERMS_LIMIT = 10
-"""Words of a question that are looked up; the rest add little."""
+"""Maximum number of search terms of a question; more add little."""
 
 CANDIDATES_LIMIT = 20
-"""Documents whose passages are compared."""
+"""Maximum number of documents whose passages are ranked."""
 
 PASSAGE_CHARS = 600
-"""A passage is a paragraph, or this much of a long one."""
+"""Maximum length of a passage: a paragraph, or a part of a long one."""
 
 CACHED_DOCUMENTS = 256
 
 TITLE_WEIGHT = 0.5
-"""What a word of the question counts in a document's name, next to one in the passage itself."""
+"""Weight of a match in a document's name, relative to one in the passage."""
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 _STOP_WORDS = frozenset(
@@ -42,11 +42,11 @@ _STOP_WORDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class SourceFilter:
-    """Which documents may be used. Each set narrows when it is not empty; what is excluded is never used.
+    """A filter of documents. Each non-empty inclusion narrows the result; exclusions always apply.
 
     Attributes:
-        document_ids, publishers, datasources: a document must be in every one of these that is not empty.
-        without_documents, without_datasources: never these.
+        document_ids, publishers, datasources: a document must match every non-empty one.
+        without_documents, without_datasources: exclusions.
     """
 
     document_ids: frozenset[str] = frozenset()
@@ -56,7 +56,7 @@ class SourceFilter:
     without_datasources: frozenset[str] = frozenset()
 
     def lets(self, document: Document, origin: DocumentOrigin) -> bool:
-        """Return whether a document may be used; a document is also known by its address."""
+        """Return whether a document passes the filter; its URL counts as an id, too."""
         names = {document.id, origin.url} - {""}
         if names & self.without_documents or origin.datasource.lower() in self.without_datasources:
             return False
@@ -72,11 +72,11 @@ EVERYTHING = SourceFilter()
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A passage that answers a question.
+    """A passage that matches a question.
 
     Attributes:
-        start, end: where the passage lies in the document's text.
-        score: how well it fits; only its order means something.
+        start, end: span of the passage in the document's text.
+        score: relevance; meaningful only for ranking.
     """
 
     document: Document
@@ -88,7 +88,7 @@ class Source:
 
 
 class Sources:
-    """Searches the documents that a user may see. Results are the same for the same documents and question."""
+    """Searches the documents that a user may see, deterministically."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -103,12 +103,12 @@ class Sources:
         allowed: SourceFilter = EVERYTHING,
         more: Sequence[Document] = (),
     ) -> list[Source]:
-        """Return the best passages, one of each document, best first.
+        """Return the best passage of each document, best first.
 
         Args:
-            limit: at most this many.
-            allowed: which documents may be used.
-            more: documents besides those of the store, such as the files of a chat; filters do not touch them.
+            limit: maximum number of passages.
+            allowed: the filter of documents.
+            more: documents in addition to those of the store, such as the files of a chat; not filtered.
         """
         terms = _terms(question)
         if not terms or limit <= 0:
@@ -147,7 +147,7 @@ class Sources:
         for document, origin, passage in passages:
             found = {term for term in wanted if term in passage.stems}
             titled = {term for term in wanted if term in named[document.id]}
-            # One word of many in common is chance.
+            # A single common word out of many is chance.
             if not found or len(found | titled) < math.ceil(len(wanted) / 3):
                 continue
             score = sum(rarity[term] * passage.stems[term] / (passage.stems[term] + 1.0) for term in found)
@@ -204,7 +204,7 @@ def _stems(text: str) -> Counter[str]:
 
 
 def _stem(word: str) -> str:
-    """Return a word without its commonest endings: enough to find "students" by "student"."""
+    """Stem a word by its commonest suffixes, enough to match "students" with "student"."""
     for ending in ("ings", "ing", "ies", "ed", "es", "s"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             return word[: -len(ending)] + ("y" if ending == "ies" else "")
@@ -212,9 +212,9 @@ def _stem(word: str) -> str:
 
 
 def fitting_sentences(question: str, sources: Sequence[Source], limit: int) -> list[tuple[str, Source]]:
-    """Return the sentences of these passages that say most about the question, in reading order.
+    """Select the most relevant sentences of these passages, in reading order.
 
-    Each is chosen for the words of the question that those before it leave out, so that all its parts are answered.
+    Each is chosen for the question's words that the ones before do not cover, so that all its parts are answered.
     """
     missing = wanted = {_stem(term) for term in _terms(question)}
     listed = [

@@ -1,4 +1,4 @@
-"""Chats of other systems' clients, spoken to: their own answers aloud, and their own log of what was said and heard."""
+"""Calls on external chats: their own answers, spoken, and their own log of messages."""
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
@@ -13,51 +13,51 @@ from pipeline.conversation.reply import ReplyContext
 from pipeline.errors import ResponderFailed
 
 PREPARED_LIMIT = 8
-"""Answers kept that were prepared and not begun; most were thrown away because speech went on."""
+"""Maximum number of prepared answers that have not begun; most are speculative ones that were discarded."""
 
 
 class SpokenAnswer(Protocol):
-    """An answer that may never be given: nothing is true of it before `begun`.
+    """A speculative answer, without any effect before `begun`.
 
     Attributes:
-        student_kind: the dialect's word for the learner's message that it answers.
+        student_kind: the dialect's message type of the learner's message that it answers.
     """
 
     student_kind: str
 
     def stream(self) -> AsyncIterator[str]:
-        """Return what is said.
+        """Stream the spoken text.
 
         Raises:
-            PipelineError: it cannot be said.
+            PipelineError: the answer failed.
         """
         ...
 
     async def begun(self, draft: ExternalDraft) -> None:
-        """It is heard from now on: store the message, and what the answer changes."""
+        """Commit the answer, since its playback begins: store the message and its side effects."""
         ...
 
     def written(self) -> str | None:
-        """Return the message as it is kept when all of it was heard; None for what was said."""
+        """Return the text to store once all of it was heard; None for the spoken text."""
         ...
 
 
 class Answering(Protocol):
-    """A dialect's way to answer."""
+    """Answers in a dialect's chats."""
 
     name: str
 
     async def answer(self, chat: ExternalChat, said: str, context: ReplyContext) -> SpokenAnswer:
-        """Prepare an answer to `said`; empty words ask for whatever comes first, or once more.
+        """Prepare an answer to `said`; an empty text asks for the opening, or for a repetition.
 
         Raises:
-            PipelineError, ModelError: there is no answer.
+            PipelineError, ModelError: the answer failed.
         """
         ...
 
 
 class SpokenChat:
-    """The `Responder` and the `MessageLog` of one call on such a chat."""
+    """The `Responder` and the `MessageLog` of a call on an external chat."""
 
     def __init__(self, chat: ExternalChat, answering: Answering, store: Store) -> None:
         self.name = answering.name
@@ -69,10 +69,10 @@ class SpokenChat:
         self._question: tuple[str | None, str] = (None, "")
 
     async def reply(self, context: ReplyContext) -> AsyncIterator[str]:
-        """Stream what is said in answer to the last line.
+        """Stream the answer to the last history entry.
 
         Raises:
-            ResponderFailed: there is no answer.
+            ResponderFailed: the answer failed.
         """
         said = context.history[-1].text if context.history and context.history[-1].role == "user" else ""
         try:
@@ -97,7 +97,7 @@ class SpokenChat:
         persona_id: str | None = None,  # noqa: ARG002  # these chats have no personas of the store's
         completed: bool = True,
     ) -> None:
-        """Store the learner's words, or the answer to them as it begins to be heard."""
+        """Store a message of the learner, or the answer when its playback begins."""
         if role == "user":
             await self._store.add_external_messages(chat_id, [ExternalDraft("user", text, "", origin, id)])
             self._question = (id, text)
@@ -106,18 +106,18 @@ class SpokenChat:
         draft = ExternalDraft("assistant", text, "", origin, id, parent_id=question_id, completed=completed)
         answer = self._prepared.pop(question, None)
         self._question = (None, "")
-        if answer is None:  # an apology: it answers nothing and changes nothing
+        if answer is None:  # an apology, without side effects
             await self._store.add_external_messages(chat_id, [draft])
             return
         await answer.begun(draft)
         if question_id is not None and answer.student_kind:
-            # What the words were is known for sure only now: they may have grown since they were stored.
+            # The learner's words are final only now: the turn may have grown since they were stored.
             await self._store.update_external_message(question_id, kind=answer.student_kind)
         if id is not None:
             self._heard[id] = answer
 
     async def update_message(self, message_id: str, **changes: Unpack[MessageChanges]) -> None:
-        """Store what became of a message: grown words of the learner's, or how much of an answer was heard."""
+        """Update a message: the learner's text of a reopened turn, or how much of an answer was heard."""
         answer = self._heard.pop(message_id, None)
         if answer is not None and not changes.get("interrupted") and (written := answer.written()) is not None:
             changes = {**changes, "full_text": None, "text": written}
@@ -135,10 +135,10 @@ def open_spoken(
     persona: Persona,
     about: str = "",
 ) -> OpenConversation:
-    """Such a chat ready to be spoken to.
+    """Open an external chat for a call.
 
     Args:
-        about: what it is about, in words that are likely to be said.
+        about: its topic, in words that are likely to be spoken.
     """
     lines = [
         Message(

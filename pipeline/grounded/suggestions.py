@@ -1,4 +1,4 @@
-"""What somebody could ask next: three questions, by a language model where there is one, else from what was found."""
+"""Suggested follow-up questions, by a language model or else from the sources."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 COUNT = 3
 LONGEST = 200
-"""Characters of one question."""
+"""Maximum number of characters of a question."""
 
 _ASK = f"""\
 Write {COUNT} short questions that the user could ask next in this conversation, each on a line of its own, and nothing
@@ -23,7 +23,7 @@ _LEAD = re.compile(r"^\s*(?:[-*•]|\d+[.)])?\s*[\"“]?|[\"”]?\s*$")
 
 
 async def suggest(question: str, answer: str, sources: Sequence[Source], model: "ChatModel | None") -> list[str]:
-    """Return three questions. A model that fails or writes something else is made up for, as suggestions are an extra."""
+    """Suggest three questions; if the model fails, fall back to the sources, as suggestions are optional."""
     written: list[str] = []
     if model is not None:
         try:

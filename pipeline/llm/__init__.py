@@ -1,1 +1,1 @@
-"""Who answers: any OpenAI-compatible language model, or the offline scripted persona."""
+"""Responders: any OpenAI-compatible language model, or the offline scripted persona."""

@@ -1,4 +1,4 @@
-"""Which responder answers."""
+"""The choice of the responder."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -25,10 +25,10 @@ def choose_responder(
     temperature: float = 0.7,
     budget: PromptBudget | None = None,
 ) -> "OpenAIResponder | ScriptedResponder":
-    """Return the responder that is asked for; "auto" takes the language model where one is configured, else the script.
+    """Create the responder of a setting; "auto" takes the language model if one is configured, else the script.
 
     Raises:
-        ValueError: a language model is asked for and none is configured, or the address is no URL.
+        ValueError: a language model was requested and none is configured, or the base URL is invalid.
     """
     configured = bool(base_url or api_key)
     if preference == "scripted" or (preference == "auto" and not configured):
@@ -39,7 +39,7 @@ def choose_responder(
         )
     if base_url and not base_url.startswith(("http://", "https://")):
         raise ValueError("OPENAI_BASE_URL is not an address; write it like http://localhost:11434/v1.")
-    from pipeline.llm.openai import OpenAIResponder  # half a second to import, and most runs need it not
+    from pipeline.llm.openai import OpenAIResponder  # takes half a second to import, and most runs do not need it
 
     return OpenAIResponder(
         model=model or DEFAULT_MODEL,

@@ -1,4 +1,4 @@
-"""What is asked of a language model by the OpenAI chat completions protocol, and what it answers."""
+"""Requests and responses of the OpenAI chat completions protocol."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,23 +8,23 @@ from typing import Any
 from pipeline.errors import ResponderFailed
 
 Message = dict[str, Any]
-"""One message of the chat completions protocol."""
+"""A message of the chat completions protocol."""
 
 
 class RequestRefused(ResponderFailed):
-    """The model refused the request as such: it takes no tools, no pictures, or no such parameter."""
+    """The model rejected the request as such: it does not support tools, images, or a parameter."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A tool that the model wants to be run; `arguments` is what it wrote, which may not be JSON."""
+    """A tool call of the model; `arguments` is the raw text, which may be invalid JSON."""
 
     id: str
     name: str
     arguments: str
 
     def parsed(self) -> Mapping[str, Any]:
-        """Return the arguments.
+        """Parse the arguments.
 
         Raises:
             ValueError: they are not a JSON object.
@@ -37,10 +37,10 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What the model answered: text, or tools to run, or both.
+    """A completion: text, tool calls, or both.
 
     Attributes:
-        prompt_tokens, completion_tokens: as the server counts them; 0 where it does not.
+        prompt_tokens, completion_tokens: as counted by the server; 0 if it does not report them.
     """
 
     text: str
@@ -50,7 +50,7 @@ class Completion:
     completion_tokens: int = 0
 
     def as_message(self) -> Message:
-        """Return the answer as the next request of the same conversation repeats it."""
+        """Return the completion as a message for the next request of the conversation."""
         message: Message = {"role": "assistant", "content": self.text or None}
         if self.tool_calls:
             message["tool_calls"] = [
@@ -62,7 +62,7 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """What a caller may choose about a completion; None leaves it to the server."""
+    """The parameters of a completion; None leaves one to the server."""
 
     temperature: float | None = None
     max_tokens: int | None = None
@@ -70,7 +70,7 @@ class Tuning:
     tool_choice: Any = None
 
     def parameters(self) -> dict[str, Any]:
-        """As the protocol has them."""
+        """Return the parameters in the protocol's format."""
         chosen = {
             "temperature": self.temperature,
             "max_tokens": self.max_tokens,

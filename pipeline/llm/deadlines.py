@@ -1,17 +1,17 @@
-"""How long a language model may take."""
+"""Timeouts of a language model."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """How long to wait for a reply, in seconds of the event loop's clock.
+    """The timeouts of a reply, in seconds of the event loop's clock.
 
     Attributes:
-        connect_s: until the server accepts the connection.
-        first_token_s: from the question to the first words.
-        gap_s: between words.
-        total_s: all waiting of one reply together; the time the listener takes does not count.
+        connect_s: until the connection is accepted.
+        first_token_s: from the request to the first token.
+        gap_s: between tokens.
+        total_s: total time of waiting for the server; the consumer's time does not count.
     """
 
     connect_s: float = 3.0

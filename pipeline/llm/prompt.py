@@ -1,4 +1,4 @@
-"""A reply's context as chat messages: who speaks, where, with which papers, and what was said and heard so far."""
+"""The prompt of a reply: persona, scenario, documents and history as chat messages."""
 
 import re
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from models.records.core import Document, Persona, Scenario
 from pipeline.conversation.reply import HistoryEntry, ReplyContext
 
 CUT = " —"
-"""Ends a line of the persona's that the learner broke into: the rest of it was never heard."""
+"""Marks the end of a message of the persona that was interrupted; the rest of it was never heard."""
 
 _SPOKEN = f"""\
 You are on a voice call. Everything you write is read aloud, exactly as you write it.
@@ -37,7 +37,7 @@ _TAG = re.compile(r"<(?=\s*/?\s*(papers?|rules)\b)", re.IGNORECASE)
 
 
 class ChatMessage(TypedDict):
-    """One message of the chat completions protocol."""
+    """A message of the chat completions protocol."""
 
     role: Literal["system", "user", "assistant"]
     content: str
@@ -45,14 +45,14 @@ class ChatMessage(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class PromptBudget:
-    """How long a prompt may become, in characters (four are about one token)."""
+    """Size limits of a prompt, in characters (about four per token)."""
 
     documents: int = 8_000
     history: int = 12_000
 
 
 def chat_messages(context: ReplyContext, budget: PromptBudget | None = None) -> list[ChatMessage]:
-    """Return the messages to send: one for the system, then user and assistant in turn, the user first and last."""
+    """Build the messages: one of the system, then user and assistant alternating, the user first and last."""
     budget = budget or PromptBudget()
     return [{"role": "system", "content": _system(context, budget)}, *_turns(context.history, budget.history)]
 
@@ -81,7 +81,7 @@ def _scenario(scenario: Scenario | None) -> str:
     parts = []
     situation = scenario.problem_statement or scenario.description
     if situation:
-        # Problem statements are written to the learner, so "you" in them is not the persona.
+        # Problem statements address the learner, so "you" in them is not the persona.
         parts.append(f'The situation, as it was told to the other person ("you" is them):\n{situation.strip()}')
     if scenario.objectives:
         parts.append("\n".join([_OBJECTIVES, *(f"- {_one_line(objective)}" for objective in scenario.objectives)]))
@@ -101,7 +101,7 @@ def _papers(documents: Sequence[Document], budget: int) -> str:
 
 
 def _excerpts(texts: Sequence[str], budget: int) -> list[str]:
-    """Return the beginning of each text: equal shares of the budget, and what a short text leaves goes to the longer ones."""
+    """Truncate the texts to equal shares of the budget; what short texts leave goes to the longer ones."""
     shares: dict[int, int] = {}
     left = budget
     for place, index in enumerate(sorted(range(len(texts)), key=lambda i: len(texts[i]))):
@@ -111,7 +111,7 @@ def _excerpts(texts: Sequence[str], budget: int) -> list[str]:
 
 
 def _cut(text: str, limit: int) -> str:
-    """Return the text's beginning, cut at the end of a paragraph, else of a sentence, else of a word."""
+    """Truncate a text at the end of a paragraph, or else of a sentence, or else of a word."""
     if len(text) <= limit:
         return text
     room = text[: max(0, limit - len(_LEFT_OUT) - 1)]
@@ -137,7 +137,7 @@ def _turns(history: Sequence[HistoryEntry], budget: int) -> list[ChatMessage]:
         if turn["role"] == "assistant" and not re.search(r"[.!?…—][\"'”’)]*$", turn["content"]):
             turn["content"] = turn["content"].rstrip(" ,;:-") + CUT
     if not turns or turns[0]["role"] == "assistant":
-        # Some servers' chat templates refuse a conversation that the assistant opens.
+        # Some servers' chat templates reject a conversation that begins with the assistant.
         turns.insert(0, {"role": "user", "content": _BEGAN})
     if turns[-1]["role"] == "assistant":
         turns.append({"role": "user", "content": _SILENT})
@@ -145,7 +145,7 @@ def _turns(history: Sequence[HistoryEntry], budget: int) -> list[ChatMessage]:
 
 
 def _newest(history: Sequence[HistoryEntry], budget: int) -> list[HistoryEntry]:
-    """Return the newest whole lines within the budget; the last line is kept whatever its length, cut to the budget."""
+    """Return the latest whole entries within the budget; the last one is always kept, truncated to the budget."""
     last = history[-1]
     text = last.text.strip()[:budget] or (_UNCLEAR if last.role == "user" else "")
     kept = [HistoryEntry(last.role, text)] if text else []

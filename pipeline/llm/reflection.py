@@ -1,4 +1,4 @@
-"""Hearing what was said: its words, its topic, and the sentence turned around ("I am" to "you are")."""
+"""Reflection of what was said, for the scripted persona: its words, its topic, and pronouns swapped ("you are")."""
 
 import itertools
 import re
@@ -43,7 +43,7 @@ _SWAPPED_PAIRS = {
     ("i", "am"): "you are", ("i", "was"): "you were", ("am", "i"): "are you", ("was", "i"): "were you",
     ("you", "are"): "I am", ("you", "were"): "I was", ("are", "you"): "am I", ("were", "you"): "was I",
 }  # fmt: skip
-# "you" after one of these is an object, and turns into "me" rather than "I".
+# "you" after one of these is an object, and becomes "me" rather than "I".
 _BEFORE_OBJECT = frozenset(
     "to for with help tell give ask about of from at on send show thank see hear call let believe like by near "
     "without make keep told gave asked showed between and than".split()
@@ -60,7 +60,7 @@ _MAX_REFLECTED_WORDS = 12
 
 
 def normalised(text: str) -> str:
-    """Return the text in lower case, without punctuation, with contractions written out, single-spaced."""
+    """Normalise a text: lower case, no punctuation, contractions expanded, single spaces."""
     lower = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES).lower()
     for pattern, whole in _CONTRACTIONS:
         lower = pattern.sub(whole, lower)
@@ -68,18 +68,18 @@ def normalised(text: str) -> str:
 
 
 def topic(said: str) -> str | None:
-    """Return what a normalised sentence is about, seen from the other side ("your order number" gives "my order number")."""
+    """Extract the topic of a normalised sentence, with pronouns swapped ("your order number" to "my order number")."""
     words = said.split()
     best: str | None = None
     for index, word in enumerate(words):
         if word in _DETERMINERS:
             run = _content_run(words, index + 1)
             if run:
-                # A long run holds a verb ("the test takes ten minutes"): its first word is the safe one.
+                # A long run contains a verb ("the test takes ten minutes"): only its first word is safe.
                 best = " ".join([_DETERMINERS[word], *(run if len(run) <= 2 else run[:1])])
     if best is not None:
         return best
-    # Without a determiner a word may be a verb: one after a pronoun or "to", or at the very start, mostly is.
+    # Without a determiner a word may be a verb, as it mostly is after a pronoun or "to", or at the start.
     content = [
         word
         for before, word in itertools.pairwise(words)
@@ -89,7 +89,7 @@ def topic(said: str) -> str | None:
 
 
 def reflected(said: str) -> str | None:
-    """Return a normalised statement said back with the persons swapped; None for a question, or one too long to say back."""
+    """Reflect a normalised statement with pronouns swapped; None for a question, or a statement that is too long."""
     words = said.split()
     if not 2 <= len(words) <= _MAX_REFLECTED_WORDS or _QUESTION.match(said):
         return None

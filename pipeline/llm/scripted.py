@@ -1,4 +1,4 @@
-"""The scripted persona: answers by the cues of its content pack, with no network, no model and no chance."""
+"""The scripted persona: answers deterministically by the cues of its content pack, without a model or a network."""
 
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -23,7 +23,7 @@ _SAID_AGAIN = "I said: "
 _LISTENING = ("Go on, I am listening.", "Sorry, you first.", "I am all ears.")
 _SILENCE = ("I did not hear anything. Are you still there?", "Hello? I think that I lost you.")
 
-# What is said about the conversation rather than in it. Each must be all that was said.
+# Remarks about the conversation itself; each pattern must match the whole utterance.
 _LEAD = r"(oh |um |uh |well |okay |no |yes |hey )*"
 _HOLD = re.compile(
     _LEAD
@@ -39,13 +39,13 @@ _REPEAT = re.compile(
     r"(repeat|say (that|it)|what did you (just )?say|what was that|come again|once more|one more time|pardon|"
     r"i did not (hear|catch|get))( (that|it|you|me|again|once|more|one|time|please|what|said))*"
 )
-# Said speech is short; a longer text is matched by its end, and a pack's patterns cannot be made to run long on it.
+# Utterances are short; of a longer text only the end is matched, which bounds the cost of a pack's patterns.
 _MAX_MATCHED_CHARS = 600
 
 
 @dataclass(slots=True)
 class _Said:
-    """What the script has used up so far, found by playing the history through it again."""
+    """The cues and fallbacks used so far, reconstructed by replaying the history."""
 
     cues: dict[str, int] = field(default_factory=dict)
     fallbacks: dict[str, int] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class _Answer:
 
 
 class ScriptedResponder:
-    """A deterministic `Responder`: the same persona and history always give the same reply."""
+    """A deterministic `Responder`: its reply is a function of persona and history."""
 
     name = "scripted"
 
@@ -74,25 +74,25 @@ class ScriptedResponder:
             yield given.asks
 
     async def close(self) -> None:
-        """Nothing to release; here so that every responder closes alike."""
+        """Do nothing: there are no connections."""
 
 
 def answer(persona: Persona, history: Sequence[HistoryEntry]) -> str:
-    """Return what the persona says next."""
+    """Return the persona's next reply."""
     return _answer(persona, history).text
 
 
 def cue_for(persona: Persona, history: Sequence[HistoryEntry]) -> str | None:
-    """Return the id of the cue that answers the last line, or None where no cue does."""
+    """Return the id of the cue that answers the last entry, or None."""
     return _answer(persona, history).cue
 
 
 def _answer(persona: Persona, history: Sequence[HistoryEntry]) -> _Answer:
-    """Play the history through the script, and answer its last line.
+    """Replay the history through the script, and answer its last entry.
 
-    Only the learner's lines decide, because the persona's own are kept as they were heard, which may be cut. A line of
-    the learner's that nobody answered aloud uses nothing up: its reply was thrown away before it was heard. A history
-    that ends in the persona's own line asks for a word after a long silence.
+    Only the learner's entries count, since the persona's are stored as heard and may be truncated. An entry of the
+    learner without an answer uses no cue up: its reply was discarded before it was heard. A history that ends with the
+    persona's entry asks for a prompt after a long silence.
     """
     if history and history[-1].role == "assistant":
         return _asked(history)
@@ -115,7 +115,7 @@ def _answer(persona: Persona, history: Sequence[HistoryEntry]) -> _Answer:
 
 
 def _asked(history: Sequence[HistoryEntry]) -> _Answer:
-    """Is anybody there? Not twice in the same words."""
+    """Ask whether anybody is there, not twice in the same words."""
     spoken = sum(line.role == "assistant" and line.text in _SILENCE for line in history)
     return _Answer(_SILENCE[spoken % len(_SILENCE)])
 
@@ -138,7 +138,7 @@ def _respond(persona: Persona, unanswered: Sequence[str], heard: str, meant: _An
         return _Answer(_TAKEN_UP + rest.removeprefix(_TAKEN_UP), asks=meant.asks)
     if rest and _HOLD.fullmatch(said):
         return _Answer(_LISTENING[used.asides % len(_LISTENING)])
-    # A line cut in two by a barge-in ("can you" / "repeat that") is tried as one, if its end alone says nothing.
+    # Match an utterance that a barge-in split ("can you" / "repeat that") as a whole, if its end alone has no match.
     for text in dict.fromkeys([said, " ".join(unanswered)]):
         cue, length = _best(persona.cues, text, used)
         if heard and length < len(text) and _REPEAT.fullmatch(text):
@@ -158,7 +158,7 @@ def _asks(cue: Cue) -> EndCall | Transfer | None:
 
 
 def _best(cues: Sequence[Cue], said: str, used: _Said) -> tuple[Cue | None, int]:
-    """Return the cue that matches the longest stretch of what was said, and its length; of equals, the first of the pack."""
+    """Return the cue with the longest match in the utterance, and its length; on a tie, the first of the pack."""
     best: Cue | None = None
     longest = 0
     for cue in cues:
@@ -172,10 +172,10 @@ def _best(cues: Sequence[Cue], said: str, used: _Said) -> tuple[Cue | None, int]
     return best, longest
 
 
-# Each reply plays the whole history through the script again: the cache keeps a long call as quick as a short one.
+# Each reply replays the whole history; the cache keeps long calls as fast as short ones.
 @lru_cache(maxsize=20_000)
 def _matched(when: tuple[str, ...], said: str) -> int:
-    """Return how many characters the best of these patterns matches, from the beginning of a word on."""
+    """Return the length of the longest match of these patterns, from the beginning of a word."""
     return max((len(found.group()) for one in when for found in _compiled(one).finditer(said)), default=0)
 
 
@@ -185,7 +185,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def _unheard(heard: str, meant: str) -> str:
-    """Return the rest of a reply that was cut, from the beginning of the sentence it was cut in; empty where none was."""
+    """Return the unheard rest of an interrupted reply, from the start of the interrupted sentence; "" if none was."""
     start, whole = " ".join(heard.split()).rstrip(" .,…—-"), " ".join(meant.split())
     if not start or not whole.startswith(start) or not whole[len(start) :].strip(" .,!?…—-\"'"):
         return ""
@@ -194,7 +194,7 @@ def _unheard(heard: str, meant: str) -> str:
 
 
 def _fallback(persona: Persona, said: str, used: _Said) -> _Answer:
-    """Say something back that takes up what was said: of the lines that fit it, the one used least so far."""
+    """Answer with the applicable fallback that was used least so far."""
     about, back = topic(said), reflected(said)
     fitting = [
         line

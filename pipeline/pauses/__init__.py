@@ -1,1 +1,1 @@
-"""A corpus of turns with pauses, and the scores of an end-of-turn detector on it."""
+"""A corpus of turns with pauses, and the scores of endpointing rules on it."""

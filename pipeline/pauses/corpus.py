@@ -1,9 +1,9 @@
-"""The pause corpus: synthesized turns with pauses inside and known ends, in noise; the same for the same seed.
+"""The pause corpus: synthesized turns in noise, with pauses and known ends, deterministic by seed.
 
-Every turn is one to three lines; a question ends its turn, as it does between people. A learner pauses between two
-lines, and hesitates inside three lines of four: after any of its words, chosen evenly, sometimes with a filler. Pauses
-last 100 to 1500 ms, evenly on a logarithmic scale. Two kinds of voices speak: eSpeak NG's, and the packaged Flite
-recordings, joined where they end. All voices are synthetic.
+Every turn has one to three sentences; a question ends its turn, as it does between people. A learner pauses between two
+sentences, and hesitates inside three of four: after any word, uniformly, sometimes with a filler. Pauses last 100 to
+1500 ms, uniformly on a logarithmic scale. The voices are those of eSpeak NG, and the packaged Flite recordings,
+concatenated. All of them are synthetic.
 """
 
 import json
@@ -31,7 +31,7 @@ Float = NDArray[np.float64]
 
 LEAD_MS = 600
 REST_MS = 2500
-"""Noise alone before the first word and after the last one."""
+"""Noise before the first word and after the last one, in ms."""
 
 SHORTEST_MS, LONGEST_MS = 100, 1500
 SNR_DB = (10.0, 30.0)
@@ -51,11 +51,11 @@ _RECORDINGS = Path(voice.__file__).parent / "recordings"
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A silence inside a turn.
+    """A pause inside a turn.
 
     Attributes:
-        start, end: samples.
-        text: what was said up to here, as a recogniser without errors and without punctuation writes it.
+        start, end: sample positions.
+        text: the text up to the pause, as a perfect recogniser without punctuation would transcribe it.
         place: where it lies.
     """
 
@@ -66,21 +66,21 @@ class Pause:
 
     @property
     def ms(self) -> int:
-        """How long it lasts."""
+        """Duration in ms."""
         return (self.end - self.start) * 1000 // RATE_HZ
 
 
 @dataclass(frozen=True, slots=True)
 class SpokenTurn:
-    """One turn.
+    """A turn of the corpus.
 
     Attributes:
-        audio: int16 mono at 16 kHz, shape (n,), whole frames; noise all the way.
-        begin, end: samples at which the speech begins and ends.
-        pauses: in order.
-        text: everything that is said.
-        voice, noise, snr_db: how it was made.
-        recorded: whether it is joined from the Flite recordings.
+        audio: int16 mono at 16 kHz, shape (n,), whole frames, with noise throughout.
+        begin, end: sample positions at which the speech begins and ends.
+        pauses: its pauses, in order.
+        text: the whole text.
+        voice, noise, snr_db: how it was generated.
+        recorded: whether it is concatenated from the Flite recordings.
     """
 
     audio: Int16Mono
@@ -95,12 +95,12 @@ class SpokenTurn:
 
 
 def pause_corpus(turns: int, seed: int, part: Part = "report") -> Iterator[SpokenTurn]:
-    """Make turns, one in five of them from recordings.
+    """Generate turns, one in five of them from recordings.
 
     Args:
-        turns: how many.
-        seed: chooses everything; the same seed makes the same samples.
-        part: which half of the lines is said.
+        turns: number of turns.
+        seed: random seed; the samples are deterministic.
+        part: which half of the sentences to use.
 
     Raises:
         EngineUnavailable: eSpeak NG is not installed.
@@ -120,7 +120,7 @@ def pause_corpus(turns: int, seed: int, part: Part = "report") -> Iterator[Spoke
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """Speech between two pauses, and where the pause after it lies."""
+    """Speech between two pauses, and the place of the pause after it."""
 
     text: str
     audio: Float
@@ -142,13 +142,13 @@ def _how_many(chance: Generator) -> int:
 
 
 def _in_order(said: list[str]) -> list[str]:
-    """Statements first, and of several questions only one, at the end."""
+    """Order statements before questions, and keep only one question, at the end."""
     asked = [line for line in said if line.split()[0] in _ASKS]
     return [line for line in said if line not in asked] + asked[:1]
 
 
 def _broken(chance: Generator, line: str) -> list[tuple[str, Place]]:
-    """Return a line in one or two pieces: a learner hesitates after any of its words, sometimes with a filler."""
+    """Split a sentence into one or two pieces: a learner hesitates after any word, sometimes with a filler."""
     words = line.split()
     if len(words) < 3 or chance.random() > HESITATES:
         return [(line, "between lines")]
@@ -158,7 +158,7 @@ def _broken(chance: Generator, line: str) -> list[tuple[str, Place]]:
 
 
 def _recorded(chance: Generator, part: Part) -> SpokenTurn:
-    """Return a begun phrase and the line that follows it, after another line or at once."""
+    """Return a begun phrase and the sentence after it, after another sentence or immediately."""
     speaker = str(chance.choice(_FLITE))
     own = (1, 2, 3, 4) if part == "tuning" else (5, 6, 7, 8)
     scene = str(chance.choice(_SCENES))
@@ -193,7 +193,7 @@ def _recording(name: str) -> tuple[str, Float]:
 
 
 def _trimmed(audio: Int16Mono) -> Float:
-    """From the first to the last sample that can be heard, 40 dB under the peak, at an even level."""
+    """Trim audio to its audible samples (40 dB below the peak) and normalise its level."""
     wave = audio / 32768
     loud = np.flatnonzero(np.abs(wave) > np.abs(wave).max() / 100)
     wave = wave[loud[0] : loud[-1] + 1]
@@ -227,7 +227,7 @@ def _turn(chance: Generator, stretches: list[_Stretch], speaker: str, *, recorde
 
 
 def _noise(chance: Generator, kind: str, length: int) -> Float:
-    """Return noise with a root mean square of 1: white, pink (1/f), or six people talking at once in another room."""
+    """Generate noise with a root mean square of 1: white, pink (1/f), or the babble of six people in another room."""
     if kind == "babble":
         wave = np.sum([_talk(chance, length) for _ in range(6)], axis=0)
     else:
@@ -241,7 +241,7 @@ def _noise(chance: Generator, kind: str, length: int) -> Float:
 
 
 def _talk(chance: Generator, length: int) -> Float:
-    """Return one of them, without a break."""
+    """Generate the continuous speech of one of them."""
     parts: list[Float] = []
     while sum(map(len, parts)) < length + RATE_HZ:
         name = f"{chance.choice(_FLITE)}/{chance.choice(_SCENES)}/{chance.integers(1, 9):02d}"
@@ -251,5 +251,5 @@ def _talk(chance: Generator, length: int) -> Float:
 
 
 def frames(audio: Int16Mono) -> Iterable[Int16Mono]:
-    """Return the audio in frames of 20 ms."""
+    """Split audio into frames of 20 ms."""
     return audio.reshape(-1, FRAME)

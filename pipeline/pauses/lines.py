@@ -1,6 +1,6 @@
-"""What is said in the pause corpus: lines of role-plays, in two halves that share no sentence.
+"""The sentences of the pause corpus: role-play lines, in two disjoint halves.
 
-The rules for the end of a turn are tuned on the first half and reported on the second.
+The endpointing rules are tuned on the first half and reported on the second.
 """
 
 TUNING = """
@@ -91,5 +91,5 @@ alright then see you on thursday
 
 
 def lines(text: str) -> tuple[str, ...]:
-    """Return the lines of a block."""
+    """Split a block into its lines."""
     return tuple(text.strip().splitlines())

@@ -1,7 +1,7 @@
-"""Runs the endpointing over turns with known ends: how often it cuts a turn off, and how long it waits at the end.
+"""Scores of endpointing on turns with known ends: false cut-offs, and latency at the end of the turn.
 
-What decides is the product's own: SpeechDetector, Endpointer and the turn machine, fed as a session feeds them. The
-detector hears every turn once; the rules are then played over what it found, as often as a sweep needs.
+Runs the production code: SpeechDetector, Endpointer and the turn machine, fed as a session feeds them. The detector
+runs once per turn; the rules are then evaluated on its output, as often as a sweep needs.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,21 +26,21 @@ from voice.speech.endpointing import (
 from voice.speech.vad import SpeechDetector
 
 TRANSCRIPT_MS = 60
-"""Assumed: how long after the silence was noticed its transcript is there. A silence timer needs none."""
+"""Assumed latency of a transcript after a pause was detected, in ms. A silence timer needs none."""
 
 LEAST_PAUSE_MS = 200
-"""Shorter pauses do not count, as in eot-bench: nobody would speak in them."""
+"""Shorter pauses are not scored, as in eot-bench: nobody would start to speak in them."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeardTurn:
-    """What the detector and the endpointer made of a turn.
+    """The output of the detector and the endpointer for a turn.
 
     Attributes:
-        turn: what was really said.
-        events: with the position of the frame that brought each.
-        calm: for each frame, the first frame from there on in which nothing that may be speech is under way in a pause.
-        texts: the transcript at each `SpeechPaused` among the events, by its position.
+        turn: the turn.
+        events: the speech events, each with the position of its frame.
+        calm: for each frame, the next frame without possible onset of speech in a pause.
+        texts: the transcript at each `SpeechPaused` event, by position.
     """
 
     turn: SpokenTurn
@@ -51,14 +51,14 @@ class HeardTurn:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One setting of the rules on a corpus.
+    """The score of one setting of the rules on a corpus.
 
     Attributes:
         rules: the setting.
-        cut_pauses: share of the pauses of at least 200 ms in which the turn was ended.
-        cut_turns: share of the turns that were ended before their end.
-        latency_ms: from the end of speech to the end of the turn, for each turn that was ended after it.
-        by_turn: of each turn its pauses, those cut, and its latency (NaN without one), shape (turns, 3).
+        cut_pauses: share of the pauses of at least 200 ms in which the turn was ended (false cut-offs).
+        cut_turns: share of the turns that were ended too early.
+        latency_ms: from the end of speech to the end of the turn, for each turn that was not ended too early.
+        by_turn: per turn its pauses, those cut off, and its latency (NaN without one), shape (turns, 3).
     """
 
     rules: Rules
@@ -79,10 +79,7 @@ class Score:
 
 
 def listen(turn: SpokenTurn, *endpoints: EndpointRules) -> list[HeardTurn]:
-    """Run the detector over a turn, and an endpointer for each of the rules.
-
-    The transcripts are those of a recogniser that makes no errors.
-    """
+    """Run the detector over a turn, and an endpointer for each of the rules, with perfect transcripts."""
     detector = SpeechDetector()
     return _followed(turn, [detector.push(frame) for frame in frames(turn.audio)], endpoints)
 
@@ -108,16 +105,16 @@ def _next_calm(stirring: list[bool]) -> NDArray[np.int64]:
 
 
 def known_text(turn: SpokenTurn, position: int) -> str:
-    """Return what has been said in full by this position."""
+    """Return the text spoken completely by this position."""
     if position >= turn.end:
         return turn.text
     return next((pause.text for pause in reversed(turn.pauses) if pause.start <= position), "")
 
 
 def ends_of_turn(heard: HeardTurn, rules: Rules, transcript_ms: int = TRANSCRIPT_MS) -> list[int]:
-    """Return the positions at which the rules end the turn; speech after an end goes on with it, as in a call."""
+    """Return the positions at which the rules end the turn; later speech continues the turn, as in a call."""
     state, ends = Turn(rules=rules), list[int]()
-    coming: list[tuple[int, Event]] = []  # transcripts under way
+    coming: list[tuple[int, Event]] = []  # pending transcripts
     length = len(heard.calm) * FRAME
     queue = list(heard.events)
     position = 0
@@ -153,7 +150,7 @@ def _anew(event: SpeechEvent) -> SpeechEvent:
 
 
 def _first_calm_frame(heard: HeardTurn, deadline: int, position: int) -> int:
-    """Return the end of the first frame at or after the deadline in which nothing stirs."""
+    """Return the end of the first frame at or after the deadline without a possible onset of speech."""
     frame = max(-(-deadline // FRAME), position // FRAME, 1)
     return (int(heard.calm[frame - 1]) + 1 if frame <= len(heard.calm) else frame) * FRAME
 
@@ -178,7 +175,7 @@ def score(corpus: Sequence[HeardTurn], rules: Rules) -> Score:
 
 
 def _inside(end: int, start: int, stop: int) -> bool:
-    """Return whether a turn was ended because of this pause: while it lasted, or before speech after it was sure."""
+    """Return whether the turn was ended in this pause, or before the speech after it was confirmed."""
     return start <= end <= stop + samples(EndpointRules().start_ms)
 
 
@@ -191,12 +188,12 @@ UNFINISHED_MS = (1000, 1300, 1600)
 
 
 def timer(silence_ms: int) -> Rules:
-    """Return a plain silence timer: the same patience whatever was said."""
+    """Return the rules of a silence timer: the same endpoint delay for every text."""
     return Rules(endpoint_ms=silence_ms, complete_ms=silence_ms, unfinished_ms=silence_ms)
 
 
 def settings() -> Iterable[Rules]:
-    """Yield the sweep over the product's three limits."""
+    """Yield the settings of a sweep over the three endpoint delays."""
     for complete_ms in COMPLETE_MS:
         for times in UNSURE_TIMES:
             endpoint_ms = round(complete_ms * times)
@@ -206,7 +203,7 @@ def settings() -> Iterable[Rules]:
 
 
 def frontier(scores: Iterable[Score]) -> list[Score]:
-    """Return the scores that no other beats in both latency and cut-offs, by latency."""
+    """Return the Pareto frontier of latency and cut-offs, sorted by latency."""
     best: list[Score] = []
     for candidate in sorted(scores, key=lambda score: (score.mean_ms, score.cut_pauses)):
         if not best or candidate.cut_pauses < best[-1].cut_pauses:
@@ -215,30 +212,30 @@ def frontier(scores: Iterable[Score]) -> list[Score]:
 
 
 def cut_at(curve: Sequence[Score], latency_ms: float) -> Score | None:
-    """Return the best setting of a frontier whose mean latency is within a budget."""
+    """Return the setting of a frontier with the fewest cut-offs within a budget of mean latency."""
     return next((score for score in reversed(curve) if score.mean_ms <= latency_ms), None)
 
 
 def cut_at_median(scores: Iterable[Score], latency_ms: float) -> Score | None:
-    """Return the best setting whose median latency is within a budget: a few turns that drown in noise do not count for it."""
+    """Return the setting with the fewest cut-offs within a budget of median latency, robust to a few noisy turns."""
     within = [score for score in scores if score.median_ms <= latency_ms]
     return min(within, key=lambda score: score.cut_pauses, default=None)
 
 
 def latency_at(curve: Sequence[Score], cut_pauses: float) -> Score | None:
-    """Return the fastest setting of a frontier that cuts off at most this share of the pauses."""
+    """Return the fastest setting of a frontier with at most this share of cut-off pauses."""
     return next((score for score in curve if score.cut_pauses <= cut_pauses), None)
 
 
 def at_latency(curve: Sequence[Score], latency_ms: float) -> float:
-    """Return the share of cut pauses on a frontier at exactly this mean latency, on the line between its settings."""
+    """Return the share of cut-off pauses at this mean latency, interpolated on a frontier."""
     return float(np.interp(latency_ms, [score.mean_ms for score in curve], [score.cut_pauses for score in curve]))
 
 
 def ratio_range(ours: Score, timers: Sequence[Score], draws: int = 500) -> tuple[float, float]:
-    """Return where the cut-offs lie as a share of the timer's at the same mean latency, for 95 % of corpora such as this one.
+    """Return the 95 % confidence interval of the cut-offs relative to the timer's at the same mean latency.
 
-    A bootstrap: the turns are drawn again, with replacement, from those that were heard; the same draws each time.
+    A bootstrap: resamples the turns with replacement, deterministically.
     """
     chance = np.random.default_rng(0)
     found = []

@@ -1,4 +1,4 @@
-"""Replays: a scripted or recorded call through the same session as any other, under a virtual clock."""
+"""Replays: scripted or recorded calls through the production session, in virtual time."""
 
 from pipeline.replay.call_file import CallFile, InvalidCall
 from pipeline.replay.reading import read_call

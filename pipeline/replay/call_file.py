@@ -1,4 +1,4 @@
-"""What a call file says: who talks to whom, what the learner does and when, and what must come of it."""
+"""The contents of a call file: persona, the learner's actions with their times, and the expectations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ Control = Literal[
 
 
 class InvalidCall(PipelineError):
-    """A call file that cannot be replayed.
+    """The call file is invalid.
 
     Attributes:
         problems: each as "file:line: reason".
@@ -49,21 +49,21 @@ class InvalidCall(PipelineError):
 
 @dataclass(frozen=True, slots=True)
 class AfterItem:
-    """`ms` after the previous item was over."""
+    """`ms` after the end of the previous item."""
 
     ms: float = 0
 
 
 @dataclass(frozen=True, slots=True)
 class AtTime:
-    """`ms` after the call began."""
+    """`ms` after the start of the call."""
 
     ms: float
 
 
 @dataclass(frozen=True, slots=True)
 class AfterEvent:
-    """`ms` after an event of this name that came since the previous item began."""
+    """`ms` after the first event of this name since the start of the previous item."""
 
     event: str
     ms: float = 0
@@ -71,14 +71,14 @@ class AfterEvent:
 
 @dataclass(frozen=True, slots=True)
 class IntoReply:
-    """The learner has heard `ms` of a reply that sounds since the previous item began."""
+    """When the learner has heard `ms` of a reply that began since the start of the previous item."""
 
     ms: float
 
 
 @dataclass(frozen=True, slots=True)
 class IntoLine:
-    """`ms` after the previous item began, while it goes on."""
+    """`ms` after the start of the previous item, overlapping it."""
 
     ms: float
 
@@ -91,12 +91,12 @@ Moment = AfterItem | AtTime | AfterEvent | IntoReply | IntoLine
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """Something that the microphone hears.
+    """A sound at the microphone.
 
     Attributes:
-        name: what the timeline calls it.
-        audio: int16 mono at 16 kHz, shape (n,), the noise behind it mixed in.
-        speech: whether somebody speaks in it.
+        name: its name on the timeline.
+        audio: int16 mono at 16 kHz, shape (n,), with its noise mixed in.
+        speech: whether it contains speech.
     """
 
     name: str
@@ -129,7 +129,7 @@ Act = Sound | Types | Presses | Waits | Does
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that the learner does, when, and where the file says so."""
+    """An action of the learner, its time, and its line in the file."""
 
     act: Act
     when: Moment
@@ -141,7 +141,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """An event with some of its fields; a value is a text with `*` for anything, or a range such as `100..200`."""
+    """A pattern of an event and some of its fields; a value is a text with `*` as wildcard, or a range `100..200`."""
 
     event: str
     fields: Mapping[str, str]
@@ -153,7 +153,7 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """The words of one spoken message, with the word error rate that is allowed."""
+    """The expected text of a spoken message, with the allowed word error rate."""
 
     said: str
     word_error: float
@@ -162,7 +162,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class HistoryLine:
-    """One message as it must be stored; a text with `*` for anything, and a tutor's word for it where that matters."""
+    """An expected stored message: a text with `*` as wildcard, and optionally the tutor's message type."""
 
     role: Literal["user", "assistant"]
     text: str
@@ -173,16 +173,16 @@ class HistoryLine:
 
 @dataclass(frozen=True, slots=True)
 class Expectations:
-    """What must come of the call.
+    """The expectations of a call.
 
     Attributes:
-        events: in this order, others may come between.
-        never: none of these may come.
-        counts: how often an event comes.
-        transcripts: the learner's spoken messages, in order; None when any will do.
-        budgets: the most milliseconds that a stage of `turn.latency` may take in ideal time.
-        history: the chat afterwards, whole; None when any will do.
-        lesson: what became of the lesson; None when anything will do.
+        events: must occur in this order, others may occur in between.
+        never: must not occur.
+        counts: number of occurrences by event.
+        transcripts: the learner's spoken messages, in order; None if unchecked.
+        budgets: maximum ms of a stage of `turn.latency`, in ideal time.
+        history: the whole chat afterwards; None if unchecked.
+        lesson: the outcome of the lesson; None if unchecked.
     """
 
     events: tuple[Pattern, ...] = ()
@@ -196,15 +196,15 @@ class Expectations:
 
 @dataclass(frozen=True, slots=True)
 class ReplyLine:
-    """A fixed reply for tests of slow or broken language models.
+    """A fixed reply, to simulate slow or failing language models.
 
     Attributes:
-        text: what the persona says.
-        first_token_ms: how long until its first word.
-        token_ms: between the words that follow.
-        fails: it breaks after its words.
-        calls: the tools that the model calls after its words.
-        then: what it says when it knows what came of them; None for nothing.
+        text: the text of the reply.
+        first_token_ms: latency of its first word.
+        token_ms: interval between further words.
+        fails: break off after its words.
+        calls: the model's tool calls after its words.
+        then: the model's reply to the tools' results; None for nothing.
     """
 
     text: str
@@ -238,24 +238,24 @@ class FixedTool:
 
 @dataclass(frozen=True, slots=True)
 class CallFile:
-    """One call.
+    """A parsed call file.
 
     Attributes:
         path: the file.
         title: the story in a sentence.
-        persona: who answers, when the file brings its own persona; else `pack` and `practice_id` say where to start.
-        lesson: what a tutor teaches in the call; then nobody else answers.
-        replies: fixed lines instead of the persona's script.
-        tools: what the model can call in them, besides what every call has.
-        settings: of the session.
+        persona: the file's own persona; else `pack` and `practice_id` name the practice to start.
+        lesson: the lesson of a tutor's call; then there is no persona.
+        replies: fixed replies instead of the persona's script.
+        tools: the tools that these can call, besides those of every call.
+        settings: the settings of the session.
         greet: the persona speaks first.
-        resume_s: how long a dropped line may take to come back.
-        room: the microphone's background, one period of int16 mono at 16 kHz, shape (n,); empty for none.
-        rest_ms: quiet after the last item that ends the call.
-        limit_ms: the longest that the call may take.
-        learner: what the learner does, in order.
-        expect: what must come of it.
-        golden: the timeline it must give, line by line; None when there is none.
+        resume_s: how long a dropped connection may take to resume.
+        background: background noise of the microphone, one period of int16 mono at 16 kHz, shape (n,); empty for none.
+        rest_ms: silence after the last item that ends the call.
+        limit_ms: maximum duration of the call.
+        learner: the learner's actions, in order.
+        expect: the expectations.
+        golden: the expected timeline, line by line; None if there is none.
     """
 
     path: Path
@@ -263,7 +263,7 @@ class CallFile:
     settings: SessionSettings
     learner: tuple[Item, ...]
     expect: Expectations
-    room: Int16Mono
+    background: Int16Mono
     persona: Persona | None = None
     pack: Pack | None = None
     practice_id: str = ""

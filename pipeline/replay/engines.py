@@ -1,4 +1,4 @@
-"""The engines of a replay: the embedded ones, at work on the loop itself, and what they did written down."""
+"""The engines of a replay: the embedded ones, run inline on the event loop, with a log of their work."""
 
 import asyncio
 import json
@@ -25,14 +25,14 @@ from voice.tts.synthesis import TextToSpeech
 from voice.work.workers import InlineWorkers
 
 Time = Literal["ideal", "measured"]
-"""What an engine's work costs on the replay's clock: nothing, or the time that it took."""
+"""Duration of an engine's work in virtual time: none, or its real run time."""
 
 
 class FixedLines:
-    """A `Responder` that says given lines, as late and as slowly as they say.
+    """A `Responder` with fixed replies and simulated latencies.
 
-    Which line comes depends on what the persona has said so far, not on how often it was asked: a reply that was
-    prepared and thrown away uses nothing up. The last line stays.
+    The next reply depends on how many were said, not on how many were requested: a speculative reply that is discarded
+    uses none up. The last one repeats.
     """
 
     name = "fixed"
@@ -42,7 +42,7 @@ class FixedLines:
         self._clock = clock
 
     async def reply(self, context: ReplyContext) -> AsyncIterator[ReplyPart]:
-        """Stream the line word by word, and what comes of the tools that it calls."""
+        """Stream the reply word by word, and the results of its tool calls."""
         said = sum(line.role == "assistant" for line in context.history)
         rounds = _rounds(self._lines[min(said, len(self._lines) - 1)])
 
@@ -57,7 +57,7 @@ class FixedLines:
 
     async def _say(self, line: ReplyLine | None, *, may_call: bool) -> AsyncGenerator[str | ToolCall, None]:
         if line is None:
-            raise EmptyReply("The language model says no more, as the call file has it.")
+            raise EmptyReply("The call file has no further reply of the language model.")
         await self._clock.sleep(line.first_token_ms / 1000)
         words = line.text.split()
         for index, word in enumerate(words):
@@ -125,7 +125,7 @@ class ToldTool:
 
 
 class LoggedResponder:
-    """A responder whose work is on the timeline."""
+    """A responder that logs its work on the timeline."""
 
     def __init__(self, responder: Responder, timeline: Timeline) -> None:
         self._responder = responder
@@ -158,7 +158,7 @@ class LoggedResponder:
 
 
 class LoggedSynthesizer:
-    """A synthesizer whose work is on the timeline."""
+    """A synthesizer that logs its work on the timeline."""
 
     def __init__(self, synthesizer: Synthesizer, timeline: Timeline) -> None:
         self._synthesizer = synthesizer
@@ -184,7 +184,7 @@ class LoggedSynthesizer:
 def replay_engines(
     transcriber: Transcriber, synthesizer: Synthesizer, responder: Responder, timeline: Timeline, time: Time
 ) -> Engines:
-    """Return the engines of one call."""
+    """Create the engines of a call."""
     workers = InlineWorkers(lambda seconds: seconds, perf_counter) if time == "measured" else InlineWorkers()
     return Engines(
         SpeechToText(transcriber, workers),

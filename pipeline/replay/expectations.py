@@ -1,4 +1,4 @@
-"""Compares what came of a call with what its file expects."""
+"""Checks the outcome of a call against the expectations of its file."""
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
@@ -11,12 +11,12 @@ from voice.stt.word_error import word_errors
 
 
 def unmet(call: CallFile, timeline: Sequence[Entry], after: Aftermath, *, ideal: bool) -> list[str]:
-    """Return what is not as expected, as "file:line: reason".
+    """List the unmet expectations as "file:line: reason".
 
     Args:
-        call: the file.
-        timeline, after: what came of it.
-        ideal: whether the engines' work cost nothing; budgets hold only then.
+        call: the call file.
+        timeline, after: the outcome of the call.
+        ideal: whether the call ran in ideal time; budgets are checked only then.
     """
     expect = call.expect
     found = [*_in_order(expect.events, timeline), *_never(expect.never, timeline)]
@@ -58,7 +58,7 @@ def _in_order(patterns: Sequence[Pattern], timeline: Sequence[Entry]) -> list[tu
 
 
 def _nearest(pattern: Pattern, timeline: Sequence[Entry], position: int) -> str:
-    """Return what came instead of what was expected."""
+    """Describe what occurred instead of the expected event."""
     if (early := next((entry for entry in timeline[:position] if _fits(pattern, entry)), None)) is not None:
         return f"it came too early: {early}"
     alike = [entry for entry in timeline[position:] if entry.what == pattern.event]
@@ -78,7 +78,7 @@ def _never(patterns: Sequence[Pattern], timeline: Sequence[Entry]) -> list[tuple
 
 
 def _transcripts(wanted: Sequence[Heard], timeline: Sequence[Entry]) -> list[tuple[int, str]]:
-    """Return each spoken turn's message; where a turn was reopened and its message grew, the last."""
+    """Check the message of each spoken turn; of a reopened turn, the last one."""
     typed = {str(entry.fields["text"]) for entry in timeline if entry.what == "learner.types"}
     latest = {
         int(entry.fields["turn"]): str(entry.fields["text"])

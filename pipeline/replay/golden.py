@@ -1,4 +1,4 @@
-"""The golden timeline of a call file: compared line by line, and written anew without touching the rest."""
+"""The golden timeline of a call file: comparison, and an update that preserves the rest of the file."""
 
 import difflib
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ _CONTEXT = 3
 
 
 def difference(golden: Sequence[str], lines: Sequence[str]) -> list[str]:
-    """Return the first difference as lines of a unified diff, with how many more follow; empty where there is none."""
+    """Return the first difference as lines of a unified diff, with the number of further ones; empty if equal."""
     diff = list(difflib.unified_diff(golden, lines, "golden", "replayed", lineterm="", n=_CONTEXT))
     hunks = [index for index, line in enumerate(diff) if line.startswith("@@")]
     if len(hunks) < 2:
@@ -19,9 +19,9 @@ def difference(golden: Sequence[str], lines: Sequence[str]) -> list[str]:
 
 
 def update_golden(path: Path, lines: Sequence[str]) -> bool:
-    """Write the timeline into the file's `golden`, at its end where it has none; returns whether anything changed.
+    """Write the timeline into the file's `golden` section, or append one; return whether the file changed.
 
-    Everything else stays as it is, comments too.
+    The rest of the file is preserved, including comments.
     """
     text = path.read_text(encoding="utf-8")
     begin, end = _place(text)
@@ -39,12 +39,12 @@ def update_golden(path: Path, lines: Sequence[str]) -> bool:
 
 
 def _place(text: str) -> tuple[int, int]:
-    """From where to where the golden part stands; the end of the text where there is none."""
+    """Return the span of the golden section; the end of the text if there is none."""
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
         if key.value == "golden":
             end = value.end_mark.index
-            # A block's end mark lies behind the empty lines that follow it: they, and comments, are not part of it.
+            # YAML puts a block's end mark after the empty lines that follow it: exclude them, and comments.
             kept = text[key.start_mark.index : end]
             used = kept.rstrip()
             newline = text.find("\n", key.start_mark.index + len(used))

@@ -1,4 +1,4 @@
-"""The learner of a replay: speaks, listens and acts by the call file, 20 ms at a time."""
+"""The simulated learner of a replay: speaks, listens and acts by the call file, in steps of 20 ms."""
 
 from collections.abc import Sequence
 
@@ -43,25 +43,25 @@ from pipeline.turn.machine import Phase, Reply
 
 FRAME_S = 0.02
 ACKNOWLEDGE_EVERY = 5
-"""Frames: `played` goes out about every 100 ms."""
+"""Frames between two `played` messages, about 100 ms."""
 
 GIVE_UP_S = 30.0
-"""When nothing at all has happened for this long, what an item waits for will never come."""
+"""Timeout of an item whose event never comes, in seconds without any event."""
 
 
 class Learner:
-    """One person on one call.
+    """A simulated learner on a call.
 
     Args:
-        call: what they do.
-        calls: where the call is carried.
+        call: the call file.
+        calls: the registry of the call.
         line: the open call.
-        timeline: where it is written down.
-        clock: the loop's.
+        timeline: the log of the call.
+        clock: the loop's clock.
 
     Attributes:
-        left: items whose moment never came.
-        cut_off: the call had not come to rest when its time was up.
+        left: items whose time never came.
+        cut_off: whether the call was still active at its time limit.
     """
 
     def __init__(self, call: CallFile, calls: Calls, line: Call, timeline: Timeline, clock: Clock) -> None:
@@ -74,7 +74,7 @@ class Learner:
         self._chat_id = line.session.conversation.chat_id
         self._timeline = timeline
         self._clock = clock
-        self._microphone = Microphone(call.room)
+        self._microphone = Microphone(call.background)
         self._loudspeaker = Loudspeaker()
         self._connected = False
         self._sending = True
@@ -84,7 +84,7 @@ class Learner:
         self._acknowledged: dict[int, int] = {}
 
     def connect(self) -> None:
-        """Attend the call: hear what it brings from now on, and what was missed."""
+        """Attend the call: handle the missed events, and all further ones."""
         self._connected = True
         for event in self._attendance.enter(self._hear):
             self._hear(event)
@@ -99,7 +99,7 @@ class Learner:
                 pass
 
     async def run(self) -> None:
-        """Live through the call until it is over."""
+        """Act until the call has ended."""
         origin, quiet_since = self._clock.now(), None
         while not self._session.ended:
             now = self._timeline.now
@@ -123,7 +123,7 @@ class Learner:
 
     def _is_due(self, item: Item, now: float) -> bool:
         if isinstance(item.act, Sound) and not isinstance(item.when, IntoLine) and now < self._item_ended - 1e-6:
-            return False  # one mouth: what is said waits until what came before is over
+            return False  # a learner has one voice: speech waits for the end of earlier speech
         match item.when:
             case AfterItem(ms):
                 return now >= self._item_ended + ms / 1000 - 1e-6
@@ -141,7 +141,7 @@ class Learner:
                 return position[1] >= ms - 1e-6
 
     def _sounds_since(self, turn: int) -> bool:
-        """Return whether this reply began, or still sounds, since the previous item began."""
+        """Return whether this reply has been playing since the start of the previous item."""
         if self._loudspeaker.is_playing(self._clock.now()):
             return True
         return any(
@@ -168,7 +168,7 @@ class Learner:
         return bool(self.left) and now - max(self._timeline.last_at, self._item_ended, self._due_by()) > GIVE_UP_S
 
     def _due_by(self) -> float:
-        """Return when the next item comes for certain, if that is certain."""
+        """Return the time by which the next item is due, if it is known."""
         match self.left[0].when:
             case AtTime(ms):
                 return ms / 1000
@@ -228,7 +228,7 @@ class Learner:
         try:
             call = self._calls.resume(call.user_id, self._chat_id, self._session.resume_token)
         except NotFound:
-            return  # the call ended meanwhile; the timeline tells it
+            return  # the call has ended meanwhile, as the timeline shows
         self._attendance = Attendance(self._calls, call)
         self.connect()
 

@@ -1,4 +1,4 @@
-"""The learner's loudspeaker: plays what it is sent, in order, and knows what was heard."""
+"""The learner's simulated player: plays audio in order of arrival, and tracks what was heard."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from pipeline.conversation.events import ReplyAudio
 
 @dataclass(slots=True)
 class _Stretch:
-    """Audio of one reply from `at_ms` on, playing from `start` (seconds) for `ms`."""
+    """Audio of a reply from position `at_ms` on, which plays from `start` (in seconds) for `ms`."""
 
     turn: int
     start: float
@@ -20,7 +20,7 @@ class _Stretch:
 
 
 class Loudspeaker:
-    """Plays from the moment audio arrives. It keeps no clock: every verb is given `now`, in seconds."""
+    """A player without a clock: every method takes `now`, in seconds."""
 
     def __init__(self) -> None:
         self._stretches: list[_Stretch] = []
@@ -29,7 +29,7 @@ class Loudspeaker:
         self._busy_until = 0.0
 
     def take(self, event: ReplyAudio, now: float) -> None:
-        """Queue audio; what was received before, and is sent again after a dropped line, is left out."""
+        """Queue audio, without what was received before (and sent again after a dropped connection)."""
         at_ms, ms = float(event.at_ms), float(event.duration_ms)
         again = max(0.0, self._received_ms.get(event.turn, at_ms) - at_ms)
         if again > 1:
@@ -51,16 +51,16 @@ class Loudspeaker:
         self._busy_until = min(self._busy_until, now)
 
     def is_playing(self, now: float) -> bool:
-        """Return whether anything is still to be heard."""
+        """Return whether any audio is left to play."""
         return now < self._busy_until
 
     def position(self, now: float) -> tuple[int, float] | None:
-        """Return the reply that sounds, or sounded last, and how far into it the learner is, in milliseconds."""
+        """Return the turn of the reply that plays or played last, and the playback position in it in ms."""
         begun = [stretch for stretch in self._stretches if stretch.start <= now]
         return (begun[-1].turn, begun[-1].at_ms + begun[-1].played(now)) if begun else None
 
     def news(self, now: float) -> Iterator[tuple[int, int, int]]:
-        """Yield what was heard since this was last asked: turn, from, to; in milliseconds of the reply, oldest first."""
+        """Yield what was heard since the last call, oldest first: turn, start and end in ms of the reply."""
         kept = []
         for stretch in self._stretches:
             end = stretch.at_ms + stretch.played(now)

@@ -1,4 +1,4 @@
-"""The learner's microphone: 20 ms frames of whatever sounds, and of the room in between."""
+"""The learner's simulated microphone: 20 ms frames of sounds mixed with background noise."""
 
 import numpy as np
 
@@ -9,29 +9,29 @@ class Microphone:
     """Mixes sounds into frames.
 
     Args:
-        room: one period of the background, int16 mono at 16 kHz, shape (n,); empty for digital silence.
+        background: one period of the background noise, int16 mono at 16 kHz, shape (n,); empty for digital silence.
     """
 
-    def __init__(self, room: Int16Mono) -> None:
-        self._room = room
+    def __init__(self, background: Int16Mono) -> None:
+        self._background = background
         self._sounds: list[tuple[int, Int16Mono]] = []
         self.frames = 0
 
     def play(self, audio: Int16Mono) -> None:
-        """From the next frame on this sounds too."""
+        """Start a sound with the next frame."""
         self._sounds.append((self.frames * FRAME, audio))
 
     @property
     def busy(self) -> bool:
-        """Whether anything but the room sounds."""
+        """Whether any sound other than the background is playing."""
         return bool(self._sounds)
 
     def frame(self) -> Int16Mono:
         """Return the next 20 ms: int16, shape (320,)."""
         start = self.frames * FRAME
         mixed = np.zeros(FRAME, np.int32)
-        if len(self._room):
-            mixed += self._room[np.arange(start, start + FRAME) % len(self._room)]
+        if len(self._background):
+            mixed += self._background[np.arange(start, start + FRAME) % len(self._background)]
         for begun, audio in self._sounds:
             part = audio[start - begun : start - begun + FRAME]
             mixed[: len(part)] += part
@@ -41,5 +41,5 @@ class Microphone:
 
 
 def length_ms(audio: Int16Mono) -> int:
-    """Return how long it sounds."""
+    """Return the duration of audio in ms."""
     return round(len(audio) * 1000 / RATE_HZ)

@@ -1,4 +1,4 @@
-"""When something happens, as a call file writes it."""
+"""The grammar of times in a call file."""
 
 import re
 
@@ -17,14 +17,14 @@ GRAMMAR = "'after 300 ms', 'at 3000 ms', '500 ms after reply.ended', '1500 ms in
 
 
 def moment(text: str) -> Moment | None:
-    """Read a moment; None where it is none of the forms.
+    """Parse a time; return None if it has none of the forms.
 
-    after 300 ms             so long after the previous item was over
-    at 3000 ms               so long after the call began
-    after user.ended         as soon as this event comes, counted from the beginning of the previous item
-    500 ms after reply.ended the same, and some time later
-    1500 ms into the reply   when the learner has heard so much of it
-    400 ms into the line     so long after the previous item began, while it goes on
+    after 300 ms             after the end of the previous item
+    at 3000 ms               after the start of the call
+    after user.ended         on this event, the first since the start of the previous item
+    500 ms after reply.ended some time after such an event
+    1500 ms into the reply   once the learner has heard this much of it
+    400 ms into the line     after the start of the previous item, overlapping it
     """
     for pattern, form in _FORMS:
         found = pattern.fullmatch(" ".join(text.split()))
@@ -46,5 +46,5 @@ def moment(text: str) -> Moment | None:
 
 
 def is_event(name: str) -> bool:
-    """Return whether a timeline may have this event."""
+    """Return whether a timeline has an event of this name."""
     return name in EVENTS

@@ -1,4 +1,4 @@
-"""Draws a timeline as SVG: who spoke, what was prepared and thrown away, what went out and what was heard."""
+"""Drawing of a timeline as SVG: speech, speculative preparation, and the audio sent and heard."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ _LANES = ("learner", "turn", "revisions", "transcription", "preparation", "audio
 
 @dataclass(frozen=True, slots=True)
 class _Bar:
-    """A stretch of time in a lane, with a word on it."""
+    """A labelled stretch of time in a lane."""
 
     lane: str
     start: float
@@ -54,7 +54,7 @@ class _Bar:
 
 
 def picture_of(replayed: Replayed) -> str:
-    """Return the timeline of a call as an SVG document."""
+    """Draw the timeline of a call as an SVG document."""
     entries = replayed.timeline
     length_s = max([1.0, *(max(entry.at, entry.until or 0) for entry in entries)]) + 0.3
     scale = min(_MOST_PX_A_SECOND, max(_LEAST_PX_A_SECOND, _LONGEST_PX / length_s))
@@ -131,7 +131,7 @@ def _learner_bars(entries: Sequence[Entry]) -> Iterator[_Bar]:
 
 
 def _turn_bars(entries: Sequence[Entry]) -> Iterator[_Bar]:
-    """Yield each turn from its first word to its end, and the silence that ended it."""
+    """Yield a bar for each turn, and one for the silence that ended it."""
     began: dict[int, float] = {}
     for entry in entries:
         if entry.what == "user.started":
@@ -171,13 +171,13 @@ def _ducked_bars(entries: Sequence[Entry]) -> Iterator[_Bar]:
 
 
 def _last(entries: Sequence[Entry], entry: Entry, what: str, field: str) -> Entry:
-    """Return the entry of this kind that belongs to `entry`."""
+    """Return the last entry of this kind that belongs to `entry`."""
     alike = [one for one in entries if one.what == what and one.fields[field] == entry.fields[field]]
     return alike[-1] if alike else entry
 
 
 def _written(entries: Sequence[Entry], asked: Entry) -> str:
-    """Return what came of asking the language model."""
+    """Return the outcome of a request to the language model."""
     place = next(index for index, entry in enumerate(entries) if entry is asked)
     for entry in entries[place:]:
         match entry.what:
@@ -220,15 +220,15 @@ def _bars(bars: Sequence[_Bar], scale: float, edge: float) -> Iterator[str]:
         yield "</g>"
 
 
-def _fitting(label: str, room_px: float) -> str:
-    letters = int(room_px / _LETTER_PX)
+def _fitting(label: str, space_px: float) -> str:
+    letters = int(space_px / _LETTER_PX)
     if len(label) <= letters:
         return label
     return label[: letters - 1].rstrip() + "…" if letters >= 4 else ""
 
 
 def _marks(entries: Sequence[Entry], scale: float, lanes_px: int) -> Iterator[str]:
-    """Yield where a reply was cut, and where something went wrong."""
+    """Yield marks for interrupted replies and errors."""
     for entry in entries:
         if entry.what not in ("turn.cut", "error"):
             continue

@@ -1,4 +1,4 @@
-"""Where a replayed call takes place, and what is stored there afterwards."""
+"""The chat or tutor session of a replayed call, and its stored state after the call."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from models.store import Store
 from pipeline.tutoring.spoken import SpokenTutor
 
 LESSON_FIELDS = ("completed", "answers", "mastery_percent")
-"""What is known of a lesson afterwards."""
+"""The fields of a lesson's outcome."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A chat of the store's, or a tutor's session.
+    """A chat or a tutor session of the store.
 
     Attributes:
-        tutor: who opens the session for the call; None where it is a chat.
+        tutor: the source that opens the session; None for a chat.
     """
 
     user_id: str
@@ -27,12 +27,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One message.
+    """A stored message.
 
     Attributes:
-        full_text: all that was generated, where that differs from `text`.
-        heard_ms: how much of a spoken reply was played, in milliseconds.
-        kind: the tutor's word for it; empty in a chat.
+        full_text: the whole generated text, if it differs from `text`.
+        heard_ms: how much of a spoken reply was played, in ms.
+        kind: the tutor's message type; empty in a chat.
     """
 
     role: Role | ExternalRole
@@ -49,11 +49,11 @@ def _stored(message: Message | ExternalMessage, kind: str = "") -> Stored:
 
 @dataclass(frozen=True, slots=True)
 class Aftermath:
-    """What is stored when the call is over.
+    """The stored state after a call.
 
     Attributes:
-        history: every message, oldest first.
-        lesson: `LESSON_FIELDS` of the lesson; None where there was none.
+        history: the messages, oldest first.
+        lesson: the `LESSON_FIELDS` of the lesson; None without one.
     """
 
     history: tuple[Stored, ...]
@@ -61,7 +61,7 @@ class Aftermath:
 
 
 async def aftermath(place: Place, store: Store) -> Aftermath:
-    """Read what the call has left."""
+    """Read the stored state after the call."""
     if place.tutor is None:
         messages = await store.messages(place.chat_id)
         return Aftermath(tuple(_stored(message) for message in messages))

@@ -1,4 +1,4 @@
-"""Reads a call file: a call, or every problem that the file has."""
+"""Parser of call files: returns a call, or reports every problem of the file."""
 
 import json
 import math
@@ -22,21 +22,21 @@ from pipeline.replay.reading_settings import read_settings
 from pipeline.replay.sounds import noise
 from pipeline.replay.stage import demo_pack
 
-_ROOM_PERIOD_MS = 4_000
+_BACKGROUND_PERIOD_MS = 4_000
 _PLAIN = Persona(
     id="replay/plain",
     name="Alex",
     greeting="Hello, this is Alex. What can I do for you?",
     instructions="You answer the telephone.",
 )
-"""Who answers where the file names nobody."""
+"""The persona of a file that names none."""
 
 
 def read_call(path: Path) -> CallFile:
-    """Read a call file with everything that it refers to.
+    """Read a call file and everything that it refers to.
 
     Raises:
-        InvalidCall: with every problem at once, each as "file:line: reason".
+        InvalidCall: lists every problem as "file:line: reason".
     """
     problems = Problems()
     root = read_yaml(path, problems, "a call", "'call:' and 'learner:'")
@@ -67,7 +67,9 @@ def _read(root: Section, path: Path) -> CallFile:
         settings=settings,
         learner=learner,
         expect=read_expectations(root.section("expect")),
-        room=noise("pink", _ROOM_PERIOD_MS, room_db, seed) if room_db > -math.inf else np.zeros(0, np.int16),
+        background=noise("pink", _BACKGROUND_PERIOD_MS, room_db, seed)
+        if room_db > -math.inf
+        else np.zeros(0, np.int16),
         persona=who.persona,
         lesson=who.lesson,
         pack=who.pack,
@@ -130,7 +132,7 @@ def _practices(pack: Pack) -> str:
 
 
 def _lesson(root: Section, named: Text) -> Lesson | None:
-    """Return a packaged lesson by its name, or the one of a file by its path from the call file."""
+    """Load a packaged lesson by name, or one of a file by its path relative to the call file."""
     is_file = named.value.endswith((".yaml", ".yml"))
     try:
         lessons = load_lessons(root.file.parent / named.value) if is_file else load_lessons()

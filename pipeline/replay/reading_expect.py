@@ -1,4 +1,4 @@
-"""Reads what a call file expects."""
+"""Parser of the expectations of a call file."""
 
 import re
 from typing import Literal
@@ -10,7 +10,7 @@ from pipeline.replay.place import LESSON_FIELDS
 from pipeline.replay.timeline import EVENTS, FLAGS, TEXTS
 
 STAGES = EVENTS["turn.latency"][1:]
-"""What may have a budget."""
+"""The stages that can have a budget."""
 
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})")
@@ -19,7 +19,7 @@ _ROLES: dict[str, Literal["user", "assistant"]] = {"user": "user", "persona": "a
 
 
 def read_expectations(section: Section | None) -> Expectations:
-    """Return the section `expect`; problems are noted with the file."""
+    """Read the section `expect`; problems are added to the section's."""
     if section is None:
         return Expectations()
     expectations = Expectations(
@@ -57,7 +57,7 @@ def _pattern(section: Section) -> Pattern:
 
 
 def _check_value(section: Section, name: str, value: Text) -> None:
-    """Note a value that the field can never have: what must never come would seem to be well."""
+    """Report a value that the field can never have, since a `never` pattern with it would always pass."""
     wanted = value.value
     if name in FLAGS and wanted.lower() not in ("true", "false"):
         section.problem(f"'{name}' is '{wanted}'; write true or false", value.line)
@@ -132,7 +132,7 @@ def _lesson(section: Section | None) -> Pattern | None:
 
 
 def matches(wanted: str, value: str | int | bool) -> bool:
-    """Return whether a field has the value that is wanted: `*` stands for anything, `a..b` for a range."""
+    """Return whether a field's value matches; `*` is a wildcard, `a..b` a range."""
     if isinstance(value, bool):
         return wanted.lower() == str(value).lower()
     if isinstance(value, int):
@@ -143,6 +143,6 @@ def matches(wanted: str, value: str | int | bool) -> bool:
 
 
 def text_matches(wanted: str, value: str) -> bool:
-    """Return whether a text is the one that is wanted, where `*` stands for anything."""
+    """Return whether a text matches, with `*` as a wildcard."""
     pattern = ".*".join(re.escape(part) for part in wanted.split("*"))
     return re.fullmatch(pattern, value.strip(), re.DOTALL) is not None

@@ -1,4 +1,4 @@
-"""Reads what the learner of a call file does, and whether that is possible in this order."""
+"""Parser of the learner's actions in a call file, with a check of their order."""
 
 from pathlib import Path
 from typing import get_args
@@ -47,7 +47,7 @@ _OVER_THE_LINE = (
 
 
 def read_learner(root: Section, path: Path, seed: int, *, speaks_first: bool, manual: bool) -> tuple[Item, ...]:
-    """Return the items under `learner`, in order; problems are noted with the file."""
+    """Read the items under `learner`, in order; problems are added to the section's."""
     if not root.has("learner"):
         root.problem("'learner' is missing; say what the learner does")
     items = []
@@ -161,7 +161,7 @@ def _recorded(section: Section, source: Text, path: Path) -> Int16Mono | None:
 
 
 class _Order:
-    """Whether each item can follow those before it."""
+    """Checks that each item can follow the ones before it."""
 
     def __init__(self, *, speaks_first: bool, manual: bool) -> None:
         self._manual = manual
@@ -172,7 +172,7 @@ class _Order:
         self._over = False
 
     def check(self, section: Section, item: Item) -> None:
-        """Note what cannot be."""
+        """Report an item that is impossible here."""
         line = section.line_at("when")
         if self._over:
             section.problem("nothing can happen after the learner has hung up; remove this or the hang-up")

@@ -1,4 +1,4 @@
-"""Replays one call and judges what came of it."""
+"""Replays a call and checks its outcome."""
 
 import asyncio
 from collections.abc import Mapping
@@ -24,16 +24,16 @@ NEVER_IDLE_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What came of a call.
+    """The outcome of a replayed call.
 
     Attributes:
-        call: the file.
-        time: what the engines' work cost.
-        timeline: everything that happened.
-        history: the chat's messages afterwards.
-        lesson: what became of the lesson; None where there was none.
-        problems: what should have come and did not, as "file:line: reason".
-        diff: the first difference to the golden timeline, as lines of a unified diff; empty when there is none.
+        call: the call file.
+        time: ideal or measured time.
+        timeline: all entries of the timeline.
+        history: the chat's messages after the call.
+        lesson: the outcome of the lesson; None without one.
+        problems: unmet expectations as "file:line: reason".
+        diff: the first difference to the golden timeline, as lines of a unified diff; empty if there is none.
     """
 
     call: CallFile
@@ -46,25 +46,25 @@ class Replayed:
 
     @property
     def ok(self) -> bool:
-        """Whether the call went as the file says."""
+        """Whether the call met all expectations."""
         return not self.problems and not self.diff
 
     @property
     def explanation(self) -> list[str]:
-        """Why the call is not ok, line by line."""
+        """The reasons why the call failed, line by line."""
         return [*self.problems, *self.diff]
 
     @property
     def lines(self) -> list[str]:
-        """The timeline as text."""
+        """The timeline as text, line by line."""
         return [str(entry) for entry in self.timeline]
 
 
 def replay(call: CallFile, stage: Stage, time: Time = "ideal") -> Replayed:
-    """Replay a call in virtual time; to be called outside any event loop.
+    """Replay a call in virtual time; call it outside any event loop.
 
-    With ideal time it is the same every time. With measured time only what does not depend on this machine's speed is
-    judged: not the budgets, and not the golden timeline.
+    Ideal time is deterministic. In measured time, budgets and the golden timeline are not checked, since they depend on
+    the machine's speed.
     """
     timeline, after, never_came = run_virtually(_live_through(call, stage, time))
     problems = [*never_came, *unmet(call, timeline, after, ideal=time == "ideal")]
@@ -90,7 +90,7 @@ async def _live_through(call: CallFile, stage: Stage, time: Time) -> tuple[tuple
         line.session.listen(timeline.on_event)
         line.session.when_recorded(timeline.recorded)
         learner.connect()
-        await asyncio.sleep(0)  # the session's own tasks begin
+        await asyncio.sleep(0)  # let the session's tasks start
         if call.greet:
             line.session.greet()
         await learner.run()

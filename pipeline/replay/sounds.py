@@ -1,4 +1,4 @@
-"""What a learner's microphone hears: recordings, synthesized words, and seeded coughs, music and noise."""
+"""The sounds of a simulated learner: recordings, synthesized speech, and seeded coughs, music and noise."""
 
 import io
 import json
@@ -20,31 +20,31 @@ Floats = NDArray[np.float64]
 
 RECORDINGS = Path(voice.__file__).parent / "recordings"
 LONGEST_S = 1800
-"""As long as a call may take."""
+"""Maximum duration of a recording in seconds."""
 
 Channel = Literal["both", "left", "right"]
 CHANNELS: tuple[Channel, ...] = ("both", "left", "right")
 
 KINDS = ("white", "pink", "cough", "breath", "hum", "music", "click")
-"""The noises that `noise` makes."""
+"""The kinds of noise that `noise` generates."""
 
 
 def recording(path: Path, channel: Channel = "both") -> Int16Mono:
-    """Return a recording of any kind as 16 kHz mono.
+    """Read a recording of any format as 16 kHz mono.
 
     Args:
         path: the file.
-        channel: the side that is wanted of one in stereo; both are mixed. A recorded call has the learner on the left.
+        channel: the channel of a stereo file; "both" mixes them. A recorded call has the learner on the left.
 
     Raises:
-        OSError, VoiceError: it cannot be read.
+        OSError, VoiceError: the file cannot be read.
     """
     data = path.read_bytes()
     return int16_of(decode_file(data if channel == "both" else _side(data, channel), max_seconds=LONGEST_S))
 
 
 def _side(data: bytes, channel: Channel) -> bytes:
-    """Return one side of a recording in stereo, as a WAV file."""
+    """Extract one channel of a stereo recording as a WAV file."""
     import soundfile
 
     try:
@@ -59,19 +59,19 @@ def _side(data: bytes, channel: Channel) -> bytes:
 
 
 def packaged(name: str) -> Path | None:
-    """Return the file of a packaged recording such as `slt/records-office/01`."""
+    """Return the file of a packaged recording such as `slt/records-office/01`, or None."""
     path = RECORDINGS / f"{name}.flac"
     return path if path.is_file() and path.resolve().is_relative_to(RECORDINGS.resolve()) else None
 
 
 def packaged_text(name: str) -> str:
-    """Return what is said in a packaged recording; empty for any other."""
+    """Return the text of a packaged recording; empty for any other."""
     entries = json.loads((RECORDINGS / "manifest.json").read_text(encoding="utf-8"))
     return next((str(entry["text"]) for entry in entries if entry["file"] == f"{name}.flac"), "")
 
 
 def spoken(text: str, voice_name: str) -> Int16Mono:
-    """Return words said by eSpeak NG, at 16 kHz."""
+    """Synthesize a text with eSpeak NG, at 16 kHz."""
     style = VoiceStyle(names={"espeak": voice_name} if voice_name else {})
     chunks = list(EspeakSynthesizer().synthesize(text, style, cancelled=lambda: False))
     if not chunks:
@@ -80,14 +80,14 @@ def spoken(text: str, voice_name: str) -> Int16Mono:
 
 
 def noise(kind: str, ms: float, level_db: float, seed: int) -> Int16Mono:
-    """Return a noise of one of the `KINDS`.
+    """Generate a noise of one of the `KINDS`.
 
     Args:
-        kind: cough and breath have the shape of one, hum is a voice with its mouth closed, music is chords with
-            overtones, click a single knock.
-        ms: its length.
-        level_db: its level (root mean square) below full scale, at most 0.
-        seed: another seed gives another noise of the same kind.
+        kind: cough and breath have such an envelope, hum is a closed-mouth voice, music is chords with overtones,
+            click is a single knock.
+        ms: duration.
+        level_db: RMS level in dB relative to full scale, at most 0.
+        seed: random seed.
     """
     chance = np.random.default_rng(seed)
     length = round(ms * RATE_HZ / 1000)
@@ -110,12 +110,12 @@ def noise(kind: str, ms: float, level_db: float, seed: int) -> Int16Mono:
 
 
 def with_gain(audio: Int16Mono, gain_db: float) -> Int16Mono:
-    """Louder or quieter; what is too loud is clipped."""
+    """Apply a gain, with clipping."""
     return int16_of(float32_of(audio) * np.float32(10 ** (gain_db / 20))) if gain_db else audio
 
 
 def with_noise(audio: Int16Mono, snr_db: float, seed: int) -> Int16Mono:
-    """Return pink noise behind speech, so many decibels below the level of its louder half."""
+    """Mix pink noise into speech, at this SNR relative to the level of its louder half."""
     samples = float32_of(audio).astype(np.float64)
     windows = np.sqrt(np.mean(samples[: len(samples) // 320 * 320].reshape(-1, 320) ** 2, axis=1))
     loud = windows[windows >= np.median(windows)] if len(windows) else windows
@@ -146,7 +146,7 @@ def _band(wave: Floats, low_hz: float, high_hz: float) -> Floats:
 
 
 def _cough(chance: np.random.Generator, length: int) -> Floats:
-    """Two bursts: an opening one, sharp and broad, and the voiced rest of the breath."""
+    """Generate two bursts: a sharp, broadband onset, and the voiced rest of the breath."""
     seconds = np.arange(length) / RATE_HZ
     burst = _band(chance.normal(size=length), 300, 5000)
     second = 0.55 * length / RATE_HZ
@@ -157,7 +157,7 @@ def _cough(chance: np.random.Generator, length: int) -> Floats:
 
 
 def _hum(chance: np.random.Generator, length: int) -> Floats:
-    """Return a wavering fundamental with overtones under two formants, as in "mmm": a voice, but no word."""
+    """Generate a wavering fundamental with overtones under two formants, as in "mmm": a voice without words."""
     seconds = np.arange(length) / RATE_HZ
     pitch = 130 * (1 + 0.04 * np.sin(2 * np.pi * 4.5 * seconds + float(chance.uniform(0, 6))))
     phase = 2 * np.pi * np.cumsum(pitch) / RATE_HZ

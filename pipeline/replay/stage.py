@@ -1,4 +1,4 @@
-"""What replays share: the embedded engines, loaded once, and a store in memory."""
+"""Shared state of replays: the embedded engines, loaded once, and an in-memory store."""
 
 from contextlib import ExitStack
 from types import TracebackType
@@ -19,7 +19,7 @@ from voice.tts.espeak.engine import EspeakSynthesizer
 
 
 class Stage:
-    """Use as a context manager; any number of calls can be replayed on it, one after another."""
+    """The environment of replays; use it as a context manager, for any number of calls one after another."""
 
     def __init__(self) -> None:
         self.transcriber = PocketSphinx()
@@ -40,11 +40,11 @@ class Stage:
 
     @property
     def store(self) -> Store:
-        """Where the chats of the replays are."""
+        """The store of the replays' chats."""
         return self._steady.store
 
     async def place_for(self, call: CallFile) -> Place:
-        """Return a new chat with whom the call is about, or a session with a tutor; each has a user of its own."""
+        """Create a chat with the call's persona, or a session with a tutor, each with a user of its own."""
         if call.lesson is not None:
             return await self._session(call.lesson)
         practice_id = call.practice_id
@@ -89,5 +89,5 @@ class Stage:
 
 
 def demo_pack() -> Pack:
-    """Return the pack that ships with the service."""
+    """Load the pack that ships with the service."""
     return packs.load_pack(packs.DEMO_PACK)

@@ -1,4 +1,4 @@
-"""A real store whose verbs cost no time and always finish in the same order."""
+"""A deterministic store for replays: its operations take no virtual time and complete in order."""
 
 import asyncio
 import threading
@@ -14,11 +14,10 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class SteadyStore:
-    """A store in memory on a loop of its own, in a thread of its own; use as a context manager.
+    """An in-memory store on an event loop in its own thread; use it as a context manager.
 
-    A verb blocks the caller's loop until it is done. Under a virtual clock that is what makes a replay the same each
-    time: nothing else happens meanwhile, so there is nothing to race with. Its times and ids are counted, not taken
-    from the clock or by chance.
+    An operation blocks the caller's loop until it is done. In virtual time that makes replays deterministic, since
+    nothing can race with it. Times and ids are counted rather than taken from a clock or generated randomly.
     """
 
     def __init__(self) -> None:
@@ -44,11 +43,11 @@ class SteadyStore:
 
     @property
     def store(self) -> Store:
-        """The store, for whoever takes one."""
+        """This object, typed as a `Store`."""
         return cast(Store, self)
 
     def now(self) -> datetime:
-        """The time by the store's own clock."""
+        """Return the time by the clock of the wrapped store."""
         return self._store.now()
 
     def __getattr__(self, name: str) -> Any:
@@ -66,6 +65,6 @@ class SteadyStore:
 
 
 def counted_ids(kind: str) -> Callable[[], str]:
-    """Return a maker of ids that are the same each time: row-1, row-2, ..."""
+    """Return a factory of deterministic ids: row-1, row-2, ..."""
     numbers = count(1)
     return lambda: f"{kind}-{next(numbers)}"

@@ -1,4 +1,4 @@
-"""Everything that happened in a call, in order: who, what, when. The same call gives the same lines each time."""
+"""The timeline of a call: a deterministic log of who did what, and when."""
 
 import asyncio
 import json
@@ -73,26 +73,26 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     "chat_silence": ("turns", "duration_ms", "reason"),
     "ear.heard": ("turn", "from_ms", "to_ms"),
 }
-"""Every event of a timeline with its fields. Those that a client is sent have the names and fields of the wire."""
+"""The events of a timeline with their fields. Those sent to clients have the names and fields of the wire."""
 
 FLAGS = frozenset({"failed", "interrupted", "fatal", "completed"})
 TEXTS = frozenset({"name", "text", "digits", "what", "reason", "heard", "code", "arguments", "target"})
-"""Fields that are true or false, and fields that are a text; all others are whole numbers."""
+"""Boolean fields and text fields; all others are integers."""
 
 _USUAL: Mapping[str, Value] = {"reason": "caller"}
-"""Values that go without saying in a line."""
+"""Default values, which a line omits."""
 
 STRETCH_GAP_S = 0.25
-"""Audio handed out after a longer pause than this is told as a new stretch."""
+"""Audio sent after a longer gap than this is logged as a new stretch."""
 
 
 @dataclass(slots=True)
 class Entry:
-    """One line of a timeline.
+    """An entry of a timeline.
 
     Attributes:
-        at: seconds since the call began.
-        until: when it was over, for what lasts.
+        at: seconds since the start of the call.
+        until: its end, if it has a duration.
     """
 
     at: float
@@ -103,7 +103,7 @@ class Entry:
 
     @property
     def at_ms(self) -> int:
-        """When, in whole milliseconds."""
+        """Its time in whole milliseconds."""
         return round(self.at * 1000)
 
     def __str__(self) -> str:
@@ -118,7 +118,7 @@ def _written(value: Value) -> str:
 
 
 class Timeline:
-    """Takes down what happens, with the event loop's time since it was made."""
+    """Logs events with the event loop's time since the start of the call."""
 
     def __init__(self) -> None:
         self._began = asyncio.get_running_loop().time()
@@ -129,7 +129,7 @@ class Timeline:
 
     @property
     def now(self) -> float:
-        """Seconds since the call began."""
+        """Return the seconds since the start of the call."""
         return asyncio.get_running_loop().time() - self._began
 
     def __len__(self) -> int:
@@ -140,27 +140,27 @@ class Timeline:
 
     @property
     def last_at(self) -> float:
-        """When something happened last."""
+        """Time of the last entry."""
         last = self._entries[-1] if self._entries else None
         return 0.0 if last is None else max(last.at, last.until or 0.0)
 
     def since(self, index: int) -> list[Entry]:
-        """Return the entries from this one on, as they came."""
+        """Return the entries from this index on, in order of arrival."""
         return self._entries[index:]
 
     def lines(self) -> list[str]:
-        """Return the timeline as text."""
+        """Format the timeline as text, line by line."""
         return [str(entry) for entry in self._entries]
 
     def add(self, who: Who, what: str, /, **fields: Value) -> Entry:
-        """Take down one event."""
+        """Log an event."""
         assert tuple(fields) == EVENTS[what], what
         entry = Entry(self.now, who, what, fields)
         self._entries.append(entry)
         return entry
 
     def heard(self, turn: int, from_ms: int, to_ms: int) -> None:
-        """The learner has heard this much more; joined to what was heard right before."""
+        """Log what the learner has heard, merged with an adjacent entry."""
         last = self._heard
         goes_on = (
             last is not None
@@ -174,13 +174,13 @@ class Timeline:
         self._heard.until = self.now
 
     def recorded(self) -> None:
-        """The call is recorded from now on."""
+        """Log the beginning of the recording."""
         self.add("service", "recording.started")
 
-    # ------------------------------------------------------ what the session tells
+    # ------------------------------------------------------ events of the session
 
     def on_step(self, event: Event, to_do: list[actions.Action]) -> None:
-        """A step of the turn machine."""
+        """Log a step of the turn machine."""
         if isinstance(event, Transcribed):
             self.add("turn", "turn.transcribed", revision=event.revision, text=event.text, failed=event.failed)
         for action in to_do:
@@ -212,10 +212,10 @@ class Timeline:
                 case actions.NoWords(turn):
                     self.add("turn", "turn.no_words", turn=turn)
                 case _:
-                    pass  # the session tells it as an event
+                    pass  # logged as a session event
 
     def on_event(self, event: SessionEvent) -> None:
-        """An event of the session."""
+        """Log an event of the session."""
         match event:
             case UserStarted(turn, at_ms):
                 self.add("service", "user.started", turn=turn, at_ms=at_ms)

@@ -1,4 +1,4 @@
-"""An event loop whose time is virtual: timers fire at once, in order, and nothing waits for a wall clock."""
+"""An event loop with virtual time: timers fire immediately, in order, without waiting for a wall clock."""
 
 import asyncio
 import selectors
@@ -11,14 +11,13 @@ T = TypeVar("T")
 
 
 class NothingLeft(RuntimeError):
-    """Everything waits for something that cannot happen any more."""
+    """Deadlock: every task waits for something that cannot happen any more."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Time jumps to the next timer as soon as nothing else can run.
+    """A loop whose time jumps to the next timer as soon as nothing else can run.
 
-    While threads work for the loop (`external_work`, or `run_in_executor`) time stands still: what they take in reality
-    costs nothing here.
+    Time stands still while threads work for the loop (`external_work`, or `run_in_executor`).
     """
 
     def __init__(self) -> None:
@@ -27,12 +26,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__(_JumpingSelector(self))
 
     def time(self) -> float:
-        """Virtual seconds since the loop was made."""
+        """Return the virtual time in seconds."""
         return self._now
 
     @contextmanager
     def external_work(self) -> Iterator[None]:
-        """Something other than the loop is at work until the block ends."""
+        """Stop virtual time until the block ends, while something outside the loop works."""
         self._outside += 1
         try:
             yield
@@ -42,24 +41,24 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def run_in_executor(  # type: ignore[override]  # the base class is typed with variadic generics
         self, executor: Executor | None, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
-        """As in any loop; time stands still until it is done."""
+        """Run a function in an executor, as in any loop; virtual time stands still until it is done."""
         self._outside += 1
         future: asyncio.Future[T] = super().run_in_executor(executor, func, *args)
         future.add_done_callback(self._back_inside)
         return future
 
     async def shutdown_default_executor(self, *args: Any, **kwargs: Any) -> None:
-        """As in any loop; its threads end in real time."""
+        """Shut down the default executor, as in any loop, in real time."""
         with self.external_work():
             await super().shutdown_default_executor(*args, **kwargs)
 
     def jump(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the virtual time."""
         self._now += seconds
 
     @property
     def waits_for_threads(self) -> bool:
-        """Whether time stands still."""
+        """Whether threads are working, so that time stands still."""
         return self._outside > 0
 
     def _back_inside(self, _: asyncio.Future[Any]) -> None:
@@ -84,6 +83,6 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 def run_virtually(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end in virtual time, as `asyncio.run` does in real time."""
+    """Run a coroutine in virtual time, as `asyncio.run` does in real time."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(main)

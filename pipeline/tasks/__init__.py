@@ -1,1 +1,1 @@
-"""Owned asyncio tasks and the injected clock: slots, ordered writes, background work, rate limits."""
+"""Owned asyncio tasks and the injected clock: named slots, ordered writes, background tasks, rate limits."""

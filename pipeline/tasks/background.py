@@ -1,4 +1,4 @@
-"""Work that goes on after the request that asked for it: named, bounded, owned, and ended with the service."""
+"""Background tasks that outlive their request: named, bounded, owned, and cancelled with the service."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -28,10 +28,10 @@ class Background:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Begin a piece of work.
+        """Start a task.
 
         Raises:
-            Busy: as much as may be is going on already.
+            Busy: `RUNNING_LIMIT` tasks are running.
         """
         if len(self._tasks) >= RUNNING_LIMIT:
             work.close()
@@ -42,13 +42,13 @@ class Background:
         return task
 
     async def finished(self, name: str) -> None:
-        """Return when the work of this name is done, or if there is none."""
+        """Wait until the task of this name is done; return at once if there is none."""
         task = self._tasks.get(name)
         if task is not None:
             await asyncio.wait({task})
 
     async def cancel(self, name: str) -> None:
-        """Stop the work of this name and wait until it has ended."""
+        """Cancel the task of this name and wait until it has ended."""
         task = self._tasks.get(name)
         if task is not None:
             task.cancel()

@@ -1,23 +1,23 @@
-"""The only clock below api/: the event loop's. A virtual loop (pipeline.replay) makes every timer virtual with it."""
+"""The injected clock, the only one below api/: the event loop's, so that a virtual loop makes every timer virtual."""
 
 import asyncio
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """Seconds on some steady scale, and waiting on that scale."""
+    """A monotonic clock with a sleep."""
 
     def now(self) -> float:
-        """Return seconds since an arbitrary start; never goes back."""
+        """Return the monotonic time in seconds, from an arbitrary origin."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait; zero or less yields once."""
+        """Sleep; zero or less yields to the event loop once."""
         ...
 
 
 class LoopClock:
-    """The running event loop's own time."""
+    """The clock of the running event loop."""
 
     def now(self) -> float:
         return asyncio.get_running_loop().time()

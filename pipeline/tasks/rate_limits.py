@@ -1,4 +1,4 @@
-"""How often a caller may ask: token buckets on an injected clock."""
+"""Rate limits: token buckets on an injected clock."""
 
 import math
 from collections import OrderedDict
@@ -7,15 +7,15 @@ from collections.abc import Callable
 from pipeline.errors import TooMany
 
 KEYS_LIMIT = 10_000
-"""Callers whose pace is remembered; beyond this the one seen longest ago is forgotten."""
+"""Maximum number of buckets; beyond it the least recently used one is evicted."""
 
 
 class Limits:
-    """How often each caller may ask each door: a bucket that refills at an even pace.
+    """Rate limits per caller and door: token buckets that refill steadily.
 
     Args:
-        per_minute: requests a minute in the long run, and at most this many at once.
-        now: seconds on any steady scale.
+        per_minute: sustained requests per minute, and the size of a burst.
+        now: monotonic clock in seconds.
     """
 
     def __init__(self, per_minute: int, now: Callable[[], float]) -> None:
@@ -24,10 +24,10 @@ class Limits:
         self._buckets: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
 
     def take(self, door: str, caller: str) -> None:
-        """Count one request.
+        """Count a request.
 
         Raises:
-            TooMany: it is one too many.
+            TooMany: the limit is exceeded.
         """
         now, rate = self._now(), self._per_minute / 60
         left, then = self._buckets.pop((door, caller), (float(self._per_minute), now))

@@ -1,4 +1,4 @@
-"""Named tasks with one owner: a task that replaces its namesake, and an end for all of them."""
+"""Named tasks with one owner: starting a name replaces its task, and all end together."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -7,10 +7,10 @@ from typing import Any, Self
 
 
 class Slots:
-    """A task group whose tasks have names; starting a name again cancels its predecessor.
+    """A task group with named tasks; starting a name cancels the task that runs under it.
 
-    Use as an async context manager: leaving it cancels what still runs and waits for it. A task that raises ends them
-    all and raises out of the `async with`, as `asyncio.TaskGroup` does.
+    Use it as an async context manager: leaving it cancels all tasks and waits for them. An exception in a task cancels
+    the others and is raised out of the `async with`, as in `asyncio.TaskGroup`.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Slots:
         await self._group.__aexit__(kind, error, trace)
 
     def replace(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run `work` under `name`, cancelling what ran there."""
+        """Start a task under `name`, cancelling the one that runs there."""
         self.cancel(name)
         task = self._group.create_task(work, name=name)
         self._tasks[name] = task
@@ -37,11 +37,11 @@ class Slots:
         return task
 
     def running(self, name: str) -> bool:
-        """Return whether `name` is at work."""
+        """Return whether a task runs under `name`."""
         return name in self._tasks
 
     def cancel(self, name: str) -> None:
-        """Cancel `name`, if it runs."""
+        """Cancel the task under `name`, if any."""
         task = self._tasks.pop(name, None)
         if task is not None:
             task.cancel()

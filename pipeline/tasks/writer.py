@@ -1,4 +1,4 @@
-"""Storage, one operation after another in the order it was asked for, beside the live path."""
+"""Ordered writes to the store, off the live path."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,24 +10,24 @@ WAITING_LIMIT = 256
 
 
 class StorageBehind(PipelineError):
-    """So many operations wait for the database that the call cannot go on without losing some."""
+    """The queue of writes is full; the call cannot go on without losing messages."""
 
     code = "storage_behind"
     http_status = 503
 
 
 class Writer:
-    """A bounded queue of operations and the one task that carries them out.
+    """A bounded queue of writes and the task that carries them out, in order.
 
-    When `WAITING_LIMIT` operations wait, the next one raises `StorageBehind`, which ends the call: a call that goes on
-    without being stored would lose what is said.
+    When `WAITING_LIMIT` writes are queued, the next one raises `StorageBehind`, which ends the call, since a call that
+    goes on without being stored would lose messages.
     """
 
     def __init__(self) -> None:
         self._queue: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(WAITING_LIMIT)
 
     def put(self, operation: Callable[[], Awaitable[None]]) -> None:
-        """Queue an operation.
+        """Queue a write.
 
         Raises:
             StorageBehind: the queue is full.
@@ -38,7 +38,7 @@ class Writer:
             raise StorageBehind("The database is too slow for this call; see why before opening another.") from None
 
     async def run(self, failed: Callable[[Exception], None]) -> None:
-        """Carry operations out until cancelled; one that fails is reported, and the next follows."""
+        """Carry out writes until cancelled; a failing one is reported, and the next one follows."""
         while True:
             operation = await self._queue.get()
             try:
@@ -49,5 +49,5 @@ class Writer:
                 self._queue.task_done()
 
     async def drained(self) -> None:
-        """Return when everything queued so far has been carried out."""
+        """Wait until all writes queued so far are done."""
         await self._queue.join()

@@ -1,1 +1,1 @@
-"""The tutor: lessons taught by rule or by a language model with tools, written or spoken."""
+"""The tutor: lessons taught by script or by a language model with tools, written or spoken."""

@@ -1,4 +1,4 @@
-"""The tutor on a language model: a bounded loop of tool calls, then one message, taken apart and checked."""
+"""The tutor on a language model: a bounded tool loop, then one message, which is parsed and validated."""
 
 import json
 from collections.abc import Sequence
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from pipeline.llm.chat_model import ChatModel
 
 ROUNDS = 5
-"""Requests of one turn; in the last one the model may not ask for tools."""
+"""Maximum number of requests per turn; in the last one tool calls are not allowed."""
 
 CALLS_AT_ONCE = 6
-"""Tool calls of one round that are run; more are refused."""
+"""Maximum number of tool calls per round; further ones are refused."""
 
 HISTORY_LIMIT = 12_000
-"""Characters of what was said before that the model is shown, the newest."""
+"""Maximum number of characters of the history in a prompt; the latest ones are kept."""
 
 CLOSING = "That was the last part of this lesson. Well done."
 
@@ -61,10 +61,10 @@ async def modelled_turn(
     tools: Toolbox,
     model: "ChatModel",
 ) -> TutorTurn:
-    """Return what the model says next; nothing is stored.
+    """Generate the model's next turn, without storing anything.
 
     Raises:
-        ResponderFailed: the model failed, or gave no message in its rounds.
+        ResponderFailed: the model failed, or wrote no message within `ROUNDS`.
     """
     messages: list[Message] = [
         {"role": "system", "content": _system(node, lesson, state)},
@@ -77,7 +77,7 @@ async def modelled_turn(
 
 
 async def write(model: "ChatModel", instruction: str) -> str:
-    """Have the model write one thing, such as an example.
+    """Have the model write a text, such as an example.
 
     Raises:
         ResponderFailed: the model failed.
@@ -137,7 +137,7 @@ async def _run(call: ToolCall, tools: Toolbox, *, refused: bool) -> str:
 
 
 def _turn(student: StudentTurn, state: LessonState, said: Parsed, tools: Toolbox, reasoning: list[str]) -> TutorTurn:
-    """Return the model's message within the lesson's rules, whatever it wrote."""
+    """Build a turn from the model's message, enforcing the rules of the lesson."""
     clarifies = student.kind == "clarification"
     state = replace(state, begun=True)
     complete = said.complete and not clarifies

@@ -1,4 +1,4 @@
-"""The deterministic tutor: teaches a lesson of a content pack, with no network, no model and no chance."""
+"""The scripted tutor: teaches a lesson of a content pack deterministically, without a model or a network."""
 
 import re
 from dataclasses import dataclass, replace
@@ -11,15 +11,15 @@ from pipeline.tutoring.tools import Toolbox
 from pipeline.tutoring.turns import LessonState, StudentTurn, TutorTurn
 
 _MATCHED_LIMIT = 2_000
-"""Characters of an answer that are looked at: a pack's patterns cannot be made to run long."""
+"""Characters of an answer that are matched, which bounds the cost of a pack's patterns."""
 
 TELL_AFTER = 3
-"""Wrong answers after which the tutor says a good one."""
+"""Number of wrong answers after which the tutor gives a model answer."""
 
 
 @dataclass(slots=True)
 class _Turn:
-    """A turn in the making."""
+    """A turn under construction."""
 
     student: StudentTurn
     state: LessonState
@@ -56,7 +56,7 @@ class _Turn:
 async def scripted_turn(
     student: StudentTurn, state: LessonState, node: Node, lesson: Lesson, tools: Toolbox
 ) -> TutorTurn:
-    """Return what the lesson says next; nothing is stored."""
+    """Generate the lesson's next turn, without storing anything."""
     turn = _Turn(student, state, lesson, node, tools, [student.left_out] if student.left_out else [])
     if state.complete:
         turn.note("The lesson is complete already.")
@@ -189,7 +189,7 @@ def _asking(state: LessonState, question: Question) -> LessonState:
 
 
 def _matched(question: Question, answer: str) -> tuple[int, int]:
-    """Return how many of the points that an answer must have are in it, and how many there are."""
+    """Return the number of required points that an answer contains, and their total number."""
     written = answer.lower()[:_MATCHED_LIMIT]
     texts = [normalised(written)] + ([" ".join(written.split())] if question.type == "code" else [])
     found = sum(any(re.search(pattern, text) for pattern in group for text in texts) for group in question.accept)

@@ -1,4 +1,4 @@
-"""A lesson by voice: the tutor asks aloud, and what is said is an answer unless it asks something back."""
+"""Lessons as calls: the tutor asks, and an utterance is an answer unless it asks something back."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -18,10 +18,10 @@ TUTOR = Persona(id="", name="Tutor", description="A patient tutor.")
 
 
 def spoken_turn(said: str, *, begun: bool) -> StudentTurn:
-    """Return what a student's spoken words are: an answer, or a request to explain."""
+    """Classify a student's spoken words: an answer, or a request for clarification."""
     if not said.strip():
         return StudentTurn("start", "", "")
-    written = student_turn(said)  # a message typed during the call may carry the written prefixes
+    written = student_turn(said)  # a message typed during the call may have the written prefixes
     if written.kind != "learning":
         return written
     if not begun:
@@ -52,7 +52,7 @@ class _TutorAnswer:
 
 
 class SpokenTutor:
-    """Answers in a tutor's session, and opens the sessions of a store for calls."""
+    """Answers in tutor sessions, and opens them for calls."""
 
     def __init__(self, tutor: Tutor, store: Store) -> None:
         self.name = tutor.name
@@ -60,7 +60,7 @@ class SpokenTutor:
         self._store = store
 
     async def open(self, user_id: str, chat_id: str) -> OpenConversation | None:
-        """Return the session as a conversation, if it is one of the user's and can be taught."""
+        """Open the session as a conversation; None unless it is one of the user's and can be taught."""
         try:
             session = await self._store.external_chat(user_id, chat_id, "tutor")
         except NotFound:
@@ -73,7 +73,7 @@ class SpokenTutor:
         """Plan the next turn of the lesson.
 
         Raises:
-            NotFound, NoNode, NothingToTeach, ResponderFailed: as `Tutor.open` and `Tutor.plan` have it.
+            NotFound, NoNode, NothingToTeach, ResponderFailed: as in `Tutor.open` and `Tutor.plan`.
         """
         opened = await self._tutor.open(chat.user_id, chat.id)
         student = spoken_turn(said, begun=state_of(opened.session.data).begun)

@@ -1,4 +1,4 @@
-"""The tutor's six tools: their schemas for a language model, and what they do for whoever runs them."""
+"""The tutor's six tools: their schemas for a language model, and their implementation."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,16 +9,16 @@ from models.records.lessons import Chunk, Lesson, Question
 from models.store import Store
 
 MASTERED = 0.7
-"""A mean score from here on counts as mastered."""
+"""Mean score from which a node counts as mastered."""
 
 LEAST_ATTEMPTS = 2
-"""Answers after which a mean says something."""
+"""Minimum number of answers for a meaningful mean."""
 
 TEXT_LIMIT = 4_000
-"""Characters of one argument."""
+"""Maximum number of characters of an argument."""
 
 Author = Callable[[str], Awaitable[str]]
-"""Writes something by an instruction; raises ResponderFailed."""
+"""Writes a text by an instruction; raises ResponderFailed."""
 
 _EXAMPLE_ORDER = ("simple", "moderate", "challenging")
 _EXERCISE_ORDER = ("easy", "medium", "hard")
@@ -67,21 +67,21 @@ NAMES = tuple(schema["function"]["name"] for schema in SCHEMAS)
 
 
 class ToolFailed(Exception):
-    """The tool was asked for what it cannot do; the sentence is for whoever asked."""
+    """The tool call is invalid; the message is for the caller."""
 
 
 class Toolbox:
-    """The tools of one turn. What they would change is collected, and kept only when the turn is.
+    """The tools of one turn. Their side effects are collected, and stored only with the turn.
 
     Args:
-        store: what is known of the student.
-        node: what is being taught; its user is the student.
-        lesson: where examples, exercises and pictures come from first.
-        author: writes what the lesson does not have; None where nobody can.
+        store: the student's progress.
+        node: the node that is taught; its user is the student.
+        lesson: the first source of examples, exercises and diagrams.
+        author: writes what the lesson lacks; None without a model.
 
     Attributes:
         used: the tools that ran, in order, each once.
-        results: the exercises that were judged.
+        results: the exercise results that were recorded.
     """
 
     def __init__(self, store: Store, node: Node, lesson: Lesson | None, author: Author | None = None) -> None:
@@ -96,7 +96,7 @@ class Toolbox:
         """Run a tool.
 
         Raises:
-            ToolFailed: there is no such tool, or the arguments are not what its schema says.
+            ToolFailed: there is no such tool, or the arguments do not match its schema.
         """
         if name not in NAMES:
             raise ToolFailed(f"There is no tool '{name}'; the tools are {', '.join(NAMES)}.")
@@ -173,7 +173,7 @@ class Toolbox:
         }
 
     def _chunks_on(self, topic: str) -> list[Chunk]:
-        """Return the lesson's chunks that the topic names, the one that shares most words with it first."""
+        """Return the lesson's chunks that match the topic, the one with most words in common first."""
         asked = _words(topic)
         chunks = self._lesson.chunks if self._lesson else ()
         if named := [chunk for chunk in chunks if chunk.title == topic]:

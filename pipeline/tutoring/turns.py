@@ -1,4 +1,4 @@
-"""What passes between student and tutor: the student's prefixes, the tutor's markers, and the question at the end."""
+"""The turns of student and tutor, and their text format: prefixes, markers, and the question at the end."""
 
 import base64
 import binascii
@@ -18,10 +18,10 @@ MESSAGE_KIND: dict[StudentKind, str] = {
     "clarification": "hint_request",
     "learning": "learning",
 }
-"""The dialect's word for each message of a student's."""
+"""The dialect's message type of a student's turn, by kind."""
 
 DRAWING_LIMIT = 7_000_000
-"""Characters of a drawing's data URL; a longer one is left out."""
+"""Maximum length of a drawing's data URL; a longer one is dropped."""
 
 DEFAULT_QUESTION = "Say in your own words what you have just learnt."
 
@@ -39,7 +39,7 @@ _QUESTION_LINE = re.compile(r"^[ \t*_]*Question:[ \t*_]*", re.IGNORECASE | re.MU
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A picture that a student sent: `url` is its whole data URL."""
+    """A drawing of a student; `url` is its whole data URL."""
 
     media_type: str
     url: str
@@ -47,12 +47,12 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class StudentTurn:
-    """What a student said.
+    """A turn of the student.
 
     Attributes:
-        text: without prefix and mode.
-        content: as it was sent, and is stored.
-        left_out: why the drawing that came with it is not looked at; empty where none came, or one that is.
+        text: the text without prefix and mode.
+        content: the text as it was sent, and is stored.
+        left_out: why the drawing that came with it was dropped; empty otherwise.
     """
 
     kind: StudentKind
@@ -64,7 +64,7 @@ class StudentTurn:
 
 
 def student_turn(content: str, drawing_url: object = None) -> StudentTurn:
-    """Read what a student sent. A drawing counts only with an answer, and only if it is a small PNG or JPEG."""
+    """Parse a student's message. A drawing is accepted only with an answer, as a small PNG or JPEG."""
     early = _NO_ANSWER if drawing_url else ""
     if not content.strip():
         return StudentTurn("start", "", "", left_out=early)
@@ -96,14 +96,14 @@ def _drawing(url: object) -> Drawing | None:
 
 @dataclass(frozen=True, slots=True)
 class LessonState:
-    """Where a lesson stands; kept with its session.
+    """The state of a lesson, stored with its session.
 
     Attributes:
-        chunk: index of the chunk that is being taught.
-        wrong: wrong answers to it so far.
-        explained: how often it was explained again.
-        exercise: index of the exercise that is asked in place of the chunk's own question.
-        question, question_type: what is asked at the moment.
+        chunk: index of the current chunk.
+        wrong: number of wrong answers to it.
+        explained: number of further explanations.
+        exercise: index of the exercise that replaces the chunk's own question; None for the question.
+        question, question_type: the open question.
     """
 
     begun: bool = False
@@ -116,26 +116,26 @@ class LessonState:
     complete: bool = False
 
     def data(self) -> dict[str, Any]:
-        """As the store keeps it."""
+        """Serialise the state for the store."""
         return asdict(self)
 
 
 def state_of(data: Mapping[str, Any]) -> LessonState:
-    """Return where a session's lesson stands."""
+    """Deserialise the state of a session's lesson."""
     return LessonState(**{field.name: data[field.name] for field in fields(LessonState) if field.name in data})
 
 
 @dataclass(frozen=True, slots=True)
 class TutorTurn:
-    """What the tutor says next, and what becomes true when it is said; nothing is stored yet.
+    """A planned turn of the tutor with its side effects; nothing is stored yet.
 
     Attributes:
-        explanation: what is said besides the question.
-        figure: a drawing made of letters, for the eye only.
-        asks: whether the question belongs to the message; a clarification leaves it out.
-        results: exercises that were judged.
+        explanation: the text besides the question.
+        figure: an ASCII diagram, shown but not spoken.
+        asks: whether the message includes the question; a clarification does not.
+        results: exercise results.
         tools_used: tools that ran, in order.
-        reasoning: what was found out on the way, in order.
+        reasoning: trace of the decisions, in order.
     """
 
     student: StudentTurn
@@ -149,17 +149,17 @@ class TutorTurn:
 
     @property
     def complete(self) -> bool:
-        """Whether the lesson is over with this turn."""
+        """Whether this turn completes the lesson."""
         return self.state.complete and self.student.kind != "clarification"
 
     @property
     def kind(self) -> str:
-        """The dialect's word for the tutor's message."""
+        """The dialect's message type of the tutor's message."""
         return "hint_response" if self.student.kind == "clarification" else "learning"
 
     @property
     def message(self) -> str:
-        """The message as it is written."""
+        """The written message."""
         parts = [self.explanation, self.figure]
         if self.asks and not self.state.complete:
             parts.append(f"Question Type: {self.state.question_type}\nQuestion:\n{self.state.question}")
@@ -167,14 +167,14 @@ class TutorTurn:
 
     @property
     def speech(self) -> str:
-        """The message as it is said: no markers and no figures, and always with the question that is open."""
+        """The spoken message: without markers and figures, and always with the open question."""
         parts = [self.explanation] if self.state.complete else [self.explanation, self.state.question]
         return "\n".join(part for part in parts if part)
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A model's message taken apart."""
+    """A parsed message of the model."""
 
     explanation: str
     question: str
@@ -185,7 +185,7 @@ class Parsed:
 
 
 def parse_model_message(text: str) -> Parsed:
-    """Take a model's message apart: markers out, the question by itself."""
+    """Parse a model's message: strip the markers and separate the question."""
     markers = {found.upper() for found in _MARKER.findall(text)}
     text = _MARKER.sub("", text)
     kind: QuestionType | None = None
@@ -201,7 +201,7 @@ def parse_model_message(text: str) -> Parsed:
     )
 
 
-# What asks about the question rather than answering it; each must be how the sentence begins.
+# Beginnings of sentences that ask something back instead of answering.
 _ASKS_BACK = re.compile(
     r"(oh |um |uh |well |sorry |i am sorry |wait |okay |please |hey )*"
     r"((can|could|would|will) you (please )?(explain|repeat|clarify|rephrase|say (it|that|this)|help me|give me|show me"
@@ -220,5 +220,5 @@ _ASKS_BACK = re.compile(
 
 
 def asks_back(said: str) -> bool:
-    """Return whether spoken words (lower case, no punctuation) ask the tutor something instead of answering."""
+    """Return whether spoken words (lower case, no punctuation) ask something back instead of answering."""
     return _ASKS_BACK.match(said) is not None

@@ -1,4 +1,4 @@
-"""The tutor: plans a turn of a session's lesson, and keeps it once it is said."""
+"""The tutor: plans the turns of a session's lesson, and stores each once it is delivered."""
 
 import asyncio
 import weakref
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from pipeline.llm.chat_model import ChatModel
 
 DEMO_NODE, DEMO_SESSION = "abc123", "session123"
-"""What the interface's own examples name; a new learner finds them there."""
+"""Ids from the examples of the interface's documentation; a new learner gets this session."""
 
 
 class NoNode(PipelineError):
-    """The session is about nothing, so nothing can be taught in it."""
+    """The session has no node to teach."""
 
     code = "no_node"
 
 
 class NothingToTeach(PipelineError):
-    """No lesson teaches the node, and no model is there to make one up."""
+    """There is neither a lesson on the node nor a model to teach it without one."""
 
     code = "nothing_to_teach"
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A session with what teaching in it takes."""
+    """A session with its node and lesson."""
 
     session: ExternalChat
     node: Node
@@ -46,12 +46,12 @@ class Opened:
 
 
 class Tutor:
-    """Teaches. One turn of a session at a time: hold `turn_of(session_id)` from `plan` to `keep`.
+    """Teaches lessons. Turns of a session are serial: hold `turn_of(session_id)` from `plan` to `keep`.
 
     Args:
         store: sessions, nodes, progress.
         lessons: the lessons of the packs.
-        model: the language model; None has the lessons taught as they are written.
+        model: the language model; without one the lessons are taught as scripted.
     """
 
     def __init__(self, store: Store, lessons: Sequence[Lesson], model: "ChatModel | None" = None) -> None:
@@ -63,18 +63,18 @@ class Tutor:
 
     @property
     def name(self) -> str:
-        """Who teaches."""
+        """The name of the model, or of the scripted tutor."""
         return "scripted" if self._model is None else "openai"
 
     def turn_of(self, session_id: str) -> AbstractAsyncContextManager[None]:
-        """Return the session's turn: who holds it is alone with the session."""
+        """Return the lock that serialises the turns of a session."""
         lock = self._turns.get(session_id)
         if lock is None:
             lock = self._turns[session_id] = asyncio.Lock()
         return lock
 
     async def node(self, user_id: str, node_id: str) -> Node:
-        """Return the user's node of this id; an unknown one is made, with the lesson that names it if there is one.
+        """Return the user's node with this id; create an unknown one, with the lesson that names it, if any.
 
         Raises:
             NotFound: no such user.
@@ -92,22 +92,22 @@ class Tutor:
             )
 
     async def welcome(self, user_id: str) -> None:
-        """Give a new learner the session that the interface's examples speak of, unless somebody has it."""
+        """Create the example session for a new learner, unless it exists."""
         await self.node(user_id, DEMO_NODE)
         if not await self._store.external_chats(user_id, "tutor"):
             with suppress(Conflict):
                 await self._store.add_external_chat(user_id, "tutor", id=DEMO_SESSION, subject_id=DEMO_NODE)
 
     def lesson_of(self, node: Node) -> Lesson | None:
-        """Return the lesson that teaches a node."""
+        """Return the lesson of a node, or None."""
         return self._by_slug.get(node.lesson or "") or self._by_node.get(node.id)
 
     async def open(self, user_id: str, session_id: str) -> Opened:
-        """Return a session of the user's with its node and lesson.
+        """Return a session of the user with its node and lesson.
 
         Raises:
-            NotFound: unknown, another user's, or its node is gone.
-            NoNode: the session has none.
+            NotFound: the session is unknown or another user's, or its node was removed.
+            NoNode: the session has no node.
             NothingToTeach: there is neither a lesson nor a model.
         """
         try:
@@ -128,11 +128,11 @@ class Tutor:
     async def plan(
         self, opened: Opened, student: StudentTurn, history: Sequence[ExternalMessage] | None = None
     ) -> TutorTurn:
-        """Return what the tutor says to this; nothing is stored.
+        """Plan the tutor's next turn, without storing anything.
 
         Args:
-            opened: the session as it stands.
-            history: what was said, where the caller has read it already.
+            opened: the session.
+            history: the session's messages, if the caller has read them already.
 
         Raises:
             ResponderFailed: the model failed.
@@ -153,7 +153,7 @@ class Tutor:
     async def keep(
         self, session: ExternalChat, turn: TutorTurn, *, drafts: Sequence[ExternalDraft] = ()
     ) -> tuple[ExternalMessage, ...]:
-        """Make a planned turn true: where the lesson stands, what was judged, the end of the session, its messages."""
+        """Store a planned turn: the lesson's state, exercise results, the end of the session, and its messages."""
         return await self._store.keep_tutor_turn(
             session.id,
             drafts=drafts,
@@ -163,10 +163,10 @@ class Tutor:
         )
 
     async def answer(self, user_id: str, session_id: str, student: StudentTurn) -> TutorTurn:
-        """Return one written turn: planned, kept, and said.
+        """Plan and store a written turn, and return it.
 
         Raises:
-            NotFound, NoNode, NothingToTeach, ResponderFailed: as `open` and `plan` have it; nothing was stored.
+            NotFound, NoNode, NothingToTeach, ResponderFailed: as in `open` and `plan`; nothing was stored.
         """
         async with self.turn_of(session_id):
             opened = await self.open(user_id, session_id)

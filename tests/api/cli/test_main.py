@@ -99,7 +99,7 @@ def test_a_value_is_shown_whole_however_narrow_the_terminal(glow: Glow, monkeypa
 
 def test_settings_as_markdown_are_the_same_on_every_machine(glow: Glow, tmp_path: Path) -> None:
     ran = glow("settings", "--markdown")
-    assert "| `GLOW_PORT` | `8010` | Port to listen on; 0 takes a free one. |" in ran.out
+    assert "| `GLOW_PORT` | `8010` | TCP port to listen on; 0 picks a free one. |" in ran.out
     assert str(tmp_path) not in ran.out
 
 

@@ -57,7 +57,7 @@ def test_what_was_received_already_is_left_out() -> None:
 
 
 def test_the_microphone_mixes_sounds_with_the_room() -> None:
-    microphone = Microphone(room=np.full(100, 7, np.int16))
+    microphone = Microphone(background=np.full(100, 7, np.int16))
     microphone.play(np.full(400, 1000, np.int16))
     assert (microphone.frame() == 1007).all()
     microphone.play(np.full(320, 32_000, np.int16))
