@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from api.bench.turn import ROOM_NOISE, busy_note, spread
+from api.bench.turn import BACKGROUND_NOISE, busy_note, spread
 from api.client.recordings import learner_recording
 from voice.audio.formats import RATE_HZ, AudioFormat, Int16Mono
 from voice.audio.g711 import alaw_encode, mulaw_encode
@@ -28,7 +28,7 @@ SCENE, RECORDINGS = "records-office", 6
 
 
 @dataclass(frozen=True, slots=True)
-class Wire:
+class WireFormat:
     """An audio format and the size of its messages: `message_ms` of audio, or `message_bytes`."""
 
     name: str
@@ -37,14 +37,14 @@ class Wire:
     message_bytes: int = 0
 
 
-WIRES = (
-    Wire("pcm16 16 kHz, 20 ms", AudioFormat("pcm16", 16_000)),
-    Wire("pcm16 24 kHz, 256 bytes", AudioFormat("pcm16", 24_000), message_bytes=256),
-    Wire("pcm16 44.1 kHz, 20 ms", AudioFormat("pcm16", 44_100)),
-    Wire("pcm16 48 kHz stereo, 20 ms", AudioFormat("pcm16", 48_000, 2)),
-    Wire("mu-law 8 kHz, 20 ms", AudioFormat("mulaw", 8_000)),
-    Wire("A-law 8 kHz, 20 ms", AudioFormat("alaw", 8_000)),
-    Wire("Opus 48 kHz, 20 ms", AudioFormat("opus", 48_000)),
+WIRE_FORMATS = (
+    WireFormat("pcm16 16 kHz, 20 ms", AudioFormat("pcm16", 16_000)),
+    WireFormat("pcm16 24 kHz, 256 bytes", AudioFormat("pcm16", 24_000), message_bytes=256),
+    WireFormat("pcm16 44.1 kHz, 20 ms", AudioFormat("pcm16", 44_100)),
+    WireFormat("pcm16 48 kHz stereo, 20 ms", AudioFormat("pcm16", 48_000, 2)),
+    WireFormat("mu-law 8 kHz, 20 ms", AudioFormat("mulaw", 8_000)),
+    WireFormat("A-law 8 kHz, 20 ms", AudioFormat("alaw", 8_000)),
+    WireFormat("Opus 48 kHz, 20 ms", AudioFormat("opus", 48_000)),
 )
 
 
@@ -85,11 +85,11 @@ def bench_frame(console: Console, *, rounds: int, as_json: bool) -> None:
 def frame_costs(rounds: int, *, recordings: int = RECORDINGS) -> list[FrameCost]:
     """Measure the cost of a frame in every format, on both sounds; each round measures all of them."""
     speech = np.concatenate([learner_recording(SCENE, 1 + number).samples for number in range(recordings)])
-    room = (np.random.default_rng(0).standard_normal(len(speech)) * ROOM_NOISE).astype(np.int16)
+    noise = (np.random.default_rng(0).standard_normal(len(speech)) * BACKGROUND_NOISE).astype(np.int16)
     runs = {
         (wire, sound): (messages_of(wire, samples), list[float]())
-        for wire in WIRES
-        for sound, samples in (("quiet room", room), ("speech", speech))
+        for wire in WIRE_FORMATS
+        for sound, samples in (("quiet room", noise), ("speech", speech))
     }
     for _ in range(rounds):
         for (wire, _), (messages, found) in runs.items():
@@ -98,7 +98,7 @@ def frame_costs(rounds: int, *, recordings: int = RECORDINGS) -> list[FrameCost]
     return [FrameCost(wire.name, sound, of.median, of.p95) for (wire, sound), of in spreads.items()]
 
 
-def messages_of(wire: Wire, samples: Int16Mono) -> list[bytes]:
+def messages_of(wire: WireFormat, samples: Int16Mono) -> list[bytes]:
     """Encode samples at 16 kHz, shape (n,), as a client's messages."""
     audio = resample(samples, RATE_HZ, wire.format.rate_hz)
     if wire.format.encoding == "opus":
