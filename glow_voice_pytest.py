@@ -1,8 +1,7 @@
-"""A pytest plugin for other people's tests of voice: a running service, words as sound, calls replayed from files.
+"""A pytest plugin for voice tests of other projects: a running service, synthesized speech, replayed calls.
 
-It is loaded by pytest itself wherever Glow Voice is installed (entry point `glow_voice`), so it is a module with a name
-of its own, and imports nothing of the house before a fixture is used: a project that has a package `api` or `models`
-itself keeps it.
+pytest loads it wherever Glow Voice is installed (entry point `glow_voice`). Hence it is a module with a unique name,
+and imports nothing of this project before a fixture is used, so as not to shadow a tested project's `api` or `models`.
 """
 
 from collections.abc import Iterator
@@ -21,20 +20,20 @@ if TYPE_CHECKING:
     from pipeline.replay import Replayed, Stage
 
 _LONGEST_TIMELINE = 60
-"""Lines of the timeline that a failure shows."""
+"""Maximum number of timeline lines in a failure message."""
 
 _ROOMS = ("api.client.own_service", "pipeline.replay", "voice.audio.formats", "models.store")
-"""A room of each package that the fixtures need."""
+"""A module of each package that the fixtures need."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """Something said.
+    """Speech samples.
 
     Attributes:
-        text: the words, where they are known.
+        text: the text, if known.
         samples: int16 mono, shape (n,).
-        rate_hz: their rate, 16000.
+        rate_hz: sample rate, 16000.
     """
 
     text: str
@@ -43,27 +42,27 @@ class Speech:
 
     @property
     def seconds(self) -> float:
-        """How long it is."""
+        """Duration in seconds."""
         return len(self.samples) / self.rate_hz
 
     @property
     def wav(self) -> bytes:
-        """The same as a WAV file."""
+        """The samples as a WAV file."""
         from voice.audio.formats import wav_bytes
 
         return wav_bytes(self.samples, self.rate_hz)
 
 
 class Say:
-    """Makes speech to test with."""
+    """Creates speech for tests."""
 
     def __call__(self, text: str, voice: str = "en-us", snr_db: float | None = None) -> Speech:
-        """Return words said by eSpeak NG.
+        """Synthesize a text with eSpeak NG.
 
         Args:
-            text: the words.
+            text: the text.
             voice: a voice of eSpeak NG, such as en-us or en-gb+f3.
-            snr_db: pink noise behind the words, so many decibels below them; the same noise each time.
+            snr_db: signal-to-noise ratio of deterministic pink noise in dB; None for no noise.
         """
         from pipeline.replay.sounds import spoken, with_noise
 
@@ -71,10 +70,10 @@ class Say:
         return Speech(text, samples if snr_db is None else with_noise(samples, snr_db, seed=0))
 
     def recording(self, name: str) -> Speech:
-        """Return a recording that comes with Glow Voice, such as `slt/records-office/01`, or any sound file by its path.
+        """Load a packaged recording, such as `slt/records-office/01`, or an audio file by its path.
 
         Raises:
-            OSError, VoiceError: it cannot be read.
+            OSError, VoiceError: the file cannot be read.
         """
         from pipeline.replay.sounds import packaged, packaged_text, recording
 
@@ -82,28 +81,28 @@ class Say:
 
 
 class CallReplayed(Protocol):
-    """Replays a call file, beside the test or by its whole path, and fails the test if the call goes another way."""
+    """Replays a call file, given relative to the test or by its path, and fails the test on unmet expectations."""
 
     def __call__(self, file: str | Path, *, measured: bool = False) -> "Replayed":
-        """Replay; with `measured` the engines' work costs the time it takes, and neither goldens nor budgets count."""
+        """Replay the call; in `measured` time neither golden timelines nor budgets are checked."""
         ...
 
 
 @pytest.fixture(scope="session")
 def glow_service() -> "Iterator[OwnService]":
-    """Yield a running service with the embedded engines: its `url`, and a `token` that opens it."""
+    """Run a service with the embedded engines; yield its `url` and a `token`."""
     _check_that_we_are_not_hidden()
     from api.client.own_service import embedded, own_service
     from api.settings import Settings
 
-    # Machines that run tests may be slow, and that is no failure.
+    # Test machines may be slow; that is not a failure.
     with own_service(embedded(stt_timeout_s="100", frames_gap_s="4"), Settings().models_dir) as service:
         yield service
 
 
 @pytest.fixture(scope="session")
 def glow_stage() -> "Iterator[Stage]":
-    """Yield the engines that replays share."""
+    """Load the engines that replays share."""
     _check_that_we_are_not_hidden()
     from pipeline.replay import Stage
 
@@ -113,7 +112,7 @@ def glow_stage() -> "Iterator[Stage]":
 
 @pytest.fixture(scope="session")
 def say() -> Say:
-    """Return words as sound: `say("hello")`, `say.recording("slt/turns/01")`."""
+    """Create speech: `say("hello")`, `say.recording("slt/turns/01")`."""
     _check_that_we_are_not_hidden()
     return Say()
 
@@ -129,7 +128,7 @@ def call(request: pytest.FixtureRequest, glow_stage: "Stage") -> CallReplayed:
 
 
 def _check_that_we_are_not_hidden() -> None:
-    """Fail with a sentence where the project that is tested has packages of the same names."""
+    """Fail with an explanation if the tested project has packages of the same names."""
     for room in _ROOMS:
         package = room.partition(".")[0]
         try:

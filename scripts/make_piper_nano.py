@@ -1,13 +1,12 @@
-"""Makes piper:nano, a small real Piper voice for tests: half-phonemes cut from eSpeak NG, joined inside the ONNX graph.
+"""Generates piper:nano, a small real Piper voice for tests: a diphone synthesizer of eSpeak NG's sounds, in ONNX.
 
-What is kept is sound, not text: for every two neighbouring phonemes the second half of the first and the first half of
-the second, each a row of pitch marks in one long waveform. The graph reads phoneme ids as every Piper voice does, finds
-the two halves of each phoneme by its neighbours, picks a pitch mark for each frame, and adds the windowed waveform
-around it, one period long on each side, frame by frame one period apart (Moulines and Charpentier 1990, TD-PSOLA, at a
-constant pitch). So any text can be said at any rate; a frame is a period, and the graph's only `Ceil` makes the
-durations.
+The inventory is audio: for every pair of neighbouring phonemes the second half of the first and the first half of the
+second, each a row of pitch marks in one long waveform. The graph takes phoneme ids as every Piper voice does, finds the
+two halves of each phoneme by its neighbours, picks a pitch mark per frame, and overlap-adds the windowed waveform
+around it, one period to each side, one period apart (Moulines and Charpentier 1990, TD-PSOLA, at a constant pitch). So
+it can synthesize any text at any rate; a frame is a period, and the graph's only `Ceil` computes the durations.
 
-The voice is a monotone robot on purpose: a test voice, never for people. The same script makes the same bytes.
+The voice is intentionally a monotone robot: a test voice, not for users. The output is deterministic.
 
     python scripts/make_piper_nano.py [FOLDER]
 
@@ -46,15 +45,15 @@ SENTENCES = 2500
 CANDIDATES = 24
 SILENCE = ("", False, False)
 PAUSES = {",": 14, ";": 16, ":": 16, ".": 18, "!": 18, "?": 18}
-"""Frames of silence that a mark adds."""
+"""Frames of silence per punctuation mark."""
 
 Symbol = tuple[str, bool, bool]
-"""A code point that sounds, whether it is stressed, whether it is long or syllabic; `SILENCE`."""
+"""A code point with a sound, whether it is stressed, whether it is long or syllabic; or `SILENCE`."""
 
 
 @dataclass(frozen=True)
 class Phoneme:
-    """One symbol in a harvested sentence, in samples at RATE_HZ."""
+    """A symbol of a harvested sentence, with its span in samples at RATE_HZ."""
 
     symbol: Symbol
     start: int
@@ -63,15 +62,15 @@ class Phoneme:
 
 @dataclass
 class Half:
-    """Half a phoneme: pitch marks, and the sentence's samples that they lie in."""
+    """Half a phoneme: its pitch marks, and the samples of its sentence."""
 
     marks: NDArray[np.int64]
     audio: NDArray[np.float32]
-    middle: NDArray[np.float32] = field(repr=False)  # spectrum where it will be joined
+    middle: NDArray[np.float32] = field(repr=False)  # spectrum at the joint
 
 
 class Espeak:
-    """eSpeak NG without intonation, with the start of every phoneme."""
+    """eSpeak NG without intonation, with phoneme timings."""
 
     def __init__(self) -> None:
         import espeakng_loader
@@ -89,7 +88,7 @@ class Espeak:
             self._library.espeak_SetParameter(parameter, value, 0)
 
     def say(self, text: str) -> tuple[NDArray[np.float32], list[Phoneme]]:
-        """Return the sentence at RATE_HZ and its phonemes."""
+        """Synthesize a sentence at RATE_HZ; return the samples and the phonemes."""
         self._audio, self._events = [], []
         data = text.encode() + b"\0"
         self._library.espeak_Synth(data, len(data), 0, 1, 0, 0x1001, None, None)
@@ -116,7 +115,7 @@ class Espeak:
 
 
 def symbols_of(phonemes: str) -> Iterator[Symbol]:
-    """Symbols of a stretch of IPA, as the graph tells them apart."""
+    """Yield the symbols of an IPA string, as the graph distinguishes them."""
     points = unicodedata.normalize("NFD", phonemes)
     for at, point in enumerate(points):
         if point in DEFAULT_PHONEME_ID_MAP and point.isalpha() and point not in "ˈˌːʲ":
@@ -124,7 +123,7 @@ def symbols_of(phonemes: str) -> Iterator[Symbol]:
 
 
 def harvest() -> dict[tuple[Symbol, Symbol], list[tuple[Half, Half]]]:
-    """For every two neighbours: second half of the first and first half of the second, from several sentences."""
+    """Collect candidates from several sentences: for each pair of neighbours the second and the first half."""
     words = (Path(__file__).parent / "everyday_words.txt").read_text(encoding="utf-8").split()
     chance = random.Random(1)
     espeak = Espeak()
@@ -148,7 +147,7 @@ def harvest() -> dict[tuple[Symbol, Symbol], list[tuple[Half, Half]]]:
 def halves(
     audio: NDArray[np.float32], marks: NDArray[np.int64], first: Phoneme, second: Phoneme
 ) -> tuple[Half, Half] | None:
-    """Return the two halves at a border between phonemes; of a silence, four periods at most."""
+    """Cut the two halves at a boundary of phonemes; of a silence at most four periods."""
     begin, end = (first.start + first.end) // 2, (second.start + second.end) // 2
     if first.symbol == SILENCE:
         begin = max(begin, first.end - 4 * PERIOD)
@@ -161,14 +160,14 @@ def halves(
 
 
 def spectrum(audio: NDArray[np.float32], at: int) -> NDArray[np.float32]:
-    """Return coarse log spectrum around a sample: what two halves that are joined must share."""
+    """Compute the coarse log spectrum around a sample, which should match at a joint."""
     window = audio[max(0, at - 2 * PERIOD) : at + 2 * PERIOD]
     power = np.abs(np.fft.rfft(window * np.hanning(len(window)), 1024)) ** 2
     return np.log(power[:384].reshape(24, 16).sum(axis=1) + 1e-5).astype(np.float32)
 
 
 def pitch_marks(audio: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Return a sample in every period, at the same phase of the fundamental where there is one, else one period apart."""
+    """Find pitch marks: one per period at the same phase of the fundamental, or one period apart if unvoiced."""
     cut = np.fft.rfft(audio)
     hertz = np.fft.rfftfreq(len(audio), 1 / RATE_HZ)
     low = np.fft.irfft(cut * ((hertz > 60) & (hertz < 180)), len(audio))
@@ -186,13 +185,13 @@ def pitch_marks(audio: NDArray[np.float32]) -> NDArray[np.int64]:
 
 
 def around(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return means over two periods."""
+    """Compute the moving average over two periods."""
     sums = np.cumsum(np.pad(values, (PERIOD, PERIOD)))
     return (sums[2 * PERIOD :] - sums[: -2 * PERIOD]) / (2 * PERIOD)
 
 
 def best(candidates: list[tuple[Half, Half]], centres: tuple[NDArray[Any], NDArray[Any]]) -> tuple[Half, Half]:
-    """Return the candidate of usual length whose ends are nearest to what its neighbours will end in."""
+    """Choose the candidate of typical length whose ends match those of its neighbours best."""
     lengths = np.array([[len(left.marks), len(right.marks)] for left, right in candidates], float)
     usual = np.median(lengths, axis=0)
 
@@ -205,7 +204,7 @@ def best(candidates: list[tuple[Half, Half]], centres: tuple[NDArray[Any], NDArr
 
 
 class Store:
-    """The waveform of all halves and, for every pair of symbols, where its halves' marks are."""
+    """The waveform of all halves, and the pitch marks of the halves of each pair of symbols."""
 
     def __init__(self, found: dict[tuple[Symbol, Symbol], list[tuple[Half, Half]]]) -> None:
         self.symbols = [SILENCE, *sorted({symbol for pair in found for symbol in pair} - {SILENCE})]
@@ -254,7 +253,7 @@ class Store:
         return {symbol: np.median(spectra, axis=0) for symbol, spectra in all_of.items()}
 
     def _fill(self, middles: dict[Symbol, NDArray[np.float32]]) -> None:
-        """Neighbours that never met take the half that was cut beside the most similar symbol."""
+        """Fill unseen pairs with the half next to the most similar symbol."""
         spectra = np.array([middles[symbol] for symbol in self.symbols])
         apart = np.abs(spectra[:, None] - spectra[None]).mean(axis=2)
         for index, symbol in enumerate(self.symbols):
@@ -272,7 +271,7 @@ class Store:
 
 
 def constants(store: Store) -> dict[str, NDArray[Any]]:
-    """Return the graph's tables."""
+    """Return the constant tables of the graph."""
     symbol_of = np.full((ID_COUNT, 2, 2), -1, np.int64)
     pause_of, is_stress, is_long = (np.zeros(ID_COUNT, np.int64) for _ in range(3))
     number = {symbol: index for index, symbol in enumerate(store.symbols)}
@@ -305,12 +304,12 @@ def constants(store: Store) -> dict[str, NDArray[Any]]:
 
 
 def expanded(compressed: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return samples of mu-law values in [-1, 1]."""
+    """Expand mu-law values in [-1, 1] to samples."""
     return np.sign(compressed) * (256 ** np.abs(compressed) - 1) / 255
 
 
 def describe() -> dict[str, Any]:
-    """Return the voice's .onnx.json."""
+    """Return the contents of the voice's .onnx.json."""
     return {
         "audio": {"sample_rate": RATE_HZ, "quality": "x_low"},
         "espeak": {"voice": "en-us"},

@@ -1,4 +1,4 @@
-"""The ONNX graph of piper:nano: from phoneme ids to the sound of half-phonemes, in gathers and one overlap-add."""
+"""The ONNX graph of piper:nano: from phoneme ids to the audio of half-phonemes, in gathers and one overlap-add."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ ID_COUNT = 256
 
 
 class Graph:
-    """Builds the graph; every method adds one step and names its tensors as the step's story tells."""
+    """Builds the graph; each method adds one step."""
 
     def __init__(self, constants: dict[str, NDArray[Any]]) -> None:
-        """Start with the voice's tables.
+        """Start with the voice's constant tables.
 
         Args:
             constants: `wave` (uint8, mu-law), `levels` (256 floats), `window` and `around` (2 periods), `marks`,
@@ -40,7 +40,7 @@ class Graph:
         }
 
     def model(self) -> onnx.ModelProto:
-        """Return the whole voice, with Piper's inputs and outputs."""
+        """Build the whole voice, with Piper's inputs and outputs."""
         self._sounding()
         self._halves_of_neighbours()
         self._frames()
@@ -59,7 +59,7 @@ class Graph:
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 16)], ir_version=8)
 
     def _sounding(self) -> None:
-        """Ids to the symbols that sound, `said`, and where they stand in the input, `places`."""
+        """Map ids to the symbols with a sound, `said`, and their positions in the input, `places`."""
         self._add("Reshape", "input", "flat", to="ids")
         self._where(self._add("Greater", "ids", "zero", to="not_pad"), "kept_places")
         self._add("Gather", "ids", "kept_places", to="kept")
@@ -76,7 +76,7 @@ class Graph:
         self._add("Gather", "pause_of", self._add("Gather", "kept", "said_places", to="said_ids"), to="pause")
 
     def _halves_of_neighbours(self) -> None:
-        """For each symbol: its first half (cut beside its left neighbour), a pause, its second half."""
+        """Select for each symbol its first half (by its left neighbour), a pause, and its second half."""
         self._add("Concat", "zeros", "said", to="left_neighbours", axis=0)
         self._add("Concat", "said", "zeros", to="right_neighbours", axis=0)
         row = self._add("Mul", "left_neighbours", "symbols", to="pair_row")
@@ -89,7 +89,7 @@ class Graph:
         self._add("Add", "second_from", "left_count", to="natural")
 
     def _frames(self) -> None:
-        """How many frames each id lasts (the only `Ceil`), and which mark each frame is taken at, `at`."""
+        """Compute the duration of each id in frames (the only `Ceil`), and the pitch mark of each frame, `at`."""
         self._add("Cast", "natural", to="natural_float", kind=TensorProto.FLOAT)
         silence = self._add("Mul", self._add("Cast", "ids", to="ids_float", kind=1), "none", to="no_frames")
         self._constants["none"] = np.array(0.0, np.float32)
@@ -122,7 +122,7 @@ class Graph:
         self._add("Gather", "marks", self._add("Where", in_first, first, rest, to="mark"), to="at")
 
     def _sound(self) -> None:
-        """Windowed periods around the marks, added one period apart."""
+        """Overlap-add the windowed periods around the marks."""
         column = self._add("Unsqueeze", "at", "ones", to="at_column")
         bits = self._add("Gather", "wave", self._add("Add", column, "around", to="samples"), to="bits")
         values = self._add("Gather", "levels", self._add("Cast", bits, to="level", kind=TensorProto.INT32), to="values")
@@ -135,7 +135,7 @@ class Graph:
         self._add("Reshape", self._add("Add", rising, falling, to="added"), "batch", to="output")
 
     def _of_frame(self, tensor: str) -> str:
-        """Return a number of each symbol, for each frame."""
+        """Expand a value per symbol to one per frame."""
         return self._add("Gather", tensor, "which", to=f"{tensor}_of_frame")
 
     def _where(self, condition: str, to: str) -> str:

@@ -1,4 +1,4 @@
-"""Batches for training: mel windows as faster-whisper will make them, and the tokens that a prompt asks for."""
+"""Training batches: mel windows as in faster-whisper's inference, and prompted token sequences."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,28 +14,28 @@ from voice.stt.whisper.short_window import FULL_WINDOW
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz "
 MOST_PREVIOUS = 24
-"""Tokens of previous text, at most."""
+"""Maximum number of tokens of previous text."""
 
 MARGIN = 256
 MARGINS = [(16, 0.42), (MARGIN // 2, 0.2), (MARGIN, 0.22), (800, 0.09), (FULL_WINDOW, 0.07)]
-"""Frames after the speech and how often; from 800 on they are the whole window, 8 s and 30 s long."""
+"""Margins after the speech in frames, with their probabilities; those from 800 on are whole windows of 8 s and 30 s."""
 
 MASKED = -100
 
 HELD_OUT = 32
-"""Utterances of the first shard that are never learned: the loss on them tells whether it falls."""
+"""Number of held-out utterances of the first shard, for the validation loss."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Utterances of about one length.
+    """Utterances of similar length.
 
     Attributes:
-        mel: log-mel, shape (n, 80, window); zero where a window goes beyond its speech.
+        mel: log-mel features, shape (n, 80, window), zero-padded after the speech.
         tokens: decoder input, shape (n, m).
-        labels: the token to come after each, shape (n, m); MASKED where nothing is to be learned.
-        letters: CTC targets, one after another; letter 1 is "a", 0 is the blank.
-        letter_counts, frame_counts: letters and encoder positions of each utterance, shape (n,).
+        labels: next tokens, shape (n, m); MASKED where there is no loss.
+        letters: concatenated CTC targets; letter 1 is "a", 0 is the blank.
+        letter_counts, frame_counts: letters and encoder positions per utterance, shape (n,).
     """
 
     mel: torch.Tensor
@@ -47,13 +47,13 @@ class Batch:
 
 
 class Batches:
-    """Draws batches from the shards of a folder; shards that come later are taken up by `look`.
+    """Samples batches from the shards of a folder; `look` picks up new shards.
 
     Args:
-        folder: where speech.py writes.
-        tokenizer: the model's.
-        size: utterances in a batch; an eighth at 30 s.
-        seed: of all that is drawn.
+        folder: the output folder of speech.py.
+        tokenizer: the model's tokenizer.
+        size: batch size; an eighth of it at 30 s.
+        seed: random seed.
     """
 
     def __init__(self, folder: Path, tokenizer: Tokenizer, size: int, seed: int) -> None:
@@ -69,7 +69,7 @@ class Batches:
         self.end, self._start, self._untimed, self._previous, self._zero = map(tokenizer.token_to_id, names)
 
     def look(self) -> int:
-        """Take up new shards; how many utterances there are."""
+        """Load new shards; return the number of utterances."""
         for path in sorted(self._folder.glob("shard-*.npz")):
             if path not in self._taken:
                 self._taken.add(path)
@@ -80,7 +80,7 @@ class Batches:
         return len(self._spoken)
 
     def draw(self) -> Batch:
-        """Return one batch: rough audio, SpecAugment, a window and prompts drawn at random."""
+        """Sample a batch, with augmented audio, SpecAugment, and a random window and prompts."""
         margin = self._pick.choice([margin for margin, _ in MARGINS], p=[share for _, share in MARGINS])
         size = max(4, self._size // 8) if margin == FULL_WINDOW else self._size
         pool = sorted(
@@ -95,7 +95,7 @@ class Batches:
         return self._batch(chosen, heard, window, [self._prompted(*one) for one in zip(chosen, heard, strict=True)])
 
     def held_out(self) -> Batch:
-        """Return the utterances that are never learned, clean, at the windows that ShortWindow gives: always the same."""
+        """Return the held-out utterances, clean, at the windows of ShortWindow; deterministic."""
         heard = [self._features(audio.astype(np.float32) / 32768) for _, audio in self._held_out]
         said = [self._tokenizer.encode(f" {text}").ids for text, _ in self._held_out]
         prompts = [([self._start, self._untimed, *tokens, self.end], 2) for tokens in said]
@@ -126,11 +126,11 @@ class Batches:
         return np.asarray(self._mel(audio), np.float32)
 
     def _prompted(self, spoken: Spoken, mel: NDArray[np.float32]) -> tuple[list[int], int]:
-        """Return the tokens of one utterance and how many of them are given, not to be learned."""
+        """Return the tokens of an utterance, and the number of prompt tokens without a loss."""
         text, frames = spoken[0], mel.shape[1]
         said = self._tokenizer.encode(f" {text}").ids
         if self._pick.random() < 0.3:
-            # A timestamp token is 20 ms: two frames. The first one is learned as well.
+            # A timestamp token is 20 ms, two frames. The first one has a loss, too.
             given, said = [self._start], [self._zero, *said, self._zero + frames // 2]
         else:
             given = [self._start, self._untimed]
@@ -150,7 +150,7 @@ class Batches:
 
 
 def _masked(mel: NDArray[np.float32], pick: np.random.Generator) -> NDArray[np.float32]:
-    """SpecAugment: one band of up to 12 mels and one stretch of up to 12 frames go silent (Park et al. 2019)."""
+    """Apply SpecAugment: mask one band of up to 12 mels and one stretch of up to 12 frames (Park et al. 2019)."""
     mel = mel.copy()
     for axis in (0, 1):
         width = int(pick.integers(0, 13))

@@ -1,7 +1,7 @@
-"""Turns a checkpoint of train.py into the CTranslate2 model that faster-whisper loads: int8, a few MB, no hub.
+"""Converts a checkpoint of train.py to a CTranslate2 int8 model of a few MB, without the Hugging Face hub.
 
-CTranslate2's own converter asks the hub for the tokenizer; here the layers are handed to its loader one by one, and
-the vocabulary comes from the tokenizer's file.
+CTranslate2's own converter downloads the tokenizer from the hub; this one passes the layers to its loader one by one,
+and reads the vocabulary from the tokenizer's file.
 
     python scripts/whisper_nano/convert.py CHECKPOINT FOLDER [--tokenizer FILE]
 """
@@ -57,7 +57,7 @@ def convert(checkpoint: Path, folder: Path, tokenizer_file: Path) -> None:
 
 
 def main() -> None:
-    """Convert one checkpoint."""
+    """Convert a checkpoint."""
     parser = argparse.ArgumentParser(description="Convert a whisper:nano checkpoint to CTranslate2 int8.")
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("folder", type=Path)

@@ -1,7 +1,7 @@
-"""Word error of a Whisper model on recordings with a manifest, at the utterance's own window and at 30 s.
+"""Word error rate of a Whisper model on recordings with a manifest, with the short window and at 30 s.
 
-`glow bench stt --model FOLDER` measures speed as well, on recordings of at least a second; this takes every line of the
-manifest and tells the lines whose words the model knows from those with others among them.
+`glow bench stt --model FOLDER` also measures speed, on recordings of at least a second; this script takes every entry
+of the manifest, and separates recordings with known words only from those with unknown ones.
 
     python scripts/whisper_nano/evaluate.py [MODEL ...] [--words FILE] [--noise DECIBELS]
 """
@@ -27,7 +27,7 @@ RECORDINGS = Path(__file__).parents[2] / "voice" / "recordings"
 
 @dataclass(frozen=True)
 class Recording:
-    """One recording: samples at 16 kHz, what it says, who says it."""
+    """A recording: samples at 16 kHz, text, voice."""
 
     audio: Float32Mono16k
     text: str
@@ -35,7 +35,7 @@ class Recording:
 
 
 def recordings_of(folder: Path, noise: float | None) -> list[Recording]:
-    """Return every line of the manifest; with white noise so many decibels below the speech, the same each time."""
+    """Load the recordings of the manifest, optionally with deterministic white noise at this SNR in dB."""
     pick = np.random.default_rng(1)
     recordings = []
     for entry in json.loads((folder / "manifest.json").read_text("utf-8")):
@@ -49,7 +49,7 @@ def recordings_of(folder: Path, noise: float | None) -> list[Recording]:
 
 
 def ways_of(folder: Path) -> dict[str, Callable[[Float32Mono16k], str]]:
-    """Return how this project hears, with both settings of its window, and stock faster-whisper."""
+    """Return the ways of decoding: this project's, with both windows, and stock faster-whisper."""
     own = FasterWhisper(folder, compute_type="int8", cpu_threads=1)
     full = FasterWhisper(folder, compute_type="int8", cpu_threads=1, window="full")
     model = load_model(folder, "cpu", "int8", 1)
@@ -70,7 +70,7 @@ def ways_of(folder: Path) -> dict[str, Callable[[Float32Mono16k], str]]:
 def rates(
     recordings: list[Recording], hear: Callable[[Float32Mono16k], str], known: frozenset[str]
 ) -> dict[str, WordErrors]:
-    """Word errors over all lines, over those of known words, over the others, and by voice."""
+    """Count word errors over all recordings, over those with known words only, over the others, and by voice."""
     counted: dict[str, WordErrors] = {}
     for recording in recordings:
         errors = word_errors(recording.text, hear(recording.audio))
@@ -81,7 +81,7 @@ def rates(
 
 
 def main() -> None:
-    """Measure each model and print a line for each way of decoding."""
+    """Measure each model and print a line per way of decoding."""
     parser = argparse.ArgumentParser(description="Word error of a Whisper model on recordings.")
     parser.add_argument("models", type=Path, nargs="*", default=[WHISPER_NANO])
     parser.add_argument("--audio", type=Path, default=RECORDINGS, help="a folder with manifest.json")

@@ -1,6 +1,6 @@
-"""Makes whisper:nano's tokenizer: 600 byte-level BPE tokens learned from its own text, then Whisper's special tokens.
+"""Trains whisper:nano's tokenizer: 600 byte-level BPE tokens of its own text, plus Whisper's special tokens.
 
-The shipped tokenizer is part of the shipped model: a new one means training from nothing.
+The shipped model depends on the shipped tokenizer: a new one requires training from scratch.
 
     python scripts/whisper_nano/make_tokenizer.py FILE
 """
@@ -13,13 +13,13 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 
 TOKENS = 600
 TIMESTAMPS = 401
-"""0.00 to 8.00 s in steps of 20 ms: no utterance of the training is longer."""
+"""Timestamps from 0.00 to 8.00 s in steps of 20 ms: no training utterance is longer."""
 
 SPECIAL = "endoftext startoftranscript en translate transcribe startoflm startofprev nospeech notimestamps".split()
 
 
 def new_tokenizer(sentences: int = 20_000) -> Tokenizer:
-    """Learn the tokens. Ids from `TOKENS` on are the special ones, the timestamps last."""
+    """Train the tokens. Ids from `TOKENS` on are special tokens, with the timestamps last."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -29,7 +29,7 @@ def new_tokenizer(sentences: int = 20_000) -> Tokenizer:
         trainers.BpeTrainer(vocab_size=TOKENS, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), special_tokens=[]),
     )
     tokenizer.add_special_tokens([f"<|{name}|>" for name in SPECIAL])
-    # faster-whisper reads timestamps as ordinary tokens, by their ids.
+    # faster-whisper identifies timestamp tokens by their ids.
     times = [f"<|{0.02 * step:.2f}|>" for step in range(TIMESTAMPS)]
     tokenizer.add_tokens([AddedToken(time, special=False, normalized=False) for time in times])
     return tokenizer

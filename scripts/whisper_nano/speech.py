@@ -1,7 +1,7 @@
-"""Synthetic speech for whisper:nano: eSpeak NG in many variants, and Flite's voices where `flite` is on the PATH.
+"""Synthetic training speech for whisper:nano: eSpeak NG in many variants, and Flite's voices if `flite` is installed.
 
-Speech is written clean, in shards of int16 samples; gain, noise, silence and speed are drawn anew each time that an
-utterance is used (see `roughened`), so that one shard serves many times.
+Clean speech is written in shards of int16 samples; gain, noise, silence and speed are augmented randomly on each use of
+an utterance (see `roughened`), so that a shard can be used many times.
 
     python scripts/whisper_nano/speech.py FOLDER [--shards N] [--each N] [--seed N]
 """
@@ -35,10 +35,10 @@ Spoken = tuple[str, Int16Mono]
 
 
 class Speakers:
-    """Says a sentence in a voice drawn at random, half the time one of Flite's where there is Flite.
+    """Synthesizes sentences in random voices, half of them Flite's if Flite is installed.
 
     Args:
-        seed: the same seed draws the same voices.
+        seed: random seed.
     """
 
     def __init__(self, seed: int) -> None:
@@ -47,7 +47,7 @@ class Speakers:
         self._flite = shutil.which("flite")
 
     def say(self, text: str) -> Int16Mono:
-        """Mono samples at 16 kHz, shape (n,)."""
+        """Synthesize a text: mono samples at 16 kHz, shape (n,)."""
         if self._flite and self._random.random() < 0.5:
             return self._say_by_flite(self._flite, text)
         pick = self._random
@@ -74,18 +74,18 @@ class Speakers:
 
 
 def roughened(audio: Int16Mono, pick: np.random.Generator) -> Float32Mono:
-    """Return one utterance as a microphone might give it: silence around it, another speed, another gain, noise.
+    """Augment an utterance as from a microphone: padding, speed, gain, noise.
 
     Args:
         audio: clean speech at 16 kHz, shape (n,).
-        pick: draws everything.
+        pick: random generator.
 
     Returns:
-        Samples in [-1, 1], at most 1.1 n and one second more.
+        Samples in [-1, 1], at most 1.1 n plus one second.
     """
     said = audio.astype(np.float32) / 32768
     if pick.random() < 0.5:
-        # As a tape played faster or slower: other lengths of throat, without another synthesizer.
+        # Resample as a tape played faster or slower, which varies the vocal tract length without another synthesizer.
         speed = pick.uniform(0.92, 1.1)
         said = np.interp(np.arange(0, len(said) - 1, speed), np.arange(len(said)), said).astype(np.float32)
     before, after = (pick.uniform(0, 0.5, 2) * RATE_HZ).astype(int)
@@ -93,7 +93,7 @@ def roughened(audio: Int16Mono, pick: np.random.Generator) -> Float32Mono:
     if pick.random() < 0.65:
         noise = pick.standard_normal(len(said), dtype=np.float32)
         if pick.random() < 0.5:
-            noise = noise + 2 * np.concatenate([noise[:1], noise[:-1]])  # duller, as most rooms are
+            noise = noise + 2 * np.concatenate([noise[:1], noise[:-1]])  # low-pass filtered, as in most rooms
         loudness = np.sqrt(np.mean(said**2) + 1e-10)
         wanted = loudness * 10 ** (-pick.uniform(12, 50) / 20)
         said = said + noise * np.float32(wanted / np.sqrt(np.mean(noise**2)))
@@ -101,7 +101,7 @@ def roughened(audio: Int16Mono, pick: np.random.Generator) -> Float32Mono:
 
 
 def write_shard(path: Path, spoken: list[Spoken]) -> None:
-    """Write utterances to one file; it is there only when it is whole."""
+    """Write utterances to a file, atomically."""
     part = path.with_suffix(".part")
     with part.open("wb") as file:
         np.savez(
@@ -114,14 +114,14 @@ def write_shard(path: Path, spoken: list[Spoken]) -> None:
 
 
 def read_shard(path: Path) -> list[Spoken]:
-    """Return the utterances of one file."""
+    """Read the utterances of a file."""
     with np.load(path) as shard:
         parts = np.split(shard["audio"], np.cumsum(shard["lengths"])[:-1])
         return list(zip(shard["texts"].tolist(), parts, strict=True))
 
 
 def main() -> None:
-    """Say sentences and write them in shards."""
+    """Synthesize sentences and write them in shards."""
     parser = argparse.ArgumentParser(description="Make synthetic speech for whisper:nano.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--shards", type=int, default=40)

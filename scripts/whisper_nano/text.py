@@ -1,9 +1,9 @@
-"""What whisper:nano reads while it learns: no template often enough to be learned by heart.
+"""The training texts of whisper:nano, varied enough that no template is memorised.
 
-Four ways of making an utterance: words in random order; a sentence from a grammar of parts of speech; a sentence of
-`everyday_sentences.txt`, cut, joined to another, some of its words exchanged; numbers, names and short answers. Only
-letters a to z and single spaces, so that the CTC alphabet is small. What the packaged recordings say is left out, so
-that they stay a test.
+Four kinds of utterances: words in random order; sentences from a grammar of parts of speech; sentences of
+`everyday_sentences.txt`, truncated, concatenated, with some words replaced; numbers, names and short answers. Only the
+letters a to z and single spaces, which keeps the CTC alphabet small. The texts of the packaged recordings are excluded,
+so that these remain test data.
 
     python scripts/whisper_nano/text.py [COUNT]
 """
@@ -18,11 +18,11 @@ HERE = Path(__file__).parent
 RECORDINGS = HERE.parents[1] / "voice" / "recordings" / "manifest.json"
 MOST_WORDS = 14
 MOST_LETTERS = 76
-"""With the model's 96 positions, an utterance of which every token is one letter still has room for its prompt."""
+"""Maximum letters: with the model's 96 positions, even an utterance of one-letter tokens has room for its prompt."""
 
 
 def words_of(path: Path) -> list[str]:
-    """Return every word of a file, once, in the file's order."""
+    """Return the distinct words of a file, in its order."""
     return list(dict.fromkeys(path.read_text("utf-8").split()))
 
 
@@ -97,10 +97,10 @@ CLAUSES = [
 
 
 class Sentences:
-    """An endless supply of utterances.
+    """An infinite generator of utterances.
 
     Args:
-        seed: the same seed gives the same utterances.
+        seed: random seed.
     """
 
     def __init__(self, seed: int) -> None:
@@ -113,17 +113,17 @@ class Sentences:
         ]
 
     def next(self) -> str:
-        """Return one utterance of 1 to 14 words, lower case; never a line of the packaged recordings."""
+        """Generate an utterance of 1 to 14 words, in lower case; never the text of a packaged recording."""
         ways, weights = zip(*self._ways, strict=True)
         while True:
             (way,) = self._random.choices(ways, weights)
             text = " ".join(way().split()[:MOST_WORDS])
-            # One word is one word, whoever says it: only what could be learned by heart is kept from the recordings.
+            # Single words are allowed: only longer texts could be memorised from the recordings.
             if text and len(text) <= MOST_LETTERS and (" " not in text or text not in RECORDED):
                 return text
 
     def _any_words(self) -> str:
-        # More from the words of every day, so that the common ones are heard most.
+        # Prefer everyday words, so that common ones occur most.
         count = self._random.randint(1, 9)
         return " ".join(self._random.choice(EVERYDAY if self._random.random() < 0.6 else WORDS) for _ in range(count))
 
@@ -159,7 +159,7 @@ class Sentences:
             if part == "number":
                 words.append(self._quantity())
             elif part in CLASSES and (part != "when" or pick.random() < 0.8):
-                # Now and then a word that the grammar does not expect: the ear must decide, not the grammar.
+                # Sometimes a word that the grammar does not predict, so that the acoustics must decide.
                 words.append(pick.choice(WORDS if pick.random() < 0.12 else CLASSES[part]))
             elif part not in CLASSES:
                 words.append(part)
@@ -185,7 +185,7 @@ class Sentences:
 
 
 def main() -> None:
-    """Print some utterances, to judge them by."""
+    """Print some utterances for inspection."""
     sentences = Sentences(seed=1)
     for _ in range(int(sys.argv[1]) if len(sys.argv) > 1 else 20):
         sys.stdout.write(sentences.next() + "\n")

@@ -1,6 +1,6 @@
-"""Trains whisper:nano: Whisper's architecture, attention and CTC loss together, on the shards that speech.py writes.
+"""Trains whisper:nano: Whisper's architecture, with a joint attention and CTC loss, on the shards of speech.py.
 
-The CTC head makes the encoder align in minutes; it is kept beside the checkpoint and left out of the converted model.
+The CTC head lets the encoder learn the alignment in minutes; it is stored beside the checkpoint, and not converted.
 
     python scripts/whisper_nano/train.py SPEECH CHECKPOINT [--resume CHECKPOINT] [--minutes N] [--threads N]
 """
@@ -22,11 +22,11 @@ MODEL = Path(__file__).parents[2] / "voice" / "test_models" / "whisper-nano"
 CTC_HEAD = "ctc_head.pt"
 REPORT_EVERY = 20
 HEAD_ALONE, HEAD_RATE = 15, 1e-2
-"""Steps in which a new CTC head learns alone, so that it does not shake a trained encoder."""
+"""Steps in which a new CTC head is trained alone, so that it does not disturb a trained encoder."""
 
 
 def new_model(vocabulary: int, end: int, start: int) -> WhisperForConditionalGeneration:
-    """Return the architecture with random weights: 2.3 M parameters at a vocabulary of 1010 tokens."""
+    """Create the model with random weights: 2.3 M parameters with a vocabulary of 1010 tokens."""
     return WhisperForConditionalGeneration(
         WhisperConfig(
             vocab_size=vocabulary,
@@ -52,7 +52,7 @@ def new_model(vocabulary: int, end: int, start: int) -> WhisperForConditionalGen
 
 
 def encoded(model: WhisperForConditionalGeneration, mel: torch.Tensor) -> torch.Tensor:
-    """Return the encoder on windows of any length: Transformers' own takes 30 s only. Shape (n, window / 2, width)."""
+    """Run the encoder on windows of any length (Transformers' accepts 30 s only). Shape (n, window / 2, width)."""
     encoder = model.model.encoder
     hidden = torch_functions.gelu(encoder.conv1(mel))
     hidden = torch_functions.gelu(encoder.conv2(hidden)).transpose(1, 2)
@@ -64,20 +64,20 @@ def encoded(model: WhisperForConditionalGeneration, mel: torch.Tensor) -> torch.
 
 @dataclass(frozen=True)
 class Losses:
-    """Means over a batch's tokens and letters."""
+    """The losses of a batch, averaged over tokens and letters."""
 
     attention: torch.Tensor
     ctc: torch.Tensor
 
 
 def losses_of(model: WhisperForConditionalGeneration, head: nn.Linear, batch: Batch) -> Losses:
-    """Cross-entropy of the next token (label smoothing 0.05) and CTC over letters (Watanabe et al. 2017)."""
+    """Compute the next token's cross-entropy (label smoothing 0.05) and CTC over letters (Watanabe et al. 2017)."""
     heard = encoded(model, batch.mel)
     hidden = model.model.decoder(input_ids=batch.tokens, encoder_hidden_states=heard, use_cache=False).last_hidden_state
     attention = torch_functions.cross_entropy(
         model.proj_out(hidden).flatten(0, 1), batch.labels.flatten(), ignore_index=MASKED, label_smoothing=0.05
     )
-    # Letters are only sought where there is sound: the rest of a window is not paid for.
+    # Restrict CTC to the frames with audio, without the window's padding.
     heard = heard[:, : int(batch.frame_counts.max())]
     letters = head(heard).log_softmax(-1).transpose(0, 1)
     ctc = torch_functions.ctc_loss(letters, batch.letters, batch.frame_counts, batch.letter_counts, zero_infinity=True)
@@ -85,19 +85,19 @@ def losses_of(model: WhisperForConditionalGeneration, head: nn.Linear, batch: Ba
 
 
 def learning_rate(step: int, part: float, highest: float, warm_steps: int) -> float:
-    """Rises over `warm_steps`, then falls as a cosine to a fiftieth; `part` of the time is over, 0..1."""
+    """Return the learning rate: linear warm-up over `warm_steps`, then cosine decay to a fiftieth; `part` is 0..1."""
     return highest * min(1.0, (step + 1) / warm_steps) * (0.02 + 0.98 * (1 + math.cos(math.pi * min(part, 1.0))) / 2)
 
 
 def save(model: WhisperForConditionalGeneration, head: nn.Linear, folder: Path) -> None:
-    """Write a checkpoint that `--resume` and convert.py take."""
+    """Write a checkpoint for `--resume` and convert.py."""
     model.save_pretrained(folder)
     torch.save(head.state_dict(), folder / CTC_HEAD)
 
 
 @torch.no_grad()
 def tell_held_out(model: WhisperForConditionalGeneration, head: nn.Linear, batches: Batches, when: str) -> None:
-    """Print the losses on what is never learned."""
+    """Print the losses on the held-out utterances."""
     losses = losses_of(model, head, batches.held_out())
     print(f"held out, {when}: attention {losses.attention:.3f}  ctc {losses.ctc:.3f}", flush=True)  # noqa: T201
 
@@ -105,7 +105,7 @@ def tell_held_out(model: WhisperForConditionalGeneration, head: nn.Linear, batch
 def train(
     batches: Batches, model: WhisperForConditionalGeneration, head: nn.Linear, options: argparse.Namespace
 ) -> int:
-    """Train until the minutes are over; how many steps that were."""
+    """Train for the given minutes; return the number of steps."""
     parameters = [*model.parameters(), *head.parameters()]
     optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.98), weight_decay=0.01)
     head_is_new = options.resume is not None and not (options.resume / CTC_HEAD).is_file()
@@ -148,7 +148,7 @@ def train(
 
 
 def main() -> None:
-    """Train from nothing or from a checkpoint."""
+    """Train from scratch or from a checkpoint."""
     parser = argparse.ArgumentParser(description="Train whisper:nano.")
     parser.add_argument("speech", type=Path, help="the folder of speech.py")
     parser.add_argument("checkpoint", type=Path, help="the folder to write, in Transformers' form")
