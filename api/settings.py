@@ -319,7 +319,7 @@ def _pairs(tokens: SecretStr | None) -> list[tuple[str, str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SettingRow:
     """A setting for display, with secrets masked."""
 
     name: str
@@ -329,14 +329,14 @@ class Row:
     help: str
 
 
-def rows(settings: Settings | None = None) -> list[Row]:
+def rows(settings: Settings | None = None) -> list[SettingRow]:
     """List the settings with their values; without `settings`, with their defaults, as the README shows them."""
     listed = []
     for name, field in Settings.model_fields.items():
         extra = field.json_schema_extra if isinstance(field.json_schema_extra, Mapping) else {}
         default = str(extra["shown"]) if "shown" in extra else _shown(field.get_default())
         value = default if settings is None else _shown(getattr(settings, name))
-        listed.append(Row(name, PREFIX + name.upper(), value, default, field.description or ""))
+        listed.append(SettingRow(name, PREFIX + name.upper(), value, default, field.description or ""))
     return listed
 
 

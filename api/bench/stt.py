@@ -54,7 +54,7 @@ _SOUND = {".wav", ".flac", ".ogg", ".mp3", ".webm", ".m4a"}
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class SpokenRecording:
     """A recording, with its text if known."""
 
     name: str
@@ -63,7 +63,7 @@ class Spoken:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SttRow:
     """The cost per utterance and the accuracy of one way of decoding.
 
     Attributes:
@@ -80,7 +80,7 @@ class Row:
     word_error: float | None
 
 
-def recordings_in(folder: Path, most: int | None) -> tuple[list[Spoken], list[str]]:
+def recordings_in(folder: Path, most: int | None) -> tuple[list[SpokenRecording], list[str]]:
     """Load the folder's English recordings of 0.3 to 30 s, and a message for each unusable one.
 
     The text of a recording, and its language if not English, is in manifest.json, or in a .txt file beside it.
@@ -89,7 +89,7 @@ def recordings_in(folder: Path, most: int | None) -> tuple[list[Spoken], list[st
         ClientError: there is none, or manifest.json is not a list of files and texts.
     """
     texts, foreign = _texts(folder / "manifest.json")
-    found, left_out = list[Spoken](), list[str]()
+    found, left_out = list[SpokenRecording](), list[str]()
     for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SOUND):
         name = path.relative_to(folder).as_posix()
         if name in foreign:
@@ -102,7 +102,7 @@ def recordings_in(folder: Path, most: int | None) -> tuple[list[Spoken], list[st
         beside = path.with_suffix(".txt")
         text = texts.get(name) or (beside.read_text("utf-8").strip() if beside.is_file() else None)
         if len(audio) / RATE_HZ >= SHORTEST_S:
-            found.append(Spoken(name, audio, text))
+            found.append(SpokenRecording(name, audio, text))
     if not found:
         raise ClientError(
             f"There is no recording of {SHORTEST_S:g} to {LONGEST_S:g} s in {folder}; put WAV or FLAC files there."
@@ -123,7 +123,9 @@ def _texts(manifest: Path) -> tuple[dict[str, str], set[str]]:
         raise ClientError(f'{manifest} is no list of {{"file": ..., "text": ...}}; mend it or remove it.') from None
 
 
-def measure(model: "WhisperModel", spoken: Sequence[Spoken], *, words: bool, cap: int | None = None) -> list[Row]:
+def measure(
+    model: "WhisperModel", spoken: Sequence[SpokenRecording], *, words: bool, cap: int | None = None
+) -> list[SttRow]:
     """Decode every recording in each way, all ways of a recording in direct succession.
 
     Args:
@@ -135,17 +137,17 @@ def measure(model: "WhisperModel", spoken: Sequence[Spoken], *, words: bool, cap
     short = ShortWindow(model)
     vocabulary = model.hf_tokenizer.get_vocab_size()
 
-    def request(item: Spoken) -> Request:
+    def request(item: SpokenRecording) -> Request:
         return Request(item.audio, "", cap or token_cap(len(item.audio), vocabulary), "en", lambda: False)
 
-    def ours(item: Spoken) -> str:
+    def ours(item: SpokenRecording) -> str:
         if cap:
             (decoded,) = short.at_window([request(item)])
         else:
             (decoded,) = short.decode([request(item)])
         return decoded.text if decoded else ""
 
-    def full(item: Spoken) -> str:
+    def full(item: SpokenRecording) -> str:
         segments, _ = model.transcribe(
             item.audio,
             language="en",
@@ -160,12 +162,12 @@ def measure(model: "WhisperModel", spoken: Sequence[Spoken], *, words: bool, cap
         )
         return " ".join(segment.text.strip() for segment in segments)
 
-    def stock(item: Spoken, **options: Any) -> str:
+    def stock(item: SpokenRecording, **options: Any) -> str:
         most = short.most_new_tokens("", "en", cap) if cap else None
         segments, _ = model.transcribe(item.audio, beam_size=1, max_new_tokens=most, **options)
         return " ".join(segment.text.strip() for segment in segments)
 
-    ways: dict[str, Callable[[Spoken], str]] = {
+    ways: dict[str, Callable[[SpokenRecording], str]] = {
         "own window": ours,
         "30 s, same settings": full,
         STOCK_ONCE: partial(stock, temperature=0.0),
@@ -186,7 +188,10 @@ def measure(model: "WhisperModel", spoken: Sequence[Spoken], *, words: bool, cap
 
 
 def _together(
-    short: ShortWindow, spoken: Sequence[Spoken], request: Callable[[Spoken], Request], cap: int | None
+    short: ShortWindow,
+    spoken: Sequence[SpokenRecording],
+    request: Callable[[SpokenRecording], Request],
+    cap: int | None,
 ) -> list[tuple[float, float, str]]:
     ordered = sorted(range(len(spoken)), key=lambda index: len(spoken[index].audio))
     results: dict[int, tuple[float, float, str]] = {}
@@ -201,17 +206,22 @@ def _together(
     return [results[index] for index in range(len(spoken))]
 
 
-def _timed(way: Callable[[Spoken], str], item: Spoken) -> tuple[float, float, str]:
+def _timed(way: Callable[[SpokenRecording], str], item: SpokenRecording) -> tuple[float, float, str]:
     cpu, wall = time.process_time(), time.perf_counter()
     text = way(item)
     return time.process_time() - cpu, time.perf_counter() - wall, text
 
 
 def _row(
-    name: str, timed: list[tuple[float, float, str]], base: list[float], spoken: Sequence[Spoken], *, words: bool
-) -> Row:
+    name: str,
+    timed: list[tuple[float, float, str]],
+    base: list[float],
+    spoken: Sequence[SpokenRecording],
+    *,
+    words: bool,
+) -> SttRow:
     known = [(item.text, text) for item, (_, _, text) in zip(spoken, timed, strict=True) if item.text is not None]
-    return Row(
+    return SttRow(
         name,
         statistics.median(cpu for cpu, _, _ in timed) * 1000,
         statistics.median(wall for _, wall, _ in timed) * 1000,
@@ -241,7 +251,7 @@ def bench_stt(
     for sentence in left_out:
         print(sentence, file=sys.stderr)  # noqa: T201
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
-    results: dict[str, list[Row]] = {}
+    results: dict[str, list[SttRow]] = {}
     looks: list[WindowRow] = []
     model = model or _best_here()
     if model is not None:
@@ -283,19 +293,19 @@ def _best_here() -> Path | None:
     return None
 
 
-def of_cost(spoken: Sequence[Spoken]) -> list[Spoken]:
+def of_cost(spoken: Sequence[SpokenRecording]) -> list[SpokenRecording]:
     """Select the recordings for cost measurements."""
     shortest, longest = COST_SECONDS
     usual = [item for item in spoken if shortest <= len(item.audio) / RATE_HZ <= longest]
     return list(usual or spoken)[:COST_RECORDINGS]
 
 
-def _about(spoken: Sequence[Spoken]) -> str:
+def _about(spoken: Sequence[SpokenRecording]) -> str:
     seconds = statistics.median(len(item.audio) / RATE_HZ for item in spoken)
     return f"{len(spoken)} recordings, median {seconds:.1f} s"
 
 
-def _table(name: str, rows: list[Row]) -> Table:
+def _table(name: str, rows: list[SttRow]) -> Table:
     table = Table("way", "CPU ms", "wall ms", "times less CPU", "word error", title=name, title_justify="left")
     for row in rows:
         error = "" if row.word_error is None else f"{row.word_error:.1%}"

@@ -39,7 +39,7 @@ _Audio = Iterator[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TtsRow:
     """The latency of one way of synthesis.
 
     Attributes:
@@ -66,7 +66,7 @@ class _Said:
     seconds: float
 
 
-def measure(ways: dict[str, Callable[[], _Audio]], *, runs: int, stock: str | None = None) -> list[Row]:
+def measure(ways: dict[str, Callable[[], _Audio]], *, runs: int, stock: str | None = None) -> list[TtsRow]:
     """Synthesize the sentence in every way, all ways of a run in direct succession, `runs` times.
 
     Args:
@@ -83,7 +83,7 @@ def measure(ways: dict[str, Callable[[], _Audio]], *, runs: int, stock: str | No
             said[name].append(_say(ways[name]))
     base = said.get(stock or "")
     return [
-        Row(
+        TtsRow(
             name,
             1000 * statistics.median(one.first for one in each),
             1000 * statistics.median(one.whole for one in each),

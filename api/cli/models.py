@@ -16,7 +16,7 @@ _INSIDE = frozenset({"pocketsphinx", "whisper:nano", "espeak", "piper:nano", "sc
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ModelRow:
     """A row of the list: an engine, model or voice."""
 
     stage: str
@@ -106,30 +106,30 @@ def _not_pulled(name: str) -> str | None:
     return None
 
 
-def rows(models_dir: Path, *, has_llm: bool) -> list[Row]:
+def rows(models_dir: Path, *, has_llm: bool) -> list[ModelRow]:
     """List all engines, models and voices, stage by stage."""
     from voice.speech.catalog import smart_turn_file
     from voice.stt.catalog import stt_models
     from voice.tts.catalog import KNOWN_PIPER, limits_of, packaged_voices, piper_voices
 
     listed = [
-        Row("speech to text", model.name, model.is_here, model.description, model.size_mb)
+        ModelRow("speech to text", model.name, model.is_here, model.description, model.size_mb)
         for model in stt_models(models_dir)
     ]
-    listed.append(Row("speech to text", "whisper:nano", True, "a test model; only by name", 3))
-    listed.append(Row("speech to text", "openai", has_llm, "any server with /v1/audio/transcriptions"))
+    listed.append(ModelRow("speech to text", "whisper:nano", True, "a test model; only by name", 3))
+    listed.append(ModelRow("speech to text", "openai", has_llm, "any server with /v1/audio/transcriptions"))
     here = [path.stem for path in piper_voices(models_dir)]
     here += [weights.name.removeprefix("piper:") for weights in packaged_voices(models_dir)]
     listed.extend(
-        Row("text to speech", f"piper:{name}", name in here, "a neural voice")
+        ModelRow("text to speech", f"piper:{name}", name in here, "a neural voice")
         for name in dict.fromkeys([*here, *KNOWN_PIPER])
     )
     about = f"eSpeak NG, comes with the service: {limits_of('espeak')}"
-    listed.append(Row("text to speech", "espeak", True, about))
-    listed.append(Row("text to speech", "piper:nano", True, "a test voice, a robot; only by name", 2))
-    listed.append(Row("text to speech", "openai", has_llm, "any server with /v1/audio/speech"))
-    listed.append(Row("reply", "openai", has_llm, "any server with /v1/chat/completions"))
-    listed.append(Row("reply", "scripted", True, "the persona's own script, in its content pack"))
+    listed.append(ModelRow("text to speech", "espeak", True, about))
+    listed.append(ModelRow("text to speech", "piper:nano", True, "a test voice, a robot; only by name", 2))
+    listed.append(ModelRow("text to speech", "openai", has_llm, "any server with /v1/audio/speech"))
+    listed.append(ModelRow("reply", "openai", has_llm, "any server with /v1/chat/completions"))
+    listed.append(ModelRow("reply", "scripted", True, "the persona's own script, in its content pack"))
     about = "predicts the end of a turn; GLOW_END_OF_TURN_MODEL=smart-turn"
-    listed.append(Row("end of turn", SMART_TURN, smart_turn_file(models_dir).is_file(), about, 9))
+    listed.append(ModelRow("end of turn", SMART_TURN, smart_turn_file(models_dir).is_file(), about, 9))
     return listed

@@ -96,7 +96,7 @@ class Microphone:
 
 
 @dataclass(slots=True)
-class Segment:
+class PlayedSegment:
     """Audio that plays without a gap from `start`, in seconds on the client's clock."""
 
     turn: int
@@ -113,7 +113,7 @@ class Player:
 
     def __init__(self, rate_hz: int) -> None:
         self.rate_hz = rate_hz
-        self.segments: list[Segment] = []
+        self.segments: list[PlayedSegment] = []
         self._received_ms: dict[int, float] = {}
         self._busy_until = 0.0
 
@@ -126,7 +126,7 @@ class Player:
         if not len(samples):
             return
         start = max(now, self._busy_until)
-        self.segments.append(Segment(turn, start, at_ms, samples))
+        self.segments.append(PlayedSegment(turn, start, at_ms, samples))
         self._received_ms[turn] = at_ms + self._ms(len(samples))
         self._busy_until = start + len(samples) / self.rate_hz
 

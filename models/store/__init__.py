@@ -17,7 +17,7 @@ from models.store.keyed_calls import KeyedCalls
 from models.store.library import Library
 from models.store.messages import MessageChanges, Messages
 from models.store.oauth import OAuth
-from models.store.progress import Progress
+from models.store.progress import AttemptProgress
 from models.store.short_tokens import ShortTokens
 from models.store.tutoring import Tutoring
 
@@ -34,7 +34,7 @@ class Store(
     Tutoring,
     Branches,
     Library,
-    Progress,
+    AttemptProgress,
     Coaching,
     Drafts,
     Audios,

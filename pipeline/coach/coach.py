@@ -10,7 +10,7 @@ from models.records.resources import Rubric, Standard
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class CoachingTask:
     """The input of a coach: a chat and the rubric to grade it by.
 
     Attributes:
@@ -85,15 +85,15 @@ class Coach(Protocol):
 
     name: str
 
-    async def assess(self, lesson: Lesson) -> Assessment:
+    async def assess(self, task: CoachingTask) -> Assessment:
         """Grade a chat by its rubric, with strengths and improvements."""
         ...
 
-    async def hints(self, lesson: Lesson) -> tuple[str, ...]:
+    async def hints(self, task: CoachingTask) -> tuple[str, ...]:
         """Return one to three hints on what to do next in the chat."""
         ...
 
-    async def suggestions(self, lesson: Lesson) -> tuple[str, ...]:
+    async def suggestions(self, task: CoachingTask) -> tuple[str, ...]:
         """Suggest up to three messages that the learner could say next."""
         ...
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models.records.core import Message
 from pipeline.coach import rules as coach_rules
-from pipeline.coach.coach import Assessment, Lesson, Passage, Remark, StandardScore, exact_section, fitted
+from pipeline.coach.coach import Assessment, CoachingTask, Passage, Remark, StandardScore, exact_section, fitted
 
 log = logging.getLogger(__name__)
 
@@ -96,12 +96,12 @@ class LanguageModelCoach:
             base_url=base_url or _OFFICIAL, api_key=api_key or "none", max_retries=0, timeout=total_s
         )
 
-    async def assess(self, lesson: Lesson) -> Assessment:
+    async def assess(self, task: CoachingTask) -> Assessment:
         """Grade by the rubric; scores for unknown standards and wrong quotes of the model are corrected or dropped."""
-        ruled = coach_rules.assess(lesson)
-        if not lesson.learner:
+        ruled = coach_rules.assess(task)
+        if not task.learner:
             return ruled
-        read = await self._ask(_assessment_prompt(lesson), _ASSESSMENT_SCHEMA, _Assessment)
+        read = await self._ask(_assessment_prompt(task), _ASSESSMENT_SCHEMA, _Assessment)
         if read is None:
             return Assessment(
                 ruled.scores,
@@ -110,7 +110,7 @@ class LanguageModelCoach:
                 ruled.improvements,
                 ruled.analyses,
             )
-        standards = lesson.rubric.standards
+        standards = task.rubric.standards
         told = {
             standards[item.standard - 1].id: StandardScore(
                 standards[item.standard - 1], _whole(item.points), item.reason.strip() or "No reason was given."
@@ -119,29 +119,29 @@ class LanguageModelCoach:
             if 1 <= item.standard <= len(standards)
         }
         # The rules grade a standard that the model left out, and explain their measure.
-        scores = fitted([told.get(score.standard.id, score) for score in ruled.scores], lesson.rubric)
+        scores = fitted([told.get(score.standard.id, score) for score in ruled.scores], task.rubric)
         score = sum(item.points for item in scores)
-        verdict = "passed" if score >= lesson.rubric.pass_points else "not passed yet"
-        summary = f"{score} of {lesson.rubric.total_points} points, {verdict}. {read.summary}".strip()
+        verdict = "passed" if score >= task.rubric.pass_points else "not passed yet"
+        summary = f"{score} of {task.rubric.total_points} points, {verdict}. {read.summary}".strip()
         return Assessment(
             scores,
             summary,
-            tuple(_strength(item, lesson) for item in read.strengths[:_MOST]) or ruled.strengths,
-            tuple(_improvement(item, lesson) for item in read.improvements[:_MOST]),
+            tuple(_strength(item, task) for item in read.strengths[:_MOST]) or ruled.strengths,
+            tuple(_improvement(item, task) for item in read.improvements[:_MOST]),
             tuple(text.strip() for text in read.analyses[:_MOST] if text.strip()) or ruled.analyses,
         )
 
-    async def hints(self, lesson: Lesson) -> tuple[str, ...]:
+    async def hints(self, task: CoachingTask) -> tuple[str, ...]:
         """Return hints for the learner's next turn."""
         asked = "Give the learner one to three short hints on what to do next. Do not write their lines for them."
-        read = await self._ask(_lines_prompt(lesson, asked), _LINES_SCHEMA, _Lines)
-        return _some(read) or coach_rules.hints(lesson)
+        read = await self._ask(_lines_prompt(task, asked), _LINES_SCHEMA, _Lines)
+        return _some(read) or coach_rules.hints(task)
 
-    async def suggestions(self, lesson: Lesson) -> tuple[str, ...]:
+    async def suggestions(self, task: CoachingTask) -> tuple[str, ...]:
         """Suggest messages that the learner could say next."""
         asked = "Write three different lines that the learner could say next, in plain spoken words."
-        read = await self._ask(_lines_prompt(lesson, asked), _LINES_SCHEMA, _Lines)
-        return _some(read) or coach_rules.suggestions(lesson)
+        read = await self._ask(_lines_prompt(task, asked), _LINES_SCHEMA, _Lines)
+        return _some(read) or coach_rules.suggestions(task)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -184,8 +184,8 @@ class LanguageModelCoach:
         return str(answer.choices[0].message.content or "")
 
 
-def _assessment_prompt(lesson: Lesson) -> list[dict[str, str]]:
-    rubric = lesson.rubric
+def _assessment_prompt(task: CoachingTask) -> list[dict[str, str]]:
+    rubric = task.rubric
     standards = "\n".join(
         f"{number}. {standard.name} (0 to {standard.points} points): {standard.description}"
         for number, standard in enumerate(rubric.standards, 1)
@@ -193,20 +193,20 @@ def _assessment_prompt(lesson: Lesson) -> list[dict[str, str]]:
     asked = [
         f"Rubric “{rubric.name}”. {rubric.description}".strip(),
         standards,
-        *([f"Look at this besides: {lesson.instructions}"] if lesson.instructions else []),
+        *([f"Look at this besides: {task.instructions}"] if task.instructions else []),
         f"Answer with one JSON object of this schema: {json.dumps(_ASSESSMENT_SCHEMA)}",
     ]
-    return [{"role": "system", "content": _TASK}, {"role": "user", "content": _material(lesson) + "\n\n".join(asked)}]
+    return [{"role": "system", "content": _TASK}, {"role": "user", "content": _material(task) + "\n\n".join(asked)}]
 
 
-def _lines_prompt(lesson: Lesson, asked: str) -> list[dict[str, str]]:
+def _lines_prompt(task: CoachingTask, asked: str) -> list[dict[str, str]]:
     form = 'Answer with one JSON object: {"lines": ["...", "..."]}'
-    material = _material(lesson)
+    material = _material(task)
     return [{"role": "system", "content": _TASK}, {"role": "user", "content": f"{material}{asked}\n{form}"}]
 
 
-def _material(lesson: Lesson) -> str:
-    scenario = lesson.chat.scenario
+def _material(task: CoachingTask) -> str:
+    scenario = task.chat.scenario
     parts = []
     if scenario is not None:
         parts.append(
@@ -215,19 +215,19 @@ def _material(lesson: Lesson) -> str:
         if scenario.objectives:
             parts.append("\n".join(["The learner's objectives:", *(f"- {item}" for item in scenario.objectives)]))
     left = _PAPERS_LIMIT
-    for document in lesson.chat.documents:
+    for document in task.chat.documents:
         if document.text and left > 0:
             parts.append(f"<paper name={json.dumps(document.name)}>\n{document.text[:left]}\n</paper>")
             left -= len(document.text)
-    parts.append("\n".join(["<transcript>", *_transcript(lesson), "</transcript>"]))
+    parts.append("\n".join(["<transcript>", *_transcript(task), "</transcript>"]))
     return "\n\n".join(parts) + "\n\n"
 
 
-def _transcript(lesson: Lesson) -> list[str]:
+def _transcript(task: CoachingTask) -> list[str]:
     """Return the chat's latest messages within the limit, numbered."""
     lines: list[str] = []
     left = _TRANSCRIPT_LIMIT
-    for number, message in reversed(list(enumerate(lesson.chat.messages, 1))):
+    for number, message in reversed(list(enumerate(task.chat.messages, 1))):
         who = "learner" if message.role == "user" else "other person"
         cut = " [broken into]" if message.interrupted else ""
         line = f"{number}. {who}: {' '.join(message.text.split())}{cut}"
@@ -238,15 +238,15 @@ def _transcript(lesson: Lesson) -> list[str]:
     return lines
 
 
-def _strength(item: _Strength, lesson: Lesson) -> Remark:
-    message = _message(item.line, lesson)
+def _strength(item: _Strength, task: CoachingTask) -> Remark:
+    message = _message(item.line, task)
     sections = [exact_section(message.text, section) for section in item.sections] if message else []
     passages = tuple(Passage(section) for section in sections if section)
     return Remark(item.name, item.description, message.id if message else None, passages)
 
 
-def _improvement(item: _Improvement, lesson: Lesson) -> Remark:
-    message = _message(item.line, lesson)
+def _improvement(item: _Improvement, task: CoachingTask) -> Remark:
+    message = _message(item.line, task)
     passages = tuple(
         Passage(section, replacement.replace)
         for replacement in (item.replacements if message else [])
@@ -255,9 +255,9 @@ def _improvement(item: _Improvement, lesson: Lesson) -> Remark:
     return Remark(item.name, item.description, message.id if message else None, passages)
 
 
-def _message(line: int | None, lesson: Lesson) -> Message | None:
+def _message(line: int | None, task: CoachingTask) -> Message | None:
     """Return the learner's message with this number; None for the persona's, whose remarks apply to the whole chat."""
-    messages = lesson.chat.messages
+    messages = task.chat.messages
     if line is None or not 1 <= line <= len(messages) or messages[line - 1].role != "user":
         return None
     return messages[line - 1]

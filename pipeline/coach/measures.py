@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from models.records.core import Message
 from models.records.resources import Standard
-from pipeline.coach.coach import Lesson
+from pipeline.coach.coach import CoachingTask
 from pipeline.llm.reflection import normalised
 
 TURNS_FOR_ALL = 6
@@ -75,24 +75,24 @@ def sentences(messages: Sequence[Message]) -> Iterator[Sentence]:
                 yield Sentence(message, text)
 
 
-def measured(standard: Standard, lesson: Lesson) -> Finding:
+def measured(standard: Standard, task: CoachingTask) -> Finding:
     """Measure how far a standard was met, by its measure."""
-    if not lesson.learner:
+    if not task.learner:
         return Finding(0.0, "The learner has said nothing yet.")
     match standard.measure:
         case "signs":
-            return _signs(standard, lesson)
+            return _signs(standard, task)
         case "questions":
-            return _questions(lesson)
+            return _questions(task)
         case "turns":
-            turns = len(lesson.learner)
+            turns = len(task.learner)
             return Finding(
                 min(1.0, turns / TURNS_FOR_ALL), f"{_counted(turns, 'turn')} taken; {TURNS_FOR_ALL} earn all points."
             )
         case "balance":
-            return _balance(lesson)
+            return _balance(task)
         case _:
-            return _objectives(lesson)
+            return _objectives(task)
 
 
 def covered(objective: str, said: Sequence[Sentence]) -> Sentence | None:
@@ -106,24 +106,24 @@ def covered(objective: str, said: Sequence[Sentence]) -> Sentence | None:
     return max(said, key=lambda sentence: len(wanted & _content(sentence.plain)))
 
 
-def talk_share(lesson: Lesson) -> tuple[float, str]:
+def talk_share(task: CoachingTask) -> tuple[float, str]:
     """Return the learner's share of the talk and its unit: time if the call has timings, else words."""
-    timed = [item for item in lesson.chat.messages if item.started_ms is not None and item.ended_ms is not None]
+    timed = [item for item in task.chat.messages if item.started_ms is not None and item.ended_ms is not None]
     if {item.role for item in timed} == {"user", "assistant"}:
         own = sum((item.ended_ms or 0) - (item.started_ms or 0) for item in timed if item.role == "user")
         whole = sum((item.ended_ms or 0) - (item.started_ms or 0) for item in timed)
         if whole > 0:
             return own / whole, "time"
-    own_words = sum(len(item.text.split()) for item in lesson.learner)
-    all_words = own_words + sum(len(item.text.split()) for item in lesson.persona)
+    own_words = sum(len(item.text.split()) for item in task.learner)
+    all_words = own_words + sum(len(item.text.split()) for item in task.persona)
     return (own_words / all_words if all_words else 0.0), "words"
 
 
-def _objectives(lesson: Lesson) -> Finding:
-    objectives = lesson.chat.scenario.objectives if lesson.chat.scenario else ()
-    said = list(sentences(lesson.learner))
+def _objectives(task: CoachingTask) -> Finding:
+    objectives = task.chat.scenario.objectives if task.chat.scenario else ()
+    said = list(sentences(task.learner))
     if not objectives:
-        share = min(1.0, len(lesson.learner) / TURNS_FOR_ALL)
+        share = min(1.0, len(task.learner) / TURNS_FOR_ALL)
         return Finding(share, "The scenario names no objectives, so the turns taken are counted.")
     evidence = {objective: covered(objective, said) for objective in objectives}
     met = [objective for objective, sentence in evidence.items() if sentence is not None]
@@ -136,11 +136,11 @@ def _objectives(lesson: Lesson) -> Finding:
     )
 
 
-def _signs(standard: Standard, lesson: Lesson) -> Finding:
+def _signs(standard: Standard, task: CoachingTask) -> Finding:
     found: dict[str, Sentence] = {}
     for sign in standard.signs:
         pattern = re.compile(rf"\b(?:{sign})")
-        for sentence in sentences(lesson.learner):
+        for sentence in sentences(task.learner):
             if pattern.search(sentence.plain):
                 found[sign] = sentence
                 break
@@ -152,8 +152,8 @@ def _signs(standard: Standard, lesson: Lesson) -> Finding:
     return Finding(share, reason, tuple(dict.fromkeys(found.values())))
 
 
-def _questions(lesson: Lesson) -> Finding:
-    asked = [sentence for sentence in sentences(lesson.learner) if sentence.asks]
+def _questions(task: CoachingTask) -> Finding:
+    asked = [sentence for sentence in sentences(task.learner) if sentence.asks]
     open_ones = [sentence for sentence in asked if sentence.is_open]
     weight = len(open_ones) + (len(asked) - len(open_ones)) / 2
     reason = (
@@ -163,12 +163,12 @@ def _questions(lesson: Lesson) -> Finding:
     return Finding(min(1.0, weight / QUESTIONS_FOR_ALL), reason, tuple(open_ones or asked))
 
 
-def _balance(lesson: Lesson) -> Finding:
-    share, unit = talk_share(lesson)
+def _balance(task: CoachingTask) -> Finding:
+    share, unit = talk_share(task)
     low, high = BALANCED
     full = 1.0 if low <= share <= high else share / low if share < low else (1 - share) / (1 - high)
     reason = f"The learner had {share:.0%} of the talk, counted in {unit}; {low:.0%} to {high:.0%} earns all points."
-    return Finding(max(0.0, min(1.0, full)) if lesson.persona else 0.0, reason)
+    return Finding(max(0.0, min(1.0, full)) if task.persona else 0.0, reason)
 
 
 def _content(plain: str) -> set[str]:

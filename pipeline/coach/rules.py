@@ -11,7 +11,7 @@ The rule: each standard earns its points times the share to which its measure is
 import re
 from collections.abc import Sequence
 
-from pipeline.coach.coach import Assessment, Lesson, Passage, Remark, StandardScore
+from pipeline.coach.coach import Assessment, CoachingTask, Passage, Remark, StandardScore
 from pipeline.coach.measures import Finding, Sentence, covered, measured, sentences, talk_share
 from pipeline.llm.reflection import normalised
 
@@ -72,100 +72,100 @@ class RuleCoach:
 
     name = "rule"
 
-    async def assess(self, lesson: Lesson) -> Assessment:
+    async def assess(self, task: CoachingTask) -> Assessment:
         """Grade by the rules."""
-        return assess(lesson)
+        return assess(task)
 
-    async def hints(self, lesson: Lesson) -> tuple[str, ...]:
+    async def hints(self, task: CoachingTask) -> tuple[str, ...]:
         """Return hints on what is still missing, most useful first."""
-        return hints(lesson)
+        return hints(task)
 
-    async def suggestions(self, lesson: Lesson) -> tuple[str, ...]:
+    async def suggestions(self, task: CoachingTask) -> tuple[str, ...]:
         """Suggest messages from what is still missing."""
-        return suggestions(lesson)
+        return suggestions(task)
 
     async def close(self) -> None:
         """Do nothing: there are no connections."""
 
 
-def assess(lesson: Lesson) -> Assessment:
+def assess(task: CoachingTask) -> Assessment:
     """Grade a chat by the rules."""
-    findings = [(standard, measured(standard, lesson)) for standard in lesson.rubric.standards]
+    findings = [(standard, measured(standard, task)) for standard in task.rubric.standards]
     scores = tuple(
         StandardScore(standard, int(standard.points * finding.share + 0.5), finding.reason)
         for standard, finding in findings
     )
     score = sum(item.points for item in scores)
-    verdict = "passed" if score >= lesson.rubric.pass_points else "not passed yet"
-    summary = f"{score} of {lesson.rubric.total_points} points, {verdict}. {STATED}"
+    verdict = "passed" if score >= task.rubric.pass_points else "not passed yet"
+    summary = f"{score} of {task.rubric.total_points} points, {verdict}. {STATED}"
     strengths = [remark for standard, finding in findings if (remark := _strength(standard.name, finding)) is not None]
-    improvements = [*_better_words(lesson), *_too_long(lesson)]
+    improvements = [*_better_words(task), *_too_long(task)]
     improvements += [
         Remark(standard.name, f"{finding.reason} {standard.description}".strip())
         for standard, finding in findings
         if finding.share < _POOR
     ]
     return Assessment(
-        scores, summary, tuple(strengths[:_MOST_REMARKS]), tuple(improvements[:_MOST_REMARKS]), analyses(lesson)
+        scores, summary, tuple(strengths[:_MOST_REMARKS]), tuple(improvements[:_MOST_REMARKS]), analyses(task)
     )
 
 
-def analyses(lesson: Lesson) -> tuple[str, ...]:
+def analyses(task: CoachingTask) -> tuple[str, ...]:
     """Analyse the whole conversation in a few sentences."""
-    said = list(sentences(lesson.learner))
+    said = list(sentences(task.learner))
     asked = [sentence for sentence in said if sentence.asks]
-    share, unit = talk_share(lesson)
-    words = sum(len(item.text.split()) for item in lesson.learner)
+    share, unit = talk_share(task)
+    words = sum(len(item.text.split()) for item in task.learner)
     found = [
-        f"The learner spoke {len(lesson.learner)} times, {words} words in all, and had {share:.0%} of the talk "
+        f"The learner spoke {len(task.learner)} times, {words} words in all, and had {share:.0%} of the talk "
         f"(counted in {unit}).",
         f"{len(asked)} of the learner's {len(said)} sentences were questions, "
         f"{sum(sentence.is_open for sentence in asked)} of them open.",
     ]
-    objectives = lesson.chat.scenario.objectives if lesson.chat.scenario else ()
+    objectives = task.chat.scenario.objectives if task.chat.scenario else ()
     if objectives:
         met = [objective for objective in objectives if covered(objective, said) is not None]
         found.append(
             f"Objectives touched: {len(met)} of {len(objectives)}."
             + (f" {' '.join(objective for objective in met)}" if met else "")
         )
-    cut = sum(message.interrupted for message in lesson.chat.messages)
+    cut = sum(message.interrupted for message in task.chat.messages)
     if cut:
         found.append(f"The learner broke into the other person's words {cut} time{'' if cut == 1 else 's'}.")
     return tuple(found)
 
 
-def hints(lesson: Lesson) -> tuple[str, ...]:
+def hints(task: CoachingTask) -> tuple[str, ...]:
     """Return up to three hints: an open question to answer, what is missing, what usually helps."""
     found = []
-    last = lesson.chat.messages[-1] if lesson.chat.messages else None
+    last = task.chat.messages[-1] if task.chat.messages else None
     if last is not None and last.role == "assistant" and last.text.rstrip().endswith("?"):
         question = [sentence.text for sentence in sentences([last]) if sentence.text.endswith("?")][-1:]
         found.append(f"You were asked something: {question[0] if question else last.text} Answer it before you go on.")
-    found += [f"Not done yet: {objective}" for objective in _missing(lesson)]
-    if not any(sentence.is_open for sentence in sentences(lesson.learner)):
+    found += [f"Not done yet: {objective}" for objective in _missing(task)]
+    if not any(sentence.is_open for sentence in sentences(task.learner)):
         found.append("Ask an open question, one that begins with what, how or why.")
     return tuple(found[:3]) or ("Sum up what you have agreed on, and ask whether anything is left.",)
 
 
-def suggestions(lesson: Lesson) -> tuple[str, ...]:
+def suggestions(task: CoachingTask) -> tuple[str, ...]:
     """Suggest up to three messages that the learner could say next."""
     lines = []
-    if not lesson.learner:
+    if not task.learner:
         lines.append("Good morning, how can I help you?")
     lines.append("Could you tell me a little more about that?")
-    documents = lesson.chat.documents
+    documents = task.chat.documents
     if documents:
         lines.append(f"May I explain what it says in “{documents[0].name}”?")
     lines.append("What would help you most right now?")
     lines.append("Is there anything else that you would like to know?")
-    said = {normalised(message.text) for message in lesson.learner}
+    said = {normalised(message.text) for message in task.learner}
     return tuple(line for line in lines if normalised(line) not in said)[:3]
 
 
-def _missing(lesson: Lesson) -> list[str]:
-    said = list(sentences(lesson.learner))
-    objectives = lesson.chat.scenario.objectives if lesson.chat.scenario else ()
+def _missing(task: CoachingTask) -> list[str]:
+    said = list(sentences(task.learner))
+    objectives = task.chat.scenario.objectives if task.chat.scenario else ()
     return [objective for objective in objectives if covered(objective, said) is None]
 
 
@@ -177,9 +177,9 @@ def _strength(name: str, finding: Finding) -> Remark | None:
     return Remark(name, finding.reason, first, passages[:3])
 
 
-def _better_words(lesson: Lesson) -> list[Remark]:
+def _better_words(task: CoachingTask) -> list[Remark]:
     remarks: dict[str, Remark] = {}
-    for sentence in sentences(lesson.learner):
+    for sentence in sentences(task.learner):
         for pattern, replace, name, why in _BETTER:
             if name not in remarks and (found := pattern.search(sentence.text)):
                 remarks[name] = Remark(name, why, sentence.message.id, (Passage(found.group().strip(), replace),))
@@ -187,8 +187,8 @@ def _better_words(lesson: Lesson) -> list[Remark]:
     return list(remarks.values())
 
 
-def _too_long(lesson: Lesson) -> list[Remark]:
-    long = [message for message in lesson.learner if len(message.text.split()) > _LONG_WORDS]
+def _too_long(task: CoachingTask) -> list[Remark]:
+    long = [message for message in task.learner if len(message.text.split()) > _LONG_WORDS]
     if not long:
         return []
     longest = max(long, key=lambda message: len(message.text.split()))

@@ -47,7 +47,7 @@ _MAYBE_CITATION = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class GroundedQuestion:
     """A question with the constraints on its answer.
 
     Attributes:
@@ -98,7 +98,7 @@ class Grounded:
         """The name of the model, or of the fallback."""
         return self.model.name if self.model is not None else "scripted"
 
-    async def answer(self, user_id: str, question: Question) -> GroundedAnswer:
+    async def answer(self, user_id: str, question: GroundedQuestion) -> GroundedAnswer:
         """Retrieve the sources and begin the answer; its stream may raise ResponderFailed."""
         found = await self._sources.find(
             user_id, question.text, limit=question.sources_limit, allowed=question.allowed, more=question.files
@@ -115,19 +115,19 @@ class Grounded:
             words = within(words, question.character_limit)
         return GroundedAnswer(tuple(found), words)
 
-    async def _model_words(self, question: Question, found: Sequence[Source]) -> AsyncIterator[str]:
+    async def _model_words(self, question: GroundedQuestion, found: Sequence[Source]) -> AsyncIterator[str]:
         assert self.model is not None
         async with aclosing(cast(Any, self.model.stream(_messages(question, found), question.tuning))) as words:
             async for word in words:
                 yield word
 
 
-async def _found_words(question: Question, chosen: Sequence[tuple[str, Source]]) -> AsyncIterator[str]:
+async def _found_words(question: GroundedQuestion, chosen: Sequence[tuple[str, Source]]) -> AsyncIterator[str]:
     for word in re.findall(r"\S+\s*", _found_text(question, chosen)):
         yield word
 
 
-def _found_text(question: Question, chosen: Sequence[tuple[str, Source]]) -> str:
+def _found_text(question: GroundedQuestion, chosen: Sequence[tuple[str, Source]]) -> str:
     if not question.text.strip():
         return "What would you like to know?"
     if not chosen:
@@ -147,7 +147,7 @@ def _found_text(question: Question, chosen: Sequence[tuple[str, Source]]) -> str
     return " ".join(parts)
 
 
-def _messages(question: Question, found: Sequence[Source]) -> list[Message]:
+def _messages(question: GroundedQuestion, found: Sequence[Source]) -> list[Message]:
     parts = [_RULES, _SPOKEN if question.spoken else "", question.instructions]
     if question.character_limit is not None:
         parts.append(f"Write at most {question.character_limit} characters.")

@@ -12,7 +12,7 @@ from models.store import Store
 from pipeline.call.registry import Calls
 from pipeline.conversation.conversation import OpenConversation
 from pipeline.conversation.reply import HistoryEntry, ReplyContext
-from pipeline.grounded.answers import DEFAULT_SOURCES, Grounded, GroundedAnswer, Question
+from pipeline.grounded.answers import DEFAULT_SOURCES, Grounded, GroundedAnswer, GroundedQuestion
 from pipeline.grounded.sources import Source, SourceFilter
 from pipeline.grounded.spoken import open_spoken
 
@@ -57,7 +57,7 @@ def history_of(messages: Sequence[ExternalMessage]) -> tuple[HistoryEntry, ...]:
     return tuple(lines)
 
 
-def habits(question: Question) -> dict[str, Any]:
+def habits(question: GroundedQuestion) -> dict[str, Any]:
     """Serialise the constraints of a chat's last question, which apply to spoken questions, too."""
     sets = {name: sorted(getattr(question.allowed, name)) for name in _FILTERS}
     return {**sets, "sources_limit": question.sources_limit, "files": [document.id for document in question.files]}
@@ -108,7 +108,7 @@ class GroundedChats:
         self._calls = calls
 
     async def keep(
-        self, chat: ExternalChat, exchange: Exchange, bounds: Question
+        self, chat: ExternalChat, exchange: Exchange, bounds: GroundedQuestion
     ) -> tuple[ExternalMessage, ExternalMessage]:
         """Store an exchange atomically, and add it to the history of an open call on the chat.
 
@@ -150,7 +150,7 @@ class GroundedChats:
         """Answer a spoken question, under the constraints of the last written one."""
         kept = (await self._store.external_chat(chat.user_id, chat.id)).data.get("habits", {})
         allowed = SourceFilter(**{name: frozenset(kept.get(name, ())) for name in _FILTERS})
-        question = Question(
+        question = GroundedQuestion(
             said,
             history=context.history[:-1] if said else context.history,
             sources_limit=int(kept.get("sources_limit", DEFAULT_SOURCES)),

@@ -9,7 +9,7 @@ from models.records.resources import GENERAL_RUBRIC, Rubric, rubric_of
 from models.store import Store
 from pipeline.chats.events import ChatChannel
 from pipeline.chats.hub import Hub
-from pipeline.coach.coach import Assessment, Coach, Lesson, notes_of
+from pipeline.coach.coach import Assessment, Coach, CoachingTask, notes_of
 from pipeline.practice.own_chats import OwnChats
 from pipeline.practice.timing import time_taken_s
 
@@ -34,11 +34,11 @@ async def rubric_for(store: Store, simulation_id: str) -> Rubric:
     return rubric_of(await store.resource("rubric", simulation.rubric_id))
 
 
-async def lesson_of(store: Store, chat: Chat, instructions: str = "") -> Lesson:
+async def lesson_of(store: Store, chat: Chat, instructions: str = "") -> CoachingTask:
     """Return the chat as the coach looks at it."""
     attempt = await store.attempt(chat.user_id, chat.attempt_id)
     rubric = await rubric_for(store, attempt.simulation_id)
-    return Lesson(await store.context(chat.id), rubric, instructions)
+    return CoachingTask(await store.context(chat.id), rubric, instructions)
 
 
 class Grading:

@@ -58,7 +58,7 @@ OpenSession = Callable[[str], AbstractAsyncContextManager[Session]]
 """Opens a session in which every reply is this text."""
 
 
-class NoAnswer(Exception):
+class NoReply(Exception):
     """A reply was not heard in time; the message says which."""
 
 
@@ -114,7 +114,7 @@ async def turns(session: Session, script: Script, number: int) -> dict[str, Any]
     """Speak `number` turns and hear each answer to its end; measure ms from the last speech to the first audio.
 
     Raises:
-        NoAnswer: an answer was not heard.
+        NoReply: an answer was not heard.
     """
     latencies: list[float] = []
     early = 0
@@ -133,7 +133,7 @@ async def interruptions(session: Session, script: Script, instants_s: Sequence[f
     """Interrupt successive replies, at these positions in seconds; each interruption triggers the next reply.
 
     Raises:
-        NoAnswer: an answer was not heard.
+        NoReply: an answer was not heard.
     """
     trials: list[dict[str, Any]] = []
     _, end = await session.say(script.turns[0])
@@ -242,7 +242,7 @@ async def _answer(session: Session, after: float, which: str) -> float:
         first = first_sound(session.stretches(), after)
         if first is not None:
             return first
-    raise NoAnswer(f"No answer {which} was heard within {ANSWER_S:g} s.")
+    raise NoReply(f"No answer {which} was heard within {ANSWER_S:g} s.")
 
 
 async def _quiet(session: Session) -> None:

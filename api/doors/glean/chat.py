@@ -24,7 +24,7 @@ from models.records.external import ExternalChat
 from models.store import Store
 from pipeline.conversation.reply import HistoryEntry
 from pipeline.errors import PipelineError
-from pipeline.grounded.answers import DEFAULT_SOURCES, GroundedAnswer, Question
+from pipeline.grounded.answers import DEFAULT_SOURCES, GroundedAnswer, GroundedQuestion
 from pipeline.grounded.chats import Exchange, history_of, source_data, title_of
 from pipeline.grounded.suggestions import suggest
 from pipeline.llm.completions import Tuning
@@ -73,7 +73,7 @@ class _Turn:
     offset: int | None
     message_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     query: ChatMessage = field(default_factory=ChatMessage)
-    asked: Question = field(default_factory=lambda: Question(""))
+    asked: GroundedQuestion = field(default_factory=lambda: GroundedQuestion(""))
     answer: GroundedAnswer | None = None
     kept: ExternalChat | None = None
 
@@ -120,7 +120,7 @@ class _Turn:
         quick = self.agent["mode"] == "QUICK" or self.agent["agent"] == "FAST"
         # The agent GPT speaks with the model alone.
         limit = 0 if self.agent["agent"] == "GPT" else QUICK_SOURCES if quick else DEFAULT_SOURCES
-        self.asked = Question(
+        self.asked = GroundedQuestion(
             self.query.text,
             history=history,
             sources_limit=limit,

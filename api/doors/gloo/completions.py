@@ -16,7 +16,7 @@ from api.external import external_of
 from models.records.core import Role
 from pipeline.conversation.reply import HistoryEntry
 from pipeline.errors import PipelineError
-from pipeline.grounded.answers import Question
+from pipeline.grounded.answers import GroundedQuestion
 from pipeline.llm.completions import Completion, Tuning
 
 router = APIRouter(prefix="/ai/v2", tags=["gloo"], route_class=GlooRoute)
@@ -98,7 +98,7 @@ def _messages(body: CompletionBody) -> list[dict[str, Any]]:
     return messages
 
 
-def _question(body: CompletionBody) -> Question:
+def _question(body: CompletionBody) -> GroundedQuestion:
     asked = [message for message in body.messages if message.role == "user"]
     if not asked:
         raise HTTPException(400, "messages must hold a user message")
@@ -108,7 +108,7 @@ def _question(body: CompletionBody) -> Question:
         if message.role in ("user", "assistant") and message is not asked[-1]:
             lines.append(HistoryEntry(role, message.text))
     limit = body.max_tokens * WORD_TOKENS if body.max_tokens else None
-    return Question(asked[-1].text, history=tuple(lines), character_limit=limit)
+    return GroundedQuestion(asked[-1].text, history=tuple(lines), character_limit=limit)
 
 
 def _head(body: CompletionBody, model: str, provider: str) -> dict[str, Any]:

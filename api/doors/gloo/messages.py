@@ -18,7 +18,7 @@ from models.errors import ModelError, NotFound
 from models.records.external import ExternalChat, ExternalMessage
 from models.store import Store
 from pipeline.errors import PipelineError
-from pipeline.grounded.answers import GroundedAnswer, Question
+from pipeline.grounded.answers import GroundedAnswer, GroundedQuestion
 from pipeline.grounded.chats import Exchange, history_of, source_data, title_of
 from pipeline.grounded.sources import SourceFilter
 from pipeline.grounded.suggestions import suggest
@@ -153,7 +153,7 @@ class _Turn:
     user_id: str
     chat: ExternalChat | None
     body: MessageBody
-    asked: Question
+    asked: GroundedQuestion
     answer: GroundedAnswer
     chat_id: str = field(default_factory=lambda: f"c{uuid.uuid4()}")
     query_id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -163,7 +163,7 @@ class _Turn:
     async def begin(cls, request: Request, user_id: str, body: MessageBody) -> "_Turn":
         external, store = external_of(request), _store(request)
         chat = await _chat(store, user_id, body.chat_id) if body.chat_id else None
-        asked = Question(
+        asked = GroundedQuestion(
             body.query,
             history=history_of(await store.external_messages(chat.id)) if chat else (),
             sources_limit=0 if body.enable_sources == 0 else body.sources_limit,

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from api.bench.stt import COST_RECORDINGS, STOCK, STOCK_ONCE, Spoken, measure, of_cost, recordings_in
+from api.bench.stt import COST_RECORDINGS, STOCK, STOCK_ONCE, SpokenRecording, measure, of_cost, recordings_in
 from api.bench.stt_windows import measure_windows, windows_table
 from api.cli.main import app
 from api.client.call import ClientError
@@ -30,8 +30,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def spoken(seconds: float) -> Spoken:
-    return Spoken("", np.zeros(round(seconds * 16_000), np.float32), None)
+def spoken(seconds: float) -> SpokenRecording:
+    return SpokenRecording("", np.zeros(round(seconds * 16_000), np.float32), None)
 
 
 def test_a_file_that_cannot_be_used_is_named_and_the_others_are_measured(folder: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_folder_that_is_no_model_is_not_to_be_deleted(folder: Path) -> None:
 @pytest.mark.slow
 def test_windows_are_compared_by_length_fill_and_prompt(folder: Path) -> None:
     found, _ = recordings_in(folder, None)
-    short = Spoken("", found[0].audio[:16_000], "hello")
+    short = SpokenRecording("", found[0].audio[:16_000], "hello")
     model = load_model(WHISPER_NANO, "cpu", "int8", 1)
     rows = measure_windows(model, [*found, short], margins=(256, FULL_WINDOW))
     assert [(row.way, row.fill, row.prompt) for row in rows] == [

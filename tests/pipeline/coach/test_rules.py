@@ -7,7 +7,7 @@ import pytest
 
 from models.records.core import Chat, ChatContext, Document, Message, Persona, Scenario
 from models.records.resources import GENERAL_RUBRIC, Measure, Rubric, Standard, StandardGroup
-from pipeline.coach.coach import Lesson, exact_section, notes_of
+from pipeline.coach.coach import CoachingTask, exact_section, notes_of
 from pipeline.coach.measures import measured, talk_share
 from pipeline.coach.rules import STATED, assess, hints, suggestions
 
@@ -19,12 +19,14 @@ def message(number: int, role: Any, text: str, **fields: Any) -> Message:
     return Message(f"m{number}", "c", role, text, "typed", NOON, **fields)
 
 
-def lesson(*lines: str, rubric: Rubric = GENERAL_RUBRIC, objectives: tuple[str, ...] = OBJECTIVES) -> Lesson:
+def lesson(*lines: str, rubric: Rubric = GENERAL_RUBRIC, objectives: tuple[str, ...] = OBJECTIVES) -> CoachingTask:
     """A chat of lines, the learner's first and then in turn; a line that begins with `-` is the persona's."""
     said = [message(i, "assistant" if line[0] == "-" else "user", line.lstrip("- ")) for i, line in enumerate(lines)]
     chat = Chat("c", "a", "u", "Chat", "s", 0, NOON)
     scenario = Scenario("s", "Repair", objectives=objectives)
-    return Lesson(ChatContext(chat, (Persona("p", "Mo"),), scenario, (Document("d", "Policy"),), tuple(said)), rubric)
+    return CoachingTask(
+        ChatContext(chat, (Persona("p", "Mo"),), scenario, (Document("d", "Policy"),), tuple(said)), rubric
+    )
 
 
 def share(measure: Measure, *lines: str, signs: tuple[str, ...] = (), needed: int = 1) -> float:
@@ -65,7 +67,7 @@ def test_the_talk_is_measured_in_time_where_a_call_has_timings() -> None:
         message(0, "user", "One.", started_ms=0, ended_ms=3000),
         message(1, "assistant", "Ten.", started_ms=3000, ended_ms=4000),
     )
-    timed = Lesson(ChatContext(timed.chat.chat, (), timed.chat.scenario, (), said), GENERAL_RUBRIC)
+    timed = CoachingTask(ChatContext(timed.chat.chat, (), timed.chat.scenario, (), said), GENERAL_RUBRIC)
     assert talk_share(timed) == (0.75, "time")
     assert talk_share(lesson("One.", "- One two three."))[1] == "words"
 

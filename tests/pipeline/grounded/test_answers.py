@@ -7,7 +7,7 @@ import pytest
 
 from models.packs import DEMO_PACK, load_pack
 from models.store import Store
-from pipeline.grounded.answers import Grounded, Question, cut, within, without_citations
+from pipeline.grounded.answers import Grounded, GroundedQuestion, cut, within, without_citations
 from pipeline.grounded.prose import quoted
 from pipeline.grounded.sources import Sources
 from pipeline.llm.chat_model import ChatModel
@@ -36,7 +36,7 @@ def answered(text: str) -> tuple[str, list[tuple[str, str]]]:
         async with Store("sqlite+aiosqlite://") as store:
             user = await store.create_user("ada")
             await store.install(documents=pack.documents)
-            answer = await Grounded(Sources(store), None).answer(user.id, Question(text))
+            answer = await Grounded(Sources(store), None).answer(user.id, GroundedQuestion(text))
             said = "".join([word async for word in answer.words])
             return said, [(source.document.name, source.text) for source in answer.sources]
 
@@ -109,7 +109,7 @@ def test_a_model_is_not_asked_nothing() -> None:
         async with Store("sqlite+aiosqlite://") as store:
             user = await store.create_user("ada")
             model = ChatModel(model="none", base_url="http://127.0.0.1:9/v1")
-            answer = await Grounded(Sources(store), model).answer(user.id, Question(" "))
+            answer = await Grounded(Sources(store), model).answer(user.id, GroundedQuestion(" "))
             await model.close()
             return "".join([word async for word in answer.words])
 

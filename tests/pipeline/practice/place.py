@@ -16,7 +16,7 @@ from models.store import Store
 from pipeline.call.registry import CallLimits, Calls
 from pipeline.chats.chats import Chats
 from pipeline.chats.hub import Hub, HubEvent, Subscription, user_feed
-from pipeline.coach.coach import Assessment, Lesson
+from pipeline.coach.coach import Assessment, CoachingTask
 from pipeline.coach.rules import RuleCoach
 from pipeline.practice.practice import Practice as PracticeRoom
 from pipeline.tasks.background import Background
@@ -61,12 +61,12 @@ class CountingCoach(RuleCoach):
 
     asked = 0
 
-    async def assess(self, lesson: Lesson) -> Assessment:
+    async def assess(self, lesson: CoachingTask) -> Assessment:
         """As the rule does."""
         self.asked += 1
         return await super().assess(lesson)
 
-    async def hints(self, lesson: Lesson) -> tuple[str, ...]:
+    async def hints(self, lesson: CoachingTask) -> tuple[str, ...]:
         """As the rule does."""
         self.asked += 1
         return await super().hints(lesson)

@@ -18,7 +18,7 @@ THREADS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class WorkerRequest:
     """A request of the parent; number 0 expects no response."""
 
     number: int
@@ -27,7 +27,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class WorkerResponse:
     """A response of the child: a value or a typed error."""
 
     number: int
@@ -58,7 +58,7 @@ class _Server:
         with ThreadPoolExecutor(THREADS, "recogniser") as threads:
             while True:
                 try:
-                    request: Request = pickle.loads(self._connection.recv_bytes())
+                    request: WorkerRequest = pickle.loads(self._connection.recv_bytes())
                 except (EOFError, OSError):
                     os._exit(0)  # the parent is gone; do not wait for running threads
                 if request.verb == "cancel":
@@ -68,7 +68,7 @@ class _Server:
                 self._cancelled[request.number] = Event()
                 threads.submit(self._respond, request)
 
-    def _respond(self, request: Request) -> None:
+    def _respond(self, request: WorkerRequest) -> None:
         value, error = None, None
         try:
             value = getattr(self, f"_{request.verb}")(request.number, *request.args)
@@ -79,7 +79,7 @@ class _Server:
         finally:
             self._cancelled.pop(request.number, None)
         if request.number:
-            data = pickle.dumps(Response(request.number, value, error), protocol=pickle.HIGHEST_PROTOCOL)
+            data = pickle.dumps(WorkerResponse(request.number, value, error), protocol=pickle.HIGHEST_PROTOCOL)
             with self._sending:
                 self._connection.send_bytes(data)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from voice.errors import EngineFailed
 from voice.stt.base import Transcriber
-from voice.stt.process.child import Request, Response, serve
+from voice.stt.process.child import WorkerRequest, WorkerResponse, serve
 from voice.work.cancellation import (
     Cancelled,
     never_cancelled,
@@ -38,7 +38,7 @@ class _Pending:
     """A pending request; `settled` without a response means that the child died."""
 
     settled: Event = field(default_factory=Event)
-    response: Response | None = None
+    response: WorkerResponse | None = None
 
 
 class Link:
@@ -93,7 +93,7 @@ class Link:
             number = self._next
             self._pending[number] = pending
         try:
-            self._post(Request(number, verb, args))
+            self._post(WorkerRequest(number, verb, args))
             return self._response(number, pending, deadline_s, cancelled)
         finally:
             with self._lock:
@@ -102,7 +102,7 @@ class Link:
     def notify(self, verb: str, *args: Any) -> None:
         """Send a notification, which has no response; a no-op if the child is dead."""
         if not self.dead:
-            self._post(Request(0, verb, args))
+            self._post(WorkerRequest(0, verb, args))
 
     def kill(self) -> None:
         """Kill the process and wait until it has ended."""
@@ -110,7 +110,7 @@ class Link:
         self.process.kill()
         self._reader.join()
 
-    def _post(self, request: Request) -> None:
+    def _post(self, request: WorkerRequest) -> None:
         self._outbox.put(pickle.dumps(request, protocol=pickle.HIGHEST_PROTOCOL))
 
     def _response(self, number: int, pending: _Pending, deadline_s: float, cancelled: Cancelled) -> Any:
@@ -145,7 +145,7 @@ class Link:
         try:
             with suppress(EOFError, OSError):
                 while True:
-                    response: Response = pickle.loads(self._connection.recv_bytes())
+                    response: WorkerResponse = pickle.loads(self._connection.recv_bytes())
                     with self._lock:
                         pending = self._pending.get(response.number)
                     if pending is not None:

@@ -19,7 +19,7 @@ _MODEL_FILES = {"hmm": "en-us/en-us", "lm": "en-us/en-us.lm.bin", "dict": "en-us
 _MOST_PATHS = 6000
 
 
-class Segment(NamedTuple):
+class HypothesisSegment(NamedTuple):
     """A word or filler of a hypothesis.
 
     Attributes:
@@ -52,7 +52,7 @@ class SphinxDecoder(Protocol):
         """End the utterance: run the second and third pass of the search."""
         ...
 
-    def segments(self) -> Iterator[Segment]:
+    def segments(self) -> Iterator[HypothesisSegment]:
         """Yield the segments of the hypothesis in order."""
         ...
 
@@ -109,14 +109,14 @@ class _Native:
     def end(self) -> None:
         self._check(self._library.ps_end_utt(self._decoder))
 
-    def segments(self) -> Iterator[Segment]:
+    def segments(self) -> Iterator[HypothesisSegment]:
         library, first, last = self._library, ctypes.c_int(), ctypes.c_int()
         logarithms = library.ps_get_logmath(self._decoder)
         segment = library.ps_seg_iter(self._decoder)
         while segment:
             library.ps_seg_frames(segment, ctypes.byref(first), ctypes.byref(last))
             probability = library.logmath_exp(logarithms, library.ps_seg_prob(segment, None, None, None))
-            yield Segment(library.ps_seg_word(segment).decode(), last.value - first.value + 1, probability)
+            yield HypothesisSegment(library.ps_seg_word(segment).decode(), last.value - first.value + 1, probability)
             segment = library.ps_seg_next(segment)
 
     @staticmethod
@@ -144,9 +144,9 @@ class _Bound:
     def end(self) -> None:
         self._decoder.end_utt()
 
-    def segments(self) -> Iterator[Segment]:
+    def segments(self) -> Iterator[HypothesisSegment]:
         for segment in self._decoder.seg() or ():
-            yield Segment(segment.word, segment.end_frame - segment.start_frame + 1, float(segment.prob))
+            yield HypothesisSegment(segment.word, segment.end_frame - segment.start_frame + 1, float(segment.prob))
 
 
 _POINTER, _TEXT, _INT, _SIZE = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_size_t
