@@ -41,7 +41,7 @@ class Interruption:
     Attributes:
         how: what the caller did.
         began_ms: playback position when the caller barged in.
-        cut_ms: playback position when the player was told to stop.
+        cut_ms: playback position when the player was cleared.
         told_ms: playback position reported by the service.
         delay_ms: round-trip time at that moment.
         reply, stored: the whole reply, and its text in the history.
