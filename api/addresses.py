@@ -1,11 +1,11 @@
-"""Which addresses mean this machine: the service lets in more from there, and a client reaches it past any proxy."""
+"""Loopback addresses, which the service trusts more, and which clients reach without a proxy."""
 
 from urllib.parse import urlsplit
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-"""Host names of this machine."""
+"""Loopback host names."""
 
 
 def is_local(url: str) -> bool:
-    """Whether a URL leads to this machine."""
+    """Return whether a URL points to this machine."""
     return (urlsplit(url).hostname or "") in LOOPBACK

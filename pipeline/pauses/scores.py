@@ -145,7 +145,7 @@ def ends_of_turn(heard: HeardTurn, rules: Rules, transcript_ms: int = TRANSCRIPT
 
 
 def _anew(event: SpeechEvent) -> SpeechEvent:
-    """Return the event after the end of a turn, where the session resets the endpointer, so that speech starts again."""
+    """Convert an event after the end of a turn, where the session resets the endpointer: speech starts anew."""
     return SpeechStarted(event.at) if isinstance(event, SpeechResumed) else event
 
 

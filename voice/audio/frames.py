@@ -1,4 +1,4 @@
-"""Decodes one stream: wire bytes of any size in, 20 ms frames at 16 kHz out."""
+"""Decoding of one audio stream: bytes of any size in, 20 ms frames at 16 kHz out."""
 
 import math
 from collections.abc import Callable
@@ -17,17 +17,17 @@ _NOTHING = np.zeros(0, np.int16)
 
 
 class FrameDecoder:
-    """Turns one stream, in whatever format, into frames; keeps odd bytes and part frames for later.
+    """Decodes one stream of any format into frames; buffers partial samples and partial frames.
 
-    Frames are to be read, not written: most are views of the message. The samples that come out stand exactly for
-    those that went in, however long the call.
+    Frames are read-only: most are views of the message. The output has exactly the duration of the input, however long
+    the call.
 
     Attributes:
-        blocking: True where push and flush decode a container and belong in a worker thread.
+        blocking: whether push and flush decode a container, and belong in a worker thread.
     """
 
     def __init__(self, wire: AudioFormat) -> None:
-        """Prepare for one format.
+        """Create a decoder for one format.
 
         Raises:
             UnsupportedFormat: as AudioFormat.check.
@@ -46,14 +46,14 @@ class FrameDecoder:
                 self._linear = _LinearStream(wire)
 
     def push(self, data: bytes) -> list[Int16Mono]:
-        """Take one message; give the frames it completes, each int16 of shape (320,) at 16 kHz.
+        """Feed a message and return the frames that it completes, each int16 of shape (320,) at 16 kHz.
 
-        An opus message is one packet; any other may have any size, and any split gives the same frames.
+        An opus message is one packet; other messages may have any size, and any split gives the same frames.
 
         Raises:
-            InvalidAudio: a damaged packet (the next goes on), or a damaged container (begin a new one: the next push
-                is taken as its start). Frames completed earlier were returned, and nothing of them is lost.
-            UnsupportedFormat: a container with a codec that is not read.
+            InvalidAudio: a damaged packet (the next one can still be decoded), or a damaged container (the next push
+                begins a new one). Frames completed earlier have been returned.
+            UnsupportedFormat: a container with an unsupported codec.
         """
         if self._linear is not None:
             return self._frames.add(self._linear.push(data))
@@ -68,11 +68,11 @@ class FrameDecoder:
             raise
 
     def flush(self) -> list[Int16Mono]:
-        """Give what is left, its last frame filled up with zeros, and begin anew.
+        """Return the remaining frames, the last one zero-padded, and reset.
 
         Raises:
-            InvalidAudio: the container was cut off, damaged, or held no sound. Nothing is lost by it: flush again for
-                the last of what could be decoded.
+            InvalidAudio: the container was truncated or damaged, or held no audio. Flush again for the last frames that
+                could be decoded.
         """
         if self._linear is not None:
             self._frames.keep(self._linear.flush())
@@ -87,14 +87,14 @@ class FrameDecoder:
         return self._frames.flush()
 
     def close(self) -> None:
-        """Release what a container's decoding holds (a thread); safe to call twice, and with any format."""
+        """Release the thread of a container's decoder. Idempotent, for any format."""
         if self._container is not None:
             self._container.close()
             self._container = None
 
 
 class _LinearStream:
-    """PCM or G.711 at any rate to 16 kHz mono, worked on only when the next frame can be completed."""
+    """Converts PCM or G.711 at any rate to 16 kHz mono, in whole frames."""
 
     def __init__(self, wire: AudioFormat) -> None:
         decoders: dict[str, Callable[[bytes], NDArray[np.int16]]] = {"mulaw": mulaw_decode, "alaw": alaw_decode}
@@ -118,7 +118,7 @@ class _LinearStream:
         return self._convert(held)
 
     def flush(self) -> Int16Mono:
-        """The rest; half a sample is none."""
+        """Return the remaining samples, dropping a partial one."""
         rest = np.concatenate([self._convert(self._bytes), self._resampler.flush()])
         self._begin()
         return rest
@@ -133,7 +133,7 @@ class _LinearStream:
         return audio
 
     def _bytes_wanted(self) -> int:
-        """How many bytes the next frame needs: a resampler fed less costs the same and completes nothing."""
+        """Return the number of bytes for the next frame: resampling fewer costs as much and completes no frame."""
         next_frame_end = (self._given // FRAME + 1) * FRAME
         samples = math.ceil(next_frame_end * self._rate_hz / RATE_HZ) + self._resampler.lag - self._taken
         return max(samples, 1) * self._width

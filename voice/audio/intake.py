@@ -1,4 +1,4 @@
-"""Bytes to frames: a call's audio comes in here, one stream after another, and what breaks in them is told."""
+"""Incoming audio of a call: from bytes to frames, one stream after another, with recovery from damaged ones."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,33 +9,33 @@ from voice.audio.frames import FrameDecoder
 from voice.errors import VoiceError
 
 SLICE = 2048
-"""Bytes of a container decoded at once: where something is broken, no more than this of what came before is lost."""
+"""Bytes of a container decoded at once, which is the most that damage can lose of what precedes it."""
 
 _HEADER = 12
 _MAGICS = (b"OggS", b"\x1a\x45\xdf\xa3", b"RIFF", b"RF64")
 _FIRST_PAGE = 0x02  # of an Ogg stream, RFC 3533 section 6
 _LEAST_WAV, _LIVE_WAV = 44, 0x7FFFFF00
-"""A WAV that declares no more than its own header, or as much as it can, is written live: its end is not known."""
+"""A WAV that declares no more than its own header, or the maximum, is a live stream without a known end."""
 
 Taken = tuple[list[Int16Mono], VoiceError | None]
-"""Frames, and what went wrong after them."""
+"""Frames, and the error after them, if any."""
 
 
 class AudioIntake:
-    """One call's microphone: turns messages of any size into 20 ms frames.
+    """Decodes a call's incoming messages of any size into 20 ms frames.
 
-    A client may send one container after the other, such as one for each press of a button: each begins with its
-    header. After something broken the rest of that container is passed over, up to the next header.
+    A client may send several containers in succession, for instance one per push-to-talk; each begins with its header.
+    After damage the rest of the container is skipped, up to the next header.
 
     Attributes:
         format: what the client sends.
     """
 
     def __init__(self, wire: AudioFormat) -> None:
-        """Prepare for a format.
+        """Create an intake for a format.
 
         Raises:
-            UnsupportedFormat: nobody here understands it.
+            UnsupportedFormat: the service does not support it.
         """
         self.format = wire
         self._decoder = FrameDecoder(wire)
@@ -49,36 +49,36 @@ class AudioIntake:
         self._sounded = False
 
     async def push(self, data: bytes) -> Taken:
-        """Take one message."""
+        """Decode a message."""
         return await self._work(lambda: self._container(data) if self._decoder.blocking else self._linear(data))
 
     def at_once(self, data: bytes) -> Taken | None:
-        """Take one message of a format that is decoded here and now; None where `push` must wait for something."""
+        """Decode a message synchronously; return None if the format needs `push`."""
         return None if self._decoder.blocking or self._using.locked() else self._linear(data)
 
     async def commit(self) -> Taken:
-        """The utterance ends here; a container may go on, unless there was no sound in it."""
+        """End the utterance; a container may continue, unless it contained no audio."""
         if self._decoder.blocking and (self._sounded or not self._taken):
             return [], None
         return await self.flush()
 
     async def flush(self) -> Taken:
-        """The stream is over: what is left of it."""
+        """End the stream and return its remaining frames."""
         return await self._work(self._flush)
 
     async def realign(self) -> Taken:
-        """Messages may have been lost: what follows begins with a whole sample (containers see to that)."""
+        """Realign to whole samples after messages may have been lost (containers resynchronise by themselves)."""
         return ([], None) if self._decoder.blocking else await self.flush()
 
     async def close(self) -> None:
-        """Free the decoder."""
+        """Release the decoder."""
         await self._work(self._close)
 
     async def _work(self, job: Callable[[], Taken]) -> Taken:
         async with self._using:
             if not self._decoder.blocking:
                 return job()
-            # A thread cannot be stopped: whoever is cancelled meanwhile leaves with the decoder at rest.
+            # A thread cannot be stopped: on cancellation wait until it has left the decoder.
             working = asyncio.ensure_future(asyncio.to_thread(job))
             try:
                 return await asyncio.shield(working)
@@ -130,12 +130,12 @@ class AudioIntake:
         return frames, problem
 
     def _begin(self, lost: bytes | None = None) -> None:
-        """Stand before a new container; with `lost`, search for its header, these bytes being the last ones seen."""
+        """Expect a new container; with `lost`, the last bytes seen, search for its header."""
         self._lost = lost
         self._head, self._taken, self._length, self._sounded = b"", 0, None, False
 
     def _searched(self, data: bytes) -> bytes:
-        """The data from the next header on; nothing while there is none."""
+        """Return the data from the next header on; nothing while there is none."""
         assert self._lost is not None
         seen = self._lost + data
         if (at := _header_at(seen, anywhere=True)) is None:
@@ -145,7 +145,7 @@ class AudioIntake:
         return seen[at:]
 
     def _next_slice(self, data: bytes) -> tuple[bytes, bytes]:
-        """The next bytes for the decoder, not beyond the end of a WAV that declares one."""
+        """Split off the next bytes for the decoder, up to the declared end of a WAV."""
         if len(self._head) < _HEADER:
             self._head += data[: _HEADER - len(self._head)]
             if len(self._head) == _HEADER and self._head[:4] == b"RIFF" and self._head[8:] == b"WAVE":
@@ -164,7 +164,7 @@ class AudioIntake:
             return self._decoder.flush(), None
         except VoiceError as error:
             problem = error
-        # The last of what could be decoded comes with the second flush.
+        # The second flush returns the last frames that could be decoded.
         try:
             return self._decoder.flush(), problem
         except VoiceError:
@@ -172,7 +172,7 @@ class AudioIntake:
 
 
 def _header_at(data: bytes, *, anywhere: bool = False) -> int | None:
-    """Where a container begins in these bytes."""
+    """Return the position of a container's header in these bytes, or None."""
     if not anywhere:
         return 0 if _is_header(data[:_HEADER]) else None
     found = (data.find(magic) for magic in _MAGICS)

@@ -1,6 +1,6 @@
-"""From speech probabilities to events: speech started, paused, resumed. In sample time, and nothing else.
+"""Endpointing: from speech probabilities to the events speech started, paused and resumed, in sample time only.
 
-Whether a pause ends the turn is not decided here: that takes the words said so far, which the turn machine has.
+Whether a pause ends the turn is decided by the turn machine, which also has the text.
 """
 
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ _MS = RATE_HZ // 1000
 
 @dataclass(frozen=True, slots=True)
 class EndpointRules:
-    """When speech counts as begun and as paused. Tuned on the packaged recordings, clean and at 20 dB above noise.
+    """The thresholds of endpointing, tuned on the packaged recordings, clean and at an SNR of 20 dB.
 
     Attributes:
-        start_probability: a frame at least this likely begins speech.
-        stop_probability: once begun, a frame at least this likely goes on with it.
-        onset_probability: frames at least this likely, right before the beginning, belong to it.
-        start_ms: this much speech confirms that it began or resumed; less is a click.
-        gap_ms: a gap up to this long, as inside a word, does not interrupt a run of speech.
-        pause_ms: this much silence is a pause, time to begin work that the end of the turn would need.
+        start_probability: minimum speech probability of a frame that starts speech.
+        stop_probability: minimum speech probability of a frame that continues speech.
+        onset_probability: minimum speech probability of frames right before the start that belong to it.
+        start_ms: duration of speech that confirms a start or resumption; less is a click.
+        gap_ms: maximum gap within a run of speech, as inside a word.
+        pause_ms: duration of silence that is a pause, in which speculative work begins.
     """
 
     start_probability: float = 0.5
@@ -33,10 +33,10 @@ class EndpointRules:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """Speech began.
+    """Speech started.
 
     Attributes:
-        at: where it began, before it was confirmed.
+        at: position of its start, before it was confirmed.
     """
 
     at: Samples
@@ -44,10 +44,10 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class SpeechPaused:
-    """Speech was followed by `pause_ms` of silence: long enough to prepare for the end of the turn.
+    """Speech paused: `pause_ms` of silence, after which the end of the turn is prepared speculatively.
 
     Attributes:
-        last_speech: where the speech ended.
+        last_speech: position of the end of speech.
     """
 
     last_speech: Samples
@@ -55,10 +55,10 @@ class SpeechPaused:
 
 @dataclass(frozen=True, slots=True)
 class SpeechResumed:
-    """Speech went on after a pause.
+    """Speech resumed after a pause.
 
     Attributes:
-        at: where it began again, before it was confirmed.
+        at: position of its resumption, before it was confirmed.
     """
 
     at: Samples
@@ -68,12 +68,12 @@ SpeechEvent = SpeechStarted | SpeechPaused | SpeechResumed
 
 
 class Endpointer:
-    """Follows one call's speech, frame by frame. Positions are in samples at 16 kHz since the call began.
+    """Endpointing of one call, frame by frame. Positions are in samples at 16 kHz since the start of the call.
 
     Attributes:
-        speaking: true from the moment speech is confirmed until its pause.
-        last_speech: position at which the latest confirmed speech ended, or has come to; 0 before any.
-        speech_ms: speech in this utterance so far, pauses not counted.
+        speaking: whether confirmed speech is open, without a pause.
+        last_speech: position up to which there was confirmed speech; 0 before any.
+        speech_ms: duration of speech in this utterance, without pauses.
     """
 
     def __init__(self, rules: EndpointRules | None = None) -> None:
@@ -86,7 +86,7 @@ class Endpointer:
         self._run: _Run | None = None
 
     def reset(self) -> None:
-        """Begin a new utterance: the next speech is started, not resumed. Speech not yet confirmed is kept for it."""
+        """Begin a new utterance: the next speech starts instead of resuming; unconfirmed speech belongs to it."""
         if self.speaking:
             self._run = None
             self._onset = None
@@ -95,11 +95,11 @@ class Endpointer:
         self.speech_ms = 0
 
     def push(self, probability: float, now: Samples) -> list[SpeechEvent]:
-        """Take the next frame's probability of speech; give what it decides, in order.
+        """Feed the speech probability of the next frame; return the events that it triggers, in order.
 
         Args:
-            probability: of the 20 ms frame that ends at `now`.
-            now: position of that frame's end, in samples.
+            probability: speech probability of the 20 ms frame that ends at `now`.
+            now: position of the end of that frame, in samples.
         """
         self._follow(probability, now)
         if self.speaking:
@@ -116,11 +116,11 @@ class Endpointer:
         return [SpeechResumed(self._run.start) if resumed else SpeechStarted(self._run.start)]
 
     def stirring(self, now: Samples) -> bool:
-        """Whether what may become speech is under way in a pause: the latest frame but one was likely, or later."""
+        """Return whether there may be an onset of speech in a pause: one of the last two frames was likely."""
         return not self.speaking and self._run is not None and now - self._run.end <= FRAME
 
     def speech_run(self, now: Samples) -> Samples:
-        """How many samples of speech there have been up to now without a gap, confirmed or not; 0 in a gap."""
+        """Return the length in samples of the current run of speech, confirmed or not; 0 in a gap."""
         return now - self._run.start if self._run else 0
 
     def _move_last_speech(self) -> None:
@@ -128,7 +128,7 @@ class Endpointer:
             self.last_speech = self._run.end
 
     def _follow(self, probability: float, now: Samples) -> None:
-        """Extend, begin or end the run of speech."""
+        """Extend, start or end the run of speech."""
         likely = probability >= (self.rules.stop_probability if self._run else self.rules.start_probability)
         if likely:
             if self._run is None:

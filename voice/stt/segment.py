@@ -1,4 +1,4 @@
-"""A segment of speech on its way to text: decoded as it arrives where the engine can, whole where it cannot."""
+"""Recognition of a segment of speech: streamed if the engine can, else transcribed whole."""
 
 from contextlib import suppress
 
@@ -17,10 +17,10 @@ LONGEST = LONGEST_SECONDS * RATE_HZ
 
 
 class Segment:
-    """At most 30 s of speech, as much as a recogniser takes at once.
+    """At most 30 s of speech, the maximum that a recogniser accepts.
 
-    Audio goes in frame by frame; its transcript can be had at any time, and again after more audio.
-    Everything runs on the event loop except the engine, which runs in the workers. Close it, or use `async with`.
+    Takes audio frame by frame; its transcript can be requested at any time, and again after more audio. Everything runs
+    on the event loop, except the engine, which runs in the workers. Close it, or use `async with`.
     """
 
     def __init__(self, transcriber: Transcriber, workers: Workers, call: str, prompt: str) -> None:
@@ -45,17 +45,17 @@ class Segment:
 
     @property
     def audio(self) -> Int16Mono16k:
-        """All samples pushed so far, shape (n,), n <= 30 * 16000; a view that later pushes leave alone."""
+        """The samples pushed so far, shape (n,), n <= 30 * 16000; a view that later pushes do not change."""
         return self._samples[: self._length]
 
     @property
     def full(self) -> bool:
-        """The segment has reached 30 s; further audio is ignored, so end it here."""
+        """Whether the segment has reached 30 s; further audio is ignored."""
         return self._length >= LONGEST
 
     @property
     def text_ready(self) -> bool:
-        """Whether `transcript` would return at once: nothing was pushed since its last result."""
+        """Whether `transcript` would return immediately, since nothing was pushed after its last result."""
         return self._result is not None and self._result[0] == self._length
 
     def push(self, frame: Int16Mono16k) -> None:
@@ -78,21 +78,21 @@ class Segment:
             self._stream.feed(self.audio)
 
     def resumed(self) -> None:
-        """The speaker goes on after a `transcript`: decode the segment again in the background from its beginning.
+        """Decode the segment again in the background, from its beginning, since speech resumed after a `transcript`.
 
-        Without this it begins by itself after another second of audio, or with the next `transcript`.
+        Otherwise this starts by itself after another second of audio, or with the next `transcript`.
         """
         if self._stream is not None and not self._closed:
             self._stream.resume()
 
     async def transcript(self) -> Transcript:
-        """The transcript of everything pushed so far; with nothing new since the last one, that one again.
+        """Transcribe everything pushed so far; without new audio return the last transcript.
 
         Raises:
             Cancelled: the segment was closed meanwhile.
             EngineBusy: the workers' queue is full.
-            EngineFailed: the engine broke.
-            EngineUnavailable: the engine's files or server are not there.
+            EngineFailed: the engine failed.
+            EngineUnavailable: the engine's files or server are missing.
         """
         if self._closed:
             raise CancelledError("The segment is closed; begin a new one.")
@@ -109,10 +109,10 @@ class Segment:
         return text
 
     async def partial(self) -> str:
-        """The words so far; may still change, and may lag behind when the engine is busy.
+        """Return the partial transcript, which may still change, and lags if the engine is busy.
 
         Raises:
-            EngineFailed: the engine broke.
+            EngineFailed: the engine failed.
         """
         if self.text_ready and self._result is not None:
             return self._result[1].text
@@ -120,12 +120,12 @@ class Segment:
             return self._stream.partial
         audio, end = self.audio, self._length
         if end > self._sketch[0] and not self._closed:
-            with suppress(EngineBusy):  # a late partial is worth nothing: the last one stands
+            with suppress(EngineBusy):  # a late partial is useless: keep the last one
                 self._sketch = (end, (await self._whole(audio, Priority.PARTIAL)).text)
         return self._sketch[1]
 
     def close(self) -> None:
-        """End the segment and give its decoder back, whatever is under way. Idempotent, never blocks."""
+        """End the segment and return its decoder to the pool, cancelling running jobs. Idempotent, never blocks."""
         self._closed = True
         if self._stream is not None:
             self._stream.close()

@@ -1,4 +1,4 @@
-"""A segment on its way through a decoder that works while the audio arrives."""
+"""Streaming recognition of a segment, on a borrowed decoder."""
 
 import asyncio
 
@@ -10,22 +10,22 @@ from voice.work.cancellation import Cancelled
 from voice.work.serial_queue import SerialQueue
 from voice.work.workers import Priority, Workers
 
-_BATCH = RATE_HZ // 10  # samples that are worth a worker's attention
-_BITE = RATE_HZ // 2  # most samples of one job, so that other calls get their turn
-_GOES_ON = RATE_HZ  # after a transcript, this much more audio says that the speaker goes on
+_BATCH = RATE_HZ // 10  # minimum samples of a job
+_BITE = RATE_HZ // 2  # maximum samples of a job, for fairness between calls
+_GOES_ON = RATE_HZ  # after a transcript, this much more audio means that the speaker has resumed
 
 
 class SegmentStream:
-    """Feeds one segment's audio to a borrowed decoder in the workers, in order, and gives the decoder back.
+    """Feeds a segment's audio in order to a borrowed decoder in the workers, and returns the decoder to the pool.
 
-    A decoder that has finished a segment cannot go on with it: when the speaker does, the whole of it is decoded
-    again on a new one, in the background. The jobs run in a lane, never two at once, and only they touch the decoder.
+    A decoder cannot resume a segment that it has finished: if the speaker resumes, the segment is decoded again on a
+    new decoder, in the background. The jobs run in a serial queue, never two at once, and only they touch the decoder.
 
     Args:
-        transcriber: lends the decoders.
+        transcriber: owner of the decoders.
         workers: where they run.
-        call: whose speech it is.
-        prompt: words likely to occur.
+        call: id of the call, for fairness between calls.
+        prompt: words that are likely to occur.
     """
 
     def __init__(self, transcriber: StreamingTranscriber, workers: Workers, call: str, prompt: str) -> None:
@@ -40,13 +40,13 @@ class SegmentStream:
         self._feeding: asyncio.Future[None] | None = None
         self._latest: Int16Mono16k | None = None
         self.partial = ""
-        """The words so far."""
+        """The partial transcript."""
 
     def feed(self, audio: Int16Mono16k) -> None:
-        """There is more audio; never blocks.
+        """Feed more audio. Never blocks.
 
         Args:
-            audio: the whole segment so far, shape (n,); its samples do not change any more.
+            audio: the whole segment so far, shape (n,); its samples must not change any more.
         """
         self._latest = audio
         if self._feeding is None and self._wanted(len(audio)):
@@ -54,23 +54,23 @@ class SegmentStream:
             self._feeding.add_done_callback(self._went_in)
 
     def resume(self) -> None:
-        """The speaker goes on: begin at once to decode again what was finished."""
+        """Decode a finished segment again, immediately, since the speaker resumed."""
         if self._finished is not None:
             self._resumed = True
             if self._latest is not None:
                 self.feed(self._latest)
 
     async def finish(self, audio: Int16Mono16k) -> Transcript | None:
-        """The transcript of the whole segment so far; None when no decoder is free or it broke.
+        """Return the transcript of the segment so far; None if no decoder is free, or it failed.
 
         Raises:
-            Cancelled: closed meanwhile.
-            EngineBusy, EngineUnavailable: from the workers.
+            Cancelled: the stream was closed meanwhile.
+            EngineBusy, EngineUnavailable: raised by the workers.
         """
         return await self._jobs.submit(lambda cancelled: self._finish(audio, cancelled), priority=Priority.FINAL)
 
     def close(self) -> None:
-        """Stop, and give the decoder back as soon as no job has its hands on it. Idempotent, never blocks."""
+        """Stop, and return the decoder to the pool once no job uses it. Idempotent, never blocks."""
         self._jobs.close(self._give_back)
 
     def _wanted(self, length: int) -> bool:
@@ -82,13 +82,13 @@ class SegmentStream:
 
     def _went_in(self, done: "asyncio.Future[None]") -> None:
         self._feeding = None
-        # After a refusal the next push tries again; what broke is found out by `finish`.
+        # After a refusal the next push retries; `finish` reports a failure.
         if not done.cancelled() and done.exception() is None and self._latest is not None:
             self.feed(self._latest)
 
     def _feed(self, audio: Int16Mono16k, cancelled: Cancelled) -> None:
         if not self._wanted(len(audio)):
-            return  # a transcript was finished since this was asked for
+            return  # a transcript was finished since the request
         try:
             if self._opened():
                 self._accept(audio[: self._fed + _BITE], cancelled)
@@ -136,7 +136,7 @@ class SegmentStream:
             bite = audio[self._fed : self._fed + _BITE]
             self._decoder.accept(bite)
             self._fed += len(bite)
-        # While a segment is decoded again its old words stand until the new ones come.
+        # While a segment is decoded again, keep its old words until new ones arrive.
         self.partial = self._decoder.partial() or self.partial
 
     def _give_back(self) -> None:

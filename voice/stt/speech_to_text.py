@@ -1,4 +1,4 @@
-"""The recogniser that all calls share: each call has its own way through it, and sends its speech in segments."""
+"""The recogniser shared by all calls, which each call uses in segments of speech."""
 
 from voice.stt.base import PerCallTranscriber, Transcriber
 from voice.stt.segment import Segment
@@ -6,7 +6,7 @@ from voice.work.workers import Workers
 
 
 class SpeechToText:
-    """A transcriber on shared workers.
+    """A transcriber shared by all calls, on shared workers.
 
     Args:
         transcriber: the engine.
@@ -17,26 +17,26 @@ class SpeechToText:
         self.use(transcriber, workers)
 
     def use(self, transcriber: Transcriber, workers: Workers) -> None:
-        """Have another engine transcribe, from the next call on; a call that is open keeps the one that it has."""
+        """Switch to another engine for new calls; open calls keep theirs."""
         self._transcriber = transcriber
         self._workers = workers
         self.name = transcriber.name
 
     def of(self, call: str) -> "CallToText":
-        """One call's way to text; what the engine learns about the call is kept in it.
+        """Return the recogniser of one call, which holds the engine's state of that call.
 
         Args:
-            call: whose speech it is; the workers are fair between calls.
+            call: id of the call, for fairness between calls.
         """
         return CallToText(self._transcriber, self._workers, call)
 
     def segment(self, call: str, prompt: str = "") -> Segment:
-        """Begin the one segment of a call that has no other; see `CallToText.segment`."""
+        """Begin the only segment of a call; see `CallToText.segment`."""
         return self.of(call).segment(prompt)
 
 
 class CallToText:
-    """One call's way to text: it begins segments."""
+    """The recogniser of one call."""
 
     def __init__(self, transcriber: Transcriber, workers: Workers, call: str) -> None:
         self._transcriber = transcriber.for_call() if isinstance(transcriber, PerCallTranscriber) else transcriber
@@ -44,9 +44,9 @@ class CallToText:
         self._call = call
 
     def segment(self, prompt: str = "") -> Segment:
-        """Begin a segment; to be closed by whoever began it.
+        """Begin a segment, which the caller must close.
 
         Args:
-            prompt: words likely to occur (names, terms), at most 200 characters.
+            prompt: words that are likely to occur (names, terms), at most 200 characters.
         """
         return Segment(self._transcriber, self._workers, self._call, prompt)
