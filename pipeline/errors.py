@@ -6,8 +6,7 @@ class PipelineError(Exception):
 
     Attributes:
         code: stable identifier that a client may switch on.
-        http_status: what a request that fails with it is answered with; 500 is the service's own failure, of which a
-            client is told no more.
+        http_status: status of the response to a request that fails with it; 500 hides the message from the client.
     """
 
     code = "pipeline_error"
@@ -50,10 +49,10 @@ class CallOver(PipelineError):
 
 
 class TooMany(PipelineError):
-    """The caller asks too often, or for more than one may have at once.
+    """The caller exceeded a rate limit or a limit of concurrent objects.
 
     Attributes:
-        retry_after_s: when it may ask again, where that is known.
+        retry_after_s: seconds until it may retry, if known.
     """
 
     code = "too_many"

@@ -1,4 +1,4 @@
-"""What mkdocs does besides: links out of docs/ lead into the repository, pages with diagrams bring their Mermaid."""
+"""Hooks for mkdocs: links out of docs/ lead to the repository, and pages with diagrams load their own Mermaid."""
 
 import posixpath
 import re
@@ -22,12 +22,12 @@ def on_page_markdown(markdown: str, page: "Page", config: "MkDocsConfig", **_: o
 
 
 def with_repository_links(markdown: str, page: str, repository: str) -> str:
-    """A page's text with its links out of docs/ made absolute, or made plain text where no repository is named.
+    """Make a page's links out of docs/ absolute, or plain text if there is no repository.
 
     Args:
         markdown: the page's text.
         page: its path in docs/.
-        repository: what stands before a path in the repository, such as "https://host/owner/name/blob/main".
+        repository: URL prefix of a path in the repository, such as "https://host/owner/name/blob/main".
     """
 
     def absolute(link: re.Match[str]) -> str:

@@ -6,8 +6,7 @@ class VoiceError(Exception):
 
     Attributes:
         code: stable identifier that a client may switch on.
-        http_status: what a request that fails with it is answered with; 500 is the service's own failure, of which a
-            client is told no more.
+        http_status: status of the response to a request that fails with it; 500 hides the message from the client.
     """
 
     code = "voice_error"

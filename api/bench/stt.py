@@ -112,7 +112,7 @@ def recordings_in(folder: Path, most: int | None) -> tuple[list[SpokenRecording]
 
 
 def _texts(manifest: Path) -> tuple[dict[str, str], set[str]]:
-    """What is said in each file, and the files in which it is not said in English."""
+    """Return the text of each file, and the files that are not in English."""
     if not manifest.is_file():
         return {}, set()
     try:

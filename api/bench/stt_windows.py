@@ -1,4 +1,4 @@
-"""What Whisper hears by the window it is given: margin, what fills it, prompt, and the length of what was said."""
+"""Comparison of Whisper's windows: word error rate by margin, fill, prompt and length of the utterance."""
 
 import statistics
 import time
@@ -24,8 +24,8 @@ MARGINS = (256, 512, 640, 768, 1024, FULL_WINDOW)
 SHORT_S, LONG_S = 1.5, 4.0
 
 
-class Heard(Protocol):
-    """A recording and what it says."""
+class LabelledRecording(Protocol):
+    """A recording and its text."""
 
     @property
     def audio(self) -> Float32Mono16k:
@@ -33,20 +33,20 @@ class Heard(Protocol):
 
     @property
     def text(self) -> str | None:
-        """What is said, where it is known."""
+        """The text, if it is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class WindowRow:
-    """How one way of looking hears, and what a look costs.
+    """Accuracy and cost of one kind of window.
 
     Attributes:
-        way: the margin in mel frames, or what decides it.
-        fill: what is in the margin.
-        prompt: whether the call's vocabulary was told.
-        short, middle, long, all: word error by length: up to 1.5 s, up to 4 s, longer; None where there is none.
-        repeated: transcripts that ran into the token cap or repeat what was said once.
-        cpu_ms: mean of an utterance.
+        way: the margin in mel frames, or "as shipped".
+        fill: content of the margin.
+        prompt: whether the call's vocabulary was the prompt.
+        short, middle, long, all: word error rates by length: up to 1.5 s, up to 4 s, longer; None without recordings.
+        repeated: number of transcripts that reached the token cap or repeat what was said once.
+        cpu_ms: mean CPU time per utterance.
     """
 
     way: str
@@ -61,17 +61,19 @@ class WindowRow:
 
 
 def errors_of(pairs: Iterable[tuple[str, str]]) -> WordErrors:
-    """Word errors over (said, heard) pairs."""
+    """Sum the word errors of (said, heard) pairs."""
     return sum((word_errors(said, heard) for said, heard in pairs), WordErrors())
 
 
-def measure_windows(model: "WhisperModel", heard: Sequence[Heard], margins: Sequence[int] = MARGINS) -> list[WindowRow]:
-    """Look at every recording in each way: one look each, and last as the service does, which looks again.
+def measure_windows(
+    model: "WhisperModel", heard: Sequence[LabelledRecording], margins: Sequence[int] = MARGINS
+) -> list[WindowRow]:
+    """Decode every recording with each window once, and last as the service does, with its retries.
 
     Args:
         model: a loaded faster-whisper model.
-        heard: recordings whose text is known.
-        margins: of the single looks, in mel frames; `FULL_WINDOW` for 30 s.
+        heard: recordings with a known text.
+        margins: margins to compare, in mel frames; `FULL_WINDOW` for 30 s.
     """
     rows = []
     for margin in margins:
@@ -109,7 +111,7 @@ def _request(model: "WhisperModel", audio: Float32Mono16k, prompt: str) -> Reque
     return Request(audio, prompt, token_cap(len(audio), model.hf_tokenizer.get_vocab_size()), "en", lambda: False)
 
 
-def _row(way: str, fill: str, prompt: str, heard: Sequence[Heard], look: Look) -> WindowRow:
+def _row(way: str, fill: str, prompt: str, heard: Sequence[LabelledRecording], look: Look) -> WindowRow:
     costs, by_length = [], dict[str, list[tuple[str, str]]](short=[], middle=[], long=[])
     repeated = 0
     for item in heard:
@@ -127,7 +129,7 @@ def _row(way: str, fill: str, prompt: str, heard: Sequence[Heard], look: Look) -
 
 
 def windows_table(rows: Sequence[WindowRow], title: str) -> Table:
-    """The rows as a table."""
+    """Render the rows as a table."""
     lengths = (f"to {SHORT_S:g} s", f"to {LONG_S:g} s", "longer", "all")
     table = Table("window", "fill", "prompt", *lengths, "repeated", "CPU ms", title=title, title_justify="left")
     for row in rows:

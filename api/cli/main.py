@@ -79,7 +79,7 @@ def serve(
     except (OSError, ModelError) as error:
         fail(f"The service cannot start: {error}")
     language = None if settings.stt_language == "auto" else settings.stt_language
-    # What cannot be joined is told by the service's log, when it chooses its engines.
+    # The service logs what cannot be joined, when it chooses its engines.
     join_packaged(settings.models_dir, stt=settings.stt, tts=settings.tts, language=language)
     application = create_app(settings)
     if not serving.run(settings, application, lambda port: welcome(console(), application, settings, port, token)):

@@ -33,7 +33,7 @@ def welcome(console: Console, app: "FastAPI", settings: Settings, port: int, tok
 
 
 def limits_of(stage: str, name: str) -> str:
-    """What people must not expect of the engine at this stage; empty where there is nothing to say."""
+    """Return the limitations of a stage's engine; empty if there are none."""
     from voice.stt.catalog import limits_of as limits_of_ears
     from voice.tts.catalog import limits_of as limits_of_voice
 

@@ -1,4 +1,4 @@
-"""A client of the voice websocket, written from docs/voice-websocket.md only; it resumes calls and records both sides."""
+"""A client of the voice websocket, written from docs/voice-websocket.md only; resumes calls and records both sides."""
 
 import asyncio
 import base64

@@ -46,11 +46,11 @@ def composed(text: str) -> yaml.Node | None:
     """Parse one YAML document into nodes; None where it is empty.
 
     Raises:
-        yaml.YAMLError: it is not YAML; the error says where, as PyYAML's own parser does.
+        yaml.YAMLError: it is not YAML; the error has the position, as that of PyYAML's own parser.
         RecursionError: it is nested too deeply.
     """
     try:
-        # The parser in C takes a twentieth of the time, but it crashes on depth and says less of an error.
+        # The C parser takes a twentieth of the time, but it crashes on deep nesting and its errors are less precise.
         if _is_shallow(text):
             return yaml.compose(text, Loader=_FAST)
     except yaml.YAMLError:

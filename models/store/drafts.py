@@ -116,7 +116,7 @@ class Drafts(Database):
 
 
 def check_version(expected: int | None, found: int) -> None:
-    """Refuse a save that continues another version than the newest; None continues any.
+    """Reject a save that does not continue the latest version; None continues any.
 
     Raises:
         Conflict: the message names both versions.

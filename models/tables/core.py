@@ -136,7 +136,7 @@ class PersonaRow(Base):
                     tuple(cue["say"]),
                     tuple(cue["after"]),
                     cue["once"],
-                    # What was stored before cues could end a call asks for nothing.
+                    # Older rows were stored before cues could end a call.
                     cue.get("ends_call", False),
                     cue.get("transfer", ""),
                 )

@@ -83,7 +83,7 @@ class _SpokenAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class GroundedExchange:
     """A question and its answer for storage; `data` are the fields specific to their dialect."""
 
     question: str
@@ -108,7 +108,7 @@ class GroundedChats:
         self._calls = calls
 
     async def keep(
-        self, chat: ExternalChat, exchange: Exchange, bounds: GroundedQuestion
+        self, chat: ExternalChat, exchange: GroundedExchange, bounds: GroundedQuestion
     ) -> tuple[ExternalMessage, ExternalMessage]:
         """Store an exchange atomically, and add it to the history of an open call on the chat.
 

@@ -1,4 +1,4 @@
-"""Whether what a model wrote are the arguments that a tool takes."""
+"""Validation of a model's tool arguments against the tool's JSON schema."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,10 +15,10 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 def problem_with(value: object, schema: Mapping[str, Any], name: str = "the arguments") -> str:
-    """Why a value does not fit a JSON schema, as a sentence; empty where it does.
+    """Return why a value does not match a JSON schema, as a sentence; empty if it does.
 
-    Checked are the types, what is required and what is not known, enumerations, lengths and limits, also inside objects
-    and lists. What else a schema may say is the tool's own to refuse.
+    Checks types, required and unknown keys, enumerations, lengths and limits, also inside objects and lists. Other
+    keywords of JSON schema are left to the tool.
     """
     types = schema.get("type")
     wanted = [types] if isinstance(types, str) else list(types or ())

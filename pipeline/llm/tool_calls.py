@@ -1,4 +1,4 @@
-"""Tool calls as a model streams them: in pieces over many deltas, and not by every server alike."""
+"""Assembly of tool calls that a model streams in pieces over many deltas; servers differ in how they do."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from typing import Any
 from pipeline.llm.completions import ToolCall
 
 ARGUMENTS_LIMIT = 8_000
-"""Characters of one call's arguments; the rest is not kept, and the call fails."""
+"""Maximum characters of a call's arguments; longer ones are truncated, and the call fails."""
 
 CALLS_LIMIT = 16
-"""Calls of one answer that are kept."""
+"""Maximum number of calls in one answer; further ones are dropped."""
 
 
 @dataclass(slots=True)
@@ -21,9 +21,9 @@ class _Call:
 
 
 class ToolCallReader:
-    """Puts the calls of one answer together.
+    """Assembles the calls of one answer.
 
-    Pieces of a call share its index. Where a server sends none, or one for all, another id begins another call.
+    The pieces of a call share its index. If a server sends none, or the same one for all, a new id begins a new call.
     """
 
     def __init__(self) -> None:
@@ -33,17 +33,17 @@ class ToolCallReader:
 
     @property
     def endless(self) -> bool:
-        """Whether so much came that no more is worth reading."""
+        """Whether so much was dropped that reading on is pointless."""
         return self._dropped > ARGUMENTS_LIMIT
 
     def push(self, deltas: Sequence[Any]) -> None:
-        """Take the tool calls of one delta.
+        """Add the tool calls of one delta.
 
         Raises:
-            TypeError: they are not what the protocol says.
+            TypeError: they violate the protocol.
         """
         for delta in deltas:
-            # Servers that only resemble the protocol leave out what the types promise.
+            # Servers that only resemble the protocol omit required fields.
             function = getattr(delta, "function", None)
             name = str(getattr(function, "name", None) or "")
             call = self._call(getattr(delta, "index", None), str(getattr(delta, "id", None) or ""), names=bool(name))
@@ -58,14 +58,14 @@ class ToolCallReader:
             self._dropped += max(0, len(arguments) - room)
 
     def calls(self) -> tuple[ToolCall, ...]:
-        """The calls so far; one that its server gave no id has one of ours."""
+        """Return the calls so far; one without an id gets one of ours."""
         return tuple(
             ToolCall(call.id or f"call_{place}", call.name, call.arguments or "{}")
             for place, call in enumerate(self._calls)
         )
 
     def _call(self, index: int | None, call_id: str, *, names: bool) -> _Call | None:
-        """The call that a piece belongs to; a new one where the piece begins one, None where there are too many."""
+        """Find or create the call of a piece; None if there are too many calls."""
         if index is None:
             known = self._calls[-1] if self._calls and (call_id or not names) else None
         else:

@@ -1,7 +1,7 @@
-"""A reply with tools: the model is asked, what it calls is run, it is told what came of it, and asked again.
+"""The tool loop of a reply: request the model, run the tools it calls, and request it again with their results.
 
-Everything is bounded: how often it is asked, how many tools run at once, how much they are given and give back, and how
-long each may take. Whatever goes wrong with a tool is told to the model, which then says something about it.
+Everything is bounded: the number of requests, of concurrent tools, the size of arguments and results, and the duration
+of each tool. Errors of a tool are results for the model, which then says something about them.
 """
 
 import asyncio
@@ -21,32 +21,32 @@ from pipeline.llm.tool_calls import ARGUMENTS_LIMIT
 log = logging.getLogger(__name__)
 
 ROUNDS = 5
-"""How often the model is asked for one reply; the last time it may call no tools."""
+"""Maximum number of requests for one reply; the last one allows no tool calls."""
 
 CALLS_AT_ONCE = 8
-"""Tools of one round that are run; the model is told to call more of them later."""
+"""Maximum number of concurrent tools; further calls of a round fail, and the model may repeat them."""
 
 RESULT_LIMIT = 8_000
-"""Characters of a tool's result that the model is told."""
+"""Maximum characters of a tool's result; longer ones are truncated for the model."""
 
 _CUT = " [...]"
 
 
 class EmptyReply(ResponderFailed):
-    """The model said nothing and called nothing."""
+    """The model generated neither text nor tool calls."""
 
 
 class AskModel(Protocol):
-    """Asks a language model once."""
+    """Requests a language model once."""
 
     def __call__(
         self, messages: Sequence[Message], tools: Sequence[Tool], /, *, may_call: bool
     ) -> AsyncGenerator[str | ToolCall, None]:
-        """Stream what it writes, delta by delta, and then the tools that it calls.
+        """Stream the text of the model, delta by delta, then its tool calls.
 
         Raises:
-            EmptyReply: there is neither.
-            ResponderFailed: there is no answer, or no whole one.
+            EmptyReply: it generated neither.
+            ResponderFailed: the answer is missing or incomplete.
         """
         ...
 
@@ -54,10 +54,10 @@ class AskModel(Protocol):
 async def converse(
     ask: AskModel, messages: Sequence[Message], tools: Sequence[Tool]
 ) -> AsyncGenerator[ReplyPart, None]:
-    """Stream one reply. `ToolsRun` comes before tools run, and they run only when the next part is asked for.
+    """Stream one reply. `ToolsRun` precedes a run of tools, which starts when the next part is requested.
 
     Raises:
-        ResponderFailed: the model failed, or said nothing in all its rounds.
+        ResponderFailed: the model failed, or generated no text in all rounds.
     """
     talk = list(messages)
     said, asks = "", False
@@ -71,7 +71,7 @@ async def converse(
                         calls.append(part)
                         continue
                     if len(said) == before and said and not said[-1].isspace() and not part[:1].isspace():
-                        yield " "  # what is said after a tool is another sentence
+                        yield " "  # text after a tool is a new sentence
                     said += part
                     yield part
         except EmptyReply:
@@ -94,7 +94,7 @@ async def converse(
 
 
 async def run_tool(call: ToolCall, tools: Sequence[Tool]) -> ToolResult:
-    """Run one tool; what goes wrong is its result."""
+    """Run one tool; an error becomes its result."""
     name = call.name[:64]
     tool = next((tool for tool in tools if tool.name == name), None)
     try:
@@ -111,12 +111,12 @@ async def run_tool(call: ToolCall, tools: Sequence[Tool]) -> ToolResult:
     except TimeoutError:
         return _failure(f"'{name}' gave no answer in time.")
     except Exception:
-        log.exception("The tool '%s' broke; the model is told that it failed.", name)
+        log.exception("The tool '%s' raised an error; the model gets a failure as its result.", name)
         return _failure(f"'{name}' failed.")
 
 
 def schema_of(tool: Tool) -> dict[str, Any]:
-    """The tool as the chat completions protocol offers it to a model."""
+    """Render a tool for the chat completions protocol."""
     function = {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)}
     return {"type": "function", "function": function}
 
@@ -142,7 +142,7 @@ def _arguments(call: ToolCall) -> Mapping[str, Any]:
 
 
 def _as_repeated(call: ToolCall) -> ToolCall:
-    """The call as the next request repeats it: servers refuse a history whose arguments are no JSON."""
+    """Return the call for the history of the next request; servers reject arguments that are not JSON."""
     try:
         _arguments(call)
     except ToolFailed:

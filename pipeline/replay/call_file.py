@@ -217,15 +217,15 @@ class ReplyLine:
 
 @dataclass(frozen=True, slots=True)
 class FixedTool:
-    """A tool of the model that always gives the same answer.
+    """A tool of the model with a fixed result.
 
     Attributes:
-        name: what the model calls.
-        answer: what it is told.
-        takes_ms: how long that takes.
-        timeout_ms: how long it may take.
-        fails: the answer says why nothing could be done.
-        ahead: it may run before it is certain that the reply is given.
+        name: its name for the model.
+        answer: its result.
+        takes_ms: its duration.
+        timeout_ms: its timeout.
+        fails: the result is an error message.
+        ahead: it may run speculatively, before the reply is released.
     """
 
     name: str

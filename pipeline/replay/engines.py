@@ -77,7 +77,7 @@ def _rounds(line: ReplyLine | None) -> Iterator[ReplyLine]:
 
 
 def fixed_tools(tools: Sequence[FixedTool], clock: Clock) -> tuple[Tool, ...]:
-    """Tools that give their answers on this clock."""
+    """Create the tools, which take their time on this clock."""
     return tuple(
         Tool(
             tool.name,
@@ -102,8 +102,8 @@ class _Fixed:
         return ToolResult(self._tool.answer)
 
 
-class ToldTool:
-    """A tool whose work is on the timeline."""
+class LoggedTool:
+    """A tool that logs its runs on the timeline."""
 
     def __init__(self, tool: Tool, timeline: Timeline) -> None:
         self._tool = tool
@@ -138,7 +138,7 @@ class LoggedResponder:
         last = context.history[-1] if context.history else None
         asked = tell("engine", "llm.asked", text=last.text if last is not None and last.role == "user" else "")
         text = ""
-        tools = tuple(replace(tool, run=ToldTool(tool, self._timeline).run) for tool in context.tools)
+        tools = tuple(replace(tool, run=LoggedTool(tool, self._timeline).run) for tool in context.tools)
         stream = self._responder.reply(replace(context, tools=tools))
         try:
             async for part in stream:

@@ -169,7 +169,7 @@ def _reply(section: Section) -> ReplyLine:
 
 
 def _call(section: Section, place: int) -> ToolCall:
-    """A tool call: its arguments are texts by name, or whatever the model wrote instead."""
+    """Read a tool call, whose arguments are texts by name, or the raw text of the model."""
     named, written = section.pairs("with"), section.text("arguments")
     if named and written:
         section.problem("'with' and 'arguments' are both given; keep one", section.line_at("arguments"))

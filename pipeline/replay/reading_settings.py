@@ -1,4 +1,4 @@
-"""Reads how a call of a call file behaves."""
+"""Parser of a call file's settings."""
 
 from dataclasses import replace
 from typing import Any
@@ -19,14 +19,14 @@ _RULES = {
     "interrupt_ms": (60, 5000),
     "interrupt_without_words_ms": (60, 10_000),
 }
-"""What may be set of the turn machine's rules, with the limits."""
+"""The configurable rules of the turn machine, with their limits."""
 
 LONGEST_S = 1800.0
-"""No replay takes longer."""
+"""Maximum duration of a replay."""
 
 
 def read_settings(section: Section | None) -> tuple[SessionSettings, bool, float]:
-    """The section `settings`: how the session behaves, whether the persona greets, and how long a line may be down."""
+    """Read the section `settings`: the session's settings, whether the persona greets, and the resume timeout."""
     if section is None:
         return SessionSettings(), False, 60.0
     rules: dict[str, Any] = {
@@ -60,7 +60,7 @@ def read_settings(section: Section | None) -> tuple[SessionSettings, bool, float
 
 
 def _is_on(section: Section, key: str) -> bool:
-    """A truth value, true where the key is missing."""
+    """Read a boolean that defaults to true."""
     return section.flag(key) or not section.has(key)
 
 

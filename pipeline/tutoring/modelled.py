@@ -9,7 +9,7 @@ from models.records.external import ExternalMessage, Node
 from models.records.lessons import CHUNK_LIMIT, LEAST_CHUNKS, Lesson
 from pipeline.errors import ResponderFailed
 from pipeline.llm.completions import Completion, Message, RequestRefused, ToolCall, Tuning
-from pipeline.tutoring.tools import SCHEMAS, Toolbox, ToolFailed
+from pipeline.tutoring.tools import SCHEMAS, LessonToolFailed, Toolbox
 from pipeline.tutoring.turns import (
     DEFAULT_QUESTION,
     LessonState,
@@ -129,7 +129,7 @@ async def _run(call: ToolCall, tools: Toolbox, *, refused: bool) -> str:
         return json.dumps({"error": f"At most {CALLS_AT_ONCE} tools at once; call it again alone."})
     try:
         result = await tools.run(call.name, call.parsed())
-    except (ToolFailed, ResponderFailed) as error:
+    except (LessonToolFailed, ResponderFailed) as error:
         result = {"error": str(error)}
     except ValueError:
         result = {"error": "The arguments are not a JSON object."}

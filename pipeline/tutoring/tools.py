@@ -66,7 +66,7 @@ SCHEMAS: tuple[dict[str, Any], ...] = (
 NAMES = tuple(schema["function"]["name"] for schema in SCHEMAS)
 
 
-class ToolFailed(Exception):
+class LessonToolFailed(Exception):
     """The tool call is invalid; the message is for the caller."""
 
 
@@ -96,10 +96,10 @@ class Toolbox:
         """Run a tool.
 
         Raises:
-            ToolFailed: there is no such tool, or the arguments do not match its schema.
+            LessonToolFailed: there is no such tool, or the arguments do not match its schema.
         """
         if name not in NAMES:
-            raise ToolFailed(f"There is no tool '{name}'; the tools are {', '.join(NAMES)}.")
+            raise LessonToolFailed(f"There is no tool '{name}'; the tools are {', '.join(NAMES)}.")
         _check(name, arguments)
         result: dict[str, Any] = await getattr(self, f"_{name}")(**arguments)
         if name not in self.used:
@@ -183,7 +183,7 @@ class Toolbox:
 
     async def _write(self, instruction: str) -> str:
         if self._author is None:
-            raise ToolFailed("The lesson has nothing on this, and no language model is configured to write it.")
+            raise LessonToolFailed("The lesson has nothing on this, and no language model is configured to write it.")
         return await self._author(f"The lesson is on {self._node.title}. {instruction}")
 
 
@@ -191,13 +191,13 @@ def _check(name: str, arguments: Mapping[str, Any]) -> None:
     shape = next(schema["function"]["parameters"] for schema in SCHEMAS if schema["function"]["name"] == name)
     for key in shape["required"]:
         if key not in arguments:
-            raise ToolFailed(f"'{name}' needs '{key}'.")
+            raise LessonToolFailed(f"'{name}' needs '{key}'.")
     for key, value in arguments.items():
         wanted = shape["properties"].get(key)
         if wanted is None:
-            raise ToolFailed(f"'{name}' takes no '{key}'.")
+            raise LessonToolFailed(f"'{name}' takes no '{key}'.")
         if not _fits(value, wanted):
-            raise ToolFailed(f"'{key}' of '{name}' must be {wanted.get('enum') or wanted['type']}.")
+            raise LessonToolFailed(f"'{key}' of '{name}' must be {wanted.get('enum') or wanted['type']}.")
 
 
 def _fits(value: object, wanted: Mapping[str, Any]) -> bool:

@@ -6,7 +6,7 @@ from voice.errors import EngineUnavailable
 from voice.weights.files import Progress
 from voice.weights.known import SMART_TURN
 from voice.weights.packaged import is_installed, join_installed
-from voice.weights.pulling import Source, pull
+from voice.weights.pulling import WeightSource, pull
 
 _HUB = "pipecat-ai/smart-turn-v3"
 _FILE = SMART_TURN.files[0].name
@@ -53,6 +53,6 @@ def pull_smart_turn(
         EngineUnavailable: no source has it, a file is damaged, or the disk is full; one line.
     """
     file = smart_turn_file(models_dir)
-    source = Source(SMART_TURN.name, _HUB, (_FILE,), (_FILE,), file.parent, SMART_TURN, hub_is_same=True)
+    source = WeightSource(SMART_TURN.name, _HUB, (_FILE,), (_FILE,), file.parent, SMART_TURN, hub_is_same=True)
     pull(source, models_dir, progress, place=place, endpoint=endpoint)
     return file

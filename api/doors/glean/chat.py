@@ -25,7 +25,7 @@ from models.store import Store
 from pipeline.conversation.reply import HistoryEntry
 from pipeline.errors import PipelineError
 from pipeline.grounded.answers import DEFAULT_SOURCES, GroundedAnswer, GroundedQuestion
-from pipeline.grounded.chats import Exchange, history_of, source_data, title_of
+from pipeline.grounded.chats import GroundedExchange, history_of, source_data, title_of
 from pipeline.grounded.suggestions import suggest
 from pipeline.llm.completions import Tuning
 
@@ -181,7 +181,7 @@ class _Turn:
             self.kept = chat
             sources = [source_data(source) for source in self.answer.sources]
             files = [document.id for document in self.asked.files]
-            exchange = Exchange(
+            exchange = GroundedExchange(
                 self.query.text,
                 text,
                 answer_id=self.message_id,

@@ -19,7 +19,7 @@ from models.records.external import ExternalChat, ExternalMessage
 from models.store import Store
 from pipeline.errors import PipelineError
 from pipeline.grounded.answers import GroundedAnswer, GroundedQuestion
-from pipeline.grounded.chats import Exchange, history_of, source_data, title_of
+from pipeline.grounded.chats import GroundedExchange, history_of, source_data, title_of
 from pipeline.grounded.sources import SourceFilter
 from pipeline.grounded.suggestions import suggest
 
@@ -191,7 +191,7 @@ class _Turn:
         )
         _, answer = await self.external.chats.keep(
             chat,
-            Exchange(
+            GroundedExchange(
                 body.query,
                 text,
                 self.query_id,

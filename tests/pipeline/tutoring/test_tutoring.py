@@ -11,7 +11,7 @@ from models.packs.lesson_loader import load_lessons
 from models.records.external import Node
 from models.store import Store
 from pipeline.tutoring.spoken import spoken_turn
-from pipeline.tutoring.tools import NAMES, SCHEMAS, Toolbox, ToolFailed
+from pipeline.tutoring.tools import NAMES, SCHEMAS, LessonToolFailed, Toolbox
 from pipeline.tutoring.turns import DRAWING_LIMIT, asks_back, parse_model_message, student_turn
 from pipeline.tutoring.tutor import NoNode, NothingToTeach, Tutor
 
@@ -264,7 +264,7 @@ def test_tests_and_prerequisites_are_told_as_they_are() -> None:
 def test_a_tool_says_what_is_wrong(name: str, arguments: dict[str, Any], reason: str) -> None:
     async def story(store: Store, tutor: Tutor, user_id: str, session_id: str) -> None:
         tools = Toolbox(store, await store.node(user_id, "abc123"), LESSONS[0])
-        with pytest.raises(ToolFailed, match=reason):
+        with pytest.raises(LessonToolFailed, match=reason):
             await tools.run(name, arguments)
         assert tools.used == []
         assert tools.results == []
