@@ -1,16 +1,17 @@
 """Content from packs: personas, scenarios, simulations, practices and documents."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from models.errors import Invalid, NotFound
 from models.records.core import Document, Persona, Practice, Scenario, Simulation
 from models.records.resources import Resource, texts_of
 from models.store.database import Database, shielded, take_write_lock
-from models.tables.core import Base, DocumentRow, PersonaRow, PracticeRow, ScenarioRow, SimulationRow
+from models.tables.core import DocumentRow, PersonaRow, PracticeRow, ScenarioRow, SimulationRow
 from models.tables.practice import ResourceRow
 
 Record_co = TypeVar("Record_co", covariant=True)
@@ -21,6 +22,21 @@ class ContentRow(Protocol[Record_co]):
     name: Any
 
     def record(self) -> Record_co: ...
+
+
+def _bring(session: Session, rows: list[Any]) -> None:
+    if not rows:
+        return
+    kind = type(rows[0])
+    # Read together, as merge would look for each by itself.
+    held = {row.id: row for row in session.scalars(select(kind).where(kind.id.in_([row.id for row in rows])))}
+    for row in rows:
+        if row.id in held:
+            session.merge(row)
+        else:
+            held[row.id] = row
+            session.add(row)
+    session.flush()
 
 
 class Content(Database):
@@ -42,23 +58,20 @@ class Content(Database):
         """
         texts = (text for scenario in scenarios for text in texts_of(scenario))
         # In the order of references.
-        kinds: tuple[Iterable[Base], ...] = (
-            map(ResourceRow.of, (*resources, *texts)),
-            map(PersonaRow.of, personas),
-            map(DocumentRow.of, documents),
-            map(ScenarioRow.of, scenarios),
-            map(SimulationRow.of, simulations),
-            map(PracticeRow.of, practices),
+        kinds: tuple[list[Any], ...] = (
+            [ResourceRow.of(resource) for resource in (*resources, *texts)],
+            [PersonaRow.of(persona) for persona in personas],
+            [DocumentRow.of(document) for document in documents],
+            [ScenarioRow.of(scenario) for scenario in scenarios],
+            [SimulationRow.of(simulation) for simulation in simulations],
+            [PracticeRow.of(practice) for practice in practices],
         )
         try:
             async with self._writing() as session:
-                await take_write_lock(
-                    session
-                )  # two concurrent installations of the same record would both find it missing
+                # Two concurrent installations of the same record would both find it missing.
+                await take_write_lock(session)
                 for rows in kinds:
-                    for row in rows:
-                        await session.merge(row)
-                    await session.flush()
+                    await session.run_sync(_bring, rows)
         except IntegrityError as error:
             raise Invalid(
                 "The content refers to a persona, document, scenario or simulation that is neither in it nor "
