@@ -36,6 +36,7 @@ from api.doors.socket_rules import SocketRules
 from api.service import Service
 from api.serving import Server, uvicorn_config
 from api.settings import Settings
+from tests.stores import lay_database
 from tests.voice.sound import recording
 
 TOKENS = {name: f"token-of-{name}-0123456789" for name in ("ada", "bob", "eve")}
@@ -316,6 +317,8 @@ def running(
     settings = Settings(
         _env_file=None, **{**embedded, **patient, "data_dir": data_dir, "port": 0, "tokens": tokens, **chosen}
     )
+    if "database_url" not in chosen:
+        lay_database(data_dir / "glow.db")
     app = create_app(settings, operations)
     app.state.socket_rules.update(socket_rules or {})
     listening = threading.Event()

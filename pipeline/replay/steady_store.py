@@ -14,19 +14,17 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class SteadyStore:
-    """An in-memory store on an event loop in its own thread; use it as a context manager.
+    """A store, in memory unless a URL is given, on an event loop in its own thread; use it as a context manager.
 
     An operation blocks the caller's loop until it is done. In virtual time that makes replays deterministic, since
     nothing can race with it. Times and ids are counted rather than taken from a clock or generated randomly.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, url: str = "sqlite+aiosqlite://") -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="replay store", daemon=True)
         ticks = count()
-        self._store = Store(
-            "sqlite+aiosqlite://", now=lambda: _EPOCH + timedelta(milliseconds=next(ticks)), new_id=counted_ids("row")
-        )
+        self._store = Store(url, now=lambda: _EPOCH + timedelta(milliseconds=next(ticks)), new_id=counted_ids("row"))
 
     def __enter__(self) -> Self:
         self._thread.start()

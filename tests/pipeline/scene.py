@@ -22,6 +22,7 @@ from pipeline.conversation.events import SessionEvent
 from pipeline.llm.scripted import ScriptedResponder
 from pipeline.replay.steady_store import SteadyStore
 from pipeline.tasks.clock import LoopClock
+from tests.stores import database
 from voice.audio.formats import AudioFormat, Float32Mono16k
 from voice.stt.base import Transcript
 from voice.stt.speech_to_text import SpeechToText
@@ -137,5 +138,5 @@ async def opened(
 
 def steadily(story: Callable[[Store], Any], run: Callable[[Any], Any]) -> Any:
     """Run a story with a store in virtual time."""
-    with SteadyStore() as steady:
+    with database() as url, SteadyStore(url) as steady:
         return run(story(steady.store))

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from models.packs import DEMO_PACK, load_pack
-from models.store import Store
 from pipeline.grounded.answers import Grounded, GroundedQuestion, cut, within, without_citations
 from pipeline.grounded.prose import quoted
 from pipeline.grounded.sources import Sources
 from pipeline.llm.chat_model import ChatModel
+from tests.stores import empty_store
 
 
 async def letters(text: str) -> AsyncIterator[str]:
@@ -33,7 +33,7 @@ def answered(text: str) -> tuple[str, list[tuple[str, str]]]:
 
     async def run() -> tuple[str, list[tuple[str, str]]]:
         pack = load_pack(DEMO_PACK)
-        async with Store("sqlite+aiosqlite://") as store:
+        async with empty_store() as store:
             user = await store.create_user("ada")
             await store.install(documents=pack.documents)
             answer = await Grounded(Sources(store), None).answer(user.id, GroundedQuestion(text))
@@ -106,7 +106,7 @@ def test_citations_are_not_said(written: str, said: str) -> None:
 
 def test_a_model_is_not_asked_nothing() -> None:
     async def run() -> str:
-        async with Store("sqlite+aiosqlite://") as store:
+        async with empty_store() as store:
             user = await store.create_user("ada")
             model = ChatModel(model="none", base_url="http://127.0.0.1:9/v1")
             answer = await Grounded(Sources(store), model).answer(user.id, GroundedQuestion(" "))

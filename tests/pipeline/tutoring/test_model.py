@@ -17,6 +17,7 @@ from pipeline.tutoring.turns import student_turn
 from pipeline.tutoring.tutor import Tutor
 from tests.pipeline.tutoring.test_tutoring import PNG
 from tests.servers.tools import ToolsServer, tools_server
+from tests.stores import empty_store
 
 Story = Callable[[Store, Tutor, str, str], Awaitable[None]]
 
@@ -30,7 +31,7 @@ def server() -> Iterator[ToolsServer]:
 def taught(server: ToolsServer, story: Story, node_id: str = "zebras") -> None:
     async def run() -> None:
         model = ChatModel(model="tutor", base_url=server.url, api_key="key")
-        async with Store("sqlite+aiosqlite://") as store:
+        async with empty_store() as store:
             user = await store.create_user("ada")
             tutor = Tutor(store, load_lessons(), model)
             await tutor.node(user.id, node_id)

@@ -14,6 +14,7 @@ from pipeline.tutoring.spoken import spoken_turn
 from pipeline.tutoring.tools import NAMES, SCHEMAS, LessonToolFailed, Toolbox
 from pipeline.tutoring.turns import DRAWING_LIMIT, asks_back, parse_model_message, student_turn
 from pipeline.tutoring.tutor import NoNode, NothingToTeach, Tutor
+from tests.stores import empty_store
 
 LESSONS = load_lessons()
 PNG = "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(40)).decode()
@@ -44,7 +45,7 @@ def taught(story: Callable[[Store, Tutor, str, str], Awaitable[None]], node_id: 
     """A learner with a session on a node."""
 
     async def run() -> None:
-        async with Store("sqlite+aiosqlite://") as store:
+        async with empty_store() as store:
             user = await store.create_user("ada")
             tutor = Tutor(store, LESSONS)
             await tutor.node(user.id, node_id)
