@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
 USAGE, FAILED = 2, 1
 _PIPE_COLUMNS = 120
 
+NO_BENCHMARKS = (
+    "The benchmarks are not part of the installed package: run them from a checkout of the source, after "
+    "`make demo` or `pip install -e .` there."
+)
+
 app = typer.Typer(
     name="glow",
     help="Glow Voice: a voice for any chat.",
@@ -38,13 +44,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-bench = typer.Typer(no_args_is_help=True, help="Benchmark this machine, in real time over the real websocket.")
+bench = typer.Typer(no_args_is_help=True)
 app.add_typer(cli_attempts.app, name="attempts")
 app.add_typer(cli_token.app, name="token")
 app.add_typer(cli_client.app, name="client")
 app.add_typer(cli_models.app, name="models")
 app.add_typer(bench, name="bench")
 app.command(name="replay")(cli_replay.replay)
+
+
+@bench.callback()
+def needs_a_checkout() -> None:
+    """Benchmark this machine, in real time over the real websocket."""
+    if find_spec("api.bench") is None:
+        typer.echo(NO_BENCHMARKS, err=True)
+        raise typer.Exit(FAILED)
+
 
 Engine = Annotated[str | None, typer.Option(help="Engine of this stage; `glow models` lists them.")]
 Llm = Annotated[str | None, typer.Option(help="What generates replies: auto, scripted or openai.")]

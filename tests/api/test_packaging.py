@@ -17,6 +17,9 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from typer.testing import CliRunner
+
+from api.cli import main as cli
 
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -102,6 +105,13 @@ def test_the_changelog_has_the_version_and_what_is_not_released() -> None:
     }  # fmt: skip
 
 
+def test_an_installation_says_where_the_benchmarks_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    ran = CliRunner().invoke(cli.app, ["bench", "turn"])
+    assert ran.exit_code == cli.FAILED
+    assert "run them from a checkout" in ran.output
+
+
 @pytest.mark.slow
 def test_the_wheel_is_built_and_installed_as_the_notes_say(tmp_path: Path) -> None:
     source, site = tmp_path / "source", tmp_path / "site"
@@ -114,7 +124,7 @@ def test_the_wheel_is_built_and_installed_as_the_notes_say(tmp_path: Path) -> No
     run(build.partition("#")[0].replace(".venv/bin/python", shlex.quote(sys.executable)), source)
     (wheel,) = (source / "dist").glob("*.whl")
     names = ZipFile(wheel).namelist()
-    assert not [name for name in names if name.startswith(("tests/", "docs/", "scripts/", "examples/"))]
+    assert not [name for name in names if name.startswith(("tests/", "docs/", "scripts/", "examples/", "api/bench/"))]
     for name in (
         "glow_voice_pytest.py",
         "api/py.typed",

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import jiwer
+
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen"
@@ -65,21 +67,19 @@ def normalised_words(text: str) -> list[str]:
 
 
 def word_errors(reference: str, heard: str) -> WordErrors:
-    """Count the errors between two texts after `normalised_words`: the Levenshtein distance in words.
+    """Count the errors between two texts after `normalised_words`, as jiwer does.
 
     Args:
         reference: what was said.
         heard: the transcript.
 
-    Source: Levenshtein 1966; NIST SCTK's definition of word error.
+    Source: jiwer, by which word error rates are published.
     """
     said, got = normalised_words(reference), normalised_words(heard)
-    row = list(range(len(got) + 1))
-    for i, word in enumerate(said, start=1):
-        diagonal, row[0] = row[0], i
-        for j, other in enumerate(got, start=1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
-    return WordErrors(row[-1], len(said))
+    if not said:
+        return WordErrors(len(got), 0)
+    found = jiwer.process_words(" ".join(said), " ".join(got))
+    return WordErrors(found.substitutions + found.deletions + found.insertions, len(said))
 
 
 def word_error_rate(pairs: Iterable[tuple[str, str]]) -> float:
