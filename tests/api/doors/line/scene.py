@@ -174,8 +174,8 @@ async def service_in(
     )
     numbers = count(1)
     shared = chosen or engines()
-    room: Any = SharedEngines(shared, None, None, None, None, None)  # type: ignore[arg-type]  # only its names are asked
+    shared_engines: Any = SharedEngines(shared, None, None, None, None, None)  # type: ignore[arg-type]  # only its names are asked
     settings: Any = Settings(_env_file=None)  # type: ignore[call-arg]
     async with Calls(shared, store, LoopClock(), limits or CallLimits(), lambda: f"id-{next(numbers)}") as calls:
         rest: Any = dict.fromkeys(("chats", "external", "hub", "coach", "files", "background"))
-        yield Service(settings=settings, store=store, room=room, calls=calls, **rest)
+        yield Service(settings=settings, store=store, shared_engines=shared_engines, calls=calls, **rest)

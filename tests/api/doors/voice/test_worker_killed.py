@@ -25,7 +25,7 @@ async def kill_at_work(service: RunningService, pid: int, at_work: int) -> int:
     """Kill the recogniser's process while so many questions are in it; returns the id of the one that follows it."""
     transcriber = recogniser(service)
     os.kill(pid, signal.SIGSTOP)  # until then nothing gets out of it
-    await service.until(lambda _: transcriber.at_work >= at_work)
+    await service.until(lambda _: transcriber.pending >= at_work)
     os.kill(pid, signal.SIGCONT)
     os.kill(pid, signal.SIGKILL)
     await service.until(lambda _: transcriber.pid != pid)
