@@ -6,7 +6,7 @@ async with socket_of(service) as socket:
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,7 +14,9 @@ import numpy as np
 import socketio
 from numpy.typing import NDArray
 
+from api.doors.glow.operation import Operation
 from api.doors.glow.socketio.server_events import undocumented
+from api.doors.glow.table import OPERATIONS
 from tests.service import SILENCE_MS, TOKENS, WAIT_S, RunningService, quiet
 from tests.voice.sound import recording
 from voice.audio.resample import resample
@@ -89,7 +91,12 @@ class Socket:
 
 @asynccontextmanager
 async def socket_of(
-    service: RunningService, user: str = "ada", *, auth: Any = None, transports: list[str] | None = None
+    service: RunningService,
+    user: str = "ada",
+    *,
+    auth: Any = None,
+    transports: list[str] | None = None,
+    operations: Iterable[Operation] = OPERATIONS,
 ) -> AsyncIterator[Socket]:
     """A connected socket; without `auth` as the web client says who it is."""
     socket = Socket()
@@ -99,5 +106,5 @@ async def socket_of(
         yield socket
     finally:
         await socket.client.shutdown()
-    told = {problem for name, payload in socket.events for problem in undocumented(name, payload)}
+    told = {problem for name, payload in socket.events for problem in undocumented(name, payload, operations)}
     assert not told, f"Write it down in api/doors/glow/socketio/server_events.py: {sorted(told)}"

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 from fastapi import Body, FastAPI, Request
-from fastapi.responses import PlainTextResponse, StreamingResponse
+from fastapi.responses import PlainTextResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from api.doors.body_limit import LARGEST_BODY, BodyLimit, Bound
 from models.errors import TooLarge
@@ -67,15 +68,6 @@ def bounded_app() -> FastAPI:
         except TooLarge:
             return "as much as came"
 
-    @app.post("/{place}/echo")
-    async def echo(place: str, request: Request) -> StreamingResponse:
-        async def so_far() -> AsyncIterator[bytes]:
-            yield b"begun"
-            async for part in request.stream():
-                yield b"." if part else b""
-
-        return StreamingResponse(so_far())
-
     app.add_middleware(BodyLimit, bounds=(SMALL,))
     return app
 
@@ -110,5 +102,23 @@ def test_each_door_has_its_own_bound_and_says_so_in_its_own_shape(does: str, ann
 
 
 def test_an_answer_that_has_begun_breaks_off() -> None:
-    with pytest.raises((TooLarge, ExceptionGroup)):
-        posted("/small/echo", 3 * 2**20 + 1, announced=False)
+    async def answers_while_it_reads(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while (await receive())["more_body"]:
+            await send({"type": "http.response.body", "body": b".", "more_body": True})
+
+    async def story() -> None:
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": bytes(2**20), "more_body": True}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "path": "/small/echo", "headers": []}
+        with pytest.raises(TooLarge):
+            await BodyLimit(answers_while_it_reads, (SMALL,))(scope, receive, send)
+        assert [message["type"] for message in sent] == ["http.response.start", *["http.response.body"] * 3]
+
+    asyncio.run(story())

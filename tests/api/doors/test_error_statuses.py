@@ -13,6 +13,7 @@ from models.errors import ModelError
 from pipeline import errors as pipeline_errors
 from pipeline.errors import PipelineError
 from pipeline.llm.completions import RequestRefused
+from pipeline.llm.tool_loop import EmptyReply
 from pipeline.replay.call_file import InvalidCall
 from pipeline.tasks.writer import StorageBehind
 from pipeline.tutoring.tutor import NoNode, NothingToTeach
@@ -35,6 +36,7 @@ ROWS: list[tuple[type[Exception], str, int]] = [
     (Unauthorized, "unauthorized", 401),
     (pipeline_errors.ResponderFailed, "llm_failed", 502),
     (RequestRefused, "llm_failed", 502),
+    (EmptyReply, "llm_failed", 502),
     (pipeline_errors.Busy, "busy", 429),
     (pipeline_errors.TooMany, "too_many", 429),
     (pipeline_errors.SessionConflict, "session_conflict", 409),

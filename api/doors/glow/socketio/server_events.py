@@ -4,13 +4,12 @@ The tests' sockets hold each event that they receive to it.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from api.doors.glow.operation import Operation
 from api.doors.glow.table import OPERATIONS
-
-_OPERATION_KEYS = frozenset(operation.key for operation in OPERATIONS)
 
 Audience = Literal["the chat's room", "the user's sockets", "the asking socket", "the test's room"]
 
@@ -298,10 +297,10 @@ _OF_A_DRAFT = re.compile(r"^.+_generation_")
 BY_NAME = {event.name: event for events in FAMILIES.values() for event in events}
 
 
-def undocumented(name: str, payload: Mapping[str, Any]) -> Iterator[str]:
-    """What of an event's payload is not as it is written down; nothing where all is."""
-    operation, _, stage = name.rpartition(".")
-    if stage in STAGES and operation in _OPERATION_KEYS and "call_id" in payload:
+def undocumented(name: str, payload: Mapping[str, Any], operations: Iterable[Operation] = OPERATIONS) -> Iterator[str]:
+    """Name what of an event's payload is not as it is written down; `operations` are those of the service."""
+    key, _, stage = name.rpartition(".")
+    if stage in STAGES and "call_id" in payload and any(operation.key == key for operation in operations):
         return  # its fields are those of the operation
     event = BY_NAME.get(_OF_A_DRAFT.sub("chat_generation_", name))
     if event is None:

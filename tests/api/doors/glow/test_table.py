@@ -92,7 +92,7 @@ def test_it_has_keys_and_can_be_staged(counting: RunningService) -> None:
 def test_it_is_an_event(counting: RunningService, name: str) -> None:
     async def story() -> None:
         chat = counting.chat()
-        async with socket_of(counting) as socket:
+        async with socket_of(counting, operations=TABLE) as socket:
             assert await socket.ask(name, chat_id=chat, least=2) == counted(chat, 2)
             assert (await socket.until("attempt.chat_count.started"))["least"] == 2
             assert (await socket.until("attempt.chat_count.completed"))["messages"] == 2

@@ -177,5 +177,5 @@ async def service_in(
     shared_engines: Any = SharedEngines(shared, None, None, None, None, None)  # type: ignore[arg-type]  # only its names are asked
     settings: Any = Settings(_env_file=None)  # type: ignore[call-arg]
     async with Calls(shared, store, LoopClock(), limits or CallLimits(), lambda: f"id-{next(numbers)}") as calls:
-        rest: Any = dict.fromkeys(("chats", "external", "hub", "coach", "files", "background"))
+        rest: Any = dict.fromkeys(("chats", "external", "hub", "coach", "files", "background", "practice"))
         yield Service(settings=settings, store=store, shared_engines=shared_engines, calls=calls, **rest)
