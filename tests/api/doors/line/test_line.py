@@ -35,6 +35,7 @@ from api.doors.line import (
 from api.service import Service
 from models.store import Store
 from pipeline.call.registry import CallLimits
+from pipeline.call.settings import Prompt, SilencePlan
 from pipeline.conversation.events import (
     CallEnded,
     Problem,
@@ -200,7 +201,7 @@ def test_what_was_said_before_the_call_was_open_comes_first() -> None:
 
 def test_a_call_has_its_own_settings() -> None:
     async def story(store: Store) -> None:
-        opening = replace(FRESH, settings=lambda made: replace(made, prompt_after_s=7))
+        opening = replace(FRESH, settings=lambda made: replace(made, silence=SilencePlan((Prompt(7),))))
         async with service_in(store) as service, carried(service, PlainDialect(opening)) as caller:
             await caller.dialect.until(ReplyBegan)
             assert now() == pytest.approx(7, abs=0.5)
