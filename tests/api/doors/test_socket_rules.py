@@ -95,6 +95,7 @@ async def raw(url: str, path: str, **headers: str) -> AsyncIterator[Raw]:
         streams[1].close()
 
 
+@pytest.mark.slow
 def test_a_silent_call_is_pinged_and_a_path_set_to_none_never(tmp_path: Path) -> None:
     rules = {"/": SocketRules(ping_every_s=OFTEN), "/socket.io": SocketRules(ping_every_s=None)}
     with unhearing(tmp_path, socket_rules=rules) as service:

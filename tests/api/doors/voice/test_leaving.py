@@ -196,6 +196,7 @@ def test_a_transfer_that_says_nothing(shop: Callable[[], Any], message: dict[str
     asyncio.run(story())
 
 
+@pytest.mark.slow
 def test_the_services_own_limits_end_a_call(tmp_path: Path) -> None:
     limits = {"prompt_after_s": 1.0, "goodbye_after_s": 1.0, "longest_call_s": 60.0, "call_warning_s": 1.0}
     with unhearing(tmp_path, **limits) as service:
