@@ -3,6 +3,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
+# Compiled files are kept: without them every test worker compiles every module and test again, 13 s of processor time each.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-slow check format docs serve clean
 
 demo: $(STAMP)  ## a spoken conversation, start to end, on this machine
