@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-# Compiled files are kept: without them every test worker compiles every module and test again, 13 s of processor time each.
+# Compiled files are kept: without them each test worker compiles everything again, 13 s of processor time.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-slow check format docs serve clean

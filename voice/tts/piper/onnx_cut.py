@@ -93,7 +93,8 @@ def cut_at_decoder(model: bytes) -> Halves | None:
     Raises:
         ValueError: not a protobuf message, or a truncated one.
 
-    Source: onnx.proto field numbers; onnx.utils.extract_model does the same with the `onnx` package.
+    Source: onnx.proto field numbers. onnx.utils.extract_model of the `onnx` package does the same, but takes 1.2 s and
+    370 MB for half of the parts (0.16 s and 120 MB for all of them here), and 31 MB wherever a voice is opened.
     """
     graph = _Graph.read(model)
     begins = [node for node in graph.nodes if node.is_decoder_begin]
