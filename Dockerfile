@@ -3,13 +3,13 @@ FROM python:3.11-slim
 RUN useradd --create-home --uid 10001 glow && mkdir /data && chown glow /data
 WORKDIR /app
 
-# From wheels alone: nothing is compiled, so the image needs no compiler.
+# From wheels alone, save for docopt, which is plain Python: nothing is compiled, so the image needs no compiler.
 COPY pyproject.toml constraints.txt README.md LICENSE glow_voice_pytest.py ./
 COPY voice voice
 COPY models models
 COPY pipeline pipeline
 COPY api api
-RUN pip install --no-cache-dir --only-binary :all: -c constraints.txt '.[neural]'
+RUN pip install --no-cache-dir --only-binary :all: --no-binary docopt -c constraints.txt '.[neural]'
 
 USER glow
 ENV GLOW_HOST=0.0.0.0 \

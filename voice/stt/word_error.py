@@ -5,14 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import jiwer
-
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
-_TENS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety".split()
-_ORDINALS = {"one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth"}
-_ORDINALS |= {"twelve": "twelfth"}
+from num2words import num2words
 
 _SAME = {
     "can't": "cannot",
@@ -104,21 +97,7 @@ def _written_out(token: str) -> list[str]:
 
 def _number(token: str) -> list[str]:
     digits = re.sub(r"\D", "", token)
-    value = int(digits) if len(digits) <= 4 else -1
-    if value < 0 or (len(digits) > 1 and digits[0] == "0"):
-        return [_ONES[int(digit)] for digit in digits]
-    words = _quantity(value)
-    if digits == token:
-        return words
-    last = words[-1]
-    ordinal = _ORDINALS.get(last) or (last[:-1] + "ieth" if last.endswith("y") else last + "th")
-    return [*words[:-1], ordinal]
-
-
-def _quantity(value: int) -> list[str]:
-    if value < 20:
-        return [_ONES[value]]
-    if value < 100:
-        return [_TENS[value // 10], *([_ONES[value % 10]] if value % 10 else [])]
-    size, name = (1000, "thousand") if value >= 1000 else (100, "hundred")
-    return [*_quantity(value // size), name, *(_quantity(value % size) if value % size else [])]
+    if len(digits) > 4 or (len(digits) > 1 and digits[0] == "0"):
+        return [num2words(int(digit)) for digit in digits]
+    written: str = num2words(int(digits), to="cardinal" if digits == token else "ordinal")
+    return [word for word in re.split(r"[ ,-]+", written) if word != "and"]
