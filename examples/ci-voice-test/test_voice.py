@@ -30,5 +30,5 @@ def test_the_running_service_hears_and_answers(glow_service, say):
         return heard["text"], answer["delta"]
 
     heard, answer = asyncio.run(conversation())
-    assert "records office" in heard
+    assert "how can i help you" in heard.lower()
     assert answer.startswith("Finally")
