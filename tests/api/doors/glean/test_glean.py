@@ -254,10 +254,10 @@ def test_a_gloo_token_opens_no_chat_of_another_user(service: RunningService) -> 
 
 
 def test_applications_are_personas(service: RunningService) -> None:
-    async def first() -> Any:
-        return (await service.inside.store.personas())[0]
+    async def packaged() -> Any:
+        return next(one for one in await service.inside.store.personas() if one.name == "Dana Whitfield")
 
-    persona = asyncio.run_coroutine_threadsafe(first(), service.loop).result(100)
+    persona = asyncio.run_coroutine_threadsafe(packaged(), service.loop).result(100)
     found = call(service, "getchatapplication", {"id": persona.id}).json()["application"]
     assert (found["id"], found["name"]) == (persona.id, persona.name)
     assert call(service, "getchatapplication", {"id": "none"}).status_code == 404
