@@ -1,6 +1,7 @@
 """What a project that speaks tests in continuous integration: whole calls, and a running service."""
 
 import asyncio
+import re
 
 from api.client import Call, RemoteService, open_call
 
@@ -30,5 +31,6 @@ def test_the_running_service_hears_and_answers(glow_service, say):
         return heard["text"], answer["delta"]
 
     heard, answer = asyncio.run(conversation())
-    assert "how can i help you" in heard.lower()
+    # Recognisers differ in a word and in punctuation: ask for the words of the sentence that all of them hear.
+    assert {"hello", "office", "how", "can", "help", "you"} <= set(re.findall(r"\w+", heard.lower()))
     assert answer.startswith("Finally")
