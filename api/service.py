@@ -162,13 +162,13 @@ async def _install(store: Store, path: Path) -> None:
 
 async def _warm(service: Service) -> None:
     """Load the engines, with retries: an engine's server may start after this service."""
-    told = ""
+    logged = ""
     while not service.ready.is_set():
         try:
             await service.shared_engines.warm()
             service.ready.set()
         except VoiceError as error:
-            if str(error) != told:
+            if str(error) != logged:
                 log.error("An engine cannot be loaded: %s", error)
-            told = str(error)
+            logged = str(error)
             await asyncio.sleep(WARM_AGAIN_S)

@@ -51,7 +51,7 @@ class Interruption:
     how: How
     began_ms: float
     cut_ms: float
-    told_ms: float
+    reported_ms: float
     delay_ms: float
     reply: str
     stored: str
@@ -133,7 +133,7 @@ class _Cut:
 
     at: float
     position_ms: float
-    told_ms: float
+    reported_ms: float
     pieces: list[Piece]
 
 
@@ -159,7 +159,7 @@ class Interrupter:
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _seen: int = 0
     _cuts: dict[int, _Cut] = field(default_factory=dict)
-    _told: dict[int, str] = field(default_factory=dict)
+    _text: dict[int, str] = field(default_factory=dict)
     _speech: list[npt.NDArray[np.int16]] = field(default_factory=list)
     _pings: list[float] = field(default_factory=list)
     _delays: list[tuple[float, float, float]] = field(default_factory=list)
@@ -211,8 +211,8 @@ class Interrupter:
         if stored is None or stored != ended["heard"]:
             self.wrong.append(f"The history has {stored!r} where reply.ended says {ended['heard']!r}.")
             return
-        if self._told.get(turn, "") != ended["text"]:
-            self.wrong.append(f"reply.text told {self._told.get(turn)!r}, reply.ended {ended['text']!r}.")
+        if self._text.get(turn, "") != ended["text"]:
+            self.wrong.append(f"reply.text said {self._text.get(turn)!r}, reply.ended {ended['text']!r}.")
         if not ended["interrupted"]:
             self.played_out += 1
             if stored != ended["text"]:
@@ -222,15 +222,19 @@ class Interrupter:
         delay = self._delay(cut.at)
         fewest, most = words_between(cut.pieces, turn, cut.at - 2 * delay, cut.at + delay)
         self.found.append(
-            Interruption(how, began_ms, cut.position_ms, cut.told_ms, delay * 1000, ended["text"], stored, fewest, most)
+            Interruption(
+                how, began_ms, cut.position_ms, cut.reported_ms, delay * 1000, ended["text"], stored, fewest, most
+            )
         )
 
     async def _compare_all(self) -> None:
         """Check that the chat holds all announced messages, once each and in order."""
-        told = [event["message_id"] for event in self._events if event["type"] in ("user.message", "reply.started")]
+        published = [
+            event["message_id"] for event in self._events if event["type"] in ("user.message", "reply.started")
+        ]
         stored = [message for message, _, _ in await self.history()]
-        if sorted(stored) != sorted(set(told)):
-            self.wrong.append(f"{len(set(told))} messages were told, {len(stored)} are stored.")
+        if sorted(stored) != sorted(set(published)):
+            self.wrong.append(f"{len(set(published))} messages were published, {len(stored)} are stored.")
 
     def _delay(self, at: float) -> float:
         """Return the longest round-trip time around that moment, in seconds."""
@@ -254,7 +258,7 @@ class Interrupter:
                     case "reply.audio":
                         announced = event
                     case "reply.text":
-                        self._told[event["turn"]] = self._told.get(event["turn"], "") + event["delta"]
+                        self._text[event["turn"]] = self._text.get(event["turn"], "") + event["delta"]
                     case "reply.cleared":
                         turn, position = event["turn"], self._speaker.position_ms(event["turn"], now)
                         self._cuts[turn] = _Cut(now, position, event["heard_ms"], self._speaker.clear(now))

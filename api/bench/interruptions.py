@@ -130,7 +130,7 @@ def _sentences(report: Report) -> list[str]:
     exact = sum(each.is_prefix and not each.words_off for each in found)
     ways = ", ".join(f"{number} by {how}" for how, number in Counter(each.how for each in found).items())
     places_s = [each.began_ms / 1000 for each in found]
-    place = spread([abs(each.told_ms - each.cut_ms) for each in found])
+    place = spread([abs(each.reported_ms - each.cut_ms) for each in found])
     delay_ms = statistics.median(each.delay_ms for each in found)
     return [
         f"{len(found)} replies interrupted at random instants ({ways}), from {min(places_s):.1f} to "
@@ -147,7 +147,7 @@ def _sentences(report: Report) -> list[str]:
 def _mistake(each: Interruption) -> str:
     return (
         f"Wrong, by {each.how}: stored {each.stored!r}, {each.words_off} words off; played {each.cut_ms:.0f} ms, told "
-        f"{each.told_ms:.0f} ms, {each.fewest} to {each.most} words of {each.reply!r}."
+        f"{each.reported_ms:.0f} ms, {each.fewest} to {each.most} words of {each.reply!r}."
     )
 
 

@@ -153,7 +153,7 @@ def bench_peers(
         jobs = list(_jobs(plan, Path(name)))
         for number, job in enumerate(jobs, start=1):
             with console.status(f"Measuring, in real time: {job['system']}, {number} of {len(jobs)}..."):
-                runs.append({**_told(job), **_run(job, pythons)})
+                runs.append({**_sampled(job), **_run(job, pythons)})
     found = compare(runs, note=note, load_after=os.getloadavg()[0])
     if not found.answers and not found.crowds:
         raise ClientError("Nothing could be measured:\n" + "\n".join(found.failures))
@@ -385,6 +385,6 @@ def run_peer(job: dict[str, Any], python: Path) -> dict[str, Any]:
     return result
 
 
-def _told(job: dict[str, Any]) -> dict[str, Any]:
+def _sampled(job: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a job that are stored with its result."""
     return {name: job[name] for name in ("system", "plan", "engines")}

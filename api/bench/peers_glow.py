@@ -71,11 +71,11 @@ class ServiceMeter:
 
     def cpu_s(self) -> float:
         """See `Meter.cpu_s`."""
-        return _told(self._service.cpu_s())
+        return _sampled(self._service.cpu_s())
 
     def memory_mib(self) -> float:
         """See `Meter.memory_mib`."""
-        return _told(self._service.memory_mib())
+        return _sampled(self._service.memory_mib())
 
 
 def run_glow(job: dict[str, Any], script: Script) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def pack_text(replies: Sequence[str]) -> str:
     return yaml.safe_dump(pack | {"simulations": simulations, "practices": practices}, sort_keys=False)
 
 
-def _told(value: float | None) -> float:
+def _sampled(value: float | None) -> float:
     if value is None:
         raise ClientError("This system does not tell what a process uses; run `glow bench peers` on Linux.")
     return value

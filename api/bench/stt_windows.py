@@ -134,6 +134,6 @@ def windows_table(rows: Sequence[WindowRow], title: str) -> Table:
     table = Table("window", "fill", "prompt", *lengths, "repeated", "CPU ms", title=title, title_justify="left")
     for row in rows:
         rates = ("" if rate is None else f"{rate:.1%}" for rate in (row.short, row.middle, row.long, row.all))
-        told = "told" if row.prompt else ""
-        table.add_row(row.way, row.fill, told, *rates, str(row.repeated), f"{row.cpu_ms:.0f}")
+        prompted = "told" if row.prompt else ""
+        table.add_row(row.way, row.fill, prompted, *rates, str(row.repeated), f"{row.cpu_ms:.0f}")
     return table

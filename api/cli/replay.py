@@ -39,7 +39,7 @@ def replay(
     from pipeline.replay import InvalidCall, Stage
     from pipeline.replay import replay as replayed_on
 
-    code, told = 0, []
+    code, results = 0, []
     with Stage() as stage:
         for file in files:
             try:
@@ -47,19 +47,19 @@ def replay(
             except InvalidCall as error:
                 code = INVALID
                 typer.echo(str(error), err=True)
-                told.append({"file": str(file), "ok": False, "invalid": error.problems})
+                results.append({"file": str(file), "ok": False, "invalid": error.problems})
                 continue
             if update:
                 result = _updated(result, quiet=as_json)
             if not result.ok:
                 code = max(code, DIVERGED)
-            told.append(_as_json(file, result))
+            results.append(_as_json(file, result))
             if picture is not None:
                 _draw(result, picture)
             if not as_json:
                 _print(file, result, quiet=quiet)
     if as_json:
-        typer.echo(json.dumps(told, ensure_ascii=False, indent=1))
+        typer.echo(json.dumps(results, ensure_ascii=False, indent=1))
     if code:
         raise typer.Exit(code)
 

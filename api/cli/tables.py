@@ -17,12 +17,12 @@ def reply_view(reply: Mapping[str, Any]) -> RenderableType:
     """Render any reply: its fields, then a table for each of its lists of objects."""
     values = Table.grid(padding=(0, 2))
     tables: list[RenderableType] = []
-    told = {f"{name.removesuffix('s')}_ids" for name, value in reply.items() if _is_things(value)}
+    known = {f"{name.removesuffix('s')}_ids" for name, value in reply.items() if _is_things(value)}
     for name, value in reply.items():
         if _is_things(value):
             if value:
                 tables.append(_things(name, value))
-        elif name in told or value is None or value in ([], {}):
+        elif name in known or value is None or value in ([], {}):
             continue
         elif isinstance(value, Mapping):
             tables.append(Group(Text(name, "bold"), reply_view(value)))
@@ -68,8 +68,10 @@ def event_view(event: Mapping[str, Any]) -> Text:
     """Render an event of `watch` as a line."""
     name = str(event.get("event_type") or event.get("operation") or "event")
     payload = event.get("payload")
-    told = payload if isinstance(payload, Mapping) else {}
-    text = next((str(told[key]) for key in ("text", "content", "delta", "transcript", "message") if told.get(key)), "")
+    known = payload if isinstance(payload, Mapping) else {}
+    text = next(
+        (str(known[key]) for key in ("text", "content", "delta", "transcript", "message") if known.get(key)), ""
+    )
     return Text.assemble((str(event.get("created_at") or "")[11:19], "dim"), "  ", (name, "bold"), "  ", _short(text))
 
 

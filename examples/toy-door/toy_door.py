@@ -58,7 +58,7 @@ class ToyDialect:
         """Read audio, or the end."""
         return line.Hear(message) if isinstance(message, bytes) and message else line.HangUp()
 
-    def told(self, event: line.LineEvent) -> list[line.Message]:
+    def render(self, event: line.LineEvent) -> list[line.Message]:
         """Render an interruption; no other event has a message."""
         return [b""] if isinstance(event, ReplyCleared) else []
 

@@ -75,9 +75,9 @@ class Actions:
         match action:
             case actions.Prepare(revision, turn, text):
                 replies.prepare(revision, turn, text)
-            case actions.Say(revision, turn, line):
-                self.opening.said(revision, line)
-                replies.say(revision, turn, line)
+            case actions.Say(revision, turn, prompted):
+                self.opening.said(revision, prompted)
+                replies.say(revision, turn, prompted)
             case actions.Apologise(revision, turn):
                 replies.apologise(revision, turn)
             case actions.Release(revision):

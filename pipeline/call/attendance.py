@@ -42,7 +42,7 @@ class Attendance:
         """
         self._calls.attend(self.call, lead_ms)
         missed = [] if by_hub else self.call.take_backlog()
-        self._unsubscribe = self.call.session.listen(listener)
+        self._unsubscribe = self.call.session.subscribe(listener)
         return missed
 
     async def superseded(self) -> None:

@@ -153,7 +153,7 @@ class Call:
         """Nobody listens for now: keep what happens for whoever comes back, after what was `missed` already."""
         for event in missed:
             self._keep(event)
-        self._stop_keeping = self._stop_keeping or self.session.listen(self._keep)
+        self._stop_keeping = self._stop_keeping or self.session.subscribe(self._keep)
 
     def take_backlog(self) -> list[SessionEvent]:
         """What happened meanwhile, oldest first."""

@@ -40,7 +40,7 @@ class CallFollower(ABC):
 
     async def __aenter__(self) -> Self:
         self._writing = asyncio.create_task(self._writer.run(self._failed), name=type(self).__name__)
-        self._calls.watch(self.follow)
+        self._calls.when_opened(self.follow)
         return self
 
     async def __aexit__(

@@ -50,7 +50,7 @@ class Recordings(CallFollower):
             path = self._files.path(recording_of(call.session.conversation.chat_id))
             recorder = _Recorder(path, call, self._clock, self._put_file_work)
             call.tap = recorder.learner_said
-            call.session.listen(recorder.hear)
+            call.session.subscribe(recorder.hear)
 
         call.session.when_recorded(begin)
 

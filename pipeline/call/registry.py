@@ -80,7 +80,7 @@ class Calls:
     def __len__(self) -> int:
         return len(self._calls)
 
-    def watch(self, opened: Callable[[Call], None]) -> None:
+    def when_opened(self, opened: Callable[[Call], None]) -> None:
         """Have every call told to `opened` as soon as it is open."""
         self._watchers.append(opened)
 

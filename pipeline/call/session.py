@@ -193,12 +193,12 @@ class VoiceSession:
         """Return when the call is over and everything is stored."""
         await self._ended.wait()
 
-    def listen(self, listener: Listener) -> Callable[[], None]:
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Have every event told to `listener`; returns how to stop that."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
-    def watch(self, watcher: Watcher) -> Callable[[], None]:
+    def observe(self, watcher: Watcher) -> Callable[[], None]:
         """Have every step of the turn machine told to `watcher` once it is taken; returns how to stop that."""
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher) if watcher in self._watchers else None
@@ -374,9 +374,9 @@ class VoiceSession:
     def _reply_started(self, revision: int, stamps: Stamps) -> None:
         self._feed(events.ReplyStarted(revision))
         if latency := self._waterfall.replied(self._state.number, stamps, self._clock.now()):
-            self._slots.replace("latency", self._tell_latency(latency))
+            self._slots.replace("latency", self._publish_latency(latency))
 
-    async def _tell_latency(self, latency: TurnLatency) -> None:
+    async def _publish_latency(self, latency: TurnLatency) -> None:
         self._emit(latency)
 
     def _reply_finished(self, revision: int, leave: events.Leave | None) -> None:

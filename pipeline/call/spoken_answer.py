@@ -38,7 +38,7 @@ class _Awaited:
         self._session = session
         self._turn = session.state.number
         self._begun = False
-        stops = session.listen(self._hear), session.watch(self._stepped)
+        stops = session.subscribe(self._hear), session.observe(self._stepped)
         self.answer.add_done_callback(lambda _: [stop() for stop in stops])
 
     def _hear(self, event: SessionEvent) -> None:

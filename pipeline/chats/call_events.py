@@ -50,7 +50,7 @@ class CallPublisher(CallFollower):
 
     def follow(self, call: Call) -> None:
         """Turn its events into its room's."""
-        call.session.listen(_Follower(call, self._store, self._hub, self._clock, self.put).hear)
+        call.session.subscribe(_Follower(call, self._store, self._hub, self._clock, self.put).hear)
 
 
 CHANNEL_AUDIO = AudioFormat("pcm16", 24_000, 1)
@@ -93,9 +93,9 @@ class _Follower:
             return
         if self._outlet is None:
             self._outlet = AudioOutlet(CHANNEL_AUDIO, self._session.settings.output_rate_hz)
-        self._tell_audio(self._outlet.packets(audio))
+        self._publish_audio(self._outlet.packets(audio))
 
-    def _tell_audio(self, packets: list[bytes]) -> None:
+    def _publish_audio(self, packets: list[bytes]) -> None:
         for data in packets:
             self._sounded_bytes += len(data)
             self._channel.reply_sounded(self._run, data)
@@ -107,12 +107,14 @@ class _Follower:
             case UserStarted(turn, at_ms):
                 start = self._call_ms(at_ms)
                 self._spoken[turn] = (self._spoken.get(turn, (start, start))[0], start)
-                channel.tell("attempt_user_start", {"item_id": self._item(turn), "message_id": None})
-                channel.tell_profile("attempt.chat.user_start", {"item_id": self._item(turn)}, operation="chat_voice")
+                channel.publish("attempt_user_start", {"item_id": self._item(turn), "message_id": None})
+                channel.publish_to_owner(
+                    "attempt.chat.user_start", {"item_id": self._item(turn)}, operation="chat_voice"
+                )
             case UserPartial(turn, text):
                 payload = {"item_id": self._item(turn), "transcript": text}
-                channel.tell("attempt_user_delta", payload)
-                channel.tell_profile("attempt.chat.user_delta", payload, operation="chat_voice")
+                channel.publish("attempt_user_delta", payload)
+                channel.publish_to_owner("attempt.chat.user_delta", payload, operation="chat_voice")
             case UserEnded(turn, at_ms):
                 start = self._spoken.get(turn, (self._call_ms(at_ms), 0))[0]
                 self._spoken[turn] = (start, max(start, self._call_ms(at_ms)))
@@ -138,7 +140,7 @@ class _Follower:
                 channel.reply_stopped(run)
             case ReplyEnded(_, message_id, text, heard, interrupted):
                 if self._outlet is not None:
-                    self._tell_audio(self._outlet.flush())
+                    self._publish_audio(self._outlet.flush())
                 self._note(message_id, self._reply_from, self._cleared_at if interrupted else self._now_ms())
                 if self._sounded_bytes:
                     channel.reply_silent(run, self._sounded_bytes * 1000 // (2 * CHANNEL_AUDIO.rate_hz))
@@ -149,11 +151,11 @@ class _Follower:
             case Problem(_, message):
                 # Whoever attends the call tells its own client; a call that nobody does has only its owner.
                 if not self._call.attended:
-                    channel.tell_profile("attempt_error", {"type": "audio", "message": message})
+                    channel.publish_to_owner("attempt_error", {"type": "audio", "message": message})
             case CallEnded():
-                channel.tell("attempt_audio_ended", {"success": True})
+                channel.publish("attempt_audio_ended", {"success": True})
                 ended: dict[str, Any] = {"group_id": run.group_id, "success": True, "message": ""}
-                channel.tell_profile("attempt.chat.voice_ended", ended, operation="chat_silence")
+                channel.publish_to_owner("attempt.chat.voice_ended", ended, operation="chat_silence")
             case _ as never:
                 assert_never(never)
 

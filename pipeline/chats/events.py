@@ -30,19 +30,19 @@ class ChatChannel:
         hub = (chat_channel(self.chat_id), profile_channel(self.user_id))
         return any(self.hub.has_subscribers(channel, user_id=self.user_id) for channel in hub)
 
-    def tell(self, name: str, payload: Mapping[str, Any], **about: Any) -> None:
+    def publish(self, name: str, payload: Mapping[str, Any], **about: Any) -> None:
         """Tell the room; `chat_id` is added."""
         full = {"chat_id": self.chat_id, **payload}
         self.hub.publish(chat_channel(self.chat_id), name, full, user_id=self.user_id, entity_id=self.chat_id, **about)
 
-    def tell_profile(self, name: str, payload: Mapping[str, Any], **about: Any) -> None:
+    def publish_to_owner(self, name: str, payload: Mapping[str, Any], **about: Any) -> None:
         """Tell the owner's connections; `chat_id` is added."""
         full = {"chat_id": self.chat_id, **payload}
         self.hub.publish(
             profile_channel(self.user_id), name, full, user_id=self.user_id, entity_id=self.chat_id, **about
         )
 
-    def tell_asker(self, name: str, payload: Mapping[str, Any], **about: Any) -> None:
+    def publish_to_asker(self, name: str, payload: Mapping[str, Any], **about: Any) -> None:
         """Tell whoever asked, and nobody else; `chat_id` is added."""
         full = {"chat_id": self.chat_id, **payload}
         if self.asker:
@@ -51,49 +51,49 @@ class ChatChannel:
     def user_said(self, message_id: str, text: str, created_at: str, item_id: str | None = None) -> None:
         """The learner's message is stored."""
         payload = {"message_id": message_id, "content": text, "created_at": created_at}
-        self.tell("attempt_user_complete", payload | ({"item_id": item_id} if item_id else {}))
+        self.publish("attempt_user_complete", payload | ({"item_id": item_id} if item_id else {}))
 
     def reply_began(self, run: "RunName", message_id: str, persona_id: str | None, created_at: str) -> None:
         """The persona begins to answer."""
         about: dict[str, Any] = {"run_id": run.run_id, "group_id": run.group_id}
         started = {"message_id": message_id, "created_at": created_at, "persona_id": persona_id}
-        self.tell("attempt_assistant_start", started, **about)
+        self.publish("attempt_assistant_start", started, **about)
         named = about | {"message_id": message_id, "persona_id": persona_id, "role": "assistant"}
-        self.tell_profile("attempt.generate.started", named, operation="generate", **about)
-        self.tell_profile("attempt.generate.text.start", named, operation="generate", **about)
+        self.publish_to_owner("attempt.generate.started", named, operation="generate", **about)
+        self.publish_to_owner("attempt.generate.text.start", named, operation="generate", **about)
 
     def reply_grew(self, run: "RunName", message_id: str, delta: str, text: str, persona_id: str | None) -> None:
         """Some more of it; `text` is all of it so far."""
         about: dict[str, Any] = {"run_id": run.run_id, "group_id": run.group_id}
-        self.tell("attempt_assistant_delta", {"message_id": message_id, "content": text}, **about)
-        self.tell("attempt_assistant_progress", {"content_type": "delta", "content": delta}, **about)
+        self.publish("attempt_assistant_delta", {"message_id": message_id, "content": text}, **about)
+        self.publish("attempt_assistant_progress", {"content_type": "delta", "content": delta}, **about)
         named = about | {"message_id": message_id, "delta": delta, "persona_id": persona_id, "role": "assistant"}
-        self.tell_profile("attempt.generate.text.progress", named, operation="generate", **about)
-        self.tell_profile("attempt.chat_message.progress", named, operation="chat_message", **about)
+        self.publish_to_owner("attempt.generate.text.progress", named, operation="generate", **about)
+        self.publish_to_owner("attempt.chat_message.progress", named, operation="chat_message", **about)
 
     def reply_sounded(self, run: "RunName", audio: bytes) -> None:
         """Some more of it aloud: PCM16 mono at 24 kHz."""
         about: dict[str, Any] = {"run_id": run.run_id, "group_id": run.group_id}
-        self.tell("attempt_assistant_audio", {"audio": audio}, **about)
-        self.tell("attempt_assistant_progress", {"content_type": "audio", "audio": audio}, **about)
+        self.publish("attempt_assistant_audio", {"audio": audio}, **about)
+        self.publish("attempt_assistant_progress", {"content_type": "audio", "audio": audio}, **about)
         named = {"group_id": run.group_id, "audio": audio}
-        self.tell_profile("attempt.chat.assistant_audio", named, operation="chat_voice", **about)
+        self.publish_to_owner("attempt.chat.assistant_audio", named, operation="chat_voice", **about)
 
     def reply_silent(self, run: "RunName", duration_ms: int) -> None:
         """All of its audio was told. Nothing of it is a recording that could be asked for."""
         named = {"group_id": run.group_id, "audios_id": None, "duration_ms": duration_ms}
-        self.tell_profile("attempt.chat.assistant_audio.complete", named, operation="chat_voice")
+        self.publish_to_owner("attempt.chat.assistant_audio.complete", named, operation="chat_voice")
 
     def reply_ended(self, run: "RunName", message_id: str, text: str, persona_id: str | None, created_at: str) -> None:
         """The reply is stored, and the turn is over."""
         about: dict[str, Any] = {"run_id": run.run_id, "group_id": run.group_id}
         ended = {"message_id": message_id, "content": text, "created_at": created_at, "persona_id": persona_id}
-        self.tell("attempt_assistant_complete", ended, **about)
+        self.publish("attempt_assistant_complete", ended, **about)
         self.turn_ended(run, text, success=True, message="")
         named = about | {"message_id": message_id, "text": text, "persona_id": persona_id, "role": "assistant"}
-        self.tell_profile("attempt.generate.text.complete", named, operation="generate", **about)
-        self.tell_profile("attempt.chat_message.completed", named, operation="chat_message", **about)
-        self.tell_profile("attempt.generate.completed", named, operation="generate", **about)
+        self.publish_to_owner("attempt.generate.text.complete", named, operation="generate", **about)
+        self.publish_to_owner("attempt.chat_message.completed", named, operation="chat_message", **about)
+        self.publish_to_owner("attempt.generate.completed", named, operation="generate", **about)
 
     def turn_ended(self, run: "RunName", text: str, *, success: bool, message: str) -> None:
         """The terminal event of a turn, on which v5 clients let the learner write again."""
@@ -105,22 +105,22 @@ class ChatChannel:
             "success": success,
             "message": message,
         }
-        self.tell("attempt_complete", payload | about, **about)
+        self.publish("attempt_complete", payload | about, **about)
 
     def reply_failed(self, run: "RunName", message: str) -> None:
         """There is no reply. v5 clients do not look at whose chat an error is about: only who asked hears it."""
         about: dict[str, Any] = {"run_id": run.run_id, "group_id": run.group_id}
-        self.tell_asker("attempt_error", {"type": "send", "message": message}, **about)
+        self.publish_to_asker("attempt_error", {"type": "send", "message": message}, **about)
         self.turn_ended(run, "", success=False, message=message)
         failed = about | {"message": message, "error_type": "generation", "role": "assistant"}
-        self.tell_profile("attempt.generate.failed", failed, operation="generate", **about)
-        self.tell_profile("attempt.chat_message.failed", failed, operation="chat_message", **about)
+        self.publish_to_owner("attempt.generate.failed", failed, operation="generate", **about)
+        self.publish_to_owner("attempt.chat_message.failed", failed, operation="chat_message", **about)
 
     def reply_stopped(self, run: "RunName") -> None:
         """Somebody stopped it."""
         about: dict[str, Any] = {"run_id": run.run_id, "group_id": run.group_id}
-        self.tell("attempt_stopped", {"success": True}, **about)
-        self.tell_profile("attempt.generate.audio.response_cancelled", about, operation="generate", **about)
+        self.publish("attempt_stopped", {"success": True}, **about)
+        self.publish_to_owner("attempt.generate.audio.response_cancelled", about, operation="generate", **about)
 
 
 @dataclass(frozen=True, slots=True)

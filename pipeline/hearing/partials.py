@@ -18,13 +18,13 @@ class StablePrefix:
 
     def __init__(self) -> None:
         self._previous: list[str] = []
-        self._told: list[str] = []
+        self._published: list[str] = []
         self._stands_for: list[str] = []  # the hypothesis that `_told` was taken from
 
     @property
-    def told(self) -> str:
+    def published(self) -> str:
         """The stable words so far."""
-        return " ".join(self._told)
+        return " ".join(self._published)
 
     def update(self, hypothesis: str) -> str | None:
         """The stable words so far, or None when there are no more of them than before."""
@@ -38,15 +38,15 @@ class StablePrefix:
             known = _end_of(self._stands_for, agreed)
         if len(agreed) <= known:
             return None
-        self._told += agreed[known:]
+        self._published += agreed[known:]
         self._stands_for = agreed
-        return self.told
+        return self.published
 
 
-def _end_of(told: list[str], agreed: list[str]) -> int:
+def _end_of(published: list[str], agreed: list[str]) -> int:
     """How many of the words of `agreed` say what was told: the place that takes the fewest changes, the latest such."""
-    tail, begin = told[-_REACH:], max(0, len(told) - 2 * _REACH)
-    reach = agreed[begin : len(told) + _REACH]
+    tail, begin = published[-_REACH:], max(0, len(published) - 2 * _REACH)
+    reach = agreed[begin : len(published) + _REACH]
     changes = [0] * (len(reach) + 1) if begin else list(range(len(reach) + 1))
     for number, word in enumerate(tail, start=1):
         diagonal, changes[0] = changes[0], number

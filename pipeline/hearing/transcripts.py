@@ -93,7 +93,7 @@ class Transcripts:
         """Tell the words so far, if that is due."""
         if self._partial_every and now >= self._next_partial and not self._slots.running("partial"):
             self._next_partial = now + self._partial_every
-            self._slots.replace("partial", self._tell_partial(turn))
+            self._slots.replace("partial", self._publish_partial(turn))
 
     def ask(self, revision: int, *, turn_is_over: bool) -> None:
         """Ask for the transcript; the machine is told of it as this revision's, and whether it sounds like an end."""
@@ -127,7 +127,7 @@ class Transcripts:
 
     def _known(self) -> str:
         """The words of a long utterance whose end was not understood; a short one is soon said again."""
-        return max(self._utterance.settled, self._stable.told, key=len) if self._utterance.is_long else ""
+        return max(self._utterance.settled, self._stable.published, key=len) if self._utterance.is_long else ""
 
     async def _ending(self, model: EndOfTurnDetector | None) -> float | None:
         """What the end-of-turn model hears; None where there is none or it is late, and the words decide alone."""
@@ -140,7 +140,7 @@ class Transcripts:
             log.warning("The end-of-turn model gave no answer (%s); the words decide alone.", str(error) or "too slow")
             return None
 
-    async def _tell_partial(self, turn: int) -> None:
+    async def _publish_partial(self, turn: int) -> None:
         try:
             text = await self._utterance.partial()
         except VoiceError:

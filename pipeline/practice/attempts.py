@@ -81,8 +81,8 @@ class Attempts:
         first = attempt.chats[0]
         if draft is not None:
             await self._apply_draft(user_id, first, draft.id)
-        told = {"attempt_id": attempt.id, "chat_entry_id": first.id}
-        self._hub.publish(profile_channel(user_id), "attempt_started", told, user_id=user_id, entity_id=attempt.id)
+        about = {"attempt_id": attempt.id, "chat_entry_id": first.id}
+        self._hub.publish(profile_channel(user_id), "attempt_started", about, user_id=user_id, entity_id=attempt.id)
         return attempt
 
     async def next(self, user_id: str, attempt_id: str, draft_id: str | None = None) -> Chat | None:
@@ -100,12 +100,12 @@ class Attempts:
         attempt = await self._store.attempt(user_id, attempt_id)
         chosen = await self._next(user_id, attempt)
         if chosen is None:
-            tell_attempt_ended(self._hub, user_id, attempt.id, message=ALL_DONE)
+            publish_attempt_ended(self._hub, user_id, attempt.id, message=ALL_DONE)
             return None
         if draft_id is not None:
             await self._apply_draft(user_id, chosen, draft_id)
         chat = await self._store.open_chat(chosen.id)
-        ChatChannel(self._hub, chat.id, user_id).tell("attempt_chat_started", {"attempt_id": attempt.id})
+        ChatChannel(self._hub, chat.id, user_id).publish("attempt_chat_started", {"attempt_id": attempt.id})
         return chat
 
     async def _next(self, user_id: str, attempt: Attempt) -> Chat | None:
@@ -170,9 +170,9 @@ class Attempts:
         if finished:
             await self._store.complete_attempt(user_id, attempt.id)
         for chat_id in previous:
-            ChatChannel(self._hub, chat_id, user_id).tell("attempt_chat_ended", {"is_attempt_finished": finished})
+            ChatChannel(self._hub, chat_id, user_id).publish("attempt_chat_ended", {"is_attempt_finished": finished})
         if finished:
-            tell_attempt_ended(self._hub, user_id, attempt.id)
+            publish_attempt_ended(self._hub, user_id, attempt.id)
         return finished
 
 
@@ -181,10 +181,10 @@ def is_finished(attempt: Attempt) -> bool:
     return not attempt.infinite_mode and all(chat.completed_at is not None for chat in attempt.chats)
 
 
-def tell_attempt_ended(hub: Hub, user_id: str, attempt_id: str, **more: Any) -> None:
+def publish_attempt_ended(hub: Hub, user_id: str, attempt_id: str, **more: Any) -> None:
     """Tell an attempt's owner that all of its scenarios are complete."""
-    told = {"attempt_id": attempt_id, "success": True, "all_scenarios_complete": True, **more}
-    hub.publish(profile_channel(user_id), "attempt_ended", told, user_id=user_id, entity_id=attempt_id)
+    about = {"attempt_id": attempt_id, "success": True, "all_scenarios_complete": True, **more}
+    hub.publish(profile_channel(user_id), "attempt_ended", about, user_id=user_id, entity_id=attempt_id)
 
 
 def _chosen(values: Values, new: NewChat) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class Benchmarks:
         if not found:
             raise NotFound("Benchmark not found.")
         test = await self._store.start_test(user_id, found[0].id, _recorded_ids(found[0]), infinite_mode)
-        self._tell(test, "test_started", {"test_id": test.id})
+        self._publish(test, "test_started", {"test_id": test.id})
         return test
 
     async def report(self, user_id: str, test_id: str) -> TestReport:
@@ -100,9 +100,9 @@ class Benchmarks:
             test = await self._store.add_test_runs(user_id, test.id, _recorded_ids(benchmark))
             waiting = [run for run in test.runs if run.status == "pending"]
         if not waiting:
-            self._tell(test, "test_all_complete", {"total_runs": len(test.runs), "success": True})
+            self._publish(test, "test_all_complete", {"total_runs": len(test.runs), "success": True})
             return NextRun(test, None)
-        self._tell_start(test, waiting[0])
+        self._publish_start(test, waiting[0])
         return NextRun(test, waiting[0])
 
     async def run(
@@ -127,7 +127,7 @@ class Benchmarks:
             raise NotFound("The recorded run is no longer in its benchmark: start another test.")
         if await self._store.update_test_run(run.id, "running", only_from=LEFT) is None:
             raise Conflict("This run is being replayed, or was already: ask for the next one.")
-        self._tell_start(test, run)
+        self._publish_start(test, run)
         simulation_id, scenario_id = str(benchmark.data["simulation_id"]), str(benchmark.data["scenario_id"])
         name = f"{benchmark.name}: {recorded['name']}"
         attempt = await self._store.start_private_attempt(user_id, simulation_id, scenario_id, name)
@@ -154,20 +154,20 @@ class Benchmarks:
                     status = "stopped"
                     return
                 message = f"Turn {number} of {len(lines)}"
-                self._tell(test, "test_progress", about | {"type": "turn", "message": message})
+                self._publish(test, "test_progress", about | {"type": "turn", "message": message})
             status = "replayed"
             await self._store.complete_chat(chat_id)
         except asyncio.CancelledError:
             status = "stopped"
             raise
         except REFUSALS as error:
-            self._tell(test, "test_error", about | {"message": str(error), "error_type": error.code})
+            self._publish(test, "test_error", about | {"message": str(error), "error_type": error.code})
         finally:
             await asyncio.shield(self._store.update_test_run(run.id, status))
             if status == "replayed":
                 left = sum(item.position > run.position for item in test.runs)
                 done = {"original_run_resource_id": run.original_id, "tool_calls": 0, "remaining_runs": left}
-                self._tell(test, "test_run_complete", about | done)
+                self._publish(test, "test_run_complete", about | done)
 
     async def end(
         self, user_id: str, test_id: str, invocation_id: str, run_id: str | None = None, *, grade: bool = True
@@ -191,13 +191,13 @@ class Benchmarks:
         test = await self._store.own_test(user_id, test_id=test.id)
         if not test.infinite_mode and all(item.status == "graded" for item in test.runs):
             await self._store.end_test(user_id, test.id)
-        told = {
+        payload = {
             "grade_id": given.id if given else None,
             "score": given.score if given else None,
             "passed": given.passed if given else None,
             "feedback": given.description if given else None,
         }
-        self._tell(test, "test_graded", told)
+        self._publish(test, "test_graded", payload)
         return EndedRun(test, given)
 
     async def stop(self, user_id: str, invocation_id: str) -> str | None:
@@ -213,7 +213,7 @@ class Benchmarks:
             if run.chat_id is not None:
                 await self._chats.stop(user_id, chat_id=run.chat_id)
         message = None if running else "Nothing was being replayed."
-        self._tell(test, "test_stopped", {"success": True, "message": message})
+        self._publish(test, "test_stopped", {"success": True, "message": message})
         return message
 
     async def join(self, user_id: str, invocation_id: str) -> None:
@@ -223,19 +223,19 @@ class Benchmarks:
             NotFound: unknown test, or another user's.
         """
         test = await self._store.own_test(user_id, invocation_id=invocation_id)
-        self._tell(test, "test_joined", {"success": True})
+        self._publish(test, "test_joined", {"success": True})
 
-    def _tell_start(self, test: Test, run: TestRun) -> None:
-        told = {
+    def _publish_start(self, test: Test, run: TestRun) -> None:
+        payload = {
             "run_id": run.id,
             "original_run_resource_id": run.original_id,
             "current_run": run.position + 1,
             "total_runs": len(test.runs),
             "created_at": run.created_at.isoformat(),
         }
-        self._tell(test, "test_run_start", told)
+        self._publish(test, "test_run_start", payload)
 
-    def _tell(self, test: Test, name: str, payload: Mapping[str, Any]) -> None:
+    def _publish(self, test: Test, name: str, payload: Mapping[str, Any]) -> None:
         self._hub.publish(
             test_channel(test.invocation_id),
             name,

@@ -59,7 +59,7 @@ class WrittenRemark:
     passages: tuple[WrittenPassage, ...] = ()
 
 
-def hint_told(note: Note) -> dict[str, Any]:
+def hint_payload(note: Note) -> dict[str, Any]:
     """Return a hint as a chat's room is told of it."""
     data = note.data
     return {
@@ -97,11 +97,11 @@ class Coaching:
         """
         chat = await self._own.find(user_id, chat_id)
         notes = await self._latest_hints(chat) if written is None else await self._write_hints(chat, written)
-        channel, told = ChatChannel(self._hub, chat.id, user_id), [hint_told(note) for note in notes]
-        channel.tell("attempt_assistant_hints", {"hints": told})
-        if told:
-            about = {"message_id": told[0]["message_id"], "type": "complete"}
-            channel.tell("attempt_hint_progress", about | {"hints_count": len(told), "hints": told})
+        channel, hints = ChatChannel(self._hub, chat.id, user_id), [hint_payload(note) for note in notes]
+        channel.publish("attempt_assistant_hints", {"hints": hints})
+        if hints:
+            about = {"message_id": hints[0]["message_id"], "type": "complete"}
+            channel.publish("attempt_hint_progress", about | {"hints_count": len(hints), "hints": hints})
         return notes
 
     async def _write_hints(self, chat: Chat, written: Sequence[WrittenHint]) -> Sequence[Note]:

@@ -99,7 +99,7 @@ class Ending:
         await self._own.find(user_id, chat_id)
         await self._silence(user_id, chat_id)
         chat = await self._store.complete_chat(chat_id, message)
-        ChatChannel(self._hub, chat.id, user_id).tell("attempt_chat_ended", {"is_attempt_finished": None})
+        ChatChannel(self._hub, chat.id, user_id).publish("attempt_chat_ended", {"is_attempt_finished": None})
         return chat
 
     async def end_chat(self, user_id: str, chat_id: str, attempt_id: str, verdict: Verdict) -> EndedChat:
@@ -119,10 +119,10 @@ class Ending:
             await self._store.complete_attempt(user_id, attempt.id)
         channel = ChatChannel(self._hub, chat.id, user_id)
         about = {"is_attempt_finished": finished, "grade_id": grade.id if grade else None}
-        channel.tell("attempt_chat_ended", about)
+        channel.publish("attempt_chat_ended", about)
         if finished:
-            told = {"attempt_id": attempt.id, "success": True, "all_scenarios_complete": True}
-            channel.tell("attempt_ended", told)
+            ended = {"attempt_id": attempt.id, "success": True, "all_scenarios_complete": True}
+            channel.publish("attempt_ended", ended)
         return EndedChat(chat, grade, finished)
 
     async def _judge(self, user_id: str, chat: Chat, verdict: Verdict) -> Grade | None:
@@ -154,15 +154,15 @@ class Ending:
                 await self._grading.grade(user_id, chat.id)
         all_begun = all(chat.started_at is not None for chat in attempt.chats)
         result = EndedAttempt(ended, all_begun, None if all_begun else NOT_BEGUN)
-        told = {
+        about = {
             "attempt_id": attempt.id,
             "success": True,
             "all_scenarios_complete": all_begun,
             "message": result.message,
         }
-        self._hub.publish(profile_channel(user_id), "attempt_ended", told, user_id=user_id, entity_id=attempt.id)
+        self._hub.publish(profile_channel(user_id), "attempt_ended", about, user_id=user_id, entity_id=attempt.id)
         for chat in attempt.chats:
-            ChatChannel(self._hub, chat.id, user_id).tell("attempt_ended", told)
+            ChatChannel(self._hub, chat.id, user_id).publish("attempt_ended", about)
         return result
 
     async def complete(self, user_id: str, attempt_id: str, message: str | None = None) -> Sequence[str]:

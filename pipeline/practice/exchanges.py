@@ -159,7 +159,7 @@ class Exchanges:
             pass  # there is no answer, which is told already
         except REFUSALS as error:
             channel = ChatChannel(self._hub, chat_id, user_id, asker)
-            channel.tell_asker("attempt_error", {"type": "hint", "message": str(error)})
+            channel.publish_to_asker("attempt_error", {"type": "hint", "message": str(error)})
 
     async def _keep_answer(self, user_id: str, chat_id: str, text: str, parent_id: str) -> Message:
         """Keep an answer that the client made itself."""
@@ -215,9 +215,11 @@ class Exchanges:
         run = self._run_name(wanted)
         if wanted.chat_id is not None:
             await self._own.find(user_id, wanted.chat_id, wanted.attempt_id)
-            told = {"event_type": "text_complete", "run_id": run.run_id, "group_id": run.group_id, "text": text}
+            complete = {"event_type": "text_complete", "run_id": run.run_id, "group_id": run.group_id, "text": text}
             channel = ChatChannel(self._hub, wanted.chat_id, user_id)
-            channel.tell_profile("attempt.generate.text.complete", told, run_id=run.run_id, group_id=run.group_id)
+            channel.publish_to_owner(
+                "attempt.generate.text.complete", complete, run_id=run.run_id, group_id=run.group_id
+            )
         return Generated(run, (Produced("text", audio_id, text),))
 
     def _run_name(self, wanted: Wanted) -> RunName:

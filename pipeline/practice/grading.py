@@ -72,13 +72,13 @@ class Grading:
         """
         chat = await self._own.find(user_id, chat_id)
         channel = ChatChannel(self._hub, chat.id, user_id)
-        channel.tell("attempt_grade_start", {})
+        channel.publish("attempt_grade_start", {})
         if score is not None:
             graded = Graded(chat, await self.by_hand(chat, score, description))
         else:
             graded = await self._by_coach(chat, channel, instructions)
         grade = graded.grade
-        channel.tell(
+        channel.publish(
             "attempt_graded",
             {
                 "artifact_type": "attempt",
@@ -134,7 +134,7 @@ class Grading:
         lesson = await lesson_of(self._store, chat, instructions)
         assessment = await self._coach.assess(lesson)
         rubric = lesson.rubric
-        _tell_progress(channel, rubric, assessment)
+        _publish_progress(channel, rubric, assessment)
         grade, notes = await self._store.add_grade(
             chat.id,
             score=assessment.score,
@@ -149,11 +149,11 @@ class Grading:
         return Graded(chat, grade, tuple(note for note in notes if note.kind == "feedback"))
 
 
-def _tell_progress(channel: ChatChannel, rubric: Rubric, assessment: Assessment) -> None:
+def _publish_progress(channel: ChatChannel, rubric: Rubric, assessment: Assessment) -> None:
     names = {group.id: group.name for group in rubric.groups}
     total = len(assessment.scores)
     for done, score in enumerate(assessment.scores, 1):
-        channel.tell(
+        channel.publish(
             "attempt_grading_progress",
             {
                 "type": "standard_graded",
@@ -165,7 +165,7 @@ def _tell_progress(channel: ChatChannel, rubric: Rubric, assessment: Assessment)
                 "summary": "",
             },
         )
-    channel.tell(
+    channel.publish(
         "attempt_grading_progress",
         {
             "type": "complete",

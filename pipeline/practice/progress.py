@@ -26,7 +26,7 @@ class Progress:
         self._new_id = new_id
 
     @contextmanager
-    def told(
+    def track(
         self, user_id: str, artifact: str, operation: str, said: Mapping[str, Any]
     ) -> Iterator[Callable[[Mapping[str, Any]], None]]:
         """Tell that an operation has started, and if the block is refused that it has failed.
@@ -40,7 +40,7 @@ class Progress:
         """
         key, call_id = f"{artifact}.{operation}", self._new_id()
 
-        def tell(stage: str, payload: dict[str, Any]) -> None:
+        def publish(stage: str, payload: dict[str, Any]) -> None:
             self._hub.publish(
                 profile_channel(user_id),
                 f"{key}.{stage}",
@@ -55,10 +55,10 @@ class Progress:
             )
 
         about = {"chat_id": said.get("chat_id")}
-        tell("started", {**said, "operation_key": key, "role": "user", "tool": operation})
+        publish("started", {**said, "operation_key": key, "role": "user", "tool": operation})
         try:
-            yield lambda reply: tell("completed", {**about, **reply})
+            yield lambda reply: publish("completed", {**about, **reply})
         except REFUSALS as error:
             failed = {"message": str(error), "error_type": error.code, "role": "user", "tool": operation}
-            tell("failed", about | failed)
+            publish("failed", about | failed)
             raise

@@ -41,9 +41,9 @@ class Questions:
             raise Invalid("Invalid question or option selection")
         correct = {option.id for option in options if option.data.get("is_correct")}
         response = await self._store.add_response(chat.id, question_id, sorted(wanted), wanted == correct)
-        told = {"success": True, "message": verdict(response), "is_correct": response.is_correct}
+        result = {"success": True, "message": verdict(response), "is_correct": response.is_correct}
         channel = ChatChannel(self._hub, chat.id, user_id)
-        channel.tell("attempt_response_result", told | {"response_id": response.id})
+        channel.publish("attempt_response_result", result | {"response_id": response.id})
         return response
 
 

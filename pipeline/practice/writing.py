@@ -37,7 +37,7 @@ _ASKED = {
     "objective": "what the learner should achieve, one objective on each line, at most five",
 }
 
-Tell = Callable[[str, Mapping[str, Any]], None]
+Publish = Callable[[str, Mapping[str, Any]], None]
 """Tells a stage: "started", "progress", "complete" or "error", with its payload."""
 
 Save = Callable[[Mapping[str, Any]], Awaitable[str]]
@@ -84,7 +84,7 @@ class DraftWriting:
         self._background = background
         self._new_id = new_id
 
-    async def begin(self, user_id: str, wanted: WantedDraft, tell: Tell, save: Save) -> RunName:
+    async def begin(self, user_id: str, wanted: WantedDraft, publish: Publish, save: Save) -> RunName:
         """Begin to write; how far it is goes to `tell`.
 
         Raises:
@@ -97,7 +97,7 @@ class DraftWriting:
         if wanted.draft_id is not None:
             await self._store.draft(user_id, wanted.draft_id)
         run = RunName(wanted.run_id or self._new_id(), wanted.group_id or self._new_id())
-        work = _Writing(self._store, self._responder, user_id, wanted, run, tell, save)
+        work = _Writing(self._store, self._responder, user_id, wanted, run, publish, save)
         self._background.start(f"generation {self._new_id()}", work.run())
         return run
 
@@ -112,7 +112,7 @@ class _Writing:
         user_id: str,
         wanted: WantedDraft,
         run: RunName,
-        tell: Tell,
+        publish: Publish,
         save: Save,
     ) -> None:
         self._store = store
@@ -120,25 +120,25 @@ class _Writing:
         self._user_id = user_id
         self._wanted = wanted
         self._about = {"group_id": run.group_id, "run_id": run.run_id, "artifact_type": wanted.artifact}
-        self._sink = tell
+        self._sink = publish
         self._save = save
         self._instructions = [text.strip() for text in wanted.instructions if text.strip()]
 
     async def run(self) -> None:
         """Write everything and tell how far it is."""
         kinds = self._wanted.kinds
-        self._tell("started", {"resource_types": list(kinds)})
+        self._publish("started", {"resource_types": list(kinds)})
         try:
             made: dict[str, Any] = {}
             for done, kind in enumerate(kinds, 1):
                 made |= await self._make(kind.removesuffix("s"))
-                self._tell("progress", _progress(done, len(kinds), kind))
+                self._publish("progress", _progress(done, len(kinds), kind))
             draft_id = await self._kept(made)
         except REFUSALS as error:
-            self._tell("error", {"success": False, "message": str(error)})
+            self._publish("error", {"success": False, "message": str(error)})
             return
-        told = {"success": True, "message": f"{len(made)} parts were written.", "resources": made}
-        self._tell("complete", told | {"artifact_id": self._wanted.artifact_id or draft_id, "draft_id": draft_id})
+        result = {"success": True, "message": f"{len(made)} parts were written.", "resources": made}
+        self._publish("complete", result | {"artifact_id": self._wanted.artifact_id or draft_id, "draft_id": draft_id})
 
     async def _make(self, kind: str) -> dict[str, Any]:
         store, user_id = self._store, self._user_id
@@ -180,7 +180,7 @@ class _Writing:
             return None
         return await self._save({"draft_id": self._wanted.draft_id, **made})
 
-    def _tell(self, stage: str, payload: Mapping[str, Any]) -> None:
+    def _publish(self, stage: str, payload: Mapping[str, Any]) -> None:
         self._sink(stage, {**self._about, **payload})
 
 

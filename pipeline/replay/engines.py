@@ -134,9 +134,9 @@ class LoggedResponder:
 
     async def reply(self, context: ReplyContext) -> AsyncIterator[ReplyPart]:
         """See `Responder.reply`."""
-        tell = self._timeline.add
+        record = self._timeline.add
         last = context.history[-1] if context.history else None
-        asked = tell("engine", "llm.asked", text=last.text if last is not None and last.role == "user" else "")
+        asked = record("engine", "llm.asked", text=last.text if last is not None and last.role == "user" else "")
         text = ""
         tools = tuple(replace(tool, run=LoggedTool(tool, self._timeline).run) for tool in context.tools)
         stream = self._responder.reply(replace(context, tools=tools))
@@ -145,16 +145,16 @@ class LoggedResponder:
                 text += part if isinstance(part, str) else ""
                 yield part
         except (GeneratorExit, asyncio.CancelledError):
-            tell("engine", "llm.cancelled")
+            record("engine", "llm.cancelled")
             raise
         except ResponderFailed:
-            tell("engine", "llm.failed")
+            record("engine", "llm.failed")
             raise
         finally:
             asked.until = self._timeline.now
             if hasattr(stream, "aclose"):
                 await stream.aclose()
-        tell("engine", "llm.done", text=text)
+        record("engine", "llm.done", text=text)
 
 
 class LoggedSynthesizer:

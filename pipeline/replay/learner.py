@@ -55,7 +55,7 @@ class Learner:
     Args:
         call: the call file.
         calls: the registry of the call.
-        line: the open call.
+        opened: the open call.
         timeline: the log of the call.
         clock: the loop's clock.
 
@@ -64,14 +64,14 @@ class Learner:
         cut_off: whether the call was still active at its time limit.
     """
 
-    def __init__(self, call: CallFile, calls: Calls, line: Call, timeline: Timeline, clock: Clock) -> None:
+    def __init__(self, call: CallFile, calls: Calls, opened: Call, timeline: Timeline, clock: Clock) -> None:
         self.left: Sequence[Item] = call.learner
         self.cut_off = False
         self._call = call
         self._calls = calls
-        self._attendance = Attendance(calls, line)
-        self._session = line.session
-        self._chat_id = line.session.conversation.chat_id
+        self._attendance = Attendance(calls, opened)
+        self._session = opened.session
+        self._chat_id = opened.session.conversation.chat_id
         self._timeline = timeline
         self._clock = clock
         self._microphone = Microphone(call.background)

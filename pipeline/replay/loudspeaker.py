@@ -25,7 +25,7 @@ class Loudspeaker:
     def __init__(self) -> None:
         self._stretches: list[_Stretch] = []
         self._received_ms: dict[int, float] = {}
-        self._told_ms: dict[int, float] = {}
+        self._played_ms: dict[int, float] = {}
         self._busy_until = 0.0
 
     def take(self, event: ReplyAudio, now: float) -> None:
@@ -64,10 +64,10 @@ class Loudspeaker:
         kept = []
         for stretch in self._stretches:
             end = stretch.at_ms + stretch.played(now)
-            begin = max(stretch.at_ms, self._told_ms.get(stretch.turn, stretch.at_ms))
+            begin = max(stretch.at_ms, self._played_ms.get(stretch.turn, stretch.at_ms))
             if end > begin:
                 yield stretch.turn, round(begin), round(end)
-                self._told_ms[stretch.turn] = end
+                self._played_ms[stretch.turn] = end
             if stretch.start + stretch.ms / 1000 > now - 1 or stretch is self._stretches[-1]:
                 kept.append(stretch)
         self._stretches = kept

@@ -84,15 +84,15 @@ async def _live_through(call: CallFile, stage: Stage, time: Time) -> tuple[tuple
         if place.tutor is not None:
             calls.register(place.tutor)
         settings = replace(call.settings, tools=fixed_tools(call.tools, clock))
-        line = await calls.open(place.user_id, place.chat_id, AudioFormat(), settings)
-        learner = Learner(call, calls, line, timeline, clock)
-        line.session.watch(timeline.on_step)
-        line.session.listen(timeline.on_event)
-        line.session.when_recorded(timeline.recorded)
+        opened = await calls.open(place.user_id, place.chat_id, AudioFormat(), settings)
+        learner = Learner(call, calls, opened, timeline, clock)
+        opened.session.observe(timeline.on_step)
+        opened.session.subscribe(timeline.on_event)
+        opened.session.when_recorded(timeline.recorded)
         learner.connect()
         await asyncio.sleep(0)  # let the session's tasks start
         if call.greet:
-            line.session.greet()
+            opened.session.greet()
         await learner.run()
     after = await aftermath(place, stage.store)
     never_came = [

@@ -107,10 +107,10 @@ class Entry:
         return round(self.at * 1000)
 
     def __str__(self) -> str:
-        told = " ".join(
+        details = " ".join(
             f"{name}={_written(value)}" for name, value in self.fields.items() if value not in ("", _USUAL.get(name))
         )
-        return f"{self.at_ms / 1000:07.3f} {self.who:<7} {self.what} {told}".rstrip()
+        return f"{self.at_ms / 1000:07.3f} {self.who:<7} {self.what} {details}".rstrip()
 
 
 def _written(value: Value) -> str:

@@ -31,7 +31,7 @@ class Playout:
         preparation: where the audio comes from.
         rate_hz: the session's output rate.
         clock: the session's clock.
-        line: how far ahead of playback this client's audio has to be.
+        lead: how far ahead of playback this client's audio has to be.
         hand_out: told a block's position, audio and text, in order.
         connected: cleared while there is nobody to hand audio to.
 
@@ -48,7 +48,7 @@ class Playout:
         *,
         rate_hz: int,
         clock: Clock,
-        line: AdaptiveLead,
+        lead: AdaptiveLead,
         hand_out: Callable[[int, NDArray[np.int16], str], None],
         connected: asyncio.Event,
     ) -> None:
@@ -57,11 +57,11 @@ class Playout:
         self.begun = False
         self.held = False
         self.message_id = ""
-        self.told = 0
+        self.published = 0
         self._playback = Playback(rate_hz)
         self._rate_hz = rate_hz
         self._clock = clock
-        self._line = line
+        self._lead = lead
         self._hand_out = hand_out
         self._connected = connected
         self._flowing = asyncio.Event()
@@ -93,7 +93,7 @@ class Playout:
         off = self._playback.played(self._acknowledged, self._clock.now())
         self._news.set()
         if off is not None:
-            self._line.acknowledged(off * 1000 / self._rate_hz)
+            self._lead.acknowledged(off * 1000 / self._rate_hz)
 
     def duck(self) -> None:
         """Hand out no more for now; the client plays what it has."""
@@ -141,13 +141,13 @@ class Playout:
                     await self._flowing.wait()
                     await self._connected.wait()
                     continue
-                length = min(available, self._samples(self._line.block_ms))
+                length = min(available, self._samples(self._lead.block_ms))
                 if length > least and not self._complete:
                     length -= length % least
                 ahead = sent + length - self._playback.position(now)
-                if (excess := ahead - self._samples(self._line.lead_ms)) > 0:
+                if (excess := ahead - self._samples(self._lead.lead_ms)) > 0:
                     await self._clock.sleep(excess / self._rate_hz)
-                    self._line.late((self._clock.now() - now - excess / self._rate_hz) * 1000)
+                    self._lead.late((self._clock.now() - now - excess / self._rate_hz) * 1000)
                     continue
                 if not self.begun:
                     self.begun = True

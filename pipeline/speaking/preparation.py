@@ -64,7 +64,7 @@ class Preparation:
     Attributes:
         revision, turn: what it answers.
         context: what it is made from.
-        line: what is said where nobody is asked for an answer.
+        sentence: what is said where nobody is asked for an answer.
         aside: that is not the persona's own.
         voiceless: it is told in writing alone.
         task: the name that its work runs under.
@@ -78,7 +78,7 @@ class Preparation:
     context: ReplyContext
     clock: Clock
     speaker: Speaker
-    line: str
+    sentence: str
     aside: bool = False
     voiceless: bool = False
     leave: Leave | None = None
@@ -128,7 +128,7 @@ class Preparation:
         yield
 
     async def run(self, responder: Responder | None) -> None:
-        """Write and speak; without a responder, say the line. Ends when everything has been handed out."""
+        """Write and speak; without a responder, say the sentence. Ends when everything has been handed out."""
         self.stamps.started = self.clock.now()
         async with asyncio.TaskGroup() as both:
             both.create_task(self._write(responder))
@@ -138,7 +138,7 @@ class Preparation:
         splitter = ClauseSplitter()
         try:
             if responder is None:
-                await self._take(self.line, splitter)
+                await self._take(self.sentence, splitter)
             else:
                 await self._read(responder, splitter)
         except PipelineError as error:

@@ -85,7 +85,7 @@ class Replies:
         self._parked: Preparation | None = None
         self._playout: Playout | Writing | None = None
         self._latest: Playout | Writing | None = None
-        self._line = AdaptiveLead()
+        self._lead = AdaptiveLead()
         self._message_id = ""
         self._last_spoken = conversation.last_said  # a call that goes on with a chat may answer its last question
         self._seq = 0
@@ -123,10 +123,10 @@ class Replies:
         """Prepare to say that something went wrong."""
         self._begin(self._preparation(revision, turn, self._conversation.context(turn)), None)
 
-    def say(self, revision: int, turn: int, line: Prompted) -> None:
-        """Prepare to say a line that answers nothing."""
+    def say(self, revision: int, turn: int, prompted: Prompted) -> None:
+        """Prepare to say a sentence that answers nothing."""
         preparation = self._preparation(revision, turn, self._conversation.context(turn))
-        preparation.line, preparation.aside, preparation.leave = line.text, line.aside, line.leave
+        preparation.sentence, preparation.aside, preparation.leave = prompted.text, prompted.aside, prompted.leave
         self._begin(preparation, None)
 
     def suspend(self, revision: int) -> None:
@@ -170,7 +170,7 @@ class Replies:
             preparation,
             rate_hz=self._speaker.rate_hz,
             clock=self._clock,
-            line=self._line,
+            lead=self._lead,
             hand_out=self._hand_out,
             connected=self._connected,
         )
@@ -207,11 +207,11 @@ class Replies:
 
     def keep_ahead(self, lead_ms: int | None) -> None:
         """Hand audio out this far ahead of playback; None adapts it to the connection's jitter."""
-        self._line.fixed_ms = lead_ms
+        self._lead.fixed_ms = lead_ms
 
     def lost_connection(self) -> None:
         """Nobody hears: what is not played yet is handed out again when somebody does, perhaps on another line."""
-        self._line.forget()
+        self._lead.forget()
         if self._playout is not None:
             self._playout.lost_connection()
 
@@ -233,7 +233,7 @@ class Replies:
             playout.begun = True  # in writing alone: nothing of it could be said
             self._began(playout)
         if playout.begun:
-            self._tell_text(playout)
+            self._publish_text(playout)
             self._finish(playout, interrupted=False)
         self._playout = None
         self._hooks.finished(preparation.revision, preparation.leave)
@@ -243,8 +243,8 @@ class Replies:
         persona_id = self._conversation.persona.id
         self._conversation.said("", message_id, aside=preparation.aside)
         self._hooks.emit(ReplyBegan(preparation.turn, message_id, persona_id))
-        self._tell_text(playout)
-        self._slots.replace("text", self._tell_all_text(playout))
+        self._publish_text(playout)
+        self._slots.replace("text", self._publish_all_text(playout))
         self._writer.put(lambda: self._store_begun(message_id, persona_id))
         self._hooks.started(preparation.revision, preparation.stamps)
 
@@ -259,14 +259,14 @@ class Replies:
             completed=False,
         )
 
-    async def _tell_all_text(self, playout: Playout | Writing) -> None:
+    async def _publish_all_text(self, playout: Playout | Writing) -> None:
         async for _ in playout.preparation.growth():
-            self._tell_text(playout)
+            self._publish_text(playout)
 
-    def _tell_text(self, playout: Playout | Writing) -> None:
+    def _publish_text(self, playout: Playout | Writing) -> None:
         text = playout.preparation.text
-        if playout.told < len(text):
-            delta, playout.told = text[playout.told :], len(text)
+        if playout.published < len(text):
+            delta, playout.published = text[playout.published :], len(text)
             self._hooks.emit(ReplyText(playout.preparation.turn, delta))
 
     def _hand_out(self, start: int, block: NDArray[np.int16], text: str) -> None:

@@ -26,12 +26,12 @@ class Writing:
         self.begun = False
         self.held = False
         self.message_id = ""
-        self.told = 0
+        self.published = 0
 
     @property
     def heard(self) -> str:
         """What the learner knows of it."""
-        return self.preparation.text[: self.told]
+        return self.preparation.text[: self.published]
 
     def played(self, milliseconds: int) -> None:
         """Nothing is played."""

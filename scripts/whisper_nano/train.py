@@ -96,7 +96,7 @@ def save(model: WhisperForConditionalGeneration, head: nn.Linear, folder: Path) 
 
 
 @torch.no_grad()
-def tell_held_out(model: WhisperForConditionalGeneration, head: nn.Linear, batches: Batches, when: str) -> None:
+def print_held_out(model: WhisperForConditionalGeneration, head: nn.Linear, batches: Batches, when: str) -> None:
     """Print the losses on the held-out utterances."""
     losses = losses_of(model, head, batches.held_out())
     print(f"held out, {when}: attention {losses.attention:.3f}  ctc {losses.ctc:.3f}", flush=True)  # noqa: T201
@@ -109,7 +109,7 @@ def train(
     parameters = [*model.parameters(), *head.parameters()]
     optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.98), weight_decay=0.01)
     head_is_new = options.resume is not None and not (options.resume / CTC_HEAD).is_file()
-    tell_held_out(model, head, batches, "before")
+    print_held_out(model, head, batches, "before")
     begun = saved = time.monotonic()
     step = utterances = 0
     attention = ctc = 0.0
@@ -143,7 +143,7 @@ def train(
         if time.monotonic() - saved > 60 * options.save_minutes:
             save(model, head, options.checkpoint)
             saved = time.monotonic()
-    tell_held_out(model, head, batches, f"after {step} steps")
+    print_held_out(model, head, batches, f"after {step} steps")
     return step
 
 

@@ -132,7 +132,7 @@ async def opened(
         call = await calls.open(user.id, attempt.chats[0].id, wire or AudioFormat(), settings or SessionSettings())
         scene = Scene(calls, call, store)
         calls.attend(call)
-        call.session.listen(scene.heard)
+        call.session.subscribe(scene.heard)
         yield scene
 
 

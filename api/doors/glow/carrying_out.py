@@ -54,7 +54,7 @@ async def _once(service: Service, user: User, operation: Operation, body: Body, 
 
 async def _run(service: Service, user: User, operation: Operation, body: Body) -> Reply:
     said = body.model_dump(mode="json", exclude_unset=True)
-    with service.practice.progress.told(user.id, operation.artifact, operation.name, said) as completed:
+    with service.practice.progress.track(user.id, operation.artifact, operation.name, said) as completed:
         reply: Reply = await operation.function(service, user, body)
         completed(rendered(reply))
     return reply

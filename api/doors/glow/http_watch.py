@@ -48,10 +48,10 @@ async def _lines(subscription: Subscription, run_id: str | None, group_id: str |
                 return
             if (run_id and event.run_id != run_id) or (group_id and event.group_id != group_id):
                 continue
-            yield f"data: {json.dumps(told(event), ensure_ascii=False, default=_plain)}\n\n"
+            yield f"data: {json.dumps(rendered(event), ensure_ascii=False, default=_plain)}\n\n"
 
 
-def told(event: HubEvent) -> dict[str, Any]:
+def rendered(event: HubEvent) -> dict[str, Any]:
     """An event as the stream has it."""
     return {
         "id": event.id,

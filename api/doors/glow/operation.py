@@ -60,7 +60,7 @@ class Event:
 
     name: str = ""
     v5: bool = False
-    lane: str = ""
+    order: str = ""
     kind: str = ""
     answers: str = ""
     frames: bool = False

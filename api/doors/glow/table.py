@@ -28,7 +28,7 @@ CHATS = (
             (_ATTEMPT, *_CHAT_FIELDS, Field("draft_id", "A draft to make it from.", flag="--draft-id")),
         ),
     ),
-    Operation("chat_message", "messages:chat_message", events=(Event(lane="chat", kind="send"),)),
+    Operation("chat_message", "messages:chat_message", events=(Event(order="chat", kind="send"),)),
     Operation(
         "chat_response",
         "messages:chat_response",
@@ -71,8 +71,8 @@ CHATS = (
         "voice:chat_voice",
         command=Command("Open a voice session.", (_CHAT,)),
         events=(
-            Event(lane="voice", kind="audio"),
-            Event("attempt_audio_start", v5=True, lane="voice", kind="audio", answers="attempt_audio_ready"),
+            Event(order="voice", kind="audio"),
+            Event("attempt_audio_start", v5=True, order="voice", kind="audio", answers="attempt_audio_ready"),
         ),
     ),
     Operation("chat_speak", "voice:chat_speak", events=(Event(frames=True), Event("attempt_audio_frame", frames=True))),
@@ -81,8 +81,8 @@ CHATS = (
         "voice:chat_silence",
         command=Command("Finish what is being said and end the voice session.", (_CHAT,)),
         events=(
-            Event(lane="voice", kind="audio"),
-            Event("attempt_audio_stop", v5=True, lane="voice", kind="audio", answers="attempt_audio_ended"),
+            Event(order="voice", kind="audio"),
+            Event("attempt_audio_stop", v5=True, order="voice", kind="audio", answers="attempt_audio_ended"),
         ),
     ),
     Operation(
@@ -92,7 +92,7 @@ CHATS = (
             "Switch the microphone of a voice session off, or on again.",
             (_CHAT, Field("muted", "Which.", bool, "--muted/--unmuted")),
         ),
-        events=(Event(lane="voice", kind="audio"), Event("attempt_audio_mute", lane="voice", kind="audio")),
+        events=(Event(order="voice", kind="audio"), Event("attempt_audio_mute", order="voice", kind="audio")),
     ),
     Operation(
         "chat_draft",
@@ -132,7 +132,7 @@ CHATS = (
 )
 
 ATTEMPTS = (
-    Operation("start", "attempts:start", events=(Event(v5=True, lane="chat"),)),
+    Operation("start", "attempts:start", events=(Event(v5=True, order="chat"),)),
     Operation("get", "attempts:get", command=Command("Show an attempt: its chats, messages and grades.", (_ATTEMPT,))),
     Operation(
         "next",
@@ -140,19 +140,19 @@ ATTEMPTS = (
         command=Command(
             "Go on to the next chat.", (_ATTEMPT, Field("draft_id", "A draft that customises it.", flag="--draft-id"))
         ),
-        events=(Event(v5=True, lane="chat"),),
+        events=(Event(v5=True, order="chat"),),
     ),
     Operation(
         "join",
         "attempts:join",
         command=Command("Enter a chat's room.", (_CHAT,)),
-        events=(Event(v5=True, lane="chat"),),
+        events=(Event(v5=True, order="chat"),),
     ),
     Operation(
         "leave",
         "attempts:leave",
         command=Command("Leave a chat's room.", (_CHAT,)),
-        events=(Event(v5=True, lane="chat"),),
+        events=(Event(v5=True, order="chat"),),
     ),
     Operation(
         "end",
@@ -176,7 +176,7 @@ ATTEMPTS = (
             "Stop the answer that is being written or spoken.",
             (_CHAT, Field("group_id", "Its group, where you know that rather than the chat.", flag="--group-id")),
         ),
-        events=(Event(v5=True, lane="chat", kind="stop"),),
+        events=(Event(v5=True, order="chat", kind="stop"),),
     ),
     Operation(
         "message",
@@ -190,7 +190,7 @@ ATTEMPTS = (
                 Field("wait_for_complete", "Wait for the answer and show it.", bool, "--wait"),
             ),
         ),
-        events=(Event(v5=True, lane="chat", kind="send"),),
+        events=(Event(v5=True, order="chat", kind="send"),),
     ),
     Operation(
         "grade",
@@ -218,7 +218,7 @@ ATTEMPTS = (
     ),
 )
 
-_OF_TEST = (Event(v5=True, lane="test", kind="test"),)
+_OF_TEST = (Event(v5=True, order="test", kind="test"),)
 
 TESTS = (
     Operation("start", "benchmarks:test_start", "test", events=_OF_TEST),

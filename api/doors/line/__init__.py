@@ -4,7 +4,7 @@
         opens_with = "a hello"
         async def opening(self, wire): return Opening(Outsider("walkie", "7"), FreshAttempt(practice_id), greet=True)
         def heard(self, message): return Hear(message)
-        def told(self, event): return [b"over"] if isinstance(event, ReplyCleared) else []
+        def render(self, event): return [b"over"] if isinstance(event, ReplyCleared) else []
         def audio(self, packet): return [packet.data]
 
     await Line(wire, Walkie(), service).serve()

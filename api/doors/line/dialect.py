@@ -118,7 +118,7 @@ class Dialect(Protocol):
         """
         ...
 
-    def told(self, event: LineEvent, /) -> Iterable[Message]:
+    def render(self, event: LineEvent, /) -> Iterable[Message]:
         """Render an event as messages; none where the protocol does not tell it."""
         ...
 

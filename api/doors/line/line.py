@@ -146,11 +146,11 @@ class Line:
         if opening.gaps is not None:
             self._audio_clock = AudioClock(opening.gaps, wire, self._clock.now())
         attendance = Attendance(self._service.calls, call)
-        missed = attendance.enter(self._tell, lead_ms=pace.lead_ms, by_hub=opening.by_hub)
+        missed = attendance.enter(self._publish, lead_ms=pace.lead_ms, by_hub=opening.by_hub)
         self._send(self._opened(call, resumed, wire, len(missed)))
         self._outbox.widen(len(missed))
         for event in missed:
-            self._tell(event)
+            self._publish(event)
         return attendance
 
     def _opened(self, call: Call, resumed: bool, wire: AudioFormat, missed: int) -> LineOpened:
@@ -211,7 +211,7 @@ class Line:
             try:
                 heard = self._dialect.heard(message)
             except ProtocolError as error:
-                self._tell(Problem(error.code, str(error)))
+                self._publish(Problem(error.code, str(error)))
             else:
                 if heard is not None:
                     await self._carry_out(call, heard)
@@ -230,7 +230,7 @@ class Line:
                 case _:
                     await obey(call, heard)
         except (VoiceError, ModelError, PipelineError) as error:
-            self._tell(Problem(error.code, str(error)))
+            self._publish(Problem(error.code, str(error)))
 
     async def _take_formats(self, call: Call, wire: AudioFormat | None, output: AudioFormat | None) -> None:
         if wire is not None:
@@ -259,7 +259,7 @@ class Line:
 
     # --------------------------------------------------------------- telling
 
-    def _tell(self, event: SessionEvent) -> None:
+    def _publish(self, event: SessionEvent) -> None:
         try:
             self._render(event)
         except Exception as error:  # noqa: BLE001  # a defect of the dialect ends its line, and not the call
@@ -296,7 +296,7 @@ class Line:
         self._outbox.put(self._dialect.audio(packet))
 
     def _send(self, event: LineEvent, kept: SessionEvent | None = None) -> None:
-        self._outbox.put(self._dialect.told(event), kept)
+        self._outbox.put(self._dialect.render(event), kept)
 
     # --------------------------------------------------------------- closing
 
@@ -306,7 +306,7 @@ class Line:
         try:
             with suppress(ConnectionError, TimeoutError):
                 async with asyncio.timeout(self._patience.send_s):
-                    for message in self._dialect.told(problem):
+                    for message in self._dialect.render(problem):
                         await self._wire.send(message)
         finally:
             await self._close(refusal.reason)

@@ -68,7 +68,7 @@ CLIENT: tuple[Message, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Shown:
     """A message of the service.
 
     Attributes:
@@ -90,7 +90,7 @@ class Told:
 _TURN = "The turn that it belongs to; the learner's turns count from 1, and a greeting before them is 0."
 _STORED = "The id under which the message is in the chat's history."
 
-READY = Told(
+READY = Shown(
     {
         "type": "chat_voice",
         "chat_id": _CHAT,
@@ -115,21 +115,21 @@ READY = Told(
     },
 )
 
-PONG = Told({"type": "pong"}, "The answer to `ping`.", {})
+PONG = Shown({"type": "pong"}, "The answer to `ping`.", {})
 
-SERVER: tuple[Told, ...] = (
+SERVER: tuple[Shown, ...] = (
     READY,
-    Told(
+    Shown(
         UserStarted(3, 41_260),
         "Speech began. Sent once more for the same turn when it turns out to go on.",
         {"turn": _TURN, "at_ms": "Where in the learner's audio it began."},
     ),
-    Told(
+    Shown(
         UserPartial(3, "can you repeat"),
         "The transcript of the open utterance so far, all of it.",
         {"turn": _TURN, "text": "The words so far. What stands here is only ever added to before the last transcript."},
     ),
-    Told(
+    Shown(
         UserEnded(3, 42_480, 350, "silence"),
         "The learner's turn is over.",
         {
@@ -139,22 +139,22 @@ SERVER: tuple[Told, ...] = (
             "reason": "A silence, `commit`, `mute` or no more audio, the call's end, or the longest turn there is.",
         },
     ),
-    Told(
+    Shown(
         UserMessage(3, _MESSAGE, "can you repeat that please"),
         "The learner's words are stored. Sent again with the same id when a turn was reopened and grew.",
         {"turn": _TURN, "message_id": _STORED, "text": "The words as stored."},
     ),
-    Told(
+    Shown(
         ReplyBegan(3, _MESSAGE, "dana-whitfield"),
         "The persona begins to answer: its first audio follows.",
         {"turn": _TURN, "message_id": _STORED, "persona_id": "Who answers; empty where the chat names nobody."},
     ),
-    Told(
+    Shown(
         ReplyText(3, "Finally, a human being."),
         "Some more of the answer's text; it may come before the audio that says it.",
         {"turn": _TURN, "delta": "What is new."},
     ),
-    Told(
+    Shown(
         ReplyAudio(3, 1, 0, 100, "Finally,", np.zeros(0, np.int16)),
         "Announces the binary message that follows at once.",
         {
@@ -165,12 +165,12 @@ SERVER: tuple[Told, ...] = (
             "text": "The words that begin in it; empty inside a word.",
         },
     ),
-    Told(
+    Shown(
         ReplyCleared(3, 1240, "Finally, a human"),
         "The learner speaks over the persona: drop all of its audio that has not been played.",
         {"turn": _TURN, "heard_ms": "How much of the reply was heard.", "heard": "The words that were heard."},
     ),
-    Told(
+    Shown(
         ReplyEnded(3, _MESSAGE, "Finally, a human being. I am Dana Whitfield.", "Finally, a human", True),
         "The reply is over, and stored.",
         {
@@ -181,7 +181,7 @@ SERVER: tuple[Told, ...] = (
             "interrupted": "Whether it ended before its last word.",
         },
     ),
-    Told(
+    Shown(
         TurnLatency(3, 350, 180, 12, 16, 378),
         "Where the time went from the learner's last sound to the persona's first; once for each turn that was spoken.",
         {
@@ -193,7 +193,7 @@ SERVER: tuple[Told, ...] = (
             "voice_to_voice_ms": "Milliseconds from the last speech to the first audio sent. The stages overlap.",
         },
     ),
-    Told(
+    Shown(
         Problem("no_words", "No words were heard in that utterance; say it again or type it."),
         "Something went wrong. The call goes on, unless it is fatal.",
         {
@@ -203,12 +203,12 @@ SERVER: tuple[Told, ...] = (
         },
     ),
     PONG,
-    Told(
+    Shown(
         TransferAsked(4, "front desk"),
         "The persona hands the call on: its last word was heard. Carry the transfer out, and send `transferred`.",
         {"turn": "The turn whose reply asked for it.", "target": "One of the `transfers` of `chat_voice`."},
     ),
-    Told(
+    Shown(
         CallEnded(_CHAT, stopped=True, duration_ms=61_840, turns=4, reason="caller"),
         "The call is over and everything is stored. The connection closes with 1000.",
         {

@@ -10,7 +10,7 @@ from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from api.doors.reference import example, field_table, renew, table
-from api.doors.voice.examples import CLIENT, ERRORS, SERVER, Told
+from api.doors.voice.examples import CLIENT, ERRORS, SERVER, Shown
 from api.doors.voice.messages import ClientMessage
 from api.settings import Settings
 from voice.audio.formats import HIGHEST_RATE_HZ, LOWEST_RATE_HZ, OPUS_RATES_HZ, Encoding
@@ -40,7 +40,7 @@ def parts() -> dict[str, str]:
     """What is generated of the page, by the names of its parts."""
     return {
         "client messages": "\n\n".join(_client()),
-        "server messages": "\n\n".join(text for told in SERVER for text in _server(told)),
+        "server messages": "\n\n".join(text for shown in SERVER for text in _server(shown)),
         "encodings": table(
             ("encoding", "in", "out", "rates in Hz", "what it is"),
             [(f"`{name}`", "yes", *_ENCODINGS[name]) for name in get_args(Encoding)],
@@ -71,22 +71,22 @@ def _client() -> Iterator[str]:
         yield from (example(message) for message in CLIENT if message["type"] == name)
 
 
-def _server(told: Told) -> Iterator[str]:
-    message = told.message
+def _server(shown: Shown) -> Iterator[str]:
+    message = shown.message
     yield f"### `{message['type']}`" + (" from the service" if message["type"].startswith("chat_") else "")
-    yield told.when
-    types = _types(told)
-    rows = [(f"`{name}`", types[name], told.fields[name]) for name in message if name != "type"]
+    yield shown.when
+    types = _types(shown)
+    rows = [(f"`{name}`", types[name], shown.fields[name]) for name in message if name != "type"]
     if rows:
         yield table(("field", "type", "meaning"), rows)
     yield example(message)
 
 
-def _types(told: Told) -> dict[str, str]:
-    if not is_dataclass(told.example):
-        return {name: _KINDS[type(value)] for name, value in told.message.items()}
-    hints = get_type_hints(type(told.example))
-    return {field.name: _type(hints[field.name]) for field in fields(told.example)}
+def _types(shown: Shown) -> dict[str, str]:
+    if not is_dataclass(shown.example):
+        return {name: _KINDS[type(value)] for name, value in shown.message.items()}
+    hints = get_type_hints(type(shown.example))
+    return {field.name: _type(hints[field.name]) for field in fields(shown.example)}
 
 
 def _type(hint: Any) -> str:

@@ -132,7 +132,7 @@ class NativeDialect:
             case _ as never:
                 assert_never(never)
 
-    def told(self, event: LineEvent) -> list[Message]:
+    def render(self, event: LineEvent) -> list[Message]:
         """Render an event as JSON."""
         return [_json(_ready(event) if isinstance(event, LineOpened) else render(event))]
 

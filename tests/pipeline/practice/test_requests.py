@@ -87,11 +87,11 @@ def test_a_staged_call_is_handed_out_once(run: Run, place: Place) -> None:
 def test_progress_is_told_to_the_users_connections(run: Run, place: Place) -> None:
     async def story() -> None:
         said = {"chat_id": "c", "score": 5}
-        with place.practice.progress.told(place.ada.id, "attempt", "chat_grade", said) as completed:
+        with place.practice.progress.track(place.ada.id, "attempt", "chat_grade", said) as completed:
             completed({"grade_id": "g"})
-        with pytest.raises(Invalid), place.practice.progress.told(place.ada.id, "attempt", "chat_grade", said):
+        with pytest.raises(Invalid), place.practice.progress.track(place.ada.id, "attempt", "chat_grade", said):
             raise Invalid("No.")
-        with pytest.raises(ZeroDivisionError), place.practice.progress.told(place.ada.id, "test", "run", {}):
+        with pytest.raises(ZeroDivisionError), place.practice.progress.track(place.ada.id, "test", "run", {}):
             raise ZeroDivisionError
         events = await place.told()
         assert [event.name for event in events] == [

@@ -42,7 +42,7 @@ class Learner:
         self.call = call
         self.events: list[SessionEvent] = []
         self._replied = asyncio.Event()
-        call.session.listen(self.hear)
+        call.session.subscribe(self.hear)
 
     def hear(self, event: SessionEvent) -> None:
         self.events.append(event)

@@ -208,12 +208,12 @@ class ShortWindow:
 
     def _with_terms(self, request: Request, first: Decoded, encoded: "StorageView", index: int) -> Decoded:
         """Decode the same encoder output again with the prompt, and adopt its words that fit."""
-        told = self._generate(
+        prompted = self._generate(
             [request], _row_of(encoded, index), [self._prompt(request.prompt, first.language)], [first.language]
         )[0]
-        if told is None or told.is_broken:
+        if prompted is None or prompted.is_broken:
             return first
-        return replace(first, text=with_terms(first.text, told.text, request.prompt))
+        return replace(first, text=with_terms(first.text, prompted.text, request.prompt))
 
     def _generate(
         self, requests: Sequence[Request], encoded: "StorageView", prompts: list[list[int]], languages: list[str]

@@ -14,7 +14,7 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _SHORTEST_TERM = 3
 
 
-def with_terms(heard: str, told: str, vocabulary: str) -> str:
+def with_terms(heard: str, prompted: str, vocabulary: str) -> str:
     """Merge the words of the vocabulary that only the second transcript has into the first.
 
     Args:
@@ -26,18 +26,18 @@ def with_terms(heard: str, told: str, vocabulary: str) -> str:
         "Ruth Penhallow, please." for "Ruth Penello, please.", "Ruth Penhallow please" and "Ruth Penhallow, The clinic".
     """
     terms = {word for word in _words(vocabulary) if len(word) >= _SHORTEST_TERM}
-    places, others = list(_WORD.finditer(heard)), list(_WORD.finditer(told))
+    places, others = list(_WORD.finditer(heard)), list(_WORD.finditer(prompted))
     first, second = [place[0].lower() for place in places], [place[0].lower() for place in others]
     if not terms & (set(second) - set(first)):
         return heard
     if SequenceMatcher(None, "".join(first), "".join(second), autojunk=False).ratio() < ALIKE:
         return heard
     text = heard
-    for kind, start, end, told_start, told_end in reversed(
+    for kind, start, end, prompted_start, prompted_end in reversed(
         SequenceMatcher(None, first, second, autojunk=False).get_opcodes()
     ):
-        if kind == "replace" and terms & set(second[told_start:told_end]):
-            words = told[others[told_start].start() : others[told_end - 1].end()]
+        if kind == "replace" and terms & set(second[prompted_start:prompted_end]):
+            words = prompted[others[prompted_start].start() : others[prompted_end - 1].end()]
             text = text[: places[start].start()] + words + text[places[end - 1].end() :]
     return text
 

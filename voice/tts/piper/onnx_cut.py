@@ -74,10 +74,10 @@ def cut_at_flow(encoder: bytes) -> Flow | None:
     flow = graph.above([graph.output], stop=entering)
     if not entering or flow.inputs - {"sid"}:
         return None
-    told = b"".join(encoded_field(_GRAPH_OUTPUT, _floats(name)) for name in entering)
+    outputs = b"".join(encoded_field(_GRAPH_OUTPUT, _floats(name)) for name in entering)
     given = b"".join(encoded_field(_GRAPH_INPUT, _floats(name)) for name in entering)
     return Flow(
-        graph.part(graph.above(entering), b"", told), graph.part(flow, given, bytes(graph.outputs[graph.output]))
+        graph.part(graph.above(entering), b"", outputs), graph.part(flow, given, bytes(graph.outputs[graph.output]))
     )
 
 

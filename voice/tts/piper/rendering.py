@@ -183,7 +183,7 @@ class StreamedSentence:
         if self._flow is None:
             frames, *counts = found
             return Frames(frames), counts[0] if counts else None
-        given = dict(zip((told.name for told in self.encoder.get_outputs()), found, strict=True))
+        given = dict(zip((outputs.name for outputs in self.encoder.get_outputs()), found, strict=True))
         taken = [wanted.name for wanted in self._flow.get_inputs()]
         entering = {name: given.pop(name, feeds.get(name)) for name in taken}
         return FlowingFrames(self._flow, entering), next(iter(given.values()), None)

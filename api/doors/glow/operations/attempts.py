@@ -130,7 +130,7 @@ async def next_chat(service: Service, user: User, body: NextBody) -> NextReply:
 async def join(service: Service, user: User, body: JoinBody) -> Success:
     """Join a chat's room. Over HTTP there is no room to sit in: it says whether one may; joining again is harmless."""
     await service.practice.own.find(user.id, body.chat_id)
-    ChatChannel(service.hub, body.chat_id, user.id).tell("attempt_joined", {"success": True})
+    ChatChannel(service.hub, body.chat_id, user.id).publish("attempt_joined", {"success": True})
     return Success()
 
 

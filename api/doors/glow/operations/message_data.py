@@ -16,7 +16,7 @@ from api.doors.glow.operations.shapes import (
 )
 from models.records.core import Message, Persona
 from models.records.outcomes import Note
-from pipeline.practice.coaching import hint_told
+from pipeline.practice.coaching import hint_payload
 
 
 def message_data(
@@ -62,7 +62,7 @@ def message_data(
 
 def hint_item(note: Note) -> HintItem:
     """A hint as the client knows it."""
-    return HintItem(**hint_told(note))
+    return HintItem(**hint_payload(note))
 
 
 def feedback_item(note: Note) -> FeedbackItem:

@@ -85,9 +85,9 @@ async def chat_voice(service: Service, user: User, body: ChatVoiceBody) -> ChatV
         raise Invalid(f"Attempt chat {body.chat_id} not found") from None
     session = call.session
     channel = ChatChannel(service.hub, body.chat_id, user.id)
-    channel.tell("attempt_audio_ready", {"success": True})
+    channel.publish("attempt_audio_ready", {"success": True})
     ready = {"success": True, "message": "", "conversation_id": session.conversation_id}
-    channel.tell_profile("attempt.chat.voice_ready", ready, operation="chat_voice", group_id=session.group_id)
+    channel.publish_to_owner("attempt.chat.voice_ready", ready, operation="chat_voice", group_id=session.group_id)
     return ChatVoiceReply(
         chat_id=body.chat_id,
         attempt_id=session.conversation.attempt_id,

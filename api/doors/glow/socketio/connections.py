@@ -50,7 +50,7 @@ class Connection:
         self.user = user
         self.as_base64 = False
         self._slots = asyncio.Semaphore(AT_ONCE_LIMIT)
-        self.lanes: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self.locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._server = server
         self._eio_sid = eio_sid
         self._service = service
@@ -73,7 +73,7 @@ class Connection:
 
     # ---------------------------------------------------------------- rooms
 
-    def tell(self, name: str, payload: Mapping[str, Any]) -> None:
+    def send(self, name: str, payload: Mapping[str, Any]) -> None:
         """Tell this socket alone, after everything that it was told before."""
         self._service.hub.publish(self.channel, name, payload, user_id=self.user.id)
 
@@ -99,11 +99,11 @@ class Connection:
         """Hand events to the socket until it goes; one that does not read is disconnected."""
         last: tuple[str, str, Mapping[str, Any]] = ("", "", {})
         async for event in self._hears:
-            told = {key: value for key, value in event.payload.items() if key != "chat_id"}
+            payload = {key: value for key, value in event.payload.items() if key != "chat_id"}
             # The end of an attempt is told in each of its chats and to its owner: who hears several hears it once.
-            if (event.name, told) == (last[0], last[2]) and event.channel != last[1]:
+            if (event.name, payload) == (last[0], last[2]) and event.channel != last[1]:
                 continue
-            last = (event.name, event.channel, told)
+            last = (event.name, event.channel, payload)
             try:
                 await self._server.emit(event.name, self._as_wanted(event.payload), to=self.sid)
             except (TypeError, ValueError):
@@ -158,7 +158,7 @@ class Connection:
 
     def complain(self, chat_id: str, problem: str) -> None:
         """Tell this socket what went wrong with its audio, or in its call."""
-        self.tell("attempt_error", {"chat_id": chat_id, "type": "audio", "message": problem})
+        self.send("attempt_error", {"chat_id": chat_id, "type": "audio", "message": problem})
 
     async def heard(self, call: Call) -> None:
         """Return when what this socket said has been heard, and its call is over."""

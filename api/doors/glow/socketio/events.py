@@ -39,7 +39,7 @@ class Asker:
         """Where the asking socket alone hears; over HTTP, every socket of the user's."""
         return profile_channel(self.user.id) if self.connection is None else self.connection.channel
 
-    def tell(self, name: str, payload: Mapping[str, Any]) -> None:
+    def send(self, name: str, payload: Mapping[str, Any]) -> None:
         """Tell the asking socket, after everything that it was told before; over HTTP, every socket of the user's."""
         self.service.hub.publish(self.channel, name, payload, user_id=self.user.id)
 
@@ -62,9 +62,9 @@ class Asker:
         if self.connection is not None:
             self.connection.join(channel)
 
-    def in_order(self, lane: str) -> AbstractAsyncContextManager[Any]:
+    def in_order(self, order: str) -> AbstractAsyncContextManager[Any]:
         """Waits for what the same socket asked for before."""
-        return self.connection.lanes[lane] if self.connection is not None and lane else nullcontext()
+        return self.connection.locks[order] if self.connection is not None and order else nullcontext()
 
 
 Run = Callable[[Asker, Any], Awaitable[Payload]]
@@ -89,13 +89,13 @@ async def perform(asker: Asker, event: Event, payload: Any) -> Payload:
     """Perform an event for a socket; whatever is refused is acknowledged, and told to the socket that asked."""
     try:
         body = read(event, payload)
-        waits = event.row.lane and not getattr(body, "wait_for_complete", False)
-        async with asker.in_order(event.row.lane if waits else ""):
+        waits = event.row.order and not getattr(body, "wait_for_complete", False)
+        async with asker.in_order(event.row.order if waits else ""):
             return await event.run(asker, body)
     except REFUSALS as error:
         sentence = failure_of(error).message
-        for name, told in _failures(event.row, payload if isinstance(payload, dict) else {}, sentence):
-            asker.tell(name, told)
+        for name, failures in _failures(event.row, payload if isinstance(payload, dict) else {}, sentence):
+            asker.send(name, failures)
         return {"error": sentence, "success": False}
 
 
@@ -117,9 +117,9 @@ def read(event: Event, payload: Any) -> BaseModel:
 
 def _failures(event: Row, said: Payload, sentence: str) -> list[tuple[str, Payload]]:
     chat_id = said.get("chat_id")
-    told: list[tuple[str, Payload]] = []
+    failures: list[tuple[str, Payload]] = []
     if event.answers:
-        told.append((event.answers, {"chat_id": chat_id, "success": False, "message": sentence}))
+        failures.append((event.answers, {"chat_id": chat_id, "success": False, "message": sentence}))
     if event.kind == "generation":
         artifacts = said.get("artifact_types")
         first = artifacts[0] if isinstance(artifacts, list) and artifacts and isinstance(artifacts[0], dict) else {}
@@ -129,6 +129,6 @@ def _failures(event: Row, said: Payload, sentence: str) -> list[tuple[str, Paylo
     if event.kind == "test":
         invocation_id = said.get("invocation_id") or said.get("test_invocation_id")
         about = {"invocation_id": invocation_id, "run_id": said.get("run_id")}
-        return [*told, ("test_error", {**about, "message": sentence, "error_type": "test"})]
+        return [*failures, ("test_error", {**about, "message": sentence, "error_type": "test"})]
     kind = {"type": event.kind} if event.kind else {}
-    return [*told, ("attempt_error", {"chat_id": chat_id, **kind, "message": sentence})]
+    return [*failures, ("attempt_error", {"chat_id": chat_id, **kind, "message": sentence})]

@@ -79,8 +79,8 @@ async def generate(asker: Asker, body: DraftBody) -> Payload:
     async def save(made: Mapping[str, Any]) -> str:
         return str((await asker.ask("attempt.chat_draft", made))["draft_id"])
 
-    def tell(stage: str, payload: Mapping[str, Any]) -> None:
-        asker.tell(f"{artifact}_generation_{stage}", payload)
+    def send(stage: str, payload: Mapping[str, Any]) -> None:
+        asker.send(f"{artifact}_generation_{stage}", payload)
 
-    run = await asker.service.practice.writing.begin(asker.user.id, wanted, tell, save)
+    run = await asker.service.practice.writing.begin(asker.user.id, wanted, send, save)
     return {"group_id": run.group_id, "run_id": run.run_id, "success": True}

@@ -112,15 +112,15 @@ def _frame_type(name: str) -> str:
 
 def _failure(event: Event) -> str:
     """What tells of a failure besides the acknowledgement."""
-    told = [_in_code(event.row.answers)] if event.row.answers else []
+    refusals = [_in_code(event.row.answers)] if event.row.answers else []
     match event.row.kind:
         case "generation":
-            told.append("`chat_generation_error`")
+            refusals.append("`chat_generation_error`")
         case "test":
-            told.append("`test_error`")
+            refusals.append("`test_error`")
         case kind:
-            told.append(f"`attempt_error` of the type `{kind}`" if kind else "`attempt_error`")
-    return f" Refused: {' and '.join(told)}."
+            refusals.append(f"`attempt_error` of the type `{kind}`" if kind else "`attempt_error`")
+    return f" Refused: {' and '.join(refusals)}."
 
 
 def _does(name: str) -> str:

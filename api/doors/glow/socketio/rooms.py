@@ -59,7 +59,7 @@ async def next_chat(asker: Asker, body: BaseModel) -> Payload:
     if chat_id and asker.connection is not None and not asker.connection.hears(chat_channel(chat_id)):
         # A chat that was made just now: nobody could be in its room yet.
         asker.enter(chat_channel(chat_id))
-        asker.tell("attempt_chat_started", {"attempt_id": result["attempt_id"], "chat_id": chat_id})
+        asker.send("attempt_chat_started", {"attempt_id": result["attempt_id"], "chat_id": chat_id})
     return result
 
 
@@ -68,8 +68,8 @@ async def stop(asker: Asker, body: StopBody) -> Payload:
     result = await ask(asker, body, operation="attempt.stop")
     if result.get("message"):
         # Nothing ran; a client that waits for the end of something must hear that, too.
-        told = {"chat_id": body.chat_id, "success": True, "message": result["message"]}
-        asker.tell("attempt_stopped", told)
+        stopped = {"chat_id": body.chat_id, "success": True, "message": result["message"]}
+        asker.send("attempt_stopped", stopped)
     return result
 
 
@@ -79,7 +79,7 @@ async def join(asker: Asker, body: ChannelBody) -> Payload:
     if asker.connection is None or not asker.connection.hears(channel):
         await asker.service.store.chat(asker.user.id, body.chat_id)
         asker.enter(channel)
-    asker.tell("attempt_joined", {"chat_id": body.chat_id, "success": True})
+    asker.send("attempt_joined", {"chat_id": body.chat_id, "success": True})
     return {"chat_id": body.chat_id, "success": True}
 
 
@@ -104,7 +104,7 @@ async def ask_of_test(asker: Asker, body: BaseModel, *, operation: str) -> Paylo
     if "test_id" in result and operation == "test.start":  # it may have been staged
         test = await store.own_test(user_id, test_id=str(result["test_id"]))
         asker.enter(test_channel(test.invocation_id))
-        asker.tell("test_started", {"test_id": test.id, "invocation_id": test.invocation_id})
+        asker.send("test_started", {"test_id": test.id, "invocation_id": test.invocation_id})
     return result
 
 
@@ -112,7 +112,7 @@ async def join_test(asker: Asker, body: InvocationBody) -> Payload:
     """Hear a test's room."""
     await asker.service.store.own_test(asker.user.id, invocation_id=body.invocation_id)
     asker.enter(test_channel(body.invocation_id))
-    asker.tell("test_joined", {"invocation_id": body.invocation_id, "success": True})
+    asker.send("test_joined", {"invocation_id": body.invocation_id, "success": True})
     return {"invocation_id": body.invocation_id, "success": True}
 
 

@@ -122,7 +122,7 @@ class _SeatDialect:
     def heard(self, message: Message) -> Heard:
         return Hear(message) if isinstance(message, bytes) else HangUp()
 
-    def told(self, event: LineEvent) -> list[Message]:
+    def render(self, event: LineEvent) -> list[Message]:
         """Render problems; all else comes from the hub. A socket whose call another line resumed gets nothing."""
         return [event.message] if isinstance(event, Problem) and event.code != "taken_over" else []
 

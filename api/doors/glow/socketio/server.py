@@ -135,7 +135,7 @@ class SocketDoor:
         """Serve for the length of the block; then every socket is let go and every task is over."""
         self._service = service
         # A call that no connection attends is heard by its chat's room: let it play from the beginning.
-        service.calls.watch(lambda call: call.session.connect())
+        service.calls.when_opened(lambda call: call.session.connect())
         try:
             yield
         finally:
@@ -168,7 +168,7 @@ class SocketDoor:
         connection = Connection(self._server, sid, eio_sid, user, service)
         connection.as_base64 = isinstance(auth, Mapping) and auth.get("audio") == "base64"
         self._connections[sid] = connection
-        connection.tell(
+        connection.send(
             "connection_confirmed",
             {"sid": sid, "profile_id": user.id, "guest_id": None, "server_time": datetime.now(UTC).isoformat()},
         )

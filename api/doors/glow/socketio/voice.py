@@ -46,7 +46,7 @@ async def stop(asker: Asker, body: AudioBody) -> Payload:
     """Hear what was said, then end the session; its end is told to everybody in the room."""
     call = _call(asker, body.chat_id)
     if call is None:
-        asker.tell("attempt_audio_ended", {"chat_id": body.chat_id, "success": False, "message": NO_SESSION})
+        asker.send("attempt_audio_ended", {"chat_id": body.chat_id, "success": False, "message": NO_SESSION})
         return {"chat_id": body.chat_id, "stopped": False}
     if asker.connection is not None and asker.connection.sits_in(call):
         await asker.connection.heard(call)

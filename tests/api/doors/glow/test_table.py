@@ -48,7 +48,7 @@ TABLE = (
             "Count what was said.",
             (Field("chat_id", "The chat."), Field("least", "At the least.", int, "--least")),
         ),
-        events=(Event(v5=True, lane="chat", kind="count"),),
+        events=(Event(v5=True, order="chat", kind="count"),),
     ),
 )
 

@@ -96,7 +96,7 @@ class PlainDialect:
             raise ProtocolError("unknown_word", f"There is no word {message}.")
         return self.knows[message]
 
-    def told(self, event: LineEvent) -> Iterable[Message]:
+    def render(self, event: LineEvent) -> Iterable[Message]:
         if self.breaks_at is not None and isinstance(event, self.breaks_at):
             raise LookupError("a defect of the dialect")
         self.events.append(event)

@@ -112,7 +112,7 @@ def test_it_holds_a_whole_call_with_an_interruption(tmp_path: Path) -> None:
         settings = Settings(_env_file=None, data_dir=tmp_path, **SETTINGS)  # type: ignore[call-arg, arg-type]
         calls: list[Call] = []
         async with running_service(settings) as service, await example().open_door(service, 0) as door:
-            service.calls.watch(calls.append)
+            service.calls.when_opened(calls.append)
             await whole_call(door.sockets[0].getsockname()[1])
             (call,) = calls
             await call.session.finished()
@@ -130,7 +130,7 @@ def test_a_caller_who_goes_without_a_word_leaves_a_call_that_waits(tmp_path: Pat
         settings = Settings(_env_file=None, data_dir=tmp_path, resume_s=0.05, **SETTINGS)  # type: ignore[call-arg, arg-type]
         calls: list[Call] = []
         async with running_service(settings) as service, await example().open_door(service, 0) as door:
-            service.calls.watch(calls.append)
+            service.calls.when_opened(calls.append)
             async with calling(door.sockets[0].getsockname()[1]) as caller:
                 await caller.hear()
             await calls[0].session.finished()

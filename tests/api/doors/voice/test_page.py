@@ -71,8 +71,8 @@ def test_every_field_of_a_client_s_message_is_explained() -> None:
 
 
 def test_every_event_of_a_call_has_an_example_and_all_its_fields_are_explained() -> None:
-    told = {type(told.example) for told in SERVER if not isinstance(told.example, dict)}
-    assert told == set(get_args(SessionEvent)), "put the event into SERVER of api/doors/voice/examples.py"
+    shown = {type(shown.example) for shown in SERVER if not isinstance(shown.example, dict)}
+    assert shown == set(get_args(SessionEvent)), "put the event into SERVER of api/doors/voice/examples.py"
     for one in SERVER:
         assert set(one.message) - {"type"} == set(one.fields), one.message["type"]
 
@@ -81,7 +81,7 @@ def test_every_block_of_json_on_the_page_is_a_message() -> None:
     blocks = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]
     assert blocks == [
         *(message for kind in get_args(ClientMessage) for message in CLIENT if _is(kind, message)),
-        *(told.message for told in SERVER),
+        *(shown.message for shown in SERVER),
     ]
 
 
@@ -295,8 +295,8 @@ def _node() -> list[str]:
     node = shutil.which("node")
     if node is None:
         pytest.skip("there is no node on this machine")
-    told = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
-    version = tuple(int(part) for part in told.strip().removeprefix("v").split(".")[:2])
+    shown = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
+    version = tuple(int(part) for part in shown.strip().removeprefix("v").split(".")[:2])
     if version < (20, 10):
-        pytest.skip(f"node {told.strip()} has no websocket")
+        pytest.skip(f"node {shown.strip()} has no websocket")
     return [node] if version >= (22, 0) else [node, "--experimental-websocket", "--no-warnings"]
