@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from models.columns import clean
 from models.errors import Invalid, ModelError
 from pipeline.errors import PipelineError, TooMany
+from pipeline.practice.progress import FAILED
 from voice.errors import VoiceError
 
 log = logging.getLogger(__name__)
@@ -25,8 +26,6 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 BUSY_RETRY_S = 5
 """When to ask again where the error does not know better."""
-
-_FAILED = "The service failed on this request; try again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ def failure_of(error: Exception) -> Failure:
             return Failure(error.http_status, clean(str(error)), headers=_headers_of(error))
         case _:
             log.error("A request failed.", exc_info=error)
-            return Failure(500, _FAILED)
+            return Failure(500, FAILED)
 
 
 def _unprocessable(error: RequestValidationError | ValidationError) -> Failure:

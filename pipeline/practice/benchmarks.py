@@ -14,7 +14,7 @@ from pipeline.chats.chats import Chats
 from pipeline.chats.hub import Hub, test_channel
 from pipeline.errors import Busy
 from pipeline.practice.grading import Grading
-from pipeline.practice.progress import REFUSALS
+from pipeline.practice.progress import REFUSALS, sentence_of
 from pipeline.tasks.background import Background
 
 LEFT: Sequence[RunStatus] = ("pending", "failed", "stopped")
@@ -161,7 +161,7 @@ class Benchmarks:
             status = "stopped"
             raise
         except REFUSALS as error:
-            self._publish(test, "test_error", about | {"message": str(error), "error_type": error.code})
+            self._publish(test, "test_error", about | {"message": sentence_of(error), "error_type": error.code})
         finally:
             await asyncio.shield(self._store.update_test_run(run.id, status))
             if status == "replayed":

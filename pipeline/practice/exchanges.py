@@ -17,7 +17,7 @@ from pipeline.errors import Busy, ResponderFailed
 from pipeline.practice.coaching import Coaching, WrittenHint
 from pipeline.practice.messages import Messages, NewMessage, answer_of
 from pipeline.practice.own_chats import OwnChats
-from pipeline.practice.progress import REFUSALS
+from pipeline.practice.progress import REFUSALS, sentence_of
 from pipeline.tasks.background import Background
 
 HINTS = frozenset({"chat_hints", "hints"})
@@ -159,7 +159,7 @@ class Exchanges:
             pass  # there is no answer, which is told already
         except REFUSALS as error:
             channel = ChatChannel(self._hub, chat_id, user_id, asker)
-            channel.publish_to_asker("attempt_error", {"type": "hint", "message": str(error)})
+            channel.publish_to_asker("attempt_error", {"type": "hint", "message": sentence_of(error)})
 
     async def _keep_answer(self, user_id: str, chat_id: str, text: str, parent_id: str) -> Message:
         """Keep an answer that the client made itself."""

@@ -24,6 +24,7 @@ from pipeline.practice.overview import Overviews
 from pipeline.practice.own_chats import OwnChats
 from pipeline.practice.progress import Progress
 from pipeline.practice.questions import Questions
+from pipeline.practice.spoken import SpokenChats
 from pipeline.practice.staging import Staging
 from pipeline.practice.uploads import Uploads
 from pipeline.practice.writing import DraftWriting
@@ -68,6 +69,7 @@ class Practice:
         self.own = own = OwnChats(store)
         self.overviews = Overviews(store, chats, calls, own)
         self.attempts = Attempts(store, hub, own, new_id)
+        self.spoken = SpokenChats(calls, own, self.attempts, hub)
         self.drafts = Drafts(store, own, new_id)
         self.writing = DraftWriting(store, responder, background, new_id)
         self.content = Content(store, new_id)

@@ -1,16 +1,34 @@
 """What the connections of a user are told of the operations that they call: started, completed or failed."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from models.columns import clean
 from models.errors import ModelError
 from pipeline.chats.hub import Hub, profile_channel
 from pipeline.errors import PipelineError
 from voice.errors import VoiceError
 
+log = logging.getLogger(__name__)
+
+Refusal = ModelError | PipelineError | VoiceError
+"""What an operation raises on purpose."""
+
 REFUSALS = (ModelError, PipelineError, VoiceError)
-"""What an operation raises on purpose: each message is a sentence for the client."""
+"""The same, for `except`."""
+
+FAILED = "The service failed on this request; try again."
+"""The sentence for a failure of the service's own, whose cause is for the log alone."""
+
+
+def sentence_of(error: Refusal) -> str:
+    """Return the error's sentence for a client; the cause of a failure of the service's own is logged instead."""
+    if error.http_status != 500:
+        return clean(str(error))
+    log.error("An operation failed.", exc_info=error)
+    return FAILED
 
 
 class Progress:
@@ -59,6 +77,6 @@ class Progress:
         try:
             yield lambda reply: publish("completed", {**about, **reply})
         except REFUSALS as error:
-            failed = {"message": str(error), "error_type": error.code, "role": "user", "tool": operation}
+            failed = {"message": sentence_of(error), "error_type": error.code, "role": "user", "tool": operation}
             publish("failed", about | failed)
             raise

@@ -15,7 +15,7 @@ from models.records.core import Persona
 from models.store import Store
 from pipeline.chats.events import RunName
 from pipeline.conversation.reply import HistoryEntry, ReplyContext, Responder
-from pipeline.practice.progress import REFUSALS
+from pipeline.practice.progress import REFUSALS, sentence_of
 from pipeline.tasks.background import Background
 
 DRAFTED = frozenset({"chat", "attempt"})
@@ -135,7 +135,7 @@ class _Writing:
                 self._publish("progress", _progress(done, len(kinds), kind))
             draft_id = await self._kept(made)
         except REFUSALS as error:
-            self._publish("error", {"success": False, "message": str(error)})
+            self._publish("error", {"success": False, "message": sentence_of(error)})
             return
         result = {"success": True, "message": f"{len(made)} parts were written.", "resources": made}
         self._publish("complete", result | {"artifact_id": self._wanted.artifact_id or draft_id, "draft_id": draft_id})

@@ -20,7 +20,6 @@ from api.service import Service
 from models.errors import Invalid, ModelError, NotFound
 from models.records.core import User
 from models.store.attempts import CHAT_NOT_FOUND
-from pipeline.call.attendance import admit
 from pipeline.call.audio_clock import AudioClock
 from pipeline.call.call import Call
 from pipeline.errors import Busy, NotOwner, PipelineError, SessionConflict
@@ -81,12 +80,9 @@ async def _call(service: Service, user: User, opening: Opening, output: AudioFor
         case StandingChat(chat_id):
             pass
         case FreshAttempt(practice_id, home_id):
-            service.calls.check_vacancy()  # or a caller that has to try again leaves an empty attempt each time
-            attempt = await service.store.start_attempt(user.id, practice_id=practice_id, home_id=home_id)
-            chat_id = attempt.chats[0].id
+            chat_id = await service.practice.spoken.begin_attempt(user.id, practice_id=practice_id, home_id=home_id)
     made = service.session_settings(output_rate_hz=output.rate_hz, manual=opening.manual)
-    return await admit(
-        service.calls,
+    return await service.practice.spoken.admit(
         user.id,
         chat_id,
         opening.input or DEFAULT_INPUT,

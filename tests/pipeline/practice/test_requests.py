@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from models.errors import Conflict, Invalid, NotFound
+from models.errors import Conflict, Invalid, NotFound, StoreUnavailable
 from models.store.keyed_calls import IN_PROGRESS, REUSED
+from pipeline.practice.progress import FAILED
 from pipeline.practice.staging import Subject
 from tests.pipeline.practice.conftest import Run
 from tests.pipeline.practice.place import Place
@@ -111,5 +112,18 @@ def test_progress_is_told_to_the_users_connections(run: Run, place: Place) -> No
         assert completed_.payload == {"chat_id": "c", "grade_id": "g", "call_id": started.call_id}
         assert (failed.payload["message"], failed.payload["error_type"]) == ("No.", "invalid")
         assert failed.call_id != started.call_id
+
+    run(story())
+
+
+def test_a_failure_of_the_services_own_is_logged_and_its_cause_is_not_published(
+    run: Run, place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story() -> None:
+        with pytest.raises(StoreUnavailable), place.practice.progress.track(place.ada.id, "attempt", "start", {}):
+            raise StoreUnavailable("no such table: secrets")
+        *_, failed = await place.told()
+        assert failed.payload["message"] == FAILED
+        assert "no such table: secrets" in caplog.text
 
     run(story())

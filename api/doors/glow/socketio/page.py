@@ -13,13 +13,13 @@ from api.doors.glow.operations.shapes import WriteBody, WriteReply
 from api.doors.glow.socketio import seats
 from api.doors.glow.socketio.connections import ADMIT_S, AT_ONCE_LIMIT, CHANNELS_LIMIT, UNREAD_LIMIT
 from api.doors.glow.socketio.events import Event
-from api.doors.glow.socketio.seats import FRAME_LIMIT
 from api.doors.glow.socketio.server_events import FAMILIES, FIELDS, ServerEvent
 from api.doors.glow.socketio.table import Events, names_of
 from api.doors.glow.table import OPERATIONS
 from api.doors.reference import example, field_table, renew, table
 from api.settings import Settings
 from pipeline.chats.hub import WAITING_LIMIT
+from pipeline.practice.spoken import FRAME_LIMIT
 
 COMMON = tuple(WriteBody.model_fields)
 """What every body has that changes something; the page explains it once."""

@@ -11,13 +11,11 @@ from api.service import Service
 from models.records.core import User
 from pipeline.call.call import Call
 from pipeline.conversation.events import Problem
+from pipeline.practice.spoken import FRAME_LIMIT
 from voice.audio.formats import AudioFormat
 
 WIRE = AudioFormat("pcm16", 24_000, 1)
 """What a Glow client's microphone sends: 128 samples at a time, 187 times a second."""
-
-FRAME_LIMIT = 1_000_000
-"""Bytes of one frame."""
 
 WAITING_LIMIT = 2_000_000
 """Bytes that wait to be heard, 41 s of speech; what comes on top is dropped, and said to be."""

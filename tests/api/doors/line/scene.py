@@ -14,6 +14,11 @@ from models.records.core import Persona, Practice, Scenario, Simulation
 from models.store import Store
 from pipeline.call.registry import CallLimits, Calls
 from pipeline.call.session import Engines
+from pipeline.chats.chats import Chats
+from pipeline.chats.hub import Hub
+from pipeline.coach.rules import RuleCoach
+from pipeline.practice.practice import Practice as PracticeRoom
+from pipeline.tasks.background import Background
 from pipeline.tasks.clock import LoopClock
 from tests.pipeline.scene import engines
 from voice.audio.formats import Int16Mono
@@ -176,6 +181,21 @@ async def service_in(
     shared = chosen or engines()
     shared_engines: Any = SharedEngines(shared, None, None, None, None, None)  # type: ignore[arg-type]  # only its names are asked
     settings: Any = Settings(_env_file=None)  # type: ignore[call-arg]
-    async with Calls(shared, store, LoopClock(), limits or CallLimits(), lambda: f"id-{next(numbers)}") as calls:
-        rest: Any = dict.fromkeys(("chats", "external", "hub", "coach", "files", "background", "practice"))
-        yield Service(settings=settings, store=store, shared_engines=shared_engines, calls=calls, **rest)
+
+    def new_id() -> str:
+        return f"id-{next(numbers)}"
+
+    hub = Hub(store.now, new_id)
+    async with (
+        Calls(shared, store, LoopClock(), limits or CallLimits(), new_id) as calls,
+        Chats(shared.responder, store, calls, new_id, hub) as chats,
+        Background() as background,
+    ):
+        parts: Any = {"chats": chats, "hub": hub, "coach": RuleCoach(), "files": None, "background": background}
+        practice = PracticeRoom(
+            store=store, calls=calls, stt=shared.stt, responder=shared.responder, new_id=new_id, **parts
+        )
+        yield Service(
+            settings=settings, store=store, shared_engines=shared_engines, calls=calls, practice=practice,
+            external=None, **parts,
+        )  # fmt: skip

@@ -1,0 +1,112 @@
+"""Which chats may be called, and audio that comes by request."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from models.errors import Conflict, Invalid, NotFound, TooLarge
+from pipeline.call.attendance import Attendance
+from pipeline.call.call import Call
+from pipeline.call.session import SessionSettings
+from pipeline.errors import Busy, SessionConflict
+from pipeline.practice.own_chats import TIME_IS_UP
+from pipeline.practice.spoken import FRAME_LIMIT
+from tests.pipeline.practice.conftest import Run
+from tests.pipeline.practice.place import LIMIT_S, Place, opened
+from voice.audio.formats import AudioFormat
+
+WIRE = AudioFormat()
+
+
+async def called(place: Place, chat_id: str) -> Call:
+    """Admit ada to a call on the chat."""
+    call, was_open = await place.practice.spoken.admit(place.ada.id, chat_id, WIRE, SessionSettings())
+    assert not was_open
+    return call
+
+
+def test_a_chats_time_runs_from_its_first_call_on_and_ends_it_for_callers(run: Run, place: Place) -> None:
+    async def story() -> None:
+        second = (await place.start()).chats[1]
+        call = await called(place, second.id)
+        assert (await place.practice.own.find(place.ada.id, second.id)).started_at is not None
+        call.session.hang_up()
+        await call.session.finished()
+        await asyncio.sleep(0)
+        place.forward(LIMIT_S)
+        with pytest.raises(SessionConflict, match=TIME_IS_UP):
+            await called(place, second.id)
+        assert (await place.practice.own.find(place.ada.id, second.id)).completion_message == TIME_IS_UP
+        with pytest.raises(Conflict):
+            await place.practice.spoken.open(place.ada.id, second.id, WIRE, SessionSettings())
+
+    run(story())
+
+
+def test_a_call_that_is_open_goes_on_when_the_time_is_up(run: Run, place: Place) -> None:
+    async def story() -> None:
+        first = (await place.start()).chats[0]
+        call = await called(place, first.id)
+        attendance = Attendance(place.calls, call)
+        attendance.enter(lambda _: None)
+        attendance.leave()
+        place.forward(LIMIT_S)
+        again, was_open = await place.practice.spoken.admit(
+            place.ada.id, first.id, WIRE, SessionSettings(), resume=call.session.resume_token
+        )
+        assert (again, was_open) == (call, True)
+
+    run(story())
+
+
+def test_an_attempt_that_is_called_is_published_and_none_is_left_without_a_vacancy(
+    run: Run, tmp_path: Path, installed: Path
+) -> None:
+    async def story() -> None:
+        async with opened(tmp_path, installed) as place:
+            chat_id = await place.practice.spoken.begin_attempt(place.ada.id, practice_id="p1")
+            assert await place.names() == ["attempt_started"]
+            calls = [await called(place, chat_id)]
+            while True:
+                try:
+                    place.calls.check_vacancy()
+                except Busy:
+                    break
+                calls.append(await called(place, (await place.start()).chats[0].id))
+            await place.told()
+            with pytest.raises(Busy):
+                await place.practice.spoken.begin_attempt(place.ada.id, practice_id="p1")
+            assert await place.names() == []
+
+    run(story())
+
+
+def test_who_asks_for_a_call_that_is_not_theirs_learns_nothing(run: Run, place: Place) -> None:
+    async def story() -> None:
+        chat = (await place.start()).chats[0]
+        await called(place, chat.id)
+        for chat_id in (chat.id, "nowhere"):
+            with pytest.raises(Invalid, match=f"Attempt chat {chat_id} not found"):
+                await place.practice.spoken.open(place.bob.id, chat_id, WIRE, SessionSettings())
+
+    run(story())
+
+
+def test_audio_by_request_is_bounded_and_wants_a_call(run: Run, place: Place) -> None:
+    async def story() -> None:
+        spoken, chat = place.practice.spoken, (await place.start()).chats[0]
+        with pytest.raises(NotFound):
+            await spoken.hear(place.ada.id, b"\0\0", chat_id=chat.id)
+        with pytest.raises(NotFound):
+            await spoken.mute(place.ada.id, chat.id, True)
+        assert not await spoken.end(place.ada.id, chat.id)
+        call = await spoken.open(place.ada.id, chat.id, WIRE, SessionSettings())
+        assert await spoken.open(place.ada.id, chat.id, WIRE, SessionSettings()) is call
+        await spoken.hear(place.ada.id, bytes(640), chat_id=chat.id)
+        with pytest.raises(TooLarge):
+            await spoken.hear(place.ada.id, bytes(FRAME_LIMIT + 1), chat_id=chat.id)
+        assert await spoken.end(place.ada.id, chat.id)
+        assert call.session.ended
+
+    run(story())
