@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from models.tables.core import Base
+from models.tables.base import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

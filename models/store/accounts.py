@@ -12,7 +12,7 @@ from models.columns import clean
 from models.errors import Conflict, Invalid, NotFound
 from models.records.core import Token, User
 from models.store.database import Database, shielded
-from models.tables.core import TokenRow, UserRow
+from models.tables.accounts import TokenRow, UserRow
 
 SECRET_PREFIX = "glow_"
 

@@ -10,7 +10,9 @@ from models.errors import Conflict, Invalid, NotFound
 from models.records.core import Attempt, Chat
 from models.store.configuration import may_open
 from models.store.database import Database, shielded
-from models.tables.core import AttemptRow, ChatRow, PracticeRow, ScenarioRow, SimulationScenarioRow, UserRow
+from models.tables.accounts import UserRow
+from models.tables.content import PracticeRow, ScenarioRow, SimulationScenarioRow
+from models.tables.conversations import AttemptRow, ChatRow
 
 # One message for an unknown id and for another user's, so that it does not reveal which ids exist.
 CHAT_NOT_FOUND = "Chat not found: use a chat of one of your own attempts."

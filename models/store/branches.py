@@ -9,7 +9,7 @@ from models.records.external import Branch
 from models.store.database import Database, shielded
 from models.store.messages import MAX_ID_LENGTH
 from models.store.tutoring import LISTED_LIMIT
-from models.tables.core import UserRow
+from models.tables.accounts import UserRow
 from models.tables.tutor import BranchRow, NodeRow
 
 

@@ -8,7 +8,7 @@ from models.errors import NotFound
 from models.records.outcomes import Grade, NewNote, Note, NoteKind, Response, Source
 from models.store.attempts import CHAT_NOT_FOUND
 from models.store.database import Database, shielded
-from models.tables.core import ChatRow, MessageRow
+from models.tables.conversations import ChatRow, MessageRow
 from models.tables.practice import GradeRow, NoteRow, ResponseRow
 
 

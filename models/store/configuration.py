@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.records.core import ChatContext, Practice, Scenario, User
 from models.records.resources import Resource, with_parameters
-from models.tables.core import DocumentRow, PersonaRow
+from models.tables.content import DocumentRow, PersonaRow
 from models.tables.practice import ResourceRow
 
 

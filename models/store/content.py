@@ -11,7 +11,7 @@ from models.errors import Invalid, NotFound
 from models.records.core import Document, Persona, Practice, Scenario, Simulation
 from models.records.resources import Resource, texts_of
 from models.store.database import Database, shielded, take_write_lock
-from models.tables.core import DocumentRow, PersonaRow, PracticeRow, ScenarioRow, SimulationRow
+from models.tables.content import DocumentRow, PersonaRow, PracticeRow, ScenarioRow, SimulationRow
 from models.tables.practice import ResourceRow
 
 Record_co = TypeVar("Record_co", covariant=True)

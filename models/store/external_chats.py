@@ -12,7 +12,8 @@ from models.errors import Conflict, Invalid, NotFound
 from models.records.external import ChatFile, Dialect, DocumentOrigin, ExternalChat, ExternalDraft, ExternalMessage
 from models.store.database import Database, shielded
 from models.store.messages import MAX_ID_LENGTH, MessageChanges
-from models.tables.core import DocumentRow, UserRow
+from models.tables.accounts import UserRow
+from models.tables.content import DocumentRow
 from models.tables.external import ChatFileRow, DocumentOriginRow, ExternalChatRow, ExternalMessageRow
 
 LISTED_LIMIT = 500

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from models.errors import Conflict
 from models.records.outcomes import StagedCall
 from models.store.database import Database, shielded
-from models.tables.core import UserRow
+from models.tables.accounts import UserRow
 from models.tables.practice import KeyedCallRow, StagedCallRow
 
 REUSED = "Idempotency key reused with a different request payload."

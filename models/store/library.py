@@ -12,7 +12,8 @@ from models.records.core import Document, Persona, Practice, Scenario, Simulatio
 from models.records.resources import Resource, ResourceKind
 from models.store.configuration import may_open, resources_by_id
 from models.store.database import Database, shielded
-from models.tables.core import DocumentRow, PersonaRow, PracticeRow, ScenarioRow, SimulationRow, UserRow
+from models.tables.accounts import UserRow
+from models.tables.content import DocumentRow, PersonaRow, PracticeRow, ScenarioRow, SimulationRow
 from models.tables.practice import ResourceRow
 
 _FTS5 = text(

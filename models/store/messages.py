@@ -12,18 +12,8 @@ from models.records.core import ChatContext, Message, Origin, Role
 from models.store.attempts import CHAT_NOT_FOUND
 from models.store.configuration import configured
 from models.store.database import Database, shielded
-from models.tables.core import (
-    CHATS,
-    MESSAGE_COLUMNS,
-    MESSAGES,
-    AttemptRow,
-    ChatRow,
-    DocumentRow,
-    PersonaRow,
-    ScenarioDocumentRow,
-    ScenarioPersonaRow,
-    ScenarioRow,
-)
+from models.tables.content import DocumentRow, PersonaRow, ScenarioDocumentRow, ScenarioPersonaRow, ScenarioRow
+from models.tables.conversations import CHATS, MESSAGE_COLUMNS, MESSAGES, AttemptRow, ChatRow
 
 MAX_ID_LENGTH = 200
 

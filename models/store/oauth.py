@@ -12,7 +12,7 @@ from models.records.core import User
 from models.records.external import OAuthClient
 from models.store.accounts import SECRET_PREFIX, Accounts, hash_of
 from models.store.database import shielded
-from models.tables.core import TokenRow, UserRow
+from models.tables.accounts import TokenRow, UserRow
 from models.tables.oauth import AccessTokenRow, ActingTokenRow, OAuthClientRow
 
 CLIENT_PREFIX = "client_"

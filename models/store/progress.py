@@ -11,7 +11,8 @@ from models.errors import Conflict, NotFound
 from models.records.core import Attempt, Chat
 from models.store.attempts import CHAT_NOT_FOUND, chat_to_change, own_attempt
 from models.store.database import Database, shielded
-from models.tables.core import AttemptRow, ChatRow, MessageRow, ScenarioRow, SimulationRow
+from models.tables.content import ScenarioRow, SimulationRow
+from models.tables.conversations import AttemptRow, ChatRow, MessageRow
 from models.tables.practice import GradeRow, NoteRow
 
 MOST_CHATS = 500

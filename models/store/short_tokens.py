@@ -9,7 +9,7 @@ from models.errors import NotFound
 from models.records.core import User
 from models.store.accounts import SECRET_PREFIX, hash_of
 from models.store.database import Database, shielded
-from models.tables.core import UserRow
+from models.tables.accounts import UserRow
 from models.tables.oauth import ShortTokenRow
 
 

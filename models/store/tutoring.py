@@ -21,7 +21,7 @@ from models.records.external import (
 from models.store.database import Database, shielded
 from models.store.external_chats import add_drafts
 from models.store.messages import MAX_ID_LENGTH
-from models.tables.core import UserRow
+from models.tables.accounts import UserRow
 from models.tables.external import ExternalChatRow
 from models.tables.tutor import DiagnosticRow, ExerciseResultRow, HintRow, NodeEdgeRow, NodeRow, ProgressRow
 

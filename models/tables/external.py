@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.records.core import Origin
 from models.records.external import ChatFile, Dialect, DocumentOrigin, ExternalChat, ExternalMessage
-from models.tables.core import Base
+from models.tables.base import Base
 
 
 class ExternalChatRow(Base):

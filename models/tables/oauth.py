@@ -6,7 +6,8 @@ from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.records.external import OAuthClient
-from models.tables.core import Base, UserRow
+from models.tables.accounts import UserRow
+from models.tables.base import Base
 
 
 class OAuthClientRow(Base):

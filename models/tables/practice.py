@@ -20,7 +20,7 @@ from models.records.outcomes import (
     TestRun,
 )
 from models.records.resources import Resource, ResourceKind
-from models.tables.core import Base
+from models.tables.base import Base
 
 
 class ResourceRow(Base):

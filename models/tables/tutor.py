@@ -7,7 +7,7 @@ from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.records.external import Branch, Diagnostic, Edge, ExerciseResult, Hint, Node, Progress
-from models.tables.core import Base
+from models.tables.base import Base
 
 
 class BranchRow(Base):

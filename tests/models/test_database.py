@@ -17,7 +17,7 @@ from models import migrations
 from models.errors import Invalid, StoreUnavailable
 from models.records.core import Practice
 from models.store import Store
-from models.tables.core import Base
+from models.tables.base import Base
 from tests.models.conftest import CONTENT
 
 MIGRATIONS = str(Path(migrations.__file__).parent)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from models.errors import Conflict
 from models.records.core import Document
 from models.store import Store
-from models.tables.core import Base
+from models.tables.base import Base
 from tests.models.conftest import CONTENT
 from tests.servers.postgres import Postgres, postgres_running
 

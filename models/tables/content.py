@@ -1,84 +1,21 @@
-"""The core tables, and the conversion of rows to records; only the store uses rows."""
+"""Personas, documents, scenarios, simulations and practices as rows, and their conversion to records."""
 
-from dataclasses import asdict, fields
-from datetime import datetime
-from typing import Any, Literal, Self
+from dataclasses import asdict
+from typing import Any, Self
 
-from sqlalchemy import JSON, ForeignKey, MetaData, UniqueConstraint
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.columns import CleanText, UtcDateTime
 from models.records.core import (
-    Attempt,
-    Chat,
     Cue,
     Document,
-    Message,
-    Origin,
     Persona,
     Practice,
-    Role,
     Scenario,
     Simulation,
-    Token,
-    User,
     VoiceProfile,
 )
-
-PracticeKind = Literal["practice", "home"]
-
-
-class Base(DeclarativeBase):
-    # Name all constraints, so that a migration can drop them.
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(column_0_N_label)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012
-        str: CleanText,
-        datetime: UtcDateTime,
-        list[str]: JSON,
-        list[dict[str, Any]]: JSON,
-        dict[str, Any]: JSON,
-        Role: CleanText,
-        Origin: CleanText,
-        PracticeKind: CleanText,
-    }
-
-
-# Who
-
-
-class UserRow(Base):
-    __tablename__ = "users"
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(unique=True)
-    created_at: Mapped[datetime]
-
-    def record(self) -> User:
-        return User(self.id, self.name)
-
-
-class TokenRow(Base):
-    __tablename__ = "tokens"
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
-    label: Mapped[str]
-    secret_hash: Mapped[str] = mapped_column(unique=True)
-    created_at: Mapped[datetime]
-    revoked_at: Mapped[datetime | None]
-
-    def record(self, user: UserRow) -> Token:
-        return Token(self.id, user.record(), self.label, self.created_at, self.revoked_at)
-
-
-# What is practised: the content packs
+from models.tables.base import Base, PracticeKind
 
 
 class PersonaRow(Base):
@@ -311,94 +248,3 @@ class PracticeRow(Base):
 
     def record(self) -> Practice:
         return Practice(self.id, self.name, self.simulation_id, self.kind, tuple(self.cohort_ids), self.owner_id)
-
-
-# What was said
-
-
-class ChatRow(Base):
-    __tablename__ = "chats"
-    __table_args__ = (UniqueConstraint("attempt_id", "position"),)
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    attempt_id: Mapped[str] = mapped_column(ForeignKey("attempts.id"))
-    scenario_id: Mapped[str | None] = mapped_column(ForeignKey("scenarios.id"))
-    name: Mapped[str]
-    position: Mapped[int]
-    # The next message's sequence number; updating it also serialises the writers of a chat.
-    message_count: Mapped[int]
-    created_at: Mapped[datetime]
-    completed_at: Mapped[datetime | None]
-    completion_message: Mapped[str | None]
-    started_at: Mapped[datetime | None]
-    configuration: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    previous_chat_id: Mapped[str | None]
-
-    def record(self, user_id: str) -> Chat:
-        return Chat(
-            id=self.id,
-            attempt_id=self.attempt_id,
-            user_id=user_id,
-            name=self.name,
-            scenario_id=self.scenario_id,
-            position=self.position,
-            created_at=self.created_at,
-            completed_at=self.completed_at,
-            completion_message=self.completion_message,
-            started_at=self.started_at,
-            configuration=self.configuration,
-            previous_chat_id=self.previous_chat_id,
-        )
-
-
-class AttemptRow(Base):
-    __tablename__ = "attempts"
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
-    simulation_id: Mapped[str] = mapped_column(ForeignKey("simulations.id"))
-    infinite_mode: Mapped[bool]
-    created_at: Mapped[datetime]
-    ended_at: Mapped[datetime | None]
-    completion_message: Mapped[str | None]
-    chats: Mapped[list[ChatRow]] = relationship(order_by=ChatRow.position, lazy="selectin")
-
-    def record(self) -> Attempt:
-        return Attempt(
-            id=self.id,
-            user_id=self.user_id,
-            simulation_id=self.simulation_id,
-            infinite_mode=self.infinite_mode,
-            created_at=self.created_at,
-            ended_at=self.ended_at,
-            chats=tuple(chat.record(self.user_id) for chat in self.chats),
-            completion_message=self.completion_message,
-        )
-
-
-class MessageRow(Base):
-    __tablename__ = "messages"
-    __table_args__ = (UniqueConstraint("chat_id", "sequence"),)
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    chat_id: Mapped[str] = mapped_column(ForeignKey("chats.id"))
-    sequence: Mapped[int]
-    role: Mapped[Role]
-    text: Mapped[str]
-    origin: Mapped[Origin]
-    created_at: Mapped[datetime]
-    parent_id: Mapped[str | None] = mapped_column(ForeignKey("messages.id"))
-    persona_id: Mapped[str | None] = mapped_column(ForeignKey("personas.id"))
-    audio_ref: Mapped[str | None]
-    full_text: Mapped[str | None]
-    heard_ms: Mapped[int | None]
-    interrupted: Mapped[bool]
-    completed: Mapped[bool]
-    started_ms: Mapped[int | None]
-    ended_ms: Mapped[int | None]
-
-
-# Messages are read often and in bulk, so they are converted without row objects: Message(*columns).
-CHATS = Base.metadata.tables["chats"]
-MESSAGES = Base.metadata.tables["messages"]
-MESSAGE_COLUMNS = tuple(MESSAGES.c[field.name] for field in fields(Message))

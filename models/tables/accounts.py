@@ -1,0 +1,37 @@
+"""Users and their tokens as rows, and their conversion to records; only the store uses rows."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.records.core import (
+    Token,
+    User,
+)
+from models.tables.base import Base
+
+
+class UserRow(Base):
+    __tablename__ = "users"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+
+    def record(self) -> User:
+        return User(self.id, self.name)
+
+
+class TokenRow(Base):
+    __tablename__ = "tokens"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    label: Mapped[str]
+    secret_hash: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+    def record(self, user: UserRow) -> Token:
+        return Token(self.id, user.record(), self.label, self.created_at, self.revoked_at)
