@@ -20,7 +20,6 @@ NOT_YET = (
     "pipeline/call/*",
     "pipeline/chats/*",
     "pipeline/conversation/*",
-    "pipeline/hearing/*",
     "pipeline/llm/chat_model.py",
     "pipeline/llm/openai.py",
     "pipeline/practice/*",

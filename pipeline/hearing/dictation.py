@@ -1,4 +1,4 @@
-"""A whole recording to text: for a message that was recorded instead of typed."""
+"""Transcription of a whole recording: a message that was recorded instead of typed."""
 
 import asyncio
 
@@ -9,27 +9,27 @@ from voice.audio.formats import FRAME, RATE_HZ
 from voice.stt.speech_to_text import SpeechToText
 
 LONGEST_S = 600.0
-"""Seconds of one recorded message."""
+"""Longest recorded message, in seconds."""
 
 _PIECE = 25 * RATE_HZ
 
 
 async def transcribe_recording(stt: SpeechToText, data: bytes, *, call: str, prompt: str = "") -> str:
-    """The words of an audio file, piece by piece, as no recogniser takes more than 30 s.
+    """Transcribe an audio file, in segments of at most 30 s.
 
     Args:
         stt: the shared recogniser.
         data: a WAV, WebM, Ogg, MP3 or FLAC file.
-        call: whose work it is, for fairness.
+        call: the fairness key of the work.
         prompt: words likely to occur.
 
     Raises:
-        UnsupportedFormat, InvalidAudio: it is no audio that anybody here understands, or too long.
-        EngineBusy, EngineFailed: the recogniser.
+        UnsupportedFormat, InvalidAudio: the data is no audio of these formats, or too long.
+        EngineBusy, EngineFailed: the recogniser is overloaded, or failed.
     """
     audio = await asyncio.to_thread(decode_file, data, max_seconds=LONGEST_S)
     samples = np.clip(audio * 32767, -32768, 32767).astype(np.int16)
-    texts, recogniser = [], stt.of(call)  # what is learned of its language holds for all segments
+    texts, recogniser = [], stt.of(call)  # the language detected in one segment holds for all
     for start in range(0, len(samples), _PIECE):
         piece = samples[start : start + _PIECE]
         async with recogniser.segment(prompt) as segment:

@@ -1,16 +1,16 @@
-"""Partial transcripts that never take back what they told."""
+"""Partial transcripts that never retract a published word."""
 
 from itertools import takewhile
 
 _REACH = 24
-"""Words of the newest hypotheses in which the end of what was told is looked for."""
+"""Words of the newest hypotheses that are searched for the end of the published text."""
 
 
 class StablePrefix:
-    """Tells the words on which two consecutive hypotheses agree (local agreement).
+    """Publishes the words on which two consecutive hypotheses agree (local agreement).
 
-    A recogniser that decodes an utterance again, or settles a piece of a long one, may write words otherwise that were
-    told already. They stay as they were told, and what both hypotheses have behind their place is told after them.
+    A recogniser that decodes an utterance again, or settles a segment of a long one, may revise published words.
+    They stay as published; the words that follow their place in both hypotheses are appended.
 
     Source: Liu, Spanakis, Niehues 2020, "Low-Latency Sequence-to-Sequence Speech Recognition and Translation by Partial
     Hypothesis Selection", section 3 (local agreement).
@@ -27,7 +27,7 @@ class StablePrefix:
         return " ".join(self._published)
 
     def update(self, hypothesis: str) -> str | None:
-        """The stable words so far, or None when there are no more of them than before."""
+        """Take a new hypothesis; return the stable words so far, or None if there are no new ones."""
         words = hypothesis.split()
         agreed = [
             word for word, _ in takewhile(lambda pair: pair[0] == pair[1], zip(self._previous, words, strict=False))
@@ -44,7 +44,7 @@ class StablePrefix:
 
 
 def _end_of(published: list[str], agreed: list[str]) -> int:
-    """How many of the words of `agreed` say what was told: the place that takes the fewest changes, the latest such."""
+    """Return how many words of `agreed` render `published`: the prefix of least edit distance, the longest such."""
     tail, begin = published[-_REACH:], max(0, len(published) - 2 * _REACH)
     reach = agreed[begin : len(published) + _REACH]
     changes = [0] * (len(reach) + 1) if begin else list(range(len(reach) + 1))

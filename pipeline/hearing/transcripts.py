@@ -22,22 +22,22 @@ from voice.speech.end_of_turn_model import EndOfTurnDetector
 log = logging.getLogger(__name__)
 
 ENDING_S = 0.25
-"""An end-of-turn model that takes longer is not waited for."""
+"""Timeout of the end-of-turn model."""
 
 
 class Transcripts:
-    """One utterance after another, recognised.
+    """Recognises one utterance after another.
 
     Args:
-        utterance: takes the learner's audio, and turns it into words.
-        ending: hears whether a turn is over, where there is such a model.
-        call: whose work it is, for fairness between calls.
+        utterance: transcribes the learner's audio.
+        ending: the end-of-turn model, if there is one.
+        call: the fairness key of the work.
         slots: the session's tasks.
-        clock, waterfall: when things happened.
-        partial_every_ms: at most one partial transcript in this time; 0 for none.
-        transcript_s: a transcript not there by then counts as failed.
-        spoken: what the persona has said lately, for the machine to know its echo.
-        emit, feed: the listeners, and the turn machine.
+        clock, waterfall: take the timestamps.
+        partial_every_ms: shortest interval between partials; 0 for none.
+        transcript_s: timeout of a transcript, which then counts as failed.
+        spoken: the persona's latest words, in which the machine recognises an echo.
+        emit, feed: publish an event; feed one to the turn machine.
     """
 
     def __init__(
@@ -70,9 +70,9 @@ class Transcripts:
         self._next_partial = 0
 
     def open(self, at: Samples, now: Samples) -> None:
-        """Begin an utterance, or go on with the one that is open; its speech began at `at`."""
+        """Open an utterance whose speech began at `at`, or continue the open one."""
         if not self._utterance.is_open:
-            self._stable = StablePrefix()  # an utterance that goes on takes nothing back either
+            self._stable = StablePrefix()  # a continued utterance keeps its published words
         self._utterance.open(now - at)
         self._next_partial = now + self._partial_every
 
@@ -86,30 +86,30 @@ class Transcripts:
             self._slots.replace("settle", self._settle())
 
     def resumed(self) -> None:
-        """The learner goes on after a pause."""
+        """Note that the learner resumes after a pause."""
         self._utterance.resumed()
 
     def partial(self, turn: int, now: Samples) -> None:
-        """Tell the words so far, if that is due."""
+        """Publish a partial, if one is due."""
         if self._partial_every and now >= self._next_partial and not self._slots.running("partial"):
             self._next_partial = now + self._partial_every
             self._slots.replace("partial", self._publish_partial(turn))
 
     def ask(self, revision: int, *, turn_is_over: bool) -> None:
-        """Ask for the transcript; the machine is told of it as this revision's, and whether it sounds like an end."""
+        """Request the transcript, which is fed to the machine as `revision`'s, with the end-of-turn probability."""
         self._waterfall.transcript_asked(self._clock.now())
         self._slots.replace("transcript", self._transcribe(revision, None if turn_is_over else self._ending_model))
 
     def suspend(self) -> None:
-        """The transcript that was asked for is not wanted any more."""
+        """Cancel the requested transcript."""
         self._slots.cancel("transcript")
 
     def ended(self) -> None:
-        """The utterance is over: no more partials."""
+        """Stop the partials: the utterance is over."""
         self._slots.cancel("partial")
 
     def close(self) -> None:
-        """Forget the utterance and give its recogniser back. Idempotent."""
+        """Discard the utterance and release its recogniser. Idempotent."""
         self._utterance.close()
 
     async def _transcribe(self, revision: int, ending_model: EndOfTurnDetector | None) -> None:
@@ -126,11 +126,11 @@ class Transcripts:
         self._feed(Transcribed(revision, text, self._spoken(), ending))
 
     def _known(self) -> str:
-        """The words of a long utterance whose end was not understood; a short one is soon said again."""
+        """Return what is known of a long utterance whose transcript failed; a short one is soon repeated."""
         return max(self._utterance.settled, self._stable.published, key=len) if self._utterance.is_long else ""
 
     async def _ending(self, model: EndOfTurnDetector | None) -> float | None:
-        """What the end-of-turn model hears; None where there is none or it is late, and the words decide alone."""
+        """Return the end-of-turn probability; None without a model or after its timeout: the text decides alone."""
         if model is None:
             return None
         try:
@@ -144,7 +144,7 @@ class Transcripts:
         try:
             text = await self._utterance.partial()
         except VoiceError:
-            return  # the transcript at the end of the turn reports it
+            return  # the final transcript reports it
         if (stable := self._stable.update(text)) is not None:
             self._emit(UserPartial(turn, stable))
         self._feed(Partial(text, spoken=self._spoken()))

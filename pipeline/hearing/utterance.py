@@ -1,4 +1,4 @@
-"""The learner's utterance on its way to a transcript: pre-roll, the segments of a long one, partials."""
+"""Recognition of one utterance: pre-roll, segments of a long one, partials."""
 
 import asyncio
 from collections import deque
@@ -11,25 +11,25 @@ from voice.stt.segment import Segment
 from voice.stt.speech_to_text import SpeechToText
 
 PREROLL_MS = 300
-"""Audio kept from before the speech was noticed, so that its first sound is not lost."""
+"""Pre-roll: audio kept from before speech was detected, so that its first sound is not lost."""
 
 SEGMENT_MS = 15_000
-"""At a pause after this much speech the words so far are settled and a new segment begins."""
+"""A pause after this much speech settles the segment and begins a new one."""
 
 LONGEST_SEGMENT_MS = 28_000
-"""No recogniser takes more than 30 s: without any pause the cut comes here."""
+"""Without a pause the segment is cut here: no recogniser takes more than 30 s."""
 
 
 class Utterance:
-    """What the learner says in one go: recognised while it is open, as one segment after another where it is long.
+    """An utterance, recognised while it is open, segment by segment if it is long.
 
-    Between utterances it keeps the latest audio, for the beginning of the next one.
+    Between utterances it keeps the latest audio as the pre-roll of the next one.
 
     Args:
         stt: the shared recogniser.
-        call: whose work it is, for fairness between calls.
+        call: the fairness key of the work.
         prompt: words likely to occur.
-        keep_all: the learner says when an utterance ends, so that any audio before it may belong to it.
+        keep_all: keep a whole segment as pre-roll: with manual turns any of it may belong to the next utterance.
     """
 
     def __init__(self, stt: SpeechToText, call: str, prompt: str = "", *, keep_all: bool = False) -> None:
@@ -44,14 +44,14 @@ class Utterance:
         self._settling = asyncio.Lock()
 
     def remember(self, frame: NDArray[np.int16]) -> None:
-        """A 20 ms frame outside any utterance: kept for a while, as the next one's pre-roll."""
+        """Keep a 20 ms frame outside any utterance as pre-roll."""
         self._preroll.append(frame)
 
     def open(self, since: int = 0) -> None:
-        """Begin an utterance, or go on with the one that is open; the pre-roll belongs to it.
+        """Open an utterance that includes the pre-roll, or continue the open one.
 
         Args:
-            since: samples from its beginning to now; so much audio belongs to it, and the pre-roll at least.
+            since: samples from its beginning to now; it includes this much audio, at least the pre-roll.
         """
         if self._segment is None:
             self._settled, self._frames = [], 0
@@ -62,12 +62,12 @@ class Utterance:
         self._preroll.clear()
 
     def resumed(self) -> None:
-        """The learner goes on after a pause: what an engine must do again for that can begin now."""
+        """Note that the learner resumes after a pause: an engine may begin its rework."""
         if self._segment is not None:
             self._segment.resumed()
 
     def push(self, frame: NDArray[np.int16]) -> None:
-        """A 20 ms frame of the open utterance."""
+        """Take a 20 ms frame of the open utterance."""
         assert self._segment is not None
         self._segment.push(frame)
         self._segment_frames += 1
@@ -90,7 +90,7 @@ class Utterance:
 
     @property
     def is_long(self) -> bool:
-        """Whether the utterance is one that nobody says twice."""
+        """Whether the utterance is too long to be repeated."""
         return self._is_long(self._frames)
 
     @property
@@ -99,7 +99,7 @@ class Utterance:
         return self._joined("")
 
     async def transcript(self) -> str:
-        """The words of the whole utterance so far.
+        """Transcribe the whole utterance so far.
 
         Raises:
             VoiceError: the recogniser failed.
@@ -116,7 +116,7 @@ class Utterance:
             return text
 
     async def settle(self) -> None:
-        """Transcribe the current segment for good; audio that comes meanwhile belongs to the next one."""
+        """Transcribe the current segment finally; audio received meanwhile belongs to the next one."""
         async with self._settling:
             full = self._segment
             if full is None:
@@ -129,11 +129,11 @@ class Utterance:
                 full.close()
 
     async def partial(self) -> str:
-        """The words so far, as they look now."""
+        """Return the words so far, which may still change."""
         return "" if self._segment is None else self._joined(await self._segment.partial())
 
     def close(self) -> None:
-        """Forget the utterance and give its recogniser back. Idempotent."""
+        """Discard the utterance and release its recogniser. Idempotent."""
         if self._segment is not None:
             self._segment.close()
             self._segment = None
