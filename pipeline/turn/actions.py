@@ -1,4 +1,4 @@
-"""What the turn machine answers: actions, to be carried out in order (positions in samples)."""
+"""The turn machine's output: actions, to be carried out in order (positions in samples)."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,7 +12,7 @@ EndReason = Literal["silence", "commit", "mute", "end", "limit"]
 
 @dataclass(frozen=True, slots=True)
 class OpenUtterance:
-    """Begin to keep and recognise the learner's audio, from sample `at`; tell the client."""
+    """Keep and recognise the learner's audio from sample `at` on; notify the client."""
 
     turn: int
     at: Samples
@@ -20,7 +20,7 @@ class OpenUtterance:
 
 @dataclass(frozen=True, slots=True)
 class ReopenUtterance:
-    """The learner went on before the reply began: the utterance takes audio again."""
+    """Take audio for the utterance again: the learner resumed before the reply began."""
 
     turn: int
     at: Samples
@@ -28,14 +28,14 @@ class ReopenUtterance:
 
 @dataclass(frozen=True, slots=True)
 class Transcribe:
-    """Transcribe the utterance so far; answer with `Transcribed(revision)`."""
+    """Transcribe the utterance so far; feed back `Transcribed(revision)`."""
 
     revision: int
 
 
 @dataclass(frozen=True, slots=True)
 class Prepare:
-    """Prepare the reply to this text and its first clause; nothing of it may be sent or stored before `Release`."""
+    """Prepare the reply to this text and synthesize its first clause; send and store nothing before `Release`."""
 
     revision: int
     turn: int
@@ -44,7 +44,7 @@ class Prepare:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Prepare to say a line that is not an answer; as for `Prepare`, nothing of it goes out before `Release`."""
+    """Prepare a prompt, which answers nothing; as for `Prepare`, send nothing before `Release`."""
 
     revision: int
     turn: int
@@ -61,14 +61,14 @@ class Apologise:
 
 @dataclass(frozen=True, slots=True)
 class Suspend:
-    """Stop all work on this revision; keep what is finished in case the next transcript is the same."""
+    """Stop all work on this revision; keep a finished reply in case the next transcript is the same."""
 
     revision: int
 
 
 @dataclass(frozen=True, slots=True)
 class EndTurn:
-    """Tell the client that the turn is over."""
+    """Notify the client that the turn is over."""
 
     turn: int
     last_speech: Samples
@@ -77,7 +77,7 @@ class EndTurn:
 
 @dataclass(frozen=True, slots=True)
 class StoreMessage:
-    """The learner's words become a chat message (the same one again when a turn was reopened)."""
+    """Store the learner's words as a chat message, or update it if the turn was reopened."""
 
     turn: int
     text: str
@@ -85,7 +85,7 @@ class StoreMessage:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The revision's reply may go out as soon as there is any of it."""
+    """Play the revision's reply as soon as its first audio is ready."""
 
     revision: int
     turn: int
@@ -93,60 +93,60 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class CloseUtterance:
-    """Forget the utterance's audio and give its recogniser back."""
+    """Discard the utterance's audio and release its recogniser."""
 
     turn: int
 
 
 @dataclass(frozen=True, slots=True)
 class NoWords:
-    """A committed utterance held no words: tell the client."""
+    """Notify the client that a committed utterance held no words."""
 
     turn: int
 
 
 @dataclass(frozen=True, slots=True)
 class Duck:
-    """Hand out no more audio for now; what the client holds plays on."""
+    """Stop sending audio for now; what the client has buffered plays on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """Go on handing out audio where it stopped."""
+    """Resume sending audio where it stopped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """The client drops what it has not played; the reply may still go on from there."""
+    """Have the client discard what it has not played; the reply may still resume from there."""
 
 
 @dataclass(frozen=True, slots=True)
 class GoOn:
-    """It was nothing: the held reply goes on from what was heard."""
+    """Resume the held reply from what was heard: the sound was no barge-in."""
 
 
 @dataclass(frozen=True, slots=True)
 class CutReply:
-    """The reply is over at what was heard: cancel its engines, store it."""
+    """End the reply at what was heard: cancel its engines, store it."""
 
     revision: int
 
 
 @dataclass(frozen=True, slots=True)
 class Linger:
-    """The last word was heard: answer with `Lingered` after a moment, in which the caller may still go on."""
+    """Feed back `Lingered` a moment after the last word was heard; until then the caller may still speak."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Hand the call to `target`; it goes on until whoever does that ends it."""
+    """Transfer the call to `target`; it stays open until the transferring client ends it."""
 
     target: str
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The call is over."""
+    """End the call."""
 
     reason: CallEndReason = "caller"
 

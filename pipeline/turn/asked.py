@@ -1,4 +1,4 @@
-"""What was asked for: the kind and the length of what the caller is about to dictate. English."""
+"""The kind and the length of what the caller is asked to dictate. English."""
 
 import re
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What a number or a spelling is of; it says when all of it is there.
+    """The kind of a dictated number or spelling, which decides when it is complete.
 
-    `CODE` has a fixed length or one that nobody knows; a `QUANTITY` (how many, when, which room) is not dictated.
+    `CODE` has a fixed or an unknown length; a `QUANTITY` (how many, when, which room) is not dictated.
     """
 
     CODE = "code"
@@ -23,7 +23,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is wanted; `length` is its characters, where the words name it."""
+    """What is asked for; `length` in characters, if the words name it."""
 
     kind: Kind
     length: int | None = None
@@ -96,9 +96,9 @@ _SENTENCE = re.compile(r"[^.?!]+(?:[.?!]+(?!\s|$)[^.?!]+)*[.?!]*")
 
 
 def asked_for(words: str) -> Asked | None:
-    """What these words, a question or a sentence's beginning, ask for or announce.
+    """Return what these words, a question or the beginning of a sentence, ask for or announce.
 
-    The last of their sentences that does so counts, unless a question about something else comes after it.
+    The last such sentence counts, unless a question about something else follows it.
 
     Args:
         words: the persona's latest words, or what the caller said before a number.

@@ -1,6 +1,6 @@
-"""Draws the turn machine as it is: explores every state it can be in, and writes docs/turn-taking.md's diagrams.
+"""Draws the turn machine: explores every state it can reach and writes the diagrams of docs/turn-taking.md.
 
-`python -m pipeline.turn.diagram` prints them; with a file as its argument it renews the generated part of that file.
+`python -m pipeline.turn.diagram` prints them; with a file as its argument it updates that file's generated part.
 """
 
 import sys
@@ -41,7 +41,7 @@ _FAREWELL = Prompted("Our time is up.", WHOLE, insists=True, leave=Leave("durati
 
 @dataclass(frozen=True)
 class _Place:
-    """A state, and whether the reply to its revision may begin: nothing begins that was not released."""
+    """A state, and whether the reply to its revision was released and may begin."""
 
     state: Turn
     released: bool = False
@@ -49,11 +49,11 @@ class _Place:
 
 @dataclass
 class Explored:
-    """What the machine can do.
+    """The explored machine.
 
     Attributes:
         phases, replies: transitions as (from, to) with the events that cause them.
-        together: what the reply may be doing in each phase.
+        together: the states of the reply that occur in each phase.
     """
 
     phases: dict[tuple[Phase, Phase], set[str]] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Explored:
 
 @cache
 def explore() -> Explored:
-    """Go everywhere that representative events lead."""
+    """Visit every state that representative events lead to."""
     found = Explored()
     first = _Place(Turn(rules=Rules()))
     seen, waiting = {_key(first)}, deque([first])
@@ -89,10 +89,10 @@ def explore() -> Explored:
 
 
 def _key(place: _Place) -> Hashable:
-    """States that differ only in how long the call has lasted are one.
+    """Return a key that is equal for states that differ only in how long the call has lasted.
 
-    Where somebody is about to leave, or a line or an answer waits, one state stands for all that look the same from
-    outside: every combination with what the learner is doing would be many times as many, and no other arrow.
+    If the call is about to end, or a prompt or an answer is pending, one state stands for all that look the same from
+    outside: every combination with the learner's side would be many times as many states and not one more arrow.
     """
     state = place.state
     extras = (state.leaving, state.lingering, state.owed, state.line, state.waiting, bool(state.protected_to))
@@ -157,7 +157,7 @@ def _events(place: _Place) -> Iterator[tuple[str, Event, int]]:
 
 
 def diagrams() -> str:
-    """Both sides as Mermaid state diagrams, and which states go together."""
+    """Render both sides as Mermaid state diagrams, and which states occur together."""
     found = explore()
     parts = [
         "### The learner's side",
@@ -188,7 +188,7 @@ def _diagram(
 
 
 def renewed(text: str) -> str:
-    """A document with its generated part as the machine is now.
+    """Return a document with its generated part updated.
 
     Raises:
         ValueError: the document has no such part.

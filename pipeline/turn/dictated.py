@@ -1,7 +1,7 @@
-"""Numbers, spelled names and lists: does the caller go on dictating, or is all of it said?
+"""Numbers, spelled names and lists: is the dictation complete, or does the caller go on?
 
-A digit, a letter or a group at the end of a text goes on unless its length says that it is whole. What makes it a
-dictation at all is the question before it, the caller's own words ("my number is"), or its form ("4, 1, 5"); a number
+A run of digits or letters at the end of a text is unfinished unless its length says that it is complete. A run is a
+dictation by the question before it, by the caller's own words ("my number is"), or by its form ("4, 1, 5"); a number
 that merely ends a sentence ("room 12", "at half past 3") is none.
 """
 
@@ -72,18 +72,18 @@ _PERHAPS_AMOUNT = re.compile(r"^\d+\.\d+$|^[1-9]\d{0,2}(?:,\d{3})+$")
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """The digits and letters that a text ends with.
+    """The digits and letters at the end of a text.
 
     Attributes:
-        characters: all of them, spoken signs left out.
-        groups: how they are grouped in writing, or word for word.
-        before: what was said before them.
+        characters: all of them, without spoken punctuation.
+        groups: the characters by written group, or by word.
+        before: the text before them.
         digits, letters: whether there are any.
         amount: it is written as an amount, a time or an ordinal.
-        perhaps_amount: it may be one, written or said.
-        listed: commas or pauses stand between the groups.
-        questioned: a question mark stands after it.
-        open: its last word wants another one ("double", "dash").
+        perhaps_amount: it may be one, written or spoken.
+        listed: commas or pauses separate the groups.
+        questioned: a question mark follows it.
+        open: its last word needs another one ("double", "dash").
     """
 
     characters: str
@@ -99,14 +99,14 @@ class _Run:
 
 
 def dictation(text: str, asked: str = "") -> Dictation | None:
-    """How far a dictation is; None when the text ends with none.
+    """Judge whether a dictation is complete; None if the text ends with none.
 
     Args:
         text: the turn so far, as transcribed: "415", "4, 1, 5", "four one five", "S-M-I".
-        asked: what the persona said last, whose question tells what is dictated.
+        asked: the persona's latest words, whose question names what is dictated.
     """
     wanted = question = asked_for(asked)
-    if not text.strip():  # the first of it, not understood: nothing would be answered sooner
+    if not text.strip():  # the beginning was not recognised: nothing to answer
         return Dictation.GOES_ON if _is_dictated(wanted) else None
     spelling = wanted is not None and wanted.kind is Kind.SPELLING
     capitals = spelling or "spell" in text.lower() or (wanted is not None and wanted.kind is Kind.CODE)
@@ -154,7 +154,7 @@ def _spoken_words(text: str) -> list[str]:
 
 
 def _bare(before: str) -> bool:
-    """Whether nothing but fillers and "it's" comes before a run, so that the run is all that is said."""
+    """Return whether only fillers and "it's" precede a run, so that the run is all that is said."""
     return _BARE.issuperset(_spoken_words(before))
 
 
@@ -165,7 +165,7 @@ def _counted(length: int, whole: int) -> Dictation:
 
 
 def _phone(run: _Run) -> Dictation:
-    """North American numbers have ten digits or a 1 and ten; a local one is told by its groups of three and four."""
+    """Judge a phone number: North American ones have 10 digits, or 11 from 1; local ones groups of 3 and 4."""
     digits, length = run.characters, len(run.characters)
     if run.groups == (3, 4):
         return Dictation.PERHAPS_WHOLE
@@ -179,12 +179,12 @@ def _phone(run: _Run) -> Dictation:
 
 
 def _may_be_local(run: _Run) -> bool:
-    """Seven digits in one go, where nobody asked for more: a local phone number."""
+    """Return whether a run may be a local phone number: seven digits in one go, with no longer number asked for."""
     return len(run.characters) == 7 and not run.listed and set(run.groups) in ({1}, {7})
 
 
 def _unasked(run: _Run) -> Dictation | None:
-    """Nothing says what it is: its form has to."""
+    """Judge a run of unnamed kind by its form."""
     words, bare = _spoken_words(run.before), _bare(run.before)
     if run.questioned and not bare:
         return None
@@ -199,7 +199,7 @@ def _unasked(run: _Run) -> Dictation | None:
 
 
 def _spelled(run: _Run, wanted: Asked | None, names: frozenset[str]) -> Dictation | None:
-    """Letters alone: whole when they spell a name that was said."""
+    """Judge letters alone: complete when they spell a name that was said."""
     letters = run.characters.lower()
     if wanted is not None and wanted.kind is Kind.QUANTITY:
         return None
@@ -218,19 +218,19 @@ def _spelled(run: _Run, wanted: Asked | None, names: frozenset[str]) -> Dictatio
 
 
 def _names(asked: str, before: str) -> frozenset[str]:
-    """What may be a name: words with a capital, and the one right before the letters."""
+    """Collect what may be a name: words with a capital, and the one right before the letters."""
     named = re.findall(r"\b[A-Z][^\W\d_]+", f"{asked} {before}") + _spoken_words(before)[-1:]
     return frozenset(name.lower() for name in named) - _NO_NAMES
 
 
 def _may_be_spelled(text: str) -> bool:
-    """Whether this is a name and nothing else: its letters may follow."""
+    """Return whether the text is a name and nothing else: its spelling may follow."""
     words = _spoken_words(text)
     return len(words) <= 2 and not _NO_ITEMS.intersection(words) and not text.rstrip().endswith("?")
 
 
 def _date(text: str) -> Dictation | None:
-    """A date of birth is whole with its year."""
+    """Judge a date of birth, complete with its year."""
     plain = re.sub(r"[,.?!]", " ", text.lower()).split()
     if not plain:
         return None
@@ -255,7 +255,7 @@ def _date(text: str) -> Dictation | None:
 
 
 def _run(text: str, *, capitals: bool) -> _Run | None:
-    """The digits and letters at the end of a text, if it ends with any; words in capitals may count as letters."""
+    """Find the digits and letters at the end of a text, if any; words in capitals may count as letters."""
     plain = _SPELLED_WITH.sub(r"\1", text)
     if capitals:
         plain = _CAPITALS.sub(lambda word: "-".join(word[0]), plain)
@@ -298,7 +298,7 @@ def _belongs(token: str) -> bool:
 
 
 def _part(token: str) -> str:
-    """The digits or letters that a token stands for; empty for none."""
+    """Return the digits or letters that a token stands for; empty for none."""
     word = token.lower()
     if any(character.isdigit() for character in word):
         return re.sub(r"\D" if _AMOUNT.search(word) else r"[\W_]", "", word)
@@ -311,7 +311,7 @@ def _part(token: str) -> str:
 
 
 def _groups(words: list[str]) -> tuple[list[str], bool]:
-    """The run's groups of characters, and whether its last word wants another one."""
+    """Return the run's groups of characters, and whether its last word needs another one."""
     groups: list[str] = []
     times, after_tens = 1, False
     for token in words:
@@ -344,10 +344,10 @@ _NO_ITEMS = _words(
 
 
 def _list_goes_on(text: str, *, short: bool) -> bool:
-    """Whether the text ends with items of a list of which none is said to be the last.
+    """Return whether the text ends with items of a list of which none is marked as the last.
 
     Args:
-        short: the question asks for a list, so that two items are enough.
+        short: two items are enough, as the question asks for a list.
     """
     items = [item.lower().split() for item in text.strip().rstrip(".").split(",")]
     if len(items) < (2 if short else 3) or "?" in text or "." in text.strip().rstrip("."):

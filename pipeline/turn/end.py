@@ -1,4 +1,4 @@
-"""The turn machine where the learner's turn ends: its transcript is judged, stored, answered, or nothing at all."""
+"""The turn machine at the end of the learner's turn: its transcript is judged, then stored and answered, or ignored."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ from voice.audio.formats import Samples
 
 
 def elapsed(state: Turn, now: Samples) -> Step:
-    """The silence has lasted, or the turn has."""
+    """End the turn: its silence or its longest duration has elapsed."""
     if state.deadline is None or now < state.deadline:
         return state, []
     match state.phase:
@@ -35,7 +35,7 @@ def elapsed(state: Turn, now: Samples) -> Step:
         case Phase.PAUSING if state.rules.manual:
             return close_turn(state, "limit", state.last_speech)
         case Phase.PAUSING if state.transcript is None and not state.failed:
-            return replace(state, deadline=None), []  # its words decide, and may still ask for more time
+            return replace(state, deadline=None), []  # the transcript decides, and may still extend the time
         case Phase.PAUSING:
             return close_turn(state, "silence", state.last_speech)
         case _:
@@ -43,12 +43,12 @@ def elapsed(state: Turn, now: Samples) -> Step:
 
 
 def end_of_speech(state: Turn, now: Samples) -> Samples:
-    """Where an utterance that ends now was last spoken."""
+    """Return the last sample of speech of an utterance that ends now."""
     return state.last_speech if state.phase is Phase.PAUSING else now
 
 
 def close_turn(state: Turn, reason: EndReason, last_speech: Samples) -> Step:
-    """The utterance is over: settle it if its transcript is known, else wait for that."""
+    """Close the utterance: settle it if its transcript is known, else await that."""
     state = replace(state, closing=reason, last_speech=last_speech, deadline=None)
     if state.phase is Phase.PAUSING:
         state = replace(state, phase=Phase.THINKING)
@@ -60,7 +60,7 @@ def close_turn(state: Turn, reason: EndReason, last_speech: Samples) -> Step:
 
 
 def transcribed(state: Turn, event: Transcribed, now: Samples) -> Step:
-    """The words of the utterance at its latest revision."""
+    """Take the transcript of the utterance at its latest revision."""
     if event.failed:
         return _settle_failed(state) if state.awaits_transcript else _failed(state, now)
     if state.awaits_transcript:
@@ -72,7 +72,7 @@ def transcribed(state: Turn, event: Transcribed, now: Samples) -> Step:
     state, actions = _act_on_words(state, event)
     verdict = state.judge.verdict(event.text, event.ending, asked=event.spoken)
     if verdict is Verdict.UNFINISHED and state.reply is not Reply.NONE:
-        verdict = Verdict.UNSURE  # the persona speaks on: nothing is kept waiting, and nothing was asked
+        verdict = Verdict.UNSURE  # the persona speaks on: nothing waits, and nothing was asked
     state = replace(state, verdict=verdict)
     if state.rules.manual:
         return state, actions
@@ -82,7 +82,7 @@ def transcribed(state: Turn, event: Transcribed, now: Samples) -> Step:
 
 
 def _failed(state: Turn, now: Samples) -> Step:
-    """The words of a pause are lost: the usual silence ends its turn."""
+    """Note that the transcript of a pause failed: the default silence ends the turn."""
     state = replace(state, failed=True)
     if state.phase is not Phase.PAUSING or state.rules.manual:
         return state, []
@@ -90,7 +90,7 @@ def _failed(state: Turn, now: Samples) -> Step:
 
 
 def _act_on_words(state: Turn, event: Transcribed) -> Step:
-    """What a transcript at a pause does at once: prepare a reply, cut the one that is playing, or let it go on."""
+    """Act on a transcript at a pause: prepare a reply, cut the one that is playing, or let it go on."""
     if state.protected_to:
         return state, []
     ahead: list[Action] = [Prepare(state.revision, state.number, event.text)] if state.answers else []
@@ -105,11 +105,11 @@ def _act_on_words(state: Turn, event: Transcribed) -> Step:
 
 
 def _judged(state: Turn, text: str) -> Sound:
-    """Whether an utterance holds words that ask for an answer.
+    """Judge whether an utterance holds words that need an answer.
 
-    Words are words while the persona is silent. Over her voice, a nod or her own echo is not meant for her; once she
-    has finished, a nod is an answer, but what began over her voice may still be its echo. Words that stopped her were
-    no echo, but they may turn out to be a nod, or none at all.
+    While the persona is silent, any words do. Over a reply, a backchannel or an echo does not; after it, a backchannel
+    is an answer, but an utterance that began over the reply may still be its echo. Words that stopped the reply were no
+    echo, but the transcript may show a backchannel, or no words at all.
     """
     if state.reply is Reply.NONE and not state.over_reply:
         return Sound.WORDS if text.strip() else Sound.NOTHING
@@ -119,7 +119,7 @@ def _judged(state: Turn, text: str) -> Sound:
 
 
 def _settle(state: Turn, text: str) -> Step:
-    """The turn is over and its words are known: a message and a reply, or nothing at all."""
+    """Settle a turn whose words are known: store and answer them, or ignore them."""
     reason = state.closing or "silence"
     ended = EndTurn(state.number, state.last_speech, reason)
     sound = _judged(state, text)
@@ -141,7 +141,7 @@ def _settle(state: Turn, text: str) -> Step:
 
 
 def _settle_failed(state: Turn) -> Step:
-    """The turn is over and its words are lost: say so, rather than fall silent."""
+    """Settle a turn whose transcript failed: apologise rather than fall silent."""
     state, actions = cut(state)
     actions.insert(0, EndTurn(state.number, state.last_speech, state.closing or "silence"))
     state = replace(staying(state), failed=False, transcript="", deadline=None)
@@ -154,12 +154,12 @@ def _settle_failed(state: Turn) -> Step:
 
 
 def _over(state: Turn, actions: list[Action]) -> Step:
-    """The last utterance is dealt with: the call is over."""
+    """End the call: its last utterance is settled."""
     return replace(state, phase=Phase.ENDED), [*actions, End(state.ending)]
 
 
 def floor_is_free(state: Turn) -> Turn:
-    """Nobody is waited for."""
+    """Return the state with a free floor: nobody is waited for."""
     return replace(
         state,
         phase=Phase.LISTENING,
@@ -173,7 +173,7 @@ def floor_is_free(state: Turn) -> Turn:
 
 
 def staying(state: Turn) -> Turn:
-    """The conversation goes on, so that nobody leaves, unless it cannot go on."""
+    """Return the state without a pending end of the call, unless that is final: the conversation goes on."""
     return state if state.going else replace(state, leaving=None)
 
 
@@ -182,7 +182,7 @@ def _nothing_said(state: Turn, ended: EndTurn) -> Step:
     if state.closing == "commit":
         actions.append(NoWords(state.number))
     if state.stored and not state.hanging_up and state.answers:
-        # A reopened turn whose addition was only noise: its message stands, so does the need for an answer.
+        # A reopened turn, extended by mere noise: its message stands and still needs an answer.
         actions += [Prepare(state.revision, state.number, ""), Release(state.revision, state.number)]
         return replace(state, owed=False), actions
     actions.append(CloseUtterance(state.number))
@@ -198,6 +198,6 @@ def _nothing_said(state: Turn, ended: EndTurn) -> Step:
 
 
 def cut(state: Turn) -> Step:
-    """The reply is over, if there is one."""
+    """Cut the reply, if there is one."""
     cut_off = replace(state, reply=Reply.NONE, protected_to=0)
     return cut_off, [] if state.reply is Reply.NONE else [CutReply(state.speaking_revision)]

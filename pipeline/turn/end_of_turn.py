@@ -1,4 +1,4 @@
-"""Does this read like the end of a turn? Text rules, joined with an end-of-turn model's verdict in one place."""
+"""Judges by text rules, combined with an end-of-turn model's probability, whether a turn is complete."""
 
 import re
 from dataclasses import dataclass
@@ -18,20 +18,20 @@ class EndOfTurn:
     """Judges the end of a turn.
 
     Attributes:
-        model_complete: an end-of-turn model's probability from which its word for *complete* is taken.
-        model_unfinished: its probability under which its word for *unfinished* is taken.
+        model_complete: an end-of-turn model's probability from which a turn counts as complete.
+        model_unfinished: its probability below which a turn counts as unfinished.
     """
 
     model_complete: float = 0.7
     model_unfinished: float = 0.3
 
     def verdict(self, text: str, ending: float | None = None, *, asked: str = "") -> Verdict:
-        """How this text reads, together with what a model heard.
+        """Judge the text together with a model's probability.
 
         Args:
             text: the turn so far, as transcribed.
             ending: the probability that the turn is over (Smart Turn's output), None without a model.
-            asked: what the persona said last: its question tells how long a number has to be.
+            asked: the persona's latest words: a question may say how long a number has to be.
         """
         written = judge_text(text, asked)
         if ending is None or written is Verdict.UNFINISHED:
@@ -126,11 +126,11 @@ _DICTATED = {
 
 
 def judge_text(text: str, asked: str = "") -> Verdict:
-    """The text rule alone, for English; another language has its punctuation and its digits only.
+    """Judge by the text rules alone, which are English; of other languages only punctuation and digits count.
 
-    What hangs at its end (a conjunction, an article, a verb that wants an object, a filler, a comma) is unfinished, and
-    so is a number, a spelling or a list that goes on; a question, thanks, a short answer and a number of the length
-    that was asked for are complete; a statement may always go on.
+    A text with an open end (a conjunction, an article, a verb without its object, a filler, a comma) is unfinished, and
+    so is an incomplete number, spelling or list. A question, thanks, a short answer and a number of the length asked
+    for are complete. A statement may always go on.
     """
     stripped = text.strip()
     if dictated := dictation(stripped, asked):
@@ -157,7 +157,7 @@ def judge_text(text: str, asked: str = "") -> Verdict:
 
 
 def _hangs(words: list[str], plain: str) -> bool:
-    """Whether the last words ask for more."""
+    """Return whether the last words need more."""
     last, before = words[-1], words[-2] if len(words) > 1 else ""
     if _SHORT_ANSWER.search(plain) or (last == "so" and before in ("think", "hope", "say", "believe", "do")):
         return False

@@ -1,6 +1,6 @@
-"""What the turn machine is told: events (positions in samples).
+"""The turn machine's input: events (positions in samples).
 
-That speech starts, pauses and resumes it is told by the endpointer, in the endpointer's own events.
+That speech starts, pauses and resumes are the endpointer's events, which the machine takes as they are.
 """
 
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ from voice.audio.formats import Samples
 from voice.speech.endpointing import SpeechPaused, SpeechResumed, SpeechStarted
 
 CallEndReason = Literal["caller", "persona", "transfer", "silence", "duration", "idle", "lost", "closing", "failed"]
-"""Why a call is over: the caller hung up; the persona did, or handed the caller on; nobody spoke; its time was up; its
-connection said nothing, or never came back; the service closes; it broke."""
+"""Why a call is over: the caller or the persona hung up; the call was transferred; nobody spoke; its time was up; its
+connection was idle, or never resumed; the service closes; the call failed."""
 
 WHOLE: Samples = 2**62
-"""Protects all of a line, however long."""
+"""Protects all of a prompt, however long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """What a reply asks for; it is done once its last word was heard, unless the conversation goes on.
+    """The end of the call that a reply asks for, after its last word was heard, unless the conversation goes on.
 
     Attributes:
         reason: why the call ends.
-        target: whom the call is handed to instead of ending it; empty for nobody.
-        final: the conversation cannot go on: whatever is said then, the call ends.
+        target: whom the call is transferred to instead; empty for nobody.
+        final: the call ends, whatever is said meanwhile.
     """
 
     reason: CallEndReason = "persona"
@@ -47,7 +47,7 @@ class Elapsed:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """The words of the open utterance so far; `spoken` is what the persona said lately (to know its echo)."""
+    """The words of the open utterance so far; `spoken` are the persona's latest words (to recognise an echo)."""
 
     text: str
     spoken: str = ""
@@ -55,7 +55,7 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class Transcribed:
-    """The transcript that `Transcribe(revision)` asked for, or that it `failed`.
+    """The transcript that `Transcribe(revision)` requested, or that it `failed`.
 
     `spoken` is as in `Partial`, and holds the question that this may answer; `ending` is an end-of-turn model's
     probability that the turn is over.
@@ -70,14 +70,14 @@ class Transcribed:
 
 @dataclass(frozen=True, slots=True)
 class ReplyStarted:
-    """The first audio of the revision's reply went out."""
+    """The first audio of the revision's reply was sent."""
 
     revision: int
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyFinished:
-    """The revision's reply was played to its end, or failed and is over; `leave` is what it asks for, if anything."""
+    """The revision's reply was played to its end, or failed; `leave` is the end of the call it asks for, if any."""
 
     revision: int
     leave: Leave | None = None
@@ -90,14 +90,14 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class Prompted:
-    """The persona shall say something unasked: a greeting, a word after a long silence, a warning.
+    """A prompt: the persona is to speak unasked, with a greeting, a word after a long silence, a warning.
 
     Attributes:
-        text: what it says; empty for words of its own.
-        protected: so much of its beginning is not interrupted by speech; `WHOLE` is not interrupted by anything.
-        insists: it waits for the floor, instead of being dropped where that is taken.
-        aside: it is not the persona who says it: it is no part of what the next reply is made from.
-        leave: what is asked for once it was heard.
+        text: what it says; empty for the persona's own words.
+        protected: samples from its beginning that barge-in does not stop; nothing interrupts `WHOLE`.
+        insists: it waits for the floor, instead of being dropped if that is taken.
+        aside: it is not the persona's own: no context of the next reply.
+        leave: the end of the call that it asks for, once it was heard.
     """
 
     text: str = ""
@@ -109,12 +109,12 @@ class Prompted:
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """The client wants what was said so far to be answered."""
+    """The client requests an answer to what was said so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lingered:
-    """The time that `Linger` asked for is over."""
+    """The moment that `Linger` began is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +131,14 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Muted:
-    """No audio will come: the learner muted, or (reason silence) the client stopped sending frames."""
+    """No audio will arrive: the learner muted, or (reason silence) the client stopped sending frames."""
 
     reason: Literal["mute", "silence"] = "mute"
 
 
 @dataclass(frozen=True, slots=True)
 class Unmuted:
-    """Audio will come again."""
+    """Audio will arrive again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The turn machine where the floor is free: who leaves, which answer is due, which line has waited for it."""
+"""The turn machine when the floor is free: it ends the call, answers what is due, or says the next prompt."""
 
 from dataclasses import replace
 
@@ -7,13 +7,13 @@ from pipeline.turn.events import Prompted
 from pipeline.turn.state import Phase, Step, Turn
 
 WAITING_LIMIT = 4
-"""Lines that wait for the floor; a further one is dropped, as is one that waits already."""
+"""Most prompts that may wait for the floor; a further one is dropped, and so is a duplicate."""
 
 
 def take_floor(state: Turn) -> Step:
-    """What comes by itself after any event: at most one thing, and nothing while somebody speaks or is waited for."""
+    """Use the free floor after any event for at most one thing; do nothing while somebody speaks or is waited for."""
     free = state.floor_is_free
-    stays = state.phase is Phase.ENDED or state.hanging_up  # it is over, or as soon as the last words are known
+    stays = state.phase is Phase.ENDED or state.hanging_up  # the call is over, or will be with the last transcript
     leaves = not stays and (state.going or (free and state.leaving is not None and not state.owed))
     if leaves:
         return (state, []) if state.lingering else (replace(state, lingering=True), [Linger()])
@@ -28,7 +28,7 @@ def take_floor(state: Turn) -> Step:
 
 
 def prompt(state: Turn, line: Prompted) -> Step:
-    """The persona is to say something unasked: now, or where it insists, when the floor is free."""
+    """Say a prompt: now, or, if it insists, when the floor is free."""
     if state.floor_is_free and state.leaving is None:
         return _say(state, line)
     if not line.insists or line in state.waiting or len(state.waiting) >= WAITING_LIMIT:

@@ -1,4 +1,4 @@
-"""What was that sound over the persona's voice: words, the beginning of some, a nod, or its own echo?"""
+"""Classifies speech over a reply: words, perhaps the beginning of some, a backchannel, or an echo."""
 
 import functools
 import re
@@ -22,11 +22,11 @@ _BACKCHANNEL_PHRASES = frozenset({"i see", "go on", "got it", "of course", "all 
 
 _FUNCTION_WORDS = frozenset("a an the and but or so of to at in on for from by with as than".split())
 _FRAGMENT_WORDS = 2
-"""Articles, conjunctions and prepositions ask for nothing by themselves. So few of them, and no other word, are the
-beginning of something, or what a recogniser makes of a listening noise: "uh huh" comes out as "the", "but", "of of"."""
+"""Articles, conjunctions and prepositions need no answer by themselves. So few of them, and no other word, are the
+beginning of a sentence, or a misrecognised backchannel: "uh huh" is transcribed as "the", "but", "of of"."""
 
 _LATELY = 40
-"""How many of the persona's latest words an echo may come from."""
+"""How many of the persona's latest words are searched for an echo."""
 
 
 def normalised_words(text: str) -> list[str]:
@@ -36,13 +36,13 @@ def normalised_words(text: str) -> list[str]:
 
 @functools.lru_cache(maxsize=512)
 def sounds_like(text: str, *, spoken: str = "") -> Sound:
-    """Judge what was recognised while the persona spoke.
+    """Classify what was recognised while the persona spoke.
 
-    Asked for every frame over a reply, with words that change three times a second: the latest verdicts are kept.
+    It is called for every frame over a reply, with words that change three times a second: latest results are cached.
 
     Args:
-        text: the transcript, partial or final, of what came over the reply.
-        spoken: what the persona said lately; words that merely repeat it in order are its echo.
+        text: the transcript, partial or final, of the speech over the reply.
+        spoken: the persona's latest words; a text that merely repeats them in order is an echo.
     """
     words = normalised_words(text)
     if not words:
@@ -56,7 +56,7 @@ def sounds_like(text: str, *, spoken: str = "") -> Sound:
 
 
 def _echoes(words: list[str], spoken: list[str]) -> bool:
-    """Whether at least two words, and four in five of them, stand in the same order in what was spoken."""
+    """Return whether at least two words, and four in five of them, occur in the same order in what was spoken."""
     if len(words) < 2 or not spoken:
         return False
     longest = [0] * (len(spoken) + 1)

@@ -1,9 +1,9 @@
 """The turn machine: who has the floor, decided by a pure function. No I/O, no clock, no asyncio.
 
 `step(state, event, now) -> (state, actions)`. Positions are samples of 16 kHz audio time since the call began. The
-state is drawn in docs/turn-taking.md and described in pipeline/turn/state.py. What the learner's speech does is in
-pipeline/turn/speech.py, what comes of a turn that ends in pipeline/turn/end.py, and what a free floor is taken for in
-pipeline/turn/floor.py; the rest is here.
+state is drawn in docs/turn-taking.md and described in pipeline/turn/state.py. The learner's speech is handled in
+pipeline/turn/speech.py, the end of a turn in pipeline/turn/end.py, a free floor in pipeline/turn/floor.py, and the
+rest here.
 """
 
 from dataclasses import replace
@@ -48,11 +48,11 @@ __all__ = ["Phase", "Reply", "Rules", "Step", "Turn", "samples", "step"]
 
 
 def step(state: Turn, event: Event, now: Samples) -> Step:
-    """The next state and what to do, in order. Events that mean nothing in this state change nothing.
+    """Return the next state and the actions, in order. Events without meaning in a state change nothing.
 
     Args:
-        state: where the conversation stands.
-        event: what happened.
+        state: the current one.
+        event: the next one.
         now: the call's audio time, in samples.
     """
     if state.phase is Phase.ENDED:
@@ -122,13 +122,13 @@ def _reply_finished(state: Turn, revision: int, leave: Leave | None) -> Step:
     if state.reply is not Reply.NONE and revision == state.speaking_revision:
         return replace(state, reply=Reply.NONE, protected_to=0, leaving=leave), []
     if state.phase is Phase.THINKING and revision == state.revision:
-        # It ended before any audio: there was nothing to say, or nothing could be said.
+        # It ended before any audio: there was nothing to say, or synthesis failed.
         return replace(floor_is_free(state), leaving=leave), [CloseUtterance(state.number)]
     return state, []
 
 
 def _lingered(state: Turn, now: Samples) -> Step:
-    """The last word was heard a moment ago, and nobody went on."""
+    """End or transfer the call: its last word was heard a moment ago and nobody went on."""
     leaving = state.leaving
     if leaving is None or not state.lingering:
         return state, []
@@ -153,7 +153,7 @@ def _typed(state: Turn) -> Step:
         return replace(state, number=state.number + 1, owed=True), []
     state, actions = cut(replace(staying(state), typed=True, unanswered=False))
     if state.phase is Phase.PAUSING and state.transcript is not None:
-        # What was prepared does not know the typed words: prepare anew, as another revision.
+        # The prepared reply does not include the typed words: prepare another revision.
         revision = state.revision + 1
         actions += [Suspend(state.revision), Prepare(revision, state.number, state.transcript)]
         return replace(state, revision=revision), actions
@@ -169,7 +169,7 @@ def _typed(state: Turn) -> Step:
 
 
 def _requested(state: Turn) -> Step:
-    """An answer is due: now where the floor is free, else at the end of the open turn."""
+    """Answer: now if the floor is free, else at the end of the open turn."""
     if state.going or state.has_answer:
         return state, []
     return replace(staying(state), owed=True), []
@@ -179,7 +179,7 @@ def _committed(state: Turn, started_at: Samples | None, now: Samples) -> Step:
     if state.utterance_open:
         return close_turn(state, "commit", end_of_speech(state, now))
     if state.phase is Phase.LISTENING and started_at is not None:
-        # Nothing was recognised as speech, but the learner says that it was: let the recogniser judge.
+        # No speech was detected, but the learner says that there was some: let the recogniser judge.
         opened, actions = open_utterance(state, started_at, [])
         closed, more = close_turn(opened, "commit", now)
         return closed, actions + more
@@ -195,7 +195,7 @@ def _stopped(state: Turn) -> Step:
     if state.awaits_transcript:
         return replace(state, unanswered=True), []
     if state.phase is Phase.PAUSING and not state.rules.manual:
-        # Its transcript is still wanted: the words become a message all the same.
+        # Its transcript is still needed: the words become a message all the same.
         return replace(state, unanswered=True), [] if state.transcript is None else [Suspend(state.revision)]
     if state.phase is Phase.THINKING:
         silenced = replace(floor_is_free(state), revision=state.revision + 1)
@@ -204,7 +204,7 @@ def _stopped(state: Turn) -> Step:
 
 
 def _hangup(state: Turn, reason: CallEndReason, now: Samples) -> Step:
-    # Nobody hears any more: a reply is over at once, not when the last words are transcribed.
+    # Nobody listens any more: a reply ends at once, not when the last words are transcribed.
     ending = state.ending if state.hanging_up else reason
     state, actions = cut(replace(state, hanging_up=True, ending=ending))
     if state.utterance_open:

@@ -1,4 +1,4 @@
-"""The turn machine while the learner speaks: utterances that begin, pause and go on, and what they do to a reply."""
+"""The turn machine while the learner speaks: utterances begin, pause and resume; barge-in."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from voice.audio.formats import Samples
 
 
 def speech_started(state: Turn, at: Samples) -> Step:
-    """The learner begins to speak, or goes on before the reply has begun."""
+    """Open an utterance, or reopen the turn's if the reply has not begun."""
     match state.phase, state.reply:
         case Phase.LISTENING, Reply.NONE:
             return open_utterance(state, at, [])
@@ -20,9 +20,9 @@ def speech_started(state: Turn, at: Samples) -> Step:
             opened, actions = open_utterance(state, at, [Duck()])
             return replace(opened, reply=Reply.DUCKED), actions
         case Phase.THINKING, _ if state.insistent:
-            return state, []  # speech that lasts is told again once the line has begun
+            return state, []  # speech that lasts is reported again once the prompt has begun
         case Phase.THINKING, _ if state.unasked:
-            # The learner speaks first: what the persona was about to say is no longer wanted, or waits.
+            # The learner speaks first: the pending prompt is dropped, or waits.
             waiting = (state.line, *state.waiting) if state.line and state.line.insists else state.waiting
             opened, actions = open_utterance(replace(state, waiting=waiting), at, [])
             return opened, [Suspend(state.revision), *actions]
@@ -33,7 +33,7 @@ def speech_started(state: Turn, at: Samples) -> Step:
 
 
 def _reopen(state: Turn, at: Samples) -> Step:
-    """The reply has not begun: what comes now belongs to the same turn."""
+    """Reopen the turn: its reply has not begun, so the new speech belongs to it."""
     first = state.closing is None  # until now the turn was typed
     reopened = replace(
         state,
@@ -54,7 +54,7 @@ def _reopen(state: Turn, at: Samples) -> Step:
 
 
 def open_utterance(state: Turn, at: Samples, actions: list[Action]) -> Step:
-    """A turn begins."""
+    """Begin a turn."""
     number = state.number + 1
     opened = replace(
         state,
@@ -81,7 +81,7 @@ def _limit(state: Turn) -> Samples:
 
 
 def speech_continued(state: Turn, run: Samples, quiet: Samples) -> Step:
-    """A frame over the persona's voice: she is ducked, restored, held or goes on."""
+    """Take a frame of speech over a reply: duck, restore, hold or resume it."""
     rules = state.rules
     if not state.wants_frames or state.protected_to:
         return state, []
@@ -109,7 +109,7 @@ def speech_continued(state: Turn, run: Samples, quiet: Samples) -> Step:
 
 
 def partial(state: Turn, text: str, spoken: str) -> Step:
-    """The words so far; words stop a reply that is held already."""
+    """Take the words so far; real words stop a reply that is held already."""
     if not state.utterance_open:
         return state, []
     state = replace(state, partial=text, spoken=spoken)
@@ -119,13 +119,13 @@ def partial(state: Turn, text: str, spoken: str) -> Step:
 
 
 def _stop_for_words(state: Turn) -> Step:
-    """Words stop the reply, and are the learner's whatever they repeat; their transcript says whether it is over."""
+    """Let words stop the reply; they count as the learner's, even as a repetition. The transcript decides on a cut."""
     stopped = replace(state, reply=Reply.HELD, over_reply=False)
     return stopped, [] if state.reply is Reply.HELD else [Hold()]
 
 
 def speech_paused(state: Turn, last_speech: Samples) -> Step:
-    """A silence inside the utterance: what was said so far is transcribed as a new revision."""
+    """Pause the utterance: transcribe what was said so far as a new revision."""
     if state.phase is not Phase.HEARING:
         return state, []
     revision = state.revision + 1
@@ -148,7 +148,7 @@ def speech_paused(state: Turn, last_speech: Samples) -> Step:
 
 
 def speech_resumed(state: Turn) -> Step:
-    """The pause was none: what was prepared in it is dropped."""
+    """Resume after a false pause: discard the speculative transcript and reply."""
     if state.phase is not Phase.PAUSING:
         return state, []
     actions: list[Action] = [Suspend(state.revision)]

@@ -2,15 +2,15 @@
 
 The state has two sides. The learner's side is its `phase`; the persona's side is what the `reply` is doing:
 
-    phase      listening  nobody is speaking to us
+    phase      listening  nobody speaks
                hearing    the learner speaks
                pausing    a silence inside the utterance; its transcript and reply are prepared as a revision
-               thinking   the turn is over; its transcript or its first audio is awaited
+               thinking   the turn is over; its transcript or the reply's first audio is awaited
                ended      the call is over
     reply      none       the persona is silent
-               playing    its audio goes out
-               ducked     the learner made a sound: no further audio is handed out until it is clear what it was
-               held       the learner speaks over it: the client dropped it, it goes on from there if no words stand
+               playing    its audio is being sent
+               ducked     the learner made a sound: no further audio is sent until it is clear what it was
+               held       the learner speaks over it: the client discarded it; without words it resumes from there
 """
 
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ from voice.audio.formats import RATE_HZ, Samples
 
 
 def samples(milliseconds: float) -> Samples:
-    """Milliseconds as 16 kHz samples."""
+    """Convert milliseconds to samples at 16 kHz."""
     return round(milliseconds * RATE_HZ / 1000)
 
 
@@ -52,14 +52,14 @@ class Rules:
         complete_ms: the same when the text reads as complete.
         unfinished_ms: the same when the text reads as unfinished ("my number is", "because").
         max_turn_ms: a turn longer than this is ended.
-        restore_ms: quiet after which a ducked reply goes on.
-        duck_ms: speech that ducks a reply again once it was restored.
-        interrupt_ms: speech over a reply that stops it if its partial transcript holds real words (or none can be had).
-        interrupt_without_words_ms: the same while a partial transcript could be had but holds no words yet.
-        noise_ms: sound over a held reply that lasts this long without any words is noise, and the reply goes on.
+        restore_ms: silence that restores a ducked reply.
+        duck_ms: speech that ducks a restored reply again.
+        interrupt_ms: barge-in threshold once the partial holds real words (or without partials).
+        interrupt_without_words_ms: barge-in threshold while the partial holds no words yet.
+        noise_ms: sound over a held reply that lasts this long without words is noise: the reply resumes.
         manual: turns end by `Commit` alone.
-        on_request: what the learner says is stored, and answered only when that is `Requested`.
-        partials: the recogniser gives partial transcripts, so words can confirm an interruption.
+        on_request: what the learner says is stored, and answered only if that is `Requested`.
+        partials: the recogniser produces partials, so that words can confirm a barge-in.
     """
 
     endpoint_ms: int = 500
@@ -93,35 +93,35 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Where the conversation stands.
+    """The state of the conversation.
 
     Attributes:
         phase, reply: see the module's docstring.
         number: the learner's current or latest turn, from 1; 0 before the first.
-        revision: the newest revision asked for, from 1.
+        revision: the newest revision, from 1.
         speaking_revision: the revision whose reply is playing, ducked or held.
         started_at, last_speech: of the current utterance.
-        transcript: of the current utterance at `revision`, once it is known.
-        partial: its latest partial transcript.
-        spoken: what the persona had said lately when that was made.
-        verdict: how its text reads.
-        typed: the turn holds typed text that waits for its answer.
+        transcript: of the current utterance at `revision`, once known.
+        partial: its latest partial.
+        spoken: the persona's latest words at the time of that partial.
+        verdict: whether its text is complete.
+        typed: the turn holds typed text that awaits its answer.
         stored: the turn holds a message already, spoken (it was reopened after its end) or typed.
-        over_reply: the utterance began while the persona spoke, and no words have stopped her: it may be her echo.
-        tuned_out: its sound over the reply has turned out to be noise.
+        over_reply: the utterance began over a reply that no words have stopped: it may be an echo.
+        tuned_out: its sound over the reply turned out to be noise.
         failed: the recogniser failed at `revision`.
         closing: why the turn ended, until the persona speaks.
-        unanswered: the learner wants no reply to this turn.
-        owed: an answer is due as soon as the floor is free: it was asked for, or the words came over a protected line.
+        unanswered: this turn gets no reply, as the learner stopped it.
+        owed: an answer is due as soon as the floor is free: it was requested, or is to words over a protected prompt.
         hanging_up: the call ends when the open utterance is stored.
         ending: why.
-        leaving: what the reply that was heard last asks for; none once the conversation goes on.
-        lingering: the moment after its last word is running.
-        line: what is about to be said unasked.
-        waiting: lines that insist, until the floor is free.
-        protected_to: up to this sample speech does not interrupt the reply; 0 where it does.
-        muted: no audio is taken.
-        deadline: sample at which `Elapsed` must be fed.
+        leaving: the end of the call that the latest reply asks for; None once the conversation goes on.
+        lingering: the moment after its last word has not passed yet.
+        line: the pending prompt.
+        waiting: prompts that insist, until the floor is free.
+        protected_to: no barge-in before this sample; 0 for no protection.
+        muted: audio is ignored.
+        deadline: sample at which `Elapsed` is fed.
     """
 
     rules: Rules = field(default_factory=Rules)
@@ -157,7 +157,7 @@ class Turn:
 
     @property
     def wants_frames(self) -> bool:
-        """Whether every frame must be told to the machine as `SpeechContinued`."""
+        """Whether every frame is fed to the machine as `SpeechContinued`."""
         return self.phase is Phase.HEARING and self.reply is not Reply.NONE
 
     @property
@@ -177,12 +177,12 @@ class Turn:
 
     @property
     def answering(self) -> bool:
-        """Whether a reply is on its way."""
+        """Whether a reply to the ended turn is being prepared."""
         return self.phase is Phase.THINKING and not self.awaits_transcript
 
     @property
     def has_answer(self) -> bool:
-        """Whether what was said so far is being answered, and nobody speaks over that."""
+        """Whether what was said so far is being answered, and nobody speaks over it."""
         return self.answering or (self.phase is Phase.LISTENING and self.reply is not Reply.NONE)
 
     @property
@@ -197,7 +197,7 @@ class Turn:
 
     @property
     def insistent(self) -> bool:
-        """Whether the persona says, or is about to say, what nothing interrupts."""
+        """Whether the persona says, or is about to say, what nothing may interrupt."""
         return self.protected_to >= WHOLE or (self.line is not None and self.line.protected >= WHOLE)
 
     @property
@@ -207,4 +207,4 @@ class Turn:
 
 
 Step = tuple[Turn, list[Action]]
-"""The next state, and what to do in this order."""
+"""The next state, and the actions in order."""
