@@ -1,1 +1,1 @@
-"""A voice call: the session that runs the turn machine, its registry, and what follows or records it."""
+"""Calls: the session that runs the turn machine, the registry of open calls, followers and recordings."""

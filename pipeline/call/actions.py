@@ -1,4 +1,4 @@
-"""Carries out what the turn machine decides: on the learner's words, on the persona's replies, for the listeners."""
+"""Carries out the turn machine's actions: on transcripts, on replies, and as events for the subscribers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ NO_WORDS = Problem("no_words", "No words were heard in that utterance; say it ag
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """The parts of one call that the machine's actions work on.
+    """Carries out actions on the parts of one call.
 
     Attributes:
-        emit: tells the listeners.
-        end: the call is over, for this reason.
+        emit: publishes an event.
+        end: ends the call, for this reason.
     """
 
     transcripts: Transcripts
@@ -38,7 +38,7 @@ class Actions:
     end: Callable[[events.CallEndReason], None]
 
     def carry_out(self, action: actions.Action, state: Turn, position: Samples) -> None:
-        """Do one thing that a step to `state` at `position` asks for."""
+        """Carry out one action of a step to `state` at `position`."""
         match action:
             case actions.OpenUtterance(turn, at) | actions.ReopenUtterance(turn, at):
                 self.transcripts.open(at, position)
@@ -97,5 +97,5 @@ class Actions:
 
 
 def milliseconds(position: Samples) -> int:
-    """Samples as whole milliseconds."""
+    """Convert samples to whole milliseconds."""
     return position * 1000 // RATE_HZ

@@ -1,4 +1,4 @@
-"""An open call: the session, the audio that comes in, and what waits for a connection that dropped."""
+"""An open call: its session, its audio input, and the backlog of events while no line attends it."""
 
 import asyncio
 from collections import deque
@@ -13,23 +13,23 @@ from voice.audio.formats import FRAME, AudioFormat, Int16Mono
 from voice.audio.intake import AudioIntake, Taken
 
 BACKLOG_LIMIT = 500
-"""Events kept for a dropped connection; beyond this the oldest are forgotten."""
+"""Most events in the backlog; beyond this the oldest are dropped."""
 
 FRAMES_AT_ONCE = 25
-"""Frames fed before the event loop gets its turn: a client may send a minute of audio in one message."""
+"""Frames fed before yielding to the event loop: a client may send a minute of audio in one message."""
 
 
 _SILENT_FRAME: Int16Mono = np.zeros(FRAME, np.int16)
 
 
 class Call:
-    """An open session with the door that its audio comes through.
+    """An open session and its audio input.
 
     Attributes:
-        user_id: whose it is.
-        output: the format of the persona's audio that its latest connection asked for; None before any did.
-        attended: a connection hears it now.
-        tap: told every 20 ms frame of the learner's audio, after the session.
+        user_id: its owner.
+        output: the format of the persona's audio that its latest line requested; None before the first.
+        attended: a line attends it.
+        tap: gets every 20 ms frame of the learner's audio, after the session.
         waiting_bytes: bytes of audio received and not fed to the session yet.
     """
 
@@ -54,10 +54,10 @@ class Call:
         return self._intake.format
 
     async def take_format(self, wire: AudioFormat) -> None:
-        """From now on the learner's audio comes in another format.
+        """Switch to another input format.
 
         Raises:
-            UnsupportedFormat: nobody here understands it.
+            UnsupportedFormat: it cannot be decoded.
         """
         if wire != self.wire:
             intake = AudioIntake(wire)
@@ -71,11 +71,11 @@ class Call:
         """Take audio in the call's format, in messages of any size.
 
         Args:
-            waiting_limit: bytes that may wait, these included; None for a line, which sends one message at a time.
+            waiting_limit: most bytes that may wait, these included; None for a line, which sends one message at a time.
 
         Raises:
-            InvalidAudio: it is not what it claims to be; what could be decoded was heard.
-            Busy: the limit would be exceeded; nothing is heard of it.
+            InvalidAudio: it is not of its declared format; what could be decoded was heard.
+            Busy: the limit would be exceeded; none of it is heard.
         """
         if waiting_limit is not None and self.waiting_bytes + len(data) > waiting_limit:
             raise Busy(f"More than {waiting_limit} bytes of audio wait to be heard; send the rest in a moment.")
@@ -95,7 +95,7 @@ class Call:
 
     async def _hear(self, data: bytes) -> None:
         if not self._feeding.locked() and (taken := self._intake.at_once(data)) is not None:
-            # The common case, and the live path's: a frame or two, without waiting for anybody.
+            # The common case, on the live path: a frame or two, without waiting.
             frames, problem = taken
             if len(frames) <= FRAMES_AT_ONCE:
                 self.session.expect(len(frames))
@@ -110,10 +110,10 @@ class Call:
             await self._take(await self._intake.push(data))
 
     async def commit(self) -> None:
-        """Manual turns: the utterance ends with the audio that has come.
+        """End the utterance with the audio received so far (manual turns).
 
         Raises:
-            InvalidAudio: the recording that was sent holds no sound.
+            InvalidAudio: the recording holds no audio.
         """
         async with self._feeding:
             frames, problem = await self._intake.commit()
@@ -124,13 +124,13 @@ class Call:
                 raise problem
 
     async def realign(self) -> None:
-        """A connection dropped, maybe in the middle of a sample: let what follows begin anew."""
+        """Reset the decoder after a dropped connection, which may have cut a sample in two."""
         async with self._feeding:
             frames, _ = await self._intake.realign()
             await self._feed(frames)
 
     async def hear_rest(self) -> None:
-        """Take what is left of an unfinished frame or container; the learner sends no more of it.
+        """Take the rest of an unfinished frame or container: the learner sends no more of it.
 
         Raises:
             InvalidAudio: the recording was cut short; what could be decoded was heard.
@@ -139,7 +139,7 @@ class Call:
             await self._take(await self._intake.flush())
 
     async def hang_up(self) -> None:
-        """The learner sends no more: finish the open utterance, then end.
+        """Finish the open utterance, then end the call: the learner sends no more.
 
         Raises:
             InvalidAudio: the recording was cut short; what could be decoded was heard.
@@ -150,13 +150,13 @@ class Call:
             self.session.hang_up()
 
     def keep_events(self, missed: Iterable[SessionEvent] = ()) -> None:
-        """Nobody listens for now: keep what happens for whoever comes back, after what was `missed` already."""
+        """Keep events in the backlog while no line attends, after those `missed` already."""
         for event in missed:
             self._keep(event)
         self._stop_keeping = self._stop_keeping or self.session.subscribe(self._keep)
 
     def take_backlog(self) -> list[SessionEvent]:
-        """What happened meanwhile, oldest first."""
+        """Remove and return the backlog, oldest first."""
         if self._stop_keeping is not None:
             self._stop_keeping()
             self._stop_keeping = None
@@ -165,22 +165,22 @@ class Call:
         return missed
 
     async def evict(self) -> None:
-        """Whoever comes back proves that the connection is dead, or not wanted: wait until it has left."""
+        """Evict the attending line, which the resuming one shows to be dead or unwanted; wait until it has left."""
         self._evicted.set()
         await self._vacant.wait()
 
     async def evicted(self) -> None:
-        """Return when another connection takes the place of the one that waits here."""
+        """Return when another line takes the place of this one."""
         await self._evicted.wait()
 
     def occupy(self) -> None:
-        """A connection has the call."""
+        """Mark the call as attended."""
         self.attended = True
         self._evicted.clear()
         self._vacant.clear()
 
     def vacate(self) -> None:
-        """It has left."""
+        """Mark the call as unattended."""
         self.attended = False
         self._vacant.set()
 
@@ -191,7 +191,7 @@ class Call:
     def _keep(self, event: SessionEvent) -> None:
         match event, self._backlog[-1] if self._backlog else None:
             case ReplyAudio(), _:
-                return  # handed out again
+                return  # it is sent again
             case ReplyText(turn, delta), ReplyText(same, before) if turn == same:
                 self._backlog[-1] = ReplyText(turn, before + delta)
             case UserPartial(turn), UserPartial(same) if turn == same:

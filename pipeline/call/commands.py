@@ -19,7 +19,7 @@ class Hear:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Manual turns: the utterance ends here."""
+    """End the utterance (manual turns)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Mute:
-    """No audio will come, or it will again; muting ends an open utterance."""
+    """Announce that no audio will arrive, or that it will again; muting ends an open utterance."""
 
     muted: bool = True
 
@@ -63,7 +63,7 @@ class RequestReply:
 
 @dataclass(frozen=True, slots=True)
 class Transferred:
-    """The transfer that the persona asked for is done, which ends the call here; or nobody answered."""
+    """The transfer that the persona asked for is done, which ends this call; or nobody answered."""
 
     done: bool = True
 

@@ -1,4 +1,4 @@
-"""What follows every call from its beginning and writes down what it sees, in order, beside the live path."""
+"""Followers of every call: they write what they observe, in order, off the live path."""
 
 import asyncio
 import logging
@@ -15,11 +15,11 @@ log = logging.getLogger(__name__)
 
 
 class CallFollower(ABC):
-    """Follows every call that is opened. Use as an async context manager around the calls' life.
+    """Follows every call from its opening. Use as an async context manager around the registry's.
 
     Args:
-        calls: whose calls are followed.
-        loss: what the log says when something cannot be written; the call itself goes on.
+        calls: the registry whose calls are followed.
+        loss: the log message for a failed write; the call itself goes on.
     """
 
     def __init__(self, calls: Calls, loss: str) -> None:
@@ -29,10 +29,10 @@ class CallFollower(ABC):
 
     @abstractmethod
     def follow(self, call: Call) -> None:
-        """A call is open: listen to it from now on."""
+        """Follow a call that has just been opened."""
 
     def put(self, operation: Callable[[], Awaitable[None]]) -> None:
-        """Have something written, after what was put before; never waits."""
+        """Queue a write after the earlier ones; never waits."""
         try:
             self._writer.put(operation)
         except StorageBehind as error:

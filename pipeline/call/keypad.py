@@ -1,4 +1,4 @@
-"""Phone keys: pressed one by one, meant as one message."""
+"""Phone keys, pressed one by one and gathered into one message."""
 
 from collections.abc import Callable
 
@@ -6,14 +6,14 @@ from pipeline.tasks.clock import Clock
 from pipeline.tasks.slots import Slots
 
 WAIT_S = 2.0
-"""Keys pressed within this of each other are one message; `#` ends it at once."""
+"""Longest time between two keys of one message; `#` ends it at once."""
 
 DIGITS_LIMIT = 64
-"""As many keys are a message, whether more follow or not."""
+"""Most keys of one message."""
 
 
 class Keypad:
-    """Gathers keys until the message is whole.
+    """Gathers keys until the message is complete.
 
     Args:
         slots: the session's tasks.
@@ -28,7 +28,7 @@ class Keypad:
         self._digits = ""
 
     def press(self, digit: str) -> None:
-        """One more key."""
+        """Take a key."""
         if digit == "#" and self._digits:
             self.finish()
             return
@@ -39,7 +39,7 @@ class Keypad:
         self._slots.replace("digits", self._rest())
 
     def finish(self) -> None:
-        """No more keys follow: what was pressed is the message; nothing where nothing was."""
+        """Send the keys pressed so far, if any, as the message."""
         digits, self._digits = self._digits, ""
         if digits:
             self._slots.cancel("digits")

@@ -1,4 +1,4 @@
-"""What the learner says and types, on its way to the store: in order, each message once, beside the live path."""
+"""Stores what the learner says and types: in order, each message once, off the live path."""
 
 import asyncio
 import logging
@@ -15,12 +15,12 @@ class LearnerMessages:
     """The learner's side of one chat.
 
     Args:
-        conversation: takes each message at once; the reply is made from it.
+        conversation: takes each message at once, as context of the reply.
         store: where messages are kept.
         writer: the call's queue of storage.
         new_id: makes ids.
-        emit: told of each message once it is stored, and of problems.
-        give_up: told when the call can be stored no more.
+        emit: publishes each message once it is stored, and problems.
+        give_up: called when the call can no longer be stored.
     """
 
     def __init__(
@@ -41,10 +41,10 @@ class LearnerMessages:
         self._give_up = give_up
 
     def typed(self, turn: int, text: str) -> asyncio.Future[str]:
-        """Take a typed message; the future holds its id once it is stored, or why it could not be.
+        """Take a typed message; the future resolves to its id once it is stored, or to the error.
 
         Raises:
-            StorageBehind: too much waits to be stored.
+            StorageBehind: too many messages wait to be stored.
         """
         message_id = self._new_id()
         stored: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -66,7 +66,7 @@ class LearnerMessages:
         return stored
 
     def spoken(self, turn: int, text: str) -> None:
-        """Take what was said in a turn; a turn that was taken up again has its message replaced."""
+        """Take what was said in a turn; a reopened turn has its message replaced."""
         message_id, is_new = self._conversation.spoken(turn, text, self._new_id())
 
         async def store() -> None:
@@ -79,7 +79,7 @@ class LearnerMessages:
         self.after_storing(store)
 
     def after_storing(self, operation: Callable[[], Awaitable[None]]) -> None:
-        """Do something once all so far is stored; a call that cannot be stored any more ends, lest it be forgotten."""
+        """Run an operation once all so far is stored; a call that can no longer be stored ends, lest it be lost."""
         try:
             self._writer.put(operation)
         except StorageBehind as error:
@@ -87,6 +87,6 @@ class LearnerMessages:
             self._give_up()
 
     def failed(self, error: Exception) -> None:
-        """One message could not be stored."""
+        """Report a message that could not be stored."""
         log.error("A message could not be stored.", exc_info=error)
         self._emit(Problem("storage_failed", "A message could not be stored; the conversation goes on without it."))

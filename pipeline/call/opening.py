@@ -1,4 +1,4 @@
-"""How a call begins: an announcement that it is recorded, which nothing comes before, and the greeting."""
+"""How a call begins: first the announcement that it is recorded, then the greeting."""
 
 from collections.abc import Callable
 
@@ -8,14 +8,14 @@ from pipeline.turn.machine import samples
 
 
 class Opening:
-    """The first lines of one call.
+    """The first prompts of one call.
 
     Args:
-        settings: what is announced, and how the persona greets.
-        feed: the turn machine.
+        settings: the announcement and the greeting.
+        feed: feeds an event to the turn machine.
 
     Attributes:
-        recorded: the call may be recorded from now on.
+        recorded: the call may be recorded.
     """
 
     def __init__(self, settings: SessionSettings, feed: Callable[[events.Event], None]) -> None:
@@ -30,13 +30,13 @@ class Opening:
         self.recorded = recording is not None and self._announced
 
     def announce(self) -> None:
-        """Somebody is on the line: say first what must be said first. Idempotent."""
+        """Say the announcement, if there is one: a line attends the call. Idempotent."""
         if not self._announced:
             self._announced = True
             self._feed(events.Prompted(self._announcement, events.WHOLE, insists=True, aside=True))
 
     def greet(self) -> None:
-        """Have the persona speak first, after the announcement where there is one."""
+        """Have the persona speak first, after the announcement if there is one."""
         self.announce()
         if self._announcement and not self.recorded:
             self._greets = True
@@ -44,12 +44,12 @@ class Opening:
             self._feed(self._greeting)
 
     def said(self, revision: int, line: events.Prompted) -> None:
-        """A line is being said as this revision."""
+        """Note that a prompt is being said as this revision."""
         if line.aside:
             self._revision = revision
 
     def finished(self, revision: int, *, heard: bool) -> None:
-        """A reply is over; once the announcement was heard the call may be recorded."""
+        """Note that a reply is over; once the announcement was heard the call may be recorded."""
         if revision != self._revision:
             return
         self._revision = None

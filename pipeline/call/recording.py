@@ -1,4 +1,4 @@
-"""A call as a stereo WAV file: the learner left, the persona as it was heard right; off unless turned on."""
+"""Records a call as a stereo WAV file, if enabled: the learner left, the persona as it was heard right."""
 
 import asyncio
 import wave
@@ -17,24 +17,24 @@ from voice.audio.formats import RATE_HZ, Int16Mono
 from voice.audio.resample import Resampler
 
 LONGEST_S = 3600
-"""What is said later in one call is not recorded any more."""
+"""Longest recording of one call; the rest is not recorded."""
 
-_BUFFER = RATE_HZ  # samples of one side that are written at once
-_JITTER = RATE_HZ // 5  # a frame that comes this late is still joined to the one before
+_BUFFER = RATE_HZ  # samples of one side per write
+_JITTER = RATE_HZ // 5  # a frame at most this late is still joined to the one before
 _BYTES = 2
 
 
 def recording_of(chat_id: str) -> str:
-    """The name of a chat's recording among the files; the calls of one chat follow each other in it."""
+    """Return the file name of a chat's recording, in which its calls follow each other."""
     return f"call-{chat_id}"
 
 
 class Recordings(CallFollower):
-    """Records every call whose settings say so, from the moment that it may be recorded.
+    """Records every call whose settings say so, as soon as it may be recorded.
 
     Args:
-        calls: which calls.
-        files: where the recordings go.
+        calls: the registry whose calls are recorded.
+        files: the storage of the recordings.
         clock: the calls' clock.
     """
 
@@ -62,7 +62,7 @@ class Recordings(CallFollower):
 
 
 class _Track:
-    """One side of a call in a file of raw samples; where nothing is written there is silence."""
+    """One side of a call in a file of raw samples; gaps are silence."""
 
     def __init__(self, path: Path, put: Callable[[Callable[[], None]], None]) -> None:
         self.path = path
@@ -73,7 +73,7 @@ class _Track:
         self._size = 0
 
     def add(self, audio: Int16Mono, at: int) -> None:
-        """Some more, at a place no earlier than the end."""
+        """Write audio at a position no earlier than the end."""
         if at > self.end:
             self.flush()
             self.end = at
@@ -86,7 +86,7 @@ class _Track:
             self.flush()
 
     def cut(self, at: int) -> None:
-        """Take back what lies after this place."""
+        """Truncate the track at this position."""
         self.flush()
         if at < self.end:
             self.end = max(0, at)
@@ -94,7 +94,7 @@ class _Track:
             self._put(lambda: _truncate(path, size))
 
     def flush(self) -> None:
-        """Have what waits written."""
+        """Write what is buffered."""
         if self._waiting:
             data, path, start = np.concatenate(self._waiting), self.path, self._from * _BYTES
             self._waiting, self._size = [], 0
@@ -102,7 +102,7 @@ class _Track:
 
 
 class _Recorder:
-    """One call: places what both sides say on the call's own time."""
+    """The recorder of one call: places both sides in the call's time."""
 
     def __init__(self, path: Path, call: Call, clock: Clock, put: Callable[[Callable[[], None]], None]) -> None:
         name = call.session.conversation_id
@@ -117,14 +117,14 @@ class _Recorder:
         self._reply_from = 0
 
     def learner_said(self, frame: Int16Mono) -> None:
-        """20 ms of the learner."""
+        """Record a 20 ms frame of the learner."""
         now = self._now()
         at = self._learner.end if now - self._learner.end < _JITTER else now
         if at < LONGEST_S * RATE_HZ:
             self._learner.add(frame, at)
 
     def hear(self, event: SessionEvent) -> None:
-        """The persona's side, as it was handed out and as far as it was heard."""
+        """Record the persona's audio as it is sent, and cut it where it was not heard."""
         match event:
             case ReplyBegan():
                 self._resampler = Resampler(self._rate_hz, RATE_HZ)
@@ -166,7 +166,7 @@ def _truncate(path: Path, size: int) -> None:
 
 
 def _join(left: Path, right: Path, path: Path) -> None:
-    """Both sides into one stereo file, after what earlier calls of the chat left there."""
+    """Append both sides to one stereo file, after earlier calls of the chat."""
     part = path.with_suffix(".part")
     path.parent.mkdir(parents=True, exist_ok=True)
     with wave.open(str(part), "wb") as joined:
@@ -188,7 +188,7 @@ def _join(left: Path, right: Path, path: Path) -> None:
 
 
 def _read_at(path: Path, start: int, size: int) -> bytes:
-    """This much of a file, with silence after its end."""
+    """Read `size` bytes of a file, with silence after its end."""
     if not path.exists():
         return bytes(size)
     with path.open("rb") as file:

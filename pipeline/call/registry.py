@@ -1,4 +1,4 @@
-"""Every open call: opened once a chat, found again by any door, resumed after a dropped connection, ended for sure."""
+"""The registry of open calls: at most one a chat, found by any door, resumed after a dropped connection, ended."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -21,12 +21,12 @@ REAP_EVERY_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class CallLimits:
-    """How many calls, and how long one may be without a sign of life.
+    """How many calls may be open, and how long one may be idle.
 
     Attributes:
         max_calls: calls open at once.
-        idle_s: a call without anything coming in for this long is ended.
-        resume_s: a dropped connection may come back within this.
+        idle_s: a call without input for this long is ended.
+        resume_s: a dropped connection may be resumed for this long.
     """
 
     max_calls: int = 100
@@ -39,9 +39,9 @@ class Calls:
 
     Args:
         engines: shared by all calls.
-        store: where chats are.
+        store: the store of the chats.
         clock: the source of time for all calls.
-        limits: how many, and how long.
+        limits: the limits on calls.
         new_id: makes ids.
     """
 
@@ -81,11 +81,11 @@ class Calls:
         return len(self._calls)
 
     def when_opened(self, opened: Callable[[Call], None]) -> None:
-        """Have every call told to `opened` as soon as it is open."""
+        """Subscribe `opened` to the opening of every call."""
         self._watchers.append(opened)
 
     def register(self, source: ConversationSource) -> None:
-        """Let this source's chats be spoken to as well; sources are asked in the order they were registered."""
+        """Add a source of chats; sources are asked in the order of registration."""
         self._sources.append(source)
 
     async def open(
@@ -96,8 +96,8 @@ class Calls:
         Raises:
             NotFound: no such chat, or somebody else's.
             SessionConflict: the chat has a call already.
-            Busy: as many calls as the service carries are open.
-            UnsupportedFormat: audio that nobody here understands.
+            Busy: the limit of open calls is reached.
+            UnsupportedFormat: the audio's format cannot be decoded.
         """
         wire.check()
         if not self._closing and (chat_id in self._calls or chat_id in self._opening):
@@ -123,10 +123,10 @@ class Calls:
             self._opening.discard(chat_id)
 
     def check_vacancy(self) -> None:
-        """Check that another call can be opened now.
+        """Check that another call can be opened.
 
         Raises:
-            Busy: as many calls as the service carries are open, or it is closing.
+            Busy: the limit of open calls is reached, or the service is closing.
         """
         if self._closing:
             raise Busy("The service is closing; try again in a moment.")
@@ -134,7 +134,7 @@ class Calls:
             raise Busy("As many calls as this service carries are open; try again in a moment.")
 
     def find(self, user_id: str, *, chat_id: str | None = None, conversation_id: str | None = None) -> Call | None:
-        """The open call on a chat, or of that name.
+        """Find the open call on a chat, or of that conversation id.
 
         Raises:
             NotOwner: it is somebody else's.
@@ -147,10 +147,10 @@ class Calls:
         return call
 
     def resume(self, user_id: str, chat_id: str, token: str) -> Call:
-        """Come back to a call whose connection dropped.
+        """Return the call to resume after a dropped connection.
 
         Raises:
-            NotFound: it has ended, or the token is not its own.
+            NotFound: it has ended, or the token is not its.
         """
         call = self._calls.get(chat_id)
         if call is None or call.user_id != user_id or call.session.resume_token != token:
@@ -158,18 +158,18 @@ class Calls:
         return call
 
     def attend(self, call: Call, lead_ms: int | None = None) -> None:
-        """A connection hears this call from now on, its audio `lead_ms` ahead of playback; None adapts the lead."""
+        """Mark the call as attended, with a lead of `lead_ms`; None adapts it to the line's jitter."""
         call.occupy()
         if (lease := self._leases.pop(call.session.conversation_id, None)) is not None:
             lease.cancel()
         call.session.connect(lead_ms)
 
     def leave(self, call: Call, missed: Iterable[SessionEvent] = ()) -> None:
-        """The connection dropped: the call waits for it to come back, and ends if it does not.
+        """Mark the call as unattended: it waits to be resumed, and ends if it is not.
 
         Args:
-            call: the call that it had.
-            missed: events that it was not sent any more.
+            call: an attended one.
+            missed: events that did not reach the line any more.
         """
         call.vacate()
         if call.session.ended:

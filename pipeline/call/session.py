@@ -1,6 +1,6 @@
-"""One spoken conversation: runs the turn machine, carries out its actions, feeds it events.
+"""The session of a call: runs the turn machine, carries out its actions, feeds it events.
 
-Audio frames go in, `SessionEvent`s come out. All methods are called on the event loop; engines run in workers.
+It takes audio frames and publishes `SessionEvent`s. All methods are called on the event loop; engines run in workers.
 """
 
 import asyncio
@@ -40,13 +40,13 @@ __all__ = ["Engines", "Listener", "SessionSettings", "VoiceSession", "Watcher"]
 log = logging.getLogger(__name__)
 
 Listener = Callable[[SessionEvent], None]
-"""Told every event, in order, on the event loop; must not block."""
+"""Gets every event, in order, on the event loop; must not block."""
 
 Watcher = Callable[[events.Event, list[actions.Action]], None]
-"""Told every step of the turn machine as it is taken: the event and the actions; must not block."""
+"""Gets every step of the turn machine as it is taken: the event and the actions; must not block."""
 
 LEAST_COMMIT_MS = 200
-"""Manual turns: less audio than this is not an utterance."""
+"""Shortest utterance of manual turns."""
 
 ANSWERING = Problem("answering", "The persona is answering already; ask again when that is over.")
 
@@ -56,15 +56,15 @@ class VoiceSession:
 
     Args:
         conversation: the chat's history and its persona.
-        engines: shared engines.
-        store: where messages are kept.
+        engines: shared by all calls.
+        store: the store of the messages.
         clock: the only source of time.
-        settings: how the call behaves.
+        settings: of this call.
         new_id: makes ids.
 
     Attributes:
-        conversation_id, group_id: name this call.
-        resume_token: lets its owner come back after a dropped connection.
+        conversation_id, group_id: the ids of this call.
+        resume_token: lets its owner resume it after a dropped connection.
     """
 
     def __init__(
@@ -146,17 +146,17 @@ class VoiceSession:
 
     @property
     def state(self) -> Turn:
-        """Where the conversation stands."""
+        """The turn machine's state."""
         return self._state
 
     @property
     def position_ms(self) -> int:
-        """How much of the learner's audio has come, in milliseconds."""
+        """The audio time, in milliseconds."""
         return milliseconds(self._position)
 
     @property
     def over(self) -> bool:
-        """Whether nothing more is taken: the call has ended, or is storing the last of it."""
+        """Whether the call takes no more input: it has ended, or is storing its last messages."""
         return self._over.is_set()
 
     @property
@@ -165,7 +165,7 @@ class VoiceSession:
         return self._ended.is_set()
 
     async def run(self) -> None:
-        """Carry the call from its beginning to its end; its owner awaits this."""
+        """Run the call from its beginning to its end; its owner awaits this."""
         try:
             async with self._slots:
                 self._begun.set()
@@ -186,7 +186,7 @@ class VoiceSession:
             self._emit(CallEnded(self.conversation.chat_id, True, duration_ms, turns, reason))
 
     async def begun(self) -> None:
-        """Return when `run` is under way: nothing is taken before."""
+        """Return when `run` has begun: the call takes no input before."""
         await self._begun.wait()
 
     async def finished(self) -> None:
@@ -194,35 +194,35 @@ class VoiceSession:
         await self._ended.wait()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Have every event told to `listener`; returns how to stop that."""
+        """Subscribe `listener` to all events. Return a function that unsubscribes it."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
     def observe(self, watcher: Watcher) -> Callable[[], None]:
-        """Have every step of the turn machine told to `watcher` once it is taken; returns how to stop that."""
+        """Subscribe `watcher` to all steps of the turn machine. Return a function that unsubscribes it."""
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher) if watcher in self._watchers else None
 
     def connect(self, lead_ms: int | None = None) -> None:
-        """Somebody hears: audio is handed out, `lead_ms` ahead of playback; None adapts that to the jitter.
+        """Send audio to a line, with a lead of `lead_ms`; None adapts it to the jitter.
 
-        What must be said before all else, such as the announcement of a recording, is said now.
+        The announcement of a recording, which precedes everything, is said now.
         """
         self._replies.keep_ahead(lead_ms)
         self._connected.set()
         self._opening.announce()
 
     def disconnect(self) -> None:
-        """Nobody hears: audio waits, and what was not played will be handed out again."""
+        """Stop sending audio: the line is gone. What was not played will be sent again."""
         self._connected.clear()
         self._replies.lost_connection()
 
     def report(self, problem: Problem) -> None:
-        """Tell the listeners what went wrong around the call."""
+        """Publish a problem from outside the session."""
         self._emit(problem)
 
     def touch(self) -> None:
-        """The client gave a sign of life."""
+        """Note a sign of life of the client."""
         self.active_at = self._clock.now()
 
     def _emit(self, event: SessionEvent) -> None:
@@ -236,7 +236,7 @@ class VoiceSession:
         self._opening.greet()
 
     def announce(self) -> None:
-        """Say what must be said before all else, though nobody has connected."""
+        """Say the announcement of a recording, if there is one, though no line attends."""
         self._opening.announce()
 
     def when_recorded(self, begin: Callable[[], None]) -> None:
@@ -244,7 +244,7 @@ class VoiceSession:
         self._opening.when_recorded(begin)
 
     def expect(self, frames: int) -> None:
-        """So many frames come at once, so the next ones may take as long as these last."""
+        """Note that so many frames arrive at once: the next ones may take as long as these last."""
         self._waits.burst_s = frames * FRAME / RATE_HZ
 
     def frame(self, frame: NDArray[np.int16]) -> None:
@@ -262,7 +262,7 @@ class VoiceSession:
                 self._transcripts.resumed()
             self._feed(event)
             if isinstance(event, SpeechStarted) and not self._state.utterance_open:
-                self._endpointer.reset()  # not taken now: told again as long as it lasts
+                self._endpointer.reset()  # ignored now; reported again as long as it lasts
         if self._state.wants_frames:
             start = self._position - self._endpointer.speech_run(self._position)
             last = self._endpointer.last_speech
@@ -274,7 +274,7 @@ class VoiceSession:
             self._transcripts.partial(self._state.number, self._position)
 
     def commit(self) -> None:
-        """Manual turns: the utterance ends here."""
+        """End the utterance (manual turns)."""
         recent = self._position - self._uncommitted_from
         started = self._uncommitted_from if recent >= samples(LEAST_COMMIT_MS) else None
         if started is None and self._state.phase is Phase.LISTENING:
@@ -283,7 +283,7 @@ class VoiceSession:
         self._uncommitted_from = self._position
 
     def type_text(self, text: str) -> asyncio.Future[str]:
-        """Take a typed message; the future holds its message id once it is stored.
+        """Take a typed message; the future resolves to its id once it is stored.
 
         Raises:
             CallOver: the call has ended.
@@ -299,13 +299,13 @@ class VoiceSession:
         return stored
 
     def request_reply(self) -> None:
-        """Have what was said so far answered; during a turn, at its end."""
+        """Answer what was said so far; during a turn, at its end."""
         if self._state.has_answer:
             self._emit(ANSWERING)
         self._feed(events.Requested())
 
     def transfer_failed(self) -> None:
-        """Nobody answered where the call was to be handed to: the persona says so, and the call goes on."""
+        """Have the persona say that the transfer failed; the call goes on."""
         self._waits.said()
         self._feed(events.Prompted(self.settings.transfer_failed, insists=True))
 
@@ -314,18 +314,18 @@ class VoiceSession:
         self._feed(events.Stopped())
 
     def mute(self, muted: bool) -> None:
-        """No audio will come, or it will again; muting ends an open utterance."""
+        """Note that no audio will arrive, or that it will again; muting ends an open utterance."""
         if muted:
             self._feed(events.Muted())
         else:
             self._feed(events.Unmuted())
 
     def played(self, turn: int, milliseconds: int) -> None:
-        """The client has played this much of the turn's reply."""
+        """Note how much of the turn's reply the client has played."""
         self._replies.played(turn, milliseconds)
 
     def digit(self, digit: str) -> None:
-        """A phone key: keys pressed together are one typed message, `#` ends it."""
+        """Take a phone key: keys in quick succession are one typed message, which `#` ends."""
         if not self.over:
             self._keypad.press(digit)
 

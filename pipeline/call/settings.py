@@ -1,4 +1,4 @@
-"""What a voice session is made with: its engines, and how the call behaves."""
+"""The engines and the settings of a voice session."""
 
 from dataclasses import dataclass, field
 
@@ -13,9 +13,9 @@ from voice.tts.synthesis import TextToSpeech
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """What a session hears, thinks and speaks with.
+    """The engines of a session.
 
-    `fallback` speaks when `tts` fails; `ending` hears whether a turn is over, where there is such a model.
+    `fallback` is the synthesizer to use when `tts` fails; `ending` is the end-of-turn model, if there is one.
     """
 
     stt: SpeechToText
@@ -31,7 +31,7 @@ NOBODY_THERE = "I cannot hear anybody, so I will hang up now. Goodbye."
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Something to say in a silence of `after_s`; without a text the persona finds words of its own."""
+    """A prompt after a silence of `after_s`; without a text the persona finds its own words."""
 
     after_s: float
     text: str = ""
@@ -39,13 +39,13 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class SilencePlan:
-    """What happens while nobody says a word; it begins anew when the caller does.
+    """What happens while nobody speaks; the plan begins anew when the caller does.
 
-    Each silence is counted from the heard end of what was said last.
+    Each silence is measured from when the latest words were heard.
 
     Attributes:
         prompts: one after the other.
-        goodbye: then this, and the call ends unless the caller says something over it; None for staying on the line.
+        goodbye: said after them, ends the call unless the caller speaks over it; None keeps the call open.
     """
 
     prompts: tuple[Prompt, ...] = ()
@@ -54,14 +54,14 @@ class SilencePlan:
 
 @dataclass(frozen=True, slots=True)
 class TimeLimit:
-    """How long a call may last.
+    """The longest duration of a call.
 
-    The goodbye waits until the floor is free, and nothing interrupts it: a call is never cut in a sentence.
+    The goodbye waits until the floor is free, and nothing interrupts it: no sentence is cut off.
 
     Attributes:
-        longest_s: from its beginning.
-        warning_s: so long before that the warning is spoken; 0 for none.
-        warning, goodbye: what is said.
+        longest_s: the longest duration, from the call's beginning.
+        warning_s: the warning is said this long before; 0 for none.
+        warning, goodbye: their texts.
     """
 
     longest_s: float
@@ -72,32 +72,32 @@ class TimeLimit:
 
 @dataclass(frozen=True, slots=True)
 class CallRecording:
-    """The call is recorded from its beginning, or from the heard end of an announcement that comes before all else."""
+    """A recording of the call from its beginning, or from when the announcement, which precedes all, was heard."""
 
     announcement: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
-    """How a call behaves.
+    """The settings of one call.
 
     Attributes:
         rules: the turn machine's patience, and whether it answers only on request.
-        endpoints: when frames become speech and silence.
-        output_rate_hz: the rate of the audio handed out.
-        partial_every_ms: at most one partial transcript in this time; 0 for none.
-        frames_gap_s: an open utterance ends when no frame came for this long.
-        transcript_s: a transcript not there by then counts as failed.
-        silence: what happens while nobody says a word.
-        time_limit: how long the call may last; None for as long as it likes.
-        greeting: what the persona says first where it is asked to greet; empty for its own greeting.
-        greeting_protected_ms: so much of it is not interrupted by speech.
+        endpoints: the thresholds of endpointing.
+        output_rate_hz: the sample rate of the persona's audio.
+        partial_every_ms: shortest interval between partials; 0 for none.
+        frames_gap_s: an open utterance ends when no frame arrives for this long.
+        transcript_s: timeout of a transcript, which then counts as failed.
+        silence: what happens while nobody speaks.
+        time_limit: the longest duration; None for no limit.
+        greeting: the text of the greeting, if one is requested; empty for the persona's own.
+        greeting_protected_ms: no barge-in within this time from its beginning.
         recording: whether the call is recorded.
-        text_only: replies are told in writing alone; no audio is handed out.
+        text_only: replies are sent as text alone, without audio.
         hangs_up: the persona may end the call.
-        transfers: whom the call can be handed to by whoever carries it; none where the line cannot transfer.
-        transfer_failed: what is said when a transfer is not possible, or nobody answered.
-        tools: what else the persona can do.
+        transfers: the targets to which the line can transfer the call; empty if it cannot.
+        transfer_failed: what is said when a transfer is impossible, or nobody answered.
+        tools: further tools of the persona.
     """
 
     rules: Rules = field(default_factory=Rules)

@@ -1,4 +1,4 @@
-"""The persona's answer to what was typed into a call: known when it has been spoken, or when it never will be."""
+"""The persona's answer to a message typed into a call, once it has been spoken or never will be."""
 
 import asyncio
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ NOT_STORED = "The persona's answer could not be stored; send the message again."
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A persona's message as it is stored: all of it, or what was heard where it was interrupted."""
+    """A persona's message as stored: all of it, or what was heard of it if it was interrupted."""
 
     id: str
     text: str
@@ -22,16 +22,16 @@ class Answer:
 
 
 def spoken_answer(session: VoiceSession) -> "asyncio.Future[Answer | None]":
-    """The answer to what has just been typed, to be asked for before anything else happens in the call.
+    """Await the answer to what has just been typed; call it before anything else happens in the call.
 
-    It holds None where nothing is said: it was stopped before its first word, or the call ended; and raises
-    ResponderFailed where what was said could not be stored. It always comes, as a call always ends.
+    The future resolves to None if nothing is said, as the reply was stopped before its first word or the call ended,
+    and to ResponderFailed if what was said could not be stored. It always resolves, as a call always ends.
     """
     return _Awaited(session).answer
 
 
 class _Awaited:
-    """Follows a call until the turn that holds the typed words is answered."""
+    """Follows a call until the turn with the typed words is answered."""
 
     def __init__(self, session: VoiceSession) -> None:
         self.answer: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
@@ -51,12 +51,12 @@ class _Awaited:
                 self.answer.set_result(Answer(message_id, heard, interrupted))
             case Problem("storage_failed") if self._begun:
                 self.answer.set_exception(ResponderFailed(NOT_STORED))
-                self.answer.exception()  # whether anybody waits for it or not
+                self.answer.exception()  # retrieved, whether anybody awaits it or not
             case CallEnded():
                 self.answer.set_result(None)
 
     def _stepped(self, _event: Event, _actions: list[Action]) -> None:
-        """The words wait no more for an answer, and none has begun."""
+        """Resolve to None once the words await no answer and none has begun."""
         state = self._session.state
         waits = state.typed or state.owed or state.answering
         if not waits and not self._begun and not self.answer.done():

@@ -1,4 +1,4 @@
-"""The tools that every call brings: the persona can end it, and hand it on where the line can do that."""
+"""The built-in tools of every call: the persona can end it, and transfer it if the line can."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ END_CALL, TRANSFER = "end_call", "transfer"
 
 
 def call_tools(settings: SessionSettings) -> tuple[Tool, ...]:
-    """The built-in tools of a call, and its own."""
+    """Return the built-in tools of a call, and its own."""
     ends = (Tool(END_CALL, _END_CALL, _end_call, ahead=True),) if settings.hangs_up else ()
     return (*ends, _transfer(settings.transfers), *settings.tools)
 

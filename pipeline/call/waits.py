@@ -1,4 +1,4 @@
-"""What a call truly waits for, on its clock and not in samples: frames that stop coming, a learner who says nothing."""
+"""The timers of a call, on its clock and not in samples: missing frames, silence, the longest duration."""
 
 from collections.abc import Awaitable, Callable
 
@@ -8,29 +8,29 @@ from pipeline.tasks.slots import Slots
 from pipeline.turn import events
 
 LINGER_S = 0.3
-"""Between the last word that was heard and the end of the call."""
+"""Time between the last heard word and the end of the call."""
 
 GRACE_S = 20.0
-"""A goodbye at the end of the time waits so long for the floor; then it takes it, and as long again for its end."""
+"""The last goodbye waits this long for the floor and then takes it; it gets as long again to be heard."""
 
 LEAST_SILENCE_S = 1.0
-"""After a noise without words the silence goes on, and is not broken at once."""
+"""Least silence after a noise without words before the next prompt."""
 
 
 class Waits:
-    """The waits of one call, each a slot of its own.
+    """The timers of one call, each in its own slot.
 
     Args:
         slots: the call's tasks.
         clock: the call's clock.
-        frames_gap_s: no frame for this long, in the middle of an utterance, has ended it.
-        silence: what is said while the learner says nothing.
-        time_limit: how long the call may last.
-        feed: takes what comes of it.
+        frames_gap_s: an open utterance ends when no frame arrives for this long.
+        silence: what is said while the learner is silent.
+        time_limit: the longest duration.
+        feed: feeds an event to the turn machine.
 
     Attributes:
-        frame_at: when the latest frame came.
-        burst_s: how much audio came at once with it: the next frame may take as long.
+        frame_at: when the latest frame arrived.
+        burst_s: how much audio arrived at once with it: the next frame may take as long.
     """
 
     def __init__(
@@ -57,22 +57,22 @@ class Waits:
         self.burst_s = 0.0
 
     def begin(self) -> None:
-        """The call begins: nobody has spoken yet, and its time runs."""
+        """Start the timers of silence and of the longest duration: the call begins."""
         self.for_a_word()
         if self._time_limit is not None:
             self._slots.replace("time", self._watch_time(self._time_limit))
 
     def for_frames(self) -> None:
-        """An utterance is open: should its frames stop, it ends."""
+        """Start the timer that ends the open utterance when frames stop arriving."""
         if not self._slots.running("gap"):
             self._slots.replace("gap", self._watch_for_a_gap())
 
     def no_frames(self) -> None:
-        """None is open."""
+        """Stop the timer that ends the utterance when frames stop arriving."""
         self._slots.cancel("gap")
 
     def for_a_word(self) -> None:
-        """Nobody speaks: should that last, the persona says what comes next in the plan."""
+        """Start the timer of the silence plan's next prompt: nobody speaks."""
         now = self._clock.now()
         self._quiet_since = now if self._quiet_since is None else self._quiet_since
         if self._step >= len(self._plan) or self._slots.running("silence"):
@@ -83,25 +83,25 @@ class Waits:
         self._slots.replace("silence", self._speak_up(max(left, least), prompt, is_goodbye=is_goodbye))
 
     def no_word_yet(self) -> None:
-        """Something is heard that may be a word: if it is none, the silence goes on where it was."""
+        """Suspend the timer of silence on a sound that may be a word; if it is none, the silence continues."""
         self._slots.cancel("silence")
 
     def no_word(self) -> None:
-        """Somebody speaks, or is about to."""
+        """Stop the timer of silence: somebody speaks, or is about to."""
         self._slots.cancel("silence")
         self._quiet_since = None
 
     def said(self) -> None:
-        """The learner has said something: the plan begins anew."""
+        """Restart the silence plan: the learner has said something."""
         self._step = 0
 
     def rest(self) -> None:
-        """Somebody else has the caller now: nothing is said until `said`."""
+        """Suspend the silence plan until `said`: the call is being transferred."""
         self._step = len(self._plan)
         self.no_word()
 
     def linger(self, heard_out: Callable[[], Awaitable[None]]) -> None:
-        """The last word went out: tell when it was heard, and a moment has passed."""
+        """Feed `Lingered` a moment after the last word was heard."""
         self._slots.replace("linger", self._linger(heard_out))
 
     async def _watch_for_a_gap(self) -> None:
@@ -128,7 +128,7 @@ class Waits:
         leave = events.Leave("duration", final=True)
         self._feed(events.Prompted(limit.goodbye, events.WHOLE, insists=True, leave=leave))
         await self._clock.sleep(GRACE_S)
-        self._feed(events.Muted("silence"))  # whoever still has the floor gives it up
+        self._feed(events.Muted("silence"))  # take the floor from the learner
         self._feed(events.Stopped())
         await self._clock.sleep(GRACE_S)
         self._feed(events.Hangup("duration"))
