@@ -1,1 +1,1 @@
-"""The persona's reply on its way to the ear: preparation, pacing, and the ledger of what was heard."""
+"""The persona's replies: preparation, playout, and the ledger of what was heard."""

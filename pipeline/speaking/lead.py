@@ -1,10 +1,10 @@
-"""How far ahead of playback a client's audio has to be with it: as little as its line is steady.
+"""The lead of a line: the less jitter, the less audio is buffered at the client.
 
-What is ahead plays on after the learner has begun to speak over it, so on a steady line it is little.
+Audio sent ahead plays on after a barge-in, so the lead should be short.
 """
 
 LONGEST_LEAD_MS = 300
-"""Audio is handed out at most this far ahead of playback, and so far while nothing is known of the line."""
+"""Longest lead, and the lead of a line whose jitter is not known yet."""
 
 SHORTEST_LEAD_MS = 100
 
@@ -17,10 +17,10 @@ _STEP_MS = 20
 
 
 class AdaptiveLead:
-    """One client's line, judged by what comes earlier or later than it should.
+    """Adapts the lead of one line to its jitter.
 
     Attributes:
-        fixed_ms: a lead that holds whatever the line is like; None for one that adapts.
+        fixed_ms: a fixed lead; None to adapt it.
     """
 
     def __init__(self) -> None:
@@ -28,12 +28,12 @@ class AdaptiveLead:
         self.forget()
 
     def forget(self) -> None:
-        """Another line, of which nothing is known."""
+        """Reset to a line of unknown jitter."""
         self._deviation_ms = _UNKNOWN_MS
 
     @property
     def lead_ms(self) -> int:
-        """How far ahead of playback audio is to be."""
+        """The lead in milliseconds."""
         if self.fixed_ms is not None:
             return self.fixed_ms
         wanted = _SPARE_MS + _DEVIATIONS * self._deviation_ms
@@ -41,15 +41,15 @@ class AdaptiveLead:
 
     @property
     def block_ms(self) -> int:
-        """How much is handed out at once: two fifths of the lead, so that three are there when the next comes."""
+        """Length of a block in milliseconds: two fifths of the lead, so that three are there when the next comes."""
         return max(_STEP_MS, min(self.lead_ms * 2 // 5 // _STEP_MS * _STEP_MS, _LONGEST_BLOCK_MS))
 
     def acknowledged(self, off_ms: float) -> None:
-        """Playback was found so far from where it was expected, either way."""
+        """Note how far an acknowledged position was from the expected one, either way."""
         change = abs(off_ms) - self._deviation_ms
         self._deviation_ms = min(self._deviation_ms + change * (_RISE if change > 0 else _FALL), _UNKNOWN_MS)
 
     def late(self, late_ms: float) -> None:
-        """Audio left us so much later than it should have."""
+        """Note how much too late audio was sent."""
         if late_ms > self._deviation_ms:
             self.acknowledged(late_ms)

@@ -1,6 +1,6 @@
-"""What of a reply was synthesized, sent, played and heard. It decides what enters the history.
+"""The ledger of a reply: what was synthesized, sent, played and heard. It decides what enters the history.
 
-Positions are samples at the session's output rate, counted from the reply's first; texts are offsets into the reply.
+Positions are samples at the session's output rate from the reply's first one; text positions are offsets into its text.
 """
 
 import re
@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from voice.tts.base import Word
 
 _CHARACTERS_PER_SECOND = 15
-"""English at a normal pace; places words of a clause that is still being synthesized by an engine without timings."""
+"""English at a normal pace; estimates word timings in an unfinished clause of an engine without timings."""
 
 _TRAILING = re.compile(r"[^\w\s]*\s*")
 
 _WORD_START = 0.5
-"""A word counts as heard once this much of it was played."""
+"""The share of a word that must be played for it to count as heard."""
 
 
 @dataclass(slots=True)
@@ -42,17 +42,17 @@ class Ledger:
 
     @property
     def text(self) -> str:
-        """All text whose audio was at least begun."""
+        """The text of all clauses begun so far."""
         return "".join(clause.text for clause in self._clauses)
 
     def begin_clause(self, text: str) -> None:
-        """The audio that follows says this text; a clause without audio counts as heard with the one before."""
+        """Begin a clause: the audio that follows says `text`. One without audio counts as heard with the one before."""
         start = self._clauses[-1].text_start + len(self._clauses[-1].text) if self._clauses else 0
         self.complete()
         self._clauses.append(_Clause(start, text, self.end, self.end))
 
     def add_audio(self, length: int, words: tuple[Word, ...] = ()) -> None:
-        """Some more audio of the clause; `words` count from the clause's first sample and character."""
+        """Add audio to the clause; `words` are relative to the clause's first sample and character."""
         clause = self._clauses[-1]
         self.end += length
         clause.end = self.end
@@ -60,12 +60,12 @@ class Ledger:
         clause.spans += words
 
     def complete(self) -> None:
-        """No audio follows."""
+        """Complete the latest clause: no more of its audio follows."""
         if self._clauses:
             self._clauses[-1].complete = True
 
     def heard(self, played: int) -> str:
-        """The text up to the last word of which at least half was played."""
+        """Return the text up to the last word of which at least half was played."""
         if played >= self.end and all(clause.complete for clause in self._clauses):
             return self.text
         heard_to = 0
@@ -81,11 +81,11 @@ class Ledger:
         return self.text[:heard_to].rstrip()
 
     def text_between(self, start: int, end: int) -> str:
-        """The words that begin in this stretch of audio, with the spaces and marks around them."""
+        """Return the words that begin in this stretch of audio, with the spaces and punctuation around them."""
         return self.text[self._text_at(start) : self._text_at(end)]
 
     def _text_at(self, position: int) -> int:
-        """Where the text stands that begins at `position`: after the words begun before it and what trails them."""
+        """Return the offset of the text at `position`: after the words begun before it and what trails them."""
         reached = 0
         for clause in self._clauses:
             if position >= clause.end and clause.complete:
@@ -103,7 +103,7 @@ class Ledger:
         return clause.spans if clause.timed else self._estimated(clause)
 
     def _estimated(self, clause: _Clause) -> list[Word]:
-        """Without timings: words share the clause's audio by their length."""
+        """Estimate the word timings: words share the clause's audio by their length."""
         spoken = clause.text.strip()
         if not spoken:
             return []
@@ -128,7 +128,7 @@ class Ledger:
 
 
 class Playback:
-    """Where the client's player stands: what it acknowledged last, and real time since then.
+    """The position of the client's player: the one last acknowledged, and real time since then.
 
     Args:
         rate_hz: the session's output rate.
@@ -142,16 +142,16 @@ class Playback:
         self.sent = 0
 
     def send(self, length: int, now: float) -> None:
-        """Some more audio is with the client."""
+        """Count audio sent to the client."""
         self._advance(now)
         self.sent += length
 
     def played(self, position: int, now: float) -> float | None:
-        """The client has played up to `position`; never more than it was sent.
+        """Note that the client has played up to `position`, at most what it was sent.
 
         Returns:
-            How many samples that is from where it was expected; None where nothing could be: it had not told before,
-            or had nothing to play since.
+            The distance in samples from the expected position; None if none was expected: this is its first
+            acknowledgement, or it had nothing to play since.
         """
         self._advance(now)
         off = position - self._position if self._followed else None
@@ -160,12 +160,12 @@ class Playback:
         return off
 
     def position(self, now: float) -> int:
-        """The sample that sounds now."""
+        """Return the sample that is being played."""
         self._advance(now)
         return round(self._position)
 
     def rewind(self, now: float) -> int:
-        """The client dropped what it had not played; returns where it stands."""
+        """Take back what the client had not played, as it discarded that; return its position."""
         self._advance(now)
         self._followed = False
         self.sent = round(self._position)

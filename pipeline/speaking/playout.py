@@ -1,4 +1,4 @@
-"""Hands one reply's audio out at the pace it is played, and knows at every moment what of it was heard."""
+"""Playout: sends one reply's audio at the pace of playback, and accounts at every moment for what was heard."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,31 +15,31 @@ from pipeline.tasks.clock import Clock
 LEAST_BLOCK_MS = 20
 
 KEPT_MS = 2_000
-"""Played audio is kept this long, in case the client's account of what it played corrects ours."""
+"""Played audio is kept this long, in case the client's acknowledgement corrects our estimate."""
 
 ACKNOWLEDGE_S = 2.0
-"""A client that says what it played is waited for so long to say so of the last word."""
+"""Timeout of a client's acknowledgement of the last word."""
 
 LAST_WORD_MS = 60
-"""What a client may leave out of its last account."""
+"""How far a client's last acknowledgement may fall short of the end."""
 
 
 class Playout:
-    """One reply on its way to the client.
+    """The playout of one reply.
 
     Args:
-        preparation: where the audio comes from.
+        preparation: the source of the audio.
         rate_hz: the session's output rate.
         clock: the session's clock.
-        lead: how far ahead of playback this client's audio has to be.
-        hand_out: told a block's position, audio and text, in order.
-        connected: cleared while there is nobody to hand audio to.
+        lead: how far ahead of playback this client's audio is sent.
+        hand_out: sends a block: its position, audio and text, in order.
+        connected: cleared while no line attends the call.
 
     Attributes:
-        begun: its first block went out.
-        held: the client has been told to drop what it had not played.
-        message_id: the persona's message.
-        told: how many characters of the text the listeners know.
+        begun: its first block was sent.
+        held: the client was notified to discard what it had not played.
+        message_id: of the persona's message.
+        told: how many characters of the text have been published.
     """
 
     def __init__(
@@ -74,21 +74,21 @@ class Playout:
 
     @property
     def heard_ms(self) -> int:
-        """How much of the reply was played, in milliseconds."""
+        """How much of the reply was heard, in milliseconds."""
         return self._milliseconds(self._playback.position(self._clock.now()))
 
     @property
     def heard(self) -> str:
-        """What the learner has heard of it."""
+        """The text that the learner has heard."""
         return self.ledger.heard(self._playback.position(self._clock.now()))
 
     @property
     def spoken(self) -> str:
-        """What was said up to the last sample that is with the client: where an echo comes from."""
+        """The text up to the last sample sent, in which an echo is recognised."""
         return self.ledger.heard(self._playback.sent)
 
     def played(self, milliseconds: int) -> None:
-        """The client has played this much of the reply."""
+        """Note how much of the reply the client has played."""
         self._acknowledged = milliseconds * self._rate_hz // 1000
         off = self._playback.played(self._acknowledged, self._clock.now())
         self._news.set()
@@ -96,32 +96,32 @@ class Playout:
             self._lead.acknowledged(off * 1000 / self._rate_hz)
 
     def duck(self) -> None:
-        """Hand out no more for now; the client plays what it has."""
+        """Stop sending for now; the client plays what it has buffered."""
         self._flowing.clear()
 
     def go_on(self) -> None:
-        """Go on where it stopped, or from what was heard after a `rewind`."""
+        """Resume where it stopped, or, after a `rewind`, from what was heard."""
         self.held = False
         self._flowing.set()
 
     def rewind(self) -> None:
-        """The client dropped what it had not played: stop, and stand ready to go on from there."""
+        """Stop at what the client has played, as it discarded the rest; it can resume from there."""
         self._flowing.clear()
         self.held = True
         self._playback.rewind(self._clock.now())
 
     def lost_connection(self) -> None:
-        """What was sent but not played is with nobody any more: it will be sent again.
+        """Take back what was sent but not played: it is lost and will be sent again.
 
-        A client that says what it played is believed: the line may have been dead for a while. Of any other one
-        everything is taken as played that had the time for it.
+        The acknowledgements of a client are believed, as the line may have been dead for a while. For a client
+        without any, everything counts as played that had the time for it.
         """
         if self._acknowledged is not None:
             self._playback.played(self._acknowledged, self._clock.now())
         self._playback.rewind(self._clock.now())
 
     async def heard_out(self) -> None:
-        """Return when its last word was played by the client's own account; at once where the client gives none."""
+        """Return when the client has acknowledged the last word; at once if it acknowledges nothing."""
         end = self._playback.sent - self._samples(LAST_WORD_MS)
         with suppress(TimeoutError):
             async with asyncio.timeout(ACKNOWLEDGE_S):
@@ -130,7 +130,7 @@ class Playout:
                     await self._news.wait()
 
     async def run(self, started: Callable[[], None]) -> None:
-        """Hand out the reply to its end; returns when it was played. `started` is told before the first block."""
+        """Send the reply to its end; return when it was played. `started` is called before the first block."""
         while True:
             now = self._clock.now()
             sent = self._playback.sent

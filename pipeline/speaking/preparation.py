@@ -1,6 +1,6 @@
-"""One reply being prepared: text from the responder, clause by clause into audio, ahead of its release.
+"""Preparation of a reply ahead of its release: the responder's text, synthesized clause by clause.
 
-Before `release` only the first clause is synthesized; after it, as much as the playout's buffer takes.
+Before `release` only the first clause is synthesized; afterwards as much as the playout's buffer takes.
 """
 
 import asyncio
@@ -22,28 +22,28 @@ from voice.tts.text.clauses import ClauseSplitter
 APOLOGY = "I am sorry, something went wrong on my side. Could you say that again?"
 
 CLAUSES_AHEAD = 16
-"""Clauses written but not yet synthesized; at this many the responder's stream is left unread."""
+"""Most clauses that await synthesis; at the limit the responder's stream is not read (backpressure)."""
 
 CHUNKS_AHEAD = 32
-"""Chunks synthesized but not yet handed out; at this many synthesis waits."""
+"""Most synthesized chunks that await playout; at the limit synthesis waits (backpressure)."""
 
 REPLY_LIMIT = 12_000
-"""Characters after which a reply is cut: nobody listens to a model that has run away."""
+"""Longest reply in characters; a runaway model is cut off there."""
 
 CHUNK_SECONDS = 10.0
-"""An engine that gives no audio for this long is given up."""
+"""Timeout of an engine's next audio."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """Who speaks, and with what.
+    """A persona's voice and its engines.
 
     Attributes:
-        tts: the engine that is used.
-        fallback: the engine that speaks when it fails; None when there is no other.
+        tts: the synthesizer.
+        fallback: the synthesizer to use when it fails; None if there is no other.
         style: the persona's voice.
         rate_hz: the session's output rate.
-        call: whose work it is, for fairness between calls.
+        call: the fairness key of the work.
     """
 
     tts: TextToSpeech
@@ -54,7 +54,7 @@ class Speaker:
 
 
 Report = Callable[[str, str], None]
-"""Told the code and the message of what went wrong."""
+"""Takes the code and the message of a problem."""
 
 
 @dataclass(slots=True)
@@ -62,15 +62,15 @@ class Preparation:
     """A revision of a reply.
 
     Attributes:
-        revision, turn: what it answers.
-        context: what it is made from.
-        sentence: what is said where nobody is asked for an answer.
-        aside: that is not the persona's own.
-        voiceless: it is told in writing alone.
-        task: the name that its work runs under.
+        revision, turn: the ones that it answers.
+        context: the responder's input.
+        sentence: what is said instead, without a responder.
+        aside: the sentence is not the persona's own.
+        voiceless: it is sent as text alone.
+        task: the name of its task.
         text: what the responder has written so far.
         written: the responder has finished.
-        leave: what it asks for once it was heard.
+        leave: the end of the call that it asks for, once it was heard.
     """
 
     revision: int
@@ -98,16 +98,16 @@ class Preparation:
 
     @property
     def released(self) -> bool:
-        """Whether anything of it may be sent."""
+        """Whether it may be sent."""
         return self._released.is_set()
 
     @property
     def keepable(self) -> bool:
-        """Whether it needs no more engine work before its release, so that it can outlive a resumed turn."""
+        """Whether it needs no more engine work before its release, so that it can outlive a false pause."""
         return self.written and self._first_clause_ready and not self.problems
 
     def release(self, report: Report) -> None:
-        """Let it out, and what went wrong with it."""
+        """Release it, and report its problems."""
         self._report = report
         for code, message in self.problems:
             report(code, message)
@@ -115,11 +115,11 @@ class Preparation:
         self._news.set()
 
     async def next(self) -> "ClauseBegins | SpeechChunk | None":
-        """The next clause or the next of its audio; None at the end."""
+        """Return the next clause, or the next chunk of its audio; None at the end."""
         return await self._chunks.get()
 
     async def growth(self) -> AsyncIterator[None]:
-        """Yields whenever `text` may have grown, until it is written."""
+        """Yield whenever `text` may have grown, until it is written."""
         while not self.written:
             self._news.clear()
             yield
@@ -128,7 +128,7 @@ class Preparation:
         yield
 
     async def run(self, responder: Responder | None) -> None:
-        """Write and speak; without a responder, say the sentence. Ends when everything has been handed out."""
+        """Write and synthesize; without a responder, the sentence. Return when the playout has taken everything."""
         self.stamps.started = self.clock.now()
         async with asyncio.TaskGroup() as both:
             both.create_task(self._write(responder))
@@ -143,7 +143,7 @@ class Preparation:
                 await self._read(responder, splitter)
         except PipelineError as error:
             self._problem(error.code, str(error))
-            self.leave = None  # nobody is hung up on with an apology
+            self.leave = None  # an apology does not end the call
             space = " " if self.text and not self.text[-1].isspace() else ""
             await self._take(space + APOLOGY, splitter)
         for clause in splitter.flush():
@@ -173,7 +173,7 @@ class Preparation:
                 await stream.aclose()
 
     async def _before_tools(self, splitter: ClauseSplitter, *, ahead: bool) -> None:
-        """What was written so far is said meanwhile; what changes anything waits until the reply is given for sure."""
+        """Speak what was written so far; a tool with side effects waits until the reply is released."""
         for clause in splitter.flush():
             await self._clauses.put(clause)
         if not ahead:
@@ -203,9 +203,9 @@ class Preparation:
         await self._chunks.put(None)
 
     async def _say(self, clause: str) -> None:
-        """Speak one clause; when the engine breaks, the fallback speaks it again from its beginning, and all others.
+        """Synthesize one clause; if the engine fails, the fallback repeats it from its beginning and says all others.
 
-        Without a fallback the rest of the reply comes in writing alone.
+        Without a fallback the rest of the reply is text alone.
         """
         said = 0
         while not self.voiceless:
@@ -244,7 +244,7 @@ class Preparation:
 
 
 def _later(chunk: SpeechChunk, samples: int) -> SpeechChunk:
-    """The chunk of a clause of which this much was said before."""
+    """Shift a chunk's words by the samples of the clause that were said before."""
     if not samples or not chunk.words:
         return chunk
     return replace(
@@ -254,6 +254,6 @@ def _later(chunk: SpeechChunk, samples: int) -> SpeechChunk:
 
 @dataclass(frozen=True, slots=True)
 class ClauseBegins:
-    """The chunks that follow say this text."""
+    """The beginning of a clause: the chunks that follow say this text."""
 
     text: str

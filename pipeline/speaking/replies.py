@@ -1,4 +1,4 @@
-"""The persona's side of a call: replies prepared ahead, released, handed out at pace, held, cut, stored as heard."""
+"""The persona's side of a call: replies are prepared, released, played out, held, cut, and stored as heard."""
 
 import asyncio
 import logging
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """Whom the replies tell: the listeners, and the turn machine."""
+    """The callbacks of replies: publish events, and feed the turn machine."""
 
     emit: Callable[[SessionEvent], None]
     started: Callable[[int, Stamps], None]
@@ -42,17 +42,17 @@ class Hooks:
 
 
 class Replies:
-    """At most one reply playing, one being prepared, and one parked in case its question comes again.
+    """The replies of one call: at most one playing, one being prepared, and one parked in case its input recurs.
 
     Args:
-        conversation: what the persona remembers.
-        responder, speaker: what it thinks and speaks with.
-        store, writer: where its messages go, in order.
+        conversation: the context of the replies.
+        responder, speaker: generate and speak them.
+        store, writer: store the persona's messages, in order.
         slots: the session's tasks.
-        connected: set while there is somebody to hand audio to.
+        connected: set while a line attends the call.
         new_id: makes message ids.
-        hooks: whom to tell.
-        text_only: replies are told in writing alone.
+        hooks: the callbacks.
+        text_only: replies are sent as text alone.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Replies:
         self._latest: Playout | Writing | None = None
         self._lead = AdaptiveLead()
         self._message_id = ""
-        self._last_spoken = conversation.last_said  # a call that goes on with a chat may answer its last question
+        self._last_spoken = conversation.last_said  # a call that continues a chat may answer its last question
         self._seq = 0
         for voice in (speaker.tts, speaker.fallback):
             if voice is not None:
@@ -95,18 +95,18 @@ class Replies:
 
     @property
     def spoken(self) -> str:
-        """What the persona has said of the latest reply, up to the last sample sent; its echo may outlast it."""
+        """The text of the latest reply up to the last sample sent; its echo may outlast it."""
         return self._last_spoken if self._playout is None else self._playout.spoken
 
     @property
     def sounded(self) -> bool:
-        """Whether the learner has had anything of the latest reply: to hear, or where all is in writing, to read."""
+        """Whether the learner has heard, or in text-only calls read, any of the latest reply."""
         return self._text_only or (self._latest is not None and self._latest.heard_ms > 0)
 
     # --------------------------------------------------------- ahead of time
 
     def prepare(self, revision: int, turn: int, said: str) -> None:
-        """Prepare an answer; one that is prepared already, or parked and would be made from the same, is kept."""
+        """Prepare an answer; keep one of this revision, or a parked one with the same input."""
         if self._next is not None and self._next.revision == revision:
             return
         parked, self._parked = self._parked, None
@@ -120,17 +120,17 @@ class Replies:
         self._begin(self._preparation(revision, turn, context), self._responder)
 
     def apologise(self, revision: int, turn: int) -> None:
-        """Prepare to say that something went wrong."""
+        """Prepare an apology for a failure."""
         self._begin(self._preparation(revision, turn, self._conversation.context(turn)), None)
 
     def say(self, revision: int, turn: int, prompted: Prompted) -> None:
-        """Prepare to say a sentence that answers nothing."""
+        """Prepare a prompt, which answers nothing."""
         preparation = self._preparation(revision, turn, self._conversation.context(turn))
         preparation.sentence, preparation.aside, preparation.leave = prompted.text, prompted.aside, prompted.leave
         self._begin(preparation, None)
 
     def suspend(self, revision: int) -> None:
-        """Stop the work on a revision; what needs none any more is parked."""
+        """Stop the work on a revision; a reply that needs no more is parked."""
         preparation = self._next
         if preparation is not None and preparation.revision == revision:
             self._next = None
@@ -153,7 +153,7 @@ class Replies:
     # ------------------------------------------------------------- on the air
 
     def release(self, revision: int) -> None:
-        """Let the revision out; it starts when its first audio is there."""
+        """Release the revision; it starts when its first audio is ready."""
         preparation = self._next
         if preparation is None or preparation.revision != revision:
             return
@@ -180,23 +180,23 @@ class Replies:
         self._hooks.emit(Problem(code, message))
 
     def duck(self) -> None:
-        """Hand out no more for now."""
+        """Stop sending for now."""
         if self._playout is not None:
             self._playout.duck()
 
     def go_on(self) -> None:
-        """Hand out again, from where it stopped or, after `hold`, from what was heard."""
+        """Resume sending from where it stopped or, after `hold`, from what was heard."""
         if self._playout is not None:
             self._playout.go_on()
 
     def hold(self) -> None:
-        """Have the client drop what it has not played; the reply may still go on."""
+        """Have the client discard what it has not played; the reply may still resume."""
         if (playout := self._playout) is not None:
             playout.rewind()
             self._hooks.emit(ReplyCleared(playout.preparation.turn, playout.heard_ms, playout.heard))
 
     def cut(self, revision: int) -> None:
-        """The reply is over at what was heard."""
+        """End the reply at what was heard."""
         playout = self._playout
         if playout is None or playout.preparation.revision != revision:
             return
@@ -206,22 +206,22 @@ class Replies:
         self._finish(playout, interrupted=True)
 
     def keep_ahead(self, lead_ms: int | None) -> None:
-        """Hand audio out this far ahead of playback; None adapts it to the connection's jitter."""
+        """Set the lead; None adapts it to the line's jitter."""
         self._lead.fixed_ms = lead_ms
 
     def lost_connection(self) -> None:
-        """Nobody hears: what is not played yet is handed out again when somebody does, perhaps on another line."""
+        """Stop sending, as no line attends; what was not played is sent again to the next line."""
         self._lead.forget()
         if self._playout is not None:
             self._playout.lost_connection()
 
     def played(self, turn: int, milliseconds: int) -> None:
-        """The client has played this much of the turn's reply; it may say so after the reply's end."""
+        """Note how much of the turn's reply the client has played, perhaps after the reply's end."""
         if (playout := self._latest) is not None and playout.preparation.turn == turn:
             playout.played(milliseconds)
 
     async def heard_out(self) -> None:
-        """Return when the last word of the latest reply was heard, as far as the client tells."""
+        """Return when the last word of the latest reply was heard, as far as the client acknowledges it."""
         if self._latest is not None:
             await self._latest.heard_out()
 
@@ -230,7 +230,7 @@ class Replies:
         await playout.run(lambda: self._began(playout))
         preparation = playout.preparation
         if not playout.begun and preparation.text.strip():
-            playout.begun = True  # in writing alone: nothing of it could be said
+            playout.begun = True  # text alone: none of it could be synthesized
             self._began(playout)
         if playout.begun:
             self._publish_text(playout)
@@ -288,7 +288,7 @@ class Replies:
         heard_ms = playout.heard_ms
         turn, message_id = playout.preparation.turn, playout.message_id
         self._conversation.said(heard, message_id)
-        self._speaker = playout.preparation.speaker  # an engine that broke is not waited for again in this call
+        self._speaker = playout.preparation.speaker  # a failed engine is not tried again in this call
         self._last_spoken = playout.spoken
 
         async def store() -> None:

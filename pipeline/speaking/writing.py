@@ -1,4 +1,4 @@
-"""One reply in writing alone: its text goes out as it is written, and counts as heard when it has gone."""
+"""A reply as text alone: its text is published as it is written, and then counts as heard."""
 
 from collections.abc import Callable
 
@@ -6,16 +6,16 @@ from pipeline.speaking.preparation import Preparation
 
 
 class Writing:
-    """Takes the place of a `Playout` where nothing is spoken.
+    """Replaces a `Playout` if nothing is spoken.
 
     Args:
-        preparation: where the text comes from.
+        preparation: the source of the text.
 
     Attributes:
-        begun: its first words went out.
-        held: the client has been told to drop the rest.
-        message_id: the persona's message.
-        told: how many characters of the text the listeners know.
+        begun: its first words were published.
+        held: the client was notified to discard the rest.
+        message_id: of the persona's message.
+        told: how many characters of the text have been published.
     """
 
     heard_ms = 0
@@ -30,31 +30,31 @@ class Writing:
 
     @property
     def heard(self) -> str:
-        """What the learner knows of it."""
+        """The text that the learner has got."""
         return self.preparation.text[: self.published]
 
     def played(self, milliseconds: int) -> None:
-        """Nothing is played."""
+        """Ignore it: nothing is played."""
 
     def duck(self) -> None:
-        """Nothing sounds."""
+        """Do nothing: there is no audio."""
 
     def go_on(self) -> None:
-        """Nothing was interrupted."""
+        """Release a held reply."""
         self.held = False
 
     def rewind(self) -> None:
-        """The learner speaks: it may be over."""
+        """Hold the reply: the learner speaks."""
         self.held = True
 
     def lost_connection(self) -> None:
-        """What is told is kept for whoever comes back."""
+        """Do nothing: published events are kept in the backlog."""
 
     async def heard_out(self) -> None:
-        """It was read when it had gone."""
+        """Return at once: the text counts as heard when it is published."""
 
     async def run(self, started: Callable[[], None]) -> None:
-        """Return when it is written; `started` is told with its first words."""
+        """Return when it is written; `started` is called with its first words."""
         async for _ in self.preparation.growth():
             if self.preparation.text.strip():
                 self.begun = True
