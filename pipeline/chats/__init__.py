@@ -1,1 +1,1 @@
-"""Written chats, the publish-subscribe hub of their events, and the events of calls on it."""
+"""Written chats, the publish-subscribe hub of chat events, and calls' events on it."""

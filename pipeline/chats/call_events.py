@@ -1,4 +1,4 @@
-"""What happens in a call, told to its chat's room; and when each message of it was said, noted with the message."""
+"""Publishes a call's events to its chat's channel, and stores when each of its messages was said."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -33,12 +33,12 @@ from voice.audio.outlet import AudioOutlet
 
 
 class CallPublisher(CallFollower):
-    """Tells the rooms of every call that is opened.
+    """Publishes the events of every call.
 
     Args:
-        calls: whose calls are followed.
-        store: where timings are noted.
-        hub: who is told.
+        calls: the registry whose calls are followed.
+        store: takes the timings.
+        hub: takes the events.
         clock: the calls' clock.
     """
 
@@ -49,16 +49,16 @@ class CallPublisher(CallFollower):
         self._clock = clock
 
     def follow(self, call: Call) -> None:
-        """Turn its events into its room's."""
+        """Publish the call's events to its chat's channel."""
         call.session.subscribe(_Follower(call, self._store, self._hub, self._clock, self.put).hear)
 
 
 CHANNEL_AUDIO = AudioFormat("pcm16", 24_000, 1)
-"""What every client of a room plays, whatever the call itself was opened with."""
+"""The audio format of channels, whatever the call's own."""
 
 
 class _Follower:
-    """One call: turns its events into the room's, and its turns into timings."""
+    """The follower of one call: publishes its events and stores its timings."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class _Follower:
         self._sounded_bytes = 0
 
     def _sound(self, audio: Int16Mono) -> None:
-        """Encode audio for whoever listens; where nobody does, whoever joins later hears it from then on."""
+        """Encode audio for the channel's subscribers, if any; later ones hear it from then on."""
         if not self._channel.is_heard:
             self._outlet = None
             return
@@ -101,7 +101,7 @@ class _Follower:
             self._channel.reply_sounded(self._run, data)
 
     def hear(self, event: SessionEvent) -> None:
-        """Take one event of the session."""
+        """Publish an event of the session."""
         channel, run = self._channel, self._run
         match event:
             case UserStarted(turn, at_ms):
@@ -119,7 +119,7 @@ class _Follower:
                 start = self._spoken.get(turn, (self._call_ms(at_ms), 0))[0]
                 self._spoken[turn] = (start, max(start, self._call_ms(at_ms)))
             case UserMessage(turn, message_id, text):
-                # What is typed into a call was never begun to be spoken.
+                # A message typed into a call was never spoken.
                 item = self._item(turn) if turn in self._spoken else None
                 channel.user_said(message_id, text, self._store.now().isoformat(), item)
                 if turn in self._spoken:
@@ -149,7 +149,7 @@ class _Follower:
             case TurnLatency() | TransferAsked():
                 pass
             case Problem(_, message):
-                # Whoever attends the call tells its own client; a call that nobody does has only its owner.
+                # A line that attends the call notifies its client; an unattended call has only its owner.
                 if not self._call.attended:
                     channel.publish_to_owner("attempt_error", {"type": "audio", "message": message})
             case CallEnded():
@@ -161,7 +161,7 @@ class _Follower:
 
     def _note(self, message_id: str, started_ms: int, ended_ms: int) -> None:
         async def note() -> None:
-            with suppress(NotFound):  # a call of another system's chat, which is kept elsewhere
+            with suppress(NotFound):  # a call on an external chat, which is stored elsewhere
                 await self._store.update_message(message_id, started_ms=started_ms, ended_ms=max(started_ms, ended_ms))
 
         self._put(note)
@@ -173,5 +173,5 @@ class _Follower:
         return max(self._session.position_ms, round((self._clock.now() - self._began_at) * 1000))
 
     def _call_ms(self, audio_ms: int) -> int:
-        """Audio time as call time: a muted client's audio stands still while the call goes on."""
+        """Convert audio time to call time: audio time stands still while the client is muted."""
         return max(0, self._now_ms() - (self._session.position_ms - audio_ms))

@@ -1,4 +1,4 @@
-"""Written turns: a message comes in by any door, is stored, and is answered by the persona."""
+"""Written turns: stores a message from any door and has the persona answer it."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ from pipeline.errors import Busy, PipelineError
 log = logging.getLogger(__name__)
 
 RUNS_LIMIT = 64
-"""Replies being written at once; one more is refused."""
+"""Most replies written at once; a further one is refused."""
 
 CHAT_ENDED = "This chat has ended: start another one, or go on to the next."
 
@@ -32,10 +32,10 @@ class Run:
     """A reply being written.
 
     Attributes:
-        asker: the room that is told if there is no reply.
-        message_id: what the reply will be stored as.
-        text: what is written of it so far.
-        task: ends with the stored reply; with None where it was stopped before its first word.
+        asker: the channel that gets the failure, if the reply fails.
+        message_id: the id under which the reply will be stored.
+        text: the reply so far.
+        task: returns the stored reply, or None if it was stopped before its first word.
     """
 
     name: RunName
@@ -50,11 +50,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A stored message and the run that answers it (None when none was asked for).
+    """A stored message and the run that answers it (None if no answer was requested).
 
     Attributes:
-        run_id, group_id: name the run; of an open call, which answers aloud, its own.
-        reply: the persona's answer, once all of it is written or spoken.
+        run_id, group_id: ids of the run, or of the open call, which answers aloud.
+        reply: the persona's answer, once it is written or spoken.
     """
 
     message_id: str
@@ -64,14 +64,14 @@ class Sent:
 
 
 class Chats:
-    """Owner of the written replies. Use as an async context manager; leaving it cancels what is being written.
+    """Owns the written replies. Use as an async context manager; leaving it cancels those being written.
 
     Args:
-        responder: who answers.
-        store: where messages are kept.
-        calls: a chat that is being spoken to takes a written message as a typed one.
+        responder: writes the answers.
+        store: the store of the messages.
+        calls: a chat with an open call takes a written message as one typed into the call.
         new_id: makes ids.
-        hub: who is told; nobody where left out.
+        hub: takes the events; None to publish none.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Chats:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def runs_of(self, chat_id: str) -> list[Run]:
-        """The replies that are being written in a chat, oldest first."""
+        """List the replies being written in a chat, oldest first."""
         return [run for run in self._runs.values() if run.chat_id == chat_id]
 
     async def message(
@@ -113,7 +113,7 @@ class Chats:
         audio_ref: str | None = None,
         asker: str = "",
     ) -> Sent:
-        """Store a learner's message and begin to answer it; `asker` is the room that is told if that fails.
+        """Store a learner's message and begin to answer it; `asker` is the channel that gets a failure.
 
         Raises:
             NotFound: no such chat, or somebody else's; or the persona is none of the chat's.
@@ -160,7 +160,7 @@ class Chats:
         group_id: str | None = None,
         asker: str = "",
     ) -> Run:
-        """Answer what was said last; where that is being answered already, that run is the answer.
+        """Answer what was said last; return the run that answers it already, if there is one.
 
         Raises:
             NotFound: no such chat, or somebody else's.
@@ -179,7 +179,7 @@ class Chats:
         return self._begin(user_id, chat_id, persona_id, parent_id, group_id, asker)
 
     async def stop(self, user_id: str, *, chat_id: str | None = None, group_id: str | None = None) -> bool:
-        """Stop what is being written in a chat or a group, and keep what there is of it; False where nothing was.
+        """Stop the replies being written in a chat or a group, and store what there is; False if there were none.
 
         Raises:
             NotFound: no such chat, or somebody else's.
@@ -218,7 +218,7 @@ class Chats:
         return run
 
     async def _answer(self, run: Run, persona_id: str | None, parent_id: str | None) -> Message | None:
-        """Write the persona's answer to everything said so far and store it."""
+        """Write and store the persona's answer to everything said so far."""
         channel = ChatChannel(self._hub, run.chat_id, run.user_id, run.asker)
         persona: str | None = None
         try:
@@ -228,7 +228,7 @@ class Chats:
                 channel.reply_began(run.name, run.message_id, persona, self._store.now().isoformat())
                 async for delta in self._responder.reply(conversation.context()):
                     if not isinstance(delta, str):
-                        continue  # nobody is on the line
+                        continue  # there is no call to end or transfer
                     run.text += delta
                     channel.reply_grew(run.name, run.message_id, delta, run.text, persona)
                 stored = await self._keep(run, persona, parent_id)

@@ -1,6 +1,6 @@
-"""What a chat's room is told, in both of Glow's dialects: the room hears v5, the owner's profile the canonical names.
+"""A chat's events in both of Glow's dialects: v5 on the chat's channel, the canonical names on the owner's.
 
-Source: docs/socketio.md, "What the service sends". A reply is accumulated in v5 and told as deltas in the other.
+Source: docs/socketio.md, "What the service sends". A reply's text is accumulated in v5 and a delta in the other.
 """
 
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ class ChatChannel:
     """One chat's events.
 
     Attributes:
-        user_id: whose chat it is.
-        asker: the room of whoever asked for what happens; empty where nobody hears answers in rooms.
+        user_id: the chat's owner.
+        asker: the channel of the connection that requested the events' cause; empty without one.
     """
 
     hub: Hub
@@ -26,35 +26,35 @@ class ChatChannel:
 
     @property
     def is_heard(self) -> bool:
-        """Whether anybody hears the chat's events, in its room or as the owner."""
+        """Whether anybody has subscribed to the chat's events, on its channel or as the owner."""
         hub = (chat_channel(self.chat_id), profile_channel(self.user_id))
         return any(self.hub.has_subscribers(channel, user_id=self.user_id) for channel in hub)
 
     def publish(self, name: str, payload: Mapping[str, Any], **about: Any) -> None:
-        """Tell the room; `chat_id` is added."""
+        """Publish to the chat's channel; `chat_id` is added."""
         full = {"chat_id": self.chat_id, **payload}
         self.hub.publish(chat_channel(self.chat_id), name, full, user_id=self.user_id, entity_id=self.chat_id, **about)
 
     def publish_to_owner(self, name: str, payload: Mapping[str, Any], **about: Any) -> None:
-        """Tell the owner's connections; `chat_id` is added."""
+        """Publish to the owner's connections; `chat_id` is added."""
         full = {"chat_id": self.chat_id, **payload}
         self.hub.publish(
             profile_channel(self.user_id), name, full, user_id=self.user_id, entity_id=self.chat_id, **about
         )
 
     def publish_to_asker(self, name: str, payload: Mapping[str, Any], **about: Any) -> None:
-        """Tell whoever asked, and nobody else; `chat_id` is added."""
+        """Publish to the asker alone; `chat_id` is added."""
         full = {"chat_id": self.chat_id, **payload}
         if self.asker:
             self.hub.publish(self.asker, name, full, user_id=self.user_id, entity_id=self.chat_id, **about)
 
     def user_said(self, message_id: str, text: str, created_at: str, item_id: str | None = None) -> None:
-        """The learner's message is stored."""
+        """Publish the learner's stored message."""
         payload = {"message_id": message_id, "content": text, "created_at": created_at}
         self.publish("attempt_user_complete", payload | ({"item_id": item_id} if item_id else {}))
 
     def reply_began(self, run: "RunName", message_id: str, persona_id: str | None, created_at: str) -> None:
-        """The persona begins to answer."""
+        """Publish that the persona begins to answer."""
         about: dict[str, Any] = {"run_id": run.run_id, "group_id": run.group_id}
         started = {"message_id": message_id, "created_at": created_at, "persona_id": persona_id}
         self.publish("attempt_assistant_start", started, **about)
@@ -63,7 +63,7 @@ class ChatChannel:
         self.publish_to_owner("attempt.generate.text.start", named, operation="generate", **about)
 
     def reply_grew(self, run: "RunName", message_id: str, delta: str, text: str, persona_id: str | None) -> None:
-        """Some more of it; `text` is all of it so far."""
+        """Publish more of the reply; `text` is all of it so far."""
         about: dict[str, Any] = {"run_id": run.run_id, "group_id": run.group_id}
         self.publish("attempt_assistant_delta", {"message_id": message_id, "content": text}, **about)
         self.publish("attempt_assistant_progress", {"content_type": "delta", "content": delta}, **about)
@@ -72,7 +72,7 @@ class ChatChannel:
         self.publish_to_owner("attempt.chat_message.progress", named, operation="chat_message", **about)
 
     def reply_sounded(self, run: "RunName", audio: bytes) -> None:
-        """Some more of it aloud: PCM16 mono at 24 kHz."""
+        """Publish more of the reply's audio: PCM16 mono at 24 kHz."""
         about: dict[str, Any] = {"run_id": run.run_id, "group_id": run.group_id}
         self.publish("attempt_assistant_audio", {"audio": audio}, **about)
         self.publish("attempt_assistant_progress", {"content_type": "audio", "audio": audio}, **about)
@@ -80,12 +80,12 @@ class ChatChannel:
         self.publish_to_owner("attempt.chat.assistant_audio", named, operation="chat_voice", **about)
 
     def reply_silent(self, run: "RunName", duration_ms: int) -> None:
-        """All of its audio was told. Nothing of it is a recording that could be asked for."""
+        """Publish the end of the reply's audio, of which no recording can be requested."""
         named = {"group_id": run.group_id, "audios_id": None, "duration_ms": duration_ms}
         self.publish_to_owner("attempt.chat.assistant_audio.complete", named, operation="chat_voice")
 
     def reply_ended(self, run: "RunName", message_id: str, text: str, persona_id: str | None, created_at: str) -> None:
-        """The reply is stored, and the turn is over."""
+        """Publish the stored reply and the end of the turn."""
         about: dict[str, Any] = {"run_id": run.run_id, "group_id": run.group_id}
         ended = {"message_id": message_id, "content": text, "created_at": created_at, "persona_id": persona_id}
         self.publish("attempt_assistant_complete", ended, **about)
@@ -96,7 +96,7 @@ class ChatChannel:
         self.publish_to_owner("attempt.generate.completed", named, operation="generate", **about)
 
     def turn_ended(self, run: "RunName", text: str, *, success: bool, message: str) -> None:
-        """The terminal event of a turn, on which v5 clients let the learner write again."""
+        """Publish the terminal event of a turn, on which v5 clients let the learner write again."""
         about: dict[str, Any] = {"run_id": run.run_id, "group_id": run.group_id}
         payload = {
             "artifact_type": "attempt",
@@ -108,7 +108,7 @@ class ChatChannel:
         self.publish("attempt_complete", payload | about, **about)
 
     def reply_failed(self, run: "RunName", message: str) -> None:
-        """There is no reply. v5 clients do not look at whose chat an error is about: only who asked hears it."""
+        """Publish that the reply failed, to the asker alone: v5 clients do not check which chat an error is about."""
         about: dict[str, Any] = {"run_id": run.run_id, "group_id": run.group_id}
         self.publish_to_asker("attempt_error", {"type": "send", "message": message}, **about)
         self.turn_ended(run, "", success=False, message=message)
@@ -117,7 +117,7 @@ class ChatChannel:
         self.publish_to_owner("attempt.chat_message.failed", failed, operation="chat_message", **about)
 
     def reply_stopped(self, run: "RunName") -> None:
-        """Somebody stopped it."""
+        """Publish that the reply was stopped."""
         about: dict[str, Any] = {"run_id": run.run_id, "group_id": run.group_id}
         self.publish("attempt_stopped", {"success": True}, **about)
         self.publish_to_owner("attempt.generate.audio.response_cancelled", about, operation="generate", **about)
@@ -125,7 +125,7 @@ class ChatChannel:
 
 @dataclass(frozen=True, slots=True)
 class RunName:
-    """What names a reply being made: `group_id` for all of one exchange or call, `run_id` for this one."""
+    """The ids of a reply in preparation: `group_id` of its whole exchange or call, `run_id` of itself."""
 
     run_id: str
     group_id: str

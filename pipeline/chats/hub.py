@@ -1,7 +1,7 @@
-"""Who hears what: a bounded publish and subscribe hub for chats, tests and users.
+"""The hub: a bounded publish-subscribe broker of the events of chats, tests and users.
 
-Operations, written replies and calls publish here; websockets, socket.io and event streams subscribe. Nothing is kept
-for those who come later.
+Operations, written replies and calls publish to it; websockets, socket.io and event streams subscribe. Nothing is kept
+for later subscribers.
 """
 
 import asyncio
@@ -13,38 +13,38 @@ from types import TracebackType
 from typing import Any, Self
 
 WAITING_LIMIT = 2_000
-"""Events that wait for one subscriber; one that is further behind is let go, and may subscribe again."""
+"""Most events that wait for one subscriber; one further behind is unsubscribed, and may subscribe again."""
 
 
 def chat_channel(chat_id: str) -> str:
-    """Everybody who has joined a chat."""
+    """Name the channel of a chat."""
     return f"attempt_{chat_id}"
 
 
 def test_channel(invocation_id: str) -> str:
-    """Everybody who has joined a test."""
+    """Name the channel of a test."""
     return f"test_{invocation_id}"
 
 
 def profile_channel(user_id: str) -> str:
-    """Every connection of one user: what becomes of the operations that they called."""
+    """Name the channel of a user's connections: the outcome of the operations that they called."""
     return f"profile_{user_id}"
 
 
 def user_feed(user_id: str) -> str:
-    """Everything that concerns one user, in whichever room it happens."""
+    """Name the channel of everything that concerns a user, on whichever channel it is published."""
     return f"user_{user_id}"
 
 
 @dataclass(frozen=True, slots=True)
 class HubEvent:
-    """Something that happened.
+    """An event.
 
     Attributes:
-        name: as clients know it, such as "attempt_assistant_delta" or "attempt.chat_message.completed".
-        channel: who is told.
+        name: its name on the wire, such as "attempt_assistant_delta" or "attempt.chat_message.completed".
+        channel: where it was published.
         payload: JSON values, and `bytes` for audio.
-        artifact, operation: what the event belongs to.
+        artifact, operation: the ones that it belongs to.
     """
 
     id: str
@@ -62,10 +62,10 @@ class HubEvent:
 
 
 class Subscription:
-    """One listener: iterate over it. Ends when it is closed, or when it is too far behind.
+    """One subscriber's events: iterate over it. Ends when it is closed, or when it is too far behind.
 
     Attributes:
-        overflowed: it was let go because it read too slowly.
+        overflowed: it ended because it was read too slowly.
     """
 
     def __init__(self, hub: "Hub") -> None:
@@ -77,22 +77,22 @@ class Subscription:
 
     @property
     def joined(self) -> frozenset[str]:
-        """The rooms it hears."""
+        """Its channels."""
         return frozenset(self._joined)
 
     def join(self, channel: str) -> None:
-        """Hear this room, too; joining twice is harmless."""
+        """Add a channel; joining twice is harmless."""
         if not self.closed:
             self._joined.add(channel)
             self._hub._listeners[channel].add(self)
 
     def leave(self, channel: str) -> None:
-        """Hear it no more."""
+        """Remove a channel."""
         self._joined.discard(channel)
         self._hub._drop(channel, self)
 
     def close(self) -> None:
-        """Leave every room and end the iteration. Idempotent."""
+        """Leave every channel and end the iteration. Idempotent."""
         for channel in list(self._joined):
             self.leave(channel)
         if not self.closed:
@@ -102,7 +102,7 @@ class Subscription:
             self._waiting.put_nowait(None)
 
     async def next(self) -> HubEvent | None:
-        """The next event; None at the end."""
+        """Return the next event; None at the end."""
         event = await self._waiting.get()
         if event is None:
             self._waiting.put_nowait(None)
@@ -132,7 +132,7 @@ class Subscription:
 
 
 class Hub:
-    """The hub.
+    """The broker.
 
     Args:
         now: the clock of the events' times.
@@ -145,7 +145,7 @@ class Hub:
         self._listeners: defaultdict[str, set[Subscription]] = defaultdict(set)
 
     def subscribe(self, channels: Iterable[str] = ()) -> Subscription:
-        """A new listener to these rooms; close it, or use `with`."""
+        """Subscribe to these channels; close the subscription, or use `with`."""
         subscription = Subscription(self)
         for channel in channels:
             subscription.join(channel)
@@ -165,7 +165,7 @@ class Hub:
         run_id: str | None = None,
         call_id: str | None = None,
     ) -> None:
-        """Tell everybody in the room, and whoever follows this user; never blocks."""
+        """Publish to the channel's subscribers and to those of the user's feed; never blocks."""
         listeners = self._listeners_of(channel, user_id)
         if not listeners:
             return
@@ -187,15 +187,15 @@ class Hub:
             listener._offer(event)
 
     def has_subscribers(self, channel: str, *, user_id: str) -> bool:
-        """Whether `publish` to this room for this user would reach anybody: what is costly to make may be left out."""
+        """Return whether `publish` would reach anybody; if not, a costly payload need not be made."""
         return bool(self._listeners_of(channel, user_id))
 
     def __len__(self) -> int:
-        """Rooms that somebody hears."""
+        """Return the number of channels with subscribers."""
         return len(self._listeners)
 
     def __contains__(self, channel: object) -> bool:
-        """Whether somebody hears this room."""
+        """Return whether the channel has subscribers."""
         return channel in self._listeners
 
     def _listeners_of(self, channel: str, user_id: str) -> set[Subscription]:

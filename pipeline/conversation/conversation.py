@@ -1,4 +1,4 @@
-"""One chat as its persona remembers it: who speaks to whom about what, and what was said and heard."""
+"""The history of a chat in memory: its persona and subject, and what was said and heard."""
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from pipeline.conversation.tools import Tool
 from voice.tts.base import VoiceStyle
 
 VOCABULARY_LIMIT = 200
-"""Characters of the recogniser's prompt."""
+"""Longest prompt of the recogniser, in characters."""
 
 
 @dataclass(slots=True)
@@ -23,14 +23,14 @@ class _Entry:
 
 
 class Conversation:
-    """The history of a chat, kept in memory while somebody talks to it.
+    """The history of a chat, in memory during a call.
 
     Args:
         context: the chat with its persona, scenario, documents and messages.
-        persona: who answers; the chat's first persona unless another is asked for.
+        persona: the one that answers.
 
     Attributes:
-        tools: what the persona can do besides speaking, while somebody talks to it.
+        tools: the persona's tools during the call.
     """
 
     def __init__(self, context: ChatContext, persona: Persona) -> None:
@@ -50,25 +50,25 @@ class Conversation:
 
     @property
     def last_said(self) -> str:
-        """What the persona said last, as far as it was heard; empty before its first words."""
+        """The persona's latest words, as far as they were heard; empty before its first."""
         said = (entry.line.text for entry in reversed(self._entries) if entry.line.role == "assistant")
         return next((text for text in said if text), "")
 
     @property
     def style(self) -> VoiceStyle:
-        """The persona's voice, for the synthesizers."""
+        """The persona's voice, for the synthesizer."""
         voice = self.persona.voice
         return VoiceStyle(names=voice.names, rate=voice.rate, pitch=voice.pitch, language=voice.language)
 
     @property
     def vocabulary(self) -> str:
-        """Names and terms that are likely to be said, for the recogniser."""
+        """Names and terms that are likely to occur, for the recogniser."""
         scenario = self._scenario
         terms = [self.persona.name, scenario.name if scenario else "", *(document.name for document in self._documents)]
         return ", ".join(term for term in terms if term)[:VOCABULARY_LIMIT]
 
     def context(self, turn: int | None = None, said: str = "") -> ReplyContext:
-        """What a reply is made from, as if the learner's spoken words in `turn` were `said`."""
+        """Return the context of a reply, as if the learner's spoken words in `turn` were `said`."""
         lines = [
             entry.line
             for entry in self._entries
@@ -79,7 +79,7 @@ class Conversation:
         return ReplyContext(self.persona, self._scenario, self._documents, tuple(lines), self.tools)
 
     def spoken(self, turn: int, text: str, new_id: str) -> tuple[str, bool]:
-        """The learner's spoken words of a turn; returns the message's id, and whether it is a new message."""
+        """Record the learner's spoken words of a turn; return the message's id, and whether it is new."""
         for entry in self._entries:
             if entry.spoken_turn == turn and entry.line.role == "user":
                 entry.line = HistoryEntry("user", text)
@@ -88,13 +88,13 @@ class Conversation:
         return new_id, True
 
     def typed(self, text: str, message_id: str) -> None:
-        """The learner's typed words."""
+        """Record the learner's typed words."""
         self._entries.append(_Entry(HistoryEntry("user", text), message_id))
 
     def said(self, text: str, message_id: str, *, aside: bool = False) -> None:
-        """The persona's words as far as they were heard; called again as more is heard.
+        """Record the persona's words as far as they were heard; called again as more is heard.
 
-        What is said `aside`, such as that the call is recorded, is not the persona's own: no reply is made from it.
+        Words said `aside`, such as that the call is recorded, are not the persona's own: no context of a reply.
         """
         for entry in reversed(self._entries):
             if entry.message_id == message_id:
@@ -104,14 +104,14 @@ class Conversation:
 
 
 def conversation_of(context: ChatContext, persona_id: str | None = None) -> Conversation:
-    """The conversation of a chat, answered by one of its personas; by somebody plain if it has none."""
+    """Make the conversation of a chat with one of its personas, by default the first; with a plain one without any."""
     chosen = next((persona for persona in context.personas if persona.id == persona_id), None)
     persona = chosen or (context.personas[0] if context.personas else Persona(id="", name="Assistant"))
     return Conversation(context, persona)
 
 
 class MessageLog(Protocol):
-    """Where the messages of a spoken conversation are kept; the store is one."""
+    """Keeps the messages of a spoken conversation, as the store does."""
 
     def add_message(
         self,
@@ -132,7 +132,7 @@ class MessageLog(Protocol):
         ...
 
     def update_message(self, message_id: str, **changes: Unpack[MessageChanges]) -> Awaitable[object]:
-        """Say what became of a message that was added.
+        """Update a message that was added.
 
         Raises:
             ModelError: it cannot be stored.
@@ -142,12 +142,12 @@ class MessageLog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OpenConversation:
-    """A chat ready to be spoken to.
+    """A chat ready for a call.
 
     Attributes:
-        conversation: what is remembered of it.
-        log: where what is said goes.
-        responder: who answers; None for the service's own.
+        conversation: its history.
+        log: keeps its messages.
+        responder: answers it; None for the service's own.
     """
 
     conversation: Conversation
@@ -156,8 +156,8 @@ class OpenConversation:
 
 
 class ConversationSource(Protocol):
-    """Chats that are not Glow's own, such as those of another system's clients."""
+    """A source of chats that are not Glow's own, such as external chats."""
 
     async def open(self, user_id: str, chat_id: str) -> OpenConversation | None:
-        """The chat, if it is one of this source's and the user's; None otherwise."""
+        """Open the chat if it is one of this source's and the user's; return None otherwise."""
         ...

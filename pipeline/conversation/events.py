@@ -1,4 +1,4 @@
-"""What a voice session tells its listeners. The doors in api/ render these in their own wire format."""
+"""The events that a voice session publishes. Each door renders them in its own dialect."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class UserStarted:
 
 @dataclass(frozen=True, slots=True)
 class UserPartial:
-    """The transcript so far, accumulated; what was told once is never taken back before the final one."""
+    """The transcript so far, accumulated; published words are not retracted before the final transcript."""
 
     turn: int
     text: str
@@ -55,7 +55,7 @@ class ReplyBegan:
 
 @dataclass(frozen=True, slots=True)
 class ReplyText:
-    """Some more of the reply's text."""
+    """More of the reply's text."""
 
     turn: int
     delta: str
@@ -63,11 +63,11 @@ class ReplyText:
 
 @dataclass(frozen=True, slots=True)
 class ReplyAudio:
-    """Some more of the reply's audio.
+    """More of the reply's audio.
 
     Attributes:
-        at_ms: where it lies in the reply's audio.
-        text: what it says.
+        at_ms: its position in the reply's audio.
+        text: the words in it.
         audio: int16 mono samples at the session's output rate, shape (n,), 20 to 100 ms.
     """
 
@@ -81,7 +81,7 @@ class ReplyAudio:
 
 @dataclass(frozen=True, slots=True)
 class ReplyCleared:
-    """Interrupted: what is not played yet must be dropped."""
+    """The reply was interrupted: the client must discard what it has not played."""
 
     turn: int
     heard_ms: int
@@ -101,7 +101,7 @@ class ReplyEnded:
 
 @dataclass(frozen=True, slots=True)
 class TurnLatency:
-    """One waterfall a turn, from the last speech sample to the first audio sent, in milliseconds."""
+    """The waterfall of a turn, from the last speech sample to the first audio sent, in milliseconds."""
 
     turn: int
     endpoint_ms: int
@@ -122,10 +122,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class TransferAsked:
-    """The persona hands the call to `target`, and her last word was heard.
+    """The persona transfers the call to `target`, and its last word was heard.
 
-    Whoever carries the call does that: ends it when `target` has answered, or says that it failed. It is told only on
-    a line that can transfer to `target`.
+    The client carries out the transfer: it ends the call when `target` has answered, or reports that it failed. The
+    event is published only if the line can transfer to `target`.
     """
 
     turn: int

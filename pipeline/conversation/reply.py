@@ -1,4 +1,4 @@
-"""Answers: what a responder is given and what it gives back."""
+"""Replies: a responder's input and output."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from pipeline.conversation.tools import EndCall, Tool, Transfer
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One line of the conversation as it was said and heard."""
+    """One message of the conversation as it was said and heard."""
 
     role: Role
     text: str
@@ -18,11 +18,10 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class ReplyContext:
-    """What a reply is made from.
+    """The context of a reply.
 
-    The last line of `history` is the learner's. An empty history asks for a greeting; one that ends in the persona's
-    own line asks for a word after a long silence. `tools` is what the persona can do besides speaking; a responder
-    that knows no tools leaves them alone.
+    The last entry of `history` is the learner's. An empty history asks for a greeting; one that ends with the persona
+    asks for a word after a long silence. `tools` are the persona's tools, which a responder without tool use ignores.
     """
 
     persona: Persona
@@ -34,11 +33,11 @@ class ReplyContext:
 
 @dataclass(frozen=True, slots=True)
 class ToolsRun:
-    """Tools run before the next part comes: whoever reads the reply decides when, by asking for that part.
+    """Tools run before the next part: the reader of the reply decides when, by requesting that part.
 
     Attributes:
-        names: which tools, in order.
-        ahead: they may run before it is certain that the reply is given.
+        names: of the tools, in order.
+        ahead: they may run before the reply is released.
     """
 
     names: tuple[str, ...]
@@ -46,7 +45,7 @@ class ToolsRun:
 
 
 ReplyPart = str | EndCall | Transfer | ToolsRun
-"""Some text of a reply, or what it asks for. The latest `EndCall` or `Transfer` counts, once the reply was heard."""
+"""A part of a reply: text, or a request. The latest `EndCall` or `Transfer` counts, once the reply was heard."""
 
 
 class Responder(Protocol):
@@ -57,7 +56,7 @@ class Responder(Protocol):
     def reply(self, context: ReplyContext) -> AsyncIterator[ReplyPart]:
         """Stream the reply, text delta by text delta; closing the iterator cancels the work.
 
-        Where nobody is on the line, as in a written chat, what the reply asks for is left undone.
+        Without a call, as in a written chat, the reply's requests are ignored.
 
         Raises:
             pipeline.errors.ResponderFailed: refused, hung past its deadline, or cut mid-stream.

@@ -1,4 +1,4 @@
-"""What a persona can do besides speaking: tools that it may use in a reply, and what a reply may ask of the call."""
+"""The tools that a persona may use in a reply, and what a reply may request of the call."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,28 +7,28 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class EndCall:
-    """The reply asks that the call ends once its last word was heard."""
+    """A request to end the call once the reply's last word was heard."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """The reply asks that the call is handed to `target` once its last word was heard."""
+    """A request to transfer the call to `target` once the reply's last word was heard."""
 
     target: str
 
 
 class ToolFailed(Exception):
-    """A tool could not do what it was asked; the sentence is for the persona, who may try something else."""
+    """A tool failed; the message is for the persona, which may try something else."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What came of a tool.
+    """The result of a tool.
 
     Attributes:
-        text: what the persona is told; it is data, and no instruction to it.
-        asks: what the reply asks for by it.
-        settled: the persona need not speak again after it, if she has spoken already.
+        text: given to the persona as data, not as an instruction.
+        asks: the reply's request by it.
+        settled: the persona need not speak again after it, if it has spoken already.
     """
 
     text: str
@@ -38,15 +38,15 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """Something that a persona can use while she answers.
+    """A tool that a persona can use in a reply.
 
     Attributes:
         name: letters, digits, `_` and `-`, at most 64.
-        description: what it is for, to whoever decides on its use.
+        description: its purpose, for the model that decides on its use.
         parameters: JSON schema of its arguments, an object; checked before it runs.
-        run: does it with such arguments; raises `ToolFailed` where that cannot be done.
-        timeout_s: given up after this.
-        ahead: it changes nothing, so that it may run before it is certain that the reply is given.
+        run: runs it with such arguments; raises `ToolFailed` if it fails.
+        timeout_s: its timeout.
+        ahead: it has no side effects, so that it may run before the reply is released.
     """
 
     name: str

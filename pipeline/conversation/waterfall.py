@@ -1,4 +1,4 @@
-"""When the stages of a turn happened, and the waterfall that this makes: from the last word to the first audio."""
+"""The waterfall of a turn: the timestamps of its stages, from the last word to the first audio."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from pipeline.conversation.events import TurnLatency
 
 @dataclass(slots=True)
 class Stamps:
-    """When things happened, on the session's clock; None while they have not."""
+    """The timestamps of a reply, on the session's clock; None for what has not happened yet."""
 
     started: float = 0.0
     first_text: float | None = None
@@ -16,7 +16,7 @@ class Stamps:
 
 
 class Waterfall:
-    """The account of one turn after another; all times are seconds on the session's clock."""
+    """Measures one turn after another; all times are seconds on the session's clock."""
 
     def __init__(self) -> None:
         self._last_speech = 0.0
@@ -26,27 +26,27 @@ class Waterfall:
         self._due = False
 
     def heard(self, last_speech: float) -> None:
-        """The latest speech sample came at `last_speech`."""
+        """Note when the latest speech sample arrived."""
         self._last_speech = last_speech
 
     def transcript_asked(self, now: float) -> None:
-        """A transcript of the utterance was asked for."""
+        """Note when a transcript of the utterance was requested."""
         self._transcript_asked = now
 
     def transcript_came(self, now: float) -> None:
-        """It is there."""
+        """Note when the transcript was ready."""
         self._transcript_s = now - self._transcript_asked
 
     def turn_ended(self, *, answered: bool) -> None:
-        """The turn is over; where it will be answered, its waterfall is due with the first audio."""
+        """Note that the turn is over; if it is answered, its waterfall is due with the first audio."""
         self._due = answered
 
     def released(self, now: float) -> None:
-        """The reply may go out."""
+        """Note when the reply was released."""
         self._released = now
 
     def replied(self, turn: int, stamps: Stamps, now: float) -> TurnLatency | None:
-        """The first audio went out: the turn's latency, once; None where no turn waits for its answer."""
+        """Return the turn's latency at the first audio, once; None if no turn awaits its answer."""
         if not self._due:
             return None
         self._due = False
