@@ -106,7 +106,7 @@ def watch(
 
 
 def commands(operations: Sequence[Operation]) -> typer.Typer:
-    """The commands on attempts: those of the table, and those that are no single request."""
+    """Make the commands on attempts: those of the table, and those that are no single request."""
     app = typer.Typer(
         no_args_is_help=True,
         help="Attempts at a simulation and their chats. Exit codes: 0 done, 1 refused or unreachable, 2 wrong usage.",

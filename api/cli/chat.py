@@ -97,7 +97,7 @@ def speak(
 
 
 def _pieces(file: Path) -> list[bytes]:
-    """A recording as the service's voice sessions take it: PCM16 at 24 kHz, a second at a time."""
+    """Convert a recording to the audio of voice sessions: PCM16 at 24 kHz, a second at a time."""
     from api.client.recordings import read_recording
     from voice.audio.formats import RATE_HZ
     from voice.audio.resample import resample
@@ -153,7 +153,7 @@ def live(
 
 
 def commands(operations: Iterable[Operation]) -> typer.Typer:
-    """The commands on chats: those of the table, and those that do more than one request."""
+    """Make the commands on chats: those of the table, and those that make more than one request."""
     app = typer.Typer(
         no_args_is_help=True,
         help="Chats: read, write, speak, grade. Exit codes: 0 done, 1 refused or unreachable, 2 wrong usage.",

@@ -1,4 +1,4 @@
-"""Commands made of operations: their fields as arguments and options, `--body` for all the rest."""
+"""Commands made from operations: their fields as arguments and options, `--body` for the rest."""
 
 import inspect
 import sys
@@ -64,7 +64,7 @@ def add(app: typer.Typer, operation: Operation, name: str) -> None:
 
 
 def _parameter(field: Field) -> inspect.Parameter:
-    """A field as a parameter of a command."""
+    """Make a command's parameter from a field."""
     default = (
         typer.Option(None, field.flag, help=field.about)
         if field.flag
@@ -75,7 +75,7 @@ def _parameter(field: Field) -> inspect.Parameter:
 
 
 def merged(body: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The body to send: what `--body` says, and on top what was given in words; ends with usage errors."""
+    """Merge `--body` with the arguments and options, which take precedence. Exit with a usage error if that fails."""
     import json
 
     if body is None:
@@ -94,7 +94,7 @@ def ask(path: str, body: Mapping[str, Any], instance_url: str, token: str) -> di
     """Carry out one operation.
 
     Raises:
-        ClientError: the service said no, or nobody is there.
+        ClientError: the service refused it, or is unreachable.
     """
     from api.cli.instance import Instance
 

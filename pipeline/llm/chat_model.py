@@ -1,6 +1,6 @@
-"""Plain completions and tool calls from any server of the OpenAI chat completions protocol, bounded at every wait.
+"""Completions and tool calls from any server of the OpenAI chat completions protocol, with a deadline for every wait.
 
-Its library takes a second to import: who only names the class imports it for type checking alone.
+The library takes a second to import: import this module for type checking alone where only the class is named.
 """
 
 import asyncio
@@ -18,11 +18,11 @@ from pipeline.llm.deadlines import Deadlines
 OFFICIAL = "https://api.openai.com/v1"
 
 _REFUSES_THE_REQUEST = (400, 413, 415, 422)
-"""Statuses that servers refuse a picture or a tool with, or one that is too large."""
+"""Statuses with which servers refuse pictures or tools, or a request that is too large."""
 
 
 class ChatModel:
-    """A language model that is asked with messages of one's own."""
+    """A language model that takes the caller's own messages."""
 
     def __init__(
         self, *, model: str, base_url: str | None = None, api_key: str | None = None, deadlines: Deadlines | None = None
@@ -37,7 +37,7 @@ class ChatModel:
         )
 
     async def complete(self, messages: Sequence[Message], tuning: Tuning | None = None) -> Completion:
-        """Ask, and wait for the whole answer, at most `Deadlines.total_s`.
+        """Request a completion and wait for all of it, at most `Deadlines.total_s`.
 
         Raises:
             RequestRefused: the model does not take such a request.
@@ -59,7 +59,7 @@ class ChatModel:
             )
 
     async def stream(self, messages: Sequence[Message], tuning: Tuning | None = None) -> AsyncIterator[str]:
-        """Ask, and pass the words on as they come; closing the iterator closes the request.
+        """Request a completion and yield its words as they arrive; closing the iterator closes the request.
 
         Raises:
             RequestRefused: the model does not take such a request.
@@ -92,7 +92,7 @@ class ChatModel:
                     model=self.name, messages=cast(Any, list(messages)), stream=cast(Any, stream), **parameters
                 )
             except openai.BadRequestError as error:
-                # Newer models take another limit and no temperature, and name what they refuse.
+                # Newer models take another limit and no temperature, and name the parameter that they refuse.
                 refused = error.param or ""
                 if refused not in ("max_tokens", "temperature") or refused not in parameters:
                     raise
@@ -102,7 +102,7 @@ class ChatModel:
 
     @asynccontextmanager
     async def _failures(self) -> AsyncGenerator[None, None]:
-        """Turn whatever goes wrong into one sentence of ours: the libraries' own may quote the key or the address."""
+        """Map every failure to a sentence of ours: the libraries' messages may quote the key or the address."""
         try:
             yield
         except openai.APIStatusError as error:

@@ -1,4 +1,4 @@
-"""Replies from any server of the OpenAI chat completions protocol, streamed, and bounded at every wait."""
+"""Replies from any server of the OpenAI chat completions protocol: streamed, with a deadline for every wait."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ from pipeline.llm.tool_loop import EmptyReply, converse, schema_of
 log = logging.getLogger(__name__)
 
 _OFFICIAL = "https://api.openai.com/v1"
-# Reading the stream to its end lets the next turn reuse the connection; it is not worth more wait than a handshake.
+# Reading the stream to its end lets the next turn reuse the connection, but is worth no longer wait than a handshake.
 _DRAIN_S = 0.2
 
 
@@ -50,8 +50,8 @@ class OpenAIResponder:
         self._tuning: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature}
         self._takes_tools = True
         self._where = _host(base_url or _OFFICIAL)
-        # The client insists on a key, where many servers of one's own need none. Its retries wait for up to minutes,
-        # which no caller would: `_open` retries by itself, once and at once.
+        # The client requires a key, though many local servers need none. Its retries may take minutes, which is too
+        # long in a call: `_open` retries instead, once and at once.
         self._client = AsyncOpenAI(
             base_url=base_url or _OFFICIAL,
             api_key=api_key or "none",
@@ -63,7 +63,7 @@ class OpenAIResponder:
         """Stream the reply as the model writes it, using its tools; closing the iterator closes the request.
 
         Raises:
-            ResponderFailed: refused, hung past a deadline, cut, empty, or not the protocol.
+            ResponderFailed: refused, past a deadline, cut off, empty, or not the protocol.
         """
         if not context.history and context.persona.greeting:
             yield context.persona.greeting
@@ -84,7 +84,7 @@ class OpenAIResponder:
     async def _ask(
         self, patience: "_Patience", messages: Sequence[Message], tools: Sequence[Tool], *, may_call: bool
     ) -> AsyncGenerator[str | ToolCall, None]:
-        """One request: the words as they come, and then the tools that are called."""
+        """Send one request; yield the words as they arrive, and then the tool calls."""
         patience.asks()
         said = ""
         calls = ToolCallReader()
@@ -123,7 +123,7 @@ class OpenAIResponder:
     async def _open(
         self, patience: "_Patience", messages: Sequence[Message], tools: Sequence[Tool], *, may_call: bool
     ) -> AsyncStream[ChatCompletionChunk]:
-        """Send the question; once more where a kept connection had died, or the model takes no such parameter."""
+        """Send the request; retry once if a kept connection had died, or if the model refuses a parameter."""
         offered = {"tools": [schema_of(tool) for tool in tools], "tool_choice": "auto" if may_call else "none"}
         attempts = 4
         while True:
@@ -144,7 +144,7 @@ class OpenAIResponder:
                     raise
 
     def _adapt(self, error: openai.APIStatusError, parameters: dict[str, Any]) -> bool:
-        """Give up a parameter that the model refuses by name; newer models take another limit and no temperature."""
+        """Drop a parameter that the model refuses by name; newer models take another limit and no temperature."""
         if "tools" in parameters and "tool" in str(error).lower():
             log.warning("The model '%s' takes no tools, so it cannot end a call; it is asked without.", self._model)
             self._takes_tools = False
@@ -158,7 +158,7 @@ class OpenAIResponder:
         return True
 
     def _check(self, said: str, finish: str | None) -> None:
-        """Raise where a reply that ended is no whole reply."""
+        """Raise if a reply that ended is incomplete."""
         if finish == "content_filter":
             raise ResponderFailed("The language model's content filter stopped the reply; say it in other words.")
         if finish == "length" and not said.strip():
@@ -171,13 +171,13 @@ class OpenAIResponder:
                 f"The language model at {self._where} gave an empty reply; ask again, and check that the address is "
                 "the one of its API, which mostly ends in /v1."
             )
-        # A server may leave out the finish reason, and a cut may look like an end: the sentence tells them apart.
+        # A server may omit the finish reason, and a cut may look like an end: the last sentence tells them apart.
         if finish is None and said.rstrip()[-1] not in ".!?…\"'”’)":
             raise ResponderFailed(f"The language model at {self._where} broke off in mid-sentence; ask again.")
 
     @asynccontextmanager
     async def _failures(self, patience: "_Patience") -> AsyncGenerator[None, None]:
-        """Turn whatever goes wrong into one sentence of ours: the libraries' own may quote the key or the address."""
+        """Map every failure to a sentence of ours: the libraries' messages may quote the key or the address."""
         try:
             yield
         except openai.APIStatusError as error:
@@ -219,7 +219,7 @@ class OpenAIResponder:
 
 
 class _Patience:
-    """Counts the time spent waiting for the server, and only that."""
+    """Counts the time spent waiting for the server alone."""
 
     def __init__(self, deadlines: Deadlines) -> None:
         self._deadlines = deadlines
@@ -229,7 +229,7 @@ class _Patience:
 
     @asynccontextmanager
     async def waiting(self) -> AsyncGenerator[None, None]:
-        """Wait no longer than what is left until the next word and until the end."""
+        """Bound a wait by the time left for the next word and for the whole reply."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
@@ -241,16 +241,16 @@ class _Patience:
             self._total -= waited
 
     def asks(self) -> None:
-        """The model is asked, maybe once more: wait for its first word anew."""
+        """Restart the deadline of the first word: a request is sent, perhaps as a retry."""
         self._next = self._deadlines.first_token_s
 
     def heard(self) -> None:
-        """A word came: wait for the next one anew."""
+        """Restart the deadline of the next word: one has arrived."""
         self.begun = True
         self._next = self._deadlines.gap_s
 
     def lost(self) -> str:
-        """What ran out."""
+        """Name the deadline that has passed."""
         if self._total <= 0:
             return f"took more than {self._deadlines.total_s:g} s for one reply"
         if self.begun:
@@ -259,8 +259,8 @@ class _Patience:
 
 
 def _read(chunk: ChatCompletionChunk, calls: ToolCallReader) -> tuple[str, str | None]:
-    """The words of one chunk, and why the reply ended if it did; reasoning and empty deltas hold no words."""
-    # Servers that only resemble the protocol leave out what the types promise.
+    """Return the words of one chunk, and the finish reason if it is the last; reasoning and empty deltas hold none."""
+    # Servers that only resemble the protocol omit what the types promise.
     if not chunk.choices:
         return "", None
     choice = chunk.choices[0]
@@ -274,7 +274,7 @@ def _read(chunk: ChatCompletionChunk, calls: ToolCallReader) -> tuple[str, str |
 
 
 def _host(base_url: str) -> str:
-    """Host and port of an address, without any credentials it may carry."""
+    """Return the host and port of an address, without its credentials."""
     try:
         parts = urlsplit(base_url)
         port = f":{parts.port}" if parts.port else ""
