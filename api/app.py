@@ -17,6 +17,7 @@ from api.doors.glow import socket_http
 from api.doors.glow.operation import Operation
 from api.doors.glow.socketio.server import SocketDoor
 from api.doors.glow.table import OPERATIONS
+from api.doors.http_rules import HttpRules, bounded_protocol
 from api.doors.refusals import explain_errors
 from api.doors.socket_rules import SocketRules, protocol_by_path
 from api.doors.voice import socket as voice
@@ -43,6 +44,7 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
     # Keepalive and message limit of doors that need other than the server's, by path.
     app.state.socket_rules = dict[str, SocketRules]()
     app.state.socket_protocol = protocol_by_path(app.state.socket_rules)
+    app.state.http_protocol = bounded_protocol(HttpRules(per_address=settings.connections_per_address))
     explain_errors(app)
     operations = tuple(operations)
     # The routes themselves, not copies: FastAPI would build each one's models again for every application, and do so in

@@ -4,7 +4,7 @@ import hmac
 import logging
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -19,6 +19,8 @@ SUBPROTOCOL = "glow.voice"
 LOCAL_USER = "local"
 MISSING = "Missing Authorization: Bearer <token> header"
 INVALID = "The token is unknown or revoked: make one with `glow token create USER`."
+
+_AUTHENTICATORS: set[Any] = set()
 
 
 class Unauthorized(ModelError):
@@ -70,6 +72,26 @@ async def user_for(store: Store, settings: Settings, token: str | None) -> User:
     return user
 
 
+def authenticates(find: Callable[[Request], Awaitable[User]]) -> Callable[[Request], Awaitable[User]]:
+    """Mark a FastAPI dependency that authenticates a request: a route solves it before the body is read, and once."""
+
+    async def once(request: Request) -> User:
+        found: dict[Any, User] = request.scope.setdefault("glow.users", {})
+        if once not in found:
+            found[once] = await find(request)
+        return found[once]
+
+    once.__name__, once.__doc__ = find.__name__, find.__doc__
+    _AUTHENTICATORS.add(once)
+    return once
+
+
+def is_authenticator(dependency: Any) -> bool:
+    """Return whether the dependency is marked by `authenticates`."""
+    return dependency in _AUTHENTICATORS
+
+
+@authenticates
 async def current_user(request: Request) -> User:
     """Authenticate an HTTP request (a FastAPI dependency).
 

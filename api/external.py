@@ -32,6 +32,8 @@ class ExternalServices:
     tutor: Tutor
     chats: GroundedChats
     limits: Limits
+    guesses: Limits
+    """Wrong client secrets, by network address."""
 
 
 @asynccontextmanager
@@ -51,7 +53,12 @@ async def open_external(
     calls.register(SpokenTutor(tutor, store))
     calls.register(chats)
     try:
-        yield ExternalServices(tutor, chats, Limits(settings.requests_per_minute, clock.now))
+        yield ExternalServices(
+            tutor,
+            chats,
+            Limits(settings.requests_per_minute, clock.now),
+            Limits(settings.guesses_per_minute, clock.now),
+        )
     finally:
         if model is not None:
             await model.close()

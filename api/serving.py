@@ -92,6 +92,7 @@ def uvicorn_config(app: "FastAPI", settings: Settings) -> uvicorn.Config:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
+        http=app.state.http_protocol,
         ws=app.state.socket_protocol,
         # The voice websocket enforces its own limit with an error message; uvicorn's limit is for all others.
         ws_max_size=4 * settings.max_message_bytes,

@@ -219,6 +219,22 @@ class Settings(BaseSettings):
     max_calls: int = Field(
         default=100, ge=1, description="Maximum number of concurrent calls; further ones are refused as busy."
     )
+    calls_per_user: int = Field(
+        default=20,
+        ge=0,
+        description="Maximum number of concurrent calls of one user; further ones are refused as busy. 0 disables it.",
+    )
+    connections_per_address: int = Field(
+        default=200,
+        ge=0,
+        description="Maximum number of connections without a call from one network address, except from a proxy that "
+        "FORWARDED_ALLOW_IPS names; further ones get 503. 0 disables it.",
+    )
+    guesses_per_minute: int = Field(
+        default=20,
+        ge=1,
+        description="Maximum number of wrong client secrets per minute from one network address at POST /oauth2/token.",
+    )
     idle_s: float = Field(
         default=300.0, gt=0, description="Seconds without any message from the client after which its call is ended."
     )

@@ -136,7 +136,7 @@ def bench_load(
 
 
 def _measure(sessions: int, seconds: float, *, talking: bool, **engines: str | None) -> Load:
-    settings = embedded(**engines) | {"GLOW_MAX_CALLS": str(sessions + 1)}
+    settings = embedded(**engines) | {"GLOW_MAX_CALLS": str(sessions + 1), "GLOW_CALLS_PER_USER": "0"}
     with own_service(settings, Settings().models_dir) as service, RemoteService(service.url, service.token) as http:
         chats = [http.start_named()[1] for _ in range(sessions)]
         return asyncio.run(_run(service, chats, seconds, talking=talking))

@@ -9,10 +9,11 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
+from api.doors.guarded import GuardedRoute
+from api.doors.json_bounds import parsed
 from models.columns import clean
 from models.errors import Invalid, ModelError
 from pipeline.errors import PipelineError, TooMany
@@ -97,10 +98,10 @@ async def _explain(_: Request, error: Exception) -> Response:
     return detail(failure_of(error))
 
 
-def route_class(render: Callable[[Failure], Response]) -> type[APIRoute]:
+def route_class(render: Callable[[Failure], Response]) -> type[GuardedRoute]:
     """Routes whose every failure is said by `render`."""
 
-    class DoorRoute(APIRoute):
+    class DoorRoute(GuardedRoute):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             handle = super().get_route_handler()
 
@@ -119,14 +120,15 @@ async def json_object(request: Request) -> dict[str, Any]:
     """The body as a JSON object, with U+FFFD for what is no letter; an empty one for no body at all.
 
     Raises:
-        Invalid: it is something else.
+        Invalid: it is something else, or nested too deeply.
+        TooLarge: it holds too many values.
     """
     raw = await request.body()
     if not raw:
         return {}
     try:
-        body = _cleaned(json.loads(raw, parse_constant=_not_json))
-    except (ValueError, RecursionError):
+        body = await parsed(raw, _strict)
+    except ValueError:
         raise Invalid("The request is not JSON; send a JSON object.") from None
     if not isinstance(body, dict):
         raise Invalid("The request is not a JSON object; send one.")
@@ -145,6 +147,10 @@ def json_line(body: Mapping[str, Any]) -> str:
 def server_sent(body: Mapping[str, Any]) -> str:
     """A server-sent event that holds JSON."""
     return f"data: {json_line(body)}\n\n"
+
+
+def _strict(raw: bytes) -> Any:
+    return _cleaned(json.loads(raw, parse_constant=_not_json))
 
 
 def _not_json(name: str) -> object:

@@ -11,6 +11,8 @@ from urllib.parse import unquote
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
+from api.doors.http_rules import release_lease
+
 
 @dataclass(frozen=True, slots=True)
 class SocketRules:
@@ -44,5 +46,9 @@ def protocol_by_path(rules: Mapping[str, SocketRules]) -> type[WebSocketsSansIOP
                 if found.max_bytes is not None:
                     self.conn.max_message_size = found.max_bytes
             super().handle_connect(event)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            release_lease({"state": self.app_state})
 
     return ByPath

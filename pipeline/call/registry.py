@@ -27,11 +27,13 @@ class CallLimits:
         max_calls: calls open at once.
         idle_s: a call without input for this long is ended.
         resume_s: a dropped connection may be resumed for this long.
+        per_user: calls of one user open at once; 0 for no limit.
     """
 
     max_calls: int = 100
     idle_s: float = 300.0
     resume_s: float = 60.0
+    per_user: int = 0
 
 
 class Calls:
@@ -54,7 +56,8 @@ class Calls:
         self._limits = limits
         self._new_id = new_id
         self._calls: dict[str, Call] = {}
-        self._opening: set[str] = set()
+        self._opening: dict[str, str] = {}
+        """The users by the chats on which calls are being opened."""
         self._watchers: list[Callable[[Call], None]] = []
         self._sources: list[ConversationSource] = []
         self._leases: dict[str, asyncio.Task[None]] = {}
@@ -102,8 +105,8 @@ class Calls:
         wire.check()
         if not self._closing and (chat_id in self._calls or chat_id in self._opening):
             raise SessionConflict("This chat has an open call; resume it, or end it with chat_silence first.")
-        self.check_vacancy()
-        self._opening.add(chat_id)
+        self.check_vacancy(user_id)
+        self._opening[chat_id] = user_id
         try:
             opened = await self._conversation(user_id, chat_id, persona_id)
             engines = self._engines if opened.responder is None else replace(self._engines, responder=opened.responder)
@@ -120,18 +123,22 @@ class Calls:
                 watcher(call)
             return call
         finally:
-            self._opening.discard(chat_id)
+            self._opening.pop(chat_id, None)
 
-    def check_vacancy(self) -> None:
-        """Check that another call can be opened.
+    def check_vacancy(self, user_id: str) -> None:
+        """Check that this user can open another call.
 
         Raises:
-            Busy: the limit of open calls is reached, or the service is closing.
+            Busy: the limit of open calls, or of this user's, is reached, or the service is closing.
         """
         if self._closing:
             raise Busy("The service is closing; try again in a moment.")
         if len(self._calls) + len(self._opening) >= self._limits.max_calls:
             raise Busy("As many calls as this service carries are open; try again in a moment.")
+        own = sum(call.user_id == user_id for call in self._calls.values())
+        own += sum(opening == user_id for opening in self._opening.values())
+        if 0 < self._limits.per_user <= own:
+            raise Busy("You have as many calls open as one user may have; end one of them first.")
 
     def find(self, user_id: str, *, chat_id: str | None = None, conversation_id: str | None = None) -> Call | None:
         """Find the open call on a chat, or of that conversation id.

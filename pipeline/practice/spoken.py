@@ -50,7 +50,7 @@ class SpokenChats:
             Busy: no further call can be opened now; no attempt is begun then.
             Invalid, NotFound: as `Attempts.start`.
         """
-        self._calls.check_vacancy()  # or a caller that has to retry leaves an empty attempt each time
+        self._calls.check_vacancy(user_id)  # or a caller that has to retry leaves an empty attempt each time
         attempt = await self._attempts.start(user_id, home_id=home_id, practice_id=practice_id)
         return attempt.chats[0].id
 

@@ -29,11 +29,22 @@ class Limits:
         Raises:
             TooMany: the limit is exceeded.
         """
+        self._count(door, caller, 1)
+
+    def check(self, door: str, caller: str) -> None:
+        """Check that a request would be allowed, without counting it.
+
+        Raises:
+            TooMany: the limit is exceeded.
+        """
+        self._count(door, caller, 0)
+
+    def _count(self, door: str, caller: str, requests: int) -> None:
         now, rate = self._now(), self._per_minute / 60
         left, then = self._buckets.pop((door, caller), (float(self._per_minute), now))
         left = min(self._per_minute, left + (now - then) * rate)
         allowed = left >= 1
-        self._buckets[door, caller] = (left - 1 if allowed else left, now)
+        self._buckets[door, caller] = (left - requests if allowed else left, now)
         while len(self._buckets) > KEYS_LIMIT:
             self._buckets.popitem(last=False)
         if not allowed:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends, HTTPException, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
-from api.auth import Unauthorized, bearer, user_for
+from api.auth import Unauthorized, authenticates, bearer, user_for
 from api.doors.refusals import Failure, route_class
 from api.external import external_of
 from api.service import Service
@@ -40,6 +40,7 @@ def render(failure: Failure) -> Response:
 GleanRoute = route_class(render)
 
 
+@authenticates
 async def glean_user(request: Request) -> User:
     """Whose request it is: the token's user, or whoever a token that may act for others names.
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request, Response
 from fastapi.responses import JSONResponse
 
-from api.auth import bearer, user_for
+from api.auth import authenticates, bearer, user_for
 from api.doors.refusals import Failure, detail, route_class
 from api.external import external_of
 from api.service import Service
@@ -22,6 +22,7 @@ def render(failure: Failure) -> Response:
 GlooRoute = route_class(render)
 
 
+@authenticates
 async def gloo_user(request: Request) -> User:
     """In whose name a client asks.
 

@@ -37,6 +37,8 @@ router = APIRouter(tags=["gloo"], route_class=TokenRoute)
 async def token(request: Request) -> Response:
     """Exchange a client's id and secret for an access token."""
     service: Service = request.app.state.service
+    guesses, address = external_of(request).guesses, request.client.host if request.client else ""
+    guesses.check("gloo", address)
     form = await request.form(max_files=0, max_fields=20)
     client_id, secret = _credentials(request, form)
     external_of(request).limits.take("gloo", f"client {client_id[:100]}")
@@ -49,6 +51,7 @@ async def token(request: Request) -> Response:
     seconds = service.settings.access_token_s
     made = await service.store.issue_access_token(client_id, secret, SCOPE, timedelta(seconds=seconds))
     if made is None:
+        guesses.take("gloo", address)
         return _refused(401, "invalid_client", "Make a client with `glow client create USER`.")
     body = {"access_token": made, "expires_in": seconds, "token_type": "Bearer"}
     return JSONResponse(body, headers=_NO_STORE)

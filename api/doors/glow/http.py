@@ -11,6 +11,7 @@ from api.auth import CurrentUser
 from api.doors.glow.carrying_out import carry_out
 from api.doors.glow.operation import Operation
 from api.doors.glow.operations.shapes import Staged, WriteBody
+from api.doors.guarded import GuardedRoute
 from api.service import Service
 
 
@@ -56,7 +57,7 @@ def service_of(request: Request) -> Service:
 @cache
 def router_of(operations: tuple[Operation, ...]) -> APIRouter:
     """The routes of all operations."""
-    router = APIRouter()
+    router = APIRouter(route_class=GuardedRoute)
     for operation in operations:
         for method, path in (("POST", operation.path), *operation.also):
             _add(router, operation, method, path)

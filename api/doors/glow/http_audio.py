@@ -13,10 +13,11 @@ from api.auth import CurrentUser
 from api.doors.glow.http import REFUSED, service_of
 from api.doors.glow.operations.audio import byte_range, uploaded
 from api.doors.glow.operations.shapes_chats import AudioDownloadBody, AudioUploadReply
+from api.doors.guarded import GuardedRoute
 from models.errors import Invalid, TooLarge
 from pipeline.practice.uploads import UPLOAD_LIMIT
 
-router = APIRouter(tags=["attempt"])
+router = APIRouter(tags=["attempt"], route_class=GuardedRoute)
 
 _REQUEST_LIMIT = UPLOAD_LIMIT + 64 * 1024
 """Bytes of a whole upload request: the recording and what multipart puts around it."""

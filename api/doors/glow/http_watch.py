@@ -11,9 +11,10 @@ from fastapi.responses import StreamingResponse
 
 from api.auth import CurrentUser
 from api.doors.glow.http import REFUSED, service_of
+from api.doors.guarded import GuardedRoute
 from pipeline.chats.hub import HubEvent, Subscription, user_feed
 
-router = APIRouter(tags=["attempt"])
+router = APIRouter(tags=["attempt"], route_class=GuardedRoute)
 
 KEEP_ALIVE_S = 15.0
 

@@ -14,6 +14,7 @@ from api.auth import CurrentUser
 from api.doors.glow.operation import Operation
 from api.doors.glow.socketio.events import Asker, Event
 from api.doors.glow.socketio.table import Events
+from api.doors.guarded import GuardedRoute
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"description": "The event refuses this."},
@@ -32,7 +33,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 def router_of(operations: tuple[Operation, ...]) -> APIRouter:
     """The routes of the events that the document has."""
     by_key = {operation.key: operation for operation in operations}
-    router = APIRouter(prefix="/socket/v5/client", tags=["socket v5 client"])
+    router = APIRouter(prefix="/socket/v5/client", tags=["socket v5 client"], route_class=GuardedRoute)
     router.post("/connect", responses={401: _ERRORS[401]})(connect_api)
     router.post("/disconnect", responses={401: _ERRORS[401]})(disconnect_api)
     for name, event in Events(by_key.values()).by_name.items():

@@ -7,7 +7,7 @@ from fastapi import Depends, Request, Response
 from fastapi.responses import JSONResponse
 
 from api.addresses import LOOPBACK
-from api.auth import LOCAL_USER, bearer, user_for
+from api.auth import LOCAL_USER, authenticates, bearer, user_for
 from api.doors.refusals import Failure, route_class
 from api.external import external_of
 from api.service import Service
@@ -28,6 +28,7 @@ def render(failure: Failure) -> Response:
 TutorRoute = route_class(render)
 
 
+@authenticates
 async def learner(request: Request) -> User:
     """The user of a request.
 

@@ -1,6 +1,8 @@
 """`WS /attempt/chat_voice`: the native voice websocket. JSON text messages, binary audio both ways."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import Any, assert_never
 
 from fastapi import APIRouter, WebSocket
@@ -8,6 +10,7 @@ from numpy import int16, zeros
 
 from api.auth import websocket_subprotocol, websocket_token
 from api.doors import line
+from api.doors.http_rules import release_lease
 from api.doors.line import (
     Bearer,
     Hear,
@@ -61,7 +64,7 @@ async def chat_voice(websocket: WebSocket) -> None:
     state = websocket.app.state
     await websocket.accept(subprotocol=websocket_subprotocol(websocket))
     wire = WebSocketWire(websocket, state.service.settings.max_message_bytes)
-    dialect = NativeDialect(websocket_token(websocket))
+    dialect = NativeDialect(websocket_token(websocket), partial(release_lease, websocket.scope))
     await Line(wire, dialect, state.service, patience=getattr(state, "patience", None)).serve()
 
 
@@ -70,12 +73,14 @@ class NativeDialect:
 
     Args:
         token: that of the handshake, which takes precedence over the one in `chat_voice`.
+        opened: called when the call is open.
     """
 
     opens_with = "chat_voice"
 
-    def __init__(self, token: str | None) -> None:
+    def __init__(self, token: str | None, opened: Callable[[], None] = lambda: None) -> None:
         self._token = token
+        self._opened = opened
 
     async def opening(self, wire: Wire) -> Opening:
         """Read `chat_voice`."""
@@ -134,7 +139,10 @@ class NativeDialect:
 
     def render(self, event: LineEvent) -> list[Message]:
         """Render an event as JSON."""
-        return [_json(_ready(event) if isinstance(event, LineOpened) else render(event))]
+        if isinstance(event, LineOpened):
+            self._opened()
+            return [_json(_ready(event))]
+        return [_json(render(event))]
 
     def audio(self, packet: Packet) -> list[Message]:
         """Render a packet: its announcement, then its audio."""

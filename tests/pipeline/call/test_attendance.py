@@ -127,9 +127,9 @@ def test_no_more_calls_than_there_are_lines() -> None:
     async def story(store: Store) -> None:
         async with Calls(engines(), store, LoopClock(), CallLimits(max_calls=0), lambda: "id") as none:
             with pytest.raises(Busy):
-                none.check_vacancy()
+                none.check_vacancy("user")
         with pytest.raises(Busy, match="closing"):
-            none.check_vacancy()
+            none.check_vacancy("user")
 
     played_out(story)
 

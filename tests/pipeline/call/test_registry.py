@@ -280,6 +280,22 @@ def test_an_idle_call_ends_and_says_why_and_any_sign_of_life_keeps_it() -> None:
     played_out(story)
 
 
+def test_one_user_may_have_so_many_calls_and_no_more() -> None:
+    async def story(store: Store) -> None:
+        async with opened(store, limits=CallLimits(per_user=1)) as scene:
+            mine = await store.start_attempt(scene.call.user_id, practice_id="practice")
+            with pytest.raises(Busy, match="one user"):
+                await scene.calls.open(scene.call.user_id, mine.chats[0].id, AudioFormat(), SessionSettings())
+            bob = await store.create_user("bob")
+            his = await store.start_attempt(bob.id, practice_id="practice")
+            await scene.calls.open(bob.id, his.chats[0].id, AudioFormat(), SessionSettings())
+            scene.call.session.hang_up()
+            await scene.until(CallEnded)
+            await scene.calls.open(scene.call.user_id, mine.chats[0].id, AudioFormat(), SessionSettings())
+
+    played_out(story)
+
+
 def test_who_may_open_and_find_a_call() -> None:
     async def story(store: Store) -> None:
         async with opened(store, limits=CallLimits(max_calls=1)) as scene:

@@ -70,7 +70,7 @@ def test_an_attempt_that_is_called_is_published_and_none_is_left_without_a_vacan
             calls = [await called(place, chat_id)]
             while True:
                 try:
-                    place.calls.check_vacancy()
+                    place.calls.check_vacancy(place.ada.id)
                 except Busy:
                     break
                 calls.append(await called(place, (await place.start()).chats[0].id))
