@@ -12,15 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 PACKAGES = ("api", "pipeline", "voice", "models", "scripts")
-NOT_YET = (
-    "api/cli/attempts.py",
-    "api/cli/chat.py",
-    "api/cli/commands.py",
-    "api/doors/*",
-    "pipeline/llm/chat_model.py",
-    "pipeline/llm/openai.py",
-    "pipeline/practice/*",
-)
+NOT_YET = ("api/doors/*",)
 """What is still to be worded so; the names of classes are checked there, too."""
 
 NO_VERB = frozenset(

@@ -1,1 +1,1 @@
-"""What learners and their tools may do with attempts, chats and content, and what comes of it; no door's formats."""
+"""The decisions on attempts, chats and content, for every door and without any door's formats."""

@@ -1,4 +1,4 @@
-"""Attempts: their start, which chat comes next, chats that are added to them, and earlier ones that are taken over."""
+"""Attempts: their start, the next chat, added chats, and earlier chats that they take over."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,14 +19,14 @@ ALL_DONE = "Every scenario of this attempt is complete."
 
 @dataclass(frozen=True, slots=True)
 class NewChat:
-    """A chat besides those that an attempt begins with. Values make resources; ids choose them.
+    """A chat to add to an attempt. Values become resources; ids choose existing ones.
 
     Attributes:
-        source_id: a chat whose scenario it runs; the attempt's first where None.
-        previous_id: a chat of before that it continues.
-        draft_id: what it is made from; everything else wins over it.
-        texts, text_ids: by kind "name", "description" or "problem_statement"; a text wins.
-        ids: by list, such as "persona_ids"; what is not mentioned is the scenario's.
+        source_id: a chat whose scenario it runs; None for the attempt's first.
+        previous_id: an earlier chat that it continues.
+        draft_id: the draft that it is made from; all else takes precedence.
+        texts, text_ids: by kind "name", "description" or "problem_statement"; a text takes precedence.
+        ids: by list, such as "persona_ids"; a list not given is the scenario's.
         objectives, questions: become resources, after the ids of their list.
     """
 
@@ -41,11 +41,11 @@ class NewChat:
 
 
 class Attempts:
-    """Begins attempts and moves them on.
+    """Starts attempts and moves them on.
 
     Args:
-        store: where they are kept.
-        hub: who is told.
+        store: keeps them.
+        hub: takes the events.
         own: finds the chats.
         new_id: makes the ids of resources.
     """
@@ -65,7 +65,7 @@ class Attempts:
         infinite_mode: bool = False,
         draft_id: str | None = None,
     ) -> Attempt:
-        """Begin an attempt at a home's or a practice's simulation: one chat for each of its scenarios.
+        """Start an attempt at a home's or a practice's simulation: one chat for each of its scenarios.
 
         Args:
             draft_id: a draft that customises the first chat.
@@ -121,7 +121,7 @@ class Attempts:
         return left[-1] if left else None
 
     async def _apply_draft(self, user_id: str, chat: Chat, draft_id: str) -> None:
-        """Have the chat made as the draft says."""
+        """Apply a draft to the chat's configuration."""
         draft = await self._store.draft(user_id, draft_id)
         await self._store.configure_chat(chat.id, await visible_configuration(self._store, user_id, draft.state))
 
@@ -153,10 +153,10 @@ class Attempts:
         )
 
     async def use_previous(self, user_id: str, attempt_id: str, previous: Mapping[str, str]) -> bool:
-        """Take over what was said and graded in earlier chats of the same scenarios.
+        """Take over the messages and grades of earlier chats on the same scenarios.
 
         Args:
-            previous: for each chat of this attempt the earlier one.
+            previous: the earlier chat by chat of this attempt.
 
         Returns:
             Whether that finished the attempt.
@@ -177,18 +177,18 @@ class Attempts:
 
 
 def is_finished(attempt: Attempt) -> bool:
-    """Return whether there is nothing left to do in an attempt; in infinite mode there always is."""
+    """Return whether every scenario of an attempt is complete; in infinite mode it never is."""
     return not attempt.infinite_mode and all(chat.completed_at is not None for chat in attempt.chats)
 
 
 def publish_attempt_ended(hub: Hub, user_id: str, attempt_id: str, **more: Any) -> None:
-    """Tell an attempt's owner that all of its scenarios are complete."""
+    """Publish to an attempt's owner that all of its scenarios are complete."""
     about = {"attempt_id": attempt_id, "success": True, "all_scenarios_complete": True, **more}
     hub.publish(profile_channel(user_id), "attempt_ended", about, user_id=user_id, entity_id=attempt_id)
 
 
 def _chosen(values: Values, new: NewChat) -> dict[str, Any]:
-    """What a new chat chooses, as a draft's state has it."""
+    """Return a new chat's choices as a draft's state."""
     state: dict[str, Any] = {name: list(ids) for name, ids in new.ids.items()}
     state |= {f"{kind}_id": ident for kind, ident in new.text_ids.items()}
     state |= {f"{kind}_id": values.text(kind, text) for kind, text in new.texts.items()}

@@ -1,4 +1,4 @@
-"""Tests: a benchmark's recorded runs are replayed turn by turn with the current persona, and each replay is graded."""
+"""Tests: replays a benchmark's recorded runs turn by turn with the current persona, and grades each replay."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -18,12 +18,12 @@ from pipeline.practice.progress import REFUSALS, sentence_of
 from pipeline.tasks.background import Background
 
 LEFT: Sequence[RunStatus] = ("pending", "failed", "stopped")
-"""What may be replayed."""
+"""The statuses of runs that may be replayed."""
 
 
 @dataclass(frozen=True, slots=True)
 class TestReport:
-    """A test and the grades of its runs, by the chat that each was replayed in."""
+    """A test and the grades of its runs, by the chat of the replay."""
 
     __test__ = False
 
@@ -33,7 +33,7 @@ class TestReport:
 
 @dataclass(frozen=True, slots=True)
 class NextRun:
-    """The run of a test that waits to be replayed; None where none is left."""
+    """The next run of a test to replay; None if none is left."""
 
     test: Test
     run: TestRun | None
@@ -41,7 +41,7 @@ class NextRun:
 
 @dataclass(frozen=True, slots=True)
 class EndedRun:
-    """A run that has ended, and its grade where one was asked for."""
+    """A run that has ended, and its grade if one was requested."""
 
     test: Test
     grade: Grade | None
@@ -52,9 +52,9 @@ class Benchmarks:
 
     Args:
         store: where tests are kept.
-        chats: answers the recorded lines.
-        hub: who is told.
-        background: where runs are replayed.
+        chats: answers the recorded messages.
+        hub: takes the events.
+        background: runs the replays.
         grading: grades the replays.
     """
 
@@ -66,7 +66,7 @@ class Benchmarks:
         self._grading = grading
 
     async def start(self, user_id: str, benchmark_id: str, *, infinite_mode: bool = False) -> Test:
-        """Begin to run a benchmark: one run for each recorded one.
+        """Start a test of a benchmark: one run for each recorded one.
 
         Raises:
             NotFound: unknown, or another user's.
@@ -88,7 +88,7 @@ class Benchmarks:
         return TestReport(test, await self._store.grades_of([run.chat_id for run in test.runs if run.chat_id]))
 
     async def next(self, user_id: str, test_id: str) -> NextRun:
-        """Return the next run that waits to be replayed; in infinite mode the benchmark begins again after its last.
+        """Return the next run to replay; in infinite mode the benchmark begins again after its last.
 
         Raises:
             NotFound: unknown test, or another user's.
@@ -108,16 +108,16 @@ class Benchmarks:
     async def run(
         self, user_id: str, test_id: str, invocation_id: str, run_id: str | None = None, *, wait: bool = False
     ) -> TestRun:
-        """Replay a run in a chat of its own: the learner's recorded lines, answered by the persona as it is now.
+        """Replay a run in a new chat: the current persona answers the learner's recorded messages.
 
         Args:
-            run_id: which run; the first that waits where None.
+            run_id: the run; None for the first not replayed yet.
             wait: return when it has been replayed.
 
         Raises:
             NotFound: unknown test or run, or another user's.
             Conflict: it is being replayed, or was already.
-            Busy: too much is being worked on.
+            Busy: too many background tasks are running.
         """
         test = await self._store.own_test(user_id, test_id=test_id)
         run = _run(test, invocation_id, run_id)
@@ -144,7 +144,7 @@ class Benchmarks:
         return claimed or run
 
     async def _replay(self, test: Test, run: TestRun, chat_id: str, lines: Sequence[str]) -> None:
-        """Say the lines one after the other, each once the last is answered."""
+        """Send the messages one after the other, each once the one before is answered."""
         about = {"run_id": run.id, "current_run": run.position + 1, "total_runs": len(test.runs)}
         status: RunStatus = "failed"
         try:
@@ -175,11 +175,11 @@ class Benchmarks:
         """End a run and grade its replay; the test ends with its last run.
 
         Args:
-            run_id: which run; the last that was replayed where None.
+            run_id: the run; None for the last replayed one.
 
         Raises:
             NotFound: unknown test or run, or another user's.
-            Conflict: it was not replayed yet.
+            Conflict: it has not been replayed yet.
         """
         test = await self._store.own_test(user_id, test_id=test_id)
         run = _run(test, invocation_id, run_id, done=True)
@@ -201,7 +201,7 @@ class Benchmarks:
         return EndedRun(test, given)
 
     async def stop(self, user_id: str, invocation_id: str) -> str | None:
-        """Stop what is being replayed; returns what to say where nothing was.
+        """Stop the replays of a test; return a sentence to show if none was running.
 
         Raises:
             NotFound: unknown test, or another user's.
@@ -217,7 +217,7 @@ class Benchmarks:
         return message
 
     async def join(self, user_id: str, invocation_id: str) -> None:
-        """Tell a test's room that somebody has joined it.
+        """Publish to a test's channel that somebody has joined it.
 
         Raises:
             NotFound: unknown test, or another user's.
@@ -256,7 +256,7 @@ def _recorded_ids(benchmark: Resource) -> list[str]:
 
 
 def _run(test: Test, invocation_id: str, run_id: str | None, *, done: bool = False) -> TestRun:
-    """The run that is named; without a name the first that waits, or with `done` the last that was replayed."""
+    """Find the run of this id; without an id the first not replayed yet or, with `done`, the last replayed one."""
     if invocation_id != test.invocation_id:
         raise NotFound(RUN_NOT_FOUND)
     if run_id is not None:

@@ -1,6 +1,6 @@
 """Hints, feedback, strengths, improvements and analyses of a chat.
 
-A given list is written; without one what is there is read, and what nobody has written the coach generates, once.
+A given list is stored; without one the stored notes are read, and if there are none the coach generates them, once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ MESSAGE_NOT_FOUND = "Message not found in this chat: use the id of one of its me
 
 @dataclass(frozen=True, slots=True)
 class WrittenHint:
-    """A hint by a person; `place` is its number among the hints of the message, as listed where None."""
+    """A hint by a person; `place` is its number among the hints of the message, None for its place in the list."""
 
     text: str
     message_id: str | None = None
@@ -42,7 +42,7 @@ class WrittenFeedback:
 
 @dataclass(frozen=True, slots=True)
 class WrittenPassage:
-    """Words of a message, exactly as they stand in it; for an improvement with better ones."""
+    """A verbatim quotation of a message; for an improvement with better words."""
 
     section: str
     replace: str = ""
@@ -60,7 +60,7 @@ class WrittenRemark:
 
 
 def hint_payload(note: Note) -> dict[str, Any]:
-    """Return a hint as a chat's room is told of it."""
+    """Render a hint as the payload of the chat's event."""
     data = note.data
     return {
         "id": note.id,
@@ -71,12 +71,12 @@ def hint_payload(note: Note) -> dict[str, Any]:
 
 
 class Coaching:
-    """Reads, writes and generates what is said about a chat.
+    """Reads, writes and generates the notes on a chat.
 
     Args:
         store: where notes are kept.
-        coach: who generates.
-        hub: who is told of hints.
+        coach: generates them.
+        hub: takes the events.
         own: finds the chats.
     """
 
@@ -89,11 +89,11 @@ class Coaching:
     # ---------------------------------------------------------------- hints
 
     async def hints(self, user_id: str, chat_id: str, written: Sequence[WrittenHint] | None = None) -> Sequence[Note]:
-        """Write hints, or read those of the persona's latest message, and tell the chat's room.
+        """Write hints, or read those of the persona's latest message, and publish them to the chat's channel.
 
         Raises:
             NotFound: unknown chat or message, or another user's.
-            Invalid: the list is empty, or one of it is about no message.
+            Invalid: the list is empty, or a hint refers to no message.
         """
         chat = await self._own.find(user_id, chat_id)
         notes = await self._latest_hints(chat) if written is None else await self._write_hints(chat, written)
@@ -121,7 +121,7 @@ class Coaching:
         latest: Message | None = next((item for item in reversed(messages) if item.role == "assistant"), None)
         latest = latest or (messages[-1] if messages else None)
         if latest is None:
-            return []  # nothing was said yet, so there is nothing to hint at
+            return []  # without a message there is nothing to hint at
         there = [note for note in await self._store.notes([chat.id], "hint") if note.message_id == latest.id]
         if there:
             return there
@@ -202,13 +202,13 @@ class Coaching:
         return await self._store.add_notes(chat.id, notes, "hand")
 
     async def _read(self, chat: Chat, kind: NoteKind) -> Sequence[Note]:
-        """The notes of a kind; where the coach has not looked at the chat yet, it does now, once."""
+        """Read the notes of a kind; the coach generates them first, once, if it has not yet."""
         notes = await self._store.notes([chat.id], kind)
         if notes:
             return notes
         everything = await self._store.notes([chat.id], "feedback", "strength", "improvement", "analysis")
         if any(note.source == "coach" for note in everything):
-            return []  # the coach looked, and found none of this kind
+            return []  # the coach found none of this kind
         lesson = await lesson_of(self._store, chat)
         if not lesson.learner:
             return []

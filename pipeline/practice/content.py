@@ -1,4 +1,4 @@
-"""Content of a user's own: what may refer to what, and what a rubric, a question or a benchmark needs."""
+"""A user's own content: the rules of its references, and of rubrics, questions and benchmarks."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -15,10 +15,10 @@ Item = TypeVar("Item")
 
 
 def found_one(found: Sequence[Item], name: str) -> Item:
-    """Return what was found.
+    """Return the item found.
 
     Raises:
-        NotFound: nothing was.
+        NotFound: none was.
     """
     if not found:
         raise NotFound(f"{name} not found.")
@@ -26,10 +26,10 @@ def found_one(found: Sequence[Item], name: str) -> Item:
 
 
 class Content:
-    """Keeps content. What a user creates is their own: others see it only through a home or practice open to them.
+    """Creates content. It is its user's own: others see it only through a home or practice open to them.
 
     Args:
-        store: where it is kept.
+        store: its storage.
         new_id: makes ids.
     """
 
@@ -103,7 +103,7 @@ class Content:
         return question_id
 
     async def right_options(self, user_id: str, question: Resource) -> Mapping[str, bool]:
-        """Return which options of a question are right, which is told only to whoever wrote it; empty for others."""
+        """Return the ids of a question's correct options to its author; nothing to others."""
         if question.owner_id != user_id:
             return {}
         return {item.id: bool(item.data.get("is_correct")) for item in await self._store.options_of([question.id])}
@@ -133,8 +133,8 @@ class Content:
         """Keep recorded runs of a scenario, to be replayed with the personas as they are then.
 
         Args:
-            runs: the name of each, and what the learner said in it, line by line.
-            chat_ids: chats of the user's own that are runs, too.
+            runs: the name of each, and the learner's messages in it.
+            chat_ids: the user's own chats to use as further runs.
 
         Raises:
             NotFound: the simulation, the scenario or a chat is unknown, or not for this user to choose.
@@ -183,7 +183,7 @@ def _measured(standard: Standard) -> Standard:
 
 
 def check_sign(sign: str) -> None:
-    """Refuse a pattern of a stranger's that could run for ever on our machine: plain words and simple marks only.
+    """Refuse a user's pattern that could backtrack forever: plain words and simple operators only.
 
     Raises:
         Invalid: it holds something else, is no pattern, or matches everything.

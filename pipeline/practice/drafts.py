@@ -16,11 +16,11 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class DraftChanges:
-    """What one save changes about a draft. What is left out is kept as it was, an empty list empties.
+    """The changes of one save. Omitted fields stay unchanged; an empty list empties.
 
     Attributes:
         texts: by kind "name", "description" or "problem_statement"; each becomes a resource.
-        text_ids: the same kinds, chosen by id; a text wins.
+        text_ids: the same kinds, chosen by id; a text takes precedence.
         ids: by list of the state, such as "persona_ids".
         objectives, images, videos, questions, options: become resources, added to the ids of their list.
     """
@@ -39,7 +39,7 @@ class Drafts:
     """Saves drafts.
 
     Args:
-        store: where they are kept.
+        store: keeps them.
         own: finds the chats that drafts belong to.
         new_id: makes the ids of resources.
     """
@@ -59,21 +59,21 @@ class Drafts:
         chat_id: str | None = None,
         attempt_id: str | None = None,
     ) -> Draft:
-        """Save a draft, a new one where `draft_id` is None.
+        """Save a draft, a new one if `draft_id` is None.
 
         Args:
             expected_version: the version that this save continues; None continues any.
-            chat_id, attempt_id: what it is a draft of, where it is known.
+            chat_id, attempt_id: the chat or attempt that it is a draft of, if known.
 
         Raises:
             NotFound: unknown draft, chat or attempt, or another user's.
-            Conflict: somebody else has saved meanwhile.
+            Conflict: the draft was saved by another client meanwhile.
         """
         if chat_id is not None:
             await self._own.find(user_id, chat_id, attempt_id)
         elif attempt_id is not None:
             await self._store.attempt(user_id, attempt_id)
-        # A save that is bound to be refused makes no resources; the one that counts is checked again as it is written.
+        # A conflicting save is refused before it makes resources; the version is checked again as it is written.
         known = await self._store.draft(user_id, draft_id) if draft_id is not None else None
         check_version(expected_version, known.version if known else 0)
         state = await self._state(user_id, changes)
@@ -82,7 +82,7 @@ class Drafts:
         )
 
     async def _state(self, user_id: str, changes: DraftChanges) -> dict[str, Any]:
-        """What this save changes about the state."""
+        """Return the changes to the state."""
         values = Values(user_id, self._new_id)
         state: dict[str, Any] = {name: list(ids) for name, ids in changes.ids.items()}
         for kind in dict.fromkeys((*changes.texts, *changes.text_ids)):
@@ -103,7 +103,7 @@ class Drafts:
 
 
 def _made(values: Values, changes: DraftChanges) -> dict[str, list[str] | None]:
-    """The ids of what a save makes, by list; None for a list that it does not mention."""
+    """Return the ids of the resources that a save makes, by list; None for an omitted list."""
     first_question = next(iter(changes.ids.get("question_ids", ())), "")
     return {
         "objective_ids": _each(changes.objectives, lambda text: values.text("objective", text)),

@@ -1,4 +1,4 @@
-"""The end of chats and attempts, and what is graded with it."""
+"""The end of chats and attempts, and their grading."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ NOT_BEGUN = "Some scenarios were ended before they were begun."
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a person says about a chat that ends; what is left out is not written.
+    """A person's verdict on a chat that ends; omitted parts are not written.
 
     Attributes:
-        score: by hand; without one the coach grades, where `by_coach` says so.
-        passed, taken_s: with a score, instead of the rubric's verdict and the time that was measured.
+        score: by hand; without one the coach grades if `by_coach`.
+        passed, taken_s: with a score, instead of the rubric's verdict and the measured time.
     """
 
     by_coach: bool = True
@@ -52,7 +52,7 @@ class EndedAttempt:
 
     Attributes:
         all_begun: every scenario was begun.
-        message: said where one was not.
+        message: a sentence to show if one was not.
     """
 
     attempt: Attempt
@@ -64,10 +64,10 @@ class Ending:
     """Ends chats and attempts.
 
     Args:
-        store: where they are kept.
-        chats, calls: what is being written or spoken is stopped.
-        hub: who is told.
-        grading, coaching: judge what has ended.
+        store: keeps them.
+        chats, calls: stop written replies; end calls.
+        hub: takes the events.
+        grading, coaching: grade ended chats.
         own: finds the chats.
     """
 
@@ -91,7 +91,7 @@ class Ending:
         self._own = own
 
     async def complete_chat(self, user_id: str, chat_id: str, message: str | None = None) -> Chat:
-        """Mark a chat completed; what is being written in it is stopped, and its call ends.
+        """Mark a chat completed; stop its written reply and end its call.
 
         Raises:
             NotFound: unknown, or another user's.
@@ -107,7 +107,7 @@ class Ending:
 
         Raises:
             NotFound: unknown chat, another user's, or of another attempt.
-            Invalid: the verdict is none of the rubric's, or quotes what was not said.
+            Invalid: the verdict does not fit the rubric, or quotes what was not said.
         """
         chat = await self._own.find(user_id, chat_id, attempt_id)
         await self._silence(user_id, chat.id)
@@ -140,7 +140,7 @@ class Ending:
         return (await self._grading.grade(user_id, chat.id)).grade if verdict.by_coach else None
 
     async def end_all(self, user_id: str, attempt_id: str) -> EndedAttempt:
-        """End every chat of an attempt; those in which the learner spoke are graded, unless they are already.
+        """End every chat of an attempt; grade those with messages of the learner, unless they are graded already.
 
         Raises:
             NotFound: unknown, or another user's.
@@ -166,7 +166,7 @@ class Ending:
         return result
 
     async def complete(self, user_id: str, attempt_id: str, message: str | None = None) -> Sequence[str]:
-        """Mark an attempt and all its chats complete, without grading; returns the chats that it ended.
+        """Mark an attempt and all its chats complete, without grading; return the chats that it ended.
 
         Raises:
             NotFound: unknown, or another user's.
@@ -179,7 +179,7 @@ class Ending:
     async def grade(
         self, user_id: str, attempt_id: str, *, chat_id: str | None = None, instructions: str = ""
     ) -> Graded:
-        """Have the coach grade a chat of an attempt: the one named, else the last in which the learner spoke.
+        """Have the coach grade a chat of an attempt: the given one, else the last with messages of the learner.
 
         Raises:
             NotFound: unknown attempt or chat, or another user's.

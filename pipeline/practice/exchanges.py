@@ -1,4 +1,4 @@
-"""A message with all that follows it: the answer, whoever makes it, and hints for what to say next."""
+"""Exchanges: a message, its answer from whatever source, and hints for what to say next."""
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
@@ -21,12 +21,12 @@ from pipeline.practice.progress import REFUSALS, sentence_of
 from pipeline.tasks.background import Background
 
 HINTS = frozenset({"chat_hints", "hints"})
-"""The operations that ask for hints rather than for an answer."""
+"""The operations that request hints rather than an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A stored message, and what there is of the answer and its hints (None while they are to come)."""
+    """A stored message, its answer and its hints (None while they are pending)."""
 
     sent: Sent
     answer: Message | Answer | None = None
@@ -35,13 +35,13 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be generated: the answer in a chat, hints, or the text of a recording.
+    """A request to generate the answer in a chat, hints, or the text of a recording.
 
     Attributes:
-        operations: hints alone where it names nothing else.
-        chat_id, attempt_id: where; of an attempt alone the chat that it is in.
-        conversation_id: the open call that answers, where no chat is given.
-        group_id: names the run; a new one where None.
+        operations: what to generate: hints alone if it names nothing else.
+        chat_id, attempt_id: the chat; of an attempt alone its current one.
+        conversation_id: the open call that answers, if no chat is given.
+        group_id: the id of the run; None for a new one.
         audio_id: a recording to transcribe.
     """
 
@@ -55,7 +55,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Produced:
-    """One thing that a run made: kind "text" or "hint"."""
+    """One product of a run, of kind "text" or "hint"."""
 
     kind: str
     id: str
@@ -64,22 +64,22 @@ class Produced:
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """A run that was begun, or that goes on already, and what it has made."""
+    """A new or a running run, and its products so far."""
 
     name: RunName
     produced: tuple[Produced, ...] = ()
 
 
 class Exchanges:
-    """Has messages answered.
+    """Answers messages.
 
     Args:
-        store, chats, calls, hub: where messages are kept, who answers in writing, who aloud, and who is told.
-        background: where hints are waited for.
-        messages: takes the messages.
+        store, chats, calls, hub: keep messages, answer in writing, answer aloud, take the events.
+        background: runs what awaits an answer to generate hints.
+        messages: stores the messages.
         coaching: gives the hints.
         own: finds the chats.
-        new_id: names runs.
+        new_id: makes ids of runs.
     """
 
     def __init__(
@@ -118,14 +118,14 @@ class Exchanges:
         wait: bool = False,
         asker: str = "",
     ) -> Exchange:
-        """Send a message; hints for what to say next follow the answer by themselves.
+        """Send a message; hints for what to say next follow the answer unrequested.
 
         Args:
-            attempt_id: whose chat it must be.
-            answer: the client's own, which is kept instead of the persona's.
-            hints: the client's own, which are kept and told.
+            attempt_id: the attempt that the chat must belong to.
+            answer: the client's own, stored instead of the persona's.
+            hints: the client's own, stored and published.
             wait: return when the persona has answered.
-            asker: the room that is told of what fails later.
+            asker: the channel that gets a later failure.
 
         Raises:
             Whatever `Messages.send`, `answer_of` and `Coaching.hints` do.
@@ -145,18 +145,18 @@ class Exchanges:
         if wait and given is not None:
             return Exchange(sent, given, await self._coaching.hints(user_id, chat.id))
         if message.generate and not wait:
-            with suppress(Busy):  # then there are no hints; the answer comes all the same
+            with suppress(Busy):  # the answer comes without hints
                 self._background.start(f"hints {sent.message_id}", self._hint(user_id, chat.id, sent, asker))
         return Exchange(sent, given)
 
     async def _hint(self, user_id: str, chat_id: str, sent: Sent, asker: str) -> None:
-        """Once the message is answered: hints for what to say next."""
+        """Give hints for what to say next once the message is answered."""
         try:
             answer = await answer_of(sent)
             if answer is not None and not answer.interrupted:
                 await self._coaching.hints(user_id, chat_id)
         except ResponderFailed:
-            pass  # there is no answer, which is told already
+            pass  # the failed answer was published already
         except REFUSALS as error:
             channel = ChatChannel(self._hub, chat_id, user_id, asker)
             channel.publish_to_asker("attempt_error", {"type": "hint", "message": sentence_of(error)})
@@ -177,11 +177,11 @@ class Exchanges:
     # ------------------------------------------------------------- generate
 
     async def generate(self, user_id: str, wanted: Wanted, *, wait: bool = False, asker: str = "") -> Generated:
-        """Have something generated; where the chat's last message is being answered already, that run is the answer.
+        """Generate what is wanted; if the chat's last message is being answered already, return that run.
 
         Args:
             wait: return when the persona has answered.
-            asker: the room that is told if there is no answer.
+            asker: the channel that gets a failure.
 
         Raises:
             NotFound: unknown chat, attempt or recording, or another user's.
@@ -237,7 +237,7 @@ class Exchanges:
     # ----------------------------------------------------------------- stop
 
     async def stop(self, user_id: str, *, chat_id: str | None = None, group_id: str | None = None) -> bool:
-        """Stop what is being said or written, in a chat or in the group of a run; what there is of it is kept.
+        """Stop the spoken or written replies of a chat or of a run's group; what there is of them is stored.
 
         Returns:
             Whether there was anything to stop.

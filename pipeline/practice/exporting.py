@@ -37,10 +37,10 @@ _UNNAMEABLE = re.compile(r"[^\w.-]+")
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What was said in a chat.
+    """The transcript of a chat.
 
     Attributes:
-        speakers: who said each message, by name.
+        speakers: the speaker's name of each message.
     """
 
     context: ChatContext
@@ -58,18 +58,18 @@ class Transcript:
 
     @property
     def lines(self) -> Sequence[tuple[Message, str]]:
-        """Each message with who said it."""
+        """Each message with its speaker's name."""
         return list(zip(self.messages, self.speakers, strict=True))
 
     @property
     def file_stem(self) -> str:
-        """What a file of it is called, without the ending."""
+        """The name of its file, without the extension."""
         stem = _UNNAMEABLE.sub("-", self.chat.name).strip("-.").lower()[:60] or "chat"
         return f"{stem}-{self.chat.id[:8]}"
 
 
 class Exports:
-    """Reads what is exported.
+    """Reads transcripts and recordings for export.
 
     Args:
         store, files: where messages and recorded calls are kept.
@@ -82,7 +82,7 @@ class Exports:
         self._own = own
 
     async def transcript(self, user: User, chat_id: str, attempt_id: str | None = None) -> Transcript:
-        """Return what was said in a chat.
+        """Return the transcript of a chat.
 
         Raises:
             NotFound: unknown, another user's, or of another attempt.
@@ -109,7 +109,7 @@ class Exports:
 
 
 def safe_cell(text: str) -> str:
-    """Return the text as a spreadsheet shows it and never runs it."""
+    """Escape a text that a spreadsheet would run as a formula."""
     return f"'{text}" if text.startswith(_BLANK) or text.lstrip().startswith(_RISKY) else text
 
 
@@ -167,9 +167,9 @@ def vtt_of(transcript: Transcript) -> str:
 def cue_spans(said: Sequence[tuple[int | None, int | None]]) -> list[tuple[int, int] | None]:
     """Return when each message is shown, in the order of the chat; None for one that is not.
 
-    The times of a call begin with it, so where they go back another call began: it follows the one before, as it does
-    in the recording. What was typed has no time and stands for two seconds after what was said last; before the first
-    call nothing was said yet, so there it is left out, unless there is no call at all.
+    Times are relative to their call, so a time earlier than the one before it begins another call, which follows the
+    one before as in the recording. A typed message has no time: it is shown for two seconds after the latest spoken
+    one. Before the first call it is left out, unless there is no call at all.
     """
     spoken = any(started is not None for started, _ in said)
     spans: list[tuple[int, int] | None] = []
@@ -193,7 +193,7 @@ def cue_spans(said: Sequence[tuple[int | None, int | None]]) -> list[tuple[int, 
 
 
 def _timed(transcript: Transcript) -> list[tuple[int, int, str, Message]]:
-    """The messages that have words, with when each was said."""
+    """Return the messages with words, and when each was said."""
     said = [(message, speaker) for message, speaker in transcript.lines if message.text.strip()]
     spans = cue_spans([(message.started_ms, message.ended_ms) for message, _ in said])
     return [(*span, speaker, message) for span, (message, speaker) in zip(spans, said, strict=True) if span is not None]

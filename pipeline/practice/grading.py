@@ -14,12 +14,12 @@ from pipeline.practice.own_chats import OwnChats
 from pipeline.practice.timing import time_taken_s
 
 PREVIEW_LIMIT = 200
-"""Characters of a reason that are told while grading goes on."""
+"""Longest excerpt of a reason, in characters, in events of the progress of a grading."""
 
 
 @dataclass(frozen=True, slots=True)
 class Graded:
-    """A chat with the grade that it was just given, and the coach's feedback where the coach gave it."""
+    """A chat with its new grade, and the coach's feedback if the coach gave it."""
 
     chat: Chat
     grade: Grade
@@ -27,7 +27,7 @@ class Graded:
 
 
 async def rubric_for(store: Store, simulation_id: str) -> Rubric:
-    """Return what chats of a simulation are graded by."""
+    """Return the rubric of a simulation."""
     simulation = await store.simulation(simulation_id)
     if simulation.rubric_id is None:
         return GENERAL_RUBRIC
@@ -35,7 +35,7 @@ async def rubric_for(store: Store, simulation_id: str) -> Rubric:
 
 
 async def lesson_of(store: Store, chat: Chat, instructions: str = "") -> CoachingTask:
-    """Return the chat as the coach looks at it."""
+    """Return a chat as the coach's task."""
     attempt = await store.attempt(chat.user_id, chat.attempt_id)
     rubric = await rubric_for(store, attempt.simulation_id)
     return CoachingTask(await store.context(chat.id), rubric, instructions)
@@ -46,8 +46,8 @@ class Grading:
 
     Args:
         store: where grades are kept.
-        coach: who judges where no person does.
-        hub: who is told.
+        coach: grades unless a person does.
+        hub: takes the events.
         own: finds the chats.
     """
 
@@ -60,11 +60,11 @@ class Grading:
     async def grade(
         self, user_id: str, chat_id: str, *, score: int | None = None, description: str = "", instructions: str = ""
     ) -> Graded:
-        """Grade a chat: by hand with a score, else by the coach, standard by standard, and tell its room.
+        """Grade a chat, by hand with a score, else by the coach, standard by standard; publish to its channel.
 
         Args:
             score, description: of a person's grade.
-            instructions: what the coach should look at besides the rubric.
+            instructions: what the coach should consider besides the rubric.
 
         Raises:
             NotFound: unknown chat, or another user's.
@@ -100,11 +100,11 @@ class Grading:
         passed: bool | None = None,
         taken_s: int | None = None,
     ) -> Grade:
-        """Keep a score that a person gave; tells nobody.
+        """Store a person's score, without an event.
 
         Args:
-            passed: the person's verdict; by the rubric where left out.
-            taken_s: seconds that the chat took; as measured where left out.
+            passed: the person's verdict; None for the rubric's.
+            taken_s: seconds that the chat took; None for the measured time.
 
         Raises:
             Invalid: the rubric has not so many points.
@@ -130,7 +130,7 @@ class Grading:
         return grade
 
     async def _by_coach(self, chat: Chat, channel: ChatChannel, instructions: str) -> Graded:
-        """The coach's feedback, strengths, improvements and analyses are kept with the grade."""
+        """Store the coach's grade with its feedback, strengths, improvements and analyses."""
         lesson = await lesson_of(self._store, chat, instructions)
         assessment = await self._coach.assess(lesson)
         rubric = lesson.rubric

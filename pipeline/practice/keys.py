@@ -1,4 +1,4 @@
-"""Idempotency keys: the same key with the same request again is answered with the first reply, and changes nothing."""
+"""Idempotency keys: a repeated request with the same key gets the first reply and changes nothing."""
 
 import asyncio
 import hashlib
@@ -8,10 +8,10 @@ from models.store import Store
 
 
 class Keys:
-    """Carries out what comes with a key once.
+    """Carries out operations with an idempotency key once.
 
     Args:
-        store: where keys and the replies under them are kept.
+        store: keeps the keys and their replies.
     """
 
     def __init__(self, store: Store) -> None:
@@ -20,15 +20,15 @@ class Keys:
     async def once(
         self, user_id: str, key: str, operation: str, said: str, carry_out: Callable[[], Awaitable[str]]
     ) -> str:
-        """Return the reply that was given under this key, or carry the request out and keep its reply.
+        """Return the stored reply of this key, or carry out the operation and store its reply.
 
         Args:
-            operation: what is asked for, such as "attempt.chat_grade".
-            said: the request without its key; the same words are the same request.
-            carry_out: returns the reply; where it raises, the key stays free.
+            operation: its name, such as "attempt.chat_grade".
+            said: the request without its key; equal texts are the same request.
+            carry_out: returns the reply; if it raises, the key stays free.
 
         Raises:
-            Conflict: the key stands for another request, or its request is under way.
+            Conflict: the key belongs to another request, or its request is in progress.
         """
         fingerprint = hashlib.sha256(f"{operation}\n{said}".encode("utf-8", "replace")).hexdigest()
         earlier = await self._store.begin_keyed_call(user_id, key, fingerprint)

@@ -18,11 +18,11 @@ from voice.stt.speech_to_text import SpeechToText
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """What a learner says in a chat.
+    """A learner's message in a chat.
 
     Attributes:
-        text: empty where a recording says it.
-        persona_id: who shall answer; the chat's first persona where None.
+        text: empty if a recording holds it.
+        persona_id: the persona that is to answer; None for the chat's first.
         parent_id: the message that it answers.
         auto_link_parent: without a parent it answers the chat's last message.
         audio_id: a recording of it.
@@ -39,7 +39,7 @@ class NewMessage:
 
 
 class Messages:
-    """Takes messages.
+    """Stores messages and has them answered.
 
     Args:
         store: where messages and the records of recordings are kept.
@@ -60,7 +60,7 @@ class Messages:
         """Store a message and begin to answer it.
 
         Args:
-            asker: the room that is told if there is no answer.
+            asker: the channel that gets a failure.
 
         Raises:
             Invalid: it has no words.
@@ -88,7 +88,7 @@ class Messages:
         )
 
     async def spoken_text(self, user_id: str, audio_id: str, typed: str = "") -> str:
-        """Return the text of a message with a recording: what was typed, else what is said in it.
+        """Return the text of a message with a recording: the typed one, else the recording's transcript.
 
         Raises:
             NotFound: no such recording of this user's.
@@ -105,7 +105,7 @@ class Messages:
         return heard
 
     async def attach(self, user_id: str, chat_id: str, audio_id: str, message_id: str | None = None) -> Message:
-        """Attach a recording to a message: the one that is named, else the chat's last.
+        """Attach a recording to a message: the given one, else the chat's last.
 
         Raises:
             NotFound: unknown chat, recording or message, or another user's.
@@ -123,16 +123,16 @@ class Messages:
 
 
 async def answer_of(sent: Sent) -> Message | Answer | None:
-    """Return the persona's answer once it is written or spoken; None where there will be none.
+    """Return the persona's answer once it is written or spoken; None if there will be none.
 
-    There is none where none was asked for, or where it was stopped before its first word.
+    There is none if none was requested, or if it was stopped before its first word.
 
     Raises:
         ResponderFailed: there is none.
     """
     if sent.reply is None:
         return None
-    # Waiting must not cancel the reply with the request, nor the request with a stopped reply.
+    # A cancelled request must not cancel the reply, nor a stopped reply the request.
     await asyncio.wait({sent.reply})
     if sent.reply.cancelled():
         return None

@@ -1,4 +1,4 @@
-"""All there is to read about a chat or an attempt."""
+"""Overviews of a chat or an attempt: everything about it in one object."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,10 +24,10 @@ class ChatOverview:
 
     Attributes:
         chat: as it is, or as `draft` would make it.
-        closed_because: why it cannot be spoken in any more; None while it can.
-        group_id: names the call that is open on it.
+        closed_because: why it takes no more messages; None while it does.
+        group_id: the id of its open call.
         notes: its hints and feedback.
-        sections: what is selected in it and what else could be, by kind.
+        sections: the selected and the available resources, by kind.
     """
 
     chat: Chat
@@ -48,7 +48,7 @@ class AttemptOverview:
     Attributes:
         grades: the newest of each chat that has one, by chat.
         contexts: of its chats, in their order.
-        current: the chat that it is in; None where every one is complete.
+        current: the first chat that is not complete; None if there is none.
         time: of the current chat.
         runs: the replies that are being written.
     """
@@ -68,8 +68,8 @@ class Overviews:
     """Reads chats and attempts.
 
     Args:
-        store: where they are kept.
-        chats, calls: what is being written or spoken in them.
+        store: keeps them.
+        chats, calls: the written replies and the open calls.
         own: finds the chats.
     """
 
@@ -91,9 +91,9 @@ class Overviews:
         """Return a chat with everything about it.
 
         Args:
-            attempt_id: whose chat it must be.
-            draft_id: show it as this draft would make it.
-            narrowed: what is shown of each section, by kind; everything that is selected where left out.
+            attempt_id: the attempt that the chat must belong to.
+            draft_id: show the chat as this draft would make it.
+            narrowed: the filter of each section, by kind; an omitted section shows everything selected.
 
         Raises:
             NotFound: unknown chat or draft, another user's, or of another attempt.
@@ -123,7 +123,7 @@ class Overviews:
         )
 
     async def attempt(self, user_id: str, attempt_id: str) -> AttemptOverview:
-        """Return an attempt with its chats, messages, grades and what was noted.
+        """Return an attempt with its chats, messages, grades and notes.
 
         Raises:
             NotFound: unknown, or another user's.
@@ -147,7 +147,7 @@ class Overviews:
 
 
 def _configured(scenario: Scenario | None, chat: Chat) -> Scenario | None:
-    """The scenario in the words of a draft, which the chat does not have yet."""
+    """Return the scenario with the texts of a draft that is not applied to the chat yet."""
     own = chat.configuration
     if scenario is None:
         return None

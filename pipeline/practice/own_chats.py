@@ -1,4 +1,4 @@
-"""Which chats a user may read, and which may still be spoken in."""
+"""The chats that a user may read, and those that still take messages."""
 
 from models.errors import Conflict, NotFound
 from models.records.core import Chat
@@ -14,14 +14,14 @@ class OwnChats:
     """Finds the chats of one user.
 
     Args:
-        store: where they are kept.
+        store: keeps them.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def find(self, user_id: str, chat_id: str, attempt_id: str | None = None) -> Chat:
-        """Return one of the user's chats, of this attempt where one is given.
+        """Return one of the user's chats, of this attempt if one is given.
 
         Raises:
             NotFound: unknown, another user's, or of another attempt.
@@ -32,7 +32,7 @@ class OwnChats:
         return chat
 
     async def open(self, user_id: str, chat_id: str, attempt_id: str | None = None) -> Chat:
-        """Return one of the user's chats that may still be spoken in; its time runs from now on.
+        """Return one of the user's chats that still takes messages, and start its time.
 
         Raises:
             NotFound: unknown, another user's, or of another attempt.

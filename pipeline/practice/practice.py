@@ -1,4 +1,4 @@
-"""The room put together: one object that a door asks, with a topic as each attribute."""
+"""The facade of this package: one object for the doors, with an attribute for each topic."""
 
 from collections.abc import Callable
 
@@ -33,15 +33,15 @@ from voice.stt.speech_to_text import SpeechToText
 
 
 class Practice:
-    """What learners and their tools may do.
+    """The decisions of the package.
 
     Args:
-        store: where everything is kept.
-        files: where the bytes of recordings are.
-        chats, calls: who answers in writing, and aloud.
-        coach: who grades and gives hints.
-        hub: who is told of what happens.
-        background: where work goes on after its request.
+        store: the store of everything.
+        files: the storage of recordings.
+        chats, calls: answer in writing, and aloud.
+        coach: grades and gives hints.
+        hub: takes the events.
+        background: runs work that outlives its request.
         stt: transcribes recordings.
         responder: writes drafts.
         new_id: makes ids.

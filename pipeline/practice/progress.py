@@ -1,4 +1,4 @@
-"""What the connections of a user are told of the operations that they call: started, completed or failed."""
+"""The progress of operations, published to their user's connections: started, completed or failed."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -14,17 +14,17 @@ from voice.errors import VoiceError
 log = logging.getLogger(__name__)
 
 Refusal = ModelError | PipelineError | VoiceError
-"""What an operation raises on purpose."""
+"""The errors that an operation raises on purpose."""
 
 REFUSALS = (ModelError, PipelineError, VoiceError)
 """The same, for `except`."""
 
 FAILED = "The service failed on this request; try again."
-"""The sentence for a failure of the service's own, whose cause is for the log alone."""
+"""The sentence for an internal failure, whose cause is only logged."""
 
 
 def sentence_of(error: Refusal) -> str:
-    """Return the error's sentence for a client; the cause of a failure of the service's own is logged instead."""
+    """Return the error's sentence for a client; the cause of an internal failure is only logged."""
     if error.http_status != 500:
         return clean(str(error))
     log.error("An operation failed.", exc_info=error)
@@ -36,7 +36,7 @@ class Progress:
 
     Args:
         hub: the hub.
-        new_id: makes the `call_id` that the events of one call share.
+        new_id: makes the `call_id` that the events of one invocation share.
     """
 
     def __init__(self, hub: Hub, new_id: Callable[[], str]) -> None:
@@ -47,14 +47,14 @@ class Progress:
     def track(
         self, user_id: str, artifact: str, operation: str, said: Mapping[str, Any]
     ) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-        """Tell that an operation has started, and if the block is refused that it has failed.
+        """Publish that an operation has started, and that it has failed if the block raises.
 
         Args:
-            artifact, operation: what is called, such as "attempt" and "chat_grade".
-            said: what it is called with, as JSON values.
+            artifact, operation: the called operation, such as "attempt" and "chat_grade".
+            said: its arguments, as JSON values.
 
         Yields:
-            What tells that the operation has completed; it takes the reply's JSON values.
+            A function that publishes the operation's completion; it takes the reply's JSON values.
         """
         key, call_id = f"{artifact}.{operation}", self._new_id()
 

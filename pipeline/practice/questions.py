@@ -1,4 +1,4 @@
-"""The questions of a chat, and whether an answer to one is right."""
+"""The questions of a chat, and whether an answer is right."""
 
 from collections.abc import Collection
 
@@ -13,8 +13,8 @@ class Questions:
     """Takes answers to questions.
 
     Args:
-        store: where questions and answers are kept.
-        hub: who is told.
+        store: keeps questions and answers.
+        hub: takes the events.
     """
 
     def __init__(self, store: Store, hub: Hub) -> None:
@@ -48,5 +48,5 @@ class Questions:
 
 
 def verdict(response: Response) -> str:
-    """Return what whoever answered is told."""
+    """Return the sentence on an answer."""
     return "Correct." if response.is_correct else "Not quite: look at the question again."

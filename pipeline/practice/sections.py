@@ -1,4 +1,4 @@
-"""The sections of a chat: for each kind of resource what is selected in it, and what else could be, narrowed."""
+"""The sections of a chat: the selected and the available resources of each kind, filtered."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class Narrowing:
-    """What of one section is shown.
+    """The filter of one section.
 
     Attributes:
-        search: only what has these words.
-        limit: at most so many.
-        selected: False shows what could be selected, too.
-        suggested: True shows only what could be.
-        include: False shows nothing.
-        parameter_ids: only the fields of these parameters; all where empty.
+        search: show only what contains these words.
+        limit: the most that is shown.
+        selected: False to show what is available, too.
+        suggested: True to show only what is available.
+        include: False to show nothing.
+        parameter_ids: show only the fields of these parameters; all if empty.
     """
 
     search: str = ""
@@ -44,9 +44,9 @@ class Section:
     """One section.
 
     Attributes:
-        ids: all that is selected.
-        shown: what is shown, and whether it is selected.
-        revealed: the options among it that the learner may know to be right or wrong, by id.
+        ids: all selected resources.
+        shown: the resources that are shown, and whether each is selected.
+        revealed: the ids of shown options whose correctness the learner may know.
     """
 
     ids: tuple[str, ...] = ()
@@ -61,13 +61,13 @@ async def sections_of(
 
     Args:
         context: the chat and its scenario as they are shown.
-        narrowed: what of each section is shown, by kind; everything that is selected where left out.
+        narrowed: the filter of each section, by kind; an omitted section shows everything selected.
     """
     return await _Filling(store, user_id, context, narrowed).all()
 
 
 class _Filling:
-    """The sections of one chat, one after the other."""
+    """Fills the sections of one chat, one after the other."""
 
     def __init__(self, store: Store, user_id: str, context: ChatContext, narrowed: Mapping[str, Narrowing]) -> None:
         self._store = store
@@ -122,7 +122,7 @@ class _Filling:
         await self._resources("parameter", await self._store.resources(parameter_ids))
 
     async def _options(self) -> None:
-        """Whether an option is right is told once its question was answered."""
+        """Fill the options; the correctness of one is revealed once its question was answered."""
         options = await self._store.options_of(self._chosen["question"])
         if self._chosen["option"]:
             options = [item for item in options if item.id in self._chosen["option"]] or options
@@ -137,7 +137,7 @@ class _Filling:
     ) -> None:
         async def find(search: str) -> Sequence[Record]:
             if kind == "option":
-                return selected  # options belong to their questions; those of others are nobody's choice
+                return selected  # options belong to their questions: no others are available
             return await self._store.find_resources(self._user_id, cast(ResourceKind, kind), search)
 
         await self._section(kind, selected, find, revealed=revealed)

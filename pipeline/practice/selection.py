@@ -1,4 +1,4 @@
-"""What is selected in a chat, a scenario or a draft, and how a draft's choices become a chat's configuration."""
+"""The selection of a chat, a scenario or a draft, and the chat's configuration that a draft becomes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,11 +15,11 @@ LISTS = (
 """The id lists of a draft's state."""
 
 OF_SCENARIO = ("question", "parameter_field", "image", "video", "flag", "department")
-"""The kinds of resources that a scenario brings into its chats."""
+"""The kinds of resources that chats take from their scenario."""
 
 
 def selected_ids(chat: Chat, scenario: Scenario | None) -> dict[str, list[str]]:
-    """Return what is selected in a chat, by kind: its own choice, else its scenario's."""
+    """Return the ids selected in a chat, by kind: its own, else its scenario's."""
     own = chat.configuration
     chosen: dict[str, list[str]] = {
         "persona": list(own.get("persona_ids", scenario.persona_ids if scenario else ())),
@@ -51,7 +51,7 @@ def own_texts(chat: Chat, scenario: Scenario | None) -> list[Resource]:
 
 
 async def configuration_of(store: Store, state: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a draft's state as the configuration of a chat: ids of texts become the texts, the rest stays ids."""
+    """Return a draft's state as the configuration of a chat: ids of texts become the texts, others stay ids."""
     configuration: dict[str, Any] = {}
     for kind in ("name", "description", "problem_statement"):
         ident = state.get(f"{kind}_id") or next(iter(state.get(f"{kind}_ids") or ()), None)
@@ -64,14 +64,14 @@ async def configuration_of(store: Store, state: Mapping[str, Any]) -> dict[str, 
             "objective_ids": [item.id for item in objectives],
         }
     for kind in ("persona", "document", *OF_SCENARIO, "option"):
-        # An empty list of personas would leave nobody to talk to.
+        # An empty list of personas would leave the chat without one.
         if (ids := state.get(f"{kind}_ids")) is not None and (ids or kind != "persona"):
             configuration[f"{kind}_ids"] = list(ids)
     return configuration
 
 
 async def visible_configuration(store: Store, user_id: str, state: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the configuration without the personas and documents that the user may not see, or that nobody knows."""
+    """Return the configuration without personas and documents that are unknown or not visible to the user."""
     seen = dict(state)
     if seen.get("persona_ids"):
         personas = {item.id for item in await store.find_personas(user_id, ids=seen["persona_ids"])}

@@ -1,4 +1,4 @@
-"""Calls on a learner's chats: who may open one, and audio that comes by request."""
+"""Calls on a learner's chats: who may open one, and audio input by request."""
 
 from contextlib import suppress
 
@@ -17,10 +17,10 @@ from voice.audio.formats import AudioFormat
 from voice.errors import VoiceError
 
 FRAME_LIMIT = 1_000_000
-"""Bytes of audio in one frame or request."""
+"""Most bytes of audio in one frame or request."""
 
 STAGED_LIMIT = 16_000_000
-"""Bytes of audio by request that may wait to be heard in one call."""
+"""Most bytes of audio by request that may wait to be heard in one call."""
 
 NO_SESSION = "No active audio session"
 
@@ -29,9 +29,9 @@ class SpokenChats:
     """Opens, feeds and ends the calls of a user's chats.
 
     Args:
-        calls: the open ones.
-        own, attempts: which chats there are, and new ones.
-        hub: where the chats' events are published.
+        calls: the registry of open calls.
+        own, attempts: find chats; start attempts.
+        hub: takes the chats' events.
     """
 
     def __init__(self, calls: Calls, own: OwnChats, attempts: Attempts, hub: Hub) -> None:
@@ -41,16 +41,16 @@ class SpokenChats:
         self._hub = hub
 
     async def begin_attempt(self, user_id: str, *, home_id: str | None = None, practice_id: str | None = None) -> str:
-        """Begin an attempt that is spoken from its start on.
+        """Start an attempt by voice.
 
         Returns:
             The id of its first chat.
 
         Raises:
-            Busy: no further call can be opened now; no attempt is begun then.
+            Busy: no further call can be opened; no attempt is started either.
             Invalid, NotFound: as `Attempts.start`.
         """
-        self._calls.check_vacancy(user_id)  # or a caller that has to retry leaves an empty attempt each time
+        self._calls.check_vacancy(user_id)  # otherwise each retry would leave an empty attempt
         attempt = await self._attempts.start(user_id, home_id=home_id, practice_id=practice_id)
         return attempt.chats[0].id
 
@@ -64,7 +64,7 @@ class SpokenChats:
         resume: str | None = None,
         persona_id: str | None = None,
     ) -> tuple[Call, bool]:
-        """Find or open the call that a line attends; the time of a chat runs from its first call on.
+        """Find or open the call that a line attends; a chat's time starts with its first call.
 
         Returns:
             The call, and whether it was open before.
@@ -82,7 +82,7 @@ class SpokenChats:
         return await admit(self._calls, user_id, chat_id, wire, settings, resume=resume, persona_id=persona_id)
 
     async def open(self, user_id: str, chat_id: str, wire: AudioFormat, settings: SessionSettings) -> Call:
-        """Open a call whose audio comes by request; one that is open on this chat already is the answer.
+        """Open a call with audio input by request, or return the one that is open on the chat already.
 
         Raises:
             Invalid: no such chat, or another user's.
@@ -105,11 +105,11 @@ class SpokenChats:
     async def hear(
         self, user_id: str, audio: bytes, *, chat_id: str | None = None, conversation_id: str | None = None
     ) -> None:
-        """Take audio into an open call, in its input format.
+        """Feed audio to an open call, in its input format.
 
         Raises:
             TooLarge: more than FRAME_LIMIT bytes.
-            Busy: STAGED_LIMIT bytes wait to be heard; no more is taken for now.
+            Busy: STAGED_LIMIT bytes wait to be heard; retry later.
             NotFound: no call is open.
             NotOwner: it is another user's.
         """
@@ -132,13 +132,13 @@ class SpokenChats:
         call = self._calls.find(user_id, chat_id=chat_id)
         if call is None:
             return False
-        with suppress(VoiceError):  # a recording cut short ends here all the same; what could be decoded was heard
+        with suppress(VoiceError):  # a truncated recording ends as well; what could be decoded was heard
             await obey(call, HangUp())
         await call.session.finished()
         return True
 
     async def mute(self, user_id: str, chat_id: str, muted: bool) -> None:
-        """Say that no audio will come, or that it will again; muting ends an open utterance.
+        """Mute or unmute the call's input; muting ends an open utterance.
 
         Raises:
             NotFound: no call is open.

@@ -1,4 +1,4 @@
-"""Calls that wait until their user accepts or drops them: one for each operation and chat."""
+"""Staged operations, which wait to be accepted or dropped: one for each operation and subject."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,22 +11,22 @@ from models.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a call is about: a chat, an attempt, or neither."""
+    """The subject of an operation: a chat, an attempt, or neither."""
 
     chat_id: str = ""
     attempt_id: str = ""
 
     @property
     def id(self) -> str:
-        """What names it among the staged calls of an operation."""
+        """Its key among the staged operations."""
         return self.chat_id or self.attempt_id
 
 
 class Staging:
-    """Keeps calls and hands them out once.
+    """Stages operations; each can be taken once.
 
     Args:
-        store: where they wait.
+        store: keeps them.
     """
 
     def __init__(self, store: Store) -> None:
@@ -35,11 +35,11 @@ class Staging:
     async def stage(
         self, user_id: str, artifact: str, operation: str, subject: Subject, payload: Mapping[str, Any]
     ) -> StagedCall:
-        """Keep a call; a later one of the same operation on the same subject replaces it.
+        """Stage an operation; it replaces an earlier one of the same name on the same subject.
 
         Args:
-            artifact, operation: what is to be called, such as "attempt" and "chat_grade".
-            payload: what it is to be called with, as JSON values.
+            artifact, operation: its name, such as "attempt" and "chat_grade".
+            payload: its arguments, as JSON values.
 
         Raises:
             NotFound: the chat or the attempt is unknown, or another user's.
@@ -51,10 +51,10 @@ class Staging:
         return await self._store.stage_call(user_id, f"{artifact}.{operation}", subject.id, payload)
 
     async def take(self, user_id: str, artifact: str, operation: str, subject: Subject) -> StagedCall:
-        """Return the call that waits, which waits no longer: to be carried out, or to be dropped.
+        """Remove and return a staged operation, to be carried out or dropped.
 
         Raises:
-            NotFound: none waits.
+            NotFound: none is staged.
         """
         taken = await self._store.take_staged_call(user_id, f"{artifact}.{operation}", subject.id)
         if taken is None:
@@ -63,5 +63,5 @@ class Staging:
 
 
 def nothing_pending(operation: str) -> NotFound:
-    """Return the refusal of an acceptance for which nothing waits."""
+    """Make the error for an acceptance when nothing is staged."""
     return NotFound(f"No pending {operation}")

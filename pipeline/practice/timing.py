@@ -1,4 +1,4 @@
-"""How much time a chat has, and how much it took."""
+"""The time limit of a chat, and the time that it took."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ class ChatTime:
     """The time of one chat.
 
     Attributes:
-        limit_s: seconds that it may take; None for no limit.
-        started_at: when its time began to run.
-        ends_at, left_s: None while it has not begun, and where it has no limit.
+        limit_s: its time limit in seconds; None for none.
+        started_at: when its time started.
+        ends_at, left_s: None before it has started, and without a limit.
         expired: its time is up, and it has not ended.
     """
 
@@ -26,7 +26,7 @@ class ChatTime:
 
 
 def time_of(chat: Chat, attempt: Attempt, simulation: Simulation, now: datetime) -> ChatTime:
-    """Return how much time a chat has; an attempt in infinite mode has no limit."""
+    """Return a chat's time; an attempt in infinite mode has no limit."""
     limit_s = None if attempt.infinite_mode else simulation.time_limit_s
     if limit_s is None or chat.started_at is None:
         return ChatTime(limit_s, chat.started_at)
@@ -36,6 +36,6 @@ def time_of(chat: Chat, attempt: Attempt, simulation: Simulation, now: datetime)
 
 
 def time_taken_s(chat: Chat, messages: Sequence[Message], now: datetime) -> int:
-    """Return the seconds from a chat's beginning to its end; to its last message while it has none."""
+    """Return the seconds from a chat's beginning to its end, or to its last message if it has not ended."""
     end = chat.completed_at or (messages[-1].created_at if messages else now)
     return max(0, round((end - (chat.started_at or chat.created_at)).total_seconds()))

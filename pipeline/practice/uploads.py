@@ -1,4 +1,4 @@
-"""Recordings of a user's own: what is taken, and under which name and kind it is kept."""
+"""A user's uploaded recordings: what is accepted, and under which name and type it is stored."""
 
 import asyncio
 import re
@@ -11,7 +11,7 @@ from models.store import Store
 from voice.audio.containers import demuxer_of
 
 UPLOAD_LIMIT = 16 * 1024 * 1024
-"""Bytes of one recording."""
+"""Most bytes of one recording."""
 
 NAME_LIMIT = 120
 
@@ -22,10 +22,10 @@ _UNNAMEABLE = re.compile(r"[^\w. -]+")
 
 
 class Uploads:
-    """Keeps recordings.
+    """Stores recordings.
 
     Args:
-        store, files: where the record and the bytes of each are kept.
+        store, files: keep the record and the bytes of each.
         new_id: makes ids.
     """
 
@@ -38,10 +38,10 @@ class Uploads:
         """Store a recording.
 
         Args:
-            file_name, mime_type: as the client says; a kind that is no sound is looked for in the data.
+            file_name, mime_type: the client's; a type that is not audio is replaced by one detected in the data.
 
         Raises:
-            Invalid: there is nothing in it.
+            Invalid: it is empty.
             TooLarge: more than `UPLOAD_LIMIT`.
         """
         if not data:

@@ -1,4 +1,4 @@
-"""Values that a client writes and that become resources of the user's own."""
+"""Values in a request that become the user's own resources."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from models.store import Store
 
 @dataclass(frozen=True, slots=True)
 class NewOption:
-    """An option; `question_id` where it is written apart from its question."""
+    """An option; `question_id` if it is apart from its question."""
 
     text: str
     is_correct: bool = False
@@ -18,7 +18,7 @@ class NewOption:
 
 @dataclass(frozen=True, slots=True)
 class NewQuestion:
-    """A question with its options; `time_s` is how long answering may take."""
+    """A question with its options; `time_s` is the time limit of an answer."""
 
     text: str
     allow_multiple: bool = False
@@ -37,10 +37,10 @@ class NewMedia:
 
 
 class Values:
-    """The values of one request: each gets its id at once, and all are kept together, in one write.
+    """The values of one request: each gets its id at once, and all are stored in one write.
 
     Args:
-        user_id: whose they become.
+        user_id: their owner.
         new_id: makes ids.
     """
 
@@ -50,11 +50,11 @@ class Values:
         self._made: list[Resource] = []
 
     def text(self, kind: ResourceKind, text: str) -> str:
-        """Make a name, description, problem statement or objective; returns its id."""
+        """Make a name, description, problem statement or objective; return its id."""
         return self._add(Resource(self._new_id(), kind, text, owner_id=self._user_id))
 
     def question(self, question: NewQuestion) -> str:
-        """Make a question with its options; returns the question's id."""
+        """Make a question with its options; return the question's id."""
         data = {"allow_multiple": question.allow_multiple, "time": question.time_s}
         question_id = self._add(Resource(self._new_id(), "question", question.text, data=data, owner_id=self._user_id))
         for place, option in enumerate(question.options):
@@ -62,12 +62,12 @@ class Values:
         return question_id
 
     def option(self, option: NewOption, question_id: str, place: int) -> str:
-        """Make an option of a question; returns the option's id."""
+        """Make an option of a question; return the option's id."""
         data = {"question_id": question_id, "is_correct": option.is_correct, "position": place}
         return self._add(Resource(self._new_id(), "option", option.text, data=data, owner_id=self._user_id))
 
     def media(self, kind: ResourceKind, media: NewMedia) -> str:
-        """Make an image or a video; returns its id."""
+        """Make an image or a video; return its id."""
         data = {"upload_id": media.upload_id, "length_seconds": media.length_s}
         return self._add(Resource(self._new_id(), kind, media.name, media.description, data, self._user_id))
 

@@ -1,8 +1,8 @@
-"""Writes the parts of a chat's draft that are asked for, one after the other, from a few instructions.
+"""Writes the requested parts of a chat's draft, one after the other, from a few instructions.
 
-A language model writes the texts. Without one the instructions are the text, by a stated rule: their first sentence is
+A language model writes the texts. Without one the instructions are the texts, by a fixed rule: their first sentence is
 the name, all of them the description and the problem statement, each sentence an objective. Personas and documents are
-never made up: those are linked that the words of the instructions find.
+never invented: the words of the instructions search for existing ones.
 """
 
 import re
@@ -19,7 +19,7 @@ from pipeline.practice.progress import REFUSALS, sentence_of
 from pipeline.tasks.background import Background
 
 DRAFTED = frozenset({"chat", "attempt"})
-"""What has drafts here."""
+"""The artifacts that have drafts."""
 
 NAME_LIMIT = 80
 LINKED_LIMIT = 3
@@ -38,24 +38,24 @@ _ASKED = {
 }
 
 Publish = Callable[[str, Mapping[str, Any]], None]
-"""Tells a stage: "started", "progress", "complete" or "error", with its payload."""
+"""Publishes a stage, "started", "progress", "complete" or "error", with its payload."""
 
 Save = Callable[[Mapping[str, Any]], Awaitable[str]]
-"""Saves what was written, by name of the draft's fields; returns the draft's id."""
+"""Saves what was written, by the draft's fields; returns the draft's id."""
 
 
 @dataclass(frozen=True, slots=True)
 class WantedDraft:
-    """What to write.
+    """A request to write a draft.
 
     Attributes:
-        artifact: what it is a draft of.
+        artifact: the kind of thing that it is a draft of.
         kinds: the parts in their order, such as "names" and "personas".
-        instructions: what it is about.
-        artifact_id: the thing itself, where there is one already.
-        draft_id: the draft to go on with.
-        save: whether a draft is made where there is none.
-        run_id, group_id: name the run; new ones where None.
+        instructions: its subject.
+        artifact_id: the existing thing, if any.
+        draft_id: the draft to continue.
+        save: whether to create a draft if there is none.
+        run_id, group_id: ids of the run; None for new ones.
     """
 
     artifact: str
@@ -69,13 +69,13 @@ class WantedDraft:
 
 
 class DraftWriting:
-    """Begins to write drafts.
+    """Writes drafts in the background.
 
     Args:
-        store: where personas, documents and drafts are.
+        store: keeps personas, documents and drafts.
         responder: the language model.
-        background: where it is written.
-        new_id: names runs.
+        background: runs the writing.
+        new_id: makes ids of runs.
     """
 
     def __init__(self, store: Store, responder: Responder, background: Background, new_id: Callable[[], str]) -> None:
@@ -85,12 +85,12 @@ class DraftWriting:
         self._new_id = new_id
 
     async def begin(self, user_id: str, wanted: WantedDraft, publish: Publish, save: Save) -> RunName:
-        """Begin to write; how far it is goes to `tell`.
+        """Begin to write; `publish` gets the progress.
 
         Raises:
-            Invalid: there are no drafts of that.
+            Invalid: such an artifact has no drafts.
             NotFound: unknown draft, or another user's.
-            Busy: too much is being worked on.
+            Busy: too many background tasks are running.
         """
         if wanted.artifact not in DRAFTED:
             raise Invalid(f"Drafts of {wanted.artifact!r} cannot be generated here; ask for one of a chat.")
@@ -103,7 +103,7 @@ class DraftWriting:
 
 
 class _Writing:
-    """One run: the parts in order, then the draft."""
+    """One run: writes the parts in order, then saves the draft."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class _Writing:
         self._instructions = [text.strip() for text in wanted.instructions if text.strip()]
 
     async def run(self) -> None:
-        """Write everything and tell how far it is."""
+        """Write everything and publish the progress."""
         kinds = self._wanted.kinds
         self._publish("started", {"resource_types": list(kinds)})
         try:
@@ -175,7 +175,7 @@ class _Writing:
         return sorted(hits, key=lambda ident: -hits[ident])[:LINKED_LIMIT]
 
     async def _kept(self, made: Mapping[str, Any]) -> str | None:
-        """The draft that holds it, where one is asked for."""
+        """Save what was written; return the draft's id, None if none was requested."""
         if not self._wanted.save and self._wanted.draft_id is None:
             return None
         return await self._save({"draft_id": self._wanted.draft_id, **made})
