@@ -1,1 +1,1 @@
-"""The protocols that clients speak to the service: one room per door, and what all doors share."""
+"""The protocols that clients speak to the service: one package per door, and what all doors share."""

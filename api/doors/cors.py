@@ -1,11 +1,11 @@
-"""Browsers of every origin may ask: who asks is said by a token, never by a cookie."""
+"""CORS: every origin is allowed, as requests authenticate by a token, never by a cookie."""
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class AnyOrigin(CORSMiddleware):
-    """Lets every origin in; socket.io says so itself, with the origin's own name."""
+    """Allows every origin; socket.io does so itself, with the origin's own name."""
 
     def __init__(self, app: ASGIApp) -> None:
         super().__init__(
@@ -17,7 +17,7 @@ class AnyOrigin(CORSMiddleware):
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer preflights and mark answers, but those of socket.io."""
+        """Answer preflights and add headers to responses, except those of socket.io."""
         if scope["type"] == "http" and scope["path"].startswith("/socket.io"):
             await self.app(scope, receive, send)
         else:

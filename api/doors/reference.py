@@ -1,4 +1,4 @@
-"""Reference pages made from the code: a table of a class's fields, an example, and a page's generated parts renewed."""
+"""Reference pages generated from the code: tables of fields, examples, and the update of a page's generated parts."""
 
 import json
 import re
@@ -26,12 +26,12 @@ def field_table(
     meanings: Mapping[str, str] = MappingProxyType({}),
     nested: bool = True,
 ) -> str:
-    """The fields of a message or body as a Markdown table.
+    """Render the fields of a message or body as a Markdown table.
 
     Args:
-        model: what a client sends.
+        model: the class of the message or body.
         without: fields that the page explains elsewhere.
-        meanings: of fields that say nothing of themselves.
+        meanings: of fields without a description.
         nested: give the fields of objects rows of their own, with dotted names, instead of naming them.
     """
     schema = model.model_json_schema()
@@ -50,7 +50,7 @@ def field_table(
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A Markdown table; columns in which nothing stands are left out."""
+    """Render a Markdown table without its empty columns."""
     lines = [list(header), *[list(row) for row in rows]]
     used = [column for column in range(len(lines[0])) if any(line[column] for line in lines[1:])]
     cells = [[line[column].replace("|", "\\|") for column in used] for line in lines]
@@ -59,7 +59,7 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def example(message: Mapping[str, Any]) -> str:
-    """A message as a fenced block of JSON: on one line where it fits, else with a line for each field."""
+    """Render a message as a fenced block of JSON: on one line if it fits, else with a line for each field."""
     text = json.dumps(message, ensure_ascii=False)
     if len(text) > _EXAMPLE_WIDTH:
         fields = [f"  {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in message.items()]
@@ -68,10 +68,10 @@ def example(message: Mapping[str, Any]) -> str:
 
 
 def renewed(text: str, parts: Mapping[str, str]) -> str:
-    """A page with its generated parts as the code is now.
+    """Return a page with its generated parts updated.
 
     Raises:
-        ValueError: the page lacks one of the parts, or has one that nobody makes.
+        ValueError: the page lacks one of the parts, or has an unknown one.
     """
     found = [match["name"] for match in _PART.finditer(text)]
     if sorted(found) != sorted(parts):
@@ -80,7 +80,7 @@ def renewed(text: str, parts: Mapping[str, str]) -> str:
 
 
 def renew(arguments: list[str], parts: Mapping[str, str]) -> None:
-    """Renew the page that the command names, or print what is generated."""
+    """Update the page that the command names, or print the generated parts."""
     if not arguments:
         sys.stdout.write("\n\n".join(_part(name, text) for name, text in parts.items()) + "\n")
     for argument in arguments:
@@ -93,7 +93,7 @@ def _part(name: str, text: str) -> str:
 
 
 def _rows_below(name: str, node: Schema, schema: Schema) -> Iterator[tuple[str, str, str, str]]:
-    """The fields of an object, or of the objects in a list."""
+    """Make the rows of the fields of an object, or of the objects in a list."""
     for inner in _alternatives(node):
         if inner.get("type") == "array":
             yield from _rows_below(f"{name}[]", inner.get("items", {}), schema)
@@ -140,7 +140,7 @@ def _one_type(node: Schema, schema: Schema, named: bool) -> str:
 
 
 def _bare(node: Schema, schema: Schema, named: bool) -> str:
-    """What a list holds, in the plural and without its limits."""
+    """Name the items of a list, in the plural and without their limits."""
     return f"{node['type']}s" if "type" in node else _one_type(node, schema, named).replace("object", "objects", 1)
 
 

@@ -1,4 +1,4 @@
-"""The one error table: what an exception means for whoever asked, for each door to say in its own shape."""
+"""The one error table: the status and the sentence of every exception, which each door renders in its own shape."""
 
 import json
 import logging
@@ -23,18 +23,18 @@ from voice.errors import VoiceError
 log = logging.getLogger(__name__)
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-"""What a route must take that stands for all that a door does not have."""
+"""The methods of a catch-all route for what a door does not have."""
 
 BUSY_RETRY_S = 5
-"""When to ask again where the error does not know better."""
+"""The default of Retry-After, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a request fails, for a door to say in its own shape.
+    """Why a request fails, for a door to render in its own shape.
 
     Attributes:
-        errors: what is wrong with which field, where the request was not what it should be.
+        errors: the problem of each field of an invalid request.
     """
 
     status: int
@@ -44,7 +44,7 @@ class Failure:
 
 
 def failure_of(error: Exception) -> Failure:
-    """What an exception means for whoever asked: a typed error says itself with which status and sentence."""
+    """Map an exception to its failure; a typed error carries its own status and sentence."""
     match error:
         case RequestValidationError() | ValidationError():
             return _unprocessable(error)
@@ -58,7 +58,7 @@ def failure_of(error: Exception) -> Failure:
 
 
 def _unprocessable(error: RequestValidationError | ValidationError) -> Failure:
-    """What of a request could not be used, field by field, without saying its values back."""
+    """List the problems of a request field by field, without repeating its values."""
     errors = [
         {
             "loc": [part if isinstance(part, int) else clean(str(part)) for part in problem["loc"]],
@@ -84,12 +84,12 @@ def _headers_of(error: ModelError | PipelineError | VoiceError) -> dict[str, str
 
 
 def detail(failure: Failure) -> Response:
-    """A failure in the shape of FastAPI, which Glow's own clients read: `{"detail": ...}`."""
+    """Render a failure in the shape of FastAPI, which Glow's own clients read: `{"detail": ...}`."""
     return JSONResponse({"detail": failure.errors or failure.message}, failure.status, failure.headers)
 
 
 def explain_errors(app: FastAPI) -> None:
-    """Have every route that has no shape of its own say its failures in FastAPI's."""
+    """Have every route without its own shape render failures in FastAPI's."""
     for kind in (ModelError, PipelineError, VoiceError, RequestValidationError):
         app.add_exception_handler(kind, _explain)
 
@@ -99,7 +99,7 @@ async def _explain(_: Request, error: Exception) -> Response:
 
 
 def route_class(render: Callable[[Failure], Response]) -> type[GuardedRoute]:
-    """Routes whose every failure is said by `render`."""
+    """Make a class of routes whose failures are rendered by `render`."""
 
     class DoorRoute(GuardedRoute):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -108,7 +108,7 @@ def route_class(render: Callable[[Failure], Response]) -> type[GuardedRoute]:
             async def handler(request: Request) -> Response:
                 try:
                     return await handle(request)
-                except Exception as error:  # noqa: BLE001  # a door says every failure in its own shape
+                except Exception as error:  # noqa: BLE001  # a door renders every failure in its own shape
                     return render(failure_of(error))
 
             return handler
@@ -117,7 +117,7 @@ def route_class(render: Callable[[Failure], Response]) -> type[GuardedRoute]:
 
 
 async def json_object(request: Request) -> dict[str, Any]:
-    """The body as a JSON object, with U+FFFD for what is no letter; an empty one for no body at all.
+    """Read the body as a JSON object, with U+FFFD for lone surrogates; an empty object for no body.
 
     Raises:
         Invalid: it is something else, or nested too deeply.
@@ -135,17 +135,17 @@ async def json_object(request: Request) -> dict[str, Any]:
     return body
 
 
-# Line ends to many clients, though not to JSON, which lets them stand in a text.
+# Line ends to many clients, though JSON allows them in strings.
 _LINE_ENDS = {ord(letter): f"\\u{ord(letter):04x}" for letter in "\x85\u2028\u2029"}
 
 
 def json_line(body: Mapping[str, Any]) -> str:
-    """JSON that stays on one line wherever a client ends its lines."""
+    """Encode JSON on one line, by any client's notion of line ends."""
     return json.dumps(body, ensure_ascii=False).translate(_LINE_ENDS)
 
 
 def server_sent(body: Mapping[str, Any]) -> str:
-    """A server-sent event that holds JSON."""
+    """Render a server-sent event that holds JSON."""
     return f"data: {json_line(body)}\n\n"
 
 

@@ -1,4 +1,4 @@
-"""Carrying out an operation: idempotency keys, staged calls, and the events that tell its progress.
+"""Carries out an operation: idempotency keys, staging, and the events of its progress.
 
 Every door calls `carry_out`, so that a key means the same over HTTP and over a socket.
 """
@@ -16,11 +16,11 @@ from pipeline.practice.staging import Subject, nothing_pending
 
 
 async def carry_out(service: Service, user: User, operation: Operation, body: Body) -> Reply:
-    """Carry out an operation: once for each idempotency key, later if it is staged, with its progress told.
+    """Carry out an operation, once for each idempotency key, later if it is staged, and publish its progress.
 
     Raises:
-        Conflict: its idempotency key stands for another payload, or is in progress.
-        NotFound: `accept` came and no call is pending; and whatever the operation refuses.
+        Conflict: its idempotency key belongs to another payload, or is in progress.
+        NotFound: `accept` without a staged operation; and the operation's own errors.
     """
     if not isinstance(body, WriteBody):
         return await _run(service, user, operation, body)
@@ -61,14 +61,14 @@ async def _run(service: Service, user: User, operation: Operation, body: Body) -
 
 
 def rendered(reply: Reply) -> dict[str, Any]:
-    """A reply as JSON values, under the names that clients know."""
+    """Render a reply as JSON values, by the fields' names on the wire."""
     return reply.model_dump(mode="json", by_alias=True)
 
 
 def _accepted(taken: StagedCall, operation: Operation, key: str | None) -> WriteBody:
     try:
         body = operation.body.model_validate({**taken.payload, "idempotency_key": key})
-    except ValidationError:  # staged by an older version, which knew other fields
+    except ValidationError:  # staged by an older version, which had other fields
         raise nothing_pending(operation.name) from None
     assert isinstance(body, WriteBody), "only what changes something is staged"
     return body

@@ -1,4 +1,4 @@
-"""Attempts, chats, tests and content over HTTP: a route for each operation, and nothing decided here."""
+"""Attempts, chats, tests and content over HTTP: a route for each operation, without any decision."""
 
 from collections.abc import Awaitable, Callable
 from functools import cache
@@ -16,7 +16,7 @@ from api.service import Service
 
 
 class Detail(BaseModel):
-    """What went wrong, in a sentence that says what to do."""
+    """An error: a sentence that says what to do."""
 
     detail: str
 
@@ -28,7 +28,7 @@ class FieldProblem(BaseModel):
 
 
 class Unprocessable(BaseModel):
-    """What of a body could not be used, field by field."""
+    """The invalid fields of a body."""
 
     detail: list[FieldProblem]
 
@@ -45,18 +45,18 @@ REFUSED: dict[int | str, dict[str, Any]] = {
     502: {"model": Detail, "description": "An engine failed."},
     503: {"model": Detail, "description": "An engine is not there."},
 }
-"""What every operation may answer besides its reply."""
+"""The responses of every operation besides its reply."""
 
 
 def service_of(request: Request) -> Service:
-    """The running service."""
+    """Return the running service."""
     service: Service = request.app.state.service
     return service
 
 
 @cache
 def router_of(operations: tuple[Operation, ...]) -> APIRouter:
-    """The routes of all operations."""
+    """Make the routes of all operations."""
     router = APIRouter(route_class=GuardedRoute)
     for operation in operations:
         for method, path in (("POST", operation.path), *operation.also):

@@ -20,7 +20,7 @@ from pipeline.practice.uploads import UPLOAD_LIMIT
 router = APIRouter(tags=["attempt"], route_class=GuardedRoute)
 
 _REQUEST_LIMIT = UPLOAD_LIMIT + 64 * 1024
-"""Bytes of a whole upload request: the recording and what multipart puts around it."""
+"""Most bytes of an upload request: the recording and its multipart encoding."""
 
 _BYTES = {"type": "string", "format": "binary"}
 
@@ -44,7 +44,7 @@ _FORM: dict[str, Any] = {
 
 @router.post("/attempt/audio_upload", responses=REFUSED, openapi_extra=_FORM, operation_id="post_attempt_audio_upload")
 async def audio_upload(user: CurrentUser, request: Request) -> AudioUploadReply:
-    """Store a recording, to be attached to a message or to be one."""
+    """Store a recording, to be attached to a message or to serve as one."""
     service = service_of(request)
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise Invalid("Upload the recording as multipart/form-data, in the field `file`.")
@@ -82,7 +82,7 @@ async def audio_upload(user: CurrentUser, request: Request) -> AudioUploadReply:
     },
 )
 async def audio_download(body: AudioDownloadBody, user: CurrentUser, request: Request) -> Response:
-    """A recording's bytes, or a part of them."""
+    """Return a recording's bytes, or a part of them."""
     service = service_of(request)
     audio = await service.store.audio(user.id, body.audio_id)
     if not await asyncio.to_thread(service.files.path(audio.id).is_file):
@@ -106,7 +106,7 @@ async def audio_download(body: AudioDownloadBody, user: CurrentUser, request: Re
 
 
 async def _whole(request: Request) -> bytes:
-    """The request's body, which is read no further than it may be long."""
+    """Read the request's body, up to its limit."""
     received = bytearray()
     async for block in request.stream():
         received += block

@@ -1,4 +1,4 @@
-"""`GET /attempt/watch`: everything that happens to one user, as server-sent events."""
+"""`GET /attempt/watch`: all events of one user, as server-sent events."""
 
 import asyncio
 import base64
@@ -28,7 +28,7 @@ KEEP_ALIVE_S = 15.0
 async def watch(
     user: CurrentUser, request: Request, run_id: str | None = None, group_id: str | None = None
 ) -> StreamingResponse:
-    """Follow a run or a group, or everything of one's own; a comment comes every 15 s while nothing happens."""
+    """Follow a run, a group, or all events of the user's own; a comment is sent after every 15 s without one."""
     subscription = service_of(request).hub.subscribe([user_feed(user.id)])
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     return StreamingResponse(_lines(subscription, run_id, group_id), 200, headers, "text/event-stream")
@@ -53,7 +53,7 @@ async def _lines(subscription: Subscription, run_id: str | None, group_id: str |
 
 
 def rendered(event: HubEvent) -> dict[str, Any]:
-    """An event as the stream has it."""
+    """Render an event for the stream."""
     return {
         "id": event.id,
         "event_type": event.name,

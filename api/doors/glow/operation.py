@@ -1,4 +1,4 @@
-"""What one operation is to the doors and to the command line. Loads nothing that a `--help` would wait for."""
+"""An operation as the doors and the command line use it. Imports nothing that would delay a `--help`."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ _PACKAGE = "api.doors.glow.operations"
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a body on the command line: an argument, or an option where it has a flag.
+    """One field of a body on the command line: an argument, or with a flag an option.
 
     Attributes:
         name: the body's field.
         about: its help.
-        kind: what is typed: str, int, bool or list[str].
+        kind: its type: str, int, bool or list[str].
         flag: such as "--score"; empty for an argument.
     """
 
@@ -38,7 +38,7 @@ class Command:
 
     Attributes:
         about: its help.
-        fields: what may be given without writing JSON.
+        fields: the fields that need no JSON.
     """
 
     about: str
@@ -50,11 +50,11 @@ class Event:
     """An operation as an event of socket.io.
 
     Attributes:
-        name: such as "attempt_audio_start"; the operation's own, "attempt_chat_voice", where empty.
-        v5: one of the Socket V5 document, which is also `POST /socket/v5/client/...`.
-        lane: events of one lane happen in the order they were sent.
-        kind: the `type` of the `attempt_error` that tells of its failure; "test" for a `test_error`.
-        answers: the server event that answers it, and tells of its failure, too.
+        name: such as "attempt_audio_start"; empty for the operation's own, "attempt_chat_voice".
+        v5: it is in the Socket V5 document, and so also `POST /socket/v5/client/...`.
+        lane: events of one lane are carried out in the order they were sent.
+        kind: the `type` of the `attempt_error` that reports its failure; "test" for a `test_error`.
+        answers: the server event that answers it and also reports its failure.
         frames: it carries audio, many times a second.
     """
 
@@ -71,12 +71,12 @@ class Operation:
     """One operation: a row of the table.
 
     Attributes:
-        name: as it stands in the URL, "chat_grade".
-        does: the function, or where it is among the operations, "coaching:chat_grade".
+        name: its part of the URL, "chat_grade".
+        does: the function, or its place among the operations, "coaching:chat_grade".
         artifact: "attempt", "test", or a kind of content.
-        command: how it is typed; None where the command line has none, or one written by hand.
-        events: how it is asked for over socket.io.
-        bare: whether it may come without a body.
+        command: its command; None if there is none, or one written by hand.
+        events: its events of socket.io.
+        bare: it may be requested without a body.
         also: further routes, as (method, path).
     """
 
@@ -90,28 +90,28 @@ class Operation:
 
     @property
     def key(self) -> str:
-        """What names it among all operations, "attempt.chat_grade"."""
+        """Its unique name, "attempt.chat_grade"."""
         return f"{self.artifact}.{self.name}"
 
     @property
     def path(self) -> str:
-        """Where it is posted."""
+        """The path of its route."""
         return f"/{self.artifact}/{self.name}"
 
     @property
     def function(self) -> Function:
-        """What it does."""
+        """The function that carries it out."""
         return _function(self.does) if isinstance(self.does, str) else self.does
 
     @property
     def body(self) -> "type[Body]":
-        """What it takes."""
+        """The class of its body."""
         found: type[Body] = _types(self.function)["body"]
         return found
 
     @property
     def reply(self) -> "type[Reply]":
-        """What it returns."""
+        """The class of its reply."""
         found: type[Reply] = _types(self.function)["return"]
         return found
 

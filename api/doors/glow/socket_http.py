@@ -1,6 +1,6 @@
-"""`POST /socket/v5/client/...`: the events of Socket V5 as requests, done for whoever the token belongs to.
+"""`POST /socket/v5/client/...`: the events of Socket V5 as requests, carried out for the token's user.
 
-What an event tells goes to the rooms, and what it would tell the asking socket to all sockets of the same user.
+Events go to the rooms, and what would go to the asking socket goes to all sockets of the same user.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -31,7 +31,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 
 @cache
 def router_of(operations: tuple[Operation, ...]) -> APIRouter:
-    """The routes of the events that the document has."""
+    """Make the routes of the document's events."""
     by_key = {operation.key: operation for operation in operations}
     router = APIRouter(prefix="/socket/v5/client", tags=["socket v5 client"], route_class=GuardedRoute)
     router.post("/connect", responses={401: _ERRORS[401]})(connect_api)
@@ -43,12 +43,12 @@ def router_of(operations: tuple[Operation, ...]) -> APIRouter:
 
 
 async def connect_api(user: CurrentUser) -> dict[str, Any]:
-    """Whether this token may connect; the connection itself is made at /socket.io."""
+    """Check that this token may connect; the connection itself is made at /socket.io."""
     return {"success": True, "profile_id": user.id, "server_time": datetime.now(UTC).isoformat()}
 
 
 async def disconnect_api(_: CurrentUser) -> dict[str, Any]:
-    """A request has no connection that it could close; sockets close themselves."""
+    """Do nothing: a request has no connection to close, and sockets close themselves."""
     return {"success": True}
 
 

@@ -1,6 +1,6 @@
-"""The table of all operations: what HTTP routes, events of socket.io and commands of `glow attempts` are made of.
+"""The table of all operations, from which HTTP routes, socket.io's events and the commands of `glow attempts` are made.
 
-A new operation is its shapes, its function, and its row here.
+A new operation needs its shapes, its function, and a row here.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ _CHAT_FIELDS = (
 )
 
 CHATS = (
-    # chat_get, chat_message, chat_audio, chat_speak and chat_export do more than one request on a terminal.
+    # chat_get, chat_message, chat_audio, chat_speak and chat_export make more than one request on the command line.
     Operation("chat_get", "chats:chat_get"),
     Operation(
         "chat_create",
@@ -233,7 +233,7 @@ TESTS = (
 
 
 def _content(module: str, *artifacts: str) -> Iterable[Operation]:
-    """Search, get and create for each kind of content."""
+    """Make the search, get and create operations of each kind of content."""
     for artifact in artifacts:
         yield Operation("search", f"{module}:{artifact}_search", artifact, bare=True)
         yield Operation("get", f"{module}:{artifact}_get", artifact)

@@ -1,4 +1,4 @@
-"""How a door reads a caller's messages and renders a call's events: all that a line does not know."""
+"""The dialect of a line: how a door reads a caller's messages and renders a call's events."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from voice.audio.formats import AudioFormat
 
 
 class ProtocolError(Invalid):
-    """A message that the caller's protocol does not have; the caller gets an error, and the call goes on.
+    """An invalid message of the caller's protocol; the caller gets an error, and the call goes on.
 
     Attributes:
         code: stable identifier.
@@ -50,17 +50,17 @@ class LineOpened:
 
 
 LineEvent = LineOpened | SessionEvent
-"""What a dialect renders for the caller. `ReplyAudio` is not among it: audio comes as packets."""
+"""The events that a dialect renders. `ReplyAudio` is none of them: audio comes as packets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """Some of the persona's audio, encoded in the output format.
+    """A packet of the persona's audio, encoded in the output format.
 
     Attributes:
         turn: which reply it belongs to; None for the silence between replies on a continuous line.
         seq: counts the packets of a reply from 1.
-        at_ms: where it lies in the reply.
+        at_ms: its position in the reply.
         text: the words that begin in it.
     """
 
@@ -88,20 +88,20 @@ class Formats:
 
 
 Heard = Command | Respond | Formats
-"""What a message asks for: a command to the call, or a response by the door itself."""
+"""The meaning of a message: a command to the call, or a response by the door itself."""
 
 
 class Dialect(Protocol):
     """The protocol of one line. It decides nothing: it reads messages as commands and renders events.
 
     Attributes:
-        opens_with: what the caller has to send first, as the error about a missing opening names it.
+        opens_with: the opening message, as the error about a missing one names it.
     """
 
     opens_with: str
 
     async def opening(self, wire: Wire, /) -> Opening:
-        """Read from the wire whatever the protocol begins with; the line bounds how long that may take.
+        """Read the opening from the wire; the line bounds how long that may take.
 
         Raises:
             Refused: nothing can be opened by this.
@@ -110,18 +110,18 @@ class Dialect(Protocol):
         ...
 
     def heard(self, message: Message, /) -> Heard | None:
-        """Read one message; None where it means nothing here.
+        """Read one message; return None if it has no meaning here.
 
         Raises:
-            ProtocolError: the protocol has no such message; the call goes on.
+            ProtocolError: the message is invalid; the call goes on.
             Refused: the connection cannot go on.
         """
         ...
 
     def render(self, event: LineEvent, /) -> Iterable[Message]:
-        """Render an event as messages; none where the protocol does not tell it."""
+        """Render an event as messages; none if the protocol has no such event."""
         ...
 
     def audio(self, packet: Packet, /) -> Iterable[Message]:
-        """Render some of the persona's audio as messages."""
+        """Render a packet of the persona's audio as messages."""
         ...

@@ -27,17 +27,17 @@ from voice.audio.formats import AudioFormat
 from voice.errors import VoiceError
 
 MESSAGES_AT_ONCE = 8
-"""Messages read before the event loop gets its turn: a receive buffer may hold thousands of them."""
+"""Messages read before yielding to the event loop: a receive buffer may hold thousands of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a caller is waited for.
+    """The timeouts and limits of a line.
 
     Attributes:
-        first_message_s: a connection that has not opened a call by then is closed.
-        send_s: a single send that takes longer means that nobody reads.
-        outbox: messages waiting to be sent; a caller that reads so slowly is disconnected, and may resume.
+        first_message_s: timeout of the opening.
+        send_s: timeout of a single send.
+        outbox: most messages that wait to be sent; beyond it the caller is disconnected, and may resume.
     """
 
     first_message_s: float = 10.0
@@ -49,10 +49,10 @@ class Line:
     """One caller's connection to a call. `serve` carries it from its first message until it closes.
 
     Args:
-        wire: what carries its messages.
+        wire: carries its messages.
         dialect: reads them, and renders events.
-        service: where calls and users are.
-        patience: how long the caller is waited for.
+        service: has the calls and users.
+        patience: the timeouts and limits.
         clock: the source of time.
     """
 
@@ -78,10 +78,10 @@ class Line:
         self._by_hub = False
 
     async def serve(self) -> None:
-        """Open or resume a call, and carry messages and events until either side has enough; then close the wire.
+        """Open or resume a call, carry messages and events until either side ends, then close the wire.
 
-        A call that is not over then waits for the caller to resume it. Whatever a caller does ends here in words on
-        its wire; what is raised is a defect, after the wire was closed.
+        A call that is not over then waits to be resumed. An error of the caller's ends as a message on its wire; an
+        exception out of here is a defect, raised after the wire was closed.
         """
         try:
             await self._serve()
@@ -133,7 +133,7 @@ class Line:
             raise Refused(error.code, str(error)) from None
 
     def _attend(self, call: Call, resumed: bool, opening: Opening) -> Attendance:
-        """Attend the call; nothing is awaited here, so no other line can."""
+        """Attend the call, without an await, so that no other line can attend it meanwhile."""
         pace, session = opening.pace, call.session
         wire, output = input_of(opening, call), output_of(opening, call)
         packet_ms = 20 if pace.continuous else pace.packet_ms
@@ -174,7 +174,7 @@ class Line:
     # ------------------------------------------------------------ exchanging
 
     async def _exchange(self, call: Call, attendance: Attendance) -> None:
-        """Read and write until one side has enough; whichever ends first ends the other."""
+        """Read and write until either task ends, which ends the other."""
         work: dict[str, Coroutine[Any, Any, None]] = {
             "reader": self._read(call),
             "writer": self._write(),
@@ -257,7 +257,7 @@ class Line:
         await self._outbox.run(self._wire)
         await self._close(self._reason)
 
-    # --------------------------------------------------------------- telling
+    # ------------------------------------------------------------- rendering
 
     def _publish(self, event: SessionEvent) -> None:
         try:
@@ -302,7 +302,7 @@ class Line:
 
     async def _refuse(self, refusal: Refused) -> None:
         problem = Problem(refusal.code, str(refusal), fatal=True)
-        # The caller may have gone first, or may not read.
+        # The caller may have disconnected, or may not read.
         try:
             with suppress(ConnectionError, TimeoutError):
                 async with asyncio.timeout(self._patience.send_s):

@@ -1,4 +1,4 @@
-"""What a line opens with: who the caller is, on which chat, in which formats, at which pace."""
+"""The opening of a line: its caller, chat, formats and pace."""
 
 import re
 from collections.abc import Callable
@@ -18,7 +18,7 @@ SHORTEST_LEAD_MS, LONGEST_LEAD_MS = 20, 10_000
 
 _PROVIDER = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 NAME_LIMIT = 200
-"""Characters of an outsider's name."""
+"""Longest name of an outsider, in characters."""
 
 # ---------------------------------------------------------------- the caller
 
@@ -39,9 +39,9 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Outsider:
-    """Somebody known by an external name, such as a telephone number; becomes a user on the first call.
+    """A caller with an external name, such as a telephone number; becomes a user on the first call.
 
-    The user's name is `provider:name`, so that no outsider passes for a user of the service.
+    The user's name is `provider:name`, so that no outsider can pass for another user of the service.
 
     Attributes:
         provider: the namespace, such as "tel"; lower-case letters, digits, - and _.
@@ -100,13 +100,13 @@ Chat = StandingChat | FreshAttempt | OpenCall
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How the persona's audio goes out.
+    """How the persona's audio is sent.
 
     Attributes:
         lead_ms: the lead; None adapts it to the jitter, from 300 ms down to 100.
         packet_ms: the longest packet, 20 to 100 ms.
-        continuous: send a packet of 20 ms every 20 ms, silence between replies, as a telephone line needs it. What was
-            sent then counts as played; the dialect need not report it.
+        continuous: send a packet of 20 ms every 20 ms, silence between replies, as a telephone line needs it. Sent
+            audio then counts as played; the dialect need not report it.
     """
 
     lead_ms: int | None = None
@@ -132,16 +132,16 @@ def as_made(settings: SessionSettings) -> SessionSettings:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a dialect reads from the first messages of a connection.
+    """The opening, which a dialect reads from the first messages of a connection.
 
     Attributes:
-        caller: who it is.
-        chat: which chat or call.
+        caller: identifies the user.
+        chat: the chat or call.
         input: the caller's format; None for that of the resumed call, or `DEFAULT_INPUT`.
         output: the persona's format; None for that of the resumed call, or `DEFAULT_OUTPUT`.
         manual: the caller ends each utterance by `Commit`.
         greet: the persona speaks first; ignored when a call is resumed.
-        persona_id: who answers; None for the chat's first persona.
+        persona_id: the persona that answers; None for the chat's first.
         settings: derives this call's settings from the operator's.
         pace: how the persona's audio is sent.
         gaps: when missing audio is replaced by silence; None for never.

@@ -1,4 +1,4 @@
-"""The bounded queue of messages to a caller, which knows the events that did not get through."""
+"""The bounded queue of messages to a caller, which keeps the events that did not reach it."""
 
 import asyncio
 from collections import deque
@@ -13,11 +13,11 @@ _Outgoing = tuple[Message | None, SessionEvent | None]
 
 
 class Outbox:
-    """Messages to be sent. A caller that reads so slowly that they exceed the limit is disconnected, and may resume.
+    """The messages to send. If they exceed the limit, the caller reads too slowly: it is disconnected, and may resume.
 
     Args:
-        limit: messages that may wait.
-        send_s: a single send that takes longer means that nobody reads.
+        limit: most messages that may wait.
+        send_s: timeout of a single send.
     """
 
     def __init__(self, limit: int, send_s: float) -> None:
@@ -30,7 +30,7 @@ class Outbox:
         self._failure: Exception | None = None
 
     def widen(self, messages: int) -> None:
-        """Raise the limit by a backlog, which is no sign of a slow reader."""
+        """Raise the limit by a backlog, which does not indicate a slow reader."""
         self._limit += messages
 
     def put(self, messages: Iterable[Message], event: SessionEvent | None = None) -> None:
@@ -49,7 +49,7 @@ class Outbox:
         self._put(None, None)
 
     async def run(self, wire: Wire) -> None:
-        """Send what is put, until the end.
+        """Send the queued messages, until the end.
 
         Raises:
             Refused: the caller reads too slowly, or not at all.

@@ -23,7 +23,7 @@ class Packets:
         """Prepare for a format.
 
         Raises:
-            UnsupportedFormat: nobody here makes it.
+            UnsupportedFormat: it cannot be encoded.
         """
         self._rate_hz = rate_hz
         self._longest_ms = longest_ms
@@ -39,7 +39,7 @@ class Packets:
         """Switch to another output format.
 
         Raises:
-            UnsupportedFormat: nobody here makes it.
+            UnsupportedFormat: it cannot be encoded.
         """
         self._outlet = AudioOutlet(wire, self._rate_hz, self._longest_ms)
 

@@ -1,6 +1,6 @@
-"""Every message of the voice websocket as an example, with what the fields of the service's messages mean.
+"""An example of every message of the voice websocket, and the meaning of the fields of the service's messages.
 
-The page docs/voice-websocket.md is made from this, and a test holds it to the messages that are really sent.
+The page docs/voice-websocket.md is generated from this, and a test compares it with the messages that are sent.
 """
 
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ CLIENT: tuple[Message, ...] = (
     {"type": "ping"},
     {"type": "chat_silence"},
 )
-"""What a client may send; at least one of each type."""
+"""The client's messages, at least one of each type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,9 @@ class Shown:
     """A message of the service.
 
     Attributes:
-        example: the event that it tells, or the message itself where it tells none.
-        when: when it comes, in a sentence.
-        fields: what each of its fields means.
+        example: the event that it renders, or the message itself if it renders none.
+        when: when it is sent, in a sentence.
+        fields: the meaning of each field.
     """
 
     example: SessionEvent | Message
@@ -83,7 +83,7 @@ class Shown:
 
     @property
     def message(self) -> Message:
-        """The example as it goes over the wire."""
+        """The example as it is sent."""
         return self.example if isinstance(self.example, dict) else render(self.example)
 
 
@@ -220,7 +220,7 @@ SERVER: tuple[Shown, ...] = (
         },
     ),
 )
-"""What the service sends besides audio, in about the order in which it comes."""
+"""The service's messages besides audio, roughly in the order in which they are sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +228,8 @@ class Failure:
     """An error code of the websocket.
 
     Attributes:
-        closes: with which code the connection closes; 0 where it stays open.
-        meaning: what happened, and what a program can do.
+        closes: the close code of the connection; 0 if it stays open.
+        meaning: what happened, and what a client can do.
     """
 
     code: str

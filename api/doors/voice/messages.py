@@ -1,6 +1,6 @@
-"""The native voice websocket's messages: what a client may say, checked, and what it is told.
+"""The messages of the native voice websocket: the client's, validated, and the service's.
 
-The page docs/voice-websocket.md is made from these classes; `python -m api.doors.voice.page` renews it.
+The page docs/voice-websocket.md is generated from these classes; `python -m api.doors.voice.page` updates it.
 """
 
 import base64
@@ -64,7 +64,7 @@ class Output(_Message):
 
 
 class Silence(_Message):
-    """What happens while nobody says a word: the persona asks after each of these seconds, then says goodbye."""
+    """What happens while nobody speaks: the persona asks after each of these seconds, then says goodbye."""
 
     prompts_s: list[Annotated[float, Field(ge=1, le=600, allow_inf_nan=False)]] = Field(
         default=[], max_length=5, description="Seconds of silence after which the persona asks, one time after another."
@@ -74,7 +74,7 @@ class Silence(_Message):
     )
 
     def plan(self, usual: SilencePlan) -> SilencePlan:
-        """The plan; the service's own goodbye stays where the client wants none."""
+        """Make the silence plan; the service's own goodbye stays if the client gives none."""
         goodbye = Prompt(self.goodbye_s, NOBODY_THERE) if self.goodbye_s is not None else usual.goodbye
         return SilencePlan(tuple(Prompt(seconds) for seconds in self.prompts_s), goodbye)
 
@@ -105,7 +105,7 @@ class ChatVoice(_Message):
     )
 
     def chosen(self, settings: SessionSettings) -> SessionSettings:
-        """The settings of the call with what its client chooses: nothing that costs the operator more."""
+        """Return the call's settings with the client's choices, none of which costs the operator more."""
         limit = settings.time_limit
         if self.longest_s is not None and (limit is None or self.longest_s < limit.longest_s):
             limit = replace(limit or TimeLimit(self.longest_s), longest_s=self.longest_s)
@@ -121,20 +121,20 @@ class ChatVoice(_Message):
 
 
 class ChatSpeak(_Message):
-    """Audio for clients that can only send JSON: the same as a binary message."""
+    """Audio from a client that can only send JSON: the same as a binary message."""
 
     type: Literal["chat_speak"]
     audio: str = Field(description="Audio in the input format as base64, standard alphabet, any length.")
 
 
 class Commit(_Message):
-    """Ends the utterance here, and with it the turn. Meant for manual turns."""
+    """Ends the utterance, and with it the turn. Meant for manual turns."""
 
     type: Literal["commit"]
 
 
 class ChatMessage(_Message):
-    """Typed in place of speaking: it takes the turn, and the persona answers it aloud."""
+    """A typed message in place of speech: it takes the turn, and the persona answers it aloud."""
 
     type: Literal["chat_message"]
     text: str = Field(
@@ -143,13 +143,13 @@ class ChatMessage(_Message):
 
 
 class ReplyNow(_Message):
-    """Asks for an answer to what was said so far; during a turn, at its end. For calls without `create_response`."""
+    """Requests an answer to what was said so far; during a turn, at its end. For calls without `create_response`."""
 
     type: Literal["reply"]
 
 
 class Transferred(_Message):
-    """Says what became of the `transfer` that the persona asked for."""
+    """Reports the outcome of the persona's `transfer`."""
 
     type: Literal["transferred"]
     done: bool = Field(description="`true` ends the call here; `false`: nobody answered, and the persona says so.")
@@ -162,14 +162,14 @@ class Stop(_Message):
 
 
 class Mute(_Message):
-    """Says that no audio will come, or that it will again. Muting ends an open utterance."""
+    """Announces that no audio will be sent, or that it will again. Muting ends an open utterance."""
 
     type: Literal["mute"]
     muted: bool = Field(description="Whether the microphone is off.")
 
 
 class Played(_Message):
-    """Says how far the loudspeaker is in a reply. See "Pacing" for why to send it about every 100 ms."""
+    """Reports the position of playback in a reply. See "Pacing" for why to send it about every 100 ms."""
 
     type: Literal["played"]
     turn: int = Field(ge=0, le=2**31, description="Whose reply: the `turn` of its `reply.audio`.")
@@ -186,7 +186,7 @@ class Dtmf(_Message):
 
 
 class Ping(_Message):
-    """Asks for a `pong`, and keeps the call from being idle."""
+    """Requests a `pong`, and keeps the call from being idle."""
 
     type: Literal["ping"]
 
@@ -220,7 +220,7 @@ def parse(text: str) -> ClientMessage:
     """Read one text message.
 
     Raises:
-        ProtocolError: it is not JSON, not an object, of no known type, or has a field that is wrong.
+        ProtocolError: it is not JSON, not an object, of unknown type, or has an invalid field.
     """
     try:
         return _PARSER.validate_json(text)
@@ -229,7 +229,7 @@ def parse(text: str) -> ClientMessage:
 
 
 def audio_of(message: ChatSpeak) -> bytes:
-    """The audio of a `chat_speak`.
+    """Decode the audio of a `chat_speak`.
 
     Raises:
         ProtocolError: it is not base64.
@@ -265,7 +265,7 @@ def _explained(error: ValidationError) -> ProtocolError:
 
 
 def render(event: SessionEvent) -> dict[str, Any]:
-    """The JSON message that tells this event; of audio only its announcement."""
+    """Render an event as a JSON message; of audio only its announcement."""
     match event:
         case UserStarted(turn, at_ms):
             return {"type": "user.started", "turn": turn, "at_ms": at_ms}

@@ -1,6 +1,6 @@
-"""The tables of docs/voice-websocket.md, made from the message classes.
+"""The tables of docs/voice-websocket.md, generated from the message classes.
 
-`python -m api.doors.voice.page docs/voice-websocket.md` renews them.
+`python -m api.doors.voice.page docs/voice-websocket.md` updates them.
 """
 
 import sys
@@ -37,7 +37,7 @@ _KINDS = {str: "string", int: "integer", float: "number", bool: "boolean", dict:
 
 
 def parts() -> dict[str, str]:
-    """What is generated of the page, by the names of its parts."""
+    """Generate the parts of the page, by name."""
     return {
         "client messages": "\n\n".join(_client()),
         "server messages": "\n\n".join(text for shown in SERVER for text in _server(shown)),

@@ -60,7 +60,7 @@ NO_TOKEN = (
 
 @router.websocket("/attempt/chat_voice")
 async def chat_voice(websocket: WebSocket) -> None:
-    """Carry a call over one websocket; `app.state.patience` may hold other timeouts than the usual."""
+    """Carry a call over one websocket; `app.state.patience` may hold other timeouts than the defaults."""
     state = websocket.app.state
     await websocket.accept(subprotocol=websocket_subprotocol(websocket))
     wire = WebSocketWire(websocket, state.service.settings.max_message_bytes)
