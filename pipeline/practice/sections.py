@@ -26,7 +26,7 @@ class Narrowing:
         search: show only what contains these words.
         limit: the most that is shown.
         selected: False to show what is available, too.
-        suggested: True to show only what is available.
+        suggested: True to show only what is available and not selected.
         include: False to show nothing.
         parameter_ids: show only the fields of these parameters; all if empty.
     """

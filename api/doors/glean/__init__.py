@@ -1,4 +1,4 @@
-"""Glean's interface: chat with documents, chats that are kept, and files.
+"""Glean's interface: chat with documents, stored chats, and files.
 
 Source: the chat page of its documentation, its public specification, and docs/other-doors.md.
 """
@@ -16,6 +16,6 @@ router.include_router(files.router)
 router.include_router(unknown.router)
 
 BOUNDS = (Bound(("/rest/", "/chat"), render),)
-"""How large a request to this door may be."""
+"""The bound on requests to this door."""
 
 __all__ = ["BOUNDS", "router"]

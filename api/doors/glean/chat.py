@@ -63,7 +63,7 @@ async def chat(user: GleanUser, request: Request, offset: Offset = None) -> Resp
 
 @dataclass(slots=True)
 class _Turn:
-    """One question on its way to its answer."""
+    """A question and its answer in progress."""
 
     external: ExternalServices
     store: Store
@@ -79,7 +79,7 @@ class _Turn:
 
     @property
     def left_s(self) -> float | None:
-        """Seconds until the caller gives up; None for never."""
+        """Seconds until the caller's timeout; None without one."""
         limit = self.body.timeoutMillis
         return None if limit is None else max(0.0, limit / 1000 - (time.monotonic() - self.began))
 
@@ -97,7 +97,7 @@ class _Turn:
         }
 
     async def ask(self) -> None:
-        """Find the question and what it is about, and begin the answer.
+        """Find the question and its sources, and begin the answer.
 
         Raises:
             HTTPException: 400 or 404.
@@ -118,7 +118,7 @@ class _Turn:
             history = tuple(_line(item) for item in said[:place] if _is_content(item) and item.text)
         files = [name for item in said for name in item.uploadedFileIds or ()]
         quick = self.agent["mode"] == "QUICK" or self.agent["agent"] == "FAST"
-        # The agent GPT speaks with the model alone.
+        # The agent GPT uses the model alone.
         limit = 0 if self.agent["agent"] == "GPT" else QUICK_SOURCES if quick else DEFAULT_SOURCES
         self.asked = GroundedQuestion(
             self.query.text,
@@ -132,7 +132,7 @@ class _Turn:
         self.answer = await self.external.chats.grounded.answer(self.user.id, self.asked)
 
     async def whole(self) -> dict[str, Any]:
-        """The response when all of it is there, stored if it is to be."""
+        """Return the response once it is complete, stored if the caller wants it."""
         text = "".join([word async for word in self.words]).strip()
         response = await self._finished(text)
         sources = [source_data(source) for source in self.answer.sources] if self.answer else []
@@ -141,7 +141,7 @@ class _Turn:
         return {"messages": [message], **response}
 
     async def lines(self, first: str) -> AsyncIterator[str]:
-        """The response in lines: deltas, then citations and what else there is to say; an error as the last one."""
+        """Stream the response in lines: deltas, then citations and the rest; an error is the last one."""
         text = first
         try:
             if first:
@@ -170,7 +170,7 @@ class _Turn:
         return _json_line({"messages": [message | {"hasMoreFragments": True}]})
 
     async def _finished(self, text: str) -> dict[str, Any]:
-        """What is said beside the message; the exchange is kept where the caller wants it."""
+        """Return the rest of the response; store the exchange if the caller wants it."""
         assert self.answer is not None
         body = self.body
         prompts = await suggest(self.query.text, text, self.answer.sources, self.external.chats.grounded.model)
@@ -198,7 +198,7 @@ class _Turn:
         return response
 
     async def _instructions(self, said: list[ChatMessage]) -> str:
-        """What the application and the caller want the answer to keep in mind."""
+        """Join the instructions of the application and of the caller."""
         parts = [item.text for item in said if item.messageType == "CONTEXT" and item.text]
         if self.body.applicationId:
             for persona in await self.store.find_personas(self.user.id, "", [self.body.applicationId]):

@@ -1,4 +1,4 @@
-"""Glean's chats that were kept, and the applications they come from."""
+"""Glean's stored chats, and their applications."""
 
 import base64
 import json
@@ -19,12 +19,12 @@ router = APIRouter(prefix="/rest/api/v1", tags=["glean"], route_class=GleanRoute
 IDS_LIMIT = 1000
 
 PAGE_SIZE = 500
-"""Chats in one answer of `listchats`; its `cursor` asks for the next."""
+"""Chats in one page of `listchats`; its `cursor` requests the next."""
 
 
 @router.post("/listchats")
 async def list_chats(user: GleanUser, request: Request) -> dict[str, Any]:
-    """The user's chats, the newest first, a page at a time."""
+    """List the user's chats, the newest first, a page at a time."""
     cursor = (await json_object(request)).get("cursor")
     after = None if cursor is None else _place(cursor)
     found = await _store(request).external_chats(user.id, "glean", after=after, limit=PAGE_SIZE + 1)
@@ -35,7 +35,7 @@ async def list_chats(user: GleanUser, request: Request) -> dict[str, Any]:
 
 @router.post("/getchat")
 async def get_chat(user: GleanUser, request: Request) -> dict[str, Any]:
-    """A chat with its messages, oldest first."""
+    """Get a chat with its messages, oldest first."""
     chat_id = await _id(request)
     try:
         found = await _store(request).external_chat(user.id, chat_id, "glean")
@@ -48,21 +48,21 @@ async def get_chat(user: GleanUser, request: Request) -> dict[str, Any]:
 
 @router.post("/deletechats")
 async def delete_chats(user: GleanUser, request: Request) -> dict[str, Any]:
-    """Delete chats; what is not there is not missed."""
+    """Delete chats; unknown ids are ignored."""
     await _store(request).remove_external_chats(user.id, "glean", ids_of(await json_object(request), "ids"))
     return {}
 
 
 @router.post("/deleteallchats")
 async def delete_all_chats(user: GleanUser, request: Request) -> dict[str, Any]:
-    """Delete every chat of the user's."""
+    """Delete all chats of the user's."""
     await _store(request).remove_external_chats(user.id, "glean")
     return {}
 
 
 @router.post("/getchatapplication")
 async def get_application(user: GleanUser, request: Request) -> dict[str, Any]:
-    """An application: one of the personas that the user may talk to."""
+    """Get an application: one of the personas that the user may talk to."""
     found = await _store(request).find_personas(user.id, "", [await _id(request)])
     if not found:
         raise HTTPException(404, "There is no such application.")
@@ -71,10 +71,10 @@ async def get_application(user: GleanUser, request: Request) -> dict[str, Any]:
 
 
 def ids_of(body: dict[str, Any], key: str) -> list[str]:
-    """A list of ids from a request.
+    """Read a list of ids from a request.
 
     Raises:
-        HTTPException: 400, it is something else.
+        HTTPException: 400, it is no such list.
     """
     ids = body.get(key)
     if not isinstance(ids, list) or len(ids) > IDS_LIMIT or not all(isinstance(item, str) for item in ids):
@@ -83,16 +83,16 @@ def ids_of(body: dict[str, Any], key: str) -> list[str]:
 
 
 def _cursor(last: ExternalChat) -> str:
-    """What asks for the chats that follow this one."""
+    """Make the cursor that requests the chats after this one."""
     place = json.dumps([last.updated_at.isoformat(), last.id])
     return base64.urlsafe_b64encode(place.encode()).decode()
 
 
 def _place(cursor: object) -> tuple[datetime, str]:
-    """Where a cursor stands.
+    """Read a cursor's position.
 
     Raises:
-        HTTPException: 400, it is none that was given out here.
+        HTTPException: 400, it is no cursor of ours.
     """
     try:
         changed_at, chat_id = json.loads(base64.urlsafe_b64decode(str(cursor)))

@@ -1,4 +1,4 @@
-"""How Glean's interface lets in, for whom, and how it says no."""
+"""Authentication, delegation and errors of Glean's interface."""
 
 from typing import Annotated, Any
 
@@ -13,16 +13,16 @@ from models.records.core import User
 
 ACT_AS = ("x-scio-actas", "x-glean-actas")
 NAME_LIMIT = 320
-"""Characters of an email address."""
+"""Longest email address, in characters."""
 
 
 def render(failure: Failure) -> Response:
-    """A failure in the interface's shape: plain text, but for a refused permission."""
+    """Render a failure in the interface's shape: plain text, except for a refused permission."""
     match failure.status:
         case 400 | 422:
             return PlainTextResponse(f"Invalid request: {failure.message}", 400)
         case 403:
-            # Clients read this one as an object.
+            # Clients parse this one as an object.
             body: dict[str, Any] = {
                 "errorType": "NO_PERMISSION",
                 "message": failure.message,
@@ -42,7 +42,7 @@ GleanRoute = route_class(render)
 
 @authenticates
 async def glean_user(request: Request) -> User:
-    """Whose request it is: the token's user, or whoever a token that may act for others names.
+    """Find the user of a request: the token's, or the one on whose behalf a privileged token acts.
 
     Raises:
         HTTPException: 401 or 403.

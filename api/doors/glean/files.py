@@ -1,4 +1,4 @@
-"""Files for Glean's chats: their text is searched like a document's, for whoever uploaded them."""
+"""Files for Glean's chats: their text is searched like a document's, for their owner alone."""
 
 from pathlib import PurePath
 from typing import Any
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/rest/api/v1", tags=["glean"], route_class=GleanRoute
 
 FILES_LIMIT = 20
 FILE_LIMIT = 2_000_000
-"""Bytes of one file."""
+"""Most bytes of one file."""
 
 _TEXT_SUFFIXES = frozenset(
     ".txt .md .rst .csv .tsv .json .yaml .yml .xml .html .htm .log .py .js .ts .java .c .h .cpp .go .rs .sql".split()
@@ -26,7 +26,7 @@ _TEXT_SUFFIXES = frozenset(
 
 @router.post("/uploadchatfiles")
 async def upload(user: GleanUser, request: Request) -> dict[str, Any]:
-    """Take files; what cannot be read is said to have failed, with the reason."""
+    """Store files; one that cannot be read is reported as failed, with the reason."""
     async with request.form(max_files=FILES_LIMIT, max_fields=FILES_LIMIT) as form:
         given = [item for item in form.getlist("files") if isinstance(item, UploadFile)]
         if not given:
@@ -42,7 +42,7 @@ async def upload(user: GleanUser, request: Request) -> dict[str, Any]:
 
 @router.post("/getchatfiles")
 async def get_files(user: GleanUser, request: Request) -> dict[str, Any]:
-    """Files by id; what is not there, or not the user's, is left out."""
+    """Get files by id; those that are unknown, or not the user's, are left out."""
     ids = ids_of(await json_object(request), "fileIds")
     found = await _store(request).chat_files(user.id, ids)
     return {"files": {item.id: rendering.file(item) for item in found}}
@@ -50,7 +50,7 @@ async def get_files(user: GleanUser, request: Request) -> dict[str, Any]:
 
 @router.get("/chat-files/{file_id}")
 async def download(file_id: str, user: GleanUser, request: Request) -> Response:
-    """What was read of a file, as UTF-8; of one that could not be read nothing is kept."""
+    """Return the text read from a file, as UTF-8; nothing is stored of one that could not be read."""
     found = [item for item in await _store(request).chat_files(user.id, [file_id]) if item.failure is None]
     if not found:
         raise HTTPException(404, "There is no such file, or none that could be read.")
@@ -60,13 +60,13 @@ async def download(file_id: str, user: GleanUser, request: Request) -> Response:
 
 @router.post("/deletechatfiles")
 async def delete_files(user: GleanUser, request: Request) -> dict[str, Any]:
-    """Forget files."""
+    """Delete files."""
     await _store(request).remove_chat_files(user.id, ids_of(await json_object(request), "fileIds"))
     return {}
 
 
 def _read(name: str, kind: str, data: bytes) -> tuple[str, str | None]:
-    """The text of a file, or the interface's word for why there is none."""
+    """Extract the text of a file, or return the interface's code for why there is none."""
     if len(data) > FILE_LIMIT:
         return "", "FILE_TOO_LARGE"
     if not kind.startswith("text/") and PurePath(name).suffix.lower() not in _TEXT_SUFFIXES:

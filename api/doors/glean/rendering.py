@@ -1,4 +1,4 @@
-"""Glean's objects."""
+"""Rendering of Glean's objects."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,12 +12,12 @@ DEFAULT_AGENT = {"agent": "DEFAULT", "mode": "DEFAULT"}
 
 
 def seconds(time: datetime) -> int:
-    """A time as the interface writes it: whole seconds."""
+    """Render a time as the interface does: in whole seconds."""
     return int(time.timestamp())
 
 
 def citation(source: Mapping[str, Any], answer: str) -> dict[str, Any]:
-    """A source as a citation: of the stretches of the answer that repeat it, or of no certain one."""
+    """Render a source as a citation, with the ranges of the answer that quote it, if any."""
     ranges: list[dict[str, Any]] = [
         {"textRange": {"startIndex": start, "endIndex": end}, "snippets": [{"text": answer[start:end]}]}
         for start, end in quoted(str(source["snippet"]), answer)
@@ -32,12 +32,12 @@ def citation(source: Mapping[str, Any], answer: str) -> dict[str, Any]:
 
 
 def fragments(text: str, sources: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """An answer's parts: its text first, and its citations after that."""
+    """Render an answer's fragments: its text first, then its citations."""
     return [{"text": text}, *({"citation": citation(source, text)} for source in sources)]
 
 
 def answer(parts: list[dict[str, Any]], agent: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    """A message of Glean's."""
+    """Render a message of Glean's."""
     return {
         "author": "GLEAN_AI",
         "messageType": "CONTENT",
@@ -49,7 +49,7 @@ def answer(parts: list[dict[str, Any]], agent: Mapping[str, Any], **more: Any) -
 
 
 def kept_message(item: ExternalMessage) -> dict[str, Any]:
-    """A message of a chat that was kept."""
+    """Render a message of a stored chat."""
     common = {"messageId": item.id, "ts": item.created_at.isoformat()}
     if item.role == "user":
         message = {"author": "USER", "messageType": "CONTENT", "fragments": [{"text": item.text}], **common}
@@ -59,7 +59,7 @@ def kept_message(item: ExternalMessage) -> dict[str, Any]:
 
 
 def chat(item: ExternalChat, user: User) -> dict[str, Any]:
-    """A chat, without its messages."""
+    """Render a chat, without its messages."""
     found = {
         "id": item.id,
         "name": item.title,
@@ -71,7 +71,7 @@ def chat(item: ExternalChat, user: User) -> dict[str, Any]:
 
 
 def file(item: ChatFile) -> dict[str, Any]:
-    """A file and whether it could be read."""
+    """Render a file, and whether it could be read."""
     metadata = {
         "status": "FAILED" if item.failure else "PROCESSED",
         "uploadTime": seconds(item.created_at),

@@ -1,4 +1,4 @@
-"""What a Glean client sends, and how it wants the answer."""
+"""The requests of Glean's clients, and the encoding in which they want the answer."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -13,11 +13,11 @@ Answer = Literal["json", "lines", "text"]
 MESSAGE_LIMIT = 500
 
 NOTHING = "\0"
-"""What no document and no datasource is called."""
+"""A name that no document and no datasource has."""
 
 
 class _Loose(BaseModel):
-    # Clients of other versions send more than this one knows.
+    # Clients of other versions send further fields.
     model_config = ConfigDict(extra="ignore")
 
 
@@ -54,7 +54,7 @@ class Filters(_Loose):
 
     @property
     def datasources(self) -> frozenset[str]:
-        """Datasources, and containers, which here are the same."""
+        """Datasources and containers, which are the same here."""
         containers = _named(self.containerSpecs, ("id", "datasource", "container", "url", "contentId", "ugcId"))
         return frozenset(name.lower() for name in [*(self.datasourceInstances or ()), *containers])
 
@@ -62,7 +62,7 @@ class Filters(_Loose):
 def _named(specs: Sequence[dict[str, Any]] | None, keys: Sequence[str]) -> frozenset[str]:
     named: set[str] = set()
     for spec in specs or ():
-        # One that says nothing known must not open what it was sent to close.
+        # A filter without known keys must not widen what it was sent to narrow.
         named |= {str(spec[key]) for key in keys if spec.get(key)} or {NOTHING}
     return frozenset(named)
 
@@ -80,7 +80,7 @@ class ChatRequest(_Loose):
 
     @property
     def allowed(self) -> SourceFilter:
-        """Which documents the answer may use."""
+        """The filter of the documents that the answer may use."""
         inside, outside = self.inclusions or Filters(), self.exclusions or Filters()
         return SourceFilter(
             document_ids=inside.documents,
@@ -91,10 +91,10 @@ class ChatRequest(_Loose):
 
 
 def oldest_first(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
-    """The messages in the order they were said.
+    """Sort the messages into the order in which they were said.
 
-    The specification sends the most recent one first. Some clients send it last, which shows when the conversation
-    would otherwise begin with its answer, or end in a question that is not the first message.
+    By the specification the most recent one is first. Some clients send it last, which is recognised by a conversation
+    that would otherwise begin with an answer, or end in a question that is not the first message.
     """
     first, last = messages[0], messages[-1]
     if first.author == "GLEAN_AI" or (last.author == "USER" and first.author != "USER"):
@@ -103,7 +103,7 @@ def oldest_first(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
 
 
 def wanted(accept: str, stream: bool) -> Answer:
-    """How the answer is sent, by the Accept header and the request's `stream`."""
+    """Choose the encoding of the answer by the Accept header and the request's `stream`."""
     kinds = [kind.partition(";")[0].strip().lower() for kind in accept.split(",")]
     if "application/json" in kinds:
         return "json"

@@ -15,6 +15,6 @@ router.include_router(messages.router)
 router.include_router(completions.router)
 
 BOUNDS = (Bound(("/ai/",), render), Bound(("/oauth2/",), tokens.render))
-"""How large a request to this door may be."""
+"""The bound on requests to this door."""
 
 __all__ = ["BOUNDS", "router"]

@@ -1,4 +1,4 @@
-"""`POST /ai/v2/chat/completions`: one answer to given messages; nothing is kept."""
+"""`POST /ai/v2/chat/completions`: one answer to given messages; nothing is stored."""
 
 import time
 import uuid
@@ -22,7 +22,7 @@ from pipeline.llm.completions import Completion, Tuning
 router = APIRouter(prefix="/ai/v2", tags=["gloo"], route_class=GlooRoute)
 
 WORD_TOKENS = 4
-"""Characters that count as one token where no model counts them."""
+"""Characters that count as one token if no model counts them."""
 
 
 class CompletionMessage(BaseModel):
@@ -60,13 +60,13 @@ class CompletionBody(BaseModel):
 
     @property
     def routing(self) -> str:
-        """Which of the three ways chose the model."""
+        """The one of three ways by which the model is chosen."""
         return "auto_routing" if self.auto_routing else "model" if self.model else "model_family"
 
 
 @router.post("/chat/completions")
 async def completions(body: CompletionBody, user: GlooUser, request: Request) -> Any:
-    """One completion, whole or streamed."""
+    """Generate a completion, whole or streamed."""
     grounded = external_of(request).chats.grounded
     head = _head(body, grounded.name, "openai" if grounded.model else "scripted")
     if grounded.model is not None and body.tools:

@@ -1,4 +1,4 @@
-"""How Gloo's interface lets in, and how it says no."""
+"""Authentication and errors of Gloo's interface."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from models.records.core import User
 
 
 def render(failure: Failure) -> Response:
-    """A failure in the interface's shape: `{"detail": ...}`."""
+    """Render a failure in the interface's shape: `{"detail": ...}`."""
     if failure.status == 401:
         return JSONResponse({"detail": "Unauthorized"}, 401, failure.headers)
     return detail(failure)
@@ -24,7 +24,7 @@ GlooRoute = route_class(render)
 
 @authenticates
 async def gloo_user(request: Request) -> User:
-    """In whose name a client asks.
+    """Find the user of a request.
 
     Raises:
         Unauthorized: the token is missing, unknown or expired.

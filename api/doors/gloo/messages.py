@@ -61,7 +61,7 @@ async def message(
     sources: Sources = None,
     intent: Intent = None,
 ) -> Any:
-    """Ask something, in a new chat or in one of one's own; the answer may be streamed."""
+    """Answer a question, in a new chat or in one of the user's own; the answer may be streamed."""
     if body.chat_id is None and chat_id:
         body.chat_id = chat_id
     if body.enable_suggestions is None and suggestions is not None:
@@ -79,7 +79,7 @@ async def message(
 
 @router.post("/message/kallm")
 async def message_kallm(body: MessageBody, user: GlooUser, request: Request) -> dict[str, Any]:
-    """Ask something, and get the least that says what was answered."""
+    """Answer a question with the shortest form of the response."""
     whole = await (await _Turn.begin(request, user.id, body)).whole()
     return {key: whole[key] for key in ("query_id", "message_id", "message", "timestamp")}
 
@@ -101,7 +101,7 @@ async def delete_message(
 
 @router.get("/chat")
 async def chat(user: GlooUser, request: Request, chat_id: str) -> dict[str, Any]:
-    """A chat with all that was said in it."""
+    """Get a chat with all of its messages."""
     found = await _chat(_store(request), user.id, chat_id)
     said = await _store(request).external_messages(found.id)
     return {
@@ -124,7 +124,7 @@ async def patch_chat(
     chat_field: Literal["pin", "title", "summary"],
     body: PatchBody,
 ) -> dict[str, Any]:
-    """Pin a chat, or give it another title or summary."""
+    """Pin a chat, or change its title or summary."""
     store, value = _store(request), body.new_value
     await _chat(store, user.id, chat_id)
     if chat_field == "pin":
@@ -146,7 +146,7 @@ _STREAMED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 @dataclass(slots=True)
 class _Turn:
-    """One question on its way to its answer."""
+    """A question and its answer in progress."""
 
     external: ExternalServices
     store: Store
@@ -176,7 +176,7 @@ class _Turn:
         return turn
 
     async def whole(self, said: str = "") -> dict[str, Any]:
-        """The answer when all of it is there, stored."""
+        """Return the answer once it is complete and stored."""
         text = (said + "".join([word async for word in self.answer.words])).strip()
         body, model = self.body, self.external.chats.grounded.name
         sources = [source_data(source) for source in self.answer.sources]
@@ -185,7 +185,7 @@ class _Turn:
             if body.enable_suggestions
             else []
         )
-        # A new chat begins with its first answer, so that a model that fails leaves no empty one.
+        # A new chat is created with its first answer, so that a failing model leaves no empty one.
         chat = self.chat or await self.store.add_external_chat(
             self.user_id, "gloo", id=self.chat_id, title=title_of(body.query)
         )
@@ -226,7 +226,7 @@ class _Turn:
         }
 
     async def events(self, first: str) -> AsyncIterator[str]:
-        """The answer as server-sent events: deltas, the whole, the end."""
+        """Stream the answer as server-sent events: deltas, the whole, the end."""
         said = first
         try:
             if first:
@@ -274,7 +274,7 @@ def _message(item: ExternalMessage) -> dict[str, Any]:
         "message_id": f"m{item.id}",
         "timestamp": _time(item.created_at),
         "intent": data.get("intent"),
-        # The documentation's programs read the one or the other.
+        # The documentation's examples read the one or the other.
         "message": item.text,
         "content": item.text,
         "model": data.get("model"),

@@ -23,7 +23,7 @@ _CODE = {400: "invalid_request", 401: "invalid_client", 413: "invalid_request", 
 
 
 def render(failure: Failure) -> Response:
-    """A failure in the shape of RFC 6749, section 5.2."""
+    """Render a failure in the shape of RFC 6749, section 5.2."""
     body = {"error": _CODE.get(failure.status, "temporarily_unavailable"), "error_description": failure.message}
     return JSONResponse(body, failure.status, failure.headers | _NO_STORE)
 
@@ -58,7 +58,7 @@ async def token(request: Request) -> Response:
 
 
 def _credentials(request: Request, form: Any) -> tuple[str, str]:
-    """The client's id and secret: by HTTP Basic, or in the form; empty where there are none."""
+    """Return the client's id and secret, from HTTP Basic or the form; empty if there are none."""
     scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
         try:

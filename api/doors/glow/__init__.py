@@ -1,6 +1,6 @@
 """Glow's own surface: attempts, chats, content and coaching over HTTP, socket.io and the command line.
 
-table.py         one row for each operation: routes, events and commands are made of it
-carrying_out.py  how a row is carried out: keys, staged calls, progress
-operations/      what each row does: parse, call, render
+table.py         one row for each operation, from which routes, events and commands are made
+carrying_out.py  carries out a row: idempotency keys, staging, progress
+operations/      the function of each row: parse, call, render
 """

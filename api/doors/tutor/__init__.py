@@ -14,6 +14,6 @@ router.include_router(neighbours.router)
 router.include_router(routes.router)
 
 BOUNDS = (Bound(("/api/",), render),)
-"""How large a request to this door may be."""
+"""The bound on requests to this door."""
 
 __all__ = ["BOUNDS", "router"]

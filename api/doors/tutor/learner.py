@@ -1,4 +1,4 @@
-"""Whose learning a request is about: the token's user, or on a fresh local service the one learner it is for."""
+"""The learner of a request: the token's user, or on a fresh local service its one learner."""
 
 from ipaddress import ip_address
 from typing import Annotated
@@ -14,11 +14,11 @@ from api.service import Service
 from models.records.core import User
 
 DEFAULT_LEARNER = "00000000-0000-0000-0000-000000000000"
-"""What the interface's clients call the learner they are for, whoever that is here."""
+"""The id by which the interface's clients call their learner, whoever that is here."""
 
 
 def render(failure: Failure) -> Response:
-    """A failure in the interface's shape: `{"error": sentence}`."""
+    """Render a failure in the interface's shape: `{"error": sentence}`."""
     message = failure.message
     if failure.status == 413:
         message = "request entity too large"
@@ -30,13 +30,13 @@ TutorRoute = route_class(render)
 
 @authenticates
 async def learner(request: Request) -> User:
-    """The user of a request.
+    """Find the user of a request.
 
-    The interface has no authentication. So on a service that only this machine reaches, and that nobody has made a
-    token for, a request without a token is the local user's; everywhere else it takes a Bearer token.
+    The interface has no authentication. On a service that only this machine reaches and that has no tokens, a request
+    without one is the local user's; otherwise it needs a Bearer token.
 
     Raises:
-        Unauthorized: a token is needed, or it opens nothing.
+        Unauthorized: a token is needed, or the given one is not valid.
         TooMany: too many requests.
     """
     service: Service = request.app.state.service
@@ -54,7 +54,7 @@ async def _is_open(service: Service, request: Request) -> bool:
     settings = service.settings
     if not settings.is_loopback or settings.public_url:
         return False
-    # Neither a page of another site that this machine's browser shows, nor a proxy that speaks for others.
+    # Neither a page of another site in this machine's browser, nor a proxy that forwards others' requests.
     origin = request.headers.get("origin")
     if request.url.hostname not in LOOPBACK or (origin and _host_of(origin) not in LOOPBACK):
         return False
@@ -80,10 +80,10 @@ Learner = Annotated[User, Depends(learner)]
 
 
 def own_id(user: User, user_id: str) -> str | None:
-    """The store's id for the `userId` of a request; None for somebody else, or nobody."""
+    """Return the store's id for the `userId` of a request; None for another user's, or none."""
     return user.id if user_id in (DEFAULT_LEARNER, user.id, user.name) else None
 
 
 def shown_id(user: User) -> str:
-    """How the interface calls a user."""
+    """Return the interface's id of a user."""
     return DEFAULT_LEARNER if user.name == LOCAL_USER else user.id

@@ -1,4 +1,4 @@
-"""What the Tutor's chat needs beside it: nodes, their branches and order, progress, and what tests found out."""
+"""The data of the Tutor's chat: nodes, their branches and dependencies, progress, and assessments."""
 
 from typing import Annotated, Any
 
@@ -15,7 +15,7 @@ from models.store.tutoring import NodeChanges, NodeFilters
 router = APIRouter(prefix="/api", tags=["tutor"], route_class=TutorRoute)
 
 COUNT_LIMIT = 1_000_000
-"""Questions of one test."""
+"""Most questions of one assessment."""
 
 
 @router.get("/nodes")
@@ -27,7 +27,7 @@ async def nodes(
     branch_id: Annotated[str | None, Query(alias="branchId")] = None,
     parent_id: Annotated[str | None, Query(alias="parentId")] = None,
 ) -> list[dict[str, Any]]:
-    """The learner's nodes."""
+    """List the learner's nodes."""
     if user_id is not None and own_id(user, user_id) is None:
         return []
     filters: NodeFilters = {}
@@ -61,13 +61,13 @@ async def create_node(request: Request, user: Learner) -> dict[str, Any]:
 
 @router.get("/nodes/{node_id}")
 async def node(node_id: str, request: Request, user: Learner) -> dict[str, Any]:
-    """One node."""
+    """Get a node."""
     return rendering.node(await store_of(request).node(user.id, node_id), shown_id(user))
 
 
 @router.patch("/nodes/{node_id}")
 async def change_node(node_id: str, request: Request, user: Learner) -> dict[str, Any]:
-    """Change a node's title, description, type or place."""
+    """Change a node's title, description, type or position."""
     body = await json_object(request)
     changes: NodeChanges = {}
     if title := text_of(body, "title"):
@@ -92,20 +92,20 @@ async def remove_node(node_id: str, request: Request, user: Learner) -> Response
 
 @router.get("/nodes/{node_id}/children")
 async def children(node_id: str, request: Request, user: Learner) -> list[dict[str, Any]]:
-    """The nodes below one."""
+    """List the children of a node."""
     found = await store_of(request).nodes(user.id, parent_id=node_id)
     return [rendering.node(item, shown_id(user)) for item in found]
 
 
 @router.get("/nodes/{node_id}/dependency-edges")
 async def edges(node_id: str, request: Request, user: Learner) -> list[dict[str, Any]]:
-    """What must come before a node, and what comes after it."""
+    """List the dependencies of a node, and those on it."""
     return [rendering.edge(item) for item in await store_of(request).edges(user.id, node_id)]
 
 
 @router.post("/nodes/{node_id}/dependency-edges", status_code=201)
 async def create_edge(node_id: str, request: Request, user: Learner) -> dict[str, Any]:
-    """Say that another node, the source, must come before this one."""
+    """Add a dependency: another node, the source, comes before this one."""
     body = await json_object(request)
     source = text_of(body, "sourceNodeId")
     if not source:
@@ -115,7 +115,7 @@ async def create_edge(node_id: str, request: Request, user: Learner) -> dict[str
 
 @router.get("/nodes/{node_id}/contents/active")
 async def contents(node_id: str, request: Request, user: Learner) -> dict[str, Any]:
-    """The lesson that teaches a node."""
+    """Get the lesson that teaches a node."""
     lesson = external_of(request).tutor.lesson_of(await store_of(request).node(user.id, node_id))
     if lesson is None:
         raise NotFound("No active content found")
@@ -124,7 +124,7 @@ async def contents(node_id: str, request: Request, user: Learner) -> dict[str, A
 
 @router.get("/branches")
 async def branches(request: Request, user: Learner, user_id: UserId = None) -> list[dict[str, Any]]:
-    """The learner's branches."""
+    """List the learner's branches."""
     if user_id is not None and own_id(user, user_id) is None:
         return []
     return [rendering.branch(item, shown_id(user)) for item in await store_of(request).branches(user.id)]
@@ -143,7 +143,7 @@ async def create_branch(request: Request, user: Learner) -> dict[str, Any]:
 
 @router.get("/branches/{branch_id}")
 async def branch(branch_id: str, request: Request, user: Learner) -> dict[str, Any]:
-    """One branch."""
+    """Get a branch."""
     return rendering.branch(await store_of(request).branch(user.id, branch_id), shown_id(user))
 
 
@@ -161,7 +161,7 @@ async def progress(
     user_id: UserId = None,
     node_id: NodeId = None,
 ) -> list[dict[str, Any]]:
-    """How far a learner is."""
+    """Get a learner's progress."""
     if not user_id:
         raise HTTPException(400, "userId query param required")
     if own_id(user, user_id) is None:
@@ -176,7 +176,7 @@ async def assessments(
     user_id: UserId = None,
     node_id: NodeId = None,
 ) -> list[dict[str, Any]]:
-    """What tests found out."""
+    """List assessments."""
     if user_id is not None and own_id(user, user_id) is None:
         return []
     found = await store_of(request).diagnostics(user.id, node_id)
@@ -185,7 +185,7 @@ async def assessments(
 
 @router.post("/assessments", status_code=201)
 async def create_assessment(request: Request, user: Learner) -> dict[str, Any]:
-    """Keep what a test found out about a node, for `check_student_progress`."""
+    """Store the assessment of a node, for `check_student_progress`."""
     body = await json_object(request)
     user_id, node_id = text_of(body, "userId"), text_of(body, "nodeId")
     if not (user_id and node_id):

@@ -1,4 +1,4 @@
-"""The Tutor interface's objects."""
+"""Rendering of the Tutor interface's objects."""
 
 import json
 from datetime import UTC, datetime
@@ -9,12 +9,12 @@ from models.records.lessons import Lesson
 
 
 def iso(time: datetime | None) -> str | None:
-    """A time as the interface writes it: ISO 8601 in milliseconds, with a Z."""
+    """Render a time as the interface does: ISO 8601 in milliseconds, with a Z."""
     return None if time is None else time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def session(chat: ExternalChat, user_id: str) -> dict[str, Any]:
-    """A session."""
+    """Render a session."""
     return {
         "id": chat.id,
         "userId": user_id,
@@ -25,7 +25,7 @@ def session(chat: ExternalChat, user_id: str) -> dict[str, Any]:
 
 
 def message(item: ExternalMessage, user_id: str) -> dict[str, Any]:
-    """A message."""
+    """Render a message."""
     return {
         "id": item.id,
         "sessionId": item.chat_id,
@@ -40,7 +40,7 @@ def message(item: ExternalMessage, user_id: str) -> dict[str, Any]:
 
 
 def hint(item: Hint, user_id: str) -> dict[str, Any]:
-    """A hint event."""
+    """Render a hint event."""
     return {
         "id": item.id,
         "userId": user_id,
@@ -54,7 +54,7 @@ def hint(item: Hint, user_id: str) -> dict[str, Any]:
 
 
 def node(item: Node, user_id: str) -> dict[str, Any]:
-    """A node."""
+    """Render a node."""
     return {
         "id": item.id,
         "userId": user_id,
@@ -70,17 +70,17 @@ def node(item: Node, user_id: str) -> dict[str, Any]:
 
 
 def branch(item: Branch, user_id: str) -> dict[str, Any]:
-    """A branch."""
+    """Render a branch."""
     return {"id": item.id, "userId": user_id, "title": item.title, "createdAt": iso(item.created_at)}
 
 
 def edge(item: Edge) -> dict[str, Any]:
-    """A dependency: the source comes before the target."""
+    """Render a dependency: the source comes before the target."""
     return {"id": item.id, "sourceNodeId": item.source_id, "targetNodeId": item.target_id}
 
 
 def progress(item: Progress, user_id: str) -> dict[str, Any]:
-    """How far a learner is with a node."""
+    """Render a learner's progress in a node."""
     return {
         "id": item.id,
         "userId": user_id,
@@ -93,7 +93,7 @@ def progress(item: Progress, user_id: str) -> dict[str, Any]:
 
 
 def diagnostic(item: Diagnostic, user_id: str) -> dict[str, Any]:
-    """What a test found out."""
+    """Render an assessment."""
     return {
         "id": item.id,
         "userId": user_id,
@@ -107,7 +107,7 @@ def diagnostic(item: Diagnostic, user_id: str) -> dict[str, Any]:
 
 
 def contents(lesson: Lesson, node_id: str) -> dict[str, Any]:
-    """A lesson as the active content of a node."""
+    """Render a lesson as the active content of a node."""
     cards = [
         {
             "id": chunk.id,

@@ -1,4 +1,4 @@
-"""What every route of the Tutor's reads from a request."""
+"""Shared by the Tutor's routes: what they read from a request."""
 
 from typing import Annotated, Any
 
@@ -11,10 +11,10 @@ from models.records.external import ExternalChat
 from models.store import Store
 
 BROKEN_REFERENCE = "FOREIGN KEY constraint failed"
-"""What the interface says of an unknown user or session."""
+"""The interface's error for an unknown user or session."""
 
 TEXT_LIMIT = 100_000
-"""Characters of one message."""
+"""Longest message, in characters."""
 
 
 UserId = Annotated[str | None, Query(alias="userId")]
@@ -22,16 +22,16 @@ NodeId = Annotated[str | None, Query(alias="nodeId")]
 
 
 def store_of(request: Request) -> Store:
-    """The running service's store."""
+    """Return the running service's store."""
     store: Store = request.app.state.service.store
     return store
 
 
 def text_of(body: dict[str, Any], key: str) -> str:
-    """A text of the body; empty where it is missing.
+    """Read a text of the body; empty if it is missing.
 
     Raises:
-        HTTPException: 400, it is something else, or too long.
+        HTTPException: 400, it is no text, or too long.
     """
     value = body.get(key)
     if value is None:
@@ -42,10 +42,10 @@ def text_of(body: dict[str, Any], key: str) -> str:
 
 
 def owner(user: User, user_id: str) -> str:
-    """The store's id for a `userId` that something is to be made for.
+    """Return the store's id for the `userId` of something to create.
 
     Raises:
-        HTTPException: 500 as the interface has it, it is not the caller's.
+        HTTPException: 500 as in the interface, it is not the caller's.
     """
     if (known := own_id(user, user_id)) is None:
         raise HTTPException(500, BROKEN_REFERENCE)
@@ -53,10 +53,10 @@ def owner(user: User, user_id: str) -> str:
 
 
 async def own_session(request: Request, user: User, session_id: str) -> ExternalChat:
-    """One of the caller's sessions.
+    """Find one of the caller's sessions.
 
     Raises:
-        HTTPException: 404, there is no such session.
+        HTTPException: 404, it is unknown.
     """
     try:
         return await store_of(request).external_chat(user.id, session_id, "tutor")

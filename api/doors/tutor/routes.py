@@ -1,4 +1,4 @@
-"""The Tutor interface's routes."""
+"""The routes of the Tutor's interface."""
 
 import json
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ async def sessions(
     user_id: UserId = None,
     node_id: NodeId = None,
 ) -> list[dict[str, Any]]:
-    """The learner's sessions, the newest first."""
+    """List the learner's sessions, the newest first."""
     if user_id is not None and own_id(user, user_id) is None:
         return []
     found = await store_of(request).external_chats(user.id, "tutor", subject_id=node_id)
@@ -38,7 +38,7 @@ async def sessions(
 
 @router.post("/chat/sessions", status_code=201)
 async def create_session(request: Request, user: Learner) -> dict[str, Any]:
-    """Begin a session; a node that is not known yet is made."""
+    """Begin a session; an unknown node is created."""
     body = await json_object(request)
     user_id, node_id = text_of(body, "userId"), text_of(body, "nodeId")
     if not user_id:
@@ -76,7 +76,7 @@ def _time(text: str) -> datetime:
 
 @router.get("/chat/sessions/{session_id}/messages")
 async def messages(session_id: str, request: Request, user: Learner) -> list[dict[str, Any]]:
-    """What was said, in order; nothing for an unknown session."""
+    """List the messages, in order; none for an unknown session."""
     try:
         chat = await store_of(request).external_chat(user.id, session_id, "tutor")
     except NotFound:
@@ -87,7 +87,7 @@ async def messages(session_id: str, request: Request, user: Learner) -> list[dic
 
 @router.post("/chat/sessions/{session_id}/messages", status_code=201)
 async def create_message(session_id: str, request: Request, user: Learner) -> dict[str, Any]:
-    """Add a message as it is; nobody answers it."""
+    """Add a message as it is, without an answer."""
     body = await json_object(request)
     user_id, role, content = (text_of(body, key) for key in ("userId", "role", "content"))
     if not (user_id and role and content):
@@ -116,7 +116,7 @@ async def create_message(session_id: str, request: Request, user: Learner) -> di
 
 @router.post("/chat/sessions/{session_id}/tutor")
 async def tutor(session_id: str, request: Request, user: Learner) -> dict[str, Any]:
-    """Say something to the tutor, and hear what it says."""
+    """Answer a message to the tutor."""
     body = await json_object(request)
     user_id = text_of(body, "userId")
     if not user_id:
@@ -143,7 +143,7 @@ async def tutor(session_id: str, request: Request, user: Learner) -> dict[str, A
 
 @router.post("/chat/hints", status_code=201)
 async def create_hint(request: Request, user: Learner) -> dict[str, Any]:
-    """Keep that a hint was asked for."""
+    """Store that a hint was requested."""
     body = await json_object(request)
     user_id, node_id = text_of(body, "userId"), text_of(body, "nodeId")
     if not (user_id and node_id):
@@ -174,7 +174,7 @@ async def hints(
     user_id: UserId = None,
     node_id: NodeId = None,
 ) -> list[dict[str, Any]]:
-    """The hints of a learner, or of one node."""
+    """List the hints of a learner, or of one node."""
     if user_id is not None and own_id(user, user_id) is None:
         return []
     return [rendering.hint(item, shown_id(user)) for item in await store_of(request).hints(user.id, node_id)]
@@ -182,13 +182,13 @@ async def hints(
 
 @router.get("/health")
 async def health() -> dict[str, str | None]:
-    """The service answers."""
+    """Report that the service is up."""
     return {"status": "ok", "timestamp": rendering.iso(datetime.now(UTC))}
 
 
 @router.api_route("/{rest:path}", methods=list(METHODS), include_in_schema=False)
 async def unknown(request: Request) -> Response:
-    """A route that the interface does not have."""
+    """Refuse a route that the interface does not have."""
     said = f"Cannot {request.method} {request.url.path}"
     escaped = said.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return HTMLResponse(f"<!DOCTYPE html>\n<html><body><pre>{escaped}</pre></body></html>", 404)

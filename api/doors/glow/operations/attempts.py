@@ -64,7 +64,7 @@ async def start(service: Service, user: User, body: StartBody) -> StartReply:
 
 
 async def get(service: Service, user: User, body: AttemptBody) -> AttemptGetReply:
-    """An attempt with its chats, messages, grades and what was noted."""
+    """Get an attempt with its chats, messages, grades and notes."""
     overviews = service.practice.overviews
     seen = await overviews.attempt(user.id, body.attempt_id)
     current = await overviews.chat(user.id, seen.current.id) if seen.current else None
@@ -128,7 +128,7 @@ async def next_chat(service: Service, user: User, body: NextBody) -> NextReply:
 
 
 async def join(service: Service, user: User, body: JoinBody) -> Success:
-    """Join a chat's room. Over HTTP there is no room to sit in: it says whether one may; joining again is harmless."""
+    """Join a chat's room; joining again is harmless. Over HTTP it only checks that the user may."""
     await service.practice.own.find(user.id, body.chat_id)
     ChatChannel(service.hub, body.chat_id, user.id).publish("attempt_joined", {"success": True})
     return Success()
@@ -141,7 +141,7 @@ async def leave(service: Service, user: User, body: JoinBody) -> Success:
 
 
 async def end(service: Service, user: User, body: EndBody) -> EndReply:
-    """End one chat and grade it: by the coach, or by hand with what the body holds."""
+    """End one chat and grade it: by the coach, or by hand as the body says."""
     verdict = Verdict(
         by_coach=body.grade,
         score=body.score,
@@ -164,7 +164,7 @@ async def end(service: Service, user: User, body: EndBody) -> EndReply:
 
 
 async def end_all(service: Service, user: User, body: EndAllBody) -> EndAllReply:
-    """End every chat of an attempt; those in which the learner spoke are graded."""
+    """End every chat of an attempt; grade those with messages of the learner."""
     ended = await service.practice.ending.end_all(user.id, body.attempt_id)
     return EndAllReply(attempt_id=ended.attempt.id, all_scenarios_complete=ended.all_begun, message=ended.message)
 
@@ -180,7 +180,7 @@ async def complete(service: Service, user: User, body: AttemptCompleteBody) -> A
 
 
 async def grade(service: Service, user: User, body: AttemptGradeBody) -> AttemptGradeReply:
-    """Grade a chat of an attempt: the one named, else the last in which the learner spoke."""
+    """Grade a chat of an attempt: the given one, else the last with messages of the learner."""
     asked = body.user_instructions
     instructions = "\n".join(asked) if isinstance(asked, list) else asked
     graded = await service.practice.ending.grade(
@@ -191,13 +191,13 @@ async def grade(service: Service, user: User, body: AttemptGradeBody) -> Attempt
 
 
 async def use_previous(service: Service, user: User, body: UsePreviousBody) -> UsePreviousReply:
-    """Take over what was said and graded in earlier chats of the same scenarios."""
+    """Take over the messages and grades of earlier chats on the same scenarios."""
     await service.practice.attempts.use_previous(user.id, body.attempt_id, body.previous_chat_map)
     return UsePreviousReply(chat_ids=list(body.previous_chat_map))
 
 
 def chat_data(chat: Chat, graded: Grade | None) -> ChatData:
-    """A chat as the attempt lists it."""
+    """Render a chat of an attempt."""
     return ChatData(
         id=chat.id,
         attempt_id=chat.attempt_id,
@@ -213,7 +213,7 @@ def chat_data(chat: Chat, graded: Grade | None) -> ChatData:
 
 
 def rubric_item(rubric: Rubric) -> RubricItem:
-    """A rubric with its groups and standards."""
+    """Render a rubric with its groups and standards."""
     return RubricItem(
         rubric_id=rubric.id,
         name=rubric.name,

@@ -7,7 +7,7 @@ from models.records.outcomes import Audio
 
 
 def uploaded(audio: Audio) -> AudioUploadReply:
-    """A stored recording under every name that clients read."""
+    """Render a stored recording under every name that clients read."""
     return AudioUploadReply(
         audio_id=audio.id,
         audios_id=audio.id,
@@ -19,12 +19,12 @@ def uploaded(audio: Audio) -> AudioUploadReply:
 
 
 def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """What a Range header asks for, as (start, end) with the end left out; None for the whole.
+    """Parse a Range header as (start, end), the end exclusive; None for the whole.
 
-    A header that is no single byte range is ignored, as RFC 9110 has it.
+    A header that is no single byte range is ignored, as RFC 9110 allows.
 
     Raises:
-        ValueError: it lies outside the file.
+        ValueError: the range is outside the file.
     """
     found = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", (header or "").strip())
     if found is None or not any(found.groups()):

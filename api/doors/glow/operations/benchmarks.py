@@ -1,4 +1,4 @@
-"""Tests: a benchmark's recorded runs are replayed turn by turn with the current persona, and each replay is graded."""
+"""Tests: replay a benchmark's recorded runs turn by turn with the current persona, and grade each replay."""
 
 from api.doors.glow.operations.shapes_tests import (
     InvocationBody,
@@ -21,13 +21,13 @@ from models.records.outcomes import Grade, Test, TestRun
 
 
 async def test_start(service: Service, user: User, body: TestStartBody) -> TestStartReply:
-    """Begin to run a benchmark: one run for each recorded one."""
+    """Start a test of a benchmark: one run for each recorded one."""
     test = await service.practice.benchmarks.start(user.id, body.benchmark_id, infinite_mode=body.infinite_mode)
     return TestStartReply(test_id=test.id)
 
 
 async def test_get(service: Service, user: User, body: TestGetBody) -> TestGetReply:
-    """A test with its runs and their grades."""
+    """Get a test with its runs and their grades."""
     report = await service.practice.benchmarks.report(user.id, body.test_id)
     test = report.test
     return TestGetReply(
@@ -54,7 +54,7 @@ def _item(test: Test, run: TestRun, grade: Grade | None) -> TestRunItem:
 
 
 async def test_next(service: Service, user: User, body: TestNextBody) -> TestNextReply:
-    """The next run that waits to be replayed; in infinite mode the benchmark begins again after its last."""
+    """Get the next run to replay; in infinite mode the benchmark begins again after its last."""
     found = await service.practice.benchmarks.next(user.id, body.test_id)
     run, total = found.run, len(found.test.runs)
     if run is None:
@@ -70,7 +70,7 @@ async def test_next(service: Service, user: User, body: TestNextBody) -> TestNex
 
 
 async def test_run(service: Service, user: User, body: TestRunBody) -> TestRunReply:
-    """Replay a run in a chat of its own: the learner's recorded lines, answered by the persona as it is now."""
+    """Replay a run in a new chat: the current persona answers the learner's recorded messages."""
     run = await service.practice.benchmarks.run(
         user.id, body.test_id, body.invocation_id, body.run_id, wait=body.wait_for_complete
     )
@@ -93,13 +93,13 @@ async def test_end(service: Service, user: User, body: TestEndBody) -> TestEndRe
 
 
 async def test_stop(service: Service, user: User, body: InvocationBody) -> InvocationReply:
-    """Stop what is being replayed."""
+    """Stop the replays of a test."""
     message = await service.practice.benchmarks.stop(user.id, body.invocation_id)
     return InvocationReply(invocation_id=body.invocation_id, message=message)
 
 
 async def test_join(service: Service, user: User, body: InvocationBody) -> InvocationReply:
-    """Join a test's room. Over HTTP there is no room to sit in: it says whether one may."""
+    """Join a test's room. Over HTTP it only checks that the user may."""
     await service.practice.benchmarks.join(user.id, body.invocation_id)
     return InvocationReply(invocation_id=body.invocation_id)
 

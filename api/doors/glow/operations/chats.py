@@ -46,9 +46,9 @@ from pipeline.practice.values import NewQuestion as QuestionValue
 VIEWS = ["chat_mv", "chat_drafts_mv"]
 
 TEXTS: tuple[ResourceKind, ...] = ("name", "description", "problem_statement")
-"""The kinds that a body may hold as a text or as an id."""
+"""The kinds that a body may give as a text or as an id."""
 
-# How each kind of resource is shown, in the order of the reply; the item's class and where its words go.
+# How each kind of resource is rendered, in the order of the reply: the item's class and the field of its text.
 _SHOWN: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
     "name": lambda item, flags: NameItem(id=item.id, name=item.name, **flags),
     "description": lambda item, flags: DescriptionItem(id=item.id, description=item.name, **flags),
@@ -106,12 +106,12 @@ _SHOWN: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
 
 
 def shown(kind: str, item: Any) -> Any:
-    """A resource outside any chat, as the class of its kind."""
+    """Render a resource outside any chat."""
     return _SHOWN[kind](item, {"selected": False})
 
 
 async def chat_get(service: Service, user: User, body: ChatGetBody) -> ChatGetReply:
-    """A chat with everything about it: its resources hydrated and narrowed, its time, its messages."""
+    """Get a chat with everything about it: its resources, hydrated and filtered, its time, its messages."""
     seen = await service.practice.overviews.chat(
         user.id,
         required(body.chat_entry_id, "chat_entry_id is required"),
@@ -123,7 +123,7 @@ async def chat_get(service: Service, user: User, body: ChatGetBody) -> ChatGetRe
 
 
 def chat_reply(user: User, seen: ChatOverview) -> ChatGetReply:
-    """A chat with everything about it, as clients know it."""
+    """Render a chat with everything about it."""
     chat, draft = seen.chat, seen.draft
     reply = ChatGetReply(
         actor_name=user.name,
@@ -155,7 +155,7 @@ def _items(kind: str, section: Section) -> list[Any]:
 
 
 def _narrowing(body: ChatGetBody, kind: str) -> Narrowing:
-    """The section's object, over which the flat filters win."""
+    """Merge the filter of a section with the flat filters, which take precedence."""
     nested: SectionFilter = getattr(body, f"{kind}s", None) or SectionFilter()
     search = getattr(body, f"{kind}_search", None)
     selected = getattr(body, f"{kind}_show_selected", None)
@@ -170,7 +170,7 @@ def _narrowing(body: ChatGetBody, kind: str) -> Narrowing:
 
 
 async def chat_create(service: Service, user: User, body: ChatCreateBody) -> ChatCreateReply:
-    """Add a chat to an attempt, for tooling: values make resources, ids choose them."""
+    """Add a chat to an attempt, for tooling: values become resources, ids choose them."""
     chosen = {
         "persona_ids": body.personas,
         "document_ids": body.documents,
@@ -196,23 +196,23 @@ async def chat_create(service: Service, user: User, body: ChatCreateBody) -> Cha
 
 
 def question_value(question: NewQuestion) -> QuestionValue:
-    """A question that a client writes."""
+    """Convert a client's question."""
     options = tuple(OptionValue(option.option_text, option.is_correct) for option in question.options)
     return QuestionValue(question.question_text, question.allow_multiple, question.time, options)
 
 
 def question_values(questions: Sequence[NewQuestion] | None) -> list[QuestionValue] | None:
-    """A body's questions; None where it has none."""
+    """Convert a body's questions; None if it has none."""
     return None if questions is None else [question_value(question) for question in questions]
 
 
 async def chat_complete(service: Service, user: User, body: ChatCompleteBody) -> ChatCompleteReply:
-    """Mark a chat completed; what is being written in it is stopped, and its call ends."""
+    """Mark a chat completed; stop its written reply and end its call."""
     chat = await service.practice.ending.complete_chat(user.id, body.chat_id, body.message)
     return ChatCompleteReply(completion_id=derived_id(chat.id, "completion"), chat_id=chat.id)
 
 
 async def chat_refresh(_service: Service, _user: User, body: ChatRefreshBody) -> ChatRefreshReply:
-    """Bring views up to date. Ours always are: what is asked for is confirmed, and clients are told to read again."""
+    """Refresh views. Ours are always current: the request is confirmed, and clients are notified to read again."""
     targets = [target for target in body.targets or VIEWS if target in VIEWS]
     return ChatRefreshReply(refreshed_views=targets, invalidated_tags=["chat", "chat_drafts"])

@@ -56,7 +56,7 @@ async def chat_grade(service: Service, user: User, body: ChatGradeBody) -> ChatG
 
 
 async def chat_hints(service: Service, user: User, body: ChatHintsBody) -> ChatHintsReply:
-    """Write hints; without a list those of the persona's latest message, generated where there are none."""
+    """Write hints; without a list, return those of the persona's latest message, generated if there are none."""
     given = None if body.hints is None else [WrittenHint(one.hint, one.message_id, one.idx) for one in body.hints]
     items = [hint_item(note) for note in await service.practice.coaching.hints(user.id, body.chat_id, given)]
     return ChatHintsReply(hint_ids=[item.id for item in items], hints=items)
@@ -91,12 +91,12 @@ async def chat_analyses(service: Service, user: User, body: ChatAnalysesBody) ->
 
 
 def feedback_of(given: Sequence[NewFeedback] | None) -> list[WrittenFeedback] | None:
-    """A body's feedback; None where it has none."""
+    """Convert a body's feedback; None if it has none."""
     return None if given is None else [WrittenFeedback(one.feedback, one.total, one.standard_id) for one in given]
 
 
 def strengths_of(given: Sequence[NewStrength] | None) -> list[WrittenRemark] | None:
-    """A body's strengths; None where it has none."""
+    """Convert a body's strengths; None if it has none."""
     if given is None:
         return None
     return [
@@ -111,7 +111,7 @@ def strengths_of(given: Sequence[NewStrength] | None) -> list[WrittenRemark] | N
 
 
 def improvements_of(given: Sequence[NewImprovement] | None) -> list[WrittenRemark] | None:
-    """A body's improvements; None where it has none."""
+    """Convert a body's improvements; None if it has none."""
     if given is None:
         return None
     return [
@@ -126,5 +126,5 @@ def improvements_of(given: Sequence[NewImprovement] | None) -> list[WrittenRemar
 
 
 def analyses_of(given: Sequence[NewAnalysis] | None) -> list[str] | None:
-    """A body's analyses; None where it has none."""
+    """Convert a body's analyses; None if it has none."""
     return None if given is None else [one.content for one in given]

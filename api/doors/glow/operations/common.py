@@ -1,4 +1,4 @@
-"""What many operations need: fields that must be there, a chat's time and its grade as clients know them."""
+"""Shared by operations: required fields, and the rendering of a chat's time and grade."""
 
 from api.doors.glow.operations.shapes import GradeData, Timer
 from models.errors import Invalid
@@ -7,7 +7,7 @@ from pipeline.practice.timing import ChatTime
 
 
 def required(value: str | None, sentence: str) -> str:
-    """The value, which must not be empty.
+    """Return the value, which must not be empty.
 
     Raises:
         Invalid: it is missing or blank; the message is `sentence`.
@@ -18,7 +18,7 @@ def required(value: str | None, sentence: str) -> str:
 
 
 def timer(time: ChatTime) -> Timer:
-    """A chat's time as the client knows it."""
+    """Render a chat's time."""
     return Timer(
         time_limit_seconds=time.limit_s,
         started_at=time.started_at.isoformat() if time.started_at else None,
@@ -29,7 +29,7 @@ def timer(time: ChatTime) -> Timer:
 
 
 def grade_data(grade: Grade) -> GradeData:
-    """A grade as the client knows it."""
+    """Render a grade."""
     return GradeData(
         id=grade.id,
         score=grade.score,

@@ -1,4 +1,4 @@
-"""Content by request: `<artifact>_search`, `_get` and `_create` for everything that a chat is made of.
+"""Content: `<artifact>_search`, `_get` and `_create` for everything that a chat is made of.
 
 What a user creates is their own: others see it only through a home or practice that is open to them.
 """
@@ -39,7 +39,7 @@ Item = TypeVar("Item")
 
 
 def page(found: Sequence[Item], body: SearchBody) -> Sequence[Item]:
-    """The part of what was found that is asked for."""
+    """Return the requested page of what was found."""
     return found[body.page_offset : body.page_offset + body.page_limit]
 
 
@@ -47,18 +47,18 @@ def page(found: Sequence[Item], body: SearchBody) -> Sequence[Item]:
 
 
 async def persona_search(service: Service, user: User, body: SearchBody) -> PersonasFound:
-    """Personas that one may choose."""
+    """Search the personas that the user may choose."""
     found = await service.store.find_personas(user.id, body.search or "", body.ids)
     return PersonasFound(total=len(found), personas=[shown("persona", item) for item in page(found, body)])
 
 
 async def persona_get(service: Service, user: User, body: GetBody) -> PersonaDetail:
-    """One persona with its instructions and voice."""
+    """Get a persona with its instructions and voice."""
     return _persona(found_one(await service.store.find_personas(user.id, ids=[body.id]), "Persona"))
 
 
 async def persona_create(service: Service, user: User, body: NewPersona) -> PersonaDetail:
-    """A persona of one's own."""
+    """Create a persona of the user's own."""
     voice = VoiceProfile(
         {str(engine): name for engine, name in body.voice.names.items()},
         body.voice.rate,
@@ -102,7 +102,7 @@ def _persona(item: Persona) -> PersonaDetail:
 
 
 async def document_search(service: Service, user: User, body: SearchBody) -> DocumentsFound:
-    """Documents by the words of their text, best first."""
+    """Search documents by the words of their text, best first."""
     search = body.search or ""
     found = await service.store.find_documents(user.id, search, body.ids)
     snippets = await service.store.document_snippets(search) if search.strip() else {}
@@ -116,13 +116,13 @@ async def document_search(service: Service, user: User, body: SearchBody) -> Doc
 
 
 async def document_get(service: Service, user: User, body: GetBody) -> DocumentDetail:
-    """One document with its text."""
+    """Get a document with its text."""
     item = found_one(await service.store.find_documents(user.id, ids=[body.id]), "Document")
     return DocumentDetail(**_document(item).model_dump(), text=item.text)
 
 
 async def document_create(service: Service, user: User, body: NewDocument) -> DocumentDetail:
-    """A document of one's own, text or Markdown."""
+    """Create a document of the user's own, text or Markdown."""
     item = Document(service.practice.new_id(), body.name, body.description, body.text, user.id)
     await service.store.install(documents=[item])
     return DocumentDetail(**_document(item).model_dump(), text=item.text)
@@ -138,18 +138,18 @@ def _document(item: Document) -> DocumentItem:
 
 
 async def scenario_search(service: Service, user: User, body: SearchBody) -> ScenariosFound:
-    """Scenarios that one may choose."""
+    """Search the scenarios that the user may choose."""
     found = await service.store.find_scenarios(user.id, body.search or "", body.ids)
     return ScenariosFound(total=len(found), scenarios=[shown("scenario", item) for item in page(found, body)])
 
 
 async def scenario_get(service: Service, user: User, body: GetBody) -> ScenarioDetail:
-    """One scenario with its texts and what belongs to it."""
+    """Get a scenario with its texts and resources."""
     return _scenario(found_one(await service.store.find_scenarios(user.id, ids=[body.id]), "Scenario"))
 
 
 async def scenario_create(service: Service, user: User, body: NewScenario) -> ScenarioDetail:
-    """A scenario of one's own."""
+    """Create a scenario of the user's own."""
     resources = {"question": tuple(body.question_ids), "parameter_field": tuple(body.parameter_field_ids)}
     scenario = Scenario(
         id=service.practice.new_id(),
@@ -182,18 +182,18 @@ def _scenario(item: Scenario) -> ScenarioDetail:
 
 
 async def simulation_search(service: Service, user: User, body: SearchBody) -> SimulationsFound:
-    """Simulations that one may choose."""
+    """Search the simulations that the user may choose."""
     found = await service.store.find_simulations(user.id, body.search or "", body.ids)
     return SimulationsFound(total=len(found), simulations=[_simulation(item) for item in page(found, body)])
 
 
 async def simulation_get(service: Service, user: User, body: GetBody) -> SimulationDetail:
-    """One simulation."""
+    """Get a simulation."""
     return _simulation(found_one(await service.store.find_simulations(user.id, ids=[body.id]), "Simulation"))
 
 
 async def simulation_create(service: Service, user: User, body: NewSimulation) -> SimulationDetail:
-    """A simulation of one's own: scenarios one after the other, with a rubric and a time limit."""
+    """Create a simulation of the user's own: a sequence of scenarios, with a rubric and a time limit."""
     simulation = Simulation(
         id=service.practice.new_id(),
         name=body.name,
@@ -222,7 +222,7 @@ def _simulation(item: Simulation) -> SimulationDetail:
 
 
 async def practice_search(service: Service, user: User, body: SearchBody) -> PracticesFound:
-    """What can be practised here; what is assigned to one is found by `home_search`."""
+    """Search the practices open to the user; `home_search` finds the assigned ones."""
     found = await service.store.find_entries(user.id, "practice", body.search or "")
     found = [item for item in found if body.ids is None or item.id in body.ids]
     found.sort(key=lambda item: (item.name, item.id))
@@ -230,33 +230,33 @@ async def practice_search(service: Service, user: User, body: SearchBody) -> Pra
 
 
 async def practice_get(service: Service, user: User, body: GetBody) -> PracticeItem:
-    """One practice."""
+    """Get a practice."""
     entries = await service.store.find_entries(user.id, "practice")
     return _practice(found_one([item for item in entries if item.id == body.id], "Practice entry"))
 
 
 async def practice_create(service: Service, user: User, body: NewEntry) -> PracticeItem:
-    """A practice of one's own, open to its cohorts."""
+    """Create a practice of the user's own, open to its cohorts."""
     entry = _entry(service, user, body, "practice")
     await service.practice.content.add_entry(user.id, entry)
     return _practice(entry)
 
 
 async def home_search(service: Service, user: User, body: SearchBody) -> HomesFound:
-    """Homes that are assigned to one."""
+    """Search the homes assigned to the user."""
     found = await service.store.find_entries(user.id, "home", body.search or "")
     found = [item for item in found if body.ids is None or item.id in body.ids]
     return HomesFound(total=len(found), homes=[_home(item) for item in page(found, body)])
 
 
 async def home_get(service: Service, user: User, body: GetBody) -> HomeItem:
-    """One home."""
+    """Get a home."""
     entries = await service.store.find_entries(user.id, "home")
     return _home(found_one([item for item in entries if item.id == body.id], "Home entry"))
 
 
 async def home_create(service: Service, user: User, body: NewEntry) -> HomeItem:
-    """A home: a simulation assigned to cohorts."""
+    """Create a home: a simulation assigned to cohorts."""
     entry = _entry(service, user, body, "home")
     await service.practice.content.add_entry(user.id, entry)
     return _home(entry)

@@ -1,4 +1,4 @@
-"""Content that others are judged and set up with: rubrics, questions, cohorts, parameters and benchmarks."""
+"""Content for grading and configuration: rubrics, questions, cohorts, parameters and benchmarks."""
 
 from api.doors.glow.operations.attempts import rubric_item
 from api.doors.glow.operations.chats import question_value, shown
@@ -31,19 +31,19 @@ from pipeline.practice.content import found_one
 
 
 async def rubric_search(service: Service, user: User, body: SearchBody) -> RubricsFound:
-    """Rubrics that one may choose."""
+    """Search the rubrics that the user may choose."""
     found = await service.store.find_resources(user.id, "rubric", body.search or "", body.ids)
     return RubricsFound(total=len(found), rubrics=[rubric_item(rubric_of(item)) for item in page(found, body)])
 
 
 async def rubric_get(service: Service, user: User, body: GetBody) -> RubricDetail:
-    """One rubric with its groups and standards."""
+    """Get a rubric with its groups and standards."""
     found = await service.store.find_resources(user.id, "rubric", ids=[body.id])
     return RubricDetail(**rubric_item(rubric_of(found_one(found, "Rubric"))).model_dump())
 
 
 async def rubric_create(service: Service, user: User, body: NewRubric) -> RubricDetail:
-    """A rubric of one's own."""
+    """Create a rubric of the user's own."""
     new_id = service.practice.new_id
     groups = []
     for part in body.standard_groups:
@@ -60,13 +60,13 @@ async def rubric_create(service: Service, user: User, body: NewRubric) -> Rubric
 
 
 async def question_search(service: Service, user: User, body: SearchBody) -> QuestionsFound:
-    """Questions that one may choose."""
+    """Search the questions that the user may choose."""
     found = await service.store.find_resources(user.id, "question", body.search or "", body.ids)
     return QuestionsFound(total=len(found), questions=[shown("question", item) for item in page(found, body)])
 
 
 async def question_get(service: Service, user: User, body: GetBody) -> QuestionDetail:
-    """One question with its options; which of them are right is told only to whoever wrote it."""
+    """Get a question with its options; only its author gets to know which of them are right."""
     item = found_one(await service.store.find_resources(user.id, "question", ids=[body.id]), "Question")
     items = [shown("option", option) for option in await service.store.options_of([item.id])]
     right = await service.practice.content.right_options(user.id, item)
@@ -76,24 +76,24 @@ async def question_get(service: Service, user: User, body: GetBody) -> QuestionD
 
 
 async def question_create(service: Service, user: User, body: NewQuestionBody) -> QuestionDetail:
-    """A question of one's own, with its options."""
+    """Create a question of the user's own, with its options."""
     question_id = await service.practice.content.add_question(user.id, question_value(body))
     return await question_get(service, user, GetBody(id=question_id))
 
 
 async def cohort_search(service: Service, user: User, body: SearchBody) -> CohortsFound:
-    """Cohorts of one's own, and those of the packs."""
+    """Search the user's own cohorts and those of the packs."""
     found = await service.store.find_resources(user.id, "cohort", body.search or "", body.ids)
     return CohortsFound(total=len(found), cohorts=[_cohort(item) for item in page(found, body)])
 
 
 async def cohort_get(service: Service, user: User, body: GetBody) -> CohortItem:
-    """One cohort."""
+    """Get a cohort."""
     return _cohort(found_one(await service.store.find_resources(user.id, "cohort", ids=[body.id]), "Cohort"))
 
 
 async def cohort_create(service: Service, user: User, body: NewCohort) -> CohortItem:
-    """A group of learners, by their user names."""
+    """Create a cohort, a group of learners, by their user names."""
     item = Resource(
         service.practice.new_id(), "cohort", body.name, body.description, {"members": body.members}, user.id
     )
@@ -107,13 +107,13 @@ def _cohort(item: Resource) -> CohortItem:
 
 
 async def parameter_search(service: Service, user: User, body: SearchBody) -> ParametersFound:
-    """Parameters that one may choose."""
+    """Search the parameters that the user may choose."""
     found = await service.store.find_resources(user.id, "parameter", body.search or "", body.ids)
     return ParametersFound(total=len(found), parameters=[shown("parameter", item) for item in page(found, body)])
 
 
 async def parameter_get(service: Service, user: User, body: GetBody) -> ParameterDetail:
-    """One parameter with its values."""
+    """Get a parameter with its values."""
     item = found_one(await service.store.find_resources(user.id, "parameter", ids=[body.id]), "Parameter")
     fields = await service.store.find_resources(user.id, "parameter_field")
     own = [shown("parameter_field", field) for field in fields if field.data.get("parameter_id") == item.id]
@@ -121,7 +121,7 @@ async def parameter_get(service: Service, user: User, body: GetBody) -> Paramete
 
 
 async def parameter_create(service: Service, user: User, body: NewParameter) -> ParameterDetail:
-    """A parameter of one's own: `{{name}}` in a persona's instructions becomes the value that is chosen."""
+    """Create a parameter of the user's own: `{{name}}` in a persona's instructions becomes the chosen value."""
     parameter_id = await service.practice.content.add_parameter(user.id, body.name, body.description, body.values)
     return await parameter_get(service, user, GetBody(id=parameter_id))
 
@@ -130,18 +130,18 @@ async def parameter_create(service: Service, user: User, body: NewParameter) -> 
 
 
 async def benchmark_search(service: Service, user: User, body: SearchBody) -> BenchmarksFound:
-    """Benchmarks that one may run."""
+    """Search the benchmarks that the user may run."""
     found = await service.store.find_resources(user.id, "benchmark", body.search or "", body.ids)
     return BenchmarksFound(total=len(found), benchmarks=[_benchmark(item) for item in page(found, body)])
 
 
 async def benchmark_get(service: Service, user: User, body: GetBody) -> BenchmarkItem:
-    """One benchmark."""
+    """Get a benchmark."""
     return _benchmark(found_one(await service.store.find_resources(user.id, "benchmark", ids=[body.id]), "Benchmark"))
 
 
 async def benchmark_create(service: Service, user: User, body: NewBenchmark) -> BenchmarkItem:
-    """Recorded runs of a scenario, to be replayed with the personas as they are then."""
+    """Create a benchmark: recorded runs of a scenario, to be replayed with the personas as they are then."""
     item = await service.practice.content.add_benchmark(
         user.id,
         body.name,

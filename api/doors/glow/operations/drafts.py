@@ -44,7 +44,7 @@ async def chat_draft(service: Service, user: User, body: ChatDraftBody) -> ChatD
 
 
 async def chat_drafts(service: Service, user: User, body: ChatDraftsBody) -> ChatDraftsReply:
-    """List one's drafts, the one changed last first."""
+    """List the user's drafts, the latest change first."""
     drafts, total = await service.store.drafts(
         user.id,
         search=body.search or "",
@@ -70,7 +70,7 @@ async def chat_drafts(service: Service, user: User, body: ChatDraftsBody) -> Cha
 
 
 def _changes(body: ChatDraftBody) -> DraftChanges:
-    """What the body holds, and nothing else."""
+    """Convert the fields of the body to changes."""
     return DraftChanges(
         texts={kind: text for kind in TEXTS if (text := getattr(body, kind)) is not None},
         text_ids={kind: ident for kind in TEXTS if (ident := getattr(body, f"{kind}_id")) is not None},

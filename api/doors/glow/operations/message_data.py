@@ -1,4 +1,4 @@
-"""Messages and what was noted about them, as Glow's clients know them."""
+"""Rendering of messages and of the notes on them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,12 +22,12 @@ from pipeline.practice.coaching import hint_payload
 def message_data(
     messages: Sequence[Message], notes: Sequence[Note] = (), personas: Sequence[Persona] = (), user_name: str = ""
 ) -> list[MessageData]:
-    """Messages with their threads, hints and feedback.
+    """Render messages with their threads, hints and feedback.
 
     Args:
         messages: of one chat, in order.
         notes: of the same chat.
-        personas: who may have spoken.
+        personas: the chat's.
         user_name: the learner's.
     """
     siblings: dict[str | None, list[str]] = {}
@@ -61,12 +61,12 @@ def message_data(
 
 
 def hint_item(note: Note) -> HintItem:
-    """A hint as the client knows it."""
+    """Render a hint."""
     return HintItem(**hint_payload(note))
 
 
 def feedback_item(note: Note) -> FeedbackItem:
-    """Feedback on a standard."""
+    """Render feedback on a standard."""
     data = note.data
     return FeedbackItem(
         id=note.id,
@@ -78,7 +78,7 @@ def feedback_item(note: Note) -> FeedbackItem:
 
 
 def strength_item(note: Note) -> StrengthItem:
-    """A strength with its highlights."""
+    """Render a strength with its highlights."""
     return StrengthItem(
         id=note.id,
         name=_text(note.data, "name"),
@@ -89,7 +89,7 @@ def strength_item(note: Note) -> StrengthItem:
 
 
 def improvement_item(note: Note) -> ImprovementItem:
-    """An improvement with its replacements."""
+    """Render an improvement with its replacements."""
     return ImprovementItem(
         id=note.id,
         name=_text(note.data, "name"),
@@ -100,7 +100,7 @@ def improvement_item(note: Note) -> ImprovementItem:
 
 
 def analysis_item(note: Note) -> AnalysisItem:
-    """A sentence about the whole chat."""
+    """Render an analysis, a sentence about the whole chat."""
     return AnalysisItem(id=note.id, content=_text(note.data, "content"))
 
 

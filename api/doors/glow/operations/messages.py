@@ -42,7 +42,7 @@ async def chat_response(service: Service, user: User, body: ChatResponseBody) ->
 
 
 async def chat_audio(service: Service, user: User, body: ChatAudioBody) -> ChatAudioReply:
-    """Attach a recording to a message: the one that is named, else the chat's last."""
+    """Attach a recording to a message: the given one, else the chat's last."""
     audio_id = body.audios_id or ""
     message = await service.practice.messages.attach(user.id, body.chat_id, audio_id, body.message_id)
     return ChatAudioReply(attempt_audio_id=audio_id, message_id=message.id)

@@ -1,4 +1,4 @@
-"""Replies by request: attempt/message, attempt/generate and attempt/stop."""
+"""Exchanges: attempt/message, attempt/generate and attempt/stop."""
 
 from api.doors.glow.operations.common import required
 from api.doors.glow.operations.message_data import hint_item
@@ -18,9 +18,9 @@ from pipeline.practice.messages import NewMessage
 
 
 async def message(service: Service, user: User, body: AttemptMessageBody) -> AttemptMessageReply:
-    """Send a message in an attempt's chat; the persona answers, unless the client brings the answer.
+    """Send a message in an attempt's chat; the persona answers, unless the client provides the answer.
 
-    Hints for what to say next follow the answer by themselves.
+    Hints for what to say next follow the answer unrequested.
     """
     said = NewMessage(
         required(body.chat_id, "chat_id is required"),
@@ -51,9 +51,9 @@ async def message(service: Service, user: User, body: AttemptMessageBody) -> Att
 
 
 async def generate(service: Service, user: User, body: GenerateBody) -> GenerateReply:
-    """Have something generated: the persona's reply, hints, or the text of a recording.
+    """Generate the persona's reply, hints, or the text of a recording.
 
-    Where the chat's last message is being answered already, that run is the answer.
+    If the chat's last message is being answered already, that run is returned.
     """
     config, params = body.config, body.config.params
     wanted = Wanted(
@@ -68,6 +68,6 @@ async def generate(service: Service, user: User, body: GenerateBody) -> Generate
 
 
 async def stop(service: Service, user: User, body: StopBody) -> StopReply:
-    """Stop what is being said or written, in a chat or in the group of a run; what there is of it is kept."""
+    """Stop the spoken or written replies of a chat or of a run's group; what there is of them is stored."""
     stopped = await service.practice.exchanges.stop(user.id, chat_id=body.chat_id, group_id=body.group_id)
     return StopReply(chat_id=body.chat_id, success=True, message=None if stopped else "Nothing was being generated.")

@@ -1,4 +1,4 @@
-"""What the bodies and replies of all operations are made of: ids and their aliases, resources, messages, grades.
+"""The parts of all bodies and replies: ids and their aliases, resources, messages, grades.
 
 Source: the Glow chat document and docs/glow.md; field names are the document's.
 """
@@ -41,7 +41,7 @@ AttemptId = Annotated[str, Field(min_length=1, max_length=200, examples=[EXAMPLE
 
 
 class Body(BaseModel):
-    """What a client sends; fields that nobody knows are ignored, as clients of other versions send them."""
+    """A client's request; unknown fields are ignored, as clients of other versions send them."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -50,9 +50,9 @@ class WriteBody(Body):
     """A body that changes something.
 
     Attributes:
-        idempotency_key: the same key with the same body again is answered with the first reply and changes nothing.
-        soft: keep the call pending instead of carrying it out.
-        accept: true carries the pending call out, false drops it.
+        idempotency_key: a repeated body with the same key gets the first reply and changes nothing.
+        soft: stage the operation instead of carrying it out.
+        accept: true carries out the staged operation, false drops it.
     """
 
     idempotency_key: str | None = Field(default=None, max_length=200, description="A UUID of the client's own.")
@@ -61,17 +61,17 @@ class WriteBody(Body):
 
 
 class Reply(BaseModel):
-    """What a client is told."""
+    """The service's reply."""
 
 
 class WriteReply(Reply):
-    """The answer to a change; echoes the key it came with."""
+    """The reply to a change; echoes its key."""
 
     idempotency_key: str | None = None
 
 
 class Staged(WriteReply):
-    """The answer to `soft`, and to `accept: false`: nothing was carried out."""
+    """The reply to `soft`, and to `accept: false`: nothing was carried out."""
 
     success: bool = True
     pending: bool = Field(description="Whether the call still waits to be accepted.")
@@ -88,7 +88,7 @@ class Success(WriteReply):
 
 
 class Resource(BaseModel):
-    """How a resource stands to its chat."""
+    """A resource and its relation to the chat."""
 
     generated: bool = False
     suggested: bool = False
@@ -255,11 +255,11 @@ class AnalysisItem(BaseModel):
 
 
 class MessageData(BaseModel):
-    """One message of a chat, with what a spoken one adds.
+    """One message of a chat, with the further fields of a spoken one.
 
     Attributes:
         started_ms, ended_ms: when it was said, in milliseconds since the call began; null for a typed one.
-        heard_ms, full_text, interrupted: what became of a spoken reply.
+        heard_ms, full_text, interrupted: how far a spoken reply was heard, its whole text, whether it was interrupted.
     """
 
     id: str
@@ -335,7 +335,7 @@ class ChatData(BaseModel):
 
 
 class Timer(BaseModel):
-    """How much time a chat has; nulls where it has no limit."""
+    """The time of a chat; nulls if it has no limit."""
 
     time_limit_seconds: int | None = None
     started_at: str | None = None

@@ -141,7 +141,7 @@ class EndReplacement(BaseModel):
 
 
 class EndBody(WriteBody):
-    """End one chat; graded unless `grade` is false. With a score it is graded by hand, with lists they are written."""
+    """End one chat; graded unless `grade` is false. A score grades it by hand; given lists are written."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"attempt_id": EXAMPLE_ATTEMPT, "chat_id": EXAMPLE_CHAT}]}

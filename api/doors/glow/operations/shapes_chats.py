@@ -44,12 +44,12 @@ from api.doors.glow.operations.shapes import (
 
 
 class SectionFilter(BaseModel):
-    """Narrows one section: `{"personas": {"search": "confused", "selected": false}}`.
+    """The filter of one section: `{"personas": {"search": "confused", "selected": false}}`.
 
     Attributes:
-        search: words to look for.
-        selected: false shows what could be selected, too.
-        suggested: only what is suggested for this chat.
+        search: words to search for.
+        selected: false shows what is available, too.
+        suggested: true shows only what is available and not selected.
         include: false leaves the section out.
     """
 
@@ -68,7 +68,7 @@ def _section(one: str, many: str) -> SectionFilter | None:
 
 
 class ChatGetBody(Body):
-    """Which chat, and what of it; ten flat filters, and objects that say the same section by section."""
+    """A chat and filters of its sections: ten flat ones, and objects that do the same section by section."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -185,7 +185,7 @@ class NewQuestion(BaseModel):
 
 
 class ChatCreateBody(WriteBody):
-    """A chat besides those that `start` makes. Values make resources; ids choose them."""
+    """A chat to add to an attempt. Values become resources; ids choose existing ones."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"attempt_id": EXAMPLE_ATTEMPT, "name": "One more call"}]}
@@ -242,7 +242,7 @@ class ChatMessageBody(WriteBody):
     @model_validator(mode="before")
     @classmethod
     def _join_contents(cls, data: object) -> object:
-        """`contents` may be a list of texts or of `{"content": text}`."""
+        """Join `contents`, a list of texts or of `{"content": text}`."""
         if isinstance(data, dict) and isinstance(data.get("contents"), list) and "text" not in data:
             parts = [item.get("content") if isinstance(item, dict) else item for item in data["contents"]]
             return {**data, "text": " ".join(part for part in parts if isinstance(part, str))}

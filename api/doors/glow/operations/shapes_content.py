@@ -30,7 +30,7 @@ Points = Annotated[int, Field(ge=0, le=10_000)]
 
 
 class SearchBody(Body):
-    """What to look for; nothing lists everything."""
+    """The search words; without any, everything is listed."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{}, {"search": "worried", "page_limit": 10}]})
 
@@ -64,13 +64,13 @@ class GetBody(Body):
 
 
 class Found(Reply):
-    """A page, and how many there are in all."""
+    """A page, and the total."""
 
     total: int
 
 
 class VoiceItem(BaseModel):
-    """How a persona sounds: a voice for each engine, and its pace and pitch."""
+    """A persona's voice: one for each engine, and its pace and pitch."""
 
     names: dict[Literal["espeak", "piper", "openai"], Name] = {}
     rate: float = Field(default=1.0, ge=0.5, le=2)
@@ -176,7 +176,7 @@ class SimulationsFound(Found):
 
 
 class NewStandard(BaseModel):
-    """One standard; `signs` are regular expressions that the offline rule looks for."""
+    """One standard; `signs` are regular expressions that the offline rule searches for."""
 
     name: Name
     description: Text = ""
@@ -311,14 +311,14 @@ class ParametersFound(Found):
 
 
 class RecordedRun(BaseModel):
-    """What the learner said in one recorded run, line by line."""
+    """The learner's messages in one recorded run."""
 
     name: Name
     lines: list[Annotated[str, Field(min_length=1, max_length=5_000)]] = Field(min_length=1, max_length=LONGEST_LIST)
 
 
 class NewBenchmark(WriteBody):
-    """Recorded runs of a scenario: written here, or taken from one's own chats."""
+    """Recorded runs of a scenario: written here, or taken from the user's own chats."""
 
     model_config = ConfigDict(
         json_schema_extra={

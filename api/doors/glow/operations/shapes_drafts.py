@@ -30,7 +30,7 @@ class NewDraftOption(BaseModel):
 
 
 class ChatDraftBody(WriteBody):
-    """The whole state of a draft: what is left out is kept as it was, an empty list empties."""
+    """The whole state of a draft: omitted fields stay unchanged, an empty list empties."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -1,4 +1,4 @@
-"""chat_voice, chat_speak, chat_silence and chat_mute: the voice session of a chat, by request."""
+"""chat_voice, chat_speak, chat_silence and chat_mute: the voice session of a chat, with audio by request."""
 
 import base64
 import binascii
@@ -13,7 +13,7 @@ from models.records.core import User
 from voice.audio.formats import AudioFormat, Encoding
 
 HTTP_WIRE = AudioFormat("pcm16", 24_000, 1)
-"""What `chat_speak` carries unless `chat_voice` says otherwise: the Glow clients' capture format."""
+"""The default format of `chat_speak`: the Glow clients' capture format."""
 
 
 class VoiceInput(BaseModel):
@@ -59,7 +59,7 @@ class Silenced(Reply):
 
 
 async def chat_voice(service: Service, user: User, body: ChatVoiceBody) -> ChatVoiceReply:
-    """Open a voice session; one that is open on this chat already is the answer."""
+    """Open a voice session, or return the one that is open on the chat already."""
     chosen = body.input
     wire = AudioFormat(chosen.encoding, chosen.rate, chosen.channels) if chosen else HTTP_WIRE
     settings = service.session_settings(output_rate_hz=24_000)
@@ -91,6 +91,6 @@ async def chat_silence(service: Service, user: User, body: ChatSilenceBody) -> S
 
 
 async def chat_mute(service: Service, user: User, body: MuteBody) -> Accepted:
-    """Say that no audio will come, or that it will again; muting ends an open utterance."""
+    """Mute or unmute the learner; muting ends an open utterance."""
     await service.practice.spoken.mute(user.id, body.chat_id, body.muted)
     return Accepted(accepted=True)

@@ -1,4 +1,4 @@
-"""One socket: whose it is, which rooms it hears, which calls it speaks in; all bounded, and all ended with it."""
+"""One socket: its user, the rooms it hears and the calls it attends; all bounded, and all ended with it."""
 
 import asyncio
 import base64
@@ -19,30 +19,30 @@ from pipeline.errors import NotOwner, TooMany
 log = logging.getLogger(__name__)
 
 AT_ONCE_LIMIT = 64
-"""Operations that one socket may have under way; with so many it is not read until one has ended."""
+"""Most concurrent operations of a socket; at the limit it is not read until one has ended (backpressure)."""
 
 ADMIT_S = 10.0
-"""If none ends within this, what the socket asks for is refused: a client that is not read for longer seems dead."""
+"""Timeout of a free place, after which an event is refused: a client that is not read for longer seems dead."""
 
 CHANNELS_LIMIT = 5_000
-"""Rooms that one socket may hear."""
+"""Most rooms of one socket."""
 
 UNREAD_LIMIT = 3_000
-"""Packets that a socket has not read: half a minute of a spoken reply. It is let go, and may connect again."""
+"""Most unread packets of a socket: half a minute of a spoken reply. Beyond it is disconnected, and may reconnect."""
 
 
 class Connection:
     """One socket of one user.
 
     Args:
-        server: what it is connected to.
-        service: where its rooms and calls are.
+        server: the server of the connection.
+        service: has its channels and calls.
 
     Attributes:
-        sid: its name.
-        channel: where it alone hears.
-        as_base64: it wants its audio as base64 rather than as bytes.
-        lanes: what must happen in the order it was asked for waits here.
+        sid: its id.
+        channel: its own channel.
+        as_base64: it gets audio as base64 rather than as bytes.
+        lanes: the queues of operations that are carried out in the order they were sent.
     """
 
     def __init__(self, server: socketio.AsyncServer, sid: str, eio_sid: str, user: User, service: Service) -> None:
@@ -60,7 +60,7 @@ class Connection:
         self._sitting: set[asyncio.Task[None]] = set()
 
     async def admit(self) -> bool:
-        """Take a place for one more operation, to be given back with `release`; False where none becomes free."""
+        """Take a place for an operation, to be released with `release`; return False if none becomes free."""
         try:
             async with asyncio.timeout(ADMIT_S):
                 return await self._slots.acquire()
@@ -68,46 +68,46 @@ class Connection:
             return False
 
     def release(self) -> None:
-        """An operation has ended."""
+        """Release the place of an operation that has ended."""
         self._slots.release()
 
     # ---------------------------------------------------------------- rooms
 
     def send(self, name: str, payload: Mapping[str, Any]) -> None:
-        """Tell this socket alone, after everything that it was told before."""
+        """Send an event to this socket alone, after everything sent before."""
         self._service.hub.publish(self.channel, name, payload, user_id=self.user.id)
 
     def join(self, channel: str) -> None:
-        """Hear a room.
+        """Join a room.
 
         Raises:
-            TooMany: it hears as many as one may.
+            TooMany: it has joined as many as it may.
         """
         if channel not in self._hears.joined and len(self._hears.joined) >= CHANNELS_LIMIT:
             raise TooMany(f"A socket hears at most {CHANNELS_LIMIT} rooms; leave one before you join another.")
         self._hears.join(channel)
 
     def hears(self, channel: str) -> bool:
-        """Whether it has joined a room."""
+        """Return whether it has joined a room."""
         return channel in self._hears.joined
 
     def leave(self, channel: str) -> None:
-        """Hear it no more."""
+        """Leave a room."""
         self._hears.leave(channel)
 
     async def forward(self) -> None:
-        """Hand events to the socket until it goes; one that does not read is disconnected."""
+        """Forward events to the socket until it disconnects; disconnect it if it does not read."""
         last: tuple[str, str, Mapping[str, Any]] = ("", "", {})
         async for event in self._hears:
             payload = {key: value for key, value in event.payload.items() if key != "chat_id"}
-            # The end of an attempt is told in each of its chats and to its owner: who hears several hears it once.
+            # The end of an attempt is published on each of its chats' channels and its owner's; a socket gets it once.
             if (event.name, payload) == (last[0], last[2]) and event.channel != last[1]:
                 continue
             last = (event.name, event.channel, payload)
             try:
                 await self._server.emit(event.name, self._as_wanted(event.payload), to=self.sid)
             except (TypeError, ValueError):
-                # One event that cannot be put into words must not silence all that come after it.
+                # One event that cannot be encoded must not suppress all that follow.
                 log.exception("The event %s could not be sent.", event.name)
             if self.unread > UNREAD_LIMIT:
                 break
@@ -117,7 +117,7 @@ class Connection:
 
     @property
     def unread(self) -> int:
-        """Packets that the socket has not taken."""
+        """Return the number of packets that the socket has not read."""
         found = self._server.eio.sockets.get(self._eio_sid)
         return 0 if found is None else int(found.queue.qsize())
 
@@ -130,7 +130,7 @@ class Connection:
     # ---------------------------------------------------------------- voice
 
     def sit_down(self, call: Call) -> None:
-        """Speak in this call and hear it, until it is over or the socket goes."""
+        """Attend this call until it is over or the socket disconnects."""
         chat_id = call.session.conversation.chat_id
         if self.sits_in(call):
             return
@@ -142,12 +142,12 @@ class Connection:
         sitting.add_done_callback(self._sitting.discard)
 
     def sits_in(self, call: Call) -> bool:
-        """Whether this socket attends the call."""
+        """Return whether this socket attends the call."""
         seat = self._seats.get(call.session.conversation.chat_id)
         return seat is not None and seat.call is call
 
     def hear(self, payload: Any) -> bool:
-        """Take a frame; never waits. False where there is no call to hear it."""
+        """Take a frame; never waits. Return False if there is no call for it."""
         audio = audio_of(payload)
         if audio is None:
             return False
@@ -157,18 +157,18 @@ class Connection:
         return seat is not None
 
     def complain(self, chat_id: str, problem: str) -> None:
-        """Tell this socket what went wrong with its audio, or in its call."""
+        """Send this socket a problem with its audio, or in its call."""
         self.send("attempt_error", {"chat_id": chat_id, "type": "audio", "message": problem})
 
     async def heard(self, call: Call) -> None:
-        """Return when what this socket said has been heard, and its call is over."""
+        """Return when all of this socket's audio has been heard, and its call is over."""
         seat = self._seats.get(call.session.conversation.chat_id)
         if seat is not None and seat.call is call:
             seat.hang_up()
             await call.session.finished()
 
     def close(self) -> None:
-        """The socket has gone: its calls end once what it said is heard."""
+        """End the socket's calls once its audio has been heard: it has disconnected."""
         for seat in self._seats.values():
             seat.hang_up()
         self._hears.close()
@@ -181,7 +181,7 @@ class Connection:
         chat_id, conversation_id = payload.get("chat_id"), payload.get("conversation_id")
         if isinstance(chat_id, str) and chat_id in self._seats:
             return self._seats[chat_id]
-        # A call that another door opened, and that nobody hears yet, is this socket's with its first frame.
+        # The first frame attends an unattended call that another door has opened.
         try:
             call = self._service.calls.find(
                 self.user.id,

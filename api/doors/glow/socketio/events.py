@@ -1,7 +1,7 @@
-"""What an event is, who asks for it, and what they are told where it is refused.
+"""A client event, its asker, and the answer to its failure.
 
-Source: docs/socketio.md, "Asking". Errors are told to the asking socket only, as its clients do not
-look at whose chat they are about.
+Source: docs/socketio.md, "Asking". Errors are sent to the asking socket alone, as clients do not check
+which chat they are about.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -27,7 +27,7 @@ Payload = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks: a user, over one of their sockets or over HTTP."""
+    """The sender of an event: a user, over one of their sockets or over HTTP."""
 
     service: Service
     user: User
@@ -36,34 +36,34 @@ class Asker:
 
     @property
     def channel(self) -> str:
-        """Where the asking socket alone hears; over HTTP, every socket of the user's."""
+        """The asking socket's own channel; over HTTP, that of every socket of the user's."""
         return profile_channel(self.user.id) if self.connection is None else self.connection.channel
 
     def send(self, name: str, payload: Mapping[str, Any]) -> None:
-        """Tell the asking socket, after everything that it was told before; over HTTP, every socket of the user's."""
+        """Send to the asking socket, after everything sent before; over HTTP, to every socket of the user's."""
         self.service.hub.publish(self.channel, name, payload, user_id=self.user.id)
 
     async def ask(self, name: str, body: BaseModel | Mapping[str, Any]) -> Payload:
-        """Have an operation carried out, such as "attempt.chat_grade"; returns the fields of its reply.
+        """Carry out an operation, such as "attempt.chat_grade"; return the fields of its reply.
 
         Raises:
-            Whatever the operation refuses.
+            The operation's own errors.
         """
         operation = self.operations[name]
         read = body if isinstance(body, operation.body) else operation.body.model_validate(dict(body))
         return rendered(await carry_out(self.service.asked_from(self.channel), self.user, operation, read))
 
     def enter(self, channel: str) -> None:
-        """The asking socket hears this room from now on.
+        """Join the asking socket to this room.
 
         Raises:
-            TooMany: it hears as many as one may.
+            TooMany: it has joined as many as it may.
         """
         if self.connection is not None:
             self.connection.join(channel)
 
     def in_order(self, order: str) -> AbstractAsyncContextManager[Any]:
-        """Waits for what the same socket asked for before."""
+        """Wait for the earlier events of the same socket and lane."""
         return self.connection.locks[order] if self.connection is not None and order else nullcontext()
 
 
@@ -76,8 +76,8 @@ class Event:
 
     Attributes:
         body: its payload.
-        run: what it does; returns what the client is acknowledged with.
-        row: how it is told of.
+        run: carries it out; returns the acknowledgement.
+        row: its row of the table.
     """
 
     body: type[BaseModel]
@@ -86,7 +86,7 @@ class Event:
 
 
 async def perform(asker: Asker, event: Event, payload: Any) -> Payload:
-    """Perform an event for a socket; whatever is refused is acknowledged, and told to the socket that asked."""
+    """Perform an event for a socket; a refusal is its acknowledgement, and sent to the asking socket."""
     try:
         body = read(event, payload)
         waits = event.row.order and not getattr(body, "wait_for_complete", False)
@@ -100,10 +100,10 @@ async def perform(asker: Asker, event: Event, payload: Any) -> Payload:
 
 
 def read(event: Event, payload: Any) -> BaseModel:
-    """The payload as the event's body.
+    """Parse the payload as the event's body.
 
     Raises:
-        Invalid: it is no object, or a field of it is wrong.
+        Invalid: it is no object, or has an invalid field.
     """
     if payload is not None and not isinstance(payload, dict):
         raise Invalid('The payload is not an object; send one, such as {"chat_id": "..."}.')

@@ -1,4 +1,4 @@
-"""`generate`: have the parts of a chat's draft written, one after the other, from a few instructions.
+"""`generate`: write the parts of a chat's draft, one after the other, from a few instructions.
 
 Source: docs/socketio.md, `generate`.
 """
@@ -33,7 +33,7 @@ class EntryTypeItem(_Item):
 
 
 class DraftBody(Body):
-    """What to write a draft of."""
+    """The kind and the parts of the draft to write."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -63,7 +63,7 @@ class DraftBody(Body):
 
 
 async def generate(asker: Asker, body: DraftBody) -> Payload:
-    """Begin to write; progress is told in events."""
+    """Begin to write; progress is published in events."""
     artifact = body.artifact_types[0].name
     wanted = WantedDraft(
         artifact,

@@ -1,6 +1,6 @@
-"""The tables of docs/socketio.md, made from the events and the operations.
+"""The tables of docs/socketio.md, generated from the events and the operations.
 
-`python -m api.doors.glow.socketio.page docs/socketio.md` renews them.
+`python -m api.doors.glow.socketio.page docs/socketio.md` updates them.
 """
 
 import sys
@@ -22,14 +22,14 @@ from pipeline.chats.hub import WAITING_LIMIT
 from pipeline.practice.spoken import FRAME_LIMIT
 
 COMMON = tuple(WriteBody.model_fields)
-"""What every body has that changes something; the page explains it once."""
+"""The fields of every body that changes something; the page explains them once."""
 
 _FRAME = {"chat_id": "The chat whose call hears it; or `conversation_id`.", "audio": FIELDS["audio"]}
 
 EVENTS = Events(OPERATIONS)
 
 VOICE = ("attempt_audio_frame", "attempt_audio_mute")
-"""What a voice session needs besides the events of the Socket V5 document."""
+"""The events of voice sessions that are not in the Socket V5 document."""
 
 V5 = tuple(name for name in (*EVENTS.v5, *VOICE) if name in EVENTS.by_name and not EVENTS.by_name[name].row.frames)
 """The events that the page describes one by one."""
@@ -45,7 +45,7 @@ _ACKNOWLEDGED = {
     "test_join": ("invocation_id", "success"),
     "test_leave": ("invocation_id", "success"),
 }
-"""What acknowledges the events that no operation's reply does."""
+"""The acknowledgements of events without an operation's reply."""
 
 
 _LIMITS = (
@@ -64,7 +64,7 @@ _LIMITS = (
 
 
 def parts() -> dict[str, str]:
-    """What is generated of the page, by the names of its parts."""
+    """Generate the parts of the page, by name."""
     events = EVENTS.by_name
     others = [name for name, event in events.items() if name not in V5 and not event.row.frames]
     return {
@@ -83,7 +83,7 @@ def parts() -> dict[str, str]:
 
 
 def acknowledgement(name: str) -> tuple[str, ...]:
-    """The fields with which an event is acknowledged."""
+    """List the fields of an event's acknowledgement."""
     if name in _ACKNOWLEDGED:
         return _ACKNOWLEDGED[name]
     return tuple(field for field in _OPERATION[name].reply.model_fields if field not in WriteReply.model_fields)
@@ -111,7 +111,7 @@ def _frame_type(name: str) -> str:
 
 
 def _failure(event: Event) -> str:
-    """What tells of a failure besides the acknowledgement."""
+    """Name the server event that reports a failure besides the acknowledgement."""
     refusals = [_in_code(event.row.answers)] if event.row.answers else []
     match event.row.kind:
         case "generation":

@@ -1,4 +1,4 @@
-"""What events do besides their operation: which rooms the asking socket hears from then on, what it alone is told."""
+"""What events do besides their operation: join the asking socket to rooms, and send events to it alone."""
 
 from pydantic import BaseModel
 
@@ -11,13 +11,13 @@ from pipeline.chats.hub import chat_channel, test_channel
 
 
 class ChannelBody(Body):
-    """Which chat's room."""
+    """A chat, whose room is meant."""
 
     chat_id: ChatId
 
 
 async def ask(asker: Asker, body: BaseModel, *, operation: str) -> Payload:
-    """Have an operation carried out; whoever asks for a change hears what comes of it, joined or not."""
+    """Carry out an operation; the asker of a change gets its events, joined or not."""
     if isinstance(body, WriteBody | StopBody):
         await _enter(asker, body)
     return await asker.ask(operation, body)
@@ -31,7 +31,7 @@ async def _enter(asker: Asker, body: BaseModel) -> None:
         await asker.service.store.chat(asker.user.id, chat_id)
         asker.enter(chat_channel(chat_id))
     elif isinstance(body, AttemptGradeBody):
-        # Which of its chats is graded is for the operation to say.
+        # The operation decides which of its chats is graded.
         attempt = await asker.service.store.attempt(asker.user.id, body.attempt_id)
         for chat in attempt.chats:
             asker.enter(chat_channel(chat.id))
@@ -46,7 +46,7 @@ async def _enter(asker: Asker, body: BaseModel) -> None:
 
 
 async def start(asker: Asker, body: StartBody) -> Payload:
-    """Begin an attempt; refused in a sentence of the v5 dialect's own where nothing is named to practise."""
+    """Begin an attempt; without a practice it is refused in a sentence of the v5 dialect's own."""
     if not body.home_id and not body.practice_id and body.accept is None:
         raise Invalid("Either home_id or practice_id must be provided")
     return await asker.ask("attempt.start", body)
@@ -57,24 +57,24 @@ async def next_chat(asker: Asker, body: BaseModel) -> Payload:
     result = await ask(asker, body, operation="attempt.next")
     chat_id = result.get("chat_id")
     if chat_id and asker.connection is not None and not asker.connection.hears(chat_channel(chat_id)):
-        # A chat that was made just now: nobody could be in its room yet.
+        # A chat that was made just now: nobody could have joined its room yet.
         asker.enter(chat_channel(chat_id))
         asker.send("attempt_chat_started", {"attempt_id": result["attempt_id"], "chat_id": chat_id})
     return result
 
 
 async def stop(asker: Asker, body: StopBody) -> Payload:
-    """Stop what is being said or written."""
+    """Stop the spoken or written replies."""
     result = await ask(asker, body, operation="attempt.stop")
     if result.get("message"):
-        # Nothing ran; a client that waits for the end of something must hear that, too.
+        # Nothing ran; a client that waits for an end must get one all the same.
         stopped = {"chat_id": body.chat_id, "success": True, "message": result["message"]}
         asker.send("attempt_stopped", stopped)
     return result
 
 
 async def join(asker: Asker, body: ChannelBody) -> Payload:
-    """Hear a chat's room."""
+    """Join a chat's room."""
     channel = chat_channel(body.chat_id)
     if asker.connection is None or not asker.connection.hears(channel):
         await asker.service.store.chat(asker.user.id, body.chat_id)
@@ -84,7 +84,7 @@ async def join(asker: Asker, body: ChannelBody) -> Payload:
 
 
 async def leave(asker: Asker, body: ChannelBody) -> Payload:
-    """Hear a chat's room no more."""
+    """Leave a chat's room."""
     if asker.connection is not None:
         asker.connection.leave(chat_channel(body.chat_id))
     return {"chat_id": body.chat_id, "success": True}
@@ -94,7 +94,7 @@ async def leave(asker: Asker, body: ChannelBody) -> Payload:
 
 
 async def ask_of_test(asker: Asker, body: BaseModel, *, operation: str) -> Payload:
-    """Have an operation on a test carried out; whoever asks hears what becomes of the test, joined or not."""
+    """Carry out an operation on a test; the asker gets the test's events, joined or not."""
     store, user_id = asker.service.store, asker.user.id
     test_id, invocation_id = getattr(body, "test_id", None), getattr(body, "invocation_id", None)
     if test_id or invocation_id:
@@ -109,7 +109,7 @@ async def ask_of_test(asker: Asker, body: BaseModel, *, operation: str) -> Paylo
 
 
 async def join_test(asker: Asker, body: InvocationBody) -> Payload:
-    """Hear a test's room."""
+    """Join a test's room."""
     await asker.service.store.own_test(asker.user.id, invocation_id=body.invocation_id)
     asker.enter(test_channel(body.invocation_id))
     asker.send("test_joined", {"invocation_id": body.invocation_id, "success": True})
@@ -117,7 +117,7 @@ async def join_test(asker: Asker, body: InvocationBody) -> Payload:
 
 
 async def leave_test(asker: Asker, body: InvocationBody) -> Payload:
-    """Hear a test's room no more."""
+    """Leave a test's room."""
     if asker.connection is not None:
         asker.connection.leave(test_channel(body.invocation_id))
     return {"invocation_id": body.invocation_id, "success": True}

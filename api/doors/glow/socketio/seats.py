@@ -1,4 +1,4 @@
-"""A socket's place in a call: its microphone, taken in at any pace, and its end when the socket goes."""
+"""A socket's line to a call: its microphone, and the call's end when the socket disconnects."""
 
 import asyncio
 import base64
@@ -15,10 +15,10 @@ from pipeline.practice.spoken import FRAME_LIMIT
 from voice.audio.formats import AudioFormat
 
 WIRE = AudioFormat("pcm16", 24_000, 1)
-"""What a Glow client's microphone sends: 128 samples at a time, 187 times a second."""
+"""The format of a Glow client's microphone, which sends 128 samples at a time, 187 times a second."""
 
 WAITING_LIMIT = 2_000_000
-"""Bytes that wait to be heard, 41 s of speech; what comes on top is dropped, and said to be."""
+"""Most bytes that wait to be heard, 41 s of speech; what exceeds them is dropped, and reported."""
 
 DROPPED = "Audio comes faster than it can be heard, and some was dropped; send it at the pace it is spoken."
 
@@ -26,7 +26,7 @@ _GONE = "gone"
 
 
 def audio_of(payload: Any) -> bytes | None:
-    """The audio of a frame, which comes as bytes or as base64; None where there is none that can be used."""
+    """Decode the audio of a frame, bytes or base64; return None if there is no usable audio."""
     audio = payload.get("audio") if isinstance(payload, dict) else None
     if isinstance(audio, str):
         try:
@@ -40,10 +40,10 @@ class Seat:
     """One socket's line to one call, whose audio it gets from the chat's hub. Its task is `sit`.
 
     Args:
-        service: where the call is.
+        service: has the call.
         user: the user of the socket.
         call: an unattended one.
-        complain: gets what went wrong with the audio, or in the call.
+        complain: gets problems with the audio, or in the call.
     """
 
     def __init__(self, service: Service, user: User, call: Call, complain: Callable[[str], None]) -> None:
@@ -56,16 +56,16 @@ class Seat:
         self._microphone.take(audio)
 
     def hang_up(self) -> None:
-        """The socket has gone, or wants no more: hear what has come, then end the call."""
+        """Hear the audio received so far, then end the call."""
         self._microphone.hang_up()
 
     async def sit(self) -> None:
-        """Hear frames until the call is over or another connection takes it."""
+        """Hear frames until the call is over or another line takes it."""
         await self._line.serve()
 
 
 class _Microphone:
-    """The wire of a seat: a bounded buffer of audio in, complaints out."""
+    """The wire of a seat: a bounded buffer of audio in, problems out."""
 
     def __init__(self, complain: Callable[[str], None]) -> None:
         self._complain = complain
@@ -88,7 +88,7 @@ class _Microphone:
         self._news.set()
 
     async def receive(self) -> Message:
-        self._complained = False  # what waited is heard
+        self._complained = False  # what waited has been heard
         while True:
             await self._news.wait()
             self._news.clear()
@@ -104,7 +104,7 @@ class _Microphone:
         self._complain(str(message))
 
     async def close(self, _: Close) -> None:
-        pass  # the socket stays for everything else
+        pass  # the socket stays open for everything else
 
 
 class _SeatDialect:

@@ -1,4 +1,4 @@
-"""The socket.io server: who may connect, what an event leads to, and that nothing is left when a socket goes."""
+"""The socket.io server: authenticates connections, dispatches events, and cleans up after disconnected sockets."""
 
 import asyncio
 import logging
@@ -24,23 +24,23 @@ log = logging.getLogger(__name__)
 PING_EVERY_S, PING_WAIT_S = 25, 20
 
 NAMELESS_S = 15.0
-"""A connection that has not said who it is by then is closed."""
+"""Timeout of a connection's authentication."""
 
 REFUSED_S = 0.5
-"""A connection that was refused has this long to read why."""
+"""Time that a refused connection has to read the reason."""
 
 PACKETS_AT_ONCE = 16
-"""Packets in the answer to a polling request: clients of this library's own take no more."""
+"""Most packets in the answer to a polling request: the library's own clients take no more."""
 
 PACKETS_LIMIT = 2_000
-"""Packets in one polling request: a client that polls gathers its frames."""
+"""Most packets in one polling request: a client that polls gathers its frames."""
 
 _EVENT = "event"
 _FAILED = "The service failed on this event; try again."
 
 
 class _Unread(asyncio.Queue[Any]):
-    """Packets for one socket, which takes at most PACKETS_AT_ONCE of them with one polling request."""
+    """The packets for one socket, which takes at most PACKETS_AT_ONCE of them with one polling request."""
 
     _taken = 0
 
@@ -61,7 +61,7 @@ class _Engine(engineio.AsyncServer):  # type: ignore[misc]
 
 
 class _Server(socketio.AsyncServer):  # type: ignore[misc]
-    """The library's server, with a short way for audio and a guard before everything else."""
+    """The library's server, with a fast path for audio and admission control for everything else."""
 
     door: "SocketDoor"
 
@@ -72,7 +72,7 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]
         try:
             await super()._handle_eio_message(eio_sid, data)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-            # The protocol has a connection closed that sends what is no packet; the library would log and go on.
+            # By the protocol an invalid packet closes the connection; the library would log it and go on.
             log.warning("A socket sent what is no packet (%s) and is disconnected.", type(error).__name__)
             await self.eio.disconnect(eio_sid)
 
@@ -82,11 +82,11 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]
         name, payload = data[0], data[1] if len(data) > 1 else None
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace or "/")
         if name in self.door.events.frames and id is None:
-            # 187 frames a second: a task for each would cost more than hearing them.
+            # 187 frames a second: a task for each would cost more than the frame itself.
             self.door.frame(sid, payload)
             return
         admitted = await self.door.admit(sid)
-        # One name of our own for every event: a client must not be able to call what the library calls by its names.
+        # One internal name for every event: a client must not be able to trigger the library's own handlers.
         await super()._handle_event(eio_sid, namespace, id, [_EVENT, name, payload, admitted])
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
@@ -98,8 +98,8 @@ class SocketDoor:
     """Serves socket.io once it is `open`. Mount `asgi` at /socket.io.
 
     Args:
-        message_limit: bytes of one message.
-        operations: what its events are made of.
+        message_limit: most bytes of one message.
+        operations: the operations from which its events are made.
 
     Attributes:
         events: the events.
@@ -127,14 +127,14 @@ class SocketDoor:
         self.asgi = socketio.ASGIApp(self._server, socketio_path=None)
 
     def __len__(self) -> int:
-        """Sockets that are connected."""
+        """Return the number of connected sockets."""
         return len(self._connections)
 
     @asynccontextmanager
     async def open(self, service: Service) -> AsyncIterator[None]:
-        """Serve for the length of the block; then every socket is let go and every task is over."""
+        """Serve for the length of the block; after it every socket is disconnected and every task is over."""
         self._service = service
-        # A call that no connection attends is heard by its chat's room: let it play from the beginning.
+        # An unattended call is heard in its chat's room: let it play from the beginning.
         service.calls.when_opened(lambda call: call.session.connect())
         try:
             yield
@@ -150,7 +150,7 @@ class SocketDoor:
             await self._server.shutdown()
 
     def connection(self, sid: str) -> Connection | None:
-        """A connected socket."""
+        """Return a connected socket."""
         return self._connections.get(sid)
 
     # ------------------------------------------------------ coming and going
@@ -172,7 +172,7 @@ class SocketDoor:
             "connection_confirmed",
             {"sid": sid, "profile_id": user.id, "guest_id": None, "server_time": datetime.now(UTC).isoformat()},
         )
-        # Told by a task of its own, so after the library has let the client in.
+        # Sent by a task of its own, so after the library has accepted the client.
         self._own(connection.forward(), f"socket {sid}")
 
     async def _disconnect(self, sid: str, _reason: str = "") -> None:
@@ -181,7 +181,7 @@ class SocketDoor:
             connection.close()
 
     def expect_a_name(self, eio_sid: str) -> None:
-        """Close the connection if it does not say soon who it is."""
+        """Close the connection if it does not authenticate in time."""
         self._own(self._part(eio_sid, NAMELESS_S), f"nameless {eio_sid}")
 
     async def _part(self, eio_sid: str, after_s: float) -> None:
@@ -192,12 +192,12 @@ class SocketDoor:
     # --------------------------------------------------------------- asking
 
     def frame(self, sid: str | None, payload: Any) -> bool:
-        """Take audio; False where nobody is there to hear it."""
+        """Take audio; return False if there is no socket for it."""
         connection = self._connections.get(sid or "")
         return connection is not None and connection.hear(payload)
 
     async def admit(self, sid: str | None) -> bool:
-        """Wait until the socket may have one more operation under way; it is not read meanwhile."""
+        """Wait until the socket may begin another operation; it is not read meanwhile."""
         connection = self._connections.get(sid or "")
         return connection is not None and await connection.admit()
 
@@ -232,7 +232,7 @@ class SocketDoor:
 
 
 def _token(environ: Mapping[str, Any], auth: Any) -> str | None:
-    """What the client says at connect: `{token: "Bearer ..."}`, a bare token, or an Authorization header."""
+    """Return the token of a connect: `{token: "Bearer ..."}`, a bare token, or an Authorization header."""
     said = auth.get("token") if isinstance(auth, Mapping) else auth
     if isinstance(said, str) and said.strip():
         return bearer(said) or said.strip()

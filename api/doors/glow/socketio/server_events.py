@@ -1,6 +1,6 @@
-"""Every event that a socket is sent, with what its fields mean: what the page docs/socketio.md is made from.
+"""Every event that the service sends to a socket, with the meaning of its fields: the source of docs/socketio.md.
 
-The tests' sockets hold each event that they receive to it.
+The tests' sockets compare each event that they receive with it.
 """
 
 import re
@@ -19,9 +19,9 @@ class ServerEvent:
     """One event of the service.
 
     Attributes:
-        to: who hears it.
-        fields: what it carries, with a `?` behind what may be left out.
-        when: when it comes, in a sentence.
+        to: its recipients.
+        fields: its fields, with a `?` behind optional ones.
+        when: when it is sent, in a sentence.
     """
 
     name: str
@@ -195,7 +195,7 @@ FAMILIES: dict[str, tuple[ServerEvent, ...]] = {
 }
 
 STAGES = ("started", "completed", "failed")
-"""What the user's sockets hear of every operation: `attempt.chat_grade.started`, then one of the others."""
+"""The events of every operation to the user's sockets: `attempt.chat_grade.started`, then one of the others."""
 
 FIELDS: dict[str, str] = {
     "all_scenarios_complete": "Whether every chat of the attempt was begun and ended.",
@@ -289,19 +289,19 @@ FIELDS: dict[str, str] = {
     "user_instructions": "What to look at or to write about, in words.",
     "wait_for_complete": "Acknowledge only when it is done.",
 }
-"""What a field means, in whichever event it comes."""
+"""The meaning of a field, in any event."""
 
 _OF_A_DRAFT = re.compile(r"^.+_generation_")
-"""Events of `generate` are called after what the draft is of; the table has those of a chat."""
+"""Events of `generate` are named after the draft's artifact; the table has those of a chat."""
 
 BY_NAME = {event.name: event for events in FAMILIES.values() for event in events}
 
 
 def undocumented(name: str, payload: Mapping[str, Any], operations: Iterable[Operation] = OPERATIONS) -> Iterator[str]:
-    """Name what of an event's payload is not as it is written down; `operations` are those of the service."""
+    """Name the differences of an event's payload from its documentation; `operations` are those of the service."""
     key, _, stage = name.rpartition(".")
     if stage in STAGES and "call_id" in payload and any(operation.key == key for operation in operations):
-        return  # its fields are those of the operation
+        return  # its fields are the operation's
     event = BY_NAME.get(_OF_A_DRAFT.sub("chat_generation_", name))
     if event is None:
         yield f"the event {name} is not written down"

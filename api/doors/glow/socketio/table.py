@@ -1,4 +1,4 @@
-"""The events that a table of operations makes, by every name that each has had over the years of its clients.
+"""The events made from a table of operations, by every name that clients have used for each.
 
 Source: the wire page, "Socket V5: 23 client events" and its note on name drift.
 """
@@ -33,7 +33,7 @@ _OWN: dict[str, Run] = {
         for name in "start next run end stop".split()
     },
 }
-"""The events that do more than ask for their operation."""
+"""The events that do more than carry out their operation."""
 
 _BODIES: dict[str, type[BaseModel]] = {
     "attempt.join": rooms.ChannelBody,
@@ -42,7 +42,7 @@ _BODIES: dict[str, type[BaseModel]] = {
     "attempt.chat_silence": voice.AudioBody,
     "attempt.chat_mute": MuteBody,
 }
-"""The events that take something else than their operation."""
+"""The events whose body is not their operation's."""
 
 _LATER = {
     "attempt.chat.send": "attempt_message",
@@ -62,13 +62,13 @@ class Events:
     """All events of a table of operations.
 
     Attributes:
-        by_name: every event by the one name that this service knows it by: lower case, with underscores.
+        by_name: every event by its normalised name: lower case, with underscores.
         v5: the names of the Socket V5 document.
         frames: every name that carries audio, many times a second.
     """
 
     def __init__(self, operations: Iterable[Operation]) -> None:
-        # The one event that is no operation: it asks for several.
+        # The one event that is no operation, as it carries out several.
         self.by_name = {"generate": Event(DraftBody, generate, Row(v5=True, kind="generation"))}
         for operation in operations:
             for row in operation.events:
@@ -80,12 +80,12 @@ class Events:
         )
 
     def find(self, name: str) -> Event | None:
-        """The event that a client means by a name."""
+        """Find an event by any of its names."""
         return self.by_name.get(self._known.get(name, ""))
 
 
 def names_of(event: str) -> tuple[str, ...]:
-    """Every name of an event: `attempt_stop`, `attempt.stop`, `artifacts.attempt.stop`, `attempt.chat.stop`."""
+    """List every name of an event: `attempt_stop`, `attempt.stop`, `artifacts.attempt.stop`, `attempt.chat.stop`."""
     artifact, _, operation = event.partition("_")
     names = [event]
     if operation:

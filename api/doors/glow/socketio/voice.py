@@ -1,7 +1,6 @@
 """Voice over a socket: open a session, speak into it, mute it, end it.
 
-A session that another door opened, and that nobody hears, can be spoken to as well; one that another connection has is
-left to it.
+A socket can also attend an unattended session that another door has opened, but not one that another line attends.
 """
 
 from pydantic import ConfigDict, Field
@@ -18,7 +17,7 @@ NO_SESSION = "No active audio session"
 
 
 class AudioBody(Body):
-    """Which chat, and how the socket wants to hear it."""
+    """A chat, and the encoding in which the socket gets its audio."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"chat_id": "4f6a2a52-6d0e-4f43-9a55-0f2f4c1f9b11"}]})
 
@@ -27,7 +26,7 @@ class AudioBody(Body):
 
 
 async def start(asker: Asker, body: AudioBody) -> Payload:
-    """Open a session, or take the one that is open and that nobody hears."""
+    """Open a session, or attend the chat's unattended one."""
     connection, calls = asker.connection, asker.service.calls
     await asker.service.store.chat(asker.user.id, body.chat_id)
     asker.enter(chat_channel(body.chat_id))
@@ -43,7 +42,7 @@ async def start(asker: Asker, body: AudioBody) -> Payload:
 
 
 async def stop(asker: Asker, body: AudioBody) -> Payload:
-    """Hear what was said, then end the session; its end is told to everybody in the room."""
+    """Hear the audio received so far, then end the session; its end is sent to everybody in its room."""
     call = _call(asker, body.chat_id)
     if call is None:
         asker.send("attempt_audio_ended", {"chat_id": body.chat_id, "success": False, "message": NO_SESSION})
@@ -55,7 +54,7 @@ async def stop(asker: Asker, body: AudioBody) -> Payload:
 
 
 async def mute(asker: Asker, body: MuteBody) -> Payload:
-    """The microphone is off, or on again; being muted ends what was being said."""
+    """Mute or unmute the microphone; muting ends an open utterance."""
     call = _call(asker, body.chat_id)
     if call is not None:
         await obey(call, Mute(body.muted))
