@@ -22,7 +22,7 @@ from pipeline.chats.call_events import CallPublisher
 from pipeline.chats.chats import Chats
 from pipeline.chats.hub import Hub
 from pipeline.coach.coach import Coach
-from pipeline.practice.practice import Practice
+from pipeline.practice.practice import Decisions
 from pipeline.tasks.background import Background
 from pipeline.tasks.clock import LoopClock
 from pipeline.turn.machine import Rules
@@ -54,7 +54,7 @@ class Service:
     coach: Coach
     files: Files
     background: Background
-    practice: Practice
+    practice: Decisions
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     asker: str = ""
     """The hub channel of the requester of an operation, for events that only it gets; empty over HTTP."""
@@ -117,7 +117,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         await stack.enter_async_context(Recordings(calls, files, LoopClock()))
         background = await stack.enter_async_context(Background())
         external = await stack.enter_async_context(open_external(settings, store, calls, LoopClock()))
-        practice = Practice(
+        practice = Decisions(
             store=store,
             files=files,
             chats=chats,

@@ -22,7 +22,7 @@ def hash_of(secret: str) -> str:
     return hashlib.sha256(clean(secret).encode()).hexdigest()
 
 
-class Accounts(Database):
+class AccountStore(Database):
     @shielded
     async def create_user(self, name: str) -> User:
         """Add a user.

@@ -19,7 +19,7 @@ CHAT_NOT_FOUND = "Chat not found: use a chat of one of your own attempts."
 ATTEMPT_NOT_FOUND = "Attempt not found: use one of your own attempts, or start one."
 
 
-class Attempts(Database):
+class AttemptStore(Database):
     @shielded
     async def start_attempt(
         self,

@@ -8,7 +8,7 @@ from models.store.database import Database, shielded
 from models.tables.practice import AudioRow
 
 
-class Audios(Database):
+class AudioStore(Database):
     @shielded
     async def add_audio(
         self,

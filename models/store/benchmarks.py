@@ -14,7 +14,7 @@ TEST_NOT_FOUND = "Test not found: use one of your own tests, or start one."
 RUN_NOT_FOUND = "Run not found: use a run of this test."
 
 
-class Benchmarks(Database):
+class BenchmarkStore(Database):
     __test__ = False
 
     @shielded

@@ -13,7 +13,7 @@ from models.tables.accounts import UserRow
 from models.tables.tutor import BranchRow, NodeRow
 
 
-class Branches(Database):
+class BranchStore(Database):
     @shielded
     async def add_branch(self, user_id: str, title: str, *, id: str | None = None) -> Branch:  # noqa: A002
         """Add a branch to a user's map; return an existing one unchanged.

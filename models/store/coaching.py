@@ -12,7 +12,7 @@ from models.tables.conversations import ChatRow, MessageRow
 from models.tables.practice import GradeRow, NoteRow, ResponseRow
 
 
-class Coaching(Database):
+class CoachingStore(Database):
     @shielded
     async def add_grade(
         self,

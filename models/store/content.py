@@ -39,7 +39,7 @@ def _bring(session: Session, rows: list[Any]) -> None:
     session.flush()
 
 
-class Content(Database):
+class ContentStore(Database):
     @shielded
     async def install(
         self,

@@ -14,7 +14,7 @@ from models.tables.practice import DraftRow, DraftVersionRow
 DRAFT_NOT_FOUND = "Draft not found: use one of your own drafts, or leave draft_id out to make one."
 
 
-class Drafts(Database):
+class DraftStore(Database):
     @shielded
     async def save_draft(
         self,

@@ -40,7 +40,7 @@ class ExternalMessageChanges(MessageChanges, total=False):
     data: Mapping[str, Any]
 
 
-class ExternalChats(Database):
+class ExternalChatStore(Database):
     @shielded
     async def add_external_chat(
         self,
@@ -289,7 +289,7 @@ class ExternalChats(Database):
 async def add_drafts(
     database: Database, session: AsyncSession, chat_id: str, drafts: Sequence[ExternalDraft]
 ) -> tuple[ExternalMessage, ...]:
-    """Append messages within an open transaction (see `ExternalChats.add_external_messages`)."""
+    """Append messages within an open transaction (see `ExternalChatStore.add_external_messages`)."""
     added = []
     for draft in drafts:
         # Updating the count first locks the chat's row against concurrent writers.

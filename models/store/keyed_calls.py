@@ -19,7 +19,7 @@ GIVEN_UP_AFTER = timedelta(minutes=15)
 """An operation still unfinished after this time is assumed dead, and its key is released."""
 
 
-class KeyedCalls(Database):
+class KeyedCallStore(Database):
     @shielded
     async def begin_keyed_call(self, user_id: str, key: str, fingerprint: str) -> str | None:
         """Claim an idempotency key; return the reply stored under it, or None if the operation must run now.

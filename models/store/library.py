@@ -28,7 +28,7 @@ _TSVECTOR = text(
 _MOST_FOUND = 1000
 
 
-class Library(Database):
+class LibraryStore(Database):
     @shielded
     async def find_personas(self, user_id: str, search: str = "", ids: Sequence[str] | None = None) -> list[Persona]:
         """List the personas that a user may choose, by name; `search` filters by words, `ids` by id."""

@@ -71,7 +71,7 @@ class MessageChanges(TypedDict, total=False):
     ended_ms: int | None
 
 
-class Messages(Database):
+class MessageStore(Database):
     @shielded
     async def context(self, chat_id: str) -> ChatContext:
         """Return a chat with its scenario, personas, documents and messages, in order, in one round trip.

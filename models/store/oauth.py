@@ -10,7 +10,7 @@ from models.columns import clean
 from models.errors import Conflict, NotFound
 from models.records.core import User
 from models.records.external import OAuthClient
-from models.store.accounts import SECRET_PREFIX, Accounts, hash_of
+from models.store.accounts import SECRET_PREFIX, AccountStore, hash_of
 from models.store.database import shielded
 from models.tables.accounts import TokenRow, UserRow
 from models.tables.oauth import AccessTokenRow, ActingTokenRow, OAuthClientRow
@@ -20,7 +20,7 @@ REMEMBERED_AFTER_END = timedelta(days=1)
 """How long an expired token is still reported as expired; after that it is unknown."""
 
 
-class OAuth(Accounts):
+class OAuthStore(AccountStore):
     @shielded
     async def create_oauth_client(self, user_name: str, label: str = "") -> tuple[str, OAuthClient]:
         """Create a client that acts for a user, creating the user if unknown. The secret is returned here only.

@@ -19,7 +19,7 @@ MOST_CHATS = 500
 """Maximum number of chats of an attempt; one in infinite mode ends there."""
 
 
-class AttemptProgress(Database):
+class ProgressStore(Database):
     @shielded
     async def open_chat(self, chat_id: str) -> Chat:
         """Start the chat's time limit; one that has started already keeps its time.

@@ -13,7 +13,7 @@ from models.tables.accounts import UserRow
 from models.tables.oauth import ShortTokenRow
 
 
-class ShortTokens(Database):
+class ShortTokenStore(Database):
     @shielded
     async def issue_short_token(self, user_id: str, lifetime: timedelta) -> str:
         """Issue a token that expires, accepted wherever tokens are; only its hash is stored.

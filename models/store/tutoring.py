@@ -49,7 +49,7 @@ class NodeChanges(TypedDict, total=False):
     accuracy: float
 
 
-class Tutoring(Database):
+class TutoringStore(Database):
     # ----------------------------------------------------------------- nodes
 
     @shielded

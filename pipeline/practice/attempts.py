@@ -12,7 +12,7 @@ from pipeline.chats.events import ChatChannel
 from pipeline.chats.hub import Hub, profile_channel
 from pipeline.practice.own_chats import OwnChats
 from pipeline.practice.selection import visible_configuration
-from pipeline.practice.values import NewQuestion, Values
+from pipeline.practice.values import QuestionValue, Values
 
 ALL_DONE = "Every scenario of this attempt is complete."
 
@@ -37,7 +37,7 @@ class NewChat:
     text_ids: Mapping[ResourceKind, str] = field(default_factory=dict)
     ids: Mapping[str, Sequence[str]] = field(default_factory=dict)
     objectives: Sequence[str] | None = None
-    questions: Sequence[NewQuestion] | None = None
+    questions: Sequence[QuestionValue] | None = None
 
 
 class Attempts:

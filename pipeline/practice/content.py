@@ -9,7 +9,7 @@ from models.errors import Invalid, NotFound
 from models.records.core import Document, Persona, Practice, Scenario, Simulation
 from models.records.resources import Resource, ResourceKind, Rubric, Standard, StandardGroup, resource_of
 from models.store import Store
-from pipeline.practice.values import NewQuestion, Values
+from pipeline.practice.values import QuestionValue, Values
 
 Item = TypeVar("Item")
 
@@ -89,7 +89,7 @@ class Content:
         await self._store.install(resources=[resource_of(kept, user_id)])
         return kept
 
-    async def add_question(self, user_id: str, question: NewQuestion) -> str:
+    async def add_question(self, user_id: str, question: QuestionValue) -> str:
         """Keep a question with its options; returns its id.
 
         Raises:

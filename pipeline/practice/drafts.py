@@ -9,7 +9,7 @@ from models.records.resources import ResourceKind
 from models.store import Store
 from models.store.drafts import check_version
 from pipeline.practice.own_chats import OwnChats
-from pipeline.practice.values import NewMedia, NewOption, NewQuestion, Values
+from pipeline.practice.values import MediaValue, OptionValue, QuestionValue, Values
 
 Value = TypeVar("Value")
 
@@ -29,10 +29,10 @@ class DraftChanges:
     text_ids: Mapping[ResourceKind, str] = field(default_factory=dict)
     ids: Mapping[str, Sequence[str]] = field(default_factory=dict)
     objectives: Sequence[str] | None = None
-    images: Sequence[NewMedia] | None = None
-    videos: Sequence[NewMedia] | None = None
-    questions: Sequence[NewQuestion] | None = None
-    options: Sequence[NewOption] | None = None
+    images: Sequence[MediaValue] | None = None
+    videos: Sequence[MediaValue] | None = None
+    questions: Sequence[QuestionValue] | None = None
+    options: Sequence[OptionValue] | None = None
 
 
 class Drafts:

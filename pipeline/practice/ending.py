@@ -19,7 +19,7 @@ NOT_BEGUN = "Some scenarios were ended before they were begun."
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ChatVerdict:
     """A person's verdict on a chat that ends; omitted parts are not written.
 
     Attributes:
@@ -102,7 +102,7 @@ class Ending:
         ChatChannel(self._hub, chat.id, user_id).publish("attempt_chat_ended", {"is_attempt_finished": None})
         return chat
 
-    async def end_chat(self, user_id: str, chat_id: str, attempt_id: str, verdict: Verdict) -> EndedChat:
+    async def end_chat(self, user_id: str, chat_id: str, attempt_id: str, verdict: ChatVerdict) -> EndedChat:
         """End one chat of an attempt, and grade it.
 
         Raises:
@@ -125,7 +125,7 @@ class Ending:
             channel.publish("attempt_ended", ended)
         return EndedChat(chat, grade, finished)
 
-    async def _judge(self, user_id: str, chat: Chat, verdict: Verdict) -> Grade | None:
+    async def _judge(self, user_id: str, chat: Chat, verdict: ChatVerdict) -> Grade | None:
         coaching = self._coaching
         if verdict.feedback:
             await coaching.feedback(user_id, chat.id, verdict.feedback)

@@ -36,7 +36,7 @@ _UNNAMEABLE = re.compile(r"[^\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Transcript:
+class ChatTranscript:
     """The transcript of a chat.
 
     Attributes:
@@ -81,7 +81,7 @@ class Exports:
         self._files = files
         self._own = own
 
-    async def transcript(self, user: User, chat_id: str, attempt_id: str | None = None) -> Transcript:
+    async def transcript(self, user: User, chat_id: str, attempt_id: str | None = None) -> ChatTranscript:
         """Return the transcript of a chat.
 
         Raises:
@@ -94,7 +94,7 @@ class Exports:
             user.name if item.role == "user" else names.get(item.persona_id or "", "Persona")
             for item in context.messages
         )
-        return Transcript(context, tuple(speakers))
+        return ChatTranscript(context, tuple(speakers))
 
     async def recording(self, chat: Chat) -> bytes:
         """Return the recorded calls of a chat as a WAV file.
@@ -113,7 +113,7 @@ def safe_cell(text: str) -> str:
     return f"'{text}" if text.startswith(_BLANK) or text.lstrip().startswith(_RISKY) else text
 
 
-def csv_of(transcript: Transcript) -> str:
+def csv_of(transcript: ChatTranscript) -> str:
     """Return a transcript as CSV, one row for each message."""
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\r\n")
@@ -137,7 +137,7 @@ def csv_of(transcript: Transcript) -> str:
     return file.getvalue()
 
 
-def markdown_of(transcript: Transcript) -> str:
+def markdown_of(transcript: ChatTranscript) -> str:
     """Return a transcript as Markdown."""
     lines = [f"# {' '.join(transcript.chat.name.split())}", ""]
     for message, speaker in transcript.lines:
@@ -146,7 +146,7 @@ def markdown_of(transcript: Transcript) -> str:
     return "\n".join(lines)
 
 
-def srt_of(transcript: Transcript) -> str:
+def srt_of(transcript: ChatTranscript) -> str:
     """Return a transcript as SubRip subtitles."""
     cues = [
         f"{number}\n{_clock(start, ',')} --> {_clock(end, ',')}\n{_cue(speaker, message)}\n"
@@ -155,7 +155,7 @@ def srt_of(transcript: Transcript) -> str:
     return "\n".join(cues)
 
 
-def vtt_of(transcript: Transcript) -> str:
+def vtt_of(transcript: ChatTranscript) -> str:
     """Return a transcript as WebVTT subtitles."""
     cues = []
     for start, end, speaker, message in _timed(transcript):
@@ -192,7 +192,7 @@ def cue_spans(said: Sequence[tuple[int | None, int | None]]) -> list[tuple[int, 
     return spans
 
 
-def _timed(transcript: Transcript) -> list[tuple[int, int, str, Message]]:
+def _timed(transcript: ChatTranscript) -> list[tuple[int, int, str, Message]]:
     """Return the messages with words, and when each was said."""
     said = [(message, speaker) for message, speaker in transcript.lines if message.text.strip()]
     spans = cue_spans([(message.started_ms, message.ended_ms) for message, _ in said])

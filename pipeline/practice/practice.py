@@ -22,7 +22,7 @@ from pipeline.practice.keys import Keys
 from pipeline.practice.messages import Messages
 from pipeline.practice.overview import Overviews
 from pipeline.practice.own_chats import OwnChats
-from pipeline.practice.progress import Progress
+from pipeline.practice.progress import ProgressPublisher
 from pipeline.practice.questions import Questions
 from pipeline.practice.spoken import SpokenChats
 from pipeline.practice.staging import Staging
@@ -32,7 +32,7 @@ from pipeline.tasks.background import Background
 from voice.stt.speech_to_text import SpeechToText
 
 
-class Practice:
+class Decisions:
     """The decisions of the package.
 
     Args:
@@ -64,7 +64,7 @@ class Practice:
         self.new_id = new_id
         self.keys = Keys(store)
         self.staging = Staging(store)
-        self.progress = Progress(hub, new_id)
+        self.progress = ProgressPublisher(hub, new_id)
 
         self.own = own = OwnChats(store)
         self.overviews = Overviews(store, chats, calls, own)

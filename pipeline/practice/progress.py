@@ -31,7 +31,7 @@ def sentence_of(error: Refusal) -> str:
     return FAILED
 
 
-class Progress:
+class ProgressPublisher:
     """Publishes the progress of operations.
 
     Args:

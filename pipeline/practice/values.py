@@ -8,7 +8,7 @@ from models.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class NewOption:
+class OptionValue:
     """An option; `question_id` if it is apart from its question."""
 
     text: str
@@ -17,17 +17,17 @@ class NewOption:
 
 
 @dataclass(frozen=True, slots=True)
-class NewQuestion:
+class QuestionValue:
     """A question with its options; `time_s` is the time limit of an answer."""
 
     text: str
     allow_multiple: bool = False
     time_s: int | None = None
-    options: tuple[NewOption, ...] = ()
+    options: tuple[OptionValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class NewMedia:
+class MediaValue:
     """An image or a video."""
 
     name: str
@@ -53,7 +53,7 @@ class Values:
         """Make a name, description, problem statement or objective; return its id."""
         return self._add(Resource(self._new_id(), kind, text, owner_id=self._user_id))
 
-    def question(self, question: NewQuestion) -> str:
+    def question(self, question: QuestionValue) -> str:
         """Make a question with its options; return the question's id."""
         data = {"allow_multiple": question.allow_multiple, "time": question.time_s}
         question_id = self._add(Resource(self._new_id(), "question", question.text, data=data, owner_id=self._user_id))
@@ -61,12 +61,12 @@ class Values:
             self.option(option, question_id, place)
         return question_id
 
-    def option(self, option: NewOption, question_id: str, place: int) -> str:
+    def option(self, option: OptionValue, question_id: str, place: int) -> str:
         """Make an option of a question; return the option's id."""
         data = {"question_id": question_id, "is_correct": option.is_correct, "position": place}
         return self._add(Resource(self._new_id(), "option", option.text, data=data, owner_id=self._user_id))
 
-    def media(self, kind: ResourceKind, media: NewMedia) -> str:
+    def media(self, kind: ResourceKind, media: MediaValue) -> str:
         """Make an image or a video; return its id."""
         data = {"upload_id": media.upload_id, "length_seconds": media.length_s}
         return self._add(Resource(self._new_id(), kind, media.name, media.description, data, self._user_id))

@@ -18,7 +18,7 @@ from pipeline.chats.chats import Chats
 from pipeline.chats.hub import Hub, HubEvent, Subscription, user_feed
 from pipeline.coach.coach import Assessment, CoachingTask
 from pipeline.coach.rules import RuleCoach
-from pipeline.practice.practice import Practice as PracticeRoom
+from pipeline.practice.practice import Decisions
 from pipeline.tasks.background import Background
 from pipeline.tasks.clock import LoopClock
 from tests.pipeline.scene import engines
@@ -77,7 +77,7 @@ class Place:
     """Everything that a test asks for."""
 
     store: Store
-    practice: PracticeRoom
+    practice: Decisions
     hub: Hub
     chats: Chats
     calls: Calls
@@ -138,7 +138,7 @@ async def opened(folder: Path, installed: Path, **chosen: Any) -> AsyncIterator[
         hub, coach = Hub(store.now, new_id), CountingCoach()
         chats = await stack.enter_async_context(Chats(parts.responder, store, calls, new_id, hub))
         background = await stack.enter_async_context(Background())
-        practice = PracticeRoom(
+        practice = Decisions(
             store=store, files=Files(folder), chats=chats, calls=calls, coach=coach, hub=hub,
             background=background, stt=parts.stt, responder=parts.responder, new_id=new_id,
         )  # fmt: skip

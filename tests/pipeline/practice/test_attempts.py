@@ -6,7 +6,7 @@ from models.errors import Conflict, Invalid, NotFound
 from models.records.core import Persona
 from pipeline.practice.attempts import ALL_DONE, NewChat
 from pipeline.practice.drafts import DraftChanges
-from pipeline.practice.values import NewOption, NewQuestion
+from pipeline.practice.values import OptionValue, QuestionValue
 from tests.pipeline.practice.conftest import Run
 from tests.pipeline.practice.place import Place
 
@@ -81,7 +81,7 @@ def test_what_may_be_started(run: Run, place: Place) -> None:
 def test_a_chat_is_added_with_values_and_ids(run: Run, place: Place) -> None:
     async def story() -> None:
         attempt, attempts, ada = await place.start(), place.practice.attempts, place.ada.id
-        question = NewQuestion("Why?", options=(NewOption("The bus", True), NewOption("The rain")))
+        question = QuestionValue("Why?", options=(OptionValue("The bus", True), OptionValue("The rain")))
         new = NewChat(
             attempt.chats[1].id,
             texts={"name": "One more"},

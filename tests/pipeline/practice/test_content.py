@@ -6,7 +6,7 @@ from models.errors import Invalid, NotFound
 from models.records.core import Persona, Practice, Scenario, Simulation
 from models.records.resources import Rubric, Standard, StandardGroup, rubric_of
 from pipeline.practice.content import check_sign
-from pipeline.practice.values import NewOption, NewQuestion
+from pipeline.practice.values import OptionValue, QuestionValue
 from tests.pipeline.practice.conftest import Run
 from tests.pipeline.practice.place import Place
 
@@ -81,11 +81,11 @@ def test_a_sign_of_plain_words_is_taken(sign: str) -> None:
 def test_a_question_has_options_and_a_right_one_that_only_its_author_knows(run: Run, place: Place) -> None:
     async def story() -> None:
         content, ada = place.practice.content, place.ada.id
-        for options in ((), (NewOption("Yes", True),), (NewOption("Yes"), NewOption("No"))):
+        for options in ((), (OptionValue("Yes", True),), (OptionValue("Yes"), OptionValue("No"))):
             with pytest.raises(Invalid, match="at least two options"):
-                await content.add_question(ada, NewQuestion("May I?", options=options))
+                await content.add_question(ada, QuestionValue("May I?", options=options))
         ident = await content.add_question(
-            ada, NewQuestion("May I?", options=(NewOption("Yes", True), NewOption("No")))
+            ada, QuestionValue("May I?", options=(OptionValue("Yes", True), OptionValue("No")))
         )
         [question] = await place.store.resources([ident])
         assert sorted((await content.right_options(ada, question)).values()) == [False, True]

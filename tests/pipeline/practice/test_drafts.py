@@ -4,7 +4,7 @@ import pytest
 
 from models.errors import Conflict, NotFound
 from pipeline.practice.drafts import DraftChanges
-from pipeline.practice.values import NewMedia, NewOption, NewQuestion
+from pipeline.practice.values import MediaValue, OptionValue, QuestionValue
 from tests.pipeline.practice.conftest import Run
 from tests.pipeline.practice.place import Place
 
@@ -34,10 +34,10 @@ def test_values_become_resources_and_ids_choose_them(run: Run, place: Place) -> 
             texts={"description": "Written"},
             text_ids={"description": "ignored", "name": "q1", "problem_statement": "nowhere"},
             ids={"name_ids": ["other", "q1"], "question_ids": ["q1"], "image_ids": ["i1"]},
-            images=[NewMedia("Map", upload_id="u1")],
-            videos=[NewMedia("Tour", length_s=60)],
-            questions=[NewQuestion("Why?", time_s=30, options=(NewOption("So", True),))],
-            options=[NewOption("Of the first"), NewOption("Of its own", question_id="q9")],
+            images=[MediaValue("Map", upload_id="u1")],
+            videos=[MediaValue("Tour", length_s=60)],
+            questions=[QuestionValue("Why?", time_s=30, options=(OptionValue("So", True),))],
+            options=[OptionValue("Of the first"), OptionValue("Of its own", question_id="q9")],
         )
         state = (await drafts.save(ada, changes)).state
         assert (state["name"], state["name_id"], state["name_ids"]) == ("When?", "q1", ["q1", "other"])

@@ -4,7 +4,7 @@ import pytest
 
 from models.errors import NotFound
 from pipeline.practice.coaching import WrittenFeedback, WrittenPassage, WrittenRemark
-from pipeline.practice.ending import NOT_BEGUN, Verdict
+from pipeline.practice.ending import NOT_BEGUN, ChatVerdict
 from tests.pipeline.practice.conftest import Run
 from tests.pipeline.practice.place import Place
 
@@ -15,16 +15,16 @@ def test_the_last_chat_ends_the_attempt(run: Run, place: Place) -> None:
         first, second = attempt.chats
         await place.say(first.id, "Why was the bus late?")
         await place.told()
-        ended = await ending.end_chat(ada, first.id, attempt.id, Verdict())
+        ended = await ending.end_chat(ada, first.id, attempt.id, ChatVerdict())
         assert ended.grade is not None
         assert (ended.grade.source, ended.finished) == ("coach", False)
         assert (await place.names())[-1] == "attempt_chat_ended"
-        ended = await ending.end_chat(ada, second.id, attempt.id, Verdict(by_coach=False))
+        ended = await ending.end_chat(ada, second.id, attempt.id, ChatVerdict(by_coach=False))
         assert (ended.grade, ended.finished) == (None, True)
         assert await place.names() == ["attempt_chat_ended", "attempt_ended"]
         assert (await place.store.attempt(ada, attempt.id)).ended_at is not None
         with pytest.raises(NotFound):
-            await ending.end_chat(ada, first.id, "elsewhere", Verdict())
+            await ending.end_chat(ada, first.id, "elsewhere", ChatVerdict())
 
     run(story())
 
@@ -35,7 +35,7 @@ def test_a_person_judges_with_what_they_write(run: Run, place: Place) -> None:
         chat = attempt.chats[0]
         [message] = await place.say(chat.id, "Why was the bus late?")
         remark = WrittenRemark("Open", message_id=message, passages=(WrittenPassage("Why"),))
-        verdict = Verdict(
+        verdict = ChatVerdict(
             score=70,
             passed=False,
             taken_s=9,

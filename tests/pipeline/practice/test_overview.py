@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.practice.drafts import DraftChanges
-from pipeline.practice.ending import Verdict
+from pipeline.practice.ending import ChatVerdict
 from pipeline.practice.overview import COMPLETED, TIME_IS_UP
 from pipeline.practice.sections import KINDS, Narrowing, Record
 from tests.pipeline.practice.conftest import Run
@@ -90,7 +90,7 @@ def test_an_attempt_shows_the_chat_that_it_is_in(run: Run, place: Place) -> None
         attempt, overviews, ada = await place.start(), place.practice.overviews, place.ada.id
         first, second = attempt.chats
         await place.say(first.id, "Good morning.")
-        await place.practice.ending.end_chat(ada, first.id, attempt.id, Verdict())
+        await place.practice.ending.end_chat(ada, first.id, attempt.id, ChatVerdict())
         seen = await overviews.attempt(ada, attempt.id)
         assert seen.current is not None
         assert (seen.current.id, seen.time.limit_s, seen.time.left_s) == (second.id, LIMIT_S, None)

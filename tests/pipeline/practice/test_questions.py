@@ -6,7 +6,7 @@ from models.errors import Invalid
 from models.records.resources import Resource
 from pipeline.practice.attempts import NewChat
 from pipeline.practice.questions import verdict
-from pipeline.practice.values import NewOption, NewQuestion
+from pipeline.practice.values import OptionValue, QuestionValue
 from tests.pipeline.practice.conftest import Run
 from tests.pipeline.practice.place import Place
 
@@ -28,8 +28,8 @@ def test_an_answer_is_right_or_not_and_the_room_hears_of_it(run: Run, place: Pla
 def test_several_may_be_right_together(run: Run, place: Place) -> None:
     async def story() -> None:
         attempt, ada = await place.start(), place.ada.id
-        options = (NewOption("Bus", True), NewOption("Tram", True), NewOption("Boat"))
-        question = NewQuestion("How?", allow_multiple=True, options=options)
+        options = (OptionValue("Bus", True), OptionValue("Tram", True), OptionValue("Boat"))
+        question = QuestionValue("How?", allow_multiple=True, options=options)
         chat = await place.practice.attempts.add_chat(ada, attempt.id, NewChat(questions=[question]))
         [question_id] = chat.configuration["question_ids"]
         bus, tram, boat = [option.id for option in await place.store.options_of([question_id])]

@@ -40,7 +40,7 @@ from models.records.core import Attempt, Chat, Simulation, User
 from models.records.outcomes import Grade
 from models.records.resources import Rubric, derived_id
 from pipeline.chats.events import ChatChannel
-from pipeline.practice.ending import Verdict
+from pipeline.practice.ending import ChatVerdict
 from pipeline.practice.overview import AttemptOverview
 
 
@@ -142,7 +142,7 @@ async def leave(service: Service, user: User, body: JoinBody) -> Success:
 
 async def end(service: Service, user: User, body: EndBody) -> EndReply:
     """End one chat and grade it: by the coach, or by hand as the body says."""
-    verdict = Verdict(
+    verdict = ChatVerdict(
         by_coach=body.grade,
         score=body.score,
         passed=body.passed,

@@ -40,8 +40,7 @@ from models.records.resources import ResourceKind, derived_id
 from pipeline.practice.attempts import NewChat
 from pipeline.practice.overview import ChatOverview
 from pipeline.practice.sections import KINDS, Narrowing, Section
-from pipeline.practice.values import NewOption as OptionValue
-from pipeline.practice.values import NewQuestion as QuestionValue
+from pipeline.practice.values import OptionValue, QuestionValue
 
 VIEWS = ["chat_mv", "chat_drafts_mv"]
 

@@ -19,8 +19,7 @@ from models.errors import Invalid
 from models.records.core import User
 from pipeline.practice.drafts import DraftChanges
 from pipeline.practice.selection import LISTS
-from pipeline.practice.values import NewMedia as MediaValue
-from pipeline.practice.values import NewOption as OptionValue
+from pipeline.practice.values import MediaValue, OptionValue
 
 
 async def chat_draft(service: Service, user: User, body: ChatDraftBody) -> ChatDraftReply:

@@ -7,7 +7,7 @@ from api.doors.glow.operations.message_data import message_data
 from api.doors.glow.operations.shapes_chats import ChatExportBody, ChatExportReply
 from api.service import Service
 from models.records.core import User
-from pipeline.practice.exporting import Transcript, csv_of, markdown_of, srt_of, vtt_of
+from pipeline.practice.exporting import ChatTranscript, csv_of, markdown_of, srt_of, vtt_of
 
 
 async def chat_export(service: Service, user: User, body: ChatExportBody) -> ChatExportReply:
@@ -36,7 +36,7 @@ async def chat_export(service: Service, user: User, body: ChatExportBody) -> Cha
     )
 
 
-async def _json(service: Service, user: User, transcript: Transcript) -> str:
+async def _json(service: Service, user: User, transcript: ChatTranscript) -> str:
     chat = transcript.chat
     notes = await service.store.notes([chat.id], "hint", "feedback")
     items = message_data(transcript.messages, notes, transcript.context.personas, user.name)

@@ -17,7 +17,7 @@ from pipeline.call.session import Engines
 from pipeline.chats.chats import Chats
 from pipeline.chats.hub import Hub
 from pipeline.coach.rules import RuleCoach
-from pipeline.practice.practice import Practice as PracticeRoom
+from pipeline.practice.practice import Decisions
 from pipeline.tasks.background import Background
 from pipeline.tasks.clock import LoopClock
 from tests.pipeline.scene import engines
@@ -192,7 +192,7 @@ async def service_in(
         Background() as background,
     ):
         parts: Any = {"chats": chats, "hub": hub, "coach": RuleCoach(), "files": None, "background": background}
-        practice = PracticeRoom(
+        practice = Decisions(
             store=store, calls=calls, stt=shared.stt, responder=shared.responder, new_id=new_id, **parts
         )
         yield Service(
