@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 from typing import cast
 
-from models.errors import InvalidPack
+from models.errors import Invalid, InvalidPack
 from models.packs.located import Problems, Section, Text, read_yaml
+from models.patterns import Pattern
 from models.records.lessons import (
     LEAST_CHUNKS,
     MOST_CHUNKS,
@@ -135,9 +136,9 @@ def _group(section: Section) -> tuple[str, ...]:
 
 def _pattern(section: Section, pattern: Text) -> str:
     try:
-        if re.compile(pattern.value).search(""):
+        if Pattern(pattern.value).found_in(""):
             section.problem(f"'{pattern.value}' matches anything; name at least one word", pattern.line)
-    except re.error as error:
+    except Invalid as error:
         section.problem(f"bad regular expression '{pattern.value}': {error}", pattern.line)
     return pattern.value
 

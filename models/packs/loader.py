@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
-from models.errors import InvalidPack
+from models.errors import Invalid, InvalidPack
 from models.packs.located import Problems, Section, Text, read_yaml
 from models.packs.practice_loader import SECTIONS, load_resources, parameter_fields
+from models.patterns import Pattern
 from models.records.core import Cue, Document, Persona, Practice, Scenario, Simulation, VoiceProfile
 from models.records.resources import Resource
 
@@ -251,15 +252,15 @@ class _Loader:
 
     def _pattern(self, section: Section, when: Text) -> str:
         try:
-            pattern = re.compile(when.value)
-        except re.error as error:
+            pattern = Pattern(when.value)
+        except Invalid as error:
             section.problem(f"bad regular expression '{when.value}': {error}", when.line)
             return when.value
         if re.search(r"[A-Z]", re.sub(r"\\.", "", when.value)):
             section.problem(f"'{when.value}' has capitals, and speech is matched in lower case; write it so", when.line)
         elif when.value.endswith((".*", ".+")):
             section.problem(f"'{when.value}' ends in a wildcard, and the longest match wins; leave it off", when.line)
-        elif pattern.search(""):
+        elif pattern.found_in(""):
             section.problem(f"'{when.value}' matches anything; name at least one word", when.line)
         return when.value
 

@@ -1,10 +1,11 @@
 """Loader of a pack's resources: rubrics, questions, parameters, cohorts, benchmarks."""
 
-import re
 from collections.abc import Callable, Mapping
 from typing import cast
 
+from models.errors import Invalid
 from models.packs.located import Section
+from models.patterns import Pattern
 from models.records.resources import Measure, Resource, Rubric, Standard, StandardGroup, resource_of
 
 SECTIONS = ("rubrics", "questions", "parameters", "cohorts", "benchmarks")
@@ -105,9 +106,9 @@ def _standard(group: str, group_id: str, section: Section, ident: Ident) -> Stan
     signs = []
     for sign in section.texts("signs"):
         try:
-            if re.compile(sign.value).search(""):
+            if Pattern(sign.value).found_in(""):
                 section.problem(f"'{sign.value}' matches anything; name at least one word", sign.line)
-        except re.error as error:
+        except Invalid as error:
             section.problem(f"bad regular expression '{sign.value}': {error}", sign.line)
         signs.append(sign.value)
     standard = Standard(

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from models.patterns import pattern
 from models.records.core import Message
 from models.records.resources import Standard
 from pipeline.coach.coach import CoachingTask
@@ -139,9 +140,9 @@ def _objectives(task: CoachingTask) -> Finding:
 def _signs(standard: Standard, task: CoachingTask) -> Finding:
     found: dict[str, Sentence] = {}
     for sign in standard.signs:
-        pattern = re.compile(rf"\b(?:{sign})")
+        wanted = pattern(sign, at_words=True)
         for sentence in sentences(task.learner):
-            if pattern.search(sentence.plain):
+            if wanted.found_in(sentence.plain):
                 found[sign] = sentence
                 break
     share = min(1.0, len(found) / standard.needed)

@@ -10,7 +10,7 @@ QUOTED_WORDS = 3
 
 _STOP = re.compile(r"[.!?…]+[\"'”’)]*(?=\s|$)")
 _CLOSERS = "\"'”’)"
-_LEAD_IN = re.compile(r"^\s*\*\*([^*]+)\*\*\s*", re.MULTILINE)
+_LEAD_IN = re.compile(r"^[^\S\n]*\*\*([^*]+)\*\*\s*", re.MULTILINE)
 _MARKS = re.compile(r"[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
 _LIST_ITEM = re.compile(r"^\s*([>*-]+|\d+\.)\s+")
 

@@ -112,9 +112,5 @@ def reflected(said: str) -> str | None:
 
 
 def _content_run(words: list[str], start: int) -> list[str]:
-    run: list[str] = []
-    for word in words[start:]:
-        if word in _STOP_WORDS:
-            break
-        run.append(word)
-    return run
+    """Return the words up to the next stop word, three at most: a longer run is cut to its first word anyway."""
+    return list(itertools.takewhile(lambda word: word not in _STOP_WORDS, words[start : start + 3]))

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from models.patterns import pattern
 from models.records.core import Cue, Persona
 from pipeline.conversation.reply import HistoryEntry, ReplyContext, ReplyPart
 from pipeline.conversation.tools import EndCall, Transfer
@@ -176,12 +177,7 @@ def _best(cues: Sequence[Cue], said: str, used: _Said) -> tuple[Cue | None, int]
 @lru_cache(maxsize=20_000)
 def _matched(when: tuple[str, ...], said: str) -> int:
     """Return the length of the longest match of these patterns, from the beginning of a word."""
-    return max((len(found.group()) for one in when for found in _compiled(one).finditer(said)), default=0)
-
-
-@lru_cache(maxsize=5_000)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(rf"\b(?:{pattern})")
+    return max((pattern(one, at_words=True).longest_in(said) for one in when), default=0)
 
 
 def _unheard(heard: str, meant: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from models.errors import Invalid, NotFound
+from models.patterns import Pattern
 from models.records.core import Document, Persona, Practice, Scenario, Simulation
 from models.records.resources import Resource, ResourceKind, Rubric, Standard, StandardGroup, resource_of
 from models.store import Store
@@ -183,7 +184,7 @@ def _measured(standard: Standard) -> Standard:
 
 
 def check_sign(sign: str) -> None:
-    """Refuse a user's pattern that could backtrack forever: plain words and simple operators only.
+    """Refuse a user's pattern that is more than plain words and simple operators.
 
     Raises:
         Invalid: it holds something else, is no pattern, or matches everything.
@@ -191,8 +192,8 @@ def check_sign(sign: str) -> None:
     if not re.fullmatch(r"[\w '|()?\\b.-]+", sign) or re.search(r"[)?.]\s*[+*{]|\.\*|\.\+", sign):
         raise Invalid("A sign may hold words, spaces, |, ( ), ? and \\b only.")
     try:
-        empty = re.compile(sign).search("")
-    except re.error as error:
+        empty = Pattern(sign).found_in("")
+    except Invalid as error:
         raise Invalid(f"A sign is no regular expression: {error}.") from None
     if empty:
         raise Invalid("A sign must not match everything: name at least one word.")

@@ -1,9 +1,9 @@
 """The scripted tutor: teaches a lesson of a content pack deterministically, without a model or a network."""
 
-import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from models.patterns import pattern
 from models.records.external import Node
 from models.records.lessons import Chunk, Lesson, Question
 from pipeline.llm.reflection import normalised
@@ -192,5 +192,5 @@ def _matched(question: Question, answer: str) -> tuple[int, int]:
     """Return the number of required points that an answer contains, and their total number."""
     written = answer.lower()[:_MATCHED_LIMIT]
     texts = [normalised(written)] + ([" ".join(written.split())] if question.type == "code" else [])
-    found = sum(any(re.search(pattern, text) for pattern in group for text in texts) for group in question.accept)
+    found = sum(any(pattern(one).found_in(text) for one in group for text in texts) for group in question.accept)
     return found, len(question.accept)

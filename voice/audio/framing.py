@@ -31,15 +31,17 @@ class OggFraming:
 
     def feed(self, data: bytes) -> None:
         """Feed the next bytes, any number."""
-        while data and not self._lost:
+        at = 0
+        while at < len(data) and not self._lost:
             if self._skip:
-                taken = min(self._skip, len(data))
+                taken = min(self._skip, len(data) - at)
                 self._skip -= taken
-                data = data[taken:]
+                at += taken
                 continue
             wanted = _OGG_HEADER + (self._head[26] if len(self._head) >= _OGG_HEADER else 0)
             missing = wanted - len(self._head)
-            self._head, data = self._head + data[:missing], data[missing:]
+            self._head += data[at : at + missing]
+            at += missing
             if len(self._head) < wanted:
                 return
             if self._head[:4] != b"OggS":
@@ -66,22 +68,23 @@ class EbmlFraming:
 
     def feed(self, data: bytes) -> None:
         """Feed the next bytes, any number."""
-        while data and not self._lost:
+        at = 0
+        while at < len(data) and not self._lost:
             if self._skip:
-                taken = min(self._skip, len(data))
+                taken = min(self._skip, len(data) - at)
                 self._skip -= taken
                 self._at += taken
-                data = data[taken:]
+                at += taken
                 continue
             known = len(self._head)
-            joined = self._head + data[: _LONGEST_EBML_HEADER - known]
+            joined = self._head + data[at : at + _LONGEST_EBML_HEADER - known]
             header = _element(joined)
             if header is None:
                 self._lost = len(joined) == _LONGEST_EBML_HEADER
                 self._head = joined
                 return
             identity, size, length = header
-            data = data[length - known :]
+            at += length - known
             self._head = b""
             self._at += length
             if identity in (_SEGMENT, _CLUSTER):

@@ -11,6 +11,7 @@ from voice.errors import VoiceError
 SLICE = 2048
 """Bytes of a container decoded at once, which is the most that damage can lose of what precedes it."""
 
+_BLOCK = 32 * SLICE
 _HEADER = 12
 _MAGICS = (b"OggS", b"\x1a\x45\xdf\xa3", b"RIFF", b"RF64")
 _FIRST_PAGE = 0x02  # of an Ogg stream, RFC 3533 section 6
@@ -50,7 +51,7 @@ class AudioIntake:
 
     async def push(self, data: bytes) -> Taken:
         """Decode a message."""
-        return await self._work(lambda: self._container(data) if self._decoder.blocking else self._linear(data))
+        return await self._work(lambda: self._containers(data) if self._decoder.blocking else self._linear(data))
 
     def at_once(self, data: bytes) -> Taken | None:
         """Decode a message synchronously; return None if the format needs `push`."""
@@ -97,6 +98,16 @@ class AudioIntake:
         return [], None
 
     # -------------------------------------------------------------- containers
+
+    def _containers(self, data: bytes) -> Taken:
+        """Decode by blocks, so that what is looked at again after damage does not grow with the message."""
+        frames: list[Int16Mono] = []
+        problem: VoiceError | None = None
+        for start in range(0, len(data), _BLOCK):
+            more, found = self._container(data[start : start + _BLOCK])
+            frames += more
+            problem = problem or found
+        return frames, problem
 
     def _container(self, data: bytes) -> Taken:
         frames: list[Int16Mono] = []

@@ -29,7 +29,8 @@ class WavStream:
     """
 
     def __init__(self) -> None:
-        self._bytes = b""
+        self._bytes = bytearray()
+        self._at = 12  # where the next chunk of the header begins
         self._tag = self._bits = self._channels = 0
         self._resampler: Resampler | None = None
         self._in_data = False
@@ -54,11 +55,12 @@ class WavStream:
 
     def _convert(self, ready: int) -> Int16Mono:
         ready -= ready % (self._channels * self._bits // 8)
-        block, self._bytes = self._bytes[:ready], self._bytes[ready:]
+        block = bytes(self._bytes[:ready])
+        del self._bytes[:ready]
         if self._left is not None:
             self._left -= ready
             if self._left == 0:
-                self._bytes = b""  # chunks after the audio: lists, cues, padding
+                self._bytes.clear()  # chunks after the audio: lists, cues, padding
         if not block:
             return _NOTHING
         self._heard = True
@@ -91,26 +93,26 @@ class WavStream:
         """Parse the header; return True once the data chunk has begun, so that `_bytes` begins with its samples."""
         if len(self._bytes) < 12:
             return False
-        if self._bytes[:4] not in (b"RIFF", b"RF64") or self._bytes[8:12] != b"WAVE":
+        head = bytes(self._bytes[:12])
+        if head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
             raise InvalidAudio("This is not a WAV stream; begin with its RIFF header.")
-        at = 12
-        while len(self._bytes) >= at + 8:
+        while len(self._bytes) >= (at := self._at) + 8:
             name, size = struct.unpack_from("<4sI", self._bytes, at)
             if name == b"data":
                 if self._resampler is None:
                     raise InvalidAudio("The WAV has no format before its data; send a fmt chunk first.")
                 self._left = None if size in _UNKNOWN_SIZES else size - size % (self._channels * self._bits // 8)
-                self._bytes = self._bytes[at + 8 :]
+                del self._bytes[: at + 8]
                 self._in_data = True
                 return True
             if size > _LONGEST_HEADER:
                 raise InvalidAudio("The WAV's header is longer than 1 MiB; send the sound without other data.")
             if len(self._bytes) < at + 8 + size:
                 return False
-            if name == b"fmt ":
-                self._read_format(self._bytes[at + 8 : at + 8 + size])
-            at += 8 + size + size % 2
-        if at > _LONGEST_HEADER:
+            if name == b"fmt " and self._resampler is None:
+                self._read_format(bytes(self._bytes[at + 8 : at + 8 + size]))
+            self._at += 8 + size + size % 2
+        if self._at > _LONGEST_HEADER:
             raise InvalidAudio("The WAV's header is longer than 1 MiB; send the sound without other data.")
         return False
 
