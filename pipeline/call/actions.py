@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.call.learner_messages import LearnerMessages
-from pipeline.call.opening import Opening
-from pipeline.call.waits import Waits
+from pipeline.call.opening import OpeningPrompts
+from pipeline.call.waits import Timers
 from pipeline.conversation.events import Problem, SessionEvent, TransferAsked, UserEnded, UserStarted
 from pipeline.conversation.waterfall import Waterfall
 from pipeline.hearing.transcripts import Transcripts
@@ -30,8 +30,8 @@ class Actions:
     transcripts: Transcripts
     replies: Replies
     messages: LearnerMessages
-    waits: Waits
-    opening: Opening
+    waits: Timers
+    opening: OpeningPrompts
     waterfall: Waterfall
     clock: Clock
     emit: Callable[[SessionEvent], None]
@@ -62,7 +62,7 @@ class Actions:
                 self.emit(NO_WORDS)
             case actions.Linger():
                 self.waits.linger(self.replies.heard_out)
-            case actions.Transfer(target):
+            case actions.TransferCall(target):
                 self.waits.rest()
                 self.emit(TransferAsked(state.number, target))
             case actions.End(reason):
@@ -75,7 +75,7 @@ class Actions:
         match action:
             case actions.Prepare(revision, turn, text):
                 replies.prepare(revision, turn, text)
-            case actions.Say(revision, turn, prompted):
+            case actions.SayPrompt(revision, turn, prompted):
                 self.opening.said(revision, prompted)
                 replies.say(revision, turn, prompted)
             case actions.Apologise(revision, turn):

@@ -7,7 +7,7 @@ from pipeline.turn import events
 from pipeline.turn.machine import samples
 
 
-class Opening:
+class OpeningPrompts:
     """The first prompts of one call.
 
     Args:

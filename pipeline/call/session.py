@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from pipeline.call.actions import NO_WORDS, Actions, milliseconds
 from pipeline.call.keypad import Keypad
 from pipeline.call.learner_messages import LearnerMessages
-from pipeline.call.opening import Opening
+from pipeline.call.opening import OpeningPrompts
 from pipeline.call.settings import Engines, SessionSettings
 from pipeline.call.tools import call_tools
-from pipeline.call.waits import Waits
+from pipeline.call.waits import Timers
 from pipeline.conversation.conversation import Conversation, MessageLog
 from pipeline.conversation.events import CallEnded, Problem, SessionEvent, TurnLatency
 from pipeline.conversation.waterfall import Stamps, Waterfall
@@ -30,7 +30,7 @@ from pipeline.tasks.clock import Clock
 from pipeline.tasks.slots import Slots
 from pipeline.tasks.writer import Writer
 from pipeline.turn import actions, events
-from pipeline.turn.machine import Phase, Reply, Turn, samples, step
+from pipeline.turn.machine import Phase, ReplyPhase, Turn, samples, step
 from voice.audio.formats import FRAME, RATE_HZ
 from voice.speech.endpointing import Endpointer, SpeechResumed, SpeechStarted
 from voice.speech.vad import SpeechDetector
@@ -122,7 +122,7 @@ class VoiceSession:
         self._messages = LearnerMessages(
             conversation, store, self._writer, new_id=new_id, emit=self._emit, give_up=lambda: self._end("failed")
         )
-        self._waits = Waits(
+        self._waits = Timers(
             self._slots,
             clock,
             frames_gap_s=settings.frames_gap_s,
@@ -130,7 +130,7 @@ class VoiceSession:
             time_limit=settings.time_limit,
             feed=self._feed,
         )
-        self._opening = Opening(settings, self._feed)
+        self._opening = OpeningPrompts(settings, self._feed)
         parts = (self._transcripts, self._replies, self._messages, self._waits, self._opening, self._waterfall)
         self._actions = Actions(*parts, clock, self._emit, self._end)
         self._reason: events.CallEndReason = "failed"
@@ -360,7 +360,7 @@ class VoiceSession:
             self._waits.for_frames()
         if state.floor_is_free and state.leaving is None:
             self._waits.for_a_word()
-        elif state.reply is Reply.NONE and (state.utterance_open or state.awaits_transcript):
+        elif state.reply is ReplyPhase.NONE and (state.utterance_open or state.awaits_transcript):
             self._waits.no_word_yet()
         else:
             self._waits.no_word()

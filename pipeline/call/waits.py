@@ -17,7 +17,7 @@ LEAST_SILENCE_S = 1.0
 """Least silence after a noise without words before the next prompt."""
 
 
-class Waits:
+class Timers:
     """The timers of one call, each in its own slot.
 
     Args:

@@ -36,7 +36,7 @@ _LEFT_OUT = "[...]"
 _TAG = re.compile(r"<(?=\s*/?\s*(papers?|rules)\b)", re.IGNORECASE)
 
 
-class ChatMessage(TypedDict):
+class PromptMessage(TypedDict):
     """A message of the chat completions protocol."""
 
     role: Literal["system", "user", "assistant"]
@@ -51,7 +51,7 @@ class PromptBudget:
     history: int = 12_000
 
 
-def chat_messages(context: ReplyContext, budget: PromptBudget | None = None) -> list[ChatMessage]:
+def chat_messages(context: ReplyContext, budget: PromptBudget | None = None) -> list[PromptMessage]:
     """Build the messages: one of the system, then user and assistant alternating, the user first and last."""
     budget = budget or PromptBudget()
     return [{"role": "system", "content": _system(context, budget)}, *_turns(context.history, budget.history)]
@@ -123,10 +123,10 @@ def _cut(text: str, limit: int) -> str:
     return f"{room.rstrip()} {_LEFT_OUT}".lstrip()
 
 
-def _turns(history: Sequence[HistoryEntry], budget: int) -> list[ChatMessage]:
+def _turns(history: Sequence[HistoryEntry], budget: int) -> list[PromptMessage]:
     if not history:
         return [{"role": "user", "content": _BEGINS}]
-    turns: list[ChatMessage] = []
+    turns: list[PromptMessage] = []
     for line in _newest(history, budget):
         text = line.text.strip()
         if turns and turns[-1]["role"] == line.role:

@@ -11,7 +11,7 @@ from pipeline.call.registry import Calls
 from pipeline.chats.chats import Chats, Run
 from pipeline.practice.grading import rubric_for
 from pipeline.practice.own_chats import OwnChats
-from pipeline.practice.sections import Narrowing, Section, sections_of
+from pipeline.practice.sections import ChatSection, Narrowing, sections_of
 from pipeline.practice.selection import configuration_of
 from pipeline.practice.timing import ChatTime, time_of
 
@@ -38,7 +38,7 @@ class ChatOverview:
     closed_because: str | None
     group_id: str | None
     notes: Sequence[Note]
-    sections: Mapping[str, Section]
+    sections: Mapping[str, ChatSection]
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Narrowing:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ChatSection:
     """One section.
 
     Attributes:
@@ -56,7 +56,7 @@ class Section:
 
 async def sections_of(
     store: Store, user_id: str, context: ChatContext, narrowed: Mapping[str, Narrowing]
-) -> dict[str, Section]:
+) -> dict[str, ChatSection]:
     """Return the sections of a chat by kind.
 
     Args:
@@ -75,9 +75,9 @@ class _Filling:
         self._context = context
         self._narrowed = narrowed
         self._chosen = selected_ids(context.chat, context.scenario)
-        self._filled: dict[str, Section] = {}
+        self._filled: dict[str, ChatSection] = {}
 
-    async def all(self) -> dict[str, Section]:
+    async def all(self) -> dict[str, ChatSection]:
         """Fill every section."""
         store, chosen = self._store, self._chosen
         texts = own_texts(self._context.chat, self._context.scenario)
@@ -153,7 +153,7 @@ class _Filling:
     ) -> None:
         ids, narrowing = tuple(item.id for item in selected), self._of(kind)
         if narrowing.include is False:
-            self._filled[kind] = Section(ids)
+            self._filled[kind] = ChatSection(ids)
             return
         words = narrowing.search.lower().split()
         shown: list[tuple[Record, bool]] = [(item, True) for item in selected if item.id in hits or _has(item, words)]
@@ -161,7 +161,7 @@ class _Filling:
             shown += [(item, False) for item in await find(narrowing.search) if item.id not in ids]
         if narrowing.suggested is True:
             shown = [(item, chosen) for item, chosen in shown if not chosen]
-        self._filled[kind] = Section(ids, tuple(shown[: narrowing.limit]), revealed)
+        self._filled[kind] = ChatSection(ids, tuple(shown[: narrowing.limit]), revealed)
 
     def _of(self, kind: str) -> Narrowing:
         return self._narrowed.get(kind, Narrowing())

@@ -90,7 +90,7 @@ Moment = AfterItem | AtTime | AfterEvent | IntoReply | IntoLine
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class Sounds:
     """A sound at the microphone.
 
     Attributes:
@@ -124,7 +124,7 @@ class Does:
     control: Control
 
 
-Act = Sound | Types | Presses | Waits | Does
+Act = Sounds | Types | Presses | Waits | Does
 
 
 @dataclass(frozen=True, slots=True)

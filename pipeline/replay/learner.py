@@ -31,7 +31,7 @@ from pipeline.replay.call_file import (
     IntoReply,
     Item,
     Presses,
-    Sound,
+    Sounds,
     Types,
     Waits,
 )
@@ -39,7 +39,7 @@ from pipeline.replay.loudspeaker import Loudspeaker
 from pipeline.replay.microphone import Microphone, length_ms
 from pipeline.replay.timeline import Timeline
 from pipeline.tasks.clock import Clock
-from pipeline.turn.machine import Phase, Reply
+from pipeline.turn.machine import Phase, ReplyPhase
 
 FRAME_S = 0.02
 ACKNOWLEDGE_EVERY = 5
@@ -122,7 +122,7 @@ class Learner:
     # ------------------------------------------------------------------ when
 
     def _is_due(self, item: Item, now: float) -> bool:
-        if isinstance(item.act, Sound) and not isinstance(item.when, IntoLine) and now < self._item_ended - 1e-6:
+        if isinstance(item.act, Sounds) and not isinstance(item.when, IntoLine) and now < self._item_ended - 1e-6:
             return False  # a learner has one voice: speech waits for the end of earlier speech
         match item.when:
             case AfterItem(ms):
@@ -154,7 +154,7 @@ class Learner:
             not self.left
             and not self._microphone.busy
             and state.phase is Phase.LISTENING
-            and state.reply is Reply.NONE
+            and state.reply is ReplyPhase.NONE
             and not self._loudspeaker.is_playing(self._clock.now())
             and self._timeline.now >= self._item_ended
         )
@@ -183,7 +183,7 @@ class Learner:
         self._item_began = self._item_ended = self._timeline.now
         self._seen = len(self._timeline)
         match item.act:
-            case Sound(name, audio, speech):
+            case Sounds(name, audio, speech):
                 what = "learner.says" if speech else "learner.noise"
                 entry = self._timeline.add("learner", what, name=name, ms=length_ms(audio))
                 self._item_ended = entry.until = self._item_began + len(audio) / 16_000

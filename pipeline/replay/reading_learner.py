@@ -19,7 +19,7 @@ from pipeline.replay.call_file import (
     Item,
     Moment,
     Presses,
-    Sound,
+    Sounds,
     Types,
     Waits,
 )
@@ -94,7 +94,7 @@ def _act(section: Section, kind: str, path: Path, seed: int) -> Act | None:
             ms = section.number("ms", low=10, high=60_000, default=300)
             level_db = section.number("level_db", low=-90, high=-3, default=-20)
             own = int(section.number("seed", low=0, high=2**31, default=seed))
-            return Sound(name, sounds.noise(name, ms, level_db, own), speech=False)
+            return Sounds(name, sounds.noise(name, ms, level_db, own), speech=False)
         case "type":
             return Types(section.text("type", required=True))
         case "press":
@@ -110,7 +110,7 @@ def _act(section: Section, kind: str, path: Path, seed: int) -> Act | None:
             return Does(next(known for known in get_args(Control) if known == control))
 
 
-def _speech(section: Section, kind: str, path: Path, seed: int) -> Sound | None:
+def _speech(section: Section, kind: str, path: Path, seed: int) -> Sounds | None:
     source = section.scalar(kind)
     if source is None or not source.value:
         section.problem(f"'{kind}' is empty; write something", section.line_at(kind))
@@ -129,7 +129,7 @@ def _speech(section: Section, kind: str, path: Path, seed: int) -> Sound | None:
         return None
     if snr_db < np.inf:
         audio = sounds.with_noise(audio, snr_db, seed)
-    return Sound(source.value, audio, speech=True)
+    return Sounds(source.value, audio, speech=True)
 
 
 def _synthesized(section: Section, source: Text) -> Int16Mono | None:
@@ -193,7 +193,7 @@ class _Order:
                 section.problem(_NO_REPLY, line)
             case AfterEvent(event) if not self._asked and event.startswith(("reply.", "ear.", "llm.", "tts.")):
                 section.problem(_NO_REPLY, line)
-            case IntoLine() if self._before is None or not isinstance(self._before.act, Sound | Waits):
+            case IntoLine() if self._before is None or not isinstance(self._before.act, Sounds | Waits):
                 section.problem("'into the line' needs an item before it that says, makes a noise or waits", line)
             case _:
                 pass

@@ -191,7 +191,7 @@ class Timeline:
                     self.add("turn", "turn.prepare", revision=revision, turn=turn, text=text)
                 case actions.Apologise(revision, turn):
                     self.add("turn", "turn.apologise", revision=revision, turn=turn)
-                case actions.Say(revision, turn, line):
+                case actions.SayPrompt(revision, turn, line):
                     self.add("turn", "turn.say", revision=revision, turn=turn, text=line.text)
                 case actions.Linger():
                     self.add("turn", "turn.linger")

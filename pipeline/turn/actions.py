@@ -43,7 +43,7 @@ class Prepare:
 
 
 @dataclass(frozen=True, slots=True)
-class Say:
+class SayPrompt:
     """Prepare a prompt, which answers nothing; as for `Prepare`, send nothing before `Release`."""
 
     revision: int
@@ -138,7 +138,7 @@ class Linger:
 
 
 @dataclass(frozen=True, slots=True)
-class Transfer:
+class TransferCall:
     """Transfer the call to `target`; it stays open until the transferring client ends it."""
 
     target: str
@@ -156,7 +156,7 @@ Action = (
     | ReopenUtterance
     | Transcribe
     | Prepare
-    | Say
+    | SayPrompt
     | Apologise
     | Suspend
     | EndTurn
@@ -170,6 +170,6 @@ Action = (
     | GoOn
     | CutReply
     | Linger
-    | Transfer
+    | TransferCall
     | End
 )

@@ -21,7 +21,7 @@ from pipeline.turn.actions import (
 from pipeline.turn.end_of_turn import Verdict
 from pipeline.turn.events import Transcribed
 from pipeline.turn.interruption import Sound, sounds_like
-from pipeline.turn.state import Phase, Reply, Step, Turn
+from pipeline.turn.state import Phase, ReplyPhase, Step, Turn
 from voice.audio.formats import Samples
 
 
@@ -71,7 +71,7 @@ def transcribed(state: Turn, event: Transcribed, now: Samples) -> Step:
     state = replace(state, transcript=event.text, partial=event.text, spoken=event.spoken)
     state, actions = _act_on_words(state, event)
     verdict = state.judge.verdict(event.text, event.ending, asked=event.spoken)
-    if verdict is Verdict.UNFINISHED and state.reply is not Reply.NONE:
+    if verdict is Verdict.UNFINISHED and state.reply is not ReplyPhase.NONE:
         verdict = Verdict.UNSURE  # the persona speaks on: nothing waits, and nothing was asked
     state = replace(state, verdict=verdict)
     if state.rules.manual:
@@ -94,13 +94,13 @@ def _act_on_words(state: Turn, event: Transcribed) -> Step:
     if state.protected_to:
         return state, []
     ahead: list[Action] = [Prepare(state.revision, state.number, event.text)] if state.answers else []
-    if state.reply is Reply.NONE:
+    if state.reply is ReplyPhase.NONE:
         return state, ahead if _judged(state, event.text) is Sound.WORDS else []
     if _judged(state, event.text) is Sound.WORDS:
         state, actions = cut(replace(state, over_reply=False))
         return state, [*actions, *ahead]
-    if state.reply is Reply.HELD:
-        return replace(state, reply=Reply.PLAYING, over_reply=True), [GoOn()]
+    if state.reply is ReplyPhase.HELD:
+        return replace(state, reply=ReplyPhase.PLAYING, over_reply=True), [GoOn()]
     return state, []
 
 
@@ -111,10 +111,10 @@ def _judged(state: Turn, text: str) -> Sound:
     is an answer, but an utterance that began over the reply may still be its echo. Words that stopped the reply were no
     echo, but the transcript may show a backchannel, or no words at all.
     """
-    if state.reply is Reply.NONE and not state.over_reply:
+    if state.reply is ReplyPhase.NONE and not state.over_reply:
         return Sound.WORDS if text.strip() else Sound.NOTHING
     sound = sounds_like(text, spoken=state.spoken if state.over_reply else "")
-    answers = state.reply is Reply.NONE and sound in (Sound.BACKCHANNEL, Sound.FRAGMENT)
+    answers = state.reply is ReplyPhase.NONE and sound in (Sound.BACKCHANNEL, Sound.FRAGMENT)
     return Sound.WORDS if answers else sound
 
 
@@ -129,7 +129,7 @@ def _settle(state: Turn, text: str) -> Step:
     if state.protected_to:
         owed = replace(floor_is_free(state), owed=state.owed or state.answers)
         return owed, [ended, *stored, CloseUtterance(state.number)]
-    state, actions = cut(replace(state, over_reply=state.over_reply and state.reply is Reply.NONE))
+    state, actions = cut(replace(state, over_reply=state.over_reply and state.reply is ReplyPhase.NONE))
     actions = [ended, *actions, *stored]
     state = replace(staying(state), stored=True, deadline=None)
     if state.hanging_up:
@@ -189,15 +189,15 @@ def _nothing_said(state: Turn, ended: EndTurn) -> Step:
     if state.hanging_up:
         return _over(state, actions)
     reply = state.reply
-    if reply is Reply.HELD:
+    if reply is ReplyPhase.HELD:
         actions.append(GoOn())
-    elif reply is Reply.DUCKED:
+    elif reply is ReplyPhase.DUCKED:
         actions.append(Restore())
-    after = Reply.NONE if reply is Reply.NONE else Reply.PLAYING
+    after = ReplyPhase.NONE if reply is ReplyPhase.NONE else ReplyPhase.PLAYING
     return replace(floor_is_free(state), reply=after), actions
 
 
 def cut(state: Turn) -> Step:
     """Cut the reply, if there is one."""
-    cut_off = replace(state, reply=Reply.NONE, protected_to=0)
-    return cut_off, [] if state.reply is Reply.NONE else [CutReply(state.speaking_revision)]
+    cut_off = replace(state, reply=ReplyPhase.NONE, protected_to=0)
+    return cut_off, [] if state.reply is ReplyPhase.NONE else [CutReply(state.speaking_revision)]

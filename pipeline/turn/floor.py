@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pipeline.turn.actions import Action, Linger, Prepare, Release, Say
+from pipeline.turn.actions import Action, Linger, Prepare, Release, SayPrompt
 from pipeline.turn.events import Prompted
 from pipeline.turn.state import Phase, Step, Turn
 
@@ -38,7 +38,7 @@ def prompt(state: Turn, line: Prompted) -> Step:
 
 def _say(state: Turn, line: Prompted) -> Step:
     revision, number = state.revision + 1, state.number
-    said = Say(revision, number, line) if line.text else Prepare(revision, number, "")
+    said = SayPrompt(revision, number, line) if line.text else Prepare(revision, number, "")
     actions: list[Action] = [said, Release(revision, number)]
     return replace(state, phase=Phase.THINKING, revision=revision, closing=None, line=line), actions
 

@@ -9,7 +9,7 @@ rest here.
 from dataclasses import replace
 from typing import assert_never
 
-from pipeline.turn.actions import CloseUtterance, End, Prepare, Release, Suspend, Transfer
+from pipeline.turn.actions import CloseUtterance, End, Prepare, Release, Suspend, TransferCall
 from pipeline.turn.end import close_turn, cut, elapsed, end_of_speech, floor_is_free, staying, transcribed
 from pipeline.turn.events import (
     CallEndReason,
@@ -40,11 +40,11 @@ from pipeline.turn.speech import (
     speech_resumed,
     speech_started,
 )
-from pipeline.turn.state import Phase, Reply, Rules, Step, Turn, samples
+from pipeline.turn.state import Phase, ReplyPhase, Rules, Step, Turn, samples
 from voice.audio.formats import Samples
 from voice.speech.endpointing import SpeechPaused, SpeechResumed, SpeechStarted
 
-__all__ = ["Phase", "Reply", "Rules", "Step", "Turn", "samples", "step"]
+__all__ = ["Phase", "ReplyPhase", "Rules", "Step", "Turn", "samples", "step"]
 
 
 def step(state: Turn, event: Event, now: Samples) -> Step:
@@ -114,13 +114,15 @@ def _reply_started(state: Turn, revision: int, now: Samples) -> Step:
     if revision != state.revision or state.phase is not Phase.THINKING:
         return state, []
     protected_to = now + state.line.protected if state.line is not None and state.line.protected else 0
-    started = replace(floor_is_free(state), reply=Reply.PLAYING, speaking_revision=revision, protected_to=protected_to)
+    started = replace(
+        floor_is_free(state), reply=ReplyPhase.PLAYING, speaking_revision=revision, protected_to=protected_to
+    )
     return started, [CloseUtterance(state.number)]
 
 
 def _reply_finished(state: Turn, revision: int, leave: Leave | None) -> Step:
-    if state.reply is not Reply.NONE and revision == state.speaking_revision:
-        return replace(state, reply=Reply.NONE, protected_to=0, leaving=leave), []
+    if state.reply is not ReplyPhase.NONE and revision == state.speaking_revision:
+        return replace(state, reply=ReplyPhase.NONE, protected_to=0, leaving=leave), []
     if state.phase is Phase.THINKING and revision == state.revision:
         # It ended before any audio: there was nothing to say, or synthesis failed.
         return replace(floor_is_free(state), leaving=leave), [CloseUtterance(state.number)]
@@ -135,7 +137,7 @@ def _lingered(state: Turn, now: Samples) -> Step:
     if not state.floor_is_free:
         return _hangup(state, leaving.reason, now)
     if leaving.target:
-        return replace(state, leaving=None, lingering=False), [Transfer(leaving.target)]
+        return replace(state, leaving=None, lingering=False), [TransferCall(leaving.target)]
     return replace(state, phase=Phase.ENDED), [End(leaving.reason)]
 
 
@@ -190,7 +192,7 @@ def _stopped(state: Turn) -> Step:
     if state.insistent:
         return state, []
     state = replace(staying(state), owed=False)
-    if state.reply is not Reply.NONE:
+    if state.reply is not ReplyPhase.NONE:
         return cut(state)
     if state.awaits_transcript:
         return replace(state, unanswered=True), []

@@ -5,20 +5,20 @@ from dataclasses import replace
 from pipeline.turn.actions import Action, Duck, GoOn, Hold, OpenUtterance, ReopenUtterance, Restore, Suspend, Transcribe
 from pipeline.turn.end_of_turn import Verdict
 from pipeline.turn.interruption import Sound, sounds_like
-from pipeline.turn.state import Phase, Reply, Step, Turn, samples
+from pipeline.turn.state import Phase, ReplyPhase, Step, Turn, samples
 from voice.audio.formats import Samples
 
 
 def speech_started(state: Turn, at: Samples) -> Step:
     """Open an utterance, or reopen the turn's if the reply has not begun."""
     match state.phase, state.reply:
-        case Phase.LISTENING, Reply.NONE:
+        case Phase.LISTENING, ReplyPhase.NONE:
             return open_utterance(state, at, [])
-        case Phase.LISTENING, Reply.PLAYING if state.protected_to:
+        case Phase.LISTENING, ReplyPhase.PLAYING if state.protected_to:
             return open_utterance(state, at, [])
-        case Phase.LISTENING, Reply.PLAYING:
+        case Phase.LISTENING, ReplyPhase.PLAYING:
             opened, actions = open_utterance(state, at, [Duck()])
-            return replace(opened, reply=Reply.DUCKED), actions
+            return replace(opened, reply=ReplyPhase.DUCKED), actions
         case Phase.THINKING, _ if state.insistent:
             return state, []  # speech that lasts is reported again once the prompt has begun
         case Phase.THINKING, _ if state.unasked:
@@ -66,7 +66,7 @@ def open_utterance(state: Turn, at: Samples, actions: list[Action]) -> Step:
         partial="",
         verdict=Verdict.UNSURE,
         stored=False,
-        over_reply=state.reply is not Reply.NONE,
+        over_reply=state.reply is not ReplyPhase.NONE,
         tuned_out=False,
         failed=False,
         closing=None,
@@ -88,23 +88,23 @@ def speech_continued(state: Turn, run: Samples, quiet: Samples) -> Step:
     sound = sounds_like(state.partial, spoken=state.spoken)
     harmless = sound in (Sound.BACKCHANNEL, Sound.ECHO) or (sound is Sound.NOTHING and state.tuned_out)
     match state.reply:
-        case Reply.HELD if not state.over_reply:
+        case ReplyPhase.HELD if not state.over_reply:
             return state, []  # words stopped it: their transcript decides
-        case Reply.HELD:
+        case ReplyPhase.HELD:
             noise = rules.partials and sound is not Sound.WORDS and run >= samples(rules.noise_ms)
-            going_on = replace(state, reply=Reply.PLAYING, tuned_out=state.tuned_out or noise)
+            going_on = replace(state, reply=ReplyPhase.PLAYING, tuned_out=state.tuned_out or noise)
             return (going_on, [GoOn()]) if noise or harmless else (state, [])
-        case Reply.PLAYING:
+        case ReplyPhase.PLAYING:
             again = run >= samples(rules.duck_ms) and quiet < samples(rules.restore_ms) and not harmless
-            return (replace(state, reply=Reply.DUCKED), [Duck()]) if again else (state, [])
+            return (replace(state, reply=ReplyPhase.DUCKED), [Duck()]) if again else (state, [])
     if quiet >= samples(rules.restore_ms) or harmless:
-        return replace(state, reply=Reply.PLAYING), [Restore()]
+        return replace(state, reply=ReplyPhase.PLAYING), [Restore()]
     if run < samples(rules.interrupt_ms):
         return state, []
     if sound is Sound.WORDS:
         return _stop_for_words(state)
     if not rules.partials or run >= samples(rules.interrupt_without_words_ms):
-        return replace(state, reply=Reply.HELD), [Hold()]
+        return replace(state, reply=ReplyPhase.HELD), [Hold()]
     return state, []
 
 
@@ -113,15 +113,15 @@ def partial(state: Turn, text: str, spoken: str) -> Step:
     if not state.utterance_open:
         return state, []
     state = replace(state, partial=text, spoken=spoken)
-    if state.reply is Reply.HELD and sounds_like(text, spoken=spoken) is Sound.WORDS:
+    if state.reply is ReplyPhase.HELD and sounds_like(text, spoken=spoken) is Sound.WORDS:
         return _stop_for_words(state)
     return state, []
 
 
 def _stop_for_words(state: Turn) -> Step:
     """Let words stop the reply; they count as the learner's, even as a repetition. The transcript decides on a cut."""
-    stopped = replace(state, reply=Reply.HELD, over_reply=False)
-    return stopped, [] if state.reply is Reply.HELD else [Hold()]
+    stopped = replace(state, reply=ReplyPhase.HELD, over_reply=False)
+    return stopped, [] if state.reply is ReplyPhase.HELD else [Hold()]
 
 
 def speech_paused(state: Turn, last_speech: Samples) -> Step:
@@ -141,8 +141,8 @@ def speech_paused(state: Turn, last_speech: Samples) -> Step:
         deadline=_limit(state) if state.rules.manual else last_speech + state.rules.patience(Verdict.UNSURE),
     )
     actions: list[Action] = [Transcribe(revision)]
-    if state.reply is Reply.DUCKED:
-        paused = replace(paused, reply=Reply.PLAYING)
+    if state.reply is ReplyPhase.DUCKED:
+        paused = replace(paused, reply=ReplyPhase.PLAYING)
         actions.insert(0, Restore())
     return paused, actions
 

@@ -36,7 +36,7 @@ class Phase(StrEnum):
     ENDED = "ended"
 
 
-class Reply(StrEnum):
+class ReplyPhase(StrEnum):
     NONE = "none"
     PLAYING = "playing"
     DUCKED = "ducked"
@@ -127,7 +127,7 @@ class Turn:
     rules: Rules = field(default_factory=Rules)
     judge: EndOfTurn = field(default_factory=EndOfTurn)
     phase: Phase = Phase.LISTENING
-    reply: Reply = Reply.NONE
+    reply: ReplyPhase = ReplyPhase.NONE
     number: int = 0
     revision: int = 0
     speaking_revision: int = 0
@@ -158,7 +158,7 @@ class Turn:
     @property
     def wants_frames(self) -> bool:
         """Whether every frame is fed to the machine as `SpeechContinued`."""
-        return self.phase is Phase.HEARING and self.reply is not Reply.NONE
+        return self.phase is Phase.HEARING and self.reply is not ReplyPhase.NONE
 
     @property
     def awaits_transcript(self) -> bool:
@@ -173,7 +173,7 @@ class Turn:
     @property
     def floor_is_free(self) -> bool:
         """Whether nobody speaks and nobody is waited for."""
-        return self.phase is Phase.LISTENING and self.reply is Reply.NONE
+        return self.phase is Phase.LISTENING and self.reply is ReplyPhase.NONE
 
     @property
     def answering(self) -> bool:
@@ -183,7 +183,7 @@ class Turn:
     @property
     def has_answer(self) -> bool:
         """Whether what was said so far is being answered, and nobody speaks over it."""
-        return self.answering or (self.phase is Phase.LISTENING and self.reply is not Reply.NONE)
+        return self.answering or (self.phase is Phase.LISTENING and self.reply is not ReplyPhase.NONE)
 
     @property
     def answers(self) -> bool:

@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from api.doors.glean import rendering
 from api.doors.glean.door import GleanRoute, GleanUser
-from api.doors.glean.requests import ChatMessage, ChatRequest, oldest_first, wanted
+from api.doors.glean.requests import ChatRequest, GleanMessage, oldest_first, wanted
 from api.doors.refusals import json_line, json_object
 from api.external import ExternalServices, external_of
 from models.errors import ModelError, NotFound
@@ -72,7 +72,7 @@ class _Turn:
     began: float
     offset: int | None
     message_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    query: ChatMessage = field(default_factory=ChatMessage)
+    query: GleanMessage = field(default_factory=GleanMessage)
     asked: GroundedQuestion = field(default_factory=lambda: GroundedQuestion(""))
     answer: GroundedAnswer | None = None
     kept: ExternalChat | None = None
@@ -197,7 +197,7 @@ class _Turn:
             response |= {"chatId": self.kept.id, "chatSessionTrackingToken": self.kept.id}
         return response
 
-    async def _instructions(self, said: list[ChatMessage]) -> str:
+    async def _instructions(self, said: list[GleanMessage]) -> str:
         """Join the instructions of the application and of the caller."""
         parts = [item.text for item in said if item.messageType == "CONTEXT" and item.text]
         if self.body.applicationId:
@@ -209,11 +209,11 @@ class _Turn:
         return "\n\n".join(parts)
 
 
-def _is_content(item: ChatMessage) -> bool:
+def _is_content(item: GleanMessage) -> bool:
     return item.messageType == "CONTENT"
 
 
-def _line(item: ChatMessage) -> HistoryEntry:
+def _line(item: GleanMessage) -> HistoryEntry:
     role: Role = "user" if item.author == "USER" else "assistant"
     return HistoryEntry(role, item.text)
 

@@ -25,7 +25,7 @@ class Fragment(_Loose):
     text: str | None = None
 
 
-class ChatMessage(_Loose):
+class GleanMessage(_Loose):
     author: str = "USER"
     messageType: str = "CONTENT"  # noqa: N815
     fragments: list[Fragment] | None = None
@@ -68,7 +68,7 @@ def _named(specs: Sequence[dict[str, Any]] | None, keys: Sequence[str]) -> froze
 
 
 class ChatRequest(_Loose):
-    messages: list[ChatMessage] = Field(min_length=1, max_length=MESSAGE_LIMIT)
+    messages: list[GleanMessage] = Field(min_length=1, max_length=MESSAGE_LIMIT)
     agentConfig: AgentConfig | None = None  # noqa: N815
     applicationId: str | None = None  # noqa: N815
     chatId: str | None = None  # noqa: N815
@@ -90,7 +90,7 @@ class ChatRequest(_Loose):
         )
 
 
-def oldest_first(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+def oldest_first(messages: Sequence[GleanMessage]) -> list[GleanMessage]:
     """Sort the messages into the order in which they were said.
 
     By the specification the most recent one is first. Some clients send it last, which is recognised by a conversation

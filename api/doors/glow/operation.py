@@ -46,7 +46,7 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class EventRow:
     """An operation as an event of socket.io.
 
     Attributes:
@@ -84,7 +84,7 @@ class Operation:
     does: str | Function
     artifact: str = "attempt"
     command: Command | None = None
-    events: tuple[Event, ...] = (Event(),)
+    events: tuple[EventRow, ...] = (EventRow(),)
     bare: bool = False
     also: tuple[tuple[str, str], ...] = ()
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 
 from api.auth import CurrentUser
 from api.doors.glow.operation import Operation
-from api.doors.glow.socketio.events import Asker, Event
+from api.doors.glow.socketio.events import Asker, ClientEvent
 from api.doors.glow.socketio.table import Events
 from api.doors.guarded import GuardedRoute
 
@@ -52,7 +52,7 @@ async def disconnect_api(_: CurrentUser) -> dict[str, Any]:
     return {"success": True}
 
 
-def _endpoint(event: Event, operations: Mapping[str, Operation]) -> Callable[..., Awaitable[dict[str, Any]]]:
+def _endpoint(event: ClientEvent, operations: Mapping[str, Operation]) -> Callable[..., Awaitable[dict[str, Any]]]:
     body_type: Any = event.body
 
     async def asked(body: body_type, user: CurrentUser, request: Request) -> dict[str, Any]:

@@ -5,7 +5,7 @@ A new operation needs its shapes, its function, and a row here.
 
 from collections.abc import Iterable
 
-from api.doors.glow.operation import Command, Event, Field, Operation
+from api.doors.glow.operation import Command, EventRow, Field, Operation
 
 _ATTEMPT = Field("attempt_id", "The attempt.")
 _CHAT = Field("chat_id", "The chat.")
@@ -28,7 +28,7 @@ CHATS = (
             (_ATTEMPT, *_CHAT_FIELDS, Field("draft_id", "A draft to make it from.", flag="--draft-id")),
         ),
     ),
-    Operation("chat_message", "messages:chat_message", events=(Event(order="chat", kind="send"),)),
+    Operation("chat_message", "messages:chat_message", events=(EventRow(order="chat", kind="send"),)),
     Operation(
         "chat_response",
         "messages:chat_response",
@@ -37,8 +37,8 @@ CHATS = (
             (_CHAT, Field("question_id", "The question."), Field("option_ids", "What you choose.", list[str])),
         ),
         events=(
-            Event(),
-            Event("attempt_response_submit", v5=True, kind="quiz", answers="attempt_response_result"),
+            EventRow(),
+            EventRow("attempt_response_submit", v5=True, kind="quiz", answers="attempt_response_result"),
         ),
     ),
     Operation(
@@ -71,18 +71,20 @@ CHATS = (
         "voice:chat_voice",
         command=Command("Open a voice session.", (_CHAT,)),
         events=(
-            Event(order="voice", kind="audio"),
-            Event("attempt_audio_start", v5=True, order="voice", kind="audio", answers="attempt_audio_ready"),
+            EventRow(order="voice", kind="audio"),
+            EventRow("attempt_audio_start", v5=True, order="voice", kind="audio", answers="attempt_audio_ready"),
         ),
     ),
-    Operation("chat_speak", "voice:chat_speak", events=(Event(frames=True), Event("attempt_audio_frame", frames=True))),
+    Operation(
+        "chat_speak", "voice:chat_speak", events=(EventRow(frames=True), EventRow("attempt_audio_frame", frames=True))
+    ),
     Operation(
         "chat_silence",
         "voice:chat_silence",
         command=Command("Finish what is being said and end the voice session.", (_CHAT,)),
         events=(
-            Event(order="voice", kind="audio"),
-            Event("attempt_audio_stop", v5=True, order="voice", kind="audio", answers="attempt_audio_ended"),
+            EventRow(order="voice", kind="audio"),
+            EventRow("attempt_audio_stop", v5=True, order="voice", kind="audio", answers="attempt_audio_ended"),
         ),
     ),
     Operation(
@@ -92,7 +94,7 @@ CHATS = (
             "Switch the microphone of a voice session off, or on again.",
             (_CHAT, Field("muted", "Which.", bool, "--muted/--unmuted")),
         ),
-        events=(Event(order="voice", kind="audio"), Event("attempt_audio_mute", order="voice", kind="audio")),
+        events=(EventRow(order="voice", kind="audio"), EventRow("attempt_audio_mute", order="voice", kind="audio")),
     ),
     Operation(
         "chat_draft",
@@ -132,7 +134,7 @@ CHATS = (
 )
 
 ATTEMPTS = (
-    Operation("start", "attempts:start", events=(Event(v5=True, order="chat"),)),
+    Operation("start", "attempts:start", events=(EventRow(v5=True, order="chat"),)),
     Operation("get", "attempts:get", command=Command("Show an attempt: its chats, messages and grades.", (_ATTEMPT,))),
     Operation(
         "next",
@@ -140,19 +142,19 @@ ATTEMPTS = (
         command=Command(
             "Go on to the next chat.", (_ATTEMPT, Field("draft_id", "A draft that customises it.", flag="--draft-id"))
         ),
-        events=(Event(v5=True, order="chat"),),
+        events=(EventRow(v5=True, order="chat"),),
     ),
     Operation(
         "join",
         "attempts:join",
         command=Command("Enter a chat's room.", (_CHAT,)),
-        events=(Event(v5=True, order="chat"),),
+        events=(EventRow(v5=True, order="chat"),),
     ),
     Operation(
         "leave",
         "attempts:leave",
         command=Command("Leave a chat's room.", (_CHAT,)),
-        events=(Event(v5=True, order="chat"),),
+        events=(EventRow(v5=True, order="chat"),),
     ),
     Operation(
         "end",
@@ -161,13 +163,13 @@ ATTEMPTS = (
             "End one chat; it is graded unless you say --no-grade.",
             (_ATTEMPT, _CHAT, Field("grade", "Whether it is graded.", bool, "--grade/--no-grade")),
         ),
-        events=(Event(v5=True, kind="end"),),
+        events=(EventRow(v5=True, kind="end"),),
     ),
     Operation(
         "end_all",
         "attempts:end_all",
         command=Command("End every chat that is left.", (_ATTEMPT,)),
-        events=(Event(v5=True, kind="end"),),
+        events=(EventRow(v5=True, kind="end"),),
     ),
     Operation(
         "stop",
@@ -176,7 +178,7 @@ ATTEMPTS = (
             "Stop the answer that is being written or spoken.",
             (_CHAT, Field("group_id", "Its group, where you know that rather than the chat.", flag="--group-id")),
         ),
-        events=(Event(v5=True, order="chat", kind="stop"),),
+        events=(EventRow(v5=True, order="chat", kind="stop"),),
     ),
     Operation(
         "message",
@@ -190,7 +192,7 @@ ATTEMPTS = (
                 Field("wait_for_complete", "Wait for the answer and show it.", bool, "--wait"),
             ),
         ),
-        events=(Event(v5=True, order="chat", kind="send"),),
+        events=(EventRow(v5=True, order="chat", kind="send"),),
     ),
     Operation(
         "grade",
@@ -199,13 +201,13 @@ ATTEMPTS = (
             "Have a chat of an attempt graded.",
             (_ATTEMPT, Field("chat_id", "The chat; the current one otherwise.", flag="--chat-id")),
         ),
-        events=(Event(v5=True),),
+        events=(EventRow(v5=True),),
     ),
     Operation(
         "generate",
         "running:generate",
         command=Command("Have the persona answer; say which chat in --body."),
-        events=(Event(kind="send"),),
+        events=(EventRow(kind="send"),),
     ),
     Operation(
         "complete", "attempts:complete", command=Command("Mark an attempt as completed.", (_ATTEMPT, _LAST_WORD))
@@ -214,11 +216,11 @@ ATTEMPTS = (
         "use_previous",
         "attempts:use_previous",
         command=Command("Take over the grades of earlier chats; say which in --body.", (_ATTEMPT,)),
-        events=(Event(v5=True),),
+        events=(EventRow(v5=True),),
     ),
 )
 
-_OF_TEST = (Event(v5=True, order="test", kind="test"),)
+_OF_TEST = (EventRow(v5=True, order="test", kind="test"),)
 
 TESTS = (
     Operation("start", "benchmarks:test_start", "test", events=_OF_TEST),

@@ -38,7 +38,7 @@ from api.doors.line.opening import (
     StandingChat,
 )
 from api.doors.line.websocket import WebSocketWire
-from api.doors.line.wire import Close, Message, Refused, Wire
+from api.doors.line.wire import Close, LineRefused, Message, Wire
 from pipeline.call.audio_clock import Gaps
 from pipeline.call.commands import (
     Command,
@@ -73,6 +73,7 @@ __all__ = [
     "Line",
     "LineEvent",
     "LineOpened",
+    "LineRefused",
     "Message",
     "Mute",
     "OpenCall",
@@ -83,7 +84,6 @@ __all__ = [
     "Patience",
     "Played",
     "ProtocolError",
-    "Refused",
     "RequestReply",
     "Respond",
     "Say",

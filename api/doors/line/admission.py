@@ -15,7 +15,7 @@ from api.doors.line.opening import (
     StandingChat,
 )
 from api.doors.line.packets import Packets
-from api.doors.line.wire import Close, Refused
+from api.doors.line.wire import Close, LineRefused
 from api.service import Service
 from models.errors import Invalid, ModelError, NotFound
 from models.records.core import User
@@ -44,7 +44,7 @@ async def user_of(service: Service, caller: Caller) -> User:
                     raise Invalid(f"A caller's name has 1 to {NAME_LIMIT} characters.")
                 return await service.store.user_named(f"{provider}:{name.strip()}")
     except ModelError as error:
-        raise Refused(error.code, str(error)) from None
+        raise LineRefused(error.code, str(error)) from None
 
 
 async def call_of(service: Service, user: User, opening: Opening) -> tuple[Call, bool]:
@@ -64,11 +64,11 @@ async def call_of(service: Service, user: User, opening: Opening) -> tuple[Call,
             AudioClock(opening.gaps, opening.input or DEFAULT_INPUT, 0.0)
         return await _call(service, user, opening, output)
     except Busy as error:
-        raise Refused(error.code, str(error), Close.BUSY) from None
+        raise LineRefused(error.code, str(error), Close.BUSY) from None
     except NotOwner:  # never reveals whether somebody else's chat exists
-        raise Refused(NotFound.code, CHAT_NOT_FOUND) from None
+        raise LineRefused(NotFound.code, CHAT_NOT_FOUND) from None
     except (ModelError, PipelineError, VoiceError) as error:
-        raise Refused(error.code, str(error)) from None
+        raise LineRefused(error.code, str(error)) from None
 
 
 async def _call(service: Service, user: User, opening: Opening, output: AudioFormat) -> tuple[Call, bool]:

@@ -13,7 +13,7 @@ from api.doors.line.opening import Opening
 from api.doors.line.outbox import Outbox
 from api.doors.line.pacer import ContinuousPacer
 from api.doors.line.packets import Packets
-from api.doors.line.wire import Close, Refused, Wire
+from api.doors.line.wire import Close, LineRefused, Wire
 from api.service import Service
 from models.errors import ModelError
 from pipeline.call.attendance import Attendance
@@ -85,7 +85,7 @@ class Line:
         """
         try:
             await self._serve()
-        except Refused as refusal:
+        except LineRefused as refusal:
             await self._refuse(refusal)
         except (ConnectionError, EOFError):
             await self._close(Close.GONE)
@@ -107,7 +107,7 @@ class Line:
         try:
             attendance = self._attend(call, resumed, opening)
         except VoiceError as error:
-            raise Refused(error.code, str(error)) from None
+            raise LineRefused(error.code, str(error)) from None
         try:
             if resumed:
                 await call.take_format(input_of(opening, call))
@@ -128,9 +128,9 @@ class Line:
         except TimeoutError:
             first = self._dialect.opens_with
             sentence = f"Send {first} as the first message, within {seconds:g} s of connecting."
-            raise Refused("too_late", sentence) from None
+            raise LineRefused("too_late", sentence) from None
         except ProtocolError as error:
-            raise Refused(error.code, str(error)) from None
+            raise LineRefused(error.code, str(error)) from None
 
     def _attend(self, call: Call, resumed: bool, opening: Opening) -> Attendance:
         """Attend the call, without an await, so that no other line can attend it meanwhile."""
@@ -198,7 +198,7 @@ class Line:
     @staticmethod
     async def _superseded(attendance: Attendance) -> None:
         await attendance.superseded()
-        raise Refused("taken_over", "Another connection resumed this call; this one is closed.")
+        raise LineRefused("taken_over", "Another connection resumed this call; this one is closed.")
 
     async def _read(self, call: Call) -> None:
         for number in count(1):
@@ -300,7 +300,7 @@ class Line:
 
     # --------------------------------------------------------------- closing
 
-    async def _refuse(self, refusal: Refused) -> None:
+    async def _refuse(self, refusal: LineRefused) -> None:
         problem = Problem(refusal.code, str(refusal), fatal=True)
         # The caller may have disconnected, or may not read.
         try:

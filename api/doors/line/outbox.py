@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable
 
-from api.doors.line.wire import Close, Message, Refused, Wire
+from api.doors.line.wire import Close, LineRefused, Message, Wire
 from pipeline.call.call import BACKLOG_LIMIT
 from pipeline.conversation.events import SessionEvent
 
@@ -60,7 +60,7 @@ class Outbox:
             if self._failure is not None:
                 raise self._failure
             if self._overflowed:
-                raise Refused(
+                raise LineRefused(
                     "slow_client", "The client reads too slowly; resume when it can keep up.", Close.RESTARTING
                 )
             if message is None:
@@ -69,7 +69,7 @@ class Outbox:
                 async with asyncio.timeout(self._send_s):
                     await wire.send(message)
             except TimeoutError:
-                raise Refused(
+                raise LineRefused(
                     "slow_client", "The client does not read; resume when it can.", Close.RESTARTING
                 ) from None
             self._sending = None

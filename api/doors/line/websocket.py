@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from api.doors.line.wire import Close, Message, Refused
+from api.doors.line.wire import Close, LineRefused, Message
 
 CODES = {
     Close.ENDED: 1000,
@@ -41,7 +41,7 @@ class WebSocketWire:
             return None
         data: Message = received["bytes"] if received.get("bytes") is not None else received.get("text") or ""
         if len(data if isinstance(data, bytes) else data.encode()) > self._limit:
-            raise Refused(
+            raise LineRefused(
                 "message_too_large", f"Send messages of at most {self._limit} bytes; resume the call.", Close.TOO_LARGE
             )
         return data

@@ -51,7 +51,7 @@ class Wire(Protocol):
         ...
 
 
-class Refused(Exception):
+class LineRefused(Exception):
     """The line cannot go on: the error to send, and why the wire is closed.
 
     Attributes:

@@ -224,7 +224,7 @@ SERVER: tuple[Shown, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class ErrorCode:
     """An error code of the websocket.
 
     Attributes:
@@ -237,36 +237,36 @@ class Failure:
     meaning: str
 
 
-ERRORS: tuple[Failure, ...] = (
-    Failure("too_late", 1008, "No `chat_voice` came within 10 s of connecting."),
-    Failure("not_open", 1008, "Something else came before `chat_voice`."),
-    Failure("unauthorized", 1008, "No token, or one that opens nothing."),
-    Failure("not_found", 1008, "There is no such chat of this user's, or no call to resume: open a new one."),
-    Failure("session_conflict", 1008, "The chat has a call that a connection attends, or has ended."),
-    Failure("busy", 1013, "The service carries as many calls as it takes: try again in a moment."),
-    Failure("taken_over", 1008, "Another connection resumed this call."),
-    Failure("slow_client", 1012, "The client does not read what it is sent: resume when it can."),
-    Failure("message_too_large", 1009, "A message above `GLOW_MAX_MESSAGE_BYTES` (128 KiB): resume, and send less."),
-    Failure("storage_behind", 1011, "The database cannot keep up, so the call was ended."),
-    Failure("internal", 1011, "The call broke on the service's side."),
-    Failure("invalid_json", 0, "The message is not JSON."),
-    Failure("invalid_message", 0, "A field is missing or wrong; the sentence names it."),
-    Failure("unknown_type", 0, "There is no such `type`."),
-    Failure("invalid_base64", 0, "The `audio` of a `chat_speak` is not base64."),
-    Failure("already_open", 0, "A second `chat_voice` on one connection."),
-    Failure("unsupported_format", 0, "An encoding, rate or codec that the service does not speak."),
-    Failure("invalid_audio", 0, "The audio is not what it claims to be; what could be decoded was heard."),
-    Failure("no_words", 0, "No words were heard in an utterance."),
-    Failure("answering", 0, "A `reply` was asked for while the persona answers already."),
-    Failure("call_over", 0, "The call takes nothing more, it is ending."),
-    Failure("stt_failed", 0, "The transcript took longer than `GLOW_STT_TIMEOUT_S`."),
-    Failure("tts_failed", 0, "The voice did not speak in time; what it should have said is in `reply.text`."),
-    Failure("reply_too_long", 0, "The reply was cut at the most characters that one may have."),
-    Failure("engine_failed", 0, "An engine broke; the persona apologises aloud where it was to answer."),
-    Failure("engine_busy", 0, "The engines have too much to do; say it again in a moment."),
-    Failure("engine_unavailable", 0, "An engine's files or its server are not there."),
-    Failure("llm_failed", 0, "The language model did not answer; the persona apologises aloud."),
-    Failure("storage_failed", 0, "A message could not be stored; the conversation goes on without it."),
-    Failure("idle", 0, "Nothing came for `GLOW_IDLE_S`: the call ends, as by `chat_silence`."),
+ERRORS: tuple[ErrorCode, ...] = (
+    ErrorCode("too_late", 1008, "No `chat_voice` came within 10 s of connecting."),
+    ErrorCode("not_open", 1008, "Something else came before `chat_voice`."),
+    ErrorCode("unauthorized", 1008, "No token, or one that opens nothing."),
+    ErrorCode("not_found", 1008, "There is no such chat of this user's, or no call to resume: open a new one."),
+    ErrorCode("session_conflict", 1008, "The chat has a call that a connection attends, or has ended."),
+    ErrorCode("busy", 1013, "The service carries as many calls as it takes: try again in a moment."),
+    ErrorCode("taken_over", 1008, "Another connection resumed this call."),
+    ErrorCode("slow_client", 1012, "The client does not read what it is sent: resume when it can."),
+    ErrorCode("message_too_large", 1009, "A message above `GLOW_MAX_MESSAGE_BYTES` (128 KiB): resume, and send less."),
+    ErrorCode("storage_behind", 1011, "The database cannot keep up, so the call was ended."),
+    ErrorCode("internal", 1011, "The call broke on the service's side."),
+    ErrorCode("invalid_json", 0, "The message is not JSON."),
+    ErrorCode("invalid_message", 0, "A field is missing or wrong; the sentence names it."),
+    ErrorCode("unknown_type", 0, "There is no such `type`."),
+    ErrorCode("invalid_base64", 0, "The `audio` of a `chat_speak` is not base64."),
+    ErrorCode("already_open", 0, "A second `chat_voice` on one connection."),
+    ErrorCode("unsupported_format", 0, "An encoding, rate or codec that the service does not speak."),
+    ErrorCode("invalid_audio", 0, "The audio is not what it claims to be; what could be decoded was heard."),
+    ErrorCode("no_words", 0, "No words were heard in an utterance."),
+    ErrorCode("answering", 0, "A `reply` was asked for while the persona answers already."),
+    ErrorCode("call_over", 0, "The call takes nothing more, it is ending."),
+    ErrorCode("stt_failed", 0, "The transcript took longer than `GLOW_STT_TIMEOUT_S`."),
+    ErrorCode("tts_failed", 0, "The voice did not speak in time; what it should have said is in `reply.text`."),
+    ErrorCode("reply_too_long", 0, "The reply was cut at the most characters that one may have."),
+    ErrorCode("engine_failed", 0, "An engine broke; the persona apologises aloud where it was to answer."),
+    ErrorCode("engine_busy", 0, "The engines have too much to do; say it again in a moment."),
+    ErrorCode("engine_unavailable", 0, "An engine's files or its server are not there."),
+    ErrorCode("llm_failed", 0, "The language model did not answer; the persona apologises aloud."),
+    ErrorCode("storage_failed", 0, "A message could not be stored; the conversation goes on without it."),
+    ErrorCode("idle", 0, "Nothing came for `GLOW_IDLE_S`: the call ends, as by `chat_silence`."),
 )
 """Every code that an `error` of the voice websocket can have. Before the call is open every error is fatal."""

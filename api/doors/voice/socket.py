@@ -18,11 +18,11 @@ from api.doors.line import (
     Line,
     LineEvent,
     LineOpened,
+    LineRefused,
     Message,
     Opening,
     Packet,
     ProtocolError,
-    Refused,
     Respond,
     StandingChat,
     WebSocketWire,
@@ -88,13 +88,13 @@ class NativeDialect:
         if received is None:
             raise ConnectionError("The client has gone.")
         if isinstance(received, bytes):
-            raise Refused("not_open", "Send chat_voice before any audio.")
+            raise LineRefused("not_open", "Send chat_voice before any audio.")
         message = parse(received)
         if not isinstance(message, ChatVoice):
-            raise Refused("not_open", f"Send chat_voice before {message.type}.")
+            raise LineRefused("not_open", f"Send chat_voice before {message.type}.")
         token = self._token or message.token
         if not token:
-            raise Refused("unauthorized", NO_TOKEN)
+            raise LineRefused("unauthorized", NO_TOKEN)
         return Opening(
             Bearer(token),
             StandingChat(message.chat_id, message.resume),

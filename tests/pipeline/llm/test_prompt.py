@@ -5,7 +5,7 @@ import pytest
 from models.packs import DEMO_PACK, load_pack
 from models.records.core import Document, Persona, Scenario
 from pipeline.conversation.reply import HistoryEntry, ReplyContext
-from pipeline.llm.prompt import ChatMessage, PromptBudget, chat_messages
+from pipeline.llm.prompt import PromptBudget, PromptMessage, chat_messages
 
 DANA = Persona(id="p", name="Dana", description="A worried mother.", instructions="Be impatient.", greeting="Hello?")
 OFFICE = Scenario(
@@ -21,7 +21,7 @@ def prompt(
     documents: tuple[Document, ...] = (),
     scenario: Scenario | None = None,
     budget: PromptBudget | None = None,
-) -> list[ChatMessage]:
+) -> list[PromptMessage]:
     lines = tuple(HistoryEntry("user" if role == "u" else "assistant", text) for role, text in history)
     return chat_messages(ReplyContext(DANA, scenario, documents, lines), budget)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.replay import InvalidCall, Stage, read_call, replay
-from pipeline.replay.call_file import AfterEvent, AfterItem, AtTime, IntoLine, IntoReply, Sound
+from pipeline.replay.call_file import AfterEvent, AfterItem, AtTime, IntoLine, IntoReply, Sounds
 from pipeline.replay.golden import difference, update_golden
 from pipeline.replay.moments import moment
 from tests.voice.sound import recording
@@ -236,14 +236,14 @@ def test_speech_can_be_cut_made_quieter_and_put_into_noise(tmp_path: Path) -> No
         + "  - {text: Hello., voice: en-gb}\n"
     )
     call = read_call(file)
-    sounds = [item.act for item in call.learner if isinstance(item.act, Sound)]
+    sounds = [item.act for item in call.learner if isinstance(item.act, Sounds)]
     plain, quiet, noisy, short, made = sounds
     assert abs(float(abs(plain.audio).mean()) / float(abs(quiet.audio).mean()) - 10) < 0.5
     assert float((noisy.audio - plain.audio.astype(int)).std()) > 300
     assert len(short.audio) == 1600
     assert len(made.audio) > 4000
     again = read_call(file).learner[2].act
-    assert isinstance(again, Sound)
+    assert isinstance(again, Sounds)
     assert (again.audio == noisy.audio).all()
 
 
@@ -255,8 +255,8 @@ def test_the_learner_is_taken_out_of_a_recorded_call(tmp_path: Path) -> None:
     file = tmp_path / "call.yaml"
     file.write_text(HEAD + "  - {say: call-7.wav, channel: left}\n  - {say: call-7.wav, channel: right}\n")
     left, right = (item.act for item in read_call(file).learner)
-    assert isinstance(left, Sound)
-    assert isinstance(right, Sound)
+    assert isinstance(left, Sounds)
+    assert isinstance(right, Sounds)
     assert (left.audio == both[:, 0]).all()
     assert (right.audio == both[:, 1]).all()
 

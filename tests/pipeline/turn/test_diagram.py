@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.turn.diagram import explore, renewed
-from pipeline.turn.machine import Phase, Reply
+from pipeline.turn.machine import Phase, ReplyPhase
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "turn-taking.md"
 
@@ -17,11 +17,11 @@ def test_every_state_is_reached_and_left() -> None:
     found = explore()
     assert {end for _, end in found.phases} == set(Phase)
     assert {start for start, _ in found.phases} == set(Phase) - {Phase.ENDED}
-    assert {end for _, end in found.replies} == {start for start, _ in found.replies} == set(Reply)
+    assert {end for _, end in found.replies} == {start for start, _ in found.replies} == set(ReplyPhase)
 
 
 def test_a_reply_is_silenced_only_while_somebody_may_be_speaking() -> None:
     together = explore().together
-    assert together[Phase.LISTENING] == {Reply.NONE, Reply.PLAYING}
-    assert Reply.DUCKED not in together[Phase.PAUSING]
-    assert together[Phase.ENDED] == {Reply.NONE}
+    assert together[Phase.LISTENING] == {ReplyPhase.NONE, ReplyPhase.PLAYING}
+    assert ReplyPhase.DUCKED not in together[Phase.PAUSING]
+    assert together[Phase.ENDED] == {ReplyPhase.NONE}

@@ -18,11 +18,11 @@ from pipeline.turn.actions import (
     Release,
     ReopenUtterance,
     Restore,
-    Say,
+    SayPrompt,
     StoreMessage,
     Suspend,
     Transcribe,
-    Transfer,
+    TransferCall,
 )
 from pipeline.turn.events import (
     WHOLE,
@@ -68,7 +68,7 @@ GOODBYE = [*answered(), At(5000, ReplyFinished(1, Leave()))]
 
 NOTICED = [At(0, NOTICE), At(20, ReplyStarted(1))]
 UP = [At(0, TIME_UP), At(20, ReplyStarted(1)), At(3000, ReplyFinished(1, Leave("duration", final=True)))]
-UP_SAID: list[Action] = [Say(1, 0, TIME_UP), Release(1, 0), CloseUtterance(0), Linger()]
+UP_SAID: list[Action] = [SayPrompt(1, 0, TIME_UP), Release(1, 0), CloseUtterance(0), Linger()]
 
 STORIES: list[Story] = [
     (
@@ -187,8 +187,8 @@ STORIES: list[Story] = [
         [
             *ANSWERED,
             Linger(),
-            Transfer("human"),
-            Say(2, 1, Prompted("Nobody answers there.")),
+            TransferCall("human"),
+            SayPrompt(2, 1, Prompted("Nobody answers there.")),
             Release(2, 1),
         ],
     ),
@@ -216,7 +216,7 @@ STORIES: list[Story] = [
             At(550, Partial("hello i want", "")),
             goes_on(560, 500),
         ],
-        [Say(1, 0, GREETING), Release(1, 0), CloseUtterance(0), OpenUtterance(1, ms(60)), Duck(), Hold()],
+        [SayPrompt(1, 0, GREETING), Release(1, 0), CloseUtterance(0), OpenUtterance(1, ms(60)), Duck(), Hold()],
     ),
     (
         "what is said over the protected beginning is the first turn",
@@ -229,7 +229,7 @@ STORIES: list[Story] = [
             elapses(650),
         ],
         [
-            Say(1, 0, GREETING),
+            SayPrompt(1, 0, GREETING),
             Release(1, 0),
             CloseUtterance(0),
             OpenUtterance(1, ms(40)),
@@ -251,7 +251,7 @@ STORIES: list[Story] = [
             At(4000, ReplyFinished(1)),
         ],
         [
-            Say(1, 0, NOTICE),
+            SayPrompt(1, 0, NOTICE),
             Release(1, 0),
             CloseUtterance(0),
             OpenUtterance(1, ms(1000)),
@@ -266,18 +266,18 @@ STORIES: list[Story] = [
     (
         "what is typed over an announcement is answered after it",
         [*NOTICED, At(1000, Typed()), At(4000, ReplyFinished(1))],
-        [Say(1, 0, NOTICE), Release(1, 0), CloseUtterance(0), Prepare(2, 1, ""), Release(2, 1)],
+        [SayPrompt(1, 0, NOTICE), Release(1, 0), CloseUtterance(0), Prepare(2, 1, ""), Release(2, 1)],
     ),
     (
         "who speaks before an announcement has begun is heard once it has",
         [At(0, NOTICE), starts(10), At(120, ReplyStarted(1)), starts(200)],
-        [Say(1, 0, NOTICE), Release(1, 0), CloseUtterance(0), OpenUtterance(1, ms(200))],
+        [SayPrompt(1, 0, NOTICE), Release(1, 0), CloseUtterance(0), OpenUtterance(1, ms(200))],
     ),
     # ------------------------------------------------------------- what waits for the floor
     (
         "a warning waits until the persona has finished",
         [*answered(), At(4000, WARNING), At(5000, ReplyFinished(1))],
-        [*ANSWERED, Say(2, 1, WARNING), Release(2, 1)],
+        [*ANSWERED, SayPrompt(2, 1, WARNING), Release(2, 1)],
     ),
     (
         "a warning waits until the caller has said nothing after all",
@@ -287,7 +287,7 @@ STORIES: list[Story] = [
             Transcribe(1),
             EndTurn(1, ms(2000), "silence"),
             CloseUtterance(1),
-            Say(2, 1, WARNING),
+            SayPrompt(2, 1, WARNING),
             Release(2, 1),
         ],
     ),
@@ -301,7 +301,7 @@ STORIES: list[Story] = [
             At(4000, ReplyFinished(2)),
         ],
         [
-            Say(1, 0, WARNING),
+            SayPrompt(1, 0, WARNING),
             Release(1, 0),
             Suspend(1),
             *OPENED,
@@ -312,7 +312,7 @@ STORIES: list[Story] = [
             Prepare(2, 1, COMPLETE),
             Release(2, 1),
             CloseUtterance(1),
-            Say(3, 1, WARNING),
+            SayPrompt(3, 1, WARNING),
             Release(3, 1),
         ],
     ),
@@ -324,7 +324,7 @@ STORIES: list[Story] = [
     (
         "a line that waits already does not wait twice",
         [*answered(), At(4000, WARNING), At(4100, WARNING), At(5000, ReplyFinished(1)), At(5010, ReplyFinished(2))],
-        [*ANSWERED, Say(2, 1, WARNING), Release(2, 1), CloseUtterance(1)],
+        [*ANSWERED, SayPrompt(2, 1, WARNING), Release(2, 1), CloseUtterance(1)],
     ),
     # ------------------------------------------------------------- the time is up
     ("when the time is up the call ends after the sentence", [*UP, At(3300, Lingered())], [*UP_SAID, End("duration")]),

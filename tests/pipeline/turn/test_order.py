@@ -22,11 +22,11 @@ from pipeline.turn.actions import (
     Release,
     ReopenUtterance,
     Restore,
-    Say,
+    SayPrompt,
     StoreMessage,
     Suspend,
     Transcribe,
-    Transfer,
+    TransferCall,
 )
 from pipeline.turn.events import (
     WHOLE,
@@ -48,7 +48,7 @@ from pipeline.turn.events import (
     Typed,
     Unmuted,
 )
-from pipeline.turn.machine import Phase, Reply, Rules, Turn, samples, step
+from pipeline.turn.machine import Phase, ReplyPhase, Rules, Turn, samples, step
 from voice.speech.endpointing import SpeechPaused, SpeechResumed, SpeechStarted
 
 SPOKEN = "and what is the number on your receipt please"
@@ -172,7 +172,7 @@ class Client:
             case Transcribe(revision):
                 assert revision > self.transcribing, "a revision is asked for once"
                 self.transcribing = revision
-            case Prepare(revision) | Say(revision) | Apologise(revision):
+            case Prepare(revision) | SayPrompt(revision) | Apologise(revision):
                 self.prepared.add(revision)
             case Suspend(revision):
                 self.prepared.discard(revision)
@@ -204,7 +204,7 @@ class Client:
             case Linger():
                 assert self.sounding is None, "nobody leaves before the last word was heard"
                 self.lingering = True
-            case Transfer(target):
+            case TransferCall(target):
                 assert target
                 assert self.open_turn is None, "nobody is handed on while they speak"
             case End():
@@ -215,19 +215,19 @@ class Client:
     def look(self) -> None:
         """What holds in every state."""
         state = self.state
-        assert (state.reply is not Reply.NONE) == (self.sounding is not None)
-        assert (state.reply in (Reply.DUCKED, Reply.HELD)) == self.quiet
-        if state.reply is not Reply.NONE:
+        assert (state.reply is not ReplyPhase.NONE) == (self.sounding is not None)
+        assert (state.reply in (ReplyPhase.DUCKED, ReplyPhase.HELD)) == self.quiet
+        if state.reply is not ReplyPhase.NONE:
             assert state.speaking_revision == self.sounding
         if state.phase in (Phase.HEARING, Phase.PAUSING):
             awaited = state.phase is Phase.PAUSING and self.transcribing == state.revision
             assert state.deadline is not None or awaited, "a turn ends by itself, or by the words that are asked for"
             assert self.open_turn == state.number
         if state.protected_to:
-            assert state.reply is Reply.PLAYING, "what is protected sounds on"
+            assert state.reply is ReplyPhase.PLAYING, "what is protected sounds on"
         if state.lingering:
             assert self.lingering or state.phase is Phase.ENDED, "who lingers is told when that is over"
-            assert state.reply is Reply.NONE or state.going
+            assert state.reply is ReplyPhase.NONE or state.going
         if state.floor_is_free:
             assert not state.owed, "an answer that is due is given as soon as it can be"
             assert state.leaving is None or state.lingering
@@ -278,7 +278,7 @@ def test_from_every_state_the_call_comes_to_rest(choices: list[Choice], last_wor
         else:
             client.feed(ReplyFinished(state.speaking_revision))
     assert client.state.phase in (Phase.LISTENING, Phase.ENDED)
-    assert client.state.reply is Reply.NONE
+    assert client.state.reply is ReplyPhase.NONE
 
 
 @settings(max_examples=400, deadline=None)

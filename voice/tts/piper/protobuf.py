@@ -6,7 +6,7 @@ from typing import NamedTuple
 _VARINT, _BYTES = 0, 2
 
 
-class Field(NamedTuple):
+class WireField(NamedTuple):
     """A field of a message.
 
     Attributes:
@@ -20,7 +20,7 @@ class Field(NamedTuple):
     value: memoryview
 
 
-def fields(message: memoryview) -> Iterator[Field]:
+def fields(message: memoryview) -> Iterator[WireField]:
     """Yield the fields of a message, in order.
 
     Raises:
@@ -47,7 +47,7 @@ def fields(message: memoryview) -> Iterator[Field]:
                 raise ValueError("The file is not an ONNX model.")
         if end > len(message):
             raise ValueError("The model is cut short.")
-        yield Field(key >> 3, message[begin:end], message[start:end] if key & 7 == _BYTES else message[0:0])
+        yield WireField(key >> 3, message[begin:end], message[start:end] if key & 7 == _BYTES else message[0:0])
         at = end
 
 

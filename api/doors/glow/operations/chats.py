@@ -39,7 +39,7 @@ from models.records.core import User
 from models.records.resources import ResourceKind, derived_id
 from pipeline.practice.attempts import NewChat
 from pipeline.practice.overview import ChatOverview
-from pipeline.practice.sections import KINDS, Narrowing, Section
+from pipeline.practice.sections import KINDS, ChatSection, Narrowing
 from pipeline.practice.values import OptionValue, QuestionValue
 
 VIEWS = ["chat_mv", "chat_drafts_mv"]
@@ -145,7 +145,7 @@ def chat_reply(user: User, seen: ChatOverview) -> ChatGetReply:
     return reply
 
 
-def _items(kind: str, section: Section) -> list[Any]:
+def _items(kind: str, section: ChatSection) -> list[Any]:
     items = [_SHOWN[kind](item, {"selected": chosen, "suggested": not chosen}) for item, chosen in section.shown]
     for item in items:
         if kind == "option":

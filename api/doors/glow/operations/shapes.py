@@ -87,7 +87,7 @@ class Success(WriteReply):
 # ----------------------------------------------------------------- resources
 
 
-class Resource(BaseModel):
+class ResourceItem(BaseModel):
     """A resource and its relation to the chat."""
 
     generated: bool = False
@@ -96,27 +96,27 @@ class Resource(BaseModel):
     pending: bool = False
 
 
-class NameItem(Resource):
+class NameItem(ResourceItem):
     id: str
     name: str
 
 
-class DescriptionItem(Resource):
+class DescriptionItem(ResourceItem):
     id: str
     description: str
 
 
-class ProblemStatementItem(Resource):
+class ProblemStatementItem(ResourceItem):
     id: str
     problem_statement: str
 
 
-class ObjectiveItem(Resource):
+class ObjectiveItem(ResourceItem):
     id: str
     objective: str
 
 
-class PersonaItem(Resource):
+class PersonaItem(ResourceItem):
     persona_id: str
     name: str
     description: str = ""
@@ -124,7 +124,7 @@ class PersonaItem(Resource):
     color: str = ""
 
 
-class DocumentItem(Resource):
+class DocumentItem(ResourceItem):
     document_id: str
     name: str
     description: str = ""
@@ -135,40 +135,40 @@ class DocumentItem(Resource):
     parameter_field_ids: list[str] = []
 
 
-class ScenarioItem(Resource):
+class ScenarioItem(ResourceItem):
     scenario_id: str
     name: str
     description: str = ""
 
 
-class QuestionItem(Resource):
+class QuestionItem(ResourceItem):
     question_id: str
     question_text: str
     allow_multiple: bool = False
     time: int | None = Field(default=None, description="Seconds that answering may take.")
 
 
-class OptionItem(Resource):
+class OptionItem(ResourceItem):
     option_id: str
     option_text: str
     question_id: str
     is_correct: bool | None = Field(default=None, description="Told once the question was answered.")
 
 
-class VideoItem(Resource):
+class VideoItem(ResourceItem):
     video_id: str
     name: str
     description: str = ""
     length_seconds: int | None = None
 
 
-class ImageItem(Resource):
+class ImageItem(ResourceItem):
     image_id: str
     name: str
     description: str = ""
 
 
-class FlagItem(Resource):
+class FlagItem(ResourceItem):
     id: str
     name: str
     description: str = ""
@@ -177,13 +177,13 @@ class FlagItem(Resource):
     value: bool = False
 
 
-class ParameterItem(Resource):
+class ParameterItem(ResourceItem):
     parameter_id: str
     name: str
     description: str = ""
 
 
-class ParameterFieldItem(Resource):
+class ParameterFieldItem(ResourceItem):
     id: str
     field_id: str
     parameter_id: str
@@ -191,7 +191,7 @@ class ParameterFieldItem(Resource):
     parameter_name: str
 
 
-class DepartmentItem(Resource):
+class DepartmentItem(ResourceItem):
     id: str
     name: str
 

@@ -12,8 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from api.doors.glow.carrying_out import carry_out, rendered
-from api.doors.glow.operation import Event as Row
-from api.doors.glow.operation import Operation
+from api.doors.glow.operation import EventRow, Operation
 from api.doors.glow.socketio.connections import Connection
 from api.doors.refusals import failure_of
 from api.service import Service
@@ -71,7 +70,7 @@ Run = Callable[[Asker, Any], Awaitable[Payload]]
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class ClientEvent:
     """One client event.
 
     Attributes:
@@ -82,10 +81,10 @@ class Event:
 
     body: type[BaseModel]
     run: Run
-    row: Row
+    row: EventRow
 
 
-async def perform(asker: Asker, event: Event, payload: Any) -> Payload:
+async def perform(asker: Asker, event: ClientEvent, payload: Any) -> Payload:
     """Perform an event for a socket; a refusal is its acknowledgement, and sent to the asking socket."""
     try:
         body = read(event, payload)
@@ -99,7 +98,7 @@ async def perform(asker: Asker, event: Event, payload: Any) -> Payload:
         return {"error": sentence, "success": False}
 
 
-def read(event: Event, payload: Any) -> BaseModel:
+def read(event: ClientEvent, payload: Any) -> BaseModel:
     """Parse the payload as the event's body.
 
     Raises:
@@ -115,7 +114,7 @@ def read(event: Event, payload: Any) -> BaseModel:
         raise Invalid(f"`{place}`: {first['msg']}.") from None
 
 
-def _failures(event: Row, said: Payload, sentence: str) -> list[tuple[str, Payload]]:
+def _failures(event: EventRow, said: Payload, sentence: str) -> list[tuple[str, Payload]]:
     chat_id = said.get("chat_id")
     failures: list[tuple[str, Payload]] = []
     if event.answers:

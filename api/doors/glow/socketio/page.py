@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from api.doors.glow.operations.shapes import WriteBody, WriteReply
 from api.doors.glow.socketio import seats
 from api.doors.glow.socketio.connections import ADMIT_S, AT_ONCE_LIMIT, CHANNELS_LIMIT, UNREAD_LIMIT
-from api.doors.glow.socketio.events import Event
+from api.doors.glow.socketio.events import ClientEvent
 from api.doors.glow.socketio.server_events import FAMILIES, FIELDS, ServerEvent
 from api.doors.glow.socketio.table import Events, names_of
 from api.doors.glow.table import OPERATIONS
@@ -89,7 +89,7 @@ def acknowledgement(name: str) -> tuple[str, ...]:
     return tuple(field for field in _OPERATION[name].reply.model_fields if field not in WriteReply.model_fields)
 
 
-def _client_event(name: str, event: Event) -> Iterator[str]:
+def _client_event(name: str, event: ClientEvent) -> Iterator[str]:
     yield f"### `{name}`"
     others = [_in_code(other) for other in names_of(name)[1:]]
     also = f" Other names: {', '.join(others)}." if others else ""
@@ -110,7 +110,7 @@ def _frame_type(name: str) -> str:
     return f"binary, or base64; 1 to {FRAME_LIMIT} bytes" if name == "audio" else "string"
 
 
-def _failure(event: Event) -> str:
+def _failure(event: ClientEvent) -> str:
     """Name the server event that reports a failure besides the acknowledgement."""
     refusals = [_in_code(event.row.answers)] if event.row.answers else []
     match event.row.kind:

@@ -8,11 +8,10 @@ from functools import partial
 
 from pydantic import BaseModel
 
-from api.doors.glow.operation import Event as Row
-from api.doors.glow.operation import Operation
+from api.doors.glow.operation import EventRow, Operation
 from api.doors.glow.operations.shapes_chats import MuteBody
 from api.doors.glow.socketio import rooms, voice
-from api.doors.glow.socketio.events import Event, Run
+from api.doors.glow.socketio.events import ClientEvent, Run
 from api.doors.glow.socketio.generation import DraftBody, generate
 
 LIFECYCLE = ("connect", "disconnect")
@@ -69,7 +68,7 @@ class Events:
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         # The one event that is no operation, as it carries out several.
-        self.by_name = {"generate": Event(DraftBody, generate, Row(v5=True, kind="generation"))}
+        self.by_name = {"generate": ClientEvent(DraftBody, generate, EventRow(v5=True, kind="generation"))}
         for operation in operations:
             for row in operation.events:
                 self.by_name[row.name or operation.key.replace(".", "_")] = _event(operation, row)
@@ -79,7 +78,7 @@ class Events:
             other for other, name in self._known.items() if name in self.by_name and self.by_name[name].row.frames
         )
 
-    def find(self, name: str) -> Event | None:
+    def find(self, name: str) -> ClientEvent | None:
         """Find an event by any of its names."""
         return self.by_name.get(self._known.get(name, ""))
 
@@ -96,6 +95,6 @@ def names_of(event: str) -> tuple[str, ...]:
     return (*names, *(later for later, known in _LATER.items() if known == event))
 
 
-def _event(operation: Operation, row: Row) -> Event:
+def _event(operation: Operation, row: EventRow) -> ClientEvent:
     body = _BODIES.get(operation.key) or operation.body
-    return Event(body, _OWN.get(operation.key) or partial(rooms.ask, operation=operation.key), row)
+    return ClientEvent(body, _OWN.get(operation.key) or partial(rooms.ask, operation=operation.key), row)

@@ -13,7 +13,7 @@ import pytest
 
 from api.doors.body_limit import SMALLER_BODY
 from api.doors.glean import chat as glean_chat
-from api.doors.glean.requests import ChatMessage, oldest_first, wanted
+from api.doors.glean.requests import GleanMessage, oldest_first, wanted
 from tests.servers.llm import LlmServer
 from tests.servers.tools import ToolsServer, tools_server
 from tests.service import TOKENS, RunningService, http, running, unhearing
@@ -94,7 +94,7 @@ def test_an_answer_with_its_citations(service: RunningService, path: str) -> Non
     ],
 )
 def test_the_order_of_messages(story: str, authors: list[str], order: list[int]) -> None:
-    messages = [ChatMessage(author=author) for author in authors]
+    messages = [GleanMessage(author=author) for author in authors]
     assert [next(i for i, known in enumerate(messages) if known is item) for item in oldest_first(messages)] == order
 
 

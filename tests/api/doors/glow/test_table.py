@@ -13,7 +13,7 @@ from pydantic import AliasChoices
 from typer.testing import CliRunner
 
 from api.cli.attempts import commands
-from api.doors.glow.operation import Command, Event, Field, Operation
+from api.doors.glow.operation import Command, EventRow, Field, Operation
 from api.doors.glow.operations.shapes import Body, ChatId, Reply, WriteBody, WriteReply
 from api.doors.glow.table import ATTEMPTS, CHATS, OPERATIONS
 from api.service import Service
@@ -48,7 +48,7 @@ TABLE = (
             "Count what was said.",
             (Field("chat_id", "The chat."), Field("least", "At the least.", int, "--least")),
         ),
-        events=(Event(v5=True, order="chat", kind="count"),),
+        events=(EventRow(v5=True, order="chat", kind="count"),),
     ),
 )
 

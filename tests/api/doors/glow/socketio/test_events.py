@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from api.doors.glow.operation import Event as Row
+from api.doors.glow.operation import EventRow
 from api.doors.glow.operations.shapes import Body
-from api.doors.glow.socketio.events import Asker, Event, Payload, perform
+from api.doors.glow.socketio.events import Asker, ClientEvent, Payload, perform
 from api.service import Service
 from models.errors import InvalidPack, ModelError, StoreUnavailable, TooLarge
 from pipeline.chats.hub import profile_channel
@@ -44,7 +44,7 @@ async def failed(inside: Service, error: ModelError | PipelineError | VoiceError
     user = await inside.store.user_named("ada")
     with inside.hub.subscribe([profile_channel(user.id)]) as heard:
         answer = await perform(
-            Asker(inside, user, {}), Event(Body, run, Row(kind="send", answers="attempt_joined")), {}
+            Asker(inside, user, {}), ClientEvent(Body, run, EventRow(kind="send", answers="attempt_joined")), {}
         )
         heard.close()
         return answer, [{"event": told.name, **told.payload} async for told in heard]
