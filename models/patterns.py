@@ -26,7 +26,7 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(letter for letter in apart if not unicodedata.combining(letter)))
 
 
-class Pattern:
+class ContentPattern:
     """One pattern.
 
     Args:
@@ -56,10 +56,10 @@ class Pattern:
 
 
 @lru_cache(maxsize=5_000)
-def pattern(expression: str, *, at_words: bool = False) -> Pattern:
+def pattern(expression: str, *, at_words: bool = False) -> ContentPattern:
     """Return the pattern of an expression.
 
     Raises:
-        Invalid: as `Pattern`.
+        Invalid: as `ContentPattern`.
     """
-    return Pattern(expression, at_words=at_words)
+    return ContentPattern(expression, at_words=at_words)

@@ -6,7 +6,7 @@ from typing import cast
 
 from models.errors import Invalid, InvalidPack
 from models.packs.located import Problems, Section, Text, read_yaml
-from models.patterns import Pattern
+from models.patterns import ContentPattern
 from models.records.lessons import (
     LEAST_CHUNKS,
     MOST_CHUNKS,
@@ -136,7 +136,7 @@ def _group(section: Section) -> tuple[str, ...]:
 
 def _pattern(section: Section, pattern: Text) -> str:
     try:
-        if Pattern(pattern.value).found_in(""):
+        if ContentPattern(pattern.value).found_in(""):
             section.problem(f"'{pattern.value}' matches anything; name at least one word", pattern.line)
     except Invalid as error:
         section.problem(f"bad regular expression '{pattern.value}': {error}", pattern.line)

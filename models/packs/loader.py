@@ -11,7 +11,7 @@ from typing import Literal, cast
 from models.errors import Invalid, InvalidPack
 from models.packs.located import Problems, Section, Text, read_yaml
 from models.packs.practice_loader import SECTIONS, load_resources, parameter_fields
-from models.patterns import Pattern
+from models.patterns import ContentPattern
 from models.records.core import Cue, Document, Persona, Practice, Scenario, Simulation, VoiceProfile
 from models.records.resources import Resource
 
@@ -252,7 +252,7 @@ class _Loader:
 
     def _pattern(self, section: Section, when: Text) -> str:
         try:
-            pattern = Pattern(when.value)
+            pattern = ContentPattern(when.value)
         except Invalid as error:
             section.problem(f"bad regular expression '{when.value}': {error}", when.line)
             return when.value

@@ -5,7 +5,7 @@ from typing import cast
 
 from models.errors import Invalid
 from models.packs.located import Section
-from models.patterns import Pattern
+from models.patterns import ContentPattern
 from models.records.resources import Measure, Resource, Rubric, Standard, StandardGroup, resource_of
 
 SECTIONS = ("rubrics", "questions", "parameters", "cohorts", "benchmarks")
@@ -106,7 +106,7 @@ def _standard(group: str, group_id: str, section: Section, ident: Ident) -> Stan
     signs = []
     for sign in section.texts("signs"):
         try:
-            if Pattern(sign.value).found_in(""):
+            if ContentPattern(sign.value).found_in(""):
                 section.problem(f"'{sign.value}' matches anything; name at least one word", sign.line)
         except Invalid as error:
             section.problem(f"bad regular expression '{sign.value}': {error}", sign.line)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from models.errors import Invalid, NotFound
-from models.patterns import Pattern
+from models.patterns import ContentPattern
 from models.records.core import Document, Persona, Practice, Scenario, Simulation
 from models.records.resources import Resource, ResourceKind, Rubric, Standard, StandardGroup, resource_of
 from models.store import Store
@@ -192,7 +192,7 @@ def check_sign(sign: str) -> None:
     if not re.fullmatch(r"[\w '|()?\\b.-]+", sign) or re.search(r"[)?.]\s*[+*{]|\.\*|\.\+", sign):
         raise Invalid("A sign may hold words, spaces, |, ( ), ? and \\b only.")
     try:
-        empty = Pattern(sign).found_in("")
+        empty = ContentPattern(sign).found_in("")
     except Invalid as error:
         raise Invalid(f"A sign is no regular expression: {error}.") from None
     if empty:
