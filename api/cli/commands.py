@@ -118,7 +118,7 @@ def show(
 
 
 def console() -> "Console":
-    """Standard output."""
+    """Return the console on standard output."""
     from rich.console import Console
 
     return Console(highlight=False)

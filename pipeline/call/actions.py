@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pipeline.call.learner_messages import LearnerMessages
 from pipeline.call.opening import OpeningPrompts
-from pipeline.call.waits import Timers
+from pipeline.call.timers import Timers
 from pipeline.conversation.events import Problem, SessionEvent, TransferAsked, UserEnded, UserStarted
 from pipeline.conversation.waterfall import Waterfall
 from pipeline.hearing.transcripts import Transcripts
@@ -30,7 +30,7 @@ class Actions:
     transcripts: Transcripts
     replies: Replies
     messages: LearnerMessages
-    waits: Timers
+    timers: Timers
     opening: OpeningPrompts
     waterfall: Waterfall
     clock: Clock
@@ -54,16 +54,16 @@ class Actions:
                 silence = max(0, position - last_speech)
                 self.emit(UserEnded(turn, milliseconds(last_speech), milliseconds(silence), reason))
             case actions.StoreMessage(turn, text):
-                self.waits.said()
+                self.timers.restart_plan()
                 self.messages.spoken(turn, text)
             case actions.CloseUtterance():
                 self.transcripts.close()
             case actions.NoWords():
                 self.emit(NO_WORDS)
             case actions.Linger():
-                self.waits.linger(self.replies.heard_out)
+                self.timers.linger(self.replies.heard_out)
             case actions.TransferCall(target):
-                self.waits.rest()
+                self.timers.suspend_plan()
                 self.emit(TransferAsked(state.number, target))
             case actions.End(reason):
                 self.end(reason)

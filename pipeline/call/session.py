@@ -16,8 +16,8 @@ from pipeline.call.keypad import Keypad
 from pipeline.call.learner_messages import LearnerMessages
 from pipeline.call.opening import OpeningPrompts
 from pipeline.call.settings import Engines, SessionSettings
+from pipeline.call.timers import Timers
 from pipeline.call.tools import call_tools
-from pipeline.call.waits import Timers
 from pipeline.conversation.conversation import Conversation, MessageLog
 from pipeline.conversation.events import CallEnded, Problem, SessionEvent, TurnLatency
 from pipeline.conversation.waterfall import Stamps, Waterfall
@@ -122,7 +122,7 @@ class VoiceSession:
         self._messages = LearnerMessages(
             conversation, store, self._writer, new_id=new_id, emit=self._emit, give_up=lambda: self._end("failed")
         )
-        self._waits = Timers(
+        self._timers = Timers(
             self._slots,
             clock,
             frames_gap_s=settings.frames_gap_s,
@@ -131,7 +131,7 @@ class VoiceSession:
             feed=self._feed,
         )
         self._opening = OpeningPrompts(settings, self._feed)
-        parts = (self._transcripts, self._replies, self._messages, self._waits, self._opening, self._waterfall)
+        parts = (self._transcripts, self._replies, self._messages, self._timers, self._opening, self._waterfall)
         self._actions = Actions(*parts, clock, self._emit, self._end)
         self._reason: events.CallEndReason = "failed"
         self._listeners: list[Listener] = []
@@ -170,7 +170,7 @@ class VoiceSession:
             async with self._slots:
                 self._begun.set()
                 self._slots.replace("writer", self._writer.run(self._messages.failed))
-                self._waits.begin()
+                self._timers.begin()
                 await self._over.wait()
                 await self._writer.drained()
         except* Exception as errors:
@@ -245,14 +245,14 @@ class VoiceSession:
 
     def expect(self, frames: int) -> None:
         """Note that so many frames arrive at once: the next ones may take as long as these last."""
-        self._waits.burst_s = frames * FRAME / RATE_HZ
+        self._timers.burst_s = frames * FRAME / RATE_HZ
 
     def frame(self, frame: NDArray[np.int16]) -> None:
         """Take 20 ms of the learner's audio: shape (320,), 16 kHz."""
         if self._over.is_set() or self._state.muted:
             return
         self._position += FRAME
-        now = self._waits.frame_at = self.active_at = self._clock.now()
+        now = self._timers.frame_at = self.active_at = self._clock.now()
         happened = self._endpointer.push(self._detector.push(frame), self._position)
         self._transcripts.hear(frame, utterance_open=self._state.utterance_open)
         if self._endpointer.last_speech > self._position - 2 * FRAME:
@@ -291,7 +291,7 @@ class VoiceSession:
         if self.over:
             raise CallOver("The call has ended; open a new one, or send the message without a call.")
         self.active_at = self._clock.now()
-        self._waits.said()
+        self._timers.restart_plan()
         event = events.Typed()
         state, to_do = step(self._state, event, self._position)
         stored = self._messages.typed(state.number, text)
@@ -306,7 +306,7 @@ class VoiceSession:
 
     def transfer_failed(self) -> None:
         """Have the persona say that the transfer failed; the call goes on."""
-        self._waits.said()
+        self._timers.restart_plan()
         self._feed(events.Prompted(self.settings.transfer_failed, insists=True))
 
     def stop(self) -> None:
@@ -354,16 +354,16 @@ class VoiceSession:
         if was_open and not state.utterance_open:
             self._endpointer.reset()
             self._transcripts.ended()
-            self._waits.no_frames()
+            self._timers.cancel_gap_watch()
             self._uncommitted_from = self._position
         elif state.utterance_open and not state.rules.manual:
-            self._waits.for_frames()
+            self._timers.start_gap_watch()
         if state.floor_is_free and state.leaving is None:
-            self._waits.for_a_word()
+            self._timers.start_silence()
         elif state.reply is ReplyPhase.NONE and (state.utterance_open or state.awaits_transcript):
-            self._waits.no_word_yet()
+            self._timers.pause_silence()
         else:
-            self._waits.no_word()
+            self._timers.stop_silence()
 
     def _end(self, reason: events.CallEndReason) -> None:
         self._reason = reason

@@ -140,7 +140,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
+class EventPattern:
     """A pattern of an event and some of its fields; a value is a text with `*` as wildcard, or a range `100..200`."""
 
     event: str
@@ -185,13 +185,13 @@ class Expectations:
         lesson: the outcome of the lesson; None if unchecked.
     """
 
-    events: tuple[Pattern, ...] = ()
-    never: tuple[Pattern, ...] = ()
+    events: tuple[EventPattern, ...] = ()
+    never: tuple[EventPattern, ...] = ()
     counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     transcripts: tuple[Heard, ...] | None = None
     budgets: Mapping[str, tuple[float, int]] = field(default_factory=dict)
     history: tuple[HistoryLine, ...] | None = None
-    lesson: Pattern | None = None
+    lesson: EventPattern | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
-from pipeline.replay.call_file import CallFile, Heard, HistoryLine, Pattern
+from pipeline.replay.call_file import CallFile, EventPattern, Heard, HistoryLine
 from pipeline.replay.place import Aftermath, Stored
 from pipeline.replay.reading_expect import matches, text_matches
 from pipeline.replay.timeline import Entry
@@ -40,14 +40,14 @@ def unmet(call: CallFile, timeline: Sequence[Entry], after: Aftermath, *, ideal:
     return [f"{call.path}:{line}: {reason}" for line, reason in found]
 
 
-def _fits(pattern: Pattern, entry: Entry) -> bool:
+def _fits(pattern: EventPattern, entry: Entry) -> bool:
     if entry.what != pattern.event:
         return False
     fields = {"at_ms": entry.at_ms} | entry.fields
     return all(matches(wanted, fields[name]) for name, wanted in pattern.fields.items())
 
 
-def _in_order(patterns: Sequence[Pattern], timeline: Sequence[Entry]) -> list[tuple[int, str]]:
+def _in_order(patterns: Sequence[EventPattern], timeline: Sequence[Entry]) -> list[tuple[int, str]]:
     position = 0
     for pattern in patterns:
         at = next((i for i in range(position, len(timeline)) if _fits(pattern, timeline[i])), None)
@@ -57,7 +57,7 @@ def _in_order(patterns: Sequence[Pattern], timeline: Sequence[Entry]) -> list[tu
     return []
 
 
-def _nearest(pattern: Pattern, timeline: Sequence[Entry], position: int) -> str:
+def _nearest(pattern: EventPattern, timeline: Sequence[Entry], position: int) -> str:
     """Describe what occurred instead of the expected event."""
     if (early := next((entry for entry in timeline[:position] if _fits(pattern, entry)), None)) is not None:
         return f"it came too early: {early}"
@@ -68,7 +68,7 @@ def _nearest(pattern: Pattern, timeline: Sequence[Entry], position: int) -> str:
     return f"there is no {pattern.event}{after}"
 
 
-def _never(patterns: Sequence[Pattern], timeline: Sequence[Entry]) -> list[tuple[int, str]]:
+def _never(patterns: Sequence[EventPattern], timeline: Sequence[Entry]) -> list[tuple[int, str]]:
     found = []
     for pattern in patterns:
         entry = next((entry for entry in timeline if _fits(pattern, entry)), None)
@@ -96,7 +96,7 @@ def _transcripts(wanted: Sequence[Heard], timeline: Sequence[Entry]) -> list[tup
     return found
 
 
-def _lesson(wanted: Pattern, lesson: Mapping[str, int | bool]) -> list[tuple[int, str]]:
+def _lesson(wanted: EventPattern, lesson: Mapping[str, int | bool]) -> list[tuple[int, str]]:
     return [
         (wanted.line, f"of the lesson, {name} is {str(lesson[name]).lower()}, not {value}")
         for name, value in wanted.fields.items()

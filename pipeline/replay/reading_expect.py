@@ -4,7 +4,7 @@ import re
 from typing import Literal
 
 from models.packs.located import Section, Text
-from pipeline.replay.call_file import Expectations, Heard, HistoryLine, Pattern
+from pipeline.replay.call_file import EventPattern, Expectations, Heard, HistoryLine
 from pipeline.replay.moments import is_event
 from pipeline.replay.place import LESSON_FIELDS
 from pipeline.replay.timeline import EVENTS, FLAGS, TEXTS
@@ -37,7 +37,7 @@ def read_expectations(section: Section | None) -> Expectations:
     return expectations
 
 
-def _pattern(section: Section) -> Pattern:
+def _pattern(section: Section) -> EventPattern:
     event = section.text("event", required=True)
     if event and not is_event(event):
         section.problem(f"unknown event '{event}'; the events are {', '.join(EVENTS)}", section.line_at("event"))
@@ -53,7 +53,7 @@ def _pattern(section: Section) -> Pattern:
             _check_value(section, name, value)
         if value is not None:
             fields[name] = value.value
-    return Pattern(event, fields, section.line)
+    return EventPattern(event, fields, section.line)
 
 
 def _check_value(section: Section, name: str, value: Text) -> None:
@@ -119,7 +119,7 @@ def _history(section: Section) -> HistoryLine:
     return line
 
 
-def _lesson(section: Section | None) -> Pattern | None:
+def _lesson(section: Section | None) -> EventPattern | None:
     if section is None:
         return None
     fields = {}
@@ -128,7 +128,7 @@ def _lesson(section: Section | None) -> Pattern | None:
             _check_value(section, name, value)
             fields[name] = value.value
     section.finish()
-    return Pattern("lesson", fields, section.line)
+    return EventPattern("lesson", fields, section.line)
 
 
 def matches(wanted: str, value: str | int | bool) -> bool:

@@ -58,20 +58,20 @@ class Timers:
 
     def begin(self) -> None:
         """Start the timers of silence and of the longest duration: the call begins."""
-        self.for_a_word()
+        self.start_silence()
         if self._time_limit is not None:
             self._slots.replace("time", self._watch_time(self._time_limit))
 
-    def for_frames(self) -> None:
+    def start_gap_watch(self) -> None:
         """Start the timer that ends the open utterance when frames stop arriving."""
         if not self._slots.running("gap"):
             self._slots.replace("gap", self._watch_for_a_gap())
 
-    def no_frames(self) -> None:
+    def cancel_gap_watch(self) -> None:
         """Stop the timer that ends the utterance when frames stop arriving."""
         self._slots.cancel("gap")
 
-    def for_a_word(self) -> None:
+    def start_silence(self) -> None:
         """Start the timer of the silence plan's next prompt: nobody speaks."""
         now = self._clock.now()
         self._quiet_since = now if self._quiet_since is None else self._quiet_since
@@ -82,23 +82,23 @@ class Timers:
         least = min(prompt.after_s, LEAST_SILENCE_S)
         self._slots.replace("silence", self._speak_up(max(left, least), prompt, is_goodbye=is_goodbye))
 
-    def no_word_yet(self) -> None:
+    def pause_silence(self) -> None:
         """Suspend the timer of silence on a sound that may be a word; if it is none, the silence continues."""
         self._slots.cancel("silence")
 
-    def no_word(self) -> None:
+    def stop_silence(self) -> None:
         """Stop the timer of silence: somebody speaks, or is about to."""
         self._slots.cancel("silence")
         self._quiet_since = None
 
-    def said(self) -> None:
+    def restart_plan(self) -> None:
         """Restart the silence plan: the learner has said something."""
         self._step = 0
 
-    def rest(self) -> None:
-        """Suspend the silence plan until `said`: the call is being transferred."""
+    def suspend_plan(self) -> None:
+        """Suspend the silence plan until `restart_plan`: the call is being transferred."""
         self._step = len(self._plan)
-        self.no_word()
+        self.stop_silence()
 
     def linger(self, heard_out: Callable[[], Awaitable[None]]) -> None:
         """Feed `Lingered` a moment after the last word was heard."""
