@@ -12,7 +12,7 @@ demo: $(STAMP)  ## a spoken conversation, start to end, on this machine
 	$(BIN)/glow demo
 
 test: $(STAMP)  ## the test suite; the slow ones apart
-	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile
+	$(BIN)/pytest -m "not slow" -n 3 --dist worksteal
 
 test-slow: $(STAMP)  ## what takes long: whole role-plays, real time, killed processes
 	$(BIN)/pytest -m slow -n 2 --dist loadfile
