@@ -86,6 +86,7 @@ class Service:
             output_rate_hz=output_rate_hz,
             transcript_s=settings.stt_timeout_s,
             frames_gap_s=settings.frames_gap_s,
+            cancels_echo=settings.cancel_echo,
             silence=_silence_plan(settings),
             time_limit=TimeLimit(settings.longest_call_s, settings.call_warning_s) if settings.longest_call_s else None,
             recording=CallRecording(settings.record_announcement) if settings.record_calls else None,

@@ -210,6 +210,10 @@ class Settings(BaseSettings):
     persona_hangs_up: bool = Field(
         default=True, description="Let the persona end a call, by a cue of its content or a tool call of its model."
     )
+    cancel_echo: bool = Field(
+        default=True,
+        description="Remove the persona's own voice from the caller's audio: for clients without an echo canceller.",
+    )
     frames_gap_s: float = Field(
         default=1.0,
         ge=0.1,

@@ -22,6 +22,7 @@ from pipeline.conversation.conversation import Conversation, MessageLog
 from pipeline.conversation.events import CallEnded, Problem, SessionEvent, TurnLatency
 from pipeline.conversation.waterfall import Stamps, Waterfall
 from pipeline.errors import CallOver
+from pipeline.hearing.played import PlayedAudio
 from pipeline.hearing.transcripts import Transcripts
 from pipeline.hearing.utterance import Utterance
 from pipeline.speaking.preparation import Speaker
@@ -32,6 +33,7 @@ from pipeline.tasks.writer import Writer
 from pipeline.turn import actions, events
 from pipeline.turn.machine import Phase, ReplyPhase, Turn, samples, step
 from voice.audio.formats import FRAME, RATE_HZ
+from voice.speech.echo import EchoCanceller
 from voice.speech.endpointing import Endpointer, SpeechResumed, SpeechStarted
 from voice.speech.vad import SpeechDetector
 
@@ -86,6 +88,8 @@ class VoiceSession:
         self._state = Turn(rules=settings.rules)
         self._detector = SpeechDetector()
         self._endpointer = Endpointer(settings.endpoints)
+        self._canceller = EchoCanceller()
+        self._played = PlayedAudio(settings.output_rate_hz)
         self._writer = Writer()
         self._slots = Slots()
         self._waterfall = Waterfall()
@@ -226,6 +230,8 @@ class VoiceSession:
         self.active_at = self._clock.now()
 
     def _emit(self, event: SessionEvent) -> None:
+        if self.settings.cancels_echo:
+            self._played.note(event, self._clock.now())
         for listener in list(self._listeners):
             listener(event)
 
@@ -253,8 +259,9 @@ class VoiceSession:
             return
         self._position += FRAME
         now = self._timers.frame_at = self.active_at = self._clock.now()
-        happened = self._endpointer.push(self._detector.push(frame), self._position)
-        self._transcripts.hear(frame, utterance_open=self._state.utterance_open)
+        cleaned = self._canceller.push(frame, self._played.frame(now))
+        happened = self._endpointer.push(self._detector.push(cleaned.gated), self._position)
+        self._transcripts.hear(cleaned.audio, utterance_open=self._state.utterance_open)
         if self._endpointer.last_speech > self._position - 2 * FRAME:
             self._waterfall.heard(now - (self._position - self._endpointer.last_speech) / RATE_HZ)
         for event in happened:

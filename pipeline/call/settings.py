@@ -98,6 +98,7 @@ class SessionSettings:
         transfers: the targets to which the line can transfer the call; empty if it cannot.
         transfer_failed: what is said when a transfer is impossible, or nobody answered.
         tools: further tools of the persona.
+        cancels_echo: take the persona's voice out of the learner's audio.
     """
 
     rules: Rules = field(default_factory=Rules)
@@ -116,3 +117,4 @@ class SessionSettings:
     transfers: tuple[str, ...] = ()
     transfer_failed: str = "I am sorry, I could not put you through. Is there anything else I can do for you?"
     tools: tuple[Tool, ...] = ()
+    cancels_echo: bool = True

@@ -237,12 +237,26 @@ class FixedTool:
 
 
 @dataclass(frozen=True, slots=True)
+class Echo:
+    """A loudspeaker in the microphone.
+
+    Attributes:
+        delay_ms: how much later.
+        gain: times as loud.
+    """
+
+    delay_ms: float
+    gain: float
+
+
+@dataclass(frozen=True, slots=True)
 class CallFile:
     """A parsed call file.
 
     Attributes:
         path: the file.
         title: the story in a sentence.
+        echo: how the microphone hears the loudspeaker; None where it does not.
         persona: the file's own persona; else `pack` and `practice_id` name the practice to start.
         lesson: the lesson of a tutor's call; then there is no persona.
         replies: fixed replies instead of the persona's script.
@@ -264,6 +278,7 @@ class CallFile:
     learner: tuple[Item, ...]
     expect: Expectations
     background: Int16Mono
+    echo: Echo | None = None
     persona: Persona | None = None
     pack: Pack | None = None
     practice_id: str = ""

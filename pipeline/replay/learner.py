@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from models.errors import NotFound
 from pipeline.call.attendance import Attendance
 from pipeline.call.call import Call
@@ -40,6 +42,7 @@ from pipeline.replay.microphone import Microphone, length_ms
 from pipeline.replay.timeline import Timeline
 from pipeline.tasks.clock import Clock
 from pipeline.turn.machine import Phase, ReplyPhase
+from voice.audio.formats import FRAME, Int16Mono
 
 FRAME_S = 0.02
 ACKNOWLEDGE_EVERY = 5
@@ -75,7 +78,7 @@ class Learner:
         self._timeline = timeline
         self._clock = clock
         self._microphone = Microphone(call.background)
-        self._loudspeaker = Loudspeaker()
+        self._loudspeaker = Loudspeaker(opened.session.settings.output_rate_hz)
         self._connected = False
         self._sending = True
         self._item_began = 0.0
@@ -112,12 +115,18 @@ class Learner:
                 await self._obey(HangUp())
                 await self._session.finished()
                 break
-            frame = self._microphone.frame()
-            await self._clock.sleep(origin + self._microphone.frames * FRAME_S - self._clock.now())
+            await self._clock.sleep(origin + (self._microphone.frames + 1) * FRAME_S - self._clock.now())
+            frame = self._microphone.frame(self._echo())
             if self._connected and self._sending:
                 await self._obey(Hear(frame.tobytes()))
             await self._listen()
         await self._listen()
+
+    def _echo(self) -> Int16Mono:
+        if (echo := self._call.echo) is None:
+            return np.zeros(FRAME, np.int16)
+        sound = self._loudspeaker.sound(self._clock.now() - echo.delay_ms / 1000, FRAME_S)
+        return (sound * echo.gain).astype(np.int16)
 
     # ------------------------------------------------------------------ when
 

@@ -26,10 +26,14 @@ class Microphone:
         """Whether any sound other than the background is playing."""
         return bool(self._sounds)
 
-    def frame(self) -> Int16Mono:
-        """Return the next 20 ms: int16, shape (320,)."""
+    def frame(self, echo: Int16Mono) -> Int16Mono:
+        """Return the next 20 ms: int16, shape (320,).
+
+        Args:
+            echo: what it hears of the loudspeaker meanwhile, of the same shape.
+        """
         start = self.frames * FRAME
-        mixed = np.zeros(FRAME, np.int32)
+        mixed = echo.astype(np.int32)
         if len(self._background):
             mixed += self._background[np.arange(start, start + FRAME) % len(self._background)]
         for begun, audio in self._sounds:

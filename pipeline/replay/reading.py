@@ -15,7 +15,7 @@ from models.packs.located import Problems, Section, Text, read_yaml
 from models.records.core import Persona
 from models.records.lessons import Lesson
 from pipeline.llm.completions import ToolCall
-from pipeline.replay.call_file import CallFile, FixedTool, InvalidCall, ReplyLine
+from pipeline.replay.call_file import CallFile, Echo, FixedTool, InvalidCall, ReplyLine
 from pipeline.replay.reading_expect import read_expectations
 from pipeline.replay.reading_learner import read_learner
 from pipeline.replay.reading_settings import read_settings
@@ -70,6 +70,7 @@ def _read(root: Section, path: Path) -> CallFile:
         background=noise("pink", _BACKGROUND_PERIOD_MS, room_db, seed)
         if room_db > -math.inf
         else np.zeros(0, np.int16),
+        echo=_echo(root.section("echo")),
         persona=who.persona,
         lesson=who.lesson,
         pack=who.pack,
@@ -88,6 +89,15 @@ def _read(root: Section, path: Path) -> CallFile:
     root.text("about")
     root.finish()
     return call
+
+
+def _echo(section: Section | None) -> Echo | None:
+    if section is None:
+        return None
+    delay_ms = section.number("delay_ms", low=0, high=800, default=150)
+    level_db = section.number("level_db", low=-60, high=0, default=-20)
+    section.finish()
+    return Echo(delay_ms, 10 ** (level_db / 20))
 
 
 @dataclass(frozen=True, slots=True)

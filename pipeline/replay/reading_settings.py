@@ -50,6 +50,7 @@ def read_settings(section: Section | None) -> tuple[SessionSettings, bool, float
         recording=_recording(section),
         text_only=section.flag("text_only"),
         hangs_up=_is_on(section, "hangs_up"),
+        cancels_echo=_is_on(section, "cancel_echo"),
         transfers=tuple(target.value for target in section.texts("transfers")),
     )
     greet, resume_s = section.flag("greet"), section.number("resume_s", low=0, high=600, default=60)

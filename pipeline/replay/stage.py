@@ -14,16 +14,22 @@ from pipeline.replay.place import Place
 from pipeline.replay.steady_store import SteadyStore
 from pipeline.tutoring.spoken import SpokenTutor
 from pipeline.tutoring.tutor import Tutor
+from voice.stt.base import Transcriber
 from voice.stt.sphinx.engine import PocketSphinx
+from voice.tts.base import Synthesizer
 from voice.tts.espeak.engine import EspeakSynthesizer
 
 
 class Stage:
-    """The environment of replays; use it as a context manager, for any number of calls one after another."""
+    """The environment of replays; use it as a context manager, for any number of calls one after another.
 
-    def __init__(self) -> None:
-        self.transcriber = PocketSphinx()
-        self.synthesizer = EspeakSynthesizer()
+    Args:
+        transcriber, synthesizer: the engines, if not the embedded ones.
+    """
+
+    def __init__(self, transcriber: Transcriber | None = None, synthesizer: Synthesizer | None = None) -> None:
+        self.transcriber = transcriber or PocketSphinx()
+        self.synthesizer = synthesizer or EspeakSynthesizer()
         self._steady = SteadyStore()
         self._installed: set[str] = set()
         self._users = 0

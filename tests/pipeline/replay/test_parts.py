@@ -23,6 +23,7 @@ from pipeline.replay.virtual_time import run_virtually
 from pipeline.tasks.clock import LoopClock
 
 CALLS = Path(__file__).parents[2] / "calls"
+SILENCE = np.zeros(320, np.int16)
 
 
 def audio(at_ms: int, duration_ms: int = 100, turn: int = 1) -> ReplyAudio:
@@ -30,7 +31,7 @@ def audio(at_ms: int, duration_ms: int = 100, turn: int = 1) -> ReplyAudio:
 
 
 def test_the_loudspeaker_plays_in_order_and_tells_what_was_heard() -> None:
-    speaker = Loudspeaker()
+    speaker = Loudspeaker(24_000)
     for at_ms in (0, 100, 200):
         speaker.take(audio(at_ms), 1.0)
     assert list(speaker.news(1.05)) == [(1, 0, 50)]
@@ -41,7 +42,7 @@ def test_the_loudspeaker_plays_in_order_and_tells_what_was_heard() -> None:
 
 
 def test_what_was_dropped_is_played_when_it_is_sent_again() -> None:
-    speaker = Loudspeaker()
+    speaker = Loudspeaker(24_000)
     speaker.take(audio(0, 300), 0.0)
     speaker.clear(0.1)
     assert not speaker.is_playing(0.1)
@@ -50,7 +51,7 @@ def test_what_was_dropped_is_played_when_it_is_sent_again() -> None:
 
 
 def test_what_was_received_already_is_left_out() -> None:
-    speaker = Loudspeaker()
+    speaker = Loudspeaker(24_000)
     speaker.take(audio(0, 300), 0.0)
     speaker.take(audio(100, 300), 0.2)
     assert list(speaker.news(5.0)) == [(1, 0, 300), (1, 300, 400)]
@@ -59,13 +60,13 @@ def test_what_was_received_already_is_left_out() -> None:
 def test_the_microphone_mixes_sounds_with_the_room() -> None:
     microphone = Microphone(background=np.full(100, 7, np.int16))
     microphone.play(np.full(400, 1000, np.int16))
-    assert (microphone.frame() == 1007).all()
+    assert (microphone.frame(SILENCE) == 1007).all()
     microphone.play(np.full(320, 32_000, np.int16))
-    frame = microphone.frame()
+    frame = microphone.frame(SILENCE)
     assert (frame[:80] == 32_767).all()
     assert (frame[80:] == 32_007).all()
     assert not microphone.busy
-    assert (microphone.frame() == 7).all()
+    assert (microphone.frame(SILENCE) == 7).all()
 
 
 @pytest.mark.parametrize("kind", sounds.KINDS)
