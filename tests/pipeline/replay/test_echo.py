@@ -100,7 +100,8 @@ def test_a_real_voice_finishes_and_nobody_answers(real: Stage, tmp_path: Path, l
 def test_who_speaks_over_a_real_voice_stops_it(real: Stage, tmp_path: Path, delay_ms: int, at_ms: int) -> None:
     replayed = told(real, tmp_path, OVER_IT, delay_ms=delay_ms, at_ms=at_ms)
     (began,) = times(replayed, "learner.says")
-    assert 0 < times(replayed, "turn.duck")[0] - began <= 500
+    assert 0 < times(replayed, "turn.duck")[0] - began <= 200
+    assert 0 < times(replayed, "reply.cleared")[0] - began <= 500
     (cut,) = times(replayed, "turn.cut")
     assert cut > began
     messages = [str(entry.fields["text"]).lower() for entry in replayed.timeline if entry.what == "user.message"]
