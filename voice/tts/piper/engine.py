@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voice.errors import Cancelled, EngineFailed
-from voice.tts.base import Int16Mono, SpeechChunk, VoiceStyle, Word
+from voice.errors import Cancelled, EngineFailed, EngineUnavailable
+from voice.tts.base import SpeechChunk, VoiceStyle, Word
+from voice.tts.piper.level import levelled, measured_gain
 from voice.tts.piper.loading import load_voice, open_voice
 from voice.tts.piper.phoneme_words import WordPhonemes, words_of
 from voice.tts.piper.rendering import Renderer
@@ -48,14 +49,21 @@ class PiperSynthesizer:
             renderer: factory of the renderer; by default the voice is cut at its decoder if possible.
 
         Raises:
-            EngineUnavailable: a file is missing, damaged, or belongs to another voice.
+            EngineUnavailable: a file is missing, damaged, or belongs to another voice; the voice cannot count to nine.
         """
         self.name = name
         self._model = model
         self._make_renderer = renderer
         self._lock = threading.Lock()
-        self._voices: dict[Path, tuple[PiperVoice, Renderer]] = {}
-        self._loaded(model)
+        self._voices: dict[Path, _Voice] = {}
+        try:
+            self._loaded(model).gain(None)
+        except EngineUnavailable:
+            raise
+        except Exception as error:
+            raise EngineUnavailable(
+                f"The Piper voice {model.stem} cannot count to nine; delete it and run `glow models pull {model.stem}`."
+            ) from error
 
     def synthesize(self, text: str, style: VoiceStyle, *, cancelled: Callable[[], bool]) -> Iterator[SpeechChunk]:
         """Synthesize one clause: int16 chunks at the voice's rate, shape (n,), several per sentence of a cut voice.
@@ -69,12 +77,14 @@ class PiperSynthesizer:
             Cancelled: `cancelled()` turned True.
             EngineFailed: the voice's graph failed on this text.
 
-        Source: piper-tts 1.8, PiperVoice.synthesize, without its per-chunk normalization.
+        Source: piper-tts 1.8, PiperVoice.synthesize, with one gain for each speaker in place of one for each sentence.
         """
         text = _UNSPEAKABLE.sub(" ", text[:MAX_CHARACTERS])
-        voice, renderer, config = self._asked(style)
+        speaking, config = self._asked(style)
+        voice, renderer = speaking.piper, speaking.renderer
         said = 0
         try:
+            gain = speaking.gain(config.speaker_id)
             sentences = voice.phonemize(text)
             words = words_of(text, sentences, voice.phonemize)
             for phonemes, spans in zip(sentences, words, strict=True):
@@ -86,7 +96,7 @@ class PiperSynthesizer:
                     _check(cancelled)
                     if piece.durations is not None:
                         timed = _timed(voice, phonemes, spans, piece.durations, said)
-                    audio = _int16(piece.audio)
+                    audio = levelled(piece.audio, gain)
                     said += len(audio)
                     begun = sum(word.start < said for word in timed)
                     yield SpeechChunk(audio, voice.config.sample_rate, tuple(timed[:begun]))
@@ -98,14 +108,15 @@ class PiperSynthesizer:
                 f"The Piper voice {self._model.stem} broke on this text; choose another voice or eSpeak."
             ) from error
 
-    def _asked(self, style: VoiceStyle) -> "tuple[PiperVoice, Renderer, SynthesisConfig]":
+    def _asked(self, style: VoiceStyle) -> "tuple[_Voice, SynthesisConfig]":
         from piper import SynthesisConfig
 
         name, _, speaker = style.names.get("piper", "").partition("#")
         model = self._model
         if name and re.fullmatch(r"[\w.-]+", name) and (self._model.parent / f"{name}.onnx").is_file():
             model = self._model.parent / f"{name}.onnx"
-        voice, renderer = self._loaded(model)
+        speaking = self._loaded(model)
+        voice = speaking.piper
         rate = min(2.0, max(0.5, style.rate))
         speaker_id = voice.config.speaker_id_map.get(speaker, int(speaker) if speaker.isdecimal() else None)
         if speaker_id is not None and speaker_id >= voice.config.num_speakers:
@@ -113,9 +124,9 @@ class PiperSynthesizer:
         config = SynthesisConfig(
             speaker_id=speaker_id, length_scale=voice.config.length_scale / rate, normalize_audio=False
         )
-        return voice, renderer, config
+        return speaking, config
 
-    def _loaded(self, model: Path) -> "tuple[PiperVoice, Renderer]":
+    def _loaded(self, model: Path) -> "_Voice":
         with self._lock:
             if model not in self._voices:
                 while len(self._voices) >= _KEPT_VOICES:
@@ -125,11 +136,25 @@ class PiperSynthesizer:
             self._voices[model] = self._voices.pop(model)
             return self._voices[model]
 
-    def _open(self, model: Path) -> "tuple[PiperVoice, Renderer]":
+    def _open(self, model: Path) -> "_Voice":
         if self._make_renderer is None:
-            return open_voice(model)
+            return _Voice(*open_voice(model))
         voice = load_voice(model)
-        return voice, self._make_renderer(voice)
+        return _Voice(voice, self._make_renderer(voice))
+
+
+class _Voice:
+    """A loaded voice and the level of its speakers."""
+
+    def __init__(self, piper: "PiperVoice", renderer: Renderer) -> None:
+        self.piper, self.renderer = piper, renderer
+        self._gains: dict[int | None, float] = {}
+
+    def gain(self, speaker_id: int | None) -> float:
+        """Return the speaker's gain, measured at the first call, which takes about 0.2 s."""
+        if speaker_id not in self._gains:
+            self._gains[speaker_id] = measured_gain(self.piper, self.renderer, speaker_id)
+        return self._gains[speaker_id]
 
 
 def _check(cancelled: Callable[[], bool]) -> None:
@@ -153,7 +178,3 @@ def _timed(
         Word(span.text_start, span.text_end, int(positions[edges[span.first]]), int(positions[edges[span.last]]))
         for span in spans
     ]
-
-
-def _int16(audio: NDArray[np.float32]) -> Int16Mono:
-    return (np.clip(np.nan_to_num(audio), -1.0, 1.0) * 32767).astype(np.int16)

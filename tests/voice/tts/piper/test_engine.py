@@ -15,6 +15,7 @@ from voice.errors import Cancelled, EngineFailed, EngineUnavailable
 from voice.tts.base import VoiceStyle
 from voice.tts.espeak.engine import EspeakSynthesizer
 from voice.tts.piper.engine import PiperSynthesizer
+from voice.tts.piper.level import levelled
 from voice.tts.piper.loading import load_voice
 from voice.tts.piper.onnx_outputs import with_output_of
 from voice.tts.piper.phoneme_words import words_of
@@ -58,9 +59,21 @@ def test_word_times_are_where_the_sound_is(piper: PiperSynthesizer) -> None:
     assert speech.words[-1].end <= len(speech.audio)
 
 
-def test_loudness_is_left_as_the_voice_made_it(piper: PiperSynthesizer) -> None:
-    # A tenth of full scale: with normalization the peak would be 32767.
-    assert 10_000 < np.max(np.abs(say(piper, TEXT).audio.astype(int))) < 25_000
+def test_every_sentence_is_as_loud_as_the_voice_counts(piper: PiperSynthesizer) -> None:
+    # The noise is a tenth of full scale, with peaks of less than half; nothing reaches full scale and is clipped.
+    audio = say(piper, TEXT).audio.astype(int)
+    assert 27_000 < np.max(np.abs(audio)) < 32_767
+
+
+@pytest.mark.parametrize("gain", [0.5, 2.0, 8.0])
+def test_a_gain_rounds_off_what_it_would_clip(gain: float) -> None:
+    ramp = np.linspace(-1.2, 1.2, 2_401, dtype=np.float32)
+    loud = levelled(ramp, gain).astype(int)
+    quiet = np.abs(ramp * gain) <= 0.75
+    assert np.allclose(loud[quiet], ramp[quiet] * gain * 32_767, atol=1)
+    assert np.all(np.diff(loud) >= 0), "louder stays louder"
+    assert np.max(np.abs(loud)) <= 32_767
+    assert levelled(np.array([np.nan, 0.0], np.float32), gain).tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("rate", [0.5, 1.5, 2.0])
@@ -230,11 +243,27 @@ def test_files_that_are_not_a_voice_are_refused_with_what_to_do(tmp_path: Path, 
         PiperSynthesizer(model)
 
 
-def test_a_voice_that_breaks_on_a_text_is_a_typed_failure(folder: Path) -> None:
-    class Broken:
-        def render(self, phoneme_ids: list[int], config: object) -> Iterator[Rendered]:
-            raise RuntimeError("inside the graph")
+class Breaking:
+    """A renderer that fails after so many sentences."""
 
-    broken = PiperSynthesizer(folder / "en_US-noise-medium.onnx", renderer=lambda voice: Broken())
+    def __init__(self, whole: Renderer, sentences: int) -> None:
+        self.whole, self.left = whole, sentences
+
+    def render(self, phoneme_ids: list[int], config: object) -> Iterator[Rendered]:
+        self.left -= 1
+        if self.left < 0:
+            raise RuntimeError("inside the graph")
+        yield from self.whole.render(phoneme_ids, config)  # type: ignore[arg-type]
+
+
+def test_a_voice_that_breaks_on_a_text_is_a_typed_failure(folder: Path) -> None:
+    model = folder / "en_US-noise-medium.onnx"
+    breaking = PiperSynthesizer(model, renderer=lambda voice: Breaking(WholeSentence(voice), 1))
     with pytest.raises(EngineFailed, match="choose another voice"):
-        heard(broken.synthesize(TEXT, VoiceStyle(), cancelled=lambda: False))
+        heard(breaking.synthesize(TEXT, VoiceStyle(), cancelled=lambda: False))
+
+
+def test_a_voice_that_cannot_count_is_refused(folder: Path) -> None:
+    model = folder / "en_US-noise-medium.onnx"
+    with pytest.raises(EngineUnavailable, match="cannot count"):
+        PiperSynthesizer(model, renderer=lambda voice: Breaking(WholeSentence(voice), 0))

@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.hearing import say
+from tests.hearing import rms, say
 from voice.audio.resample import resample
 from voice.stt.whisper.engine import FasterWhisper
 from voice.stt.word_error import WordErrors, word_errors
 from voice.tts.piper.engine import PiperSynthesizer
+from voice.tts.piper.loading import load_voice
 
 pytestmark = pytest.mark.slow
 
@@ -41,3 +42,12 @@ def test_what_it_says_is_understood(joe: PiperSynthesizer, whisper_base: FasterW
     for text in SENTENCES:
         errors += word_errors(text, whisper_base.transcribe(spoken(joe, text)).text)
     assert errors.rate <= 0.08
+
+
+def test_it_is_as_loud_as_stock_piper_and_never_clipped(neural_models: Path, joe: PiperSynthesizer) -> None:
+    stock = load_voice(neural_models / "piper" / "en_US-joe-medium.onnx")
+    sentences = (*SENTENCES, "Yes.", "Room twelve is at the end of the corridor, on the left.")
+    normalized = np.concatenate([chunk.audio_int16_array for text in sentences for chunk in stock.synthesize(text)])
+    ours = np.concatenate([say(joe, text).audio for text in sentences])
+    assert abs(20 * np.log10(rms(ours) / rms(normalized))) <= 1.0
+    assert np.max(np.abs(ours.astype(int))) < 32_767
