@@ -6,11 +6,11 @@ that merely ends a sentence ("room 12", "at half past 3") is none.
 """
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
-from itertools import takewhile
 
 from pipeline.turn.asked import Asked, Kind, asked_for
+from pipeline.turn.listed import NO_ITEMS, list_goes_on
+from pipeline.turn.run import ACRONYMS, TEENS, TENS, UNITS, Run, is_bare, run_at_end, spoken_words
 
 
 class Dictation(StrEnum):
@@ -23,23 +23,6 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_UNITS = {
-    "zero": "0", "oh": "0", "nought": "0", "nil": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5",
-    "six": "6", "seven": "7", "eight": "8", "nine": "9",
-}  # fmt: skip
-_TEENS = {
-    "ten": "10", "eleven": "11", "twelve": "12", "thirteen": "13", "fourteen": "14", "fifteen": "15", "sixteen": "16",
-    "seventeen": "17", "eighteen": "18", "nineteen": "19",
-}  # fmt: skip
-_TENS = {
-    "twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80",
-    "ninety": "90",
-}  # fmt: skip
-_MAGNITUDES = {"hundred": "00", "thousand": "000"}
-_TIMES = {"double": 2, "triple": 3}
-_SIGNS = _words("dash hyphen plus slash point dot star hash underscore")
-_FILLERS = _words("um uh er erm hmm then so and okay")
-_BARE = _FILLERS | _words("yes yeah sure ok it it's its is that's well oh right i'm number")
 _NO_NAMES = _words(
     "is it's me my as an and the for of to it that this name spelled what who how can could would will may please spell"
     " thank thanks great all alright now or at in on we you your yes no okay ok sorry i'm sir ma'am mr mrs ms"
@@ -57,45 +40,6 @@ _LABELS = _words(
     " row exit highway interstate aged age door house lesson question version part table bed ward unit grade form"
     " at past to by around about before after until till since in from quarter half or of"
 )
-_ACRONYMS = _words("usa us uk eu uae tv id pm am ok dc la nyc dvd pc cd gps atm ceo hr it phd mri er bbc cnn faq ac")
-_CAPITALS = re.compile(rf"\b(?!(?:{'|'.join(_ACRONYMS).upper()})\b)[A-Z]{{2,}}\b")
-_SPELLED_WITH = re.compile(r"\b([A-Za-z]),? as (?:in|for) [A-Za-z]+")
-_TOKEN = re.compile(
-    r"[^\W\d_]{1,4}\d[^\W_]*"  # B12, QR77T
-    r"|[$£€]?\d+(?:[.,:/-]\d+)*(?:(?:st|nd|rd|th)\b|%)?"  # 415-555, 3:30, $19.99, 9th
-    r"|[^\W\d_](?:[-.][^\W\d_])+(?![^\W\d_])"  # S-M-I, S.M.I
-    r"|[^\W\d_]+(?:['’][^\W\d_]+)*|[+#,;.!?]"
-)
-_AMOUNT = re.compile(r"[$£€%:]|(?:st|nd|rd|th)$")
-_PERHAPS_AMOUNT = re.compile(r"^\d+\.\d+$|^[1-9]\d{0,2}(?:,\d{3})+$")
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """The digits and letters at the end of a text.
-
-    Attributes:
-        characters: all of them, without spoken punctuation.
-        groups: the characters by written group, or by word.
-        before: the text before them.
-        digits, letters: whether there are any.
-        amount: it is written as an amount, a time or an ordinal.
-        perhaps_amount: it may be one, written or spoken.
-        listed: commas or pauses separate the groups.
-        questioned: a question mark follows it.
-        open: its last word needs another one ("double", "dash").
-    """
-
-    characters: str
-    groups: tuple[int, ...]
-    before: str
-    digits: bool
-    letters: bool
-    amount: bool
-    perhaps_amount: bool
-    listed: bool
-    questioned: bool
-    open: bool
 
 
 def dictation(text: str, asked: str = "") -> Dictation | None:
@@ -110,7 +54,7 @@ def dictation(text: str, asked: str = "") -> Dictation | None:
         return Dictation.GOES_ON if _is_dictated(wanted) else None
     spelling = wanted is not None and wanted.kind is Kind.SPELLING
     capitals = spelling or "spell" in text.lower() or (wanted is not None and wanted.kind is Kind.CODE)
-    run = _run(text, capitals=capitals)
+    run = run_at_end(text, capitals=capitals)
     own = asked_for(run.before if run else text)
     if own is not None and not (own.kind is Kind.LIST or (own.kind is Kind.QUANTITY and _is_dictated(wanted))):
         wanted = own if own != Asked(Kind.CODE) or not _is_dictated(wanted) else wanted
@@ -119,7 +63,7 @@ def dictation(text: str, asked: str = "") -> Dictation | None:
     if run is None and spelling and _may_be_spelled(text):
         return Dictation.GOES_ON
     if run is None:
-        return Dictation.GOES_ON if _list_goes_on(text, short=wanted is not None and wanted.kind is Kind.LIST) else None
+        return Dictation.GOES_ON if list_goes_on(text, short=wanted is not None and wanted.kind is Kind.LIST) else None
     if run.open:
         return Dictation.GOES_ON
     if run.letters and not run.digits:
@@ -149,22 +93,13 @@ def _is_dictated(wanted: Asked | None) -> bool:
     return wanted is not None and wanted.kind not in (Kind.QUANTITY, Kind.LIST)
 
 
-def _spoken_words(text: str) -> list[str]:
-    return re.findall(r"[^\W_]+(?:['’][^\W_]+)*", text.lower())
-
-
-def _bare(before: str) -> bool:
-    """Return whether only fillers and "it's" precede a run, so that the run is all that is said."""
-    return _BARE.issuperset(_spoken_words(before))
-
-
 def _counted(length: int, whole: int) -> Dictation:
     if length == whole:
         return Dictation.WHOLE
     return Dictation.GOES_ON if length < whole else Dictation.PERHAPS_WHOLE
 
 
-def _phone(run: _Run) -> Dictation:
+def _phone(run: Run) -> Dictation:
     """Judge a phone number: North American ones have 10 digits, or 11 from 1; local ones groups of 3 and 4."""
     digits, length = run.characters, len(run.characters)
     if run.groups == (3, 4):
@@ -178,14 +113,14 @@ def _phone(run: _Run) -> Dictation:
     return (Dictation.GOES_ON if length < 11 else Dictation.PERHAPS_WHOLE) if abroad else _counted(length, 10)
 
 
-def _may_be_local(run: _Run) -> bool:
+def _may_be_local(run: Run) -> bool:
     """Return whether a run may be a local phone number: seven digits in one go, with no longer number asked for."""
     return len(run.characters) == 7 and not run.listed and set(run.groups) in ({1}, {7})
 
 
-def _unasked(run: _Run) -> Dictation | None:
+def _unasked(run: Run) -> Dictation | None:
     """Judge a run of unnamed kind by its form."""
-    words, bare = _spoken_words(run.before), _bare(run.before)
+    words, bare = spoken_words(run.before), is_bare(run.before)
     if run.questioned and not bare:
         return None
     if run.amount or (run.perhaps_amount and not bare) or (words and words[-1] in _LABELS | _MONTHS):
@@ -198,7 +133,7 @@ def _unasked(run: _Run) -> Dictation | None:
     return Dictation.PERHAPS_WHOLE if whole else Dictation.GOES_ON
 
 
-def _spelled(run: _Run, wanted: Asked | None, names: frozenset[str]) -> Dictation | None:
+def _spelled(run: Run, wanted: Asked | None, names: frozenset[str]) -> Dictation | None:
     """Judge letters alone: complete when they spell a name that was said."""
     letters = run.characters.lower()
     if wanted is not None and wanted.kind is Kind.QUANTITY:
@@ -209,24 +144,24 @@ def _spelled(run: _Run, wanted: Asked | None, names: frozenset[str]) -> Dictatio
         return Dictation.WHOLE
     if wanted is not None and wanted.kind in (Kind.SPELLING, Kind.CODE):
         return Dictation.GOES_ON
-    if letters in _ACRONYMS:
+    if letters in ACRONYMS:
         return Dictation.PERHAPS_WHOLE
     words = run.before.lower().rstrip(" ,.;:-").split()
-    if len(letters) == 1 and not _bare(run.before) and not words[-1].startswith(letters):
+    if len(letters) == 1 and not is_bare(run.before) and not words[-1].startswith(letters):
         return None
     return Dictation.GOES_ON
 
 
 def _names(asked: str, before: str) -> frozenset[str]:
     """Collect what may be a name: words with a capital, and the one right before the letters."""
-    named = re.findall(r"\b[A-Z][^\W\d_]+", f"{asked} {before}") + _spoken_words(before)[-1:]
+    named = re.findall(r"\b[A-Z][^\W\d_]+", f"{asked} {before}") + spoken_words(before)[-1:]
     return frozenset(name.lower() for name in named) - _NO_NAMES
 
 
 def _may_be_spelled(text: str) -> bool:
     """Return whether the text is a name and nothing else: its spelling may follow."""
-    words = _spoken_words(text)
-    return len(words) <= 2 and not _NO_ITEMS.intersection(words) and not text.rstrip().endswith("?")
+    words = spoken_words(text)
+    return len(words) <= 2 and not NO_ITEMS.intersection(words) and not text.rstrip().endswith("?")
 
 
 def _date(text: str) -> Dictation | None:
@@ -235,12 +170,12 @@ def _date(text: str) -> Dictation | None:
     if not plain:
         return None
     last = plain[-1]
-    number = last.isdigit() or last in _UNITS or last in _TEENS or last in _TENS or "/" in last or "-" in last
+    number = last.isdigit() or last in UNITS or last in TEENS or last in TENS or "/" in last or "-" in last
     if not number and last not in _MONTHS and not _ORDINALS.match(last):
         return None
     if re.search(r"(?:\b|\D)(?:19|20)\d\d$|^\d{6}$|^\d{8}$|\d+[/-]\d+[/-]\d+$", "".join(plain[-1:])):
         return Dictation.WHOLE
-    run = _run(text, capitals=False)
+    run = run_at_end(text, capitals=False)
     digits, groups = (run.characters, run.groups) if run else ("", ())
     if re.search(r"(?:19|20)\d\d$", digits) and len(groups) > 1:
         return Dictation.WHOLE
@@ -249,111 +184,3 @@ def _date(text: str) -> Dictation | None:
     if year or len(digits) in (6, 8):
         return Dictation.WHOLE
     return Dictation.GOES_ON
-
-
-# ------------------------------------------------------------------- the run
-
-
-def _run(text: str, *, capitals: bool) -> _Run | None:
-    """Find the digits and letters at the end of a text, if any; words in capitals may count as letters."""
-    plain = _SPELLED_WITH.sub(r"\1", text)
-    if capitals:
-        plain = _CAPITALS.sub(lambda word: "-".join(word[0]), plain)
-    tokens = list(_TOKEN.finditer(plain))
-    while tokens and tokens[-1][0] in ",;.!?":
-        tokens.pop()
-    taken = list(takewhile(lambda token: _belongs(token[0]), reversed(tokens)))[::-1]
-    while taken and _part(taken[0][0]) == "" and taken[0][0].lower() not in _TIMES:
-        taken.pop(0)
-    if len(taken) == 2 and taken[0][0] == "a" and taken[0].start() > 0:
-        taken.pop(0)  # "a B" is one letter
-    words = [token[0] for token in taken]
-    said = [word.lower() for word in words if word not in ",;."]
-    if not said or said[-1] in _FILLERS or set(said) == {"oh"}:
-        return None
-    before = plain[: taken[0].start()]
-    if said == ["one"] and not _bare(before) and not before.rstrip().endswith(("+", "plus")):
-        return None  # "I don't have one"
-    groups, is_open = _groups(words)
-    characters = "".join(groups)
-    if not characters and not is_open:
-        return None
-    return _Run(
-        characters=characters,
-        groups=tuple(map(len, groups)),
-        before=before,
-        digits=any(character.isdigit() for character in characters),
-        letters=any(character.isalpha() for character in characters),
-        amount=bool(_AMOUNT.search(words[-1])),
-        perhaps_amount=bool(_PERHAPS_AMOUNT.search(words[-1])) or any(word.lower() in _MAGNITUDES for word in words),
-        listed="," in words or any(word.lower() in _FILLERS for word in words),
-        questioned=text.rstrip().endswith("?"),
-        open=is_open,
-    )
-
-
-def _belongs(token: str) -> bool:
-    word = token.lower()
-    return bool(_part(token)) or word in _TIMES or word in _SIGNS or word in _FILLERS or token in "+#,;."
-
-
-def _part(token: str) -> str:
-    """Return the digits or letters that a token stands for; empty for none."""
-    word = token.lower()
-    if any(character.isdigit() for character in word):
-        return re.sub(r"\D" if _AMOUNT.search(word) else r"[\W_]", "", word)
-    for known in (_UNITS, _TEENS, _TENS, _MAGNITUDES):
-        if word in known:
-            return known[word]
-    if len(word) == 1 and word.isalpha():
-        return word
-    return re.sub(r"[-.]", "", word) if re.fullmatch(r"[^\W\d_](?:[-.][^\W\d_])+", word) else ""
-
-
-def _groups(words: list[str]) -> tuple[list[str], bool]:
-    """Return the run's groups of characters, and whether its last word needs another one."""
-    groups: list[str] = []
-    times, after_tens = 1, False
-    for token in words:
-        word = token.lower()
-        if word in _TIMES:
-            times = _TIMES[word]
-            continue
-        parts = re.split(r"[-.,/]", word) if word[-1].isdigit() and word[0].isdigit() else [word]
-        for piece in parts:
-            part = _part(piece)
-            if not part:
-                continue
-            if word in _MAGNITUDES and groups:
-                groups[-1] += part
-            elif after_tens and word in _UNITS and part != "0" and times == 1:
-                groups[-1] = groups[-1][0] + part
-            else:
-                groups.append(part * times)
-            after_tens, times = word in _TENS, 1
-    return groups, times > 1 or words[-1].lower() in _SIGNS or words[-1] in "+#"
-
-
-# --------------------------------------------------------------------- lists
-
-_NO_ITEMS = _words(
-    "yes no yeah yep okay ok well oh sure please thanks thank sorry hello hi hey bye goodbye right i you he she it we"
-    " they is are was were do does did have has can could will would not don't here there now today tomorrow really too"
-    " actually exactly then again sir ma'am"
-)
-
-
-def _list_goes_on(text: str, *, short: bool) -> bool:
-    """Return whether the text ends with items of a list of which none is marked as the last.
-
-    Args:
-        short: two items are enough, as the question asks for a list.
-    """
-    items = [item.lower().split() for item in text.strip().rstrip(".").split(",")]
-    if len(items) < (2 if short else 3) or "?" in text or "." in text.strip().rstrip("."):
-        return False
-    if items[-1][:1] and items[-1][0] in ("and", "or"):
-        return False
-    return all(0 < len(item) <= 2 and not _NO_ITEMS.intersection(item) for item in items[1:]) and not (
-        _NO_ITEMS.intersection(items[0][-1:]) or {"and", "or"}.intersection(items[-1])
-    )
