@@ -61,7 +61,8 @@ _KINDS: tuple[tuple[Kind, int | None, re.Pattern[str]], ...] = (
             r" (?:phone )?(?:number|line)\b"
             r"|\bnumbers? .*\b(?:reach|call|contact|text|calling)\b"
             r"|\b(?:reach|call|text|contact|ring) (?:you|me|us)(?: back)? (?:at|on)\b"
-            r"|\b(?:my|your) (?:phone|cell|mobile|number)\b|\bthe number\b(?! of)(?=.*\w)"
+            r"|\byou can (?:reach|call|text) \w+"
+            r"|\b(?:my|your) (?:phone|cell|mobile|numbers?)\b|\bthe number\b(?! of)(?=.*\w)"
         ),
     ),
     (

@@ -10,7 +10,18 @@ from enum import StrEnum
 
 from pipeline.turn.asked import Asked, Kind, asked_for
 from pipeline.turn.listed import NO_ITEMS, list_goes_on
-from pipeline.turn.run import ACRONYMS, TEENS, TENS, UNITS, Run, is_bare, run_at_end, spoken_words
+from pipeline.turn.run import (
+    ACRONYMS,
+    TEENS,
+    TENS,
+    UNITS,
+    DictatedRun,
+    digits_in,
+    is_bare,
+    run_at_end,
+    said_up_to,
+    spoken_words,
+)
 
 
 class Dictation(StrEnum):
@@ -41,6 +52,18 @@ _LABELS = _words(
     " at past to by around about before after until till since in from quarter half or of"
 )
 
+_NAME_AND_LETTERS = re.compile(r"\b([A-Z][a-z]+)[,.]? ([A-Z]{2,})\W*$")
+_ANNOUNCED = re.compile(
+    r"\b(?:numbers?|code|pin|zip|card|digits)\b(?: \w+){0,3}(?: (?:is|are)|'s|:) (.*)$", re.IGNORECASE | re.DOTALL
+)
+_OTHERWISE = _words(
+    "no not don't doesn't didn't can't couldn't won't why what who how sorry know remember forgot forgotten have "
+    "haven't where when thanks thank bye goodbye hello hi hey yes yeah yep sure okay ok never help lost because "
+    "want need stop please that's which gave told called already you your"
+)
+_FEW_WORDS = 4
+_LEAST = {Kind.PHONE: 7, Kind.CARD: 15, Kind.ZIP: 5}
+
 
 def dictation(text: str, asked: str = "") -> Dictation | None:
     """Judge whether a dictation is complete; None if the text ends with none.
@@ -54,6 +77,7 @@ def dictation(text: str, asked: str = "") -> Dictation | None:
         return Dictation.GOES_ON if _is_dictated(wanted) else None
     spelling = wanted is not None and wanted.kind is Kind.SPELLING
     capitals = spelling or "spell" in text.lower() or (wanted is not None and wanted.kind is Kind.CODE)
+    capitals = capitals or _spells_the_name_before(text)
     run = run_at_end(text, capitals=capitals)
     own = asked_for(run.before if run else text)
     if own is not None and not (own.kind is Kind.LIST or (own.kind is Kind.QUANTITY and _is_dictated(wanted))):
@@ -61,6 +85,8 @@ def dictation(text: str, asked: str = "") -> Dictation | None:
     if wanted is not None and wanted.kind is Kind.DATE:
         return _date(text)
     if run is None and spelling and _may_be_spelled(text):
+        return Dictation.GOES_ON
+    if run is None and (_broken_off(text, question) or _broken_off_own(text, own)):
         return Dictation.GOES_ON
     if run is None:
         return Dictation.GOES_ON if list_goes_on(text, short=wanted is not None and wanted.kind is Kind.LIST) else None
@@ -93,13 +119,48 @@ def _is_dictated(wanted: Asked | None) -> bool:
     return wanted is not None and wanted.kind not in (Kind.QUANTITY, Kind.LIST)
 
 
+def _spells_the_name_before(text: str) -> bool:
+    """Return whether the text ends with a name and its first letters in one word: "Smith SMI"."""
+    found = _NAME_AND_LETTERS.search(text)
+    return found is not None and found[1].lower().startswith(found[2].lower())
+
+
+def _broken_off(text: str, asked: Asked | None) -> bool:
+    """Return whether a number was asked for and is not all there, though the text ends with another word.
+
+    Recognisers mishear digits ("for one time" for "four one five"), and callers comment on them.
+    """
+    if asked is None or not _is_dictated(asked) or asked.kind in (Kind.DATE, Kind.SPELLING):
+        return False
+    words = spoken_words(text)
+    if text.rstrip().endswith("?") or _OTHERWISE.intersection(words):
+        return False
+    digits = digits_in(text)
+    return digits < _least(asked) if digits else len(words) <= _FEW_WORDS
+
+
+def _broken_off_own(text: str, own: Asked | None) -> bool:
+    """Return the same of a number that the caller announces: "my number is 4 1 time"."""
+    announced = _ANNOUNCED.search(text)
+    if own is None or not _is_dictated(own) or announced is None or text.rstrip().endswith("?"):
+        return False
+    said = announced[1]
+    after = spoken_words(said[said_up_to(said) :])
+    return 0 < digits_in(said) < _least(own) and len(after) <= _FEW_WORDS and not _OTHERWISE.intersection(after)
+
+
+def _least(asked: Asked) -> int:
+    """Return the number of digits from which a dictated number may be complete."""
+    return asked.length or _LEAST.get(asked.kind, 99)
+
+
 def _counted(length: int, whole: int) -> Dictation:
     if length == whole:
         return Dictation.WHOLE
     return Dictation.GOES_ON if length < whole else Dictation.PERHAPS_WHOLE
 
 
-def _phone(run: Run) -> Dictation:
+def _phone(run: DictatedRun) -> Dictation:
     """Judge a phone number: North American ones have 10 digits, or 11 from 1; local ones groups of 3 and 4."""
     digits, length = run.characters, len(run.characters)
     if run.groups == (3, 4):
@@ -113,12 +174,12 @@ def _phone(run: Run) -> Dictation:
     return (Dictation.GOES_ON if length < 11 else Dictation.PERHAPS_WHOLE) if abroad else _counted(length, 10)
 
 
-def _may_be_local(run: Run) -> bool:
+def _may_be_local(run: DictatedRun) -> bool:
     """Return whether a run may be a local phone number: seven digits in one go, with no longer number asked for."""
     return len(run.characters) == 7 and not run.listed and set(run.groups) in ({1}, {7})
 
 
-def _unasked(run: Run) -> Dictation | None:
+def _unasked(run: DictatedRun) -> Dictation | None:
     """Judge a run of unnamed kind by its form."""
     words, bare = spoken_words(run.before), is_bare(run.before)
     if run.questioned and not bare:
@@ -133,7 +194,7 @@ def _unasked(run: Run) -> Dictation | None:
     return Dictation.PERHAPS_WHOLE if whole else Dictation.GOES_ON
 
 
-def _spelled(run: Run, wanted: Asked | None, names: frozenset[str]) -> Dictation | None:
+def _spelled(run: DictatedRun, wanted: Asked | None, names: frozenset[str]) -> Dictation | None:
     """Judge letters alone: complete when they spell a name that was said."""
     letters = run.characters.lower()
     if wanted is not None and wanted.kind is Kind.QUANTITY:

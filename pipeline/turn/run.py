@@ -40,7 +40,7 @@ _PERHAPS_AMOUNT = re.compile(r"^\d+\.\d+$|^[1-9]\d{0,2}(?:,\d{3})+$")
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class DictatedRun:
     """The digits and letters at the end of a text.
 
     Attributes:
@@ -67,7 +67,7 @@ class Run:
     open: bool
 
 
-def run_at_end(text: str, *, capitals: bool) -> Run | None:
+def run_at_end(text: str, *, capitals: bool) -> DictatedRun | None:
     """Find the digits and letters at the end of a text, if any; words in capitals may count as letters."""
     plain = _SPELLED_WITH.sub(r"\1", text)
     if capitals:
@@ -91,7 +91,7 @@ def run_at_end(text: str, *, capitals: bool) -> Run | None:
     characters = "".join(groups)
     if not characters and not is_open:
         return None
-    return Run(
+    return DictatedRun(
         characters=characters,
         groups=tuple(map(len, groups)),
         before=before,
@@ -103,6 +103,17 @@ def run_at_end(text: str, *, capitals: bool) -> Run | None:
         questioned=text.rstrip().endswith("?"),
         open=is_open,
     )
+
+
+def digits_in(text: str) -> int:
+    """Count the digits in a text, written or spoken, wherever they are."""
+    parts = (_part(token[0]) for token in _TOKEN.finditer(text))
+    return sum(character.isdigit() for part in parts for character in part)
+
+
+def said_up_to(text: str) -> int:
+    """Return the index after the last number in a text; 0 without one."""
+    return max((token.end() for token in _TOKEN.finditer(text) if digits_in(token[0])), default=0)
 
 
 def _belongs(token: str) -> bool:
