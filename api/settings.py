@@ -80,7 +80,7 @@ class Settings(BaseSettings):
     )
     stt_language: str = Field(
         default="en",
-        description="Language that callers speak, as a BCP 47 tag; auto detects it once per call.",
+        description="Language that callers speak, as a BCP 47 tag; auto: the persona's, unless turns sound otherwise.",
     )
     stt_device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Device that faster-whisper runs on: auto, cpu or cuda."

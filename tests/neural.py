@@ -64,3 +64,9 @@ def whisper_base(neural_models: Path) -> FasterWhisper:
     return FasterWhisper(
         neural_models / "whisper" / "base", label="base", device="cpu", compute_type="int8", cpu_threads=1
     )
+
+
+def in_languages() -> list[tuple[str, NDArray[np.float32]]]:
+    """Prompts of more than 2 s: their language, and the samples at 16 kHz."""
+    files = sorted((PEOPLE / "languages").glob("*/*.flac"))
+    return [(file.parent.name, decode_file(file.read_bytes(), max_seconds=30)) for file in files]

@@ -111,7 +111,13 @@ class VoiceSession:
             text_only=settings.text_only,
         )
         self._transcripts = Transcripts(
-            Utterance(engines.stt, self.conversation_id, conversation.vocabulary, keep_all=settings.rules.manual),
+            Utterance(
+                engines.stt,
+                self.conversation_id,
+                conversation.vocabulary,
+                language=conversation.persona.voice.language,
+                keep_all=settings.rules.manual,
+            ),
             engines.ending,
             self.conversation_id,
             slots=self._slots,

@@ -29,11 +29,14 @@ class Utterance:
         stt: the shared recogniser.
         call: the fairness key of the work.
         prompt: words likely to occur.
+        language: BCP 47 tag of the language that the caller is likely to speak; empty for none.
         keep_all: keep a whole segment as pre-roll: with manual turns any of it may belong to the next utterance.
     """
 
-    def __init__(self, stt: SpeechToText, call: str, prompt: str = "", *, keep_all: bool = False) -> None:
-        self._recogniser = stt.of(call)
+    def __init__(
+        self, stt: SpeechToText, call: str, prompt: str = "", *, language: str = "", keep_all: bool = False
+    ) -> None:
+        self._recogniser = stt.of(call, language)
         self._prompt = prompt
         self._preroll: deque[NDArray[np.int16]] = deque(
             maxlen=(LONGEST_SEGMENT_MS if keep_all else PREROLL_MS) * RATE_HZ // 1000 // FRAME

@@ -7,7 +7,7 @@ from threading import Event
 import numpy as np
 
 from voice.audio.formats import Float32Mono16k
-from voice.stt.base import Transcriber, Transcript
+from voice.stt.base import LanguageGuess, Transcriber, Transcript
 from voice.stt.call_language import CallLanguage
 from voice.stt.fixed import FixedTranscriber
 from voice.work.cancellation import (
@@ -41,8 +41,8 @@ class Fragile(FixedTranscriber):
 class Polyglot(FixedTranscriber):
     """Hears German where the samples are above zero, else French; its words are the language it heard or was told."""
 
-    def for_call(self) -> Transcriber:
-        return CallLanguage(self)
+    def for_call(self, expected: str = "") -> Transcriber:
+        return CallLanguage(self, expected)
 
     def transcribe(
         self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
@@ -50,10 +50,17 @@ class Polyglot(FixedTranscriber):
         return self.transcribe_in(None, audio, prompt, cancelled)
 
     def transcribe_in(
-        self, language: str | None, audio: Float32Mono16k, prompt: str, cancelled: Cancelled
+        self,
+        language: str | None,
+        audio: Float32Mono16k,
+        prompt: str,
+        cancelled: Cancelled,
+        expected: str | None = None,
     ) -> Transcript:
-        language = language or ("de" if audio.mean() > 0 else "fr")
-        return Transcript(language, language)
+        sounds = "de" if audio.mean() > 0 else "fr"
+        # As sure as the speech is loud.
+        guess = LanguageGuess(sounds, min(1.0, 10 * float(np.abs(audio).mean())), len(audio) / 16_000)
+        return Transcript(language or sounds, language or sounds, guess=None if expected is None else guess)
 
 
 def dies_at_first(mark: Path) -> Transcriber:

@@ -8,6 +8,21 @@ from voice.work.cancellation import Cancelled, never_cancelled
 
 
 @dataclass(frozen=True, slots=True)
+class LanguageGuess:
+    """What language an utterance sounds like.
+
+    Attributes:
+        language: BCP 47 tag.
+        probability: 0..1, the expected language's included.
+        speech_s: seconds of speech in the utterance.
+    """
+
+    language: str
+    probability: float
+    speech_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """The transcript of one utterance.
 
@@ -15,11 +30,13 @@ class Transcript:
         text: the words, trimmed; empty if the audio has none.
         language: BCP 47 tag.
         confidence: 0..1, or None if the engine reports none.
+        guess: the language that it sounds like, if that was asked.
     """
 
     text: str
     language: str = "en"
     confidence: float | None = None
+    guess: LanguageGuess | None = None
 
 
 @runtime_checkable
@@ -51,13 +68,19 @@ class MultilingualTranscriber(Transcriber, Protocol):
     """A transcriber that takes the language per utterance."""
 
     def transcribe_in(
-        self, language: str | None, audio: Float32Mono16k, prompt: str, cancelled: Cancelled
+        self,
+        language: str | None,
+        audio: Float32Mono16k,
+        prompt: str,
+        cancelled: Cancelled,
+        expected: str | None = None,
     ) -> Transcript:
         """Transcribe one utterance in a given language.
 
         Args:
             language: BCP 47 tag; None for the configured language, or else a detected one.
             audio, prompt, cancelled: see `Transcriber.transcribe`.
+            expected: the language that is likelier than others, "" for none; with it the transcript has a `guess`.
         """
         ...
 
@@ -66,8 +89,12 @@ class MultilingualTranscriber(Transcriber, Protocol):
 class PerCallTranscriber(Transcriber, Protocol):
     """A transcriber with state per call, such as a detected language."""
 
-    def for_call(self) -> Transcriber:
-        """Return a transcriber for one call, which owns the state of that call."""
+    def for_call(self, expected: str = "") -> Transcriber:
+        """Return a transcriber for one call, which owns the state of that call.
+
+        Args:
+            expected: BCP 47 tag of the language that the caller is likely to speak; empty for none.
+        """
         ...
 
 

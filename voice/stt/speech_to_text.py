@@ -1,6 +1,7 @@
 """The recogniser shared by all calls, which each call uses in segments of speech."""
 
 from voice.stt.base import PerCallTranscriber, Transcriber
+from voice.stt.call_language import CallLanguage
 from voice.stt.segment import Segment
 from voice.work.workers import Workers
 
@@ -22,13 +23,14 @@ class SpeechToText:
         self._workers = workers
         self.name = transcriber.name
 
-    def of(self, call: str) -> "CallToText":
+    def of(self, call: str, language: str = "") -> "CallToText":
         """Return the recogniser of one call, which holds the engine's state of that call.
 
         Args:
             call: id of the call, for fairness between calls.
+            language: BCP 47 tag of the language that the caller is likely to speak; empty for none.
         """
-        return CallToText(self._transcriber, self._workers, call)
+        return CallToText(self._transcriber, self._workers, call, language)
 
     def segment(self, call: str, prompt: str = "") -> Segment:
         """Begin the only segment of a call; see `CallToText.segment`."""
@@ -38,8 +40,10 @@ class SpeechToText:
 class CallToText:
     """The recogniser of one call."""
 
-    def __init__(self, transcriber: Transcriber, workers: Workers, call: str) -> None:
-        self._transcriber = transcriber.for_call() if isinstance(transcriber, PerCallTranscriber) else transcriber
+    def __init__(self, transcriber: Transcriber, workers: Workers, call: str, language: str = "") -> None:
+        self._transcriber = (
+            transcriber.for_call(language) if isinstance(transcriber, PerCallTranscriber) else transcriber
+        )
         self._workers = workers
         self._call = call
 
@@ -49,4 +53,7 @@ class CallToText:
         Args:
             prompt: words that are likely to occur (names, terms), at most 200 characters.
         """
-        return Segment(self._transcriber, self._workers, self._call, prompt)
+        hearing = self._transcriber
+        if isinstance(hearing, CallLanguage):
+            hearing = hearing.for_turn()
+        return Segment(hearing, self._workers, self._call, prompt)

@@ -94,10 +94,12 @@ class _Server:
         if warm is not None:
             warm()
 
-    def _transcribe(self, number: int, language: str | None, audio: Any, prompt: str) -> Any:
+    def _transcribe(
+        self, number: int, language: str | None, audio: Any, prompt: str, expected: str | None = None
+    ) -> Any:
         engine, cancelled = self._loaded(), self._cancelled[number].is_set
         if isinstance(engine, MultilingualTranscriber):
-            return engine.transcribe_in(language, audio, prompt, cancelled)
+            return engine.transcribe_in(language, audio, prompt, cancelled, expected)
         return engine.transcribe(audio, prompt=prompt, cancelled=cancelled)
 
     def _stream(self, _: int, prompt: str) -> int | None:

@@ -88,7 +88,12 @@ class ProcessTranscriber:
         return self.transcribe_in(None, audio, prompt, cancelled)
 
     def transcribe_in(
-        self, language: str | None, audio: Float32Mono16k, prompt: str, cancelled: Cancelled
+        self,
+        language: str | None,
+        audio: Float32Mono16k,
+        prompt: str,
+        cancelled: Cancelled,
+        expected: str | None = None,
     ) -> Transcript:
         """Transcribe in the call's language; retry once if the child dies or hangs.
 
@@ -105,6 +110,7 @@ class ProcessTranscriber:
                 language,
                 audio,
                 prompt,
+                expected,
                 deadline_s=self._request_s + len(audio) / RATE_HZ,
                 cancelled=cancelled,
             )
@@ -159,9 +165,9 @@ class ProcessTranscriber:
 class ProcessPerCallTranscriber(ProcessTranscriber):
     """A `ProcessTranscriber` that detects the language per call and keeps it in the parent, safe from a crash."""
 
-    def for_call(self) -> Transcriber:
+    def for_call(self, expected: str = "") -> Transcriber:
         """See `PerCallTranscriber.for_call`."""
-        return CallLanguage(self)
+        return CallLanguage(self, expected)
 
 
 class ProcessStreamingTranscriber(ProcessTranscriber):

@@ -12,12 +12,12 @@ import numpy as np
 from voice.audio.formats import RATE_HZ, Float32Mono16k
 from voice.errors import Cancelled as CancelledError
 from voice.errors import EngineFailed, EngineUnavailable
-from voice.stt.base import Transcriber, Transcript
+from voice.stt.base import LanguageGuess, Transcriber, Transcript
 from voice.stt.call_language import CallLanguage
 from voice.stt.samples import checked
 from voice.stt.whisper.batching import Batcher
 from voice.stt.whisper.short_window import FULL_WINDOW, MARGIN, Decoded, Fill, Request, ShortWindow, silence_of
-from voice.stt.whisper.speech_presence import holds_speech
+from voice.stt.whisper.speech_presence import holds_speech, speech_seconds
 from voice.work.cancellation import (
     Cancelled,
     never_cancelled,
@@ -46,7 +46,7 @@ class FasterWhisper:
     Args:
         folder: a CTranslate2 Whisper model: model.bin, config.json, tokenizer.json, vocabulary.
         label: display name, e.g. "base"; the folder's name by default.
-        language: BCP 47 tag; None detects it once per call (see `for_call`).
+        language: BCP 47 tag; None detects it for each call (see `for_call`).
         device: "cpu", "cuda" or "auto".
         compute_type: "int8", "float16", "default" or another type of CTranslate2.
         cpu_threads: threads per decoding.
@@ -109,9 +109,9 @@ class FasterWhisper:
                 "delete it and get it again with `glow models pull`."
             ) from error
 
-    def for_call(self) -> Transcriber:
-        """Return a transcriber for one call, which detects the language once."""
-        return self if self._language else CallLanguage(self)
+    def for_call(self, expected: str = "") -> Transcriber:
+        """Return a transcriber for one call, which settles its language; see `CallLanguage`."""
+        return self if self._language else CallLanguage(self, expected)
 
     def transcribe(
         self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
@@ -124,23 +124,36 @@ class FasterWhisper:
         return self.transcribe_in(None, audio, prompt, cancelled)
 
     def transcribe_in(
-        self, language: str | None, audio: Float32Mono16k, prompt: str, cancelled: Cancelled
+        self,
+        language: str | None,
+        audio: Float32Mono16k,
+        prompt: str,
+        cancelled: Cancelled,
+        expected: str | None = None,
     ) -> Transcript:
-        """Transcribe in the configured language, else in the given one, else in the detected one."""
+        """Transcribe in the configured language, else in the given one (if the model has it), else in a detected one.
+
+        `expected` counts `EXPECTED_ODDS` times as much as the model's own probability.
+        """
         audio = checked(audio)
         language = self._language or language
         if len(audio) < _SHORTEST_WORD or math.sqrt(float(np.mean(audio * audio))) < _SILENT_RMS:
             return Transcript("", language or "en", 0.0)
         model = self._loaded(cancelled)
         prompt = prompt[:200] if self._prompts else ""
+        if language not in model.supported_languages:
+            language = None
         cap = token_cap(len(audio), model.hf_tokenizer.get_vocab_size())
-        request = Request(audio, prompt, cap, language, cancelled)
+        request = Request(audio, prompt, cap, language, cancelled, expected)
         decoded = self._batcher.run(request, cancelled)
         if decoded is None:
             raise CancelledError("The transcript is no longer wanted.")
         if not self._believable(audio, decoded.no_speech, decoded.log_probability, decoded.compression):
             return Transcript("", decoded.language, 0.0)
-        return Transcript(decoded.text, decoded.language, math.exp(min(decoded.log_probability, 0.0)))
+        guess = None
+        if decoded.guess is not None:
+            guess = LanguageGuess(*decoded.guess, speech_seconds(audio))
+        return Transcript(decoded.text, decoded.language, math.exp(min(decoded.log_probability, 0.0)), guess)
 
     def _loaded(self, cancelled: Cancelled) -> "WhisperModel":
         while not self._one_at_a_time.acquire(timeout=0.05):

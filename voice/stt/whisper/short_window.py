@@ -65,6 +65,7 @@ class Decoded:
         no_speech: probability that there is no speech.
         compression: compression ratio of the text; high if it repeats itself.
         capped: decoding stopped at the token cap.
+        guess: the language that it sounds like and its probability, if the request tells an expected one.
     """
 
     text: str
@@ -73,6 +74,7 @@ class Decoded:
     no_speech: float
     compression: float
     capped: bool
+    guess: tuple[str, float] | None = None
 
     @property
     def looks_wrong(self) -> bool:
@@ -95,6 +97,7 @@ class Request:
         most_tokens: the token cap.
         language: BCP 47 tag; None detects it on the same encoder output.
         cancelled: polled between slices of decoding.
+        expected: the language that is likelier than the model thinks; "" for none, None to guess none.
     """
 
     audio: Float32Mono16k
@@ -102,7 +105,11 @@ class Request:
     most_tokens: int
     language: str | None
     cancelled: Callable[[], bool]
+    expected: str | None = None
 
+
+EXPECTED_ODDS = 5.0
+"""How much likelier than the model thinks the expected language is: people mostly answer in the persona's language."""
 
 Fill = Callable[[Features], float]
 """Returns the value that fills a window after the speech, given the log-mel features of the speech."""
@@ -122,6 +129,13 @@ def window_of(samples: int, margin: int = MARGIN) -> int:
     """Return the encoder window in mel frames for this many samples: the speech plus the margin, rounded up."""
     frames = -(-samples // HOP) + margin
     return min(FULL_WINDOW, -(-frames // STEP) * STEP)
+
+
+def likeliest(ranked: Sequence[tuple[str, float]], expected: str | None) -> tuple[str, float]:
+    """Return the likeliest language and its probability, the odds of the expected one multiplied."""
+    weighted = [(language, EXPECTED_ODDS * own if language == expected else own) for language, own in ranked]
+    language, weight = max(weighted, key=lambda one: one[1])
+    return language, weight / max(sum(other for _, other in weighted), 1e-9)
 
 
 class ShortWindow:
@@ -185,8 +199,8 @@ class ShortWindow:
     def one_look(self, request: Request) -> Decoded | None:
         """Decode one utterance once, with its prompt and without a retry; for measurements."""
         encoded = self._encoded([request], window_of(len(request.audio), self._margin))
-        languages = self._languages([request], encoded)
-        return self._generate([request], encoded, [self._prompt(request.prompt, languages[0])], languages)[0]
+        language, _ = self._languages([request], encoded)[0]
+        return self._generate([request], encoded, [self._prompt(request.prompt, language)], [language])[0]
 
     def _encoded(self, requests: Sequence[Request], window: int) -> "StorageView":
         features = np.empty((len(requests), self._model.feature_extractor.mel_filters.shape[0], window), np.float32)
@@ -198,11 +212,15 @@ class ShortWindow:
 
     def _at(self, requests: Sequence[Request], window: int) -> list[Decoded | None]:
         encoded = self._encoded(requests, window)
-        languages = self._languages(requests, encoded)
+        detected = self._languages(requests, encoded)
+        languages = [language for language, _ in detected]
         prompts = [self._prompt("", language) for language in languages]
         results = self._generate(requests, encoded, prompts, languages)
-        for index, first in enumerate(results):
-            if first is not None and requests[index].prompt.strip() and first.log_probability < UNSURE:
+        for index, (first, (_, guess)) in enumerate(zip(results, detected, strict=True)):
+            if first is None:
+                continue
+            results[index] = first = replace(first, guess=guess)
+            if requests[index].prompt.strip() and first.log_probability < UNSURE:
                 results[index] = self._with_terms(requests[index], first, encoded, index)
         return results
 
@@ -260,13 +278,19 @@ class ShortWindow:
         compression = len(raw) / len(zlib.compress(raw)) if raw else 0.0
         return Decoded(text, language, row.score / (row.scored + 1), row.no_speech, compression, row.open_ended)
 
-    def _languages(self, requests: Sequence[Request], encoded: "StorageView") -> list[str]:
+    def _languages(
+        self, requests: Sequence[Request], encoded: "StorageView"
+    ) -> list[tuple[str, tuple[str, float] | None]]:
+        """Return the language to decode each utterance in, and the guess that was asked for."""
         if not self._model.model.is_multilingual:
-            return ["en"] * len(requests)
-        if all(request.language for request in requests):
-            return [request.language or "en" for request in requests]
-        found = self._model.model.detect_language(encoded)
-        return [request.language or ranked[0][0].strip("<|>") for request, ranked in zip(requests, found, strict=True)]
+            return [("en", None)] * len(requests)
+        if all(request.language and request.expected is None for request in requests):
+            return [(request.language or "en", None) for request in requests]
+        detected = []
+        for request, ranked in zip(requests, self._model.model.detect_language(encoded), strict=True):
+            guess = likeliest([(token.strip("<|>"), probability) for token, probability in ranked], request.expected)
+            detected.append((request.language or guess[0], None if request.expected is None else guess))
+        return detected
 
     def _prompt(self, prompt: str, language: str) -> list[int]:
         tokenizer = self._tokenizer(language)
