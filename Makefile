@@ -15,7 +15,7 @@ test: $(STAMP)  ## the test suite; the slow ones apart
 	$(BIN)/pytest -m "not slow" -n 3 --dist worksteal
 
 test-slow: $(STAMP)  ## what takes long: whole role-plays, real time, killed processes
-	$(BIN)/pytest -m slow -n 2 --dist loadfile
+	$(BIN)/pytest -m slow -n 3 --dist worksteal
 
 check: $(STAMP)  ## format, lint, types and floors
 	$(BIN)/ruff format --check .

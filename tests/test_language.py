@@ -6,6 +6,7 @@ import re
 import tokenize
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -43,6 +44,11 @@ SAME_NAME = {
 
 def sources() -> list[Path]:
     return [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def tables() -> list[list[tuple[str, str]]]:
@@ -99,7 +105,7 @@ def test_each_word_has_one_meaning() -> None:
 def test_first_lines_of_functions_are_imperative() -> None:
     wrong = []
     for path in sources():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not is_named_thing(node):
                 text = ast.get_docstring(node)
                 if text and not is_imperative(text.splitlines()[0]):
@@ -124,7 +130,7 @@ def test_a_class_name_means_one_class() -> None:
     for path in sources():
         if path.is_relative_to(ROOT / "scripts"):
             continue  # each of them stands alone
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        for node in tree_of(path).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(path.relative_to(ROOT).as_posix())
     twice = {name: paths for name, paths in places.items() if len(paths) > 1 and name not in SAME_NAME}
