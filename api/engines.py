@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from api.settings import Settings
+from models.records.core import Persona
 from pipeline.call.session import Engines
 from pipeline.coach.coach import Coach
 from pipeline.coach.rules import RuleCoach
@@ -68,6 +69,7 @@ class SharedEngines:
     """The shared engines and the worker threads that they run in.
 
     Attributes:
+        unvoiced: what installed personas ask of their voices and do not get, sentences.
         spare: factory of the fallback recogniser, if the one that `auto` chose cannot be loaded; None for none.
     """
 
@@ -78,12 +80,22 @@ class SharedEngines:
     fallback_workers: ThreadWorkers
     listening_workers: ThreadWorkers | None
     spare: Callable[[], Transcriber] | None = None
+    unvoiced: list[str] = field(default_factory=list)
 
     @property
     def names(self) -> dict[str, str]:
         """The name of the engine of each stage."""
         engines = self.engines
         return {"stt": engines.stt.name, "llm": engines.responder.name, "tts": engines.tts.name}
+
+    def check_voices(self, personas: Iterable[Persona]) -> None:
+        """Log once, for each persona, what it asks of its voice and does not get."""
+        for persona in personas:
+            voice = persona.voice
+            style = VoiceStyle(names=voice.names, rate=voice.rate, pitch=voice.pitch, language=voice.language)
+            if lacking := self.engines.tts.lacking(style):
+                self.unvoiced.append(f"{persona.name}: {lacking}")
+                log.info("%s: %s", persona.name, lacking)
 
     async def warm(self) -> None:
         """Load the lazily loaded models, so that the first call is not slow.

@@ -107,6 +107,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
             await _install(store, path)
         shared_engines = await open_engines(settings)
         stack.push_async_callback(shared_engines.close)
+        shared_engines.check_voices(await store.find_personas(""))
         limits = CallLimits(settings.max_calls, settings.idle_s, settings.resume_s, settings.calls_per_user)
         calls = await stack.enter_async_context(Calls(shared_engines.engines, store, LoopClock(), limits, new_id))
         hub = Hub(store.now, new_id)

@@ -25,6 +25,8 @@ def welcome(console: Console, app: "FastAPI", settings: Settings, port: int, tok
         about = [limits_of(stage, names[stage]), f"better: {better}" if better else ""]
         line.append("; ".join(filter(None, about)), "dim")
         console.print(line)
+    for sentence in app.state.service.shared_engines.unvoiced:
+        console.print(Text(f"  {sentence}", "dim"))
     if token:
         console.print(Text(f"Token for this run: {token}"))
         console.print(Text(f"Try: GLOW_TOKEN={token} glow talk FILE.wav --url {url}", "dim"))

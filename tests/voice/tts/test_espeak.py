@@ -118,6 +118,9 @@ def test_the_same_text_is_the_same_samples_whatever_was_said_before(espeak: Espe
         ("EN-US+F3", "en", "gmw/en-US+f3"),
         ("English (America)", "en", "gmw/en-US"),
         ("de+m1", "en", "gmw/de+m1"),
+        ("en-us+f3", "es", "roa/es+f3"),
+        ("es-419", "es", "roa/es-419"),
+        ("en-us", "xx", "gmw/en-US"),
     ],
 )
 def test_voices_are_found_by_name_and_by_language(name: str, language: str, identifier: str) -> None:

@@ -31,13 +31,16 @@ def resolve(name: str, language: str = "en") -> str:
 
     Args:
         name: "en-us", "en-gb+f3", "English (America)"; empty for the best voice of `language`.
-        language: BCP 47 tag, used only without a name.
+        language: BCP 47 tag; if it is not English, a voice of another language gives way to its best one.
 
     Raises:
         EngineUnavailable: no such voice, variant or language.
     """
     base, _, variant = name.partition("+")
-    identifier = _base(base.strip().lower() or _default(language))
+    asked = base.strip().lower()
+    identifier = _base(asked or _default(language))
+    if asked and identifier is not None and not _serves(identifier, language):
+        identifier = _base(_default(language)) or identifier
     if identifier is None:
         raise EngineUnavailable(
             f"eSpeak NG has no voice {_shown(base or language)}; `glow models` lists them, {DEFAULT_VOICE} is one."
@@ -50,6 +53,11 @@ def resolve(name: str, language: str = "en") -> str:
             f"eSpeak NG has no variant {_shown(variant)}; `glow models` lists them, {DEFAULT_VOICE}+f3 is one."
         )
     return f"{identifier}+{known[variant.strip().lower()]}"
+
+
+def speaks(language: str) -> bool:
+    """Return whether there is a voice of this language, a BCP 47 tag, or of its other regions."""
+    return _base(_default(language)) is not None
 
 
 @cache
@@ -109,6 +117,14 @@ def _default(language: str) -> str:
         return DEFAULT_VOICE
     # An unknown region ("de-at") falls back to its language.
     return tag if _base(tag) else tag.partition("-")[0]
+
+
+def _serves(identifier: str, language: str) -> bool:
+    spoken = _default(language).partition("-")[0]
+    if spoken == "en":  # also the language of a persona that was given nothing but the name of a voice
+        return True
+    tags = next((voice.languages for voice in voices() if voice.identifier == identifier), ())
+    return any(tag.partition("-")[0] == spoken for tag, _ in tags)
 
 
 def _shown(name: str) -> str:
