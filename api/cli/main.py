@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -51,6 +52,21 @@ app.add_typer(cli_client.app, name="client")
 app.add_typer(cli_models.app, name="models")
 app.add_typer(bench, name="bench")
 app.command(name="replay")(cli_replay.replay)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"glow {version('glow-voice')}")
+        raise typer.Exit
+
+
+@app.callback()
+def glow(
+    version: Annotated[  # printed as it is parsed
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Glow Voice: a voice for any chat."""
 
 
 @bench.callback()
@@ -137,18 +153,23 @@ def talk(
     file: Annotated[Path | None, typer.Argument(help="A recording of someone speaking: WAV, FLAC or Ogg.")] = None,
     url: Url = "http://127.0.0.1:8010",
     chat: Annotated[str | None, typer.Option(help="Chat to call; by default a new one, of the first practice.")] = None,
+    practice: Annotated[
+        str | None, typer.Option(help="Practice to begin; without a recording, it is talked to by microphone.")
+    ] = None,
     token: Annotated[
         str, typer.Option(envvar="GLOW_TOKEN", show_envvar=True, help="Bearer token; better in the environment.")
     ] = "",
     out: Annotated[Path | None, typer.Option(help="WAV file for what was heard of the persona.")] = None,
     mic: Annotated[bool, typer.Option("--mic", help="Use the microphone and the loudspeaker.")] = False,
 ) -> None:
-    """Call a running service, with a recording in real time or with the microphone."""
-    if mic == (file is not None):
+    """Call a running service, with a recording in real time or with the microphone; there the persona greets."""
+    if mic == (file is not None) and (mic or practice is None):
         raise typer.BadParameter("Give a recording, or --mic, and not both.")
+    if practice is not None and chat is not None:
+        raise typer.BadParameter("Give --practice, which begins a new chat, or --chat, and not both.")
     from api.cli.talk import run_talk
 
-    run_talk(console(), url=url, token=token, chat_id=chat, file=file, out=out)
+    run_talk(console(), url=url, token=token, chat_id=chat, practice=practice, file=file, out=out)
 
 
 @bench.command(name="turn")

@@ -19,9 +19,20 @@ _REPLY_S = 60.0
 
 
 def run_talk(
-    console: Console, *, url: str, token: str, chat_id: str | None, file: Path | None, out: Path | None
+    console: Console,
+    *,
+    url: str,
+    token: str,
+    chat_id: str | None,
+    practice: str | None,
+    file: Path | None,
+    out: Path | None,
 ) -> None:
     """Talk with a recording, or with the microphone if `file` is None.
+
+    Args:
+        chat_id: the chat to call; None for a new one.
+        practice: the name of the practice that it begins; None for the first one.
 
     Raises:
         ClientError: the service refused or is unreachable, or the audio is unusable.
@@ -30,13 +41,13 @@ def run_talk(
     card = None if file else SoundCard()
     with RemoteService(url, token) as http:
         if chat_id is None:
-            practice, chat_id = http.start_named()
-            console.print(Text(f"{practice}: chat {chat_id}", "dim"))
+            begun, chat_id = http.start_named(practice)
+            console.print(Text(f"{begun}: chat {chat_id}", "dim"))
         view = ConversationView(console, http.persona(chat_id))
     if samples is not None:
         client = asyncio.run(_recorded(view, url, token, Call(chat_id), samples))
     elif card is not None:
-        console.print(Text("Speak; use headphones, so that the persona does not hear itself. Ctrl-C hangs up.", "dim"))
+        console.print(Text("Speak; Ctrl-C hangs up.", "dim"))
         client = asyncio.run(_live(view, url, token, Call(chat_id, greet=True), card))
     if out is not None:
         seconds = write_persona(out, client.recording())

@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -69,7 +70,15 @@ def test_help_names_every_command(glow: Glow) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["fly"], ["serve", "--port", "many"], ["talk"], ["talk", "a.wav", "--mic"], ["token", "create"]]
+    "arguments",
+    [
+        ["fly"],
+        ["serve", "--port", "many"],
+        ["talk"],
+        ["talk", "a.wav", "--mic"],
+        ["talk", "a.wav", "--practice", "p", "--chat", "c"],
+        ["token", "create"],
+    ],
 )
 def test_wrong_usage_is_exit_code_2(glow: Glow, arguments: list[str]) -> None:
     ran = glow(*arguments)
@@ -226,3 +235,8 @@ def test_pulling_what_is_not_known_is_one_sentence(glow: Glow, name: str, senten
 def test_no_sessions_at_all_are_no_load() -> None:
     result = CliRunner().invoke(cli.app, ["bench", "load", "--sessions", "0"])
     assert result.exit_code == 2
+
+
+def test_the_version_is_that_of_the_package(glow: Glow) -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text("utf-8"))["project"]
+    assert glow("--version").out.strip() == f"glow {project['version']}"
