@@ -2,6 +2,7 @@
 
 import re
 
+from voice.tts.text.codes import coded
 from voice.tts.text.numbers import cardinal, number, ordinal, year
 from voice.tts.text.traced import Piece, Traced
 
@@ -93,6 +94,7 @@ def arranged(text: Traced) -> Traced:
     text = text.replace(_SIGNED, lambda m: [_SIGNS[m[0][0]]])
     text = text.replace(_AMOUNT, _amount).replace(_PERCENT, lambda m: [m.span(1), " percent"])
     text = text.replace(_DEGREES, _degrees).replace(_UNIT, _unit).replace(_FRACTION, _fraction)
+    text = coded(text)
     text = text.replace(_RANGE, lambda m: [m.span(1), " to ", m.span(2)])
     text = text.replace(_MINUS, "minus ").replace(_TIMES, " times").replace(_BY, " by ")
     return text.replace(_VERSION, lambda m: [m[0].replace(".", " point ")])

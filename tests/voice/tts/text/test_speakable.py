@@ -60,6 +60,34 @@ def test_english(written: str, said: str) -> None:
     assert speakable(written, spell_numbers=True).text == said
 
 
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("Ticket B4172, please.", "Ticket B four one seven two, please."),
+        ("It is in room 1204B.", "It is in room one two zero four B."),
+        ("Reference 4471-88 is open", "Reference four four seven one, eight eight is open"),
+        ("Your PIN 0042 works", "Your PIN zero zero four two works"),
+        ("the PIN is 4172.", "the PIN is four one seven two."),
+        ("room 204, extension 1180", "room two zero four, extension one one eight zero"),
+        ("order number 90210", "order number nine zero two one zero"),
+        ("flight BA1984", "flight B A one nine eight four"),
+        ("sort code 12-34-56", "sort code one two, three four, five six"),
+        ("B12, MP3 and G20", "B twelve, MP three and G twenty"),
+        ("100K users, 500B tokens", "one hundred K users, five hundred B tokens"),
+        ("from 1914-18 to 1990-1995", "from nineteen fourteen to eighteen to nineteen ninety to nineteen ninety-five"),
+        ("3000-4500 people, 5-10 days", "three thousand to four thousand five hundred people, five to ten days"),
+        ("I order 500 pens in 3204 boxes", "I order five hundred pens in three thousand two hundred four boxes"),
+        ("$3204.50 and 0.042", "three thousand two hundred four dollars fifty and zero point zero four two"),
+    ],
+)  # fmt: skip
+def test_codes_are_said_by_digits_and_quantities_are_not(written: str, said: str) -> None:
+    assert speakable(written, spell_numbers=True).text == said
+
+
+def test_codes_are_apart_also_where_the_engine_says_the_digits() -> None:
+    assert speakable("B4172 in 1204B, 4471-88", spell_numbers=False).text == "B 4 1 7 2 in 1 2 0 4 B, 4 4 7 1, 8 8"
+
+
 def test_digits_stay_where_the_engine_says_them() -> None:
     assert speakable("$5.50 at 5:30pm in 1984, 50%", spell_numbers=False).text == (
         "5 dollars 50 at 5 30 P M in 1984, 50 percent"
@@ -89,6 +117,9 @@ def test_nothing_speakable_is_nothing(text: str) -> None:
         ("😀 Dr. Smith", "Doctor", "Dr."),
         ("😀 Dr. Smith", "Smith", "Smith"),
         ("in 1984 then", "eighty-four", "1984"),
+        ("room 1204B today", "four", "1204B"),
+        ("the PIN is 4172.", "seven", "7"),
+        ("the PIN is 4172.", "PIN", "PIN"),
     ],
 )
 def test_a_spoken_word_leads_back_to_what_is_written(written: str, word: str, span: str) -> None:
@@ -103,7 +134,7 @@ def test_a_spoken_word_leads_back_to_what_is_written(written: str, word: str, sp
     [
         "a", " ", "[[", "*", "_a", "12", "a.", "a-", "|-", "http://", "a@", "\n ",
         "<a", "1,", "😀", "\0", "$5", "[a](", "(1", "555-", ",000", "- ", "1. ", "&&x",
-        "½", "`", "1:", "((", "![",
+        "½", "`", "1:", "((", "![", "B4172", "1-", "0", "pin ", "A-",
     ],
 )  # fmt: skip
 def test_ten_thousand_characters_take_no_time_to_speak_of(pattern: str) -> None:
