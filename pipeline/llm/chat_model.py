@@ -11,9 +11,11 @@ from typing import Any, cast
 import openai
 from openai import AsyncOpenAI
 
+from models.columns import clean
 from pipeline.errors import ResponderFailed
 from pipeline.llm.completions import Completion, Message, RequestRefused, ToolCall, Tuning
 from pipeline.llm.deadlines import Deadlines
+from pipeline.llm.deltas import TextJoiner, part_of, reason_of, words_of
 
 OFFICIAL = "https://api.openai.com/v1"
 
@@ -48,12 +50,12 @@ class ChatModel:
             choice = answer.choices[0]
             message, usage = choice.message, answer.usage
             return Completion(
-                text=message.content or getattr(message, "refusal", None) or "",
+                text=clean(words_of(message)),
                 tool_calls=tuple(
                     ToolCall(str(call.id), str(call.function.name), str(call.function.arguments or "{}"))
                     for call in message.tool_calls or ()
                 ),
-                finish=choice.finish_reason or "stop",
+                finish=reason_of(choice) or "stop",
                 prompt_tokens=usage.prompt_tokens if usage else 0,
                 completion_tokens=usage.completion_tokens if usage else 0,
             )
@@ -67,15 +69,14 @@ class ChatModel:
         """
         async with self._failures(), asyncio.timeout(self._deadlines.first_token_s):
             answer: Any = await self._ask(messages, tuning, stream=True)
-        patience = self._deadlines.first_token_s
+        patience, joiner = self._deadlines.first_token_s, TextJoiner()
         async with aclosing(cast(AsyncGenerator[Any, None], aiter(answer))) as chunks:
             while True:
                 async with self._failures(), asyncio.timeout(patience):
                     chunk = await anext(chunks, None)
                     if chunk is None:
                         return
-                    delta = chunk.choices[0].delta if chunk.choices else None
-                    text = str(delta.content or "") if delta is not None else ""
+                    text = joiner.push(words_of(part_of(chunk.choices[0])) if chunk.choices else "")
                 if text:
                     patience = self._deadlines.gap_s
                     yield text

@@ -17,6 +17,7 @@ from pipeline.conversation.tools import Tool
 from pipeline.errors import ResponderFailed
 from pipeline.llm.completions import Message, ToolCall
 from pipeline.llm.deadlines import Deadlines
+from pipeline.llm.deltas import TextJoiner, part_of, reason_of, words_of
 from pipeline.llm.prompt import PromptBudget, chat_messages
 from pipeline.llm.tool_calls import ToolCallReader
 from pipeline.llm.tool_loop import EmptyReply, converse, schema_of
@@ -87,22 +88,29 @@ class OpenAIResponder:
         """Send one request; yield the words as they arrive, and then the tool calls."""
         patience.asks()
         said = ""
-        calls = ToolCallReader()
+        calls, joiner = ToolCallReader(), TextJoiner()
         finish: str | None = None
+        over = False
         stream: AsyncStream[ChatCompletionChunk] | None = None
         try:
             async with self._failures(patience):
                 stream = await self._open(patience, messages, tools, may_call=may_call)
-            while finish is None and not calls.endless:
+            while not over and not calls.endless:
                 async with self._failures(patience), patience.waiting():
-                    chunk = await anext(stream, None)
+                    chunk = await self._next(stream, ended=finish is not None)
                     if chunk is None:
                         break
-                    text, finish = _read(chunk, calls)
+                    text, reason = _read(chunk, calls)
+                text, finish = joiner.push(text), reason or finish
+                # Some servers give a reason in every chunk: one with words may not be the last.
+                over = finish is not None and not text
                 if text:
                     said += text
                     patience.heard()
                     yield text
+            if half := joiner.flush():
+                said += half
+                yield half
             called = calls.calls()
             if finish == "content_filter" or not called:
                 self._check(said, finish)
@@ -115,6 +123,15 @@ class OpenAIResponder:
         finally:
             if stream is not None:
                 await stream.close()
+
+    async def _next(self, stream: AsyncStream[ChatCompletionChunk], *, ended: bool) -> ChatCompletionChunk | None:
+        """Return the next chunk; None at the end, or if none follows soon on one that said it was the last."""
+        if not ended:
+            return await anext(stream, None)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_S):
+                return await anext(stream, None)
+        return None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -264,13 +281,10 @@ def _read(chunk: ChatCompletionChunk, calls: ToolCallReader) -> tuple[str, str |
     if not chunk.choices:
         return "", None
     choice = chunk.choices[0]
-    delta = cast(Any, choice.delta)
-    text = (delta.content or delta.refusal or "") if delta is not None else ""
-    if not isinstance(text, str):
-        raise TypeError("content is not text")
-    if delta is not None and delta.tool_calls:
-        calls.push(delta.tool_calls)
-    return text, choice.finish_reason
+    part = part_of(choice)
+    if part is not None and getattr(part, "tool_calls", None):
+        calls.push(part.tool_calls)
+    return words_of(part), reason_of(choice)
 
 
 def _host(base_url: str) -> str:

@@ -164,6 +164,7 @@ class Preparation:
                     case ToolsRun(ahead=ahead):
                         await self._before_tools(splitter, ahead=ahead)
                     case delta if len(self.text) + len(delta) > REPLY_LIMIT:
+                        await self._take(delta[: REPLY_LIMIT - len(self.text)], splitter)
                         self._problem("reply_too_long", f"The reply was cut at {REPLY_LIMIT} characters.")
                         return
                     case delta:

@@ -229,6 +229,21 @@ class LlmServer:
             yield {"content": None, "reasoning": "A short one."}
             yield b": keep-alive\n\n"
             yield "Hello there."
+        elif model == "list-of-parts":
+            yield {"content": [{"type": "text", "text": "Hello "}, {"type": "text", "text": "there."}]}
+        elif model == "message-for-delta":
+            message = {"role": "assistant", "content": "Hello there."}
+            choice = {"index": 0, "message": message, "finish_reason": None}
+            yield f"data: {json.dumps({'id': 'c1', 'choices': [choice]})}\n\n".encode()
+        elif model.startswith("reason-"):
+            reason = model.removeprefix("reason-")
+            for word in ("Hello", " there", "."):
+                yield _chunk(model, {"content": word}, reason)
+        elif model == "surrogates":
+            yield b'data: {"choices": [{"index": 0, "delta": {"content": "Well \\ud83d"}}]}\n\n'
+            yield b'data: {"choices": [{"index": 0, "delta": {"content": "\\ude00 done."}}]}\n\n'
+        elif model == "half-a-character":
+            yield b'data: {"choices": [{"index": 0, "delta": {"content": "Well \\ud83d then."}}]}\n\n'
         elif model == "refusal":
             yield {"refusal": "I cannot talk about that."}
         elif model == "thought-only":
@@ -292,7 +307,7 @@ class _Answer(Response):
         async for word in self._server.words(self._recorded):
             delta = {"content": word} if isinstance(word, str) else word
             if isinstance(delta, dict):
-                said += delta.get("content") or ""
+                said += delta.get("content") if isinstance(delta.get("content"), str) else ""
                 called = called or "tool_calls" in delta
             if streamed:
                 raw = delta if isinstance(delta, bytes) else _chunk(model, delta)

@@ -96,6 +96,13 @@ def test_connections_are_kept_between_turns(llm_server: "LlmServer") -> None:
         ("no-finish", "You said: how are you."),
         ("no-done", "You said: how are you."),
         ("new-parameters", "You said: how are you."),
+        ("list-of-parts", "Hello there."),
+        ("message-for-delta", "Hello there."),
+        ("reason-", "Hello there."),
+        ("reason-null", "Hello there."),
+        ("reason-stop", "Hello there."),
+        ("surrogates", "Well \U0001f600 done."),
+        ("half-a-character", "Well \ufffd then."),
     ],
 )
 def test_what_servers_do_differently(llm_server: "LlmServer", model: str, said: str) -> None:
