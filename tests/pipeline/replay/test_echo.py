@@ -68,8 +68,7 @@ def stage() -> Iterator[Stage]:
         yield opened
 
 
-@pytest.mark.parametrize("delay_ms", [60, 250])
-@pytest.mark.parametrize("level_db", [-10, -30])
+@pytest.mark.parametrize(("level_db", "delay_ms"), [(-10, 60), (-20, 250)])
 def test_she_finishes_and_nobody_answers(stage: Stage, tmp_path: Path, level_db: int, delay_ms: int) -> None:
     check_alone(told(stage, tmp_path, ALONE, level_db=level_db, delay_ms=delay_ms, cancel="true"))
 

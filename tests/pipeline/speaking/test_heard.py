@@ -358,7 +358,7 @@ def check_to_the_word(outcome: Outcome) -> None:
     assert outcome.words(begun=False) <= len(outcome.ended.heard.split()) <= outcome.words(begun=True)
 
 
-slowly = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+slowly = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @slowly

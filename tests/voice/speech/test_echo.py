@@ -1,5 +1,7 @@
 """The echo canceller on people's voices: what is left of an echo, and of whoever speaks over it."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -66,9 +68,17 @@ def heard_ms(microphone: Audio, played: Audio, canceller: EchoCanceller | None) 
     return found
 
 
-@pytest.mark.parametrize("reverberant", [False, True])
-@pytest.mark.parametrize("delay_ms", [50, 150, 400])
-@pytest.mark.parametrize("level_db", [-10, -20, -30])
+QUICK = {(-10, 50, True), (-20, 400, False), (-30, 150, True)}
+"""Levels, delays and rooms of the quick suite; the slow one has them all."""
+
+
+@pytest.mark.parametrize(
+    ("level_db", "delay_ms", "reverberant"),
+    [
+        pytest.param(*case, marks=() if case in QUICK else pytest.mark.slow)
+        for case in product((-10, -20, -30), (50, 150, 400), (False, True))
+    ],
+)
 def test_an_echo_is_no_speech(persona: Audio, level_db: int, delay_ms: int, reverberant: bool) -> None:
     microphone = echo_of(persona, delay_ms, level_db, reverberant=reverberant) + room(len(persona))
     canceller = EchoCanceller()
