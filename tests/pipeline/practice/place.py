@@ -119,7 +119,7 @@ async def install(file: Path) -> None:
 
 
 @asynccontextmanager
-async def opened(folder: Path, installed: Path, **chosen: Any) -> AsyncIterator[Place]:
+async def opened(folder: Path, installed: Path, *, max_calls: int = 100, **chosen: Any) -> AsyncIterator[Place]:
     """The room in a folder, on a copy of an installed database, for the length of the block."""
     passed: list[float] = []
     ticks, numbers = count(), count(1)
@@ -134,7 +134,7 @@ async def opened(folder: Path, installed: Path, **chosen: Any) -> AsyncIterator[
         file = shutil.copy(installed, folder)
         store = await stack.enter_async_context(Store(f"sqlite+aiosqlite:///{file}", now=now))
         parts = engines(**chosen)
-        calls = await stack.enter_async_context(Calls(parts, store, LoopClock(), CallLimits(), new_id))
+        calls = await stack.enter_async_context(Calls(parts, store, LoopClock(), CallLimits(max_calls), new_id))
         hub, coach = Hub(store.now, new_id), CountingCoach()
         chats = await stack.enter_async_context(Chats(parts.responder, store, calls, new_id, hub))
         background = await stack.enter_async_context(Background())

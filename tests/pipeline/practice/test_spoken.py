@@ -64,7 +64,7 @@ def test_an_attempt_that_is_called_is_published_and_none_is_left_without_a_vacan
     run: Run, tmp_path: Path, installed: Path
 ) -> None:
     async def story() -> None:
-        async with opened(tmp_path, installed) as place:
+        async with opened(tmp_path, installed, max_calls=3) as place:
             chat_id = await place.practice.spoken.begin_attempt(place.ada.id, practice_id="p1")
             assert await place.names() == ["attempt_started"]
             calls = [await called(place, chat_id)]

@@ -8,7 +8,18 @@ import pytest
 from pipeline.replay import Stage, read_call, replay
 
 CALLS = sorted((Path(__file__).parents[2] / "calls").glob("*.yaml"))
-LONG = {"lesson", "long-turn", "roleplay-records-office", "roleplay-repair-desk", "manual-turns", "broken-model"}
+LONG = {
+    "lesson",
+    "long-turn",
+    "roleplay-records-office",
+    "roleplay-repair-desk",
+    "manual-turns",
+    "broken-model",
+    "backchannel-voices",
+    "joins-the-turn",
+    "long-silence",
+    "noisy-room",
+}
 
 
 @pytest.fixture(scope="module")

@@ -358,9 +358,10 @@ def check_to_the_word(outcome: Outcome) -> None:
     assert outcome.words(begun=False) <= len(outcome.ended.heard.split()) <= outcome.words(begun=True)
 
 
-slowly = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+slowly = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
+@pytest.mark.slow
 @slowly
 @given(scenes("nothing", timed=True))
 def test_without_acknowledgements_the_last_word_is_the_one_that_sounded(scene: Scene) -> None:
@@ -368,6 +369,7 @@ def test_without_acknowledgements_the_last_word_is_the_one_that_sounded(scene: S
         check_to_the_word(outcome)
 
 
+@pytest.mark.slow
 @slowly
 @given(scenes("promptly", timed=True))
 def test_with_acknowledgements_too(scene: Scene) -> None:
@@ -375,6 +377,7 @@ def test_with_acknowledgements_too(scene: Scene) -> None:
         check_to_the_word(outcome)
 
 
+@pytest.mark.slow
 @slowly
 @given(scenes("late", timed=True))
 def test_late_and_missing_acknowledgements_cost_at_most_a_word(scene: Scene) -> None:
@@ -384,6 +387,7 @@ def test_late_and_missing_acknowledgements_cost_at_most_a_word(scene: Scene) -> 
         assert outcome.words(begun=False) - 1 <= number <= outcome.words(begun=True)
 
 
+@pytest.mark.slow
 @slowly
 @given(scenes("nothing", timed=False))
 def test_an_engine_without_timings_is_within_a_word(scene: Scene) -> None:

@@ -185,6 +185,7 @@ def test_a_voice_is_cut_once(copy: Path) -> None:
     assert {path.name: path.stat().st_mtime_ns for path in (copy.parent / FOLDER).iterdir()} == times
 
 
+@pytest.mark.slow
 def test_another_voice_of_the_same_name_is_cut_anew(copy: Path) -> None:
     first = parts_of(copy)
     graph = onnx.load(str(copy))
@@ -196,6 +197,7 @@ def test_another_voice_of_the_same_name_is_cut_anew(copy: Path) -> None:
     assert {str(path) for path in (copy.parent / FOLDER).iterdir()} == set(second)
 
 
+@pytest.mark.slow
 def test_what_another_way_of_cutting_left_is_forgotten(copy: Path) -> None:
     parts = parts_of(copy)
     assert parts is not None
@@ -206,6 +208,7 @@ def test_what_another_way_of_cutting_left_is_forgotten(copy: Path) -> None:
     assert not old.exists()
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_keeps_nothing(copy: Path) -> None:
     # A file where the folder should be: refused to every user, root included.
     (copy.parent / FOLDER).write_text("taken", encoding="utf-8")
@@ -295,6 +298,7 @@ def test_a_voice_cut_short_is_refused_with_what_to_do(copy: Path, part: float) -
         PiperSynthesizer(copy)
 
 
+@pytest.mark.slow
 def test_a_description_of_another_voice_is_refused(copy: Path) -> None:
     description = copy.with_name(copy.name + ".json")
     description.write_text(
