@@ -22,7 +22,7 @@ from pipeline.conversation.conversation import Conversation, MessageLog
 from pipeline.conversation.events import CallEnded, Problem, SessionEvent, TurnLatency
 from pipeline.conversation.waterfall import Stamps, Waterfall
 from pipeline.errors import CallOver
-from pipeline.hearing.played import PlayedAudio
+from pipeline.hearing.played import EchoFree
 from pipeline.hearing.transcripts import Transcripts
 from pipeline.hearing.utterance import Utterance
 from pipeline.speaking.preparation import Speaker
@@ -33,7 +33,6 @@ from pipeline.tasks.writer import Writer
 from pipeline.turn import actions, events
 from pipeline.turn.machine import Phase, ReplyPhase, Turn, samples, step
 from voice.audio.formats import FRAME, RATE_HZ
-from voice.speech.echo import EchoCanceller
 from voice.speech.endpointing import Endpointer, SpeechResumed, SpeechStarted
 from voice.speech.vad import SpeechDetector
 
@@ -88,8 +87,7 @@ class VoiceSession:
         self._state = Turn(rules=settings.rules)
         self._detector = SpeechDetector()
         self._endpointer = Endpointer(settings.endpoints)
-        self._canceller = EchoCanceller()
-        self._played = PlayedAudio(settings.output_rate_hz)
+        self._echo_free = EchoFree(settings.output_rate_hz, cancels=settings.cancels_echo)
         self._writer = Writer()
         self._slots = Slots()
         self._waterfall = Waterfall()
@@ -236,8 +234,7 @@ class VoiceSession:
         self.active_at = self._clock.now()
 
     def _emit(self, event: SessionEvent) -> None:
-        if self.settings.cancels_echo:
-            self._played.note(event, self._clock.now())
+        self._echo_free.note(event, self._clock.now())
         for listener in list(self._listeners):
             listener(event)
 
@@ -265,7 +262,7 @@ class VoiceSession:
             return
         self._position += FRAME
         now = self._timers.frame_at = self.active_at = self._clock.now()
-        cleaned = self._canceller.push(frame, self._played.frame(now))
+        cleaned = self._echo_free.frame(frame, now)
         happened = self._endpointer.push(self._detector.push(cleaned.gated), self._position)
         self._transcripts.hear(cleaned.audio, utterance_open=self._state.utterance_open)
         if self._endpointer.last_speech > self._position - 2 * FRAME:

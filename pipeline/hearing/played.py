@@ -1,4 +1,4 @@
-"""What the client's loudspeaker plays, frame by frame: the reference of the echo canceller.
+"""What the client's loudspeaker plays, frame by frame, and the microphone without it.
 
 The client plays what it gets as it comes, and records as it plays, so a frame of its microphone stands for a frame of
 its loudspeaker. How much later the echo arrives is for the canceller to find.
@@ -9,6 +9,7 @@ import numpy as np
 from pipeline.conversation.events import ReplyAudio, ReplyCleared, SessionEvent
 from voice.audio.formats import FRAME, RATE_HZ, Int16Mono
 from voice.audio.resample import Resampler
+from voice.speech.echo import Cleaned, EchoCanceller
 
 LATE_S = 0.3
 """Audio that should have been played so long ago was played while no frames came; it is dropped."""
@@ -54,3 +55,26 @@ class PlayedAudio:
         played, self._waiting = self._waiting[: FRAME - silent], self._waiting[FRAME - silent :]
         self._due += len(played) / RATE_HZ
         return np.concatenate([_SILENCE[:silent], played, _SILENCE[silent + len(played) :]])
+
+
+class EchoFree:
+    """The learner's frames without the persona's voice.
+
+    Args:
+        rate_hz: the session's output rate.
+        cancels: False to leave them as they are.
+    """
+
+    def __init__(self, rate_hz: int, *, cancels: bool) -> None:
+        self._played = PlayedAudio(rate_hz)
+        self._canceller = EchoCanceller()
+        self._cancels = cancels
+
+    def note(self, event: SessionEvent, now: float) -> None:
+        """Note what was sent to the client; see `PlayedAudio.note`."""
+        if self._cancels:
+            self._played.note(event, now)
+
+    def frame(self, frame: Int16Mono, now: float) -> Cleaned:
+        """Take the echo out of a frame: int16, shape (320,), 16 kHz."""
+        return self._canceller.push(frame, self._played.frame(now))

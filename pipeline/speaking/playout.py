@@ -39,7 +39,7 @@ class Playout:
         begun: its first block was sent.
         held: the client was notified to discard what it had not played.
         message_id: of the persona's message.
-        told: how many characters of the text have been published.
+        published: how many characters of the text have been published.
     """
 
     def __init__(

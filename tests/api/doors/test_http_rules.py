@@ -1,9 +1,8 @@
 """What a connection may cost before it has asked for something, over real TCP."""
 
 import asyncio
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,9 +10,13 @@ import uvicorn
 
 from api.doors.http_rules import Connections, HttpRules, bounded_protocol, release_lease
 from api.doors.socket_rules import protocol_by_path
-from tests.service import WAIT_S
+from tests.servers.in_thread import WAIT_S, serving
 
-QUICK = HttpRules(head_bytes=2_000, header_lines=20, stall_s=0.2, unread_bytes=100_000, per_address=3)
+QUICK = HttpRules(head_bytes=2_000, header_lines=20, stall_s=30.0, unread_bytes=100_000, per_address=3)
+
+
+SLOW_S = 2.0
+"""How long a body and an answer that are waited for take, and more."""
 
 
 async def echoing(scope: Any, receive: Any, send: Any) -> None:
@@ -35,38 +38,27 @@ async def echoing(scope: Any, receive: Any, send: Any) -> None:
         if not message["more_body"]:
             break
     if scope["path"] == "/slow":
-        await asyncio.sleep(3 * QUICK.stall_s)
+        await asyncio.sleep(1.5 * SLOW_S)
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"8")]})
     await send({"type": "http.response.body", "body": b"%8d" % size})
 
 
-@contextmanager
-def serving(rules: HttpRules) -> Iterator[int]:
-    """The port of a server with these rules."""
-    config = uvicorn.Config(
-        echoing, port=0, http=bounded_protocol(rules), ws=protocol_by_path({}), lifespan="off", log_level="critical"
-    )
-    server, listening = uvicorn.Server(config), threading.Event()
-    startup = server.startup
-
-    async def announced(*args: Any, **kwargs: Any) -> None:
-        await startup(*args, **kwargs)
-        listening.set()
-
-    server.startup = announced  # type: ignore[method-assign]
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        assert listening.wait(WAIT_S)
-        yield int(server.servers[0].sockets[0].getsockname()[1])
-    finally:
-        server.should_exit = True
-        thread.join(WAIT_S)
+def config(rules: HttpRules) -> uvicorn.Config:
+    protocol = bounded_protocol(rules)
+    return uvicorn.Config(echoing, port=0, http=protocol, ws=protocol_by_path({}), lifespan="off", log_level="critical")
 
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    with serving(QUICK) as found:
+    """A server that waits as long as a busy machine may need."""
+    with serving(config(QUICK)) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[int]:
+    """A server that closes what stalls at once."""
+    with serving(config(replace(QUICK, stall_s=0.2))) as found:
         yield found
 
 
@@ -121,37 +113,39 @@ def test_a_request_passes(port: int) -> None:
     ],
     ids=["silence", "an empty line", "a line", "a head", "a body", "chunks", "a handshake", "the next request"],
 )
-def test_what_stalls_is_closed(port: int, pieces: tuple[bytes, ...]) -> None:
-    assert b"HTTP/1.1 408" in said(port, *pieces)
+def test_what_stalls_is_closed(hasty: int, pieces: tuple[bytes, ...]) -> None:
+    assert b"HTTP/1.1 408" in said(hasty, *pieces)
 
 
-def test_a_head_that_trickles_is_closed(port: int) -> None:
+def test_a_head_that_trickles_is_closed(hasty: int) -> None:
     async def story() -> bytes:
-        reader, writer = await connect(port)
+        reader, writer = await connect(hasty)
         reading = asyncio.create_task(answered(reader))
         for letter in b"GET / HTTP/1.1\r\nx: " + b"y" * 1_000:
             if reading.done():
                 break
             writer.write(bytes([letter]))
-            await asyncio.sleep(QUICK.stall_s / 10)
+            await asyncio.sleep(0.02)
         writer.close()
         return await reading
 
     assert b"HTTP/1.1 408" in asyncio.run(story())
 
 
-def test_a_body_that_keeps_coming_and_a_slow_answer_are_waited_for(port: int) -> None:
+@pytest.mark.slow
+def test_a_body_that_keeps_coming_and_a_slow_answer_are_waited_for() -> None:
     async def story() -> bytes:
         reader, writer = await connect(port)
         writer.write(b"POST /slow HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 20\r\n\r\n")
         for _ in range(20):
             writer.write(b"x")
-            await asyncio.sleep(QUICK.stall_s / 8)
+            await asyncio.sleep(SLOW_S / 10)
         found = await answered(reader)
         writer.close()
         return found
 
-    assert asyncio.run(story()).endswith(b"      20")
+    with serving(config(replace(QUICK, stall_s=SLOW_S))) as port:
+        assert asyncio.run(story()).endswith(b"      20")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from api.doors.socket_rules import SocketRules, protocol_by_path, rules_for
+from tests.servers.in_thread import serving
 from tests.service import WAIT_S, unhearing
 
 OFTEN = 0.02
@@ -149,27 +149,13 @@ async def counting(scope: Any, receive: Any, send: Any) -> None:
 
 
 @contextmanager
-def serving(rules: dict[str, SocketRules]) -> Iterator[str]:
+def bounded(rules: dict[str, SocketRules]) -> Iterator[str]:
     """The address of a server with these rules, whose own limit is 1000 bytes."""
     config = uvicorn.Config(
         counting, port=0, ws=protocol_by_path(rules), ws_max_size=1_000, lifespan="off", log_level="error"
     )
-    server, listening = uvicorn.Server(config), threading.Event()
-    startup = server.startup
-
-    async def announced(*args: Any, **kwargs: Any) -> None:
-        await startup(*args, **kwargs)
-        listening.set()
-
-    server.startup = announced  # type: ignore[method-assign]
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        assert listening.wait(WAIT_S)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(WAIT_S)
+    with serving(config) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.mark.parametrize(
@@ -207,7 +193,7 @@ def url() -> Iterator[str]:
         "/narrow": SocketRules(max_bytes=10),
         "/unlimited": SocketRules(ping_every_s=None),
     }
-    with serving(rules) as address:
+    with bounded(rules) as address:
         yield address
 
 
