@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -115,6 +115,20 @@ def show(
         print_json(console(), reply)
     else:
         console().print((view or reply_view)(reply), soft_wrap=False)
+
+
+def show_list(
+    name: str, items: Sequence[Mapping[str, Any]], *, as_json: bool, lines: Iterable[str] | None = None, empty: str = ""
+) -> None:
+    """Print a list as a table, or as `lines` where they are given, or `empty`; with `as_json` as `{name: items}`."""
+    if as_json:
+        show({name: items}, as_json=True)
+    elif lines is not None:
+        typer.echo("\n".join(lines))
+    elif items:
+        show({name: items}, as_json=False)
+    else:
+        typer.echo(empty)
 
 
 def console() -> "Console":

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,11 +26,12 @@ from api.cli import (
 from api.cli import (
     tokens as cli_token,
 )
+from api.cli.commands import show_list
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from api.settings import Settings
+    from api.settings import SettingRow, Settings
 
 USAGE, FAILED = 2, 1
 _PIPE_COLUMNS = 120
@@ -120,6 +123,7 @@ def serve(
 @app.command(name="settings")
 def show_settings(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the README's table, with the defaults.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show all settings: value, description, and the default if the value differs."""
     from api.settings import markdown_table, rows
@@ -127,12 +131,17 @@ def show_settings(
     if markdown:
         typer.echo(markdown_table())
         return
-    for row in rows(load_settings()):
-        typer.echo(f"{row.variable}={row.value}")
-        default = f" (default: {row.default or 'empty'})" if row.value != row.default else ""
-        typer.echo(f"    {row.help}{default}")
-    typer.echo("\nSet them in the environment, or in a file .env in the working directory.")
+    listed = rows(load_settings())
+    show_list("settings", [asdict(row) for row in listed], as_json=as_json, lines=_explained(listed))
     warn_of_unknown_variables()
+
+
+def _explained(listed: Iterable["SettingRow"]) -> Iterator[str]:
+    """Write each setting over its description, and then where to set them."""
+    for row in listed:
+        yield f"{row.variable}={row.value}"
+        yield f"    {row.help}" + (f" (default: {row.default or 'empty'})" if row.value != row.default else "")
+    yield from ("", "Set them in the environment, or in a file .env in the working directory.")
 
 
 @app.command()

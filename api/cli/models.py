@@ -1,10 +1,13 @@
 """`glow models`: the engines, models and voices, which of them are installed, and how to download more."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from api.cli.commands import AsJson, show_list
 
 if TYPE_CHECKING:
     from voice.weights.files import Progress
@@ -12,6 +15,11 @@ if TYPE_CHECKING:
 app = typer.Typer(help="List the engines, models and voices, and download more.")
 
 SMART_TURN = "smart-turn"
+_HOW_TO_CHOOSE = (
+    "`auto` takes the first installed one of each stage; GLOW_STT, GLOW_TTS and GLOW_LLM choose another by name.",
+    "Download one with `glow models pull NAME`, also any other Piper voice by its name; without a network, add --from "
+    "with a folder or the URL of a mirror.",
+)
 _INSIDE = frozenset({"pocketsphinx", "whisper:nano", "espeak", "piper:nano", "scripted"})
 
 
@@ -27,33 +35,31 @@ class ModelRow:
 
 
 @app.callback(invoke_without_command=True)
-def models(context: typer.Context) -> None:
+def models(context: typer.Context, as_json: AsJson = False) -> None:
     """List the engines, models and voices, and download more."""
     if context.invoked_subcommand is None:
-        list_()
+        list_(as_json=as_json)
 
 
 @app.command(name="list")
-def list_() -> None:
+def list_(as_json: AsJson = False) -> None:
     """List the engines, models and voices, and which are installed."""
     from api.settings import Settings
 
     settings = Settings()
+    listed = rows(settings.models_dir, has_llm=bool(settings.openai_api_key or settings.openai_base_url))
+    show_list("models", [asdict(row) for row in listed], as_json=as_json, lines=_by_stage(listed))
+
+
+def _by_stage(listed: Iterable[ModelRow]) -> Iterator[str]:
+    """Write the list stage by stage, and then how to use and to download one."""
     stage = ""
-    for row in rows(settings.models_dir, has_llm=bool(settings.openai_api_key or settings.openai_base_url)):
+    for row in listed:
         if row.stage != stage:
-            typer.echo(f"{row.stage}")
-            stage = row.stage
+            yield (stage := row.stage)
         size = f"{row.size_mb} MB" if row.size_mb else ""
-        typer.echo(f"  {'here' if row.is_here else '':4}  {row.name:40}  {size:>7}  {row.about}")
-    typer.echo()
-    typer.echo(
-        "`auto` takes the first installed one of each stage; GLOW_STT, GLOW_TTS and GLOW_LLM choose another by name."
-    )
-    typer.echo(
-        "Download one with `glow models pull NAME`, also any other Piper voice by its name; without a network, "
-        "add --from with a folder or the URL of a mirror."
-    )
+        yield f"  {'here' if row.is_here else '':4}  {row.name:40}  {size:>7}  {row.about}"
+    yield from ("", *_HOW_TO_CHOOSE)
 
 
 @app.command()

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from api.cli.commands import AsJson, show_list
+
 if TYPE_CHECKING:
     from models.store import Store
 
@@ -26,20 +28,19 @@ def create(
 
 
 @app.command(name="list")
-def list_() -> None:
+def list_(as_json: AsJson = False) -> None:
     """List the clients, oldest first."""
-    from rich.console import Console
-    from rich.table import Table
-
-    clients = _ask(lambda store: store.list_oauth_clients())
-    if not clients:
-        typer.echo("There is no client; make one with `glow client create USER`.")
-        return
-    table = Table("id", "user", "label", "made", "revoked")
-    for client in clients:
-        revoked = f"{client.revoked_at:%Y-%m-%d %H:%M}" if client.revoked_at else ""
-        table.add_row(client.id, client.user.name, client.label, f"{client.created_at:%Y-%m-%d %H:%M}", revoked)
-    Console(highlight=False).print(table, markup=False)
+    clients = [
+        {
+            "id": client.id,
+            "user": client.user.name,
+            "label": client.label,
+            "created_at": client.created_at,
+            "revoked_at": client.revoked_at,
+        }
+        for client in _ask(lambda store: store.list_oauth_clients())
+    ]
+    show_list("clients", clients, as_json=as_json, empty="There is no client; make one with `glow client create USER`.")
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -76,8 +77,9 @@ def event_view(event: Mapping[str, Any]) -> Text:
 
 
 def print_json(console: Console, value: Any) -> None:
-    """Print a JSON value on one line, for scripts."""
-    console.print(json.dumps(value, ensure_ascii=False), markup=False, highlight=False, soft_wrap=True)
+    """Print a JSON value on one line, for scripts; instants in ISO 8601."""
+    line = json.dumps(value, ensure_ascii=False, default=datetime.isoformat)
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _is_things(value: Any) -> bool:
@@ -116,6 +118,8 @@ def _cell(value: Any) -> str:
             return ""
         case bool():
             return "yes" if value else "no"
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M}"
         case str() | int() | float():
             return _short(str(value))
         case list() if all(isinstance(item, str | int) for item in value):

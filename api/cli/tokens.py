@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from api.cli.commands import AsJson, show_list
+
 if TYPE_CHECKING:
     from models.store import Store
 
@@ -26,20 +28,19 @@ def create(
 
 
 @app.command(name="list")
-def list_() -> None:
+def list_(as_json: AsJson = False) -> None:
     """List the tokens, oldest first."""
-    from rich.console import Console
-    from rich.table import Table
-
-    tokens = _ask(lambda store: store.list_tokens())
-    if not tokens:
-        typer.echo("There is no token; make one with `glow token create USER`.")
-        return
-    table = Table("id", "user", "label", "made", "revoked")
-    for token in tokens:
-        revoked = f"{token.revoked_at:%Y-%m-%d %H:%M}" if token.revoked_at else ""
-        table.add_row(token.id, token.user.name, token.label, f"{token.created_at:%Y-%m-%d %H:%M}", revoked)
-    Console(highlight=False).print(table, markup=False)
+    tokens = [
+        {
+            "id": token.id,
+            "user": token.user.name,
+            "label": token.label,
+            "created_at": token.created_at,
+            "revoked_at": token.revoked_at,
+        }
+        for token in _ask(lambda store: store.list_tokens())
+    ]
+    show_list("tokens", tokens, as_json=as_json, empty="There is no token; make one with `glow token create USER`.")
 
 
 @app.command()

@@ -1,16 +1,18 @@
 """The command line: what it prints, where, and with which exit code."""
 
+import json
 import socket
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import soundfile
+import typer
 from typer.testing import CliRunner
 
 from api.cli import main as cli
@@ -121,6 +123,50 @@ def test_a_setting_that_cannot_be_used_is_one_sentence_and_exit_code_2(
         assert ran.code == 2
         assert ran.err.startswith("GLOW_PORT cannot be used: input should be a valid integer")
         assert len(ran.err.strip().splitlines()) == 1
+
+
+PRINTS_NO_DATA = {
+    "serve", "demo", "talk", "attempts audio_download", "attempts chat live", "token create", "token revoke",
+    "client create", "client revoke", "client act-as", "models pull",
+}  # fmt: skip
+"""Commands that do something, and whose output is no list and no reply."""
+
+
+def leaves(command: Any, *path: str) -> Iterator[tuple[str, list[str]]]:
+    """Walk the tree of commands: each with the options that it takes; a group that runs by itself is one, too."""
+    commands = getattr(command, "commands", {})
+    if not commands or (command.invoke_without_command and path):
+        yield " ".join(path), [option for parameter in command.params for option in parameter.opts]
+    for name, below in commands.items():
+        yield from leaves(below, *path, name)
+
+
+def test_every_command_that_prints_data_prints_json_too() -> None:
+    options = dict(leaves(typer.main.get_command(cli.app)))
+    assert {"token list", "models", "models list", "attempts practices", "bench turn"} <= set(options)
+    assert {name for name, taken in options.items() if "--json" not in taken} == PRINTS_NO_DATA
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "fields"),
+    [
+        (["token", "list"], "tokens", {"id", "user", "label", "created_at", "revoked_at"}),
+        (["client", "list"], "clients", {"id", "user", "label", "created_at", "revoked_at"}),
+        (["models"], "models", {"stage", "name", "is_here", "about", "size_mb"}),
+        (["models", "list"], "models", {"stage", "name", "is_here", "about", "size_mb"}),
+        (["settings"], "settings", {"name", "variable", "value", "default", "help"}),
+    ],
+)
+def test_a_list_is_one_line_of_json(glow: Glow, arguments: list[str], name: str, fields: set[str]) -> None:
+    if name in ("tokens", "clients"):
+        assert json.loads(glow(*arguments, "--json").out) == {name: []}
+        glow(arguments[0], "create", "ada")
+    ran = glow(*arguments, "--json")
+    assert len(ran.out.splitlines()) == 1
+    [(listed, items)] = json.loads(ran.out).items()
+    assert listed == name
+    assert items
+    assert all(set(item) == fields for item in items)
 
 
 def test_a_token_is_made_listed_and_revoked(glow: Glow) -> None:
