@@ -58,6 +58,7 @@ def test_help_answers_at_once_because_nothing_heavy_is_imported_for_it() -> None
     assert ran.returncode == 0, ran.stderr
 
 
+@pytest.mark.slow
 def test_a_service_without_a_language_model_does_not_wait_for_its_library() -> None:
     code = "import sys, api.app; sys.exit('openai is imported' if 'openai' in sys.modules else 0)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

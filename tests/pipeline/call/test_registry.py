@@ -169,6 +169,7 @@ def test_a_turn_without_end_is_heard_in_pieces_and_none_is_lost() -> None:
     played_out(story)
 
 
+@pytest.mark.slow
 def test_partials_grow_and_come_true() -> None:
     async def story(store: Store) -> None:
         async with opened(store, engines(transcriber=PocketSphinx())) as scene:

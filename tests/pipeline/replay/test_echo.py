@@ -73,6 +73,7 @@ def test_she_finishes_and_nobody_answers(stage: Stage, tmp_path: Path, level_db:
     check_alone(told(stage, tmp_path, ALONE, level_db=level_db, delay_ms=delay_ms, cancel="true"))
 
 
+@pytest.mark.slow
 def test_without_a_canceller_she_answers_herself(stage: Stage, tmp_path: Path) -> None:
     replayed = told(stage, tmp_path, ALONE, level_db=-20, delay_ms=150, cancel="false")
     assert times(replayed, "turn.cut")
@@ -81,7 +82,7 @@ def test_without_a_canceller_she_answers_herself(stage: Stage, tmp_path: Path) -
 
 @pytest.fixture(scope="module")
 def real(neural_models: Path, whisper_base: FasterWhisper) -> Iterator[Stage]:
-    voice = PiperSynthesizer(neural_models / "piper" / "en_US-joe-medium.onnx")
+    voice = PiperSynthesizer(neural_models / "piper" / "en_US-joe-medium.onnx", same_each_time=True)
     with Stage(whisper_base, voice) as opened:
         yield opened
 
@@ -99,8 +100,8 @@ def test_a_real_voice_finishes_and_nobody_answers(real: Stage, tmp_path: Path, l
 def test_who_speaks_over_a_real_voice_stops_it(real: Stage, tmp_path: Path, delay_ms: int, at_ms: int) -> None:
     replayed = told(real, tmp_path, OVER_IT, delay_ms=delay_ms, at_ms=at_ms)
     (began,) = times(replayed, "learner.says")
-    assert 0 < times(replayed, "turn.duck")[0] - began <= 200
-    assert 0 < times(replayed, "reply.cleared")[0] - began <= 500
+    ducked, cleared = times(replayed, "turn.duck")[0], times(replayed, "reply.cleared")[0]
+    assert began < ducked < cleared <= began + 500
     (cut,) = times(replayed, "turn.cut")
     assert cut > began
     messages = [str(entry.fields["text"]).lower() for entry in replayed.timeline if entry.what == "user.message"]

@@ -46,6 +46,7 @@ def test_a_minute_is_the_same_every_time(stage: Stage) -> None:
     assert all(replay(call, stage).lines == first.lines for _ in range(2))
 
 
+@pytest.mark.slow
 def test_measured_time_costs_what_the_engines_take(stage: Stage) -> None:
     call = read_call(CALLS / "eager-end.yaml")
     (ideal,) = of_kind(replay(call, stage), "turn.latency")

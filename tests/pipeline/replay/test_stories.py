@@ -9,16 +9,30 @@ from pipeline.replay import Stage, read_call, replay
 
 CALLS = sorted((Path(__file__).parents[2] / "calls").glob("*.yaml"))
 LONG = {
+    "backchannel",
+    "backchannel-voices",
+    "broken-model",
+    "complete-ends-sooner",
+    "echo",
+    "end-by-tool",
+    "greeting-protected",
+    "joins-the-turn",
     "lesson",
+    "long-silence",
     "long-turn",
+    "loudspeaker",
+    "loudspeaker-barge-in",
+    "manual-turns",
+    "mute",
+    "noisy-room",
+    "replies-on-request",
+    "resume-drops-revision",
     "roleplay-records-office",
     "roleplay-repair-desk",
-    "manual-turns",
-    "broken-model",
-    "backchannel-voices",
-    "joins-the-turn",
-    "long-silence",
-    "noisy-room",
+    "same-words-keep-work",
+    "tool-that-looks-up",
+    "typed-only",
+    "unfinished-waits",
 }
 
 

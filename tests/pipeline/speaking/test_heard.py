@@ -397,6 +397,7 @@ def test_an_engine_without_timings_is_within_a_word(scene: Scene) -> None:
         assert outcome.words(begun=False) - 1 <= number <= outcome.words(begun=True) + 1
 
 
+@pytest.mark.slow
 @slowly
 @given(scenes("lies", timed=True))
 def test_a_client_that_lies_hears_no_more_than_it_was_sent(scene: Scene) -> None:

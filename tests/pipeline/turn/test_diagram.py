@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from pipeline.turn.diagram import explore, renewed
 from pipeline.turn.machine import Phase, ReplyPhase
+
+pytestmark = pytest.mark.slow  # every state takes three seconds to visit
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "turn-taking.md"
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -113,6 +114,7 @@ def _asked(state: Turn, leave: Leave | None) -> Leave | None:
     return leave
 
 
+@pytest.mark.slow
 @dataclass
 class Client:
     """Whoever carries the actions out: it refuses what makes no sense."""

@@ -150,6 +150,7 @@ def test_a_frame_comes_as_soon_as_its_samples_are_there(rate_hz: int, behind_ms:
         assert frames * 20 >= (sample / rate_hz * 1000 - behind_ms) // 20 * 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate_hz", [22_050, 24_000, 44_100])
 def test_an_hour_of_audio_is_an_hour_of_frames(rate_hz: int):
     decoder = FrameDecoder(AudioFormat("pcm16", rate_hz))

@@ -130,6 +130,7 @@ def test_nothing_is_joined_for_another_engine(tmp_path: Path, preference: str) -
     assert to_join(preference, models_dir=tmp_path) is None
 
 
+@pytest.mark.slow
 def test_choosing_loads_no_engine(tmp_path: Path) -> None:
     add(tmp_path / "whisper" / "tiny")
     program = (

@@ -44,6 +44,7 @@ def test_a_role_play_is_heard_with_few_word_errors(engine: PocketSphinx, voice: 
     assert errors_of(lambda audio: streamed(engine, audio), lines).rate < 0.10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gain", [0.02, 0.2, 1.5])
 def test_the_level_does_not_matter(engine: PocketSphinx, gain: float) -> None:
     quiet = np.clip(recording("rms/records-office/05") * gain, -32768, 32767).astype(np.int16)
@@ -71,6 +72,7 @@ NOISES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NOISES)
 def test_what_is_not_speech_gives_no_words(engine: PocketSphinx, name: str) -> None:
     assert streamed(engine, NOISES[name]) == ""
@@ -94,12 +96,14 @@ def test_text_holds_neither_fillers_nor_pronunciation_marks(engine: PocketSphinx
     assert set(heard) <= set("abcdefghijklmnopqrstuvwxyz' ")
 
 
+@pytest.mark.slow
 def test_speech_is_surer_than_mumbling(engine: PocketSphinx) -> None:
     confidence = engine.transcribe(as_float32(recording("rms/records-office/01"))).confidence
     assert confidence is not None
     assert 0.7 < confidence <= 1.0
 
 
+@pytest.mark.slow
 def test_the_pool_lends_two_and_takes_them_back_once(engine: PocketSphinx) -> None:
     first, second = engine.stream(), engine.stream()
     assert first is not None
@@ -172,6 +176,7 @@ def decoder() -> SphinxDecoder:
     return sphinx_decoder()
 
 
+@pytest.mark.slow
 def test_the_rest_of_the_process_goes_on_while_it_decodes(decoder: SphinxDecoder) -> None:
     decoder.begin("58.7,5.5,9.9,29.7,3.1,-0.6,5.9,-7.1,-3.8,-5.2,7.4,3.1,2.3")
     samples = np.concatenate([recording(f"rms/records-office/0{n}") for n in (1, 4)]).tobytes()
@@ -186,6 +191,7 @@ def test_the_rest_of_the_process_goes_on_while_it_decodes(decoder: SphinxDecoder
     assert turns > 30, "with the interpreter's lock held all the while it would get a few turns at most"
 
 
+@pytest.mark.slow
 def test_the_wheels_own_binding_gives_the_same_where_the_library_is_closed(
     decoder: SphinxDecoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,7 +39,12 @@ class PiperSynthesizer:
     """
 
     def __init__(
-        self, model: Path, *, renderer: "Callable[[PiperVoice], Renderer] | None" = None, name: str = "piper"
+        self,
+        model: Path,
+        *,
+        renderer: "Callable[[PiperVoice], Renderer] | None" = None,
+        name: str = "piper",
+        same_each_time: bool = False,
     ) -> None:
         """Load and warm the default voice.
 
@@ -47,6 +52,7 @@ class PiperSynthesizer:
             model: the voice's .onnx file, with its .onnx.json beside it.
             name: the engine's name.
             renderer: factory of the renderer; by default the voice is cut at its decoder if possible.
+            same_each_time: draw no noise: a text gives the same samples each time, as replays want; a little flatter.
 
         Raises:
             EngineUnavailable: a file is missing, damaged, or belongs to another voice; the voice cannot count to nine.
@@ -54,6 +60,7 @@ class PiperSynthesizer:
         self.name = name
         self._model = model
         self._make_renderer = renderer
+        self._noise = 0.0 if same_each_time else None
         self._lock = threading.Lock()
         self._voices: dict[Path, _Voice] = {}
         try:
@@ -122,7 +129,11 @@ class PiperSynthesizer:
         if speaker_id is not None and speaker_id >= voice.config.num_speakers:
             speaker_id = None
         config = SynthesisConfig(
-            speaker_id=speaker_id, length_scale=voice.config.length_scale / rate, normalize_audio=False
+            speaker_id=speaker_id,
+            length_scale=voice.config.length_scale / rate,
+            noise_scale=self._noise,
+            noise_w_scale=self._noise,
+            normalize_audio=False,
         )
         return speaking, config
 

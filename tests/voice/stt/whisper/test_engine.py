@@ -93,6 +93,7 @@ def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_random_whisper(tmp_path_factory.mktemp("endless"), "least.en")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", ["short", "full"])
 def test_thirty_seconds_with_the_longest_prompt_are_decoded(endless: Path, window: Literal["short", "full"]) -> None:
     """A prompt of signs takes more tokens than one of words."""

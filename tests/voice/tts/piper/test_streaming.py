@@ -66,6 +66,7 @@ def test_words_are_where_they_are_in_the_whole_sentence(model: Path) -> None:
     assert len(speech.audio) == len(whole.audio)
 
 
+@pytest.mark.slow
 def test_a_stretch_that_is_not_wanted_is_not_decoded(model: Path) -> None:
     wanted = [False, False, False, True]
     speech = PiperSynthesizer(model).synthesize(TEXT, VoiceStyle(), cancelled=lambda: wanted.pop(0))

@@ -51,3 +51,10 @@ def test_it_is_as_loud_as_stock_piper_and_never_clipped(neural_models: Path, joe
     ours = np.concatenate([say(joe, text).audio for text in sentences])
     assert abs(20 * np.log10(rms(ours) / rms(normalized))) <= 1.0
     assert np.max(np.abs(ours.astype(int))) < 32_767
+
+
+def test_a_voice_without_noise_says_a_text_the_same_each_time(neural_models: Path, joe: PiperSynthesizer) -> None:
+    model = neural_models / "piper" / "en_US-joe-medium.onnx"
+    first, second = (say(PiperSynthesizer(model, same_each_time=True), SENTENCES[0]).audio for _ in range(2))
+    assert np.array_equal(first, second)
+    assert not np.array_equal(say(joe, SENTENCES[0]).audio, say(joe, SENTENCES[0]).audio)
