@@ -1,7 +1,7 @@
 """Storage of recordings as files in one folder, by id. Blocking: call it in a thread."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from models.errors import Invalid, NotFound
@@ -48,6 +48,11 @@ class Files:
             return self.path(file_id).read_bytes()
         except FileNotFoundError:
             raise NotFound("The recording's file is gone: upload it again.") from None
+
+    def remove(self, file_ids: Iterable[str]) -> None:
+        """Remove those of the files that exist; no file has an id that is none of this service."""
+        for file_id in filter(_ID.fullmatch, file_ids):
+            self.path(file_id).unlink(missing_ok=True)
 
     def blocks(self, file_id: str, start: int, end: int) -> Iterator[bytes]:
         """Yield the bytes of the range [start, end)."""

@@ -18,10 +18,11 @@ from models.store.library import LibraryStore
 from models.store.messages import MessageChanges, MessageStore
 from models.store.oauth import OAuthStore
 from models.store.progress import ProgressStore
+from models.store.removal import RemovalStore, RemovedChats
 from models.store.short_tokens import ShortTokenStore
 from models.store.tutoring import TutoringStore
 
-__all__ = ["MessageChanges", "Store", "utc_now"]
+__all__ = ["MessageChanges", "RemovedChats", "Store", "utc_now"]
 
 
 class Store(
@@ -40,5 +41,6 @@ class Store(
     AudioStore,
     KeyedCallStore,
     BenchmarkStore,
+    RemovalStore,
 ):
     """All persistent data of the service; see `Database` for how to open it, and the base classes for its methods."""

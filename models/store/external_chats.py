@@ -15,6 +15,7 @@ from models.store.messages import MAX_ID_LENGTH, MessageChanges
 from models.tables.accounts import UserRow
 from models.tables.content import DocumentRow
 from models.tables.external import ChatFileRow, DocumentOriginRow, ExternalChatRow, ExternalMessageRow
+from models.tables.tutor import ExerciseResultRow, HintRow
 
 LISTED_LIMIT = 500
 """Maximum number of chats in a listing."""
@@ -147,8 +148,7 @@ class ExternalChatStore(Database):
             chosen = chosen.where(ExternalChatRow.id.in_(list(chat_ids)))
         async with self._writing() as session:
             ids = tuple(await session.scalars(chosen))
-            await session.execute(delete(ExternalMessageRow).where(ExternalMessageRow.chat_id.in_(ids)))
-            await session.execute(delete(ExternalChatRow).where(ExternalChatRow.id.in_(ids)))
+            await delete_external_chats(session, ids)
             return ids
 
     # -------------------------------------------------------------- messages
@@ -284,6 +284,13 @@ class ExternalChatStore(Database):
         """Return the origins of documents, by document id."""
         async with self._reading() as session:
             return {row.document_id: row.record() for row in await session.scalars(select(DocumentOriginRow))}
+
+
+async def delete_external_chats(session: AsyncSession, ids: Sequence[str]) -> None:
+    """Delete external chats in an open transaction, with their messages and the answers to their exercises."""
+    await session.execute(update(HintRow).where(HintRow.session_id.in_(ids)).values(session_id=None))
+    for row in (ExerciseResultRow.session_id, ExternalMessageRow.chat_id, ExternalChatRow.id):
+        await session.execute(delete(row.class_).where(row.in_(ids)))
 
 
 async def add_drafts(

@@ -54,15 +54,17 @@ class ProgressStore(Database):
             attempt = await own_attempt(session, user_id, attempt_id, to_change=True)
             if scenario_id is not None and await session.get(ScenarioRow, scenario_id) is None:
                 raise NotFound("Scenario not found.")
-            count = await session.scalar(select(func.count()).where(ChatRow.attempt_id == attempt_id)) or 0
-            if count >= MOST_CHATS:
+            # Chats may have been removed, so the last position says more than their number.
+            last = await session.scalar(select(func.max(ChatRow.position)).where(ChatRow.attempt_id == attempt_id))
+            position = 0 if last is None else last + 1
+            if position >= MOST_CHATS:
                 raise Conflict(f"An attempt has at most {MOST_CHATS} chats: start another one.")
             chat = ChatRow(
                 id=self._new_id(),
                 attempt_id=attempt.id,
                 scenario_id=scenario_id,
                 name=clean(name),
-                position=count,
+                position=position,
                 message_count=0,
                 created_at=self._now(),
                 completed_at=None,

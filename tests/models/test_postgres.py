@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -14,6 +15,7 @@ from models.records.core import Document
 from models.store import Store
 from models.tables.base import Base
 from tests.models.conftest import CONTENT
+from tests.models.test_removal import fill
 from tests.servers.postgres import Postgres, postgres_running
 
 
@@ -135,6 +137,15 @@ def test_a_draft_has_one_winner_and_a_chat_one_order(run, store, ada, attempt, c
     assert [message.parent_id for message in kept] == [None, *(message.id for message in kept[:-1])]
     added = at_once(run, *(store.add_chat(ada.id, attempt.id, scenario_id="late", name="More") for _ in range(10)))
     assert sorted(chat.position for chat in added) == list(range(2, 12))
+
+
+def test_a_removed_chat_is_gone_for_every_writer(run, store, ada, attempt, chat_id):
+    run(fill(store, ada.id, chat_id, "secret"))
+    removals = at_once(run, *(store.remove_chat(ada.id, chat_id) for _ in range(5)))
+    assert sorted(type(result).__name__ for result in removals) == [*["NotFound"] * 4, "RemovedChats"]
+    run(fill(store, ada.id, attempt.chats[0].id, "old"))
+    assert len(run(store.remove_attempts_before(store.now() + timedelta(days=1))).audio_ids) == 1
+    assert run(store.remove_leftovers_before(store.now())).audio_ids == ()
 
 
 def test_an_earlier_chat_is_taken_over_once(run, store, ada, attempt, chat_id):
