@@ -23,6 +23,7 @@ from pipeline.chats.chats import Chats
 from pipeline.chats.hub import Hub
 from pipeline.coach.coach import Coach
 from pipeline.practice.practice import Decisions
+from pipeline.practice.removal import Retention
 from pipeline.tasks.background import Background
 from pipeline.tasks.clock import LoopClock
 from pipeline.turn.machine import Rules
@@ -116,7 +117,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         coach = open_coach(settings)
         stack.push_async_callback(coach.close)
         files = Files(settings.data_dir / "audio")
-        await stack.enter_async_context(Recordings(calls, files, LoopClock()))
+        recordings = await stack.enter_async_context(Recordings(calls, files, LoopClock()))
         background = await stack.enter_async_context(Background())
         external = await stack.enter_async_context(open_external(settings, store, calls, LoopClock()))
         practice = Decisions(
@@ -124,6 +125,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
             files=files,
             chats=chats,
             calls=calls,
+            recordings=recordings,
             coach=coach,
             hub=hub,
             background=background,
@@ -131,6 +133,9 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
             responder=shared_engines.engines.responder,
             new_id=new_id,
         )
+        if settings.retention_days:
+            remove = practice.removal.remove_before
+            await stack.enter_async_context(Retention(remove, settings.retention_days, store.now, LoopClock()))
         service = Service(
             settings, store, shared_engines, calls, chats, external, hub, coach, files, background, practice
         )

@@ -246,6 +246,12 @@ class Settings(BaseSettings):
         default=False,
         description="Record every call as a stereo WAV file; enable it only where everyone who speaks has consented.",
     )
+    retention_days: int = Field(
+        default=0,
+        ge=0,
+        description="Days after its last message at which an attempt is removed with its chats, recordings and grades, "
+        "and a chat of the other doors; 0 keeps them.",
+    )
     record_announcement: str = Field(
         default="",
         max_length=1000,

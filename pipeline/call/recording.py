@@ -2,7 +2,7 @@
 
 import asyncio
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +53,27 @@ class Recordings(CallFollower):
             call.session.subscribe(recorder.hear)
 
         call.session.when_recorded(begin)
+
+    async def remove(self, chat_ids: Iterable[str]) -> None:
+        """Remove the recordings of the calls on these chats, once what waits to be written is written.
+
+        Raises:
+            StorageBehind: too much waits.
+        """
+        names = [recording_of(chat_id) for chat_id in chat_ids]
+        if not names:
+            return
+        removed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        async def carried_out() -> None:
+            try:
+                await asyncio.to_thread(self._files.remove, names)
+            finally:
+                if not removed.done():
+                    removed.set_result(None)
+
+        self._writer.put(carried_out)
+        await removed
 
     def _put_file_work(self, work: Callable[[], None]) -> None:
         async def carried_out() -> None:

@@ -83,6 +83,11 @@ class Calls:
     def __len__(self) -> int:
         return len(self._calls)
 
+    @property
+    def chat_ids(self) -> frozenset[str]:
+        """The chats with an open call, or one that is being opened."""
+        return frozenset((*self._calls, *self._opening))
+
     def when_opened(self, opened: Callable[[Call], None]) -> None:
         """Subscribe `opened` to the opening of every call."""
         self._watchers.append(opened)

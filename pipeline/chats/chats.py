@@ -96,6 +96,11 @@ class Chats:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    @property
+    def chat_ids(self) -> frozenset[str]:
+        """The chats in which a reply is being written."""
+        return frozenset(run.chat_id for run in self._runs.values())
+
     def runs_of(self, chat_id: str) -> list[Run]:
         """List the replies being written in a chat, oldest first."""
         return [run for run in self._runs.values() if run.chat_id == chat_id]

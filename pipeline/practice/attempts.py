@@ -115,7 +115,7 @@ class Attempts:
             return waiting[0]
         if attempt.infinite_mode and attempt.ended_at is None:
             simulation = await self._store.simulation(attempt.simulation_id)
-            scenario_id = simulation.scenario_ids[len(attempt.chats) % len(simulation.scenario_ids)]
+            scenario_id = simulation.scenario_ids[(attempt.chats[-1].position + 1) % len(simulation.scenario_ids)]
             scenario = await self._store.scenario(scenario_id)
             return await self._store.add_chat(user_id, attempt.id, scenario_id=scenario_id, name=scenario.name)
         return left[-1] if left else None

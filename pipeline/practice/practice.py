@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from models.files import Files
 from models.store import Store
+from pipeline.call.recording import Recordings
 from pipeline.call.registry import Calls
 from pipeline.chats.chats import Chats
 from pipeline.chats.hub import Hub
@@ -24,6 +25,7 @@ from pipeline.practice.overview import Overviews
 from pipeline.practice.own_chats import OwnChats
 from pipeline.practice.progress import ProgressPublisher
 from pipeline.practice.questions import Questions
+from pipeline.practice.removal import Removal
 from pipeline.practice.spoken import SpokenChats
 from pipeline.practice.staging import Staging
 from pipeline.practice.uploads import Uploads
@@ -39,6 +41,7 @@ class Decisions:
         store: the store of everything.
         files: the storage of recordings.
         chats, calls: answer in writing, and aloud.
+        recordings: the recordings of calls.
         coach: grades and gives hints.
         hub: takes the events.
         background: runs work that outlives its request.
@@ -54,6 +57,7 @@ class Decisions:
         files: Files,
         chats: Chats,
         calls: Calls,
+        recordings: Recordings,
         coach: Coach,
         hub: Hub,
         background: Background,
@@ -93,5 +97,8 @@ class Decisions:
         )
         self.ending = Ending(
             store=store, chats=chats, calls=calls, hub=hub, grading=grading, coaching=coaching, own=own
+        )
+        self.removal = Removal(
+            store=store, files=files, recordings=recordings, chats=chats, calls=calls, ending=self.ending, hub=hub
         )
         self.benchmarks = Benchmarks(store, chats, hub, background, grading)

@@ -10,7 +10,9 @@ from fastapi import APIRouter, HTTPException, Request
 from api.doors.glean import rendering
 from api.doors.glean.door import GleanRoute, GleanUser
 from api.doors.refusals import json_object
+from api.service import Service
 from models.errors import NotFound
+from models.records.core import User
 from models.records.external import ExternalChat
 from models.store import Store
 
@@ -49,14 +51,14 @@ async def get_chat(user: GleanUser, request: Request) -> dict[str, Any]:
 @router.post("/deletechats")
 async def delete_chats(user: GleanUser, request: Request) -> dict[str, Any]:
     """Delete chats; unknown ids are ignored."""
-    await _store(request).remove_external_chats(user.id, "glean", ids_of(await json_object(request), "ids"))
+    await _remove(user, request, ids_of(await json_object(request), "ids"))
     return {}
 
 
 @router.post("/deleteallchats")
 async def delete_all_chats(user: GleanUser, request: Request) -> dict[str, Any]:
     """Delete all chats of the user's."""
-    await _store(request).remove_external_chats(user.id, "glean")
+    await _remove(user, request)
     return {}
 
 
@@ -80,6 +82,11 @@ def ids_of(body: dict[str, Any], key: str) -> list[str]:
     if not isinstance(ids, list) or len(ids) > IDS_LIMIT or not all(isinstance(item, str) for item in ids):
         raise HTTPException(400, f"{key} must be a list of at most {IDS_LIMIT} ids")
     return ids
+
+
+async def _remove(user: User, request: Request, chat_ids: list[str] | None = None) -> None:
+    service: Service = request.app.state.service
+    await service.practice.removal.remove_external_chats(user.id, "glean", chat_ids)
 
 
 def _cursor(last: ExternalChat) -> str:

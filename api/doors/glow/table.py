@@ -52,6 +52,11 @@ CHATS = (
     Operation(
         "chat_complete", "chats:chat_complete", command=Command("Mark a chat as completed.", (_CHAT, _LAST_WORD))
     ),
+    Operation(
+        "chat_delete",
+        "chats:chat_delete",
+        command=Command("Delete a chat for good, with all that was said, recorded and graded in it.", (_CHAT,)),
+    ),
     Operation("chat_hints", "coaching:chat_hints", command=Command("Hints for what to say next.", (_CHAT,))),
     Operation("chat_feedback", "coaching:chat_feedback", command=Command("Feedback, standard by standard.", (_CHAT,))),
     Operation(

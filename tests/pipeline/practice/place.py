@@ -13,6 +13,7 @@ from models.files import Files
 from models.records.core import Attempt, Cue, Document, Persona, Practice, Scenario, Simulation, User
 from models.records.resources import Resource
 from models.store import Store
+from pipeline.call.recording import Recordings
 from pipeline.call.registry import CallLimits, Calls
 from pipeline.chats.chats import Chats
 from pipeline.chats.hub import Hub, HubEvent, Subscription, user_feed
@@ -137,9 +138,11 @@ async def opened(folder: Path, installed: Path, *, max_calls: int = 100, **chose
         calls = await stack.enter_async_context(Calls(parts, store, LoopClock(), CallLimits(max_calls), new_id))
         hub, coach = Hub(store.now, new_id), CountingCoach()
         chats = await stack.enter_async_context(Chats(parts.responder, store, calls, new_id, hub))
+        files = Files(folder)
+        recordings = await stack.enter_async_context(Recordings(calls, files, LoopClock()))
         background = await stack.enter_async_context(Background())
         practice = Decisions(
-            store=store, files=Files(folder), chats=chats, calls=calls, coach=coach, hub=hub,
+            store=store, files=files, chats=chats, calls=calls, recordings=recordings, coach=coach, hub=hub,
             background=background, stt=parts.stt, responder=parts.responder, new_id=new_id,
         )  # fmt: skip
         ada, bob = await store.create_user("ada"), await store.create_user("bob")

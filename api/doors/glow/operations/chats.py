@@ -27,6 +27,8 @@ from api.doors.glow.operations.shapes_chats import (
     ChatCompleteReply,
     ChatCreateBody,
     ChatCreateReply,
+    ChatDeleteBody,
+    ChatDeleteReply,
     ChatGetBody,
     ChatGetReply,
     ChatRefreshBody,
@@ -209,6 +211,12 @@ async def chat_complete(service: Service, user: User, body: ChatCompleteBody) ->
     """Mark a chat completed; stop its written reply and end its call."""
     chat = await service.practice.ending.complete_chat(user.id, body.chat_id, body.message)
     return ChatCompleteReply(completion_id=derived_id(chat.id, "completion"), chat_id=chat.id)
+
+
+async def chat_delete(service: Service, user: User, body: ChatDeleteBody) -> ChatDeleteReply:
+    """Delete a chat for good: its messages, recordings, grades and notes; an attempt goes with its last chat."""
+    await service.practice.removal.remove_chat(user.id, body.chat_id)
+    return ChatDeleteReply(chat_id=body.chat_id)
 
 
 async def chat_refresh(_service: Service, _user: User, body: ChatRefreshBody) -> ChatRefreshReply:

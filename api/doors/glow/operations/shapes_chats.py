@@ -291,6 +291,16 @@ class ChatCompleteReply(Success):
     chat_id: str
 
 
+class ChatDeleteBody(WriteBody):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"chat_id": EXAMPLE_CHAT}]})
+
+    chat_id: ChatId
+
+
+class ChatDeleteReply(Success):
+    chat_id: str
+
+
 class ChatAudioBody(WriteBody):
     model_config = ConfigDict(
         json_schema_extra={

@@ -96,6 +96,7 @@ ATTEMPTS = (
     _chat("attempt_graded", "artifact_type attempt_id grade_id score passed feedback", "The chat has a grade."),
     _chat("attempt_response_result", "success message is_correct? response_id?", "A question was answered."),
     _chat("attempt_chat_ended", "is_attempt_finished grade_id?", "The chat is over."),
+    _chat("attempt_chat_deleted", "", "The chat is gone, with all that was said in it."),
     ServerEvent(
         "attempt_ended",
         "the user's sockets",

@@ -155,6 +155,23 @@ def test_questions_are_right_or_wrong_and_then_told(service: RunningService) -> 
     assert {item["option_id"] for item in told if item["is_correct"]} == {himself, form, dean}
 
 
+def test_a_deleted_chat_is_gone(service: RunningService) -> None:
+    chat = start(service)["chat_id"]
+    body = {"chat_id": chat, "text": "Hello", "wait_for_complete": True, "idempotency_key": "said-before-deletion"}
+    ok(service.post("/attempt/chat_message", body))
+    assert service.post("/attempt/chat_delete", {"chat_id": chat}, "bob").status_code == 404
+    key = {"chat_id": chat, "idempotency_key": "deleted-once"}
+    for _ in range(2):
+        assert ok(service.post("/attempt/chat_delete", key)) == {**key, "success": True}
+    for path, sent in (
+        ("chat_get", {"chat_entry_id": chat}),
+        ("chat_export", {"chat_entry_id": chat}),
+        ("chat_delete", {"chat_id": chat}),
+        ("chat_message", body),
+    ):
+        assert service.post(f"/attempt/{path}", sent).status_code == 404, path
+
+
 def test_a_completed_chat_takes_no_more(service: RunningService) -> None:
     chat = start(service)["chat_id"]
     done = ok(service.post("/attempt/chat_complete", {"chat_id": chat, "message": "Enough."}))

@@ -192,8 +192,15 @@ async def service_in(
         Background() as background,
     ):
         parts: Any = {"chats": chats, "hub": hub, "coach": RuleCoach(), "files": None, "background": background}
+        unused: Any = None
         practice = Decisions(
-            store=store, calls=calls, stt=shared.stt, responder=shared.responder, new_id=new_id, **parts
+            store=store,
+            calls=calls,
+            recordings=unused,
+            stt=shared.stt,
+            responder=shared.responder,
+            new_id=new_id,
+            **parts,
         )
         yield Service(
             settings=settings, store=store, shared_engines=shared_engines, calls=calls, practice=practice,
