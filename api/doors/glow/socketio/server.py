@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import engineio
@@ -16,6 +17,7 @@ from api.auth import Unauthorized, bearer, user_for
 from api.doors.glow.operation import Operation
 from api.doors.glow.socketio.connections import Connection
 from api.doors.glow.socketio.events import Asker, perform
+from api.doors.glow.socketio.packets import ATTACHMENTS_LIMIT, BoundedJson, closing
 from api.doors.glow.socketio.table import Events
 from api.service import Service
 
@@ -34,6 +36,9 @@ PACKETS_AT_ONCE = 16
 
 PACKETS_LIMIT = 2_000
 """Most packets in one polling request: a client that polls gathers its frames."""
+
+NO_PACKET = (ValueError, TypeError, KeyError, IndexError, AttributeError)
+"""What the library raises on what is no packet."""
 
 _EVENT = "event"
 _FAILED = "The service failed on this event; try again."
@@ -71,10 +76,18 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:
             await super()._handle_eio_message(eio_sid, data)
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-            # By the protocol an invalid packet closes the connection; the library would log it and go on.
-            log.warning("A socket sent what is no packet (%s) and is disconnected.", type(error).__name__)
-            await self.eio.disconnect(eio_sid)
+            pending = self._binary_packet.get(eio_sid)
+            if pending is not None and pending.attachment_count > ATTACHMENTS_LIMIT:
+                raise ValueError("An event has few binary parts.")
+        except NO_PACKET as error:
+            await self._close(eio_sid, error)
+
+    async def _close(self, eio_sid: str, error: Exception) -> None:
+        """Close a connection that sent an invalid packet; the library would log it and go on."""
+        log.warning("A socket sent what is no packet (%s) and is disconnected.", type(error).__name__)
+        if (found := self.eio.sockets.get(eio_sid)) is not None:
+            # Without waiting until all packets are read: who polls reads them only after the answer to this request.
+            await found.close(wait=False)
 
     async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: Any) -> None:  # noqa: A002
         if not isinstance(data, list) or not data or not isinstance(data[0], str):
@@ -91,7 +104,15 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
         await super()._handle_eio_connect(eio_sid, environ)
+        found = self.eio.sockets[eio_sid]
+        found.handle_post_request = partial(self._posted, eio_sid, found.handle_post_request)
         self.door.expect_a_name(eio_sid)
+
+    async def _posted(self, eio_sid: str, receive: Callable[[Any], Awaitable[None]], environ: Any) -> None:
+        try:
+            await receive(environ)
+        except NO_PACKET as error:
+            await self._close(eio_sid, error)
 
 
 class SocketDoor:
@@ -116,7 +137,9 @@ class SocketDoor:
             ping_timeout=PING_WAIT_S,
             max_http_buffer_size=message_limit,
             http_compression=False,
+            json=BoundedJson,
         )
+        closing(self._server.eio)
         self._server.door = self
         self._server.on("connect", self._connect)
         self._server.on("disconnect", self._disconnect)

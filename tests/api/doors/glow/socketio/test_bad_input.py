@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import numpy as np
 import pytest
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 
 from api.doors.glow.socketio import connections, server
 from pipeline.chats.hub import chat_channel
@@ -299,6 +301,13 @@ def test_what_was_being_said_when_the_socket_went_is_heard(service: RunningServi
 # ------------------------------------------------------------ below the events
 
 
+async def is_closed(raw: ClientConnection) -> None:
+    """Read until the websocket is closed in order."""
+    async with asyncio.timeout(WAIT_S):
+        async for _ in raw:
+            pass
+
+
 def test_who_does_not_say_who_they_are_is_closed(service: RunningService, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "NAMELESS_S", 0.1)
 
@@ -307,6 +316,7 @@ def test_who_does_not_say_who_they_are_is_closed(service: RunningService, monkey
         async with connect(address, proxy=None, open_timeout=WAIT_S) as raw:
             assert str(await raw.recv()).startswith("0{")
             assert await raw.recv() == "1", "the packet that closes"
+            await is_closed(raw)
 
     asyncio.run(story())
 
@@ -326,23 +336,78 @@ def test_what_is_no_packet_harms_nobody(service: RunningService, message: str) -
     asyncio.run(story())
 
 
-@pytest.mark.parametrize(
-    "message", ["4abc", '42["', "42{}", "42[]", "42[1]", "4999", '451-["x",{"_placeholder":true,"num":5}]x', "4"]
-)
-def test_who_sends_what_is_no_packet_is_closed_as_the_protocol_has_it(service: RunningService, message: str) -> None:
+DEEP = "[" * 5_000
+NO_PACKETS = {
+    "no type": "4abc",
+    "cut": '42["',
+    "no list": "42{}",
+    "no name": "42[]",
+    "a number for a name": "42[1]",
+    "no such type": "4999",
+    "text for bytes": '451-["x",{"_placeholder":true,"num":5}]x',
+    "nothing": "4",
+    "not even of the transport": "x",
+    "empty": "",
+    "no base64": "b!",
+    "deep": f'42["x",{DEEP}',
+    "deep and whole": f'42["x",{DEEP}{"]" * 5_000}]',
+    "deep in the transport": f"4{DEEP}",
+    "a hundred thousand values": f"42{['x', *[0] * 100_001]}".replace("'", '"'),
+    "many attachments": '4599-["x",{"_placeholder":true,"num":0}]',
+}
+
+
+@asynccontextmanager
+async def raw_socket(service: RunningService) -> AsyncIterator[ClientConnection]:
+    """A websocket that speaks the protocol itself, after its `connection_confirmed`."""
+    address = service.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
+    async with connect(address, proxy=None, open_timeout=WAIT_S) as raw:
+        await raw.recv()
+        await raw.send("40" + json.dumps({"token": TOKENS["ada"]}))
+        assert str(await raw.recv()).startswith("40{")
+        assert str(await raw.recv()).startswith('42["connection_confirmed"')
+        yield raw
+
+
+@pytest.mark.parametrize("message", NO_PACKETS.values(), ids=NO_PACKETS)
+def test_who_sends_what_is_no_packet_is_closed(
+    service: RunningService, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
     async def story() -> None:
-        address = service.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
-        async with connect(address, proxy=None, open_timeout=WAIT_S) as raw:
-            await raw.recv()
-            await raw.send("40" + json.dumps({"token": TOKENS["ada"]}))
-            assert str(await raw.recv()).startswith("40{")
-            assert str(await raw.recv()).startswith('42["connection_confirmed"')
+        async with raw_socket(service) as raw:
             await raw.send(message)
-            async with asyncio.timeout(WAIT_S):
-                while await raw.recv() != "1":
-                    pass
+            await is_closed(raw)
 
     asyncio.run(story())
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
+def test_who_said_goodbye_is_not_listened_to(service: RunningService) -> None:
+    async def story() -> None:
+        chat = service.chat()
+        async with raw_socket(service) as raw:
+            await raw.send("1")
+            await raw.send("42" + json.dumps(["attempt_message", {"chat_id": chat, "message": "too late"}]))
+            await is_closed(raw)
+        assert service.history(chat) == []
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("name", ["deep", "not even of the transport", "deep in the transport", "no base64", "cut"])
+def test_who_polls_and_sends_what_is_no_packet_is_closed(
+    service: RunningService, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    polling = service.url + "/socket.io/?EIO=4&transport=polling"
+    session = polling + "&sid=" + json.loads(http.get(polling).text[1:])["sid"]
+    assert http.post(session, content="40" + json.dumps({"token": TOKENS["ada"]})).status_code == 200
+    read = ""
+    while "connection_confirmed" not in read:
+        read += http.get(session).text
+    http.post(session, content=NO_PACKETS[name])
+    refused = http.get(session)
+    assert (refused.status_code, "Session is disconnected" in refused.text) == (400, True)
+    assert [record for record in caplog.records if record.exc_info] == []
 
 
 def test_a_message_that_is_too_large_ends_its_connection_only(service: RunningService) -> None:
