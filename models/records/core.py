@@ -195,6 +195,8 @@ class Message:
         audio_ref: the stored recording, if any.
         completed: False while a reply is still being generated.
         started_ms, ended_ms: when a spoken message was said, in ms since its call began.
+        latency: of a spoken answer, the ms of each stage before its first audio: "endpoint_ms", "stt_ms", "llm_ms",
+            "tts_ms" and, from the learner's last word on, "voice_to_voice_ms".
     """
 
     id: str
@@ -212,6 +214,7 @@ class Message:
     completed: bool = True
     started_ms: int | None = None
     ended_ms: int | None = None
+    latency: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

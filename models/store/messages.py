@@ -1,5 +1,6 @@
 """The messages of chats, and the context that replies are generated from."""
 
+from collections.abc import Mapping
 from typing import TypedDict, Unpack
 
 from sqlalchemy import and_, bindparam, exists, insert, literal, select, true, union_all, update
@@ -69,6 +70,7 @@ class MessageChanges(TypedDict, total=False):
     audio_ref: str | None
     started_ms: int | None
     ended_ms: int | None
+    latency: Mapping[str, int] | None
 
 
 class MessageStore(Database):
@@ -141,6 +143,7 @@ class MessageStore(Database):
         interrupted: bool = False,
         started_ms: int | None = None,
         ended_ms: int | None = None,
+        latency: Mapping[str, int] | None = None,
     ) -> Message:
         """Append a message to a chat. Characters that cannot be stored (NUL, lone surrogates) become U+FFFD.
 
@@ -185,6 +188,7 @@ class MessageStore(Database):
                 "completed": completed,
                 "started_ms": started_ms,
                 "ended_ms": ended_ms,
+                "latency": None if latency is None else dict(latency),
             }
             if parent_id is None and auto_link_parent:
                 added = await session.execute(_ADD_AS_ANSWER, values | {"chat": chat_id, "last": sequence - 1})

@@ -4,7 +4,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.records.core import (
@@ -97,6 +97,7 @@ class MessageRow(Base):
     completed: Mapped[bool]
     started_ms: Mapped[int | None]
     ended_ms: Mapped[int | None]
+    latency: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 CHATS = Base.metadata.tables["chats"]

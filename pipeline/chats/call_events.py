@@ -1,11 +1,11 @@
 """Publishes a call's events to its chat's channel, and stores when each of its messages was said."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, assert_never
 
 from models.errors import NotFound
-from models.store import Store
+from models.store import MessageChanges, Store
 from pipeline.call.call import Call
 from pipeline.call.follower import CallFollower
 from pipeline.call.registry import Calls
@@ -83,6 +83,7 @@ class _Follower:
         self._spoken: dict[int, tuple[int, int]] = {}
         self._reply_from = 0
         self._cleared_at = 0
+        self._latency: TurnLatency | None = None
         self._outlet: AudioOutlet | None = None
         self._sounded_bytes = 0
 
@@ -138,15 +139,20 @@ class _Follower:
                 self._cleared_at = self._now_ms()
                 self._outlet = None
                 channel.reply_stopped(run)
-            case ReplyEnded(_, message_id, text, heard, interrupted):
+            case ReplyEnded(turn, message_id, text, heard, interrupted):
                 if self._outlet is not None:
                     self._publish_audio(self._outlet.flush())
-                self._note(message_id, self._reply_from, self._cleared_at if interrupted else self._now_ms())
+                ended_ms = self._cleared_at if interrupted else self._now_ms()
+                latency, self._latency = self._latency, None
+                stages = latency.stages if latency is not None and latency.turn == turn else None
+                self._note(message_id, self._reply_from, ended_ms, latency=stages)
                 if self._sounded_bytes:
                     channel.reply_silent(run, self._sounded_bytes * 1000 // (2 * CHANNEL_AUDIO.rate_hz))
                 said = heard if interrupted else text
                 channel.reply_ended(run, message_id, said, self._persona_id, self._store.now().isoformat())
-            case TurnLatency() | TransferAsked():
+            case TurnLatency():
+                self._latency = event
+            case TransferAsked():
                 pass
             case Problem(_, message):
                 # A line that attends the call notifies its client; an unattended call has only its owner.
@@ -159,10 +165,16 @@ class _Follower:
             case _ as never:
                 assert_never(never)
 
-    def _note(self, message_id: str, started_ms: int, ended_ms: int) -> None:
+    def _note(
+        self, message_id: str, started_ms: int, ended_ms: int, *, latency: Mapping[str, int] | None = None
+    ) -> None:
+        changes: MessageChanges = {"started_ms": started_ms, "ended_ms": max(started_ms, ended_ms)}
+        if latency is not None:
+            changes["latency"] = latency
+
         async def note() -> None:
             with suppress(NotFound):  # a call on an external chat, which is stored elsewhere
-                await self._store.update_message(message_id, started_ms=started_ms, ended_ms=max(started_ms, ended_ms))
+                await self._store.update_message(message_id, **changes)
 
         self._put(note)
 

@@ -110,6 +110,15 @@ class TurnLatency:
     tts_ms: int
     voice_to_voice_ms: int
 
+    @property
+    def stages(self) -> dict[str, int]:
+        """The milliseconds by stage, as they are stored with the answer."""
+        return {name: getattr(self, name) for name in STAGES}
+
+
+STAGES = ("endpoint_ms", "stt_ms", "llm_ms", "tts_ms", "voice_to_voice_ms")
+"""The stages of a turn's latency, in their order."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

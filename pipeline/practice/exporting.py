@@ -12,6 +12,7 @@ from models.files import Files
 from models.records.core import Chat, ChatContext, Message, User
 from models.store import Store
 from pipeline.call.recording import recording_of
+from pipeline.conversation.events import STAGES
 from pipeline.practice.own_chats import OwnChats
 
 COLUMNS = (
@@ -27,6 +28,7 @@ COLUMNS = (
     "interrupted",
     "full_text",
     "audios_id",
+    *STAGES,
 )
 _LEAST_CUE_MS = 500
 _TYPED_CUE_MS = 2_000
@@ -132,6 +134,7 @@ def csv_of(transcript: ChatTranscript) -> str:
             "true" if message.interrupted else "false",
             message.full_text or "",
             message.audio_ref or "",
+            *(str((message.latency or {}).get(stage, "")) for stage in STAGES),
         )
         writer.writerow([safe_cell(cell) for cell in cells])
     return file.getvalue()

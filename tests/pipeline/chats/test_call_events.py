@@ -2,16 +2,19 @@
 
 from collections.abc import Awaitable, Callable
 
+import numpy as np
 import pytest
 
+from models.records.core import Message
 from models.store import Store
 from pipeline.call.session import SessionSettings
 from pipeline.chats.call_events import CHANNEL_AUDIO, CallPublisher
 from pipeline.chats.hub import Hub, Subscription, chat_channel, profile_channel, user_feed
-from pipeline.conversation.events import ReplyAudio, ReplyEnded
+from pipeline.conversation.events import ReplyAudio, ReplyEnded, TurnLatency
 from pipeline.replay.virtual_time import run_virtually
 from pipeline.tasks.clock import LoopClock
 from tests.pipeline.scene import Scene, opened, steadily
+from tests.voice.sound import recording
 from voice.audio.outlet import AudioOutlet
 
 RATE_HZ = 16_000
@@ -20,10 +23,13 @@ RATE_HZ = 16_000
 Story = Callable[[Scene, Hub], Awaitable[None]]
 
 
-def played_out(story: Story) -> None:
-    """Play a story with a call in which the persona begins to greet, and the hub where its events are published."""
+def played_out(story: Story) -> list[Message]:
+    """Play a story with a call in which the persona begins to greet, and the hub where its events are published.
 
-    async def played(store: Store) -> None:
+    Returns what is stored in the end.
+    """
+
+    async def played(store: Store) -> list[Message]:
         hub = Hub(store.now, lambda: "event")
         async with (
             opened(store, settings=SessionSettings(output_rate_hz=RATE_HZ)) as scene,
@@ -32,8 +38,10 @@ def played_out(story: Story) -> None:
             followers.follow(scene.call)
             scene.call.session.greet()
             await story(scene, hub)
+        return list(await store.messages(scene.call.session.conversation.chat_id))
 
-    steadily(played, run_virtually)
+    stored: list[Message] = steadily(played, run_virtually)
+    return stored
 
 
 def channel_of(scene: Scene) -> str:
@@ -81,6 +89,21 @@ def test_who_joins_in_the_middle_hears_the_rest_and_nothing_of_what_nobody_heard
             assert await audio_of(late) == encoded(rest)
 
     played_out(story)
+
+
+def test_the_latency_of_a_turn_is_stored_with_its_answer() -> None:
+    told: list[TurnLatency] = []
+
+    async def story(scene: Scene, hub: Hub) -> None:
+        await scene.until(ReplyEnded)
+        await scene.say(np.concatenate([recording("slt/turns/01"), np.zeros(32_000, np.int16)]))
+        told.append(await scene.until(TurnLatency))
+        await scene.until(ReplyEnded)
+
+    greeting, asked, answer = played_out(story)
+    assert answer.latency == told[0].stages
+    assert answer.latency["voice_to_voice_ms"] >= answer.latency["endpoint_ms"] > 0
+    assert greeting.latency is asked.latency is None
 
 
 @pytest.mark.parametrize("channel", [profile_channel, user_feed])

@@ -47,6 +47,7 @@ def test_every_format_of_one_chat(run: Run, place: Place) -> None:
             persona_id="mo",
             interrupted=True,
             full_text="Yes, but no.",
+            latency={"endpoint_ms": 500, "stt_ms": 70, "llm_ms": 20, "tts_ms": 30, "voice_to_voice_ms": 620},
         )
         transcript = await exports.transcript(place.ada, chat.id)
         assert transcript.speakers == ("ada", "Mo")
@@ -54,6 +55,9 @@ def test_every_format_of_one_chat(run: Run, place: Place) -> None:
         assert (head, end) == (",".join(COLUMNS), "")
         assert ",query,ada," in first
         assert second.split(",")[1:3] == ["response", "Mo"]
+        assert head.endswith(",endpoint_ms,stt_ms,llm_ms,tts_ms,voice_to_voice_ms")
+        assert second.endswith(",500,70,20,30,620")
+        assert first.endswith(",,,,,")
         assert "# Mo is late" in markdown_of(transcript)
         assert "Yes, but *(broken into)*" in markdown_of(transcript)
         assert "00:00:00,000 --> 00:00:02,000\nada: <b>Is it</b> → here & now?" in srt_of(transcript)

@@ -55,6 +55,7 @@ def message_data(
             interrupted=message.interrupted,
             started_ms=message.started_ms,
             ended_ms=message.ended_ms,
+            latency=dict(message.latency) if message.latency else None,
         )
         for message in messages
     ]

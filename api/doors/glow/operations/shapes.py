@@ -281,6 +281,11 @@ class MessageData(BaseModel):
     interrupted: bool = False
     started_ms: int | None = None
     ended_ms: int | None = None
+    latency: dict[str, int] | None = Field(
+        default=None,
+        description="Of a spoken answer: `endpoint_ms`, `stt_ms`, `llm_ms`, `tts_ms` and `voice_to_voice_ms`, as the "
+        "voice websocket tells them in `turn.latency`.",
+    )
 
 
 class GradeData(BaseModel):

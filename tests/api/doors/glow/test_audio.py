@@ -146,6 +146,9 @@ def test_a_call_has_timings_subtitles_and_a_stereo_recording(recorded: RunningSe
     said, answered = recorded.history(chat)
     assert 0 < said["started_ms"] < said["ended_ms"] <= answered["started_ms"] < answered["ended_ms"]
 
+    assert said["latency"] is None
+    assert answered["latency"]["voice_to_voice_ms"] >= answered["latency"]["endpoint_ms"] > 0
+
     def export(form: str) -> str:
         return str(ok(recorded.post("/attempt/chat_export", {"chat_entry_id": chat, "format": form}))["content"])
 
