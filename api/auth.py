@@ -5,7 +5,7 @@ import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Request
 from starlette.requests import HTTPConnection
@@ -19,6 +19,11 @@ SUBPROTOCOL = "glow.voice"
 LOCAL_USER = "local"
 MISSING = "Missing Authorization: Bearer <token> header"
 INVALID = "The token is unknown or revoked: make one with `glow token create USER`."
+
+log = logging.getLogger(__name__)
+
+LOGGED_A_MINUTE = 60
+"""Most lines of one logger a minute that `Unflooded` lets through."""
 
 _AUTHENTICATORS: set[Any] = set()
 
@@ -51,8 +56,15 @@ def websocket_subprotocol(connection: HTTPConnection) -> str | None:
     return SUBPROTOCOL if SUBPROTOCOL in connection.scope.get("subprotocols", []) else None
 
 
-async def user_for(store: Store, settings: Settings, token: str | None) -> User:
+def address_of(connection: HTTPConnection) -> str:
+    """Return the network address of a client; empty if the server does not know it."""
+    return connection.client.host if connection.client else ""
+
+
+async def user_for(store: Store, settings: Settings, token: str | None, address: str) -> User:
     """Return the user of a token: a static one, one of the store, an OAuth access token, or a short-lived one.
+
+    A token that opens nothing is logged with the `address` of the client, without the token.
 
     Raises:
         Unauthorized: there is none, or it is unknown, revoked or expired.
@@ -68,8 +80,14 @@ async def user_for(store: Store, settings: Settings, token: str | None) -> User:
         or await store.user_for_short_token(token)
     )
     if user is None:
+        login_failed("token", address)
         raise Unauthorized(INVALID)
     return user
+
+
+def login_failed(what: Literal["token", "client secret"], address: str) -> None:
+    """Log that a token or a client's secret was refused."""
+    log.info("Login failed from %s: the %s opens nothing.", address or "an unknown address", what)
 
 
 def authenticates(find: Callable[[Request], Awaitable[User]]) -> Callable[[Request], Awaitable[User]]:
@@ -99,7 +117,9 @@ async def current_user(request: Request) -> User:
         Unauthorized: its token is missing or invalid.
     """
     state = request.app.state
-    return await user_for(state.store, state.settings, bearer(request.headers.get("authorization")))
+    return await user_for(
+        state.store, state.settings, bearer(request.headers.get("authorization")), address_of(request)
+    )
 
 
 CurrentUser = Annotated[User, Depends(current_user)]
@@ -159,6 +179,31 @@ class HideTokens(logging.Filter):
         if record.exc_text:
             record.exc_text = redacted(record.exc_text)
         return True
+
+
+class Unflooded(logging.Filter):
+    """A log filter that bounds what a stranger can write: `LOGGED_A_MINUTE` lines a minute of this module's logger.
+
+    The next line after that says how many were left out.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._since = 0.0
+        self._lines = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Count the record; return whether it is logged."""
+        if record.name != __name__:
+            return True
+        left_out = 0
+        if not 0 <= record.created - self._since < 60:
+            left_out = max(0, self._lines - LOGGED_A_MINUTE)
+            self._since, self._lines = record.created, 0
+        self._lines += 1
+        if left_out:
+            record.msg, record.args = f"{record.getMessage()} ({left_out} more like it were not logged.)", None
+        return self._lines <= LOGGED_A_MINUTE
 
 
 def _redacted_argument(argument: Any) -> Any:

@@ -126,12 +126,13 @@ def log_config(level: str) -> dict[str, Any]:
         "filters": {
             "hide": {"()": "api.auth.HideTokens"},
             "short": {"()": "api.serving.ShortStartup"},
+            "unflooded": {"()": "api.auth.Unflooded"},
         },
         "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s", "datefmt": "%H:%M:%S"}},
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler",
-                "filters": ["hide"] if debug else ["short", "hide"],
+                "filters": ["unflooded", "hide"] if debug else ["unflooded", "short", "hide"],
                 "formatter": "line",
             }
         },

@@ -1,6 +1,7 @@
 """The registry of open calls: at most one a chat, found by any door, resumed after a dropped connection, ended."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -11,10 +12,12 @@ from models.store import Store
 from pipeline.call.call import Call
 from pipeline.call.session import Engines, SessionSettings, VoiceSession
 from pipeline.conversation.conversation import ConversationSource, OpenConversation, conversation_of
-from pipeline.conversation.events import Problem, SessionEvent
+from pipeline.conversation.events import CallEnded, Problem, SessionEvent
 from pipeline.errors import Busy, NotOwner, SessionConflict
 from pipeline.tasks.clock import Clock
 from voice.audio.formats import AudioFormat
+
+log = logging.getLogger(__name__)
 
 REAP_EVERY_S = 5.0
 
@@ -124,6 +127,8 @@ class Calls:
                 session.hang_up("lost")
                 raise
             self._calls[chat_id] = call
+            log.info("Call %s begins on chat %s, of user %s.", session.conversation_id, chat_id, user_id)
+            session.subscribe(_log_end(session.conversation_id))
             for watcher in self._watchers:
                 watcher(call)
             return call
@@ -232,3 +237,14 @@ class Calls:
                         )
                     )
                     call.session.hang_up("idle")
+
+
+def _log_end(conversation_id: str) -> Callable[[SessionEvent], None]:
+    """Make a listener that logs the end of a call, and no word of it."""
+
+    def hear(event: SessionEvent) -> None:
+        if isinstance(event, CallEnded):
+            seconds = event.duration_ms / 1000
+            log.info("Call %s ends after %.1f s and %d turns: %s.", conversation_id, seconds, event.turns, event.reason)
+
+    return hear

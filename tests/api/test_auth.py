@@ -15,6 +15,7 @@ from api.auth import (
     CurrentUser,
     HideTokens,
     Unauthorized,
+    Unflooded,
     redacted,
     user_for,
     websocket_subprotocol,
@@ -76,23 +77,49 @@ def test_http(settings: Settings, authorization: str | None, status: int, detail
     asyncio.run(story())
 
 
-def test_a_revoked_token_opens_nothing(settings: Settings) -> None:
+def test_a_revoked_token_opens_nothing_and_that_is_logged_without_it(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
     async def story() -> None:
         async with Store(settings.database_url) as store:
             secret, token = await store.create_token("ada")
-            assert (await user_for(store, settings, secret)).name == "ada"
+            assert (await user_for(store, settings, secret, "192.0.2.7")).name == "ada"
             await store.revoke_token(token.id)
             with pytest.raises(Unauthorized, match="unknown or revoked"):
-                await user_for(store, settings, secret)
+                await user_for(store, settings, secret, "192.0.2.7")
+            with pytest.raises(Unauthorized, match="Missing"):
+                await user_for(store, settings, None, "192.0.2.7")
 
-    asyncio.run(story())
+    with caplog.at_level("INFO", logger="api.auth"):
+        asyncio.run(story())
+    assert [record.getMessage() for record in caplog.records if record.name == "api.auth"] == [
+        "Login failed from 192.0.2.7: the token opens nothing."
+    ]
+
+
+def test_a_stranger_cannot_flood_the_log() -> None:
+    bounds = Unflooded()
+
+    def logged(created: float, name: str = "api.auth") -> str | None:
+        record = logging.LogRecord(name, logging.INFO, "", 0, "Login failed from %s.", ("192.0.2.7",), None)
+        record.created = created
+        return record.getMessage() if bounds.filter(record) else None
+
+    lines = [logged(1000 + number / 10) for number in range(100)]
+    assert lines[:60] == ["Login failed from 192.0.2.7."] * 60
+    assert not any(lines[60:])
+    assert logged(1010, "pipeline.call.registry")
+    assert logged(1060) == "Login failed from 192.0.2.7. (40 more like it were not logged.)"
+    assert logged(1061) == "Login failed from 192.0.2.7."
 
 
 def test_a_fixed_token_belongs_to_one_user_however_often_it_is_used(settings: Settings) -> None:
     async def story() -> None:
         with_token = Settings(**{**settings.model_dump(), "tokens": f"bob:{STATIC}"})
         async with Store(settings.database_url) as store:
-            assert await user_for(store, with_token, STATIC) == await user_for(store, with_token, STATIC)
+            assert await user_for(store, with_token, STATIC, "192.0.2.7") == await user_for(
+                store, with_token, STATIC, "192.0.2.7"
+            )
 
     asyncio.run(story())
 
@@ -122,12 +149,12 @@ def test_a_run_on_loopback_gets_a_token_of_its_own(settings: Settings) -> None:
         async with Store(settings.database_url) as store:
             opened, token = await with_run_token(settings, store)
             assert token
-            assert (await user_for(store, opened, token)).name == "local"
+            assert (await user_for(store, opened, token, "192.0.2.7")).name == "local"
             assert token not in repr(opened)
             again, other = await with_run_token(settings, store)
             assert other != token
             with pytest.raises(Unauthorized):
-                await user_for(store, again, token)
+                await user_for(store, again, token, "192.0.2.7")
 
     asyncio.run(story())
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends, HTTPException, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
-from api.auth import Unauthorized, authenticates, bearer, user_for
+from api.auth import Unauthorized, address_of, authenticates, bearer, user_for
 from api.doors.refusals import Failure, route_class
 from api.external import external_of
 from api.service import Service
@@ -51,7 +51,7 @@ async def glean_user(request: Request) -> User:
     service: Service = request.app.state.service
     token = bearer(request.headers.get("authorization"))
     try:
-        user = await user_for(service.store, service.settings, token)
+        user = await user_for(service.store, service.settings, token, address_of(request))
     except Unauthorized:
         expired = token is not None and await service.store.access_token_expired(token)
         reason = "Token has expired" if expired else "Invalid Secret"

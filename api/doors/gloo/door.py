@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request, Response
 from fastapi.responses import JSONResponse
 
-from api.auth import authenticates, bearer, user_for
+from api.auth import address_of, authenticates, bearer, user_for
 from api.doors.refusals import Failure, detail, route_class
 from api.external import external_of
 from api.service import Service
@@ -31,7 +31,9 @@ async def gloo_user(request: Request) -> User:
         TooMany: too many requests.
     """
     service: Service = request.app.state.service
-    user = await user_for(service.store, service.settings, bearer(request.headers.get("authorization")))
+    user = await user_for(
+        service.store, service.settings, bearer(request.headers.get("authorization")), address_of(request)
+    )
     external_of(request).limits.take("gloo", user.id)
     return user
 

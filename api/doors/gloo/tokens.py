@@ -12,6 +12,7 @@ from urllib.parse import unquote_plus
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from api.auth import address_of, login_failed
 from api.doors.refusals import Failure, route_class
 from api.external import external_of
 from api.service import Service
@@ -37,7 +38,7 @@ router = APIRouter(tags=["gloo"], route_class=TokenRoute)
 async def token(request: Request) -> Response:
     """Exchange a client's id and secret for an access token."""
     service: Service = request.app.state.service
-    guesses, address = external_of(request).guesses, request.client.host if request.client else ""
+    guesses, address = external_of(request).guesses, address_of(request)
     guesses.check("gloo", address)
     form = await request.form(max_files=0, max_fields=20)
     client_id, secret = _credentials(request, form)
@@ -51,6 +52,7 @@ async def token(request: Request) -> Response:
     seconds = service.settings.access_token_s
     made = await service.store.issue_access_token(client_id, secret, SCOPE, timedelta(seconds=seconds))
     if made is None:
+        login_failed("client secret", address)
         guesses.take("gloo", address)
         return _refused(401, "invalid_client", "Make a client with `glow client create USER`.")
     body = {"access_token": made, "expires_in": seconds, "token_type": "Bearer"}

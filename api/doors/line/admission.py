@@ -35,8 +35,8 @@ async def user_of(service: Service, caller: Caller) -> User:
     """
     try:
         match caller:
-            case Bearer(token):
-                return await user_for(service.store, service.settings, token)
+            case Bearer(token, address):
+                return await user_for(service.store, service.settings, token, address)
             case Known(user):
                 return user
             case Outsider(provider, name):

@@ -28,6 +28,8 @@ class Bearer:
     """The user of a token: of the settings, of `glow token create`, an access token, or a short-lived one."""
 
     token: str
+    address: str = ""
+    """The client's network address, for the log of refused tokens."""
 
 
 @dataclass(frozen=True, slots=True)

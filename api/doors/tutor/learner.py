@@ -7,7 +7,7 @@ from fastapi import Depends, Request, Response
 from fastapi.responses import JSONResponse
 
 from api.addresses import LOOPBACK
-from api.auth import LOCAL_USER, authenticates, bearer, user_for
+from api.auth import LOCAL_USER, address_of, authenticates, bearer, user_for
 from api.doors.refusals import Failure, route_class
 from api.external import external_of
 from api.service import Service
@@ -45,7 +45,7 @@ async def learner(request: Request) -> User:
         user = await service.store.user_named(LOCAL_USER)
         await external_of(request).tutor.welcome(user.id)
     else:
-        user = await user_for(service.store, service.settings, token)
+        user = await user_for(service.store, service.settings, token, address_of(request))
     external_of(request).limits.take("tutor", user.id)
     return user
 

@@ -8,7 +8,7 @@ from typing import Any, assert_never
 from fastapi import APIRouter, WebSocket
 from numpy import int16, zeros
 
-from api.auth import websocket_subprotocol, websocket_token
+from api.auth import address_of, websocket_subprotocol, websocket_token
 from api.doors import line
 from api.doors.http_rules import release_lease
 from api.doors.line import (
@@ -64,7 +64,7 @@ async def chat_voice(websocket: WebSocket) -> None:
     state = websocket.app.state
     await websocket.accept(subprotocol=websocket_subprotocol(websocket))
     wire = WebSocketWire(websocket, state.service.settings.max_message_bytes)
-    dialect = NativeDialect(websocket_token(websocket), partial(release_lease, websocket.scope))
+    dialect = NativeDialect(websocket_token(websocket), partial(release_lease, websocket.scope), address_of(websocket))
     await Line(wire, dialect, state.service, patience=getattr(state, "patience", None)).serve()
 
 
@@ -78,8 +78,9 @@ class NativeDialect:
 
     opens_with = "chat_voice"
 
-    def __init__(self, token: str | None, opened: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, token: str | None, opened: Callable[[], None] = lambda: None, address: str = "") -> None:
         self._token = token
+        self._address = address
         self._opened = opened
 
     async def opening(self, wire: Wire) -> Opening:
@@ -96,7 +97,7 @@ class NativeDialect:
         if not token:
             raise LineRefused("unauthorized", NO_TOKEN)
         return Opening(
-            Bearer(token),
+            Bearer(token, self._address),
             StandingChat(message.chat_id, message.resume),
             input=message.input.wire() if message.input else None,
             output=message.output.wire() if message.output else None,

@@ -122,6 +122,26 @@ def test_a_second_at_a_time_is_one_utterance_and_its_end_is_noticed() -> None:
     played_out(story)
 
 
+def test_a_call_is_logged_from_its_begin_to_its_end_without_a_word_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    async def story(store: Store) -> None:
+        async with opened(store) as scene:
+            session = scene.call.session
+            await scene.say(np.concatenate([LINE, np.zeros(32_000, np.int16)]))
+            await scene.until(ReplyEnded)
+            session.hang_up("idle")
+            await session.finished()
+            ended = await scene.until(CallEnded)
+            begins, ends = [record.getMessage() for record in caplog.records if record.name.endswith("registry")]
+            chat, user = session.conversation.chat_id, scene.call.user_id
+            assert begins == f"Call {session.conversation_id} begins on chat {chat}, of user {user}."
+            seconds = ended.duration_ms / 1000
+            assert ends == f"Call {session.conversation_id} ends after {seconds:.1f} s and {ended.turns} turns: idle."
+            assert ended.turns == 1
+
+    with caplog.at_level("INFO", logger="pipeline.call.registry"):
+        played_out(story)
+
+
 def test_a_manual_turn_waits_for_its_commit_however_long() -> None:
     async def story(store: Store) -> None:
         settings = SessionSettings(rules=Rules(manual=True))

@@ -184,7 +184,7 @@ class SocketDoor:
         if service is None:
             raise Refused("The service is starting or closing; connect again in a moment.")
         try:
-            user = await user_for(service.store, service.settings, _token(environ, auth))
+            user = await user_for(service.store, service.settings, _token(environ, auth), _address(environ))
         except Unauthorized as error:
             self._own(self._part(eio_sid, REFUSED_S), f"refused {eio_sid}")
             raise Refused(str(error)) from None
@@ -260,6 +260,11 @@ def _token(environ: Mapping[str, Any], auth: Any) -> str | None:
     if isinstance(said, str) and said.strip():
         return bearer(said) or said.strip()
     return bearer(environ.get("HTTP_AUTHORIZATION"))
+
+
+def _address(environ: Mapping[str, Any]) -> str:
+    client = environ.get("asgi.scope", {}).get("client")
+    return str(client[0]) if client else ""
 
 
 def _refusal(sentence: str) -> dict[str, Any]:
