@@ -143,6 +143,7 @@ def test_a_question_is_answered(glow: Glow, service: RunningService) -> None:
     assert glow("chat", "response", chat, *ids, "--json").told["is_correct"] is True
 
 
+@pytest.mark.slow
 def test_voice_by_request_and_a_recording_to_attach(glow: Glow, tmp_path: Path) -> None:
     line = ROOT / "rms" / "turns" / "07.flac"
     chat = glow("start", "--practice", "The worried parent", "--json").told["chat_id"]

@@ -43,6 +43,7 @@ def test_marks_in_texts_do_not_count() -> None:
         assert asyncio.run(parsed(document)) == {"text": text}
 
 
+@pytest.mark.slow
 @given(VALUES)
 def test_what_is_small_passes_and_is_parsed(value: Any) -> None:
     document = json.dumps(value).encode()

@@ -93,6 +93,7 @@ def test_patience_trades_cut_offs_for_latency_and_words_make_it_cheaper() -> Non
     assert [found.rules for found in frontier([hasty, patient, hasty])] == [hasty.rules, patient.rules]
 
 
+@pytest.mark.slow
 def test_the_share_of_the_timers_cut_offs_lies_in_its_range_which_more_turns_narrow() -> None:
     heard = [listen(turn, EndpointRules())[0] for turn in CORPUS]
 

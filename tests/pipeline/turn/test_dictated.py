@@ -136,6 +136,7 @@ def written(groups: list[str], form: str) -> str:
             return " ".join(WORDS[int(digit)] for digit in "".join(groups))
 
 
+@pytest.mark.slow
 @given(
     question=st.sampled_from(sorted(LENGTHS)),
     form=st.sampled_from(["digits", "commas", "groups", "sentences", "hyphens", "together", "words"]),

@@ -255,6 +255,7 @@ def test_whatever_happens_the_floor_stays_in_order(choices: list[Choice], rules:
         client.feed(choice(client.state))
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(stories, st.sampled_from(WORDS), rules)
 def test_from_every_state_the_call_comes_to_rest(choices: list[Choice], last_words: str, rules: Rules) -> None:
@@ -283,6 +284,7 @@ def test_from_every_state_the_call_comes_to_rest(choices: list[Choice], last_wor
     assert client.state.reply is ReplyPhase.NONE
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(stories)
 def test_what_is_answered_on_request_is_answered_on_no_other_account(choices: list[Choice]) -> None:

@@ -143,6 +143,7 @@ def spoken_after(lead: int, speech: np.ndarray, snr_db: float | None) -> np.ndar
     return audio if snr_db is None else with_noise(audio, speech=speech, snr_db=snr_db)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("snr_db", "within_60_ms"), [(None, 1.0), (30, 0.85), (20, 0.75)])
 def test_the_end_of_speech_is_found_where_it_is(snr_db: float | None, within_60_ms: float):
     begins, ends = [], []

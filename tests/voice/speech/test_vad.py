@@ -44,6 +44,7 @@ def test_what_is_no_speech_is_not_taken_for_it(audio: np.ndarray):
     assert probabilities(audio).max() < 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("snr_db", [None, 20])
 def test_every_recording_is_noticed_soon_after_its_start(snr_db: float | None):
     late = []

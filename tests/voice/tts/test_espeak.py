@@ -94,6 +94,7 @@ def test_the_style_of_one_clause_does_not_colour_the_next(espeak: EspeakSynthesi
     assert pitch_hz(again.audio, RATE_HZ) == pytest.approx(pitch_hz(sentence.audio, RATE_HZ), rel=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["en-us", "en-us+f3", "en-us+whisper", "de+klatt2"])
 def test_the_same_text_is_the_same_samples_whatever_was_said_before(espeak: EspeakSynthesizer, name: str) -> None:
     style = VoiceStyle(names={"espeak": name})

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.pipeline.tutoring.test_tutoring import PNG
 from tests.servers.tools import ToolsServer, tools_server
 from tests.service import RunningService, http, running
@@ -47,6 +49,7 @@ class Lesson:
         return [json.loads(message["content"]) for message in turns if message["role"] == "tool"]
 
 
+@pytest.mark.slow
 def test_a_lesson_with_six_tools(tmp_path: Path) -> None:
     with (
         tools_server() as model,

@@ -130,6 +130,7 @@ def shared_call(service: RunningService) -> Any:
     shared.end()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("as_text", [False, True])
 def test_a_message_over_the_limit_closes_with_1009_and_the_call_is_resumed(
     service: RunningService, as_text: bool

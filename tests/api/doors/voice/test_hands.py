@@ -149,6 +149,7 @@ def test_speaking_over_the_reply_cuts_it_at_what_was_heard(service: RunningServi
     asyncio.run(story())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nod", ["slt/turns/05", "rms/turns/04"])
 def test_a_nod_does_not_cut(service: RunningService, nod: str) -> None:
     async def story() -> None:
@@ -164,6 +165,7 @@ def test_a_nod_does_not_cut(service: RunningService, nod: str) -> None:
     asyncio.run(story())
 
 
+@pytest.mark.slow
 def test_manual_turns_end_by_commit_alone(service: RunningService) -> None:
     async def story() -> None:
         chat = service.chat()
@@ -184,6 +186,7 @@ def test_manual_turns_end_by_commit_alone(service: RunningService) -> None:
     asyncio.run(story())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", [0, 100, 1_000])
 def test_a_commit_with_nothing_said_is_an_error_and_no_turn(service: RunningService, said: int) -> None:
     async def story() -> None:

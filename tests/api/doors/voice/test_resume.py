@@ -162,6 +162,7 @@ def test_a_call_in_which_nothing_happens_ends(tmp_path: Path) -> None:
         asyncio.run(story())
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_read_is_let_go_and_may_come_back(tmp_path: Path) -> None:
     with unhearing(tmp_path) as service:
         chat = service.chat()

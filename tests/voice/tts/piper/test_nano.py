@@ -37,6 +37,7 @@ def nano() -> PiperSynthesizer:
     return PiperSynthesizer(PIPER_NANO)
 
 
+@pytest.mark.slow
 def test_the_test_recogniser_understands_it(nano: PiperSynthesizer, tmp_path: Path) -> None:
     whisper = choose_transcriber("whisper:nano", models_dir=tmp_path)
     errors = WordErrors()
