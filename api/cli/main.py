@@ -11,22 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from api.cli import (
-    attempts as cli_attempts,
-)
-from api.cli import (
-    models as cli_models,
-)
-from api.cli import (
-    oauth_clients as cli_client,
-)
-from api.cli import (
-    replay as cli_replay,
-)
-from api.cli import (
-    tokens as cli_token,
-)
+from api.cli.attempts import app as attempts
 from api.cli.commands import show_list
+from api.cli.models import app as models
+from api.cli.oauth_clients import app as clients
+from api.cli.packs import app as packs
+from api.cli.replay import replay
+from api.cli.tokens import app as tokens
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,12 +40,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 bench = typer.Typer(no_args_is_help=True)
-app.add_typer(cli_attempts.app, name="attempts")
-app.add_typer(cli_token.app, name="token")
-app.add_typer(cli_client.app, name="client")
-app.add_typer(cli_models.app, name="models")
+app.add_typer(attempts, name="attempts")
+app.add_typer(tokens, name="token")
+app.add_typer(clients, name="client")
+app.add_typer(models, name="models")
+app.add_typer(packs, name="pack")
 app.add_typer(bench, name="bench")
-app.command(name="replay")(cli_replay.replay)
+app.command(name="replay")(replay)
 
 
 def _print_version(wanted: bool) -> None:
