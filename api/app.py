@@ -18,6 +18,7 @@ from api.doors.glow.operation import Operation
 from api.doors.glow.socketio.server import SocketDoor
 from api.doors.glow.table import OPERATIONS
 from api.doors.http_rules import HttpRules, bounded_protocol
+from api.doors.openapi_page import serve_openapi_page
 from api.doors.refusals import explain_errors
 from api.doors.socket_rules import SocketRules, protocol_by_path
 from api.doors.voice import socket as voice
@@ -40,7 +41,7 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
             app.state.sockets = sockets
             yield
 
-    app = FastAPI(title="Glow Voice", lifespan=lifespan, redirect_slashes=False)
+    app = FastAPI(title="Glow Voice", lifespan=lifespan, redirect_slashes=False, docs_url=None, redoc_url=None)
     # Keepalive and message limit of doors that need other than the server's, by path.
     app.state.socket_rules = dict[str, SocketRules]()
     app.state.socket_protocol = protocol_by_path(app.state.socket_rules)
@@ -53,6 +54,7 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
     for router in (glow.router_of(operations), *routers, socket_http.router_of(operations)):
         app.router.routes.extend(router.routes)
     app.mount("/socket.io", sockets.asgi)
+    serve_openapi_page(app)
     app.add_middleware(BodyLimit, bounds=(*tutor.BOUNDS, *gloo.BOUNDS, *glean.BOUNDS))
     app.add_middleware(AnyOrigin)
 
