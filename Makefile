@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Compiled files are kept: without them each test worker compiles everything again, 13 s of processor time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-slow check format docs serve clean
+.PHONY: demo test test-slow test-abuse check format docs serve clean
 
 demo: $(STAMP)  ## a spoken conversation, start to end, on this machine
 	$(BIN)/glow demo
@@ -16,6 +16,9 @@ test: $(STAMP)  ## the test suite; the slow ones apart
 
 test-slow: $(STAMP)  ## what takes long: whole role-plays, real time, killed processes
 	$(BIN)/pytest -m slow -n 3 --dist worksteal
+
+test-abuse: $(STAMP)  ## what docs/reliability.md claims: attacks, faults and restarts
+	$(BIN)/pytest tests/abuse
 
 check: $(STAMP)  ## format, lint, types and floors
 	$(BIN)/ruff format --check .

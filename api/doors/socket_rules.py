@@ -1,4 +1,4 @@
-"""Keepalive and message limit of websockets by path; uvicorn has one of each for all paths.
+"""uvicorn's websockets, with keepalive and message limit by path, and with a code for who breaks the protocol.
 
 Some telephone systems hang up on a ping, and some clients send messages of a megabyte. A door that needs other rules
 than the server's adds its path to `app.state.socket_rules` in `create_app`.
@@ -46,6 +46,35 @@ def protocol_by_path(rules: Mapping[str, SocketRules]) -> type[WebSocketsSansIOP
                 if found.max_bytes is not None:
                     self.conn.max_message_size = found.max_bytes
             super().handle_connect(event)
+
+        def send_receive_event_to_app(self) -> None:
+            if self.curr_msg_data_type == "text" and not self.close_sent:
+                try:
+                    b"".join(self.frames).decode()
+                except UnicodeDecodeError:
+                    # uvicorn does so, too, and logs a traceback.
+                    self.frames = []
+                    self.conn.send_close(1007)
+                    self.handle_parser_exception()
+                    return
+            super().send_receive_event_to_app()
+
+        def handle_parser_exception(self) -> None:
+            """Tell why the connection ends, and read on for a while; uvicorn closes at once.
+
+            With bytes unread, a system resets the connection, and the client never sees the code (RFC 6455, 7.1.1).
+            """
+            if self.close_sent:
+                return
+            assert self.conn.close_sent is not None
+            code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = True
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
+            self.transport.resume_reading()
+            self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
 
         def connection_lost(self, exc: Exception | None) -> None:
             super().connection_lost(exc)
