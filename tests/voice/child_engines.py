@@ -38,6 +38,20 @@ class Fragile(FixedTranscriber):
         return super().transcribe(audio, prompt=prompt, cancelled=cancelled)
 
 
+class Held(FixedTranscriber):
+    """Hears nothing until somebody opens the named pipe `gate` to write; its words are then its process id."""
+
+    def __init__(self, gate: Path) -> None:
+        super().__init__()
+        self._gate = gate
+
+    def transcribe(
+        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
+    ) -> Transcript:
+        with self._gate.open():
+            return Transcript(str(os.getpid()))
+
+
 class Polyglot(FixedTranscriber):
     """Hears German where the samples are above zero, else French; its words are the language it heard or was told."""
 
@@ -56,6 +70,8 @@ class Polyglot(FixedTranscriber):
         prompt: str,
         cancelled: Cancelled,
         expected: str | None = None,
+        *,
+        sketch: bool = False,
     ) -> Transcript:
         sounds = "de" if audio.mean() > 0 else "fr"
         # As sure as the speech is loud.

@@ -74,6 +74,8 @@ class MultilingualTranscriber(Transcriber, Protocol):
         prompt: str,
         cancelled: Cancelled,
         expected: str | None = None,
+        *,
+        sketch: bool = False,
     ) -> Transcript:
         """Transcribe one utterance in a given language.
 
@@ -81,6 +83,24 @@ class MultilingualTranscriber(Transcriber, Protocol):
             language: BCP 47 tag; None for the configured language, or else a detected one.
             audio, prompt, cancelled: see `Transcriber.transcribe`.
             expected: the language that is likelier than others, "" for none; with it the transcript has a `guess`.
+            sketch: see `SketchingTranscriber`.
+        """
+        ...
+
+
+@runtime_checkable
+class SketchingTranscriber(Transcriber, Protocol):
+    """A transcriber that can also sketch: a quick transcript for a partial, which gives way to transcripts."""
+
+    def sketch(self, audio: Float32Mono16k, *, cancelled: Cancelled = never_cancelled) -> Transcript:
+        """Sketch the transcript of one utterance: decode it once, and look at nothing twice.
+
+        Args:
+            audio, cancelled: see `Transcriber.transcribe`.
+
+        Raises:
+            Cancelled: `cancelled()` became true, or the engine was wanted for a transcript.
+            InvalidAudio, EngineFailed: see `Transcriber.transcribe`.
         """
         ...
 

@@ -1,5 +1,6 @@
 """The language of a call: detected, settled by a long turn, and changed only if two long turns say so."""
 
+from functools import partial
 from threading import Lock
 
 from voice.audio.formats import RATE_HZ, Float32Mono16k
@@ -86,16 +87,24 @@ class TurnLanguage:
         self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
     ) -> Transcript:
         """See `Transcriber.transcribe`; transcribe again if this turn changes the language of the call."""
+        return self._heard(audio, prompt, cancelled, sketch=False)
+
+    def sketch(self, audio: Float32Mono16k, *, cancelled: Cancelled = never_cancelled) -> Transcript:
+        """See `SketchingTranscriber.sketch`; sketches count as transcripts do."""
+        return self._heard(audio, "", cancelled, sketch=True)
+
+    def _heard(self, audio: Float32Mono16k, prompt: str, cancelled: Cancelled, *, sketch: bool) -> Transcript:
         call, settled, expected = self._call, self._call.settled, self._call.expected
+        hear = partial(self._transcriber.transcribe_in, sketch=sketch)
         if len(audio) < GUESSED and expected:
-            return self._transcriber.transcribe_in(expected, audio, prompt, cancelled)
-        transcript = self._transcriber.transcribe_in(settled or None, audio, prompt, cancelled, expected)
+            return hear(expected, audio, prompt, cancelled)
+        transcript = hear(settled or None, audio, prompt, cancelled, expected)
         if transcript.guess is None or not transcript.text:
             return transcript
         call.heard(self, transcript.guess)
         changed = call.settled
         if changed and changed != transcript.language:
-            return self._transcriber.transcribe_in(changed, audio, prompt, cancelled)
+            return hear(changed, audio, prompt, cancelled)
         return transcript
 
 

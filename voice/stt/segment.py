@@ -7,7 +7,7 @@ import numpy as np
 from voice.audio.formats import RATE_HZ, Int16Mono16k
 from voice.errors import Cancelled as CancelledError
 from voice.errors import EngineBusy
-from voice.stt.base import StreamingTranscriber, Transcriber, Transcript
+from voice.stt.base import SketchingTranscriber, StreamingTranscriber, Transcriber, Transcript
 from voice.stt.samples import LONGEST_SECONDS, as_float32
 from voice.stt.segment_stream import SegmentStream
 from voice.work.cancellation import Cancelled
@@ -47,6 +47,11 @@ class Segment:
     def audio(self) -> Int16Mono16k:
         """The samples pushed so far, shape (n,), n <= 30 * 16000; a view that later pushes do not change."""
         return self._samples[: self._length]
+
+    @property
+    def streams(self) -> bool:
+        """Whether a decoder takes the audio as it is pushed, so that a transcript has little left to do."""
+        return self._stream is not None
 
     @property
     def full(self) -> bool:
@@ -112,6 +117,7 @@ class Segment:
         """Return the partial transcript, which may still change, and lags if the engine is busy.
 
         Raises:
+            Cancelled: the engine was wanted for a transcript, or the segment was closed meanwhile.
             EngineFailed: the engine failed.
         """
         if self.text_ready and self._result is not None:
@@ -121,7 +127,7 @@ class Segment:
         audio, end = self.audio, self._length
         if end > self._sketch[0] and not self._closed:
             with suppress(EngineBusy):  # a late partial is useless: keep the last one
-                self._sketch = (end, (await self._whole(audio, Priority.PARTIAL)).text)
+                self._sketch = (end, (await self._sketched(audio)).text)
         return self._sketch[1]
 
     def close(self) -> None:
@@ -129,6 +135,16 @@ class Segment:
         self._closed = True
         if self._stream is not None:
             self._stream.close()
+
+    async def _sketched(self, audio: Int16Mono16k) -> Transcript:
+        sketching = self._transcriber
+        if not isinstance(sketching, SketchingTranscriber):
+            return await self._whole(audio, Priority.PARTIAL)
+        return await self._workers.run(
+            lambda cancelled: sketching.sketch(as_float32(audio), cancelled=lambda: self._closed or cancelled()),
+            call=self._call,
+            priority=Priority.PARTIAL,
+        )
 
     async def _whole(self, audio: Int16Mono16k, priority: Priority) -> Transcript:
         def job(cancelled: Cancelled) -> Transcript:

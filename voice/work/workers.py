@@ -73,13 +73,14 @@ class ThreadWorkers:
     Args:
         threads: number of threads.
         queue_limit: maximum number of queued jobs; iterations that have begun do not count.
-        partials: maximum number of PARTIAL jobs that run concurrently, so that they never occupy every thread.
+        partials: maximum number of PARTIAL jobs that run concurrently; by default all threads but one, so that anything
+            more urgent finds a free one.
     """
 
     def __init__(self, threads: int = 2, queue_limit: int = 64, partials: int | None = None) -> None:
         self._queue = FairQueue()
         self._limit = queue_limit
-        self._partials = threads if partials is None else partials
+        self._partials = max(1, threads - 1) if partials is None else partials
         self._running: set[Work] = set()
         self._closed = False
         self._changed = Condition()

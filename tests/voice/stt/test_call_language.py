@@ -26,6 +26,12 @@ def test_a_longer_turn_is_in_the_language_it_sounds_like_before_one_is_settled()
     assert call.transcribe(WORD).language == "es"
 
 
+def test_a_sketch_is_in_the_language_that_its_transcript_will_be_in() -> None:
+    call = CallLanguage(Polyglot(), "es")
+    assert call.for_turn().sketch(WORD).language == "es"
+    assert call.for_turn().sketch(LONG_GERMAN).language == call.for_turn().transcribe(LONG_GERMAN).language == "de"
+
+
 def test_an_unsure_guess_settles_nothing() -> None:
     call = CallLanguage(Polyglot(), "es")
     assert call.transcribe(UNSURE).language == "fr"

@@ -16,7 +16,13 @@ from api.bench.random_whisper import make_random_whisper
 from tests.voice.child_engines import LOUD, Fragile, Polyglot, dies_at_first, speech
 from tests.voice.sound import recording
 from voice.errors import Cancelled, EngineUnavailable, InvalidAudio
-from voice.stt.base import MultilingualTranscriber, PerCallTranscriber, StreamingTranscriber, Transcriber
+from voice.stt.base import (
+    MultilingualTranscriber,
+    PerCallTranscriber,
+    SketchingTranscriber,
+    StreamingTranscriber,
+    Transcriber,
+)
 from voice.stt.fixed import WORDS as ALWAYS
 from voice.stt.fixed import FixedTranscriber
 from voice.stt.process.process import ProcessStreamingTranscriber, ProcessTranscriber, WorkerDied, in_process
@@ -91,6 +97,12 @@ def test_several_at_once_keep_their_words_apart(driver: Transcriber) -> None:
     with ThreadPoolExecutor(4) as threads:
         together = list(threads.map(lambda line: driver.transcribe(as_float32(recording(line))).text, lines))
     assert together == alone
+
+
+def test_a_sketch_has_the_words_too(driver: Transcriber, engine_name: str) -> None:
+    assert isinstance(driver, SketchingTranscriber) or engine_name == "pocketsphinx"
+    if isinstance(driver, SketchingTranscriber):
+        assert driver.sketch(as_float32(recording(LINE))).text == WORDS
 
 
 def test_a_stream_hears_as_the_audio_arrives(driver: Transcriber, engine_name: str) -> None:

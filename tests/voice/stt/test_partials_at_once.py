@@ -8,7 +8,7 @@ from voice.work.workers import Priority, ThreadWorkers
 
 def test_a_final_finds_a_thread_however_many_partials_wait() -> None:
     async def story() -> None:
-        workers = ThreadWorkers(2, partials=1)
+        workers = ThreadWorkers(2)
         begun, go_on = threading.Semaphore(0), threading.Event()
 
         def sketch(_: object) -> None:

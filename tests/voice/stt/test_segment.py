@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from tests.voice.sound import recording
-from voice.audio.formats import Int16Mono16k
+from voice.audio.formats import Float32Mono16k, Int16Mono16k
 from voice.errors import Cancelled, EngineBusy, EngineFailed, EngineUnavailable
+from voice.stt.base import Transcript
+from voice.stt.fixed import WORDS, FixedTranscriber
 from voice.stt.openai import OpenAITranscriber
 from voice.stt.segment import LONGEST, Segment
 from voice.stt.speech_to_text import SpeechToText
@@ -240,3 +242,32 @@ def test_closed_workers_are_told_of(engine: PocketSphinx) -> None:
         assert engine.lent == 0
 
     run(ThreadWorkers, story)
+
+
+class Sketches(FixedTranscriber):
+    """A recogniser whose sketches are other words, until they have to give way."""
+
+    gives_way = False
+
+    def sketch(self, audio: Float32Mono16k, *, cancelled: Callable[[], bool]) -> Transcript:
+        """Words of a sketch."""
+        if self.gives_way:
+            raise Cancelled("A transcript goes first.")
+        return Transcript("a sketch")
+
+
+def test_partials_are_sketches_where_the_engine_has_them() -> None:
+    async def story(at_work: Workers) -> None:
+        engine = Sketches()
+        async with SpeechToText(engine, at_work).segment("call") as segment:
+            segment.push(quiet(0.2))
+            assert await segment.partial() == "a sketch"
+            assert (await segment.transcript()).text == WORDS
+            assert await segment.partial() == WORDS
+            segment.push(quiet(0.2))
+            engine.gives_way = True
+            with pytest.raises(Cancelled):
+                await segment.partial()
+            assert not segment.streams
+
+    run(InlineWorkers, story)

@@ -95,11 +95,11 @@ class _Server:
             warm()
 
     def _transcribe(
-        self, number: int, language: str | None, audio: Any, prompt: str, expected: str | None = None
+        self, number: int, language: str | None, audio: Any, prompt: str, expected: str | None, sketch: bool
     ) -> Any:
         engine, cancelled = self._loaded(), self._cancelled[number].is_set
         if isinstance(engine, MultilingualTranscriber):
-            return engine.transcribe_in(language, audio, prompt, cancelled, expected)
+            return engine.transcribe_in(language, audio, prompt, cancelled, expected, sketch=sketch)
         return engine.transcribe(audio, prompt=prompt, cancelled=cancelled)
 
     def _stream(self, _: int, prompt: str) -> int | None:

@@ -87,6 +87,10 @@ class ProcessTranscriber:
         """See `Transcriber.transcribe` and `transcribe_in`."""
         return self.transcribe_in(None, audio, prompt, cancelled)
 
+    def sketch(self, audio: Float32Mono16k, *, cancelled: Cancelled = never_cancelled) -> Transcript:
+        """See `SketchingTranscriber.sketch`; an engine that cannot sketch transcribes."""
+        return self.transcribe_in(None, audio, "", cancelled, sketch=True)
+
     def transcribe_in(
         self,
         language: str | None,
@@ -94,6 +98,8 @@ class ProcessTranscriber:
         prompt: str,
         cancelled: Cancelled,
         expected: str | None = None,
+        *,
+        sketch: bool = False,
     ) -> Transcript:
         """Transcribe in the call's language; retry once if the child dies or hangs.
 
@@ -111,6 +117,7 @@ class ProcessTranscriber:
                 audio,
                 prompt,
                 expected,
+                sketch,
                 deadline_s=self._request_s + len(audio) / RATE_HZ,
                 cancelled=cancelled,
             )

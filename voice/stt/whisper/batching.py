@@ -1,4 +1,4 @@
-"""Opportunistic batching: the first thread decodes everything that is queued behind it, up to 8 utterances."""
+"""Opportunistic batching: the first thread decodes what is queued behind it, up to 8 utterances, the urgent first."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ MAX_BATCH = 8
 class _Ticket(Generic[Job, Result]):
     job: Job
     cancelled: Callable[[], bool]
+    urgent: bool
     results: list[Result] = field(default_factory=list)
     error: BaseException | None = None
     done: bool = False
@@ -27,7 +28,8 @@ class Batcher(Generic[Job, Result]):
     """Batches the jobs of several threads; one thread at a time runs a batch.
 
     No job is delayed to fill a batch: the first thread starts at once, and what arrives meanwhile is the next batch.
-    Each submitting thread waits for its result, so that the queue is bounded by their number.
+    Each submitting thread waits for its result, so that the queue is bounded by their number. Urgent jobs go before all
+    others and never share a batch with them.
 
     Args:
         work: runs up to `MAX_BATCH` jobs; returns their results in order.
@@ -44,18 +46,24 @@ class Batcher(Generic[Job, Result]):
         """Number of queued jobs."""
         return len(self._waiting)
 
-    def run(self, job: Job, cancelled: Callable[[], bool], poll_s: float = 0.05) -> Result:
+    @property
+    def urgently_wanted(self) -> bool:
+        """Whether an urgent job is queued: one that is not urgent and runs should give way."""
+        return any(ticket.urgent for ticket in self._waiting)
+
+    def run(self, job: Job, cancelled: Callable[[], bool], poll_s: float = 0.05, *, urgent: bool = True) -> Result:
         """Run a job, in a batch with others, and return its result. Blocking.
 
         Args:
             job: the job.
             cancelled: polled while the job is queued.
             poll_s: polling interval in seconds.
+            urgent: whether it goes before those that are not.
 
         Raises:
             Cancelled: `cancelled()` turned True before the batch began.
         """
-        ticket: _Ticket[Job, Result] = _Ticket(job, cancelled)
+        ticket: _Ticket[Job, Result] = _Ticket(job, cancelled, urgent)
         with self._changed:
             self._waiting.append(ticket)
         while True:
@@ -70,13 +78,19 @@ class Batcher(Generic[Job, Result]):
                 if self._working:
                     self._changed.wait(poll_s)
                     continue
-                batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+                batch = self._next_batch()
                 self._working = True
             self._run_batch(batch)
         if ticket.error is not None:
             raise ticket.error
         (result,) = ticket.results
         return result
+
+    def _next_batch(self) -> list[_Ticket[Job, Result]]:
+        urgent = [ticket for ticket in self._waiting if ticket.urgent]
+        batch = (urgent or self._waiting)[:MAX_BATCH]
+        self._waiting = [ticket for ticket in self._waiting if ticket not in batch]
+        return batch
 
     def _run_batch(self, batch: list[_Ticket[Job, Result]]) -> None:
         try:

@@ -123,6 +123,10 @@ class FasterWhisper:
         """
         return self.transcribe_in(None, audio, prompt, cancelled)
 
+    def sketch(self, audio: Float32Mono16k, *, cancelled: Cancelled = never_cancelled) -> Transcript:
+        """See `SketchingTranscriber.sketch`; it gives way between encoding and decoding."""
+        return self.transcribe_in(None, audio, "", cancelled, sketch=True)
+
     def transcribe_in(
         self,
         language: str | None,
@@ -130,10 +134,12 @@ class FasterWhisper:
         prompt: str,
         cancelled: Cancelled,
         expected: str | None = None,
+        *,
+        sketch: bool = False,
     ) -> Transcript:
         """Transcribe in the configured language, else in the given one (if the model has it), else in a detected one.
 
-        `expected` counts `EXPECTED_ODDS` times as much as the model's own probability.
+        `expected` counts `EXPECTED_ODDS` times as much as the model's own probability. For `sketch` see there.
         """
         audio = checked(audio)
         language = self._language or language
@@ -144,8 +150,9 @@ class FasterWhisper:
         if language not in model.supported_languages:
             language = None
         cap = token_cap(len(audio), model.hf_tokenizer.get_vocab_size())
-        request = Request(audio, prompt, cap, language, cancelled, expected)
-        decoded = self._batcher.run(request, cancelled)
+        unwanted = (lambda: cancelled() or self._batcher.urgently_wanted) if sketch else cancelled
+        request = Request(audio, prompt, cap, language, unwanted, expected, sketch)
+        decoded = self._batcher.run(request, cancelled, urgent=not sketch)
         if decoded is None:
             raise CancelledError("The transcript is no longer wanted.")
         if not self._believable(audio, decoded.no_speech, decoded.log_probability, decoded.compression):

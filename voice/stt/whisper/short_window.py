@@ -98,6 +98,7 @@ class Request:
         language: BCP 47 tag; None detects it on the same encoder output.
         cancelled: polled between slices of decoding.
         expected: the language that is likelier than the model thinks; "" for none, None to guess none.
+        sketch: one decoding is enough, however it looks.
     """
 
     audio: Float32Mono16k
@@ -106,6 +107,7 @@ class Request:
     language: str | None
     cancelled: Callable[[], bool]
     expected: str | None = None
+    sketch: bool = False
 
 
 EXPECTED_ODDS = 5.0
@@ -160,11 +162,13 @@ class ShortWindow:
     def decode(self, requests: Sequence[Request]) -> list[Decoded | None]:
         """Decode utterances, batched by window; None for a cancelled one.
 
-        A result that looks wrong is retried at a wider window, unless it is not speech at all; the better of the two
-        is returned.
+        A result that looks wrong is retried at a wider window, unless it is a sketch or not speech at all; the better
+        of the two is returned.
         """
         looks = zip(requests, self.at_window(requests), strict=True)
-        return [first and self._looked_again(request, first) for request, first in looks]
+        return [
+            first if first is None or request.sketch else self._looked_again(request, first) for request, first in looks
+        ]
 
     def _looked_again(self, request: Request, first: Decoded) -> Decoded:
         own, wider = window_of(len(request.audio), self._margin), window_of(len(request.audio), WIDER)

@@ -58,3 +58,32 @@ def test_a_lonely_job_is_not_tried_twice() -> None:
     with pytest.raises(EngineFailed):
         Batcher(work).run(1, lambda: False)
     assert len(tries) == 1
+
+
+def test_the_urgent_go_first_and_among_themselves_and_whoever_runs_can_see_them_wait() -> None:
+    begun, go_on, batches, wanted = threading.Event(), threading.Event(), [], []
+
+    def work(jobs: list[str]) -> list[str]:
+        batches.append(sorted(jobs))
+        begun.set()
+        go_on.wait(100)
+        wanted.append(batcher.urgently_wanted)
+        return jobs
+
+    batcher: Batcher[str, str] = Batcher(work)
+    jobs = {"first sketch": False, "sketch": False, "final": True, "another sketch": False, "another final": True}
+    threads = [
+        threading.Thread(target=batcher.run, args=(job, lambda: False), kwargs={"urgent": urgent})
+        for job, urgent in jobs.items()
+    ]
+    threads[0].start()
+    begun.wait(100)
+    for thread in threads[1:]:
+        thread.start()
+    while batcher.waiting < 4:
+        pass
+    go_on.set()
+    for thread in threads:
+        thread.join(100)
+    assert batches == [["first sketch"], ["another final", "final"], ["another sketch", "sketch"]]
+    assert wanted == [True, False, False]
