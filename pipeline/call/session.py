@@ -121,7 +121,7 @@ class VoiceSession:
             slots=self._slots,
             clock=clock,
             waterfall=self._waterfall,
-            partial_every_ms=settings.partial_every_ms,
+            pace=settings.pace(),
             transcript_s=settings.transcript_s,
             spoken=lambda: self._replies.spoken,
             emit=self._emit,
@@ -264,7 +264,7 @@ class VoiceSession:
         now = self._timers.frame_at = self.active_at = self._clock.now()
         cleaned = self._echo_free.frame(frame, now)
         happened = self._endpointer.push(self._detector.push(cleaned.gated), self._position)
-        self._transcripts.hear(cleaned.audio, utterance_open=self._state.utterance_open)
+        self._transcripts.hear(cleaned.audio, self._endpointer.last_sound, utterance_open=self._state.utterance_open)
         if self._endpointer.last_speech > self._position - 2 * FRAME:
             self._waterfall.heard(now - (self._position - self._endpointer.last_speech) / RATE_HZ)
         for event in happened:
@@ -281,7 +281,7 @@ class VoiceSession:
         if due and not self._endpointer.stirring(self._position):
             self._feed(events.Elapsed())
         if self._state.phase is Phase.HEARING:
-            self._transcripts.partial(self._state.number, self._position)
+            self._transcripts.follow(self._state.number, self._position)
 
     def commit(self) -> None:
         """End the utterance (manual turns)."""

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 from pipeline.conversation.reply import Responder
 from pipeline.conversation.tools import Tool
-from pipeline.turn.machine import Rules
+from pipeline.hearing.pace import HearingPace
+from pipeline.turn.machine import Rules, samples
 from voice.speech.end_of_turn_model import EndOfTurnDetector
 from voice.speech.endpointing import EndpointRules
 from voice.stt.speech_to_text import SpeechToText
@@ -118,3 +119,12 @@ class SessionSettings:
     transfer_failed: str = "I am sorry, I could not put you through. Is there anything else I can do for you?"
     tools: tuple[Tool, ...] = ()
     cancels_echo: bool = True
+
+    def pace(self) -> HearingPace:
+        """Create the pace at which a call's utterances are recognised."""
+        rules = self.rules
+        return HearingPace(
+            every=samples(self.partial_every_ms),
+            eager=samples(self.endpoints.pause_ms),
+            soonest=None if rules.manual else samples(min(rules.complete_ms, rules.endpoint_ms)),
+        )

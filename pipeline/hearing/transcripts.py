@@ -3,19 +3,21 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.conversation.events import Problem, SessionEvent, UserPartial
 from pipeline.conversation.waterfall import Waterfall
+from pipeline.hearing.pace import HearingPace
 from pipeline.hearing.partials import StablePrefix
 from pipeline.hearing.utterance import Utterance
 from pipeline.tasks.clock import Clock
 from pipeline.tasks.slots import Slots
 from pipeline.turn.events import Event, Partial, Transcribed
-from pipeline.turn.machine import samples
-from voice.audio.formats import Samples
+from voice.audio.formats import FRAME, Samples
 from voice.errors import VoiceError
 from voice.speech.end_of_turn_model import EndOfTurnDetector
 
@@ -23,6 +25,23 @@ log = logging.getLogger(__name__)
 
 ENDING_S = 0.25
 """Timeout of the end-of-turn model."""
+
+
+@dataclass(slots=True)
+class Look:
+    """A transcript that was requested ahead of the pause, as soon as it was quiet.
+
+    Attributes:
+        last_sound: position of the last sound before it; the transcript is good as long as there is no later one.
+        asked_at: when it was requested.
+        words: the transcript; None before, or if it failed.
+        over: set when `words` will not change any more.
+    """
+
+    last_sound: Samples
+    asked_at: float
+    words: str | None = None
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Transcripts:
@@ -34,7 +53,7 @@ class Transcripts:
         call: the fairness key of the work.
         slots: the session's tasks.
         clock, waterfall: take the timestamps.
-        partial_every_ms: shortest interval between partials; 0 for none.
+        pace: chooses when to ask for partials and transcripts.
         transcript_s: timeout of a transcript, which then counts as failed.
         spoken: the persona's latest words, in which the machine recognises an echo.
         emit, feed: publish an event; feed one to the turn machine.
@@ -49,7 +68,7 @@ class Transcripts:
         slots: Slots,
         clock: Clock,
         waterfall: Waterfall,
-        partial_every_ms: int,
+        pace: HearingPace,
         transcript_s: float,
         spoken: Callable[[], str],
         emit: Callable[[SessionEvent], None],
@@ -61,23 +80,28 @@ class Transcripts:
         self._slots = slots
         self._clock = clock
         self._waterfall = waterfall
-        self._partial_every = samples(partial_every_ms)
+        self._pace = pace
         self._transcript_s = transcript_s
         self._spoken = spoken
         self._emit = emit
         self._feed = feed
         self._stable = StablePrefix()
-        self._next_partial = 0
+        self._opened_at = 0
+        self._partial_at: Samples | None = None
+        self._last_sound = 0
+        self._look: Look | None = None
 
     def open(self, at: Samples, now: Samples) -> None:
         """Open an utterance whose speech began at `at`, or continue the open one."""
         if not self._utterance.is_open:
             self._stable = StablePrefix()  # a continued utterance keeps its published words
         self._utterance.open(now - at)
-        self._next_partial = now + self._partial_every
+        self._look = None
+        self._opened_at, self._partial_at = now, None
 
-    def hear(self, frame: NDArray[np.int16], *, utterance_open: bool) -> None:
-        """Take 20 ms of the learner's audio: shape (320,), 16 kHz."""
+    def hear(self, frame: NDArray[np.int16], last_sound: Samples, *, utterance_open: bool) -> None:
+        """Take 20 ms of the learner's audio: shape (320,), 16 kHz; `last_sound` as of `Endpointer`."""
+        self._last_sound = last_sound
         if not utterance_open:
             self._utterance.remember(frame)
             return
@@ -89,16 +113,32 @@ class Transcripts:
         """Note that the learner resumes after a pause."""
         self._utterance.resumed()
 
-    def partial(self, turn: int, now: Samples) -> None:
-        """Publish a partial, if one is due."""
-        if self._partial_every and now >= self._next_partial and not self._slots.running("partial"):
-            self._next_partial = now + self._partial_every
+    def follow(self, turn: int, now: Samples) -> None:
+        """Look ahead of a pause, or else publish a partial, if one of them is due."""
+        look_after = self._pace.look_after
+        if look_after is not None and now - self._last_sound > FRAME and self._utterance.takes_looks:
+            if now - self._last_sound >= look_after:
+                self._look_ahead(turn, now)
+            return  # a partial would be in the way of the look
+        after = self._pace.partial_after(first=self._partial_at is None)
+        since = self._opened_at if self._partial_at is None else self._partial_at
+        busy = self._slots.running("partial") or self._slots.running("look")
+        if after is not None and now - since >= after and not busy:
+            self._partial_at = now
             self._slots.replace("partial", self._publish_partial(turn))
 
     def ask(self, revision: int, *, turn_is_over: bool) -> None:
-        """Request the transcript, which is fed to the machine as `revision`'s, with the end-of-turn probability."""
-        self._waterfall.transcript_asked(self._clock.now())
-        self._slots.replace("transcript", self._transcribe(revision, None if turn_is_over else self._ending_model))
+        """Request the transcript, which is fed to the machine as `revision`'s, with the end-of-turn probability.
+
+        If there is a look since the last sound, its words are the transcript.
+        """
+        look = self._look if self._look is not None and self._look.last_sound == self._last_sound else None
+        if look is None:
+            self._slots.cancel("look")
+        self._slots.cancel("partial")
+        self._waterfall.transcript_asked(self._clock.now() if look is None else look.asked_at)
+        ending_model = None if turn_is_over else self._ending_model
+        self._slots.replace("transcript", self._transcribe(revision, look, ending_model))
 
     def suspend(self) -> None:
         """Cancel the requested transcript."""
@@ -110,12 +150,21 @@ class Transcripts:
 
     def close(self) -> None:
         """Discard the utterance and release its recogniser. Idempotent."""
+        self._look = None
+        self._slots.cancel("look")
         self._utterance.close()
 
-    async def _transcribe(self, revision: int, ending_model: EndOfTurnDetector | None) -> None:
+    def _look_ahead(self, turn: int, now: Samples) -> None:
+        if self._look is None or self._look.last_sound != self._last_sound:
+            self._look = Look(self._last_sound, self._clock.now())
+            self._partial_at = now
+            self._slots.cancel("partial")
+            self._slots.replace("look", self._publish_look(turn, self._look))
+
+    async def _transcribe(self, revision: int, look: Look | None, ending_model: EndOfTurnDetector | None) -> None:
         try:
             async with asyncio.timeout(self._transcript_s):
-                text, ending = await asyncio.gather(self._utterance.transcript(), self._ending(ending_model))
+                text, ending = await asyncio.gather(self._words(look), self._ending(ending_model))
         except (VoiceError, TimeoutError) as error:
             code = error.code if isinstance(error, VoiceError) else "stt_failed"
             self._report(code, str(error) or "The recogniser did not answer in time; say it again or type it.")
@@ -124,6 +173,17 @@ class Transcripts:
             return
         self._waterfall.transcript_came(self._clock.now())
         self._feed(Transcribed(revision, text, self._spoken(), ending))
+
+    async def _words(self, look: Look | None) -> str:
+        """Return the words of a look, or else ask for them; a look that failed is asked again."""
+        if look is not None:
+            await look.over.wait()
+            if look.words is not None:
+                return look.words
+        began = self._clock.now()
+        words = await self._utterance.transcript()
+        self._pace.transcript_took(self._clock.now() - began)
+        return words
 
     def _known(self) -> str:
         """Return what is known of a long utterance whose transcript failed; a short one is soon repeated."""
@@ -140,11 +200,26 @@ class Transcripts:
             log.warning("The end-of-turn model gave no answer (%s); the words decide alone.", str(error) or "too slow")
             return None
 
+    async def _publish_look(self, turn: int, look: Look) -> None:
+        try:
+            with suppress(VoiceError):  # the transcript is then asked for again, and reports it
+                look.words = await self._utterance.look()
+        finally:
+            look.over.set()
+        if look.words is not None:
+            self._pace.transcript_took(self._clock.now() - look.asked_at)
+            self._publish(turn, look.words)
+
     async def _publish_partial(self, turn: int) -> None:
+        began = self._clock.now()
         try:
             text = await self._utterance.partial()
         except VoiceError:
-            return  # the final transcript reports it
+            return  # the final transcript reports it; or it was given up for one
+        self._pace.partial_took(self._clock.now() - began)
+        self._publish(turn, text)
+
+    def _publish(self, turn: int, text: str) -> None:
         if (stable := self._stable.update(text)) is not None:
             self._emit(UserPartial(turn, stable))
         self._feed(Partial(text, spoken=self._spoken()))

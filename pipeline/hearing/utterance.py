@@ -118,6 +118,20 @@ class Utterance:
                 self._begin_segment()
             return text
 
+    @property
+    def takes_looks(self) -> bool:
+        """Whether `look` is worth while: there is neither a decoder that streams, nor a long utterance to settle."""
+        return self._segment is not None and not self._segment.streams and not self.is_long
+
+    async def look(self) -> str:
+        """Transcribe the utterance so far, ahead of a pause: as `transcript`, but it settles nothing.
+
+        Raises:
+            VoiceError: the recogniser failed.
+        """
+        async with self._settling:
+            return "" if self._segment is None else self._joined((await self._segment.transcript()).text)
+
     async def settle(self) -> None:
         """Transcribe the current segment finally; audio received meanwhile belongs to the next one."""
         async with self._settling:

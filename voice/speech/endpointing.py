@@ -73,6 +73,7 @@ class Endpointer:
     Attributes:
         speaking: whether confirmed speech is open, without a pause.
         last_speech: position up to which there was confirmed speech; 0 before any.
+        last_sound: position up to which a frame may have been speech, such as a faint last consonant; 0 before any.
         speech_ms: duration of speech in this utterance, without pauses.
     """
 
@@ -80,6 +81,7 @@ class Endpointer:
         self.rules = rules or EndpointRules()
         self.speaking = False
         self.last_speech = 0
+        self.last_sound = 0
         self.speech_ms = 0
         self._started = False
         self._onset: int | None = None
@@ -142,7 +144,9 @@ class Endpointer:
             self._run = None
         if probability < self.rules.onset_probability:
             self._onset = None
-        elif self._onset is None:
+            return
+        self.last_sound = now
+        if self._onset is None:
             self._onset = now - FRAME
 
 

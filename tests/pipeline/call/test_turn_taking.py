@@ -74,7 +74,7 @@ def test_the_words_decide_how_long_the_silence_lasts(words: str, limit_ms: int) 
 
 def test_late_words_decide_too() -> None:
     """They take longer than the usual silence: what they finish is answered at once, what they do not is waited for."""
-    assert Rules().endpoint_ms + 200 < silence_after(STATEMENT, words_take_s=0.6) < Rules().endpoint_ms + 400
+    assert Rules().endpoint_ms + 100 < silence_after(STATEMENT, words_take_s=0.6) < Rules().endpoint_ms + 200
     unfinished_ms = Rules().unfinished_ms
     assert unfinished_ms <= silence_after("my number is", words_take_s=0.6) <= unfinished_ms + 40
 

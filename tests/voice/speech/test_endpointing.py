@@ -178,3 +178,15 @@ def test_speech_is_confirmed_soon_after_its_beginning():
         waits.append((at(frame) - 12_000) / MS)
     assert np.median(waits) <= 150
     assert np.percentile(waits, 90) <= 220
+
+
+@pytest.mark.parametrize(
+    ("story", "last_sound"),
+    [("SSSSSS....", 6), ("SSSSSS..oo..", 10), ("SSSSSS......o.", 13), ("........", 0), ("....o...", 5)],
+)
+def test_the_last_sound_may_be_fainter_than_speech(story: str, last_sound: int) -> None:
+    likely = {"S": 0.9, "o": 0.2, ".": 0.01}
+    endpointer = Endpointer(EXACT)
+    for number, character in enumerate(story, start=1):
+        endpointer.push(likely[character], number * 320)
+    assert endpointer.last_sound == last_sound * 320

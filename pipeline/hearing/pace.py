@@ -1,0 +1,64 @@
+"""The pace of a recogniser: how often to ask it for partials and how early for a transcript, by what they cost here."""
+
+from voice.audio.formats import RATE_HZ, Samples
+
+READY_S = 0.05
+"""From a transcript to the first audio of its reply: a scripted persona and a neural voice."""
+
+LEAST_QUIET = 60 * RATE_HZ // 1000
+"""Samples of silence before a look: shorter ones are in the middle of words."""
+
+PARTIALS_TAKE = 0.5
+"""Highest share of the time in which a partial is being recognised."""
+
+_NEWEST = 0.3
+"""Weight of the latest cost in the running mean."""
+
+
+class HearingPace:
+    """Chooses when to recognise, from the measured cost of partials and transcripts: their queueing, and other load.
+
+    Nothing changes as long as a transcript after the eager silence is in time for the shortest endpoint delay.
+
+    Args:
+        every: shortest interval between partials, in samples; 0 for none.
+        eager: silence after which the turn machine asks for the transcript, in samples.
+        soonest: shortest silence that ends a turn, in samples; None if silence ends none.
+    """
+
+    def __init__(self, *, every: Samples, eager: Samples, soonest: Samples | None) -> None:
+        self._every = every
+        self._eager = eager
+        self._soonest = soonest
+        self._partial_s: float | None = None
+        self._transcript_s: float | None = None
+
+    def partial_took(self, seconds: float) -> None:
+        """Note the cost of a partial, from its request to its words."""
+        self._partial_s = _mean(self._partial_s, seconds)
+
+    def transcript_took(self, seconds: float) -> None:
+        """Note the cost of a transcript, from its request to its words."""
+        self._transcript_s = _mean(self._transcript_s, seconds)
+
+    def partial_after(self, *, first: bool) -> Samples | None:
+        """Return the time to the next partial from the last one, or to the first one from the beginning; None for none.
+
+        In samples. The first one comes as soon as it may, whatever it costs: its words confirm a barge-in.
+        """
+        if not self._every or first:
+            return self._every or None
+        return max(self._every, round((self._partial_s or 0.0) / PARTIALS_TAKE * RATE_HZ))
+
+    @property
+    def look_after(self) -> Samples | None:
+        """Silence after which to look ahead of the pause, in samples; None if the pause itself is early enough."""
+        if self._soonest is None:
+            return None
+        cost_s = max(self._partial_s or 0.0, self._transcript_s or 0.0)
+        latest = self._soonest - round((cost_s + READY_S) * RATE_HZ)
+        return None if latest >= self._eager else max(LEAST_QUIET, latest)
+
+
+def _mean(known: float | None, seconds: float) -> float:
+    return seconds if known is None else known + _NEWEST * (seconds - known)
