@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,7 +23,8 @@ from voice.stt.base import StreamingTranscriber, Transcriber
 from voice.stt.choose import choose_transcriber
 from voice.stt.fixed import FixedTranscriber
 from voice.stt.openai import OpenAITranscriber
-from voice.stt.process.process import REQUEST_S, ProcessTranscriber, in_process
+from voice.stt.process.process import REQUEST_S, ProcessTranscriber
+from voice.stt.process.several import SeveralProcesses, in_processes
 from voice.stt.speech_to_text import SpeechToText
 from voice.tts.base import Synthesizer, VoiceStyle
 from voice.tts.catalog import OpenAISpeech, choose_synthesizer
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 FALLBACK_THREADS = 1
 LISTENING_THREADS, PARTIALS_AT_ONCE = 8, 2
 """Threads that wait for the child process of a batching recogniser; they use no CPU themselves."""
+
+CORES_FOR_TWO = 4
+"""Cores from which a second process of the recogniser helps: on fewer the two would only slow each other down."""
 
 EMBEDDED = "pocketsphinx"
 """The embedded recogniser, always available."""
@@ -157,7 +162,8 @@ async def open_engines(settings: Settings) -> SharedEngines:
         model = await asyncio.to_thread(EndOfTurnModel, file)
         ending = EndOfTurnDetector(model, workers)
     listening = None
-    if isinstance(transcriber, ProcessTranscriber) and not isinstance(transcriber, StreamingTranscriber):
+    is_child = isinstance(transcriber, ProcessTranscriber | SeveralProcesses)
+    if is_child and not isinstance(transcriber, StreamingTranscriber):
         listening = ThreadWorkers(LISTENING_THREADS, settings.max_queue, PARTIALS_AT_ONCE)
     stt, tts = SpeechToText(transcriber, listening or workers), TextToSpeech(synthesizer, workers)
     engines = Engines(stt, responder, tts, fallback, ending)
@@ -199,7 +205,18 @@ def _transcriber(settings: Settings) -> Transcriber:
     if not (settings.stt_process and embedded):
         return transcriber
     # With a long transcript timeout a slow engine is not a hung one: do not kill it earlier.
-    return in_process(make, transcriber, request_s=max(REQUEST_S, settings.stt_timeout_s * 2 / 3))
+    request_s = max(REQUEST_S, settings.stt_timeout_s * 2 / 3)
+    count = settings.stt_processes or processes_for(_cores(), settings.stt_device)
+    return in_processes(make, transcriber, count=count, request_s=request_s)
+
+
+def processes_for(cores: int, device: str) -> int:
+    """Return how many processes of a recogniser serve this many cores best: each decodes on two, unless on a GPU."""
+    return 2 if cores >= CORES_FOR_TWO and device != "cuda" else 1
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _synthesizer(settings: Settings) -> Synthesizer:

@@ -103,6 +103,12 @@ class Settings(BaseSettings):
         default=True,
         description="Run the embedded recogniser in a low-priority child process, whose crash ends no call.",
     )
+    stt_processes: int = Field(
+        default=0,
+        ge=0,
+        le=8,
+        description="Number of such processes, each with a copy of the model (Whisper); 0: two from four cores on.",
+    )
     stt_timeout_s: float = Field(
         default=15.0,
         gt=0,

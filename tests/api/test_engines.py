@@ -3,7 +3,9 @@
 import asyncio
 from pathlib import Path
 
-from api.engines import open_engines
+import pytest
+
+from api.engines import open_engines, processes_for
 from api.settings import Settings
 from models.records.core import Persona, VoiceProfile
 from tests.voices_piper import make_voice
@@ -28,3 +30,10 @@ def test_personas_whose_voice_is_not_here_are_named(tmp_path: Path) -> None:
         "Lucia: No Piper voice here speaks 'es-ES', so that eSpeak NG does; see `glow models`.",
         "Amy: A woman's voice is asked for, and en_US-joe-medium is not one.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("cores", "device", "processes"), [(1, "cpu", 1), (2, "auto", 1), (4, "auto", 2), (32, "cpu", 2), (32, "cuda", 1)]
+)
+def test_a_second_recogniser_needs_cores_of_its_own(cores: int, device: str, processes: int) -> None:
+    assert processes_for(cores, device) == processes
