@@ -17,7 +17,12 @@ _SENTENCE_END = re.compile(rf"[.!?…]{_CLOSERS}$")
 _CLAUSE_END = re.compile(rf"(?:[,;:]{_CLOSERS}|\S[ \t]+[-–]|—)$")
 _NUMBERED_ITEM = re.compile(r"(?:^|\n)\s*\d{1,3}[.)]$")
 _WIDE_STOPS = "。！？"
-_OPEN_LINK = re.compile(r"\[[^\[\]\n]{0,200}(?:\]|\]\([^()\n]{0,300})?$")
+_OPEN = re.compile(
+    r"\[[^\[\]\n]{0,200}(?:\]|\]\([^()\n]{0,300})?$"
+    r"|(?<![\w(])\([^()\n]{0,80}$"
+    r"|^[^*]*(?:\*[^\s*][^*]*\*[^*]*)*(?<![\w*])\*[^\s*][^*\n]{0,118}$"
+)
+"""A link, or what may be a stage direction, that is not closed yet."""
 
 
 class ClauseSplitter:
@@ -60,7 +65,7 @@ class ClauseSplitter:
         if length >= HARD_LIMIT:
             return self._soft or length
         boundary = latest.isspace() or latest in _WIDE_STOPS or latest == "—"
-        if boundary and not _OPEN_LINK.search(self._text):
+        if boundary and not _OPEN.search(self._text):
             body = self._text.strip()
             ends_sentence = latest in "\n\r" + _WIDE_STOPS or _ends_sentence(self._text[:-1])
             if body and (ends_sentence or _CLAUSE_END.search(self._text.rstrip())):

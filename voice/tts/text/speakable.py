@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from voice.tts.text.abbreviations import BEFORE_NUMBERS, PHRASES, TITLES
+from voice.tts.text.directions import DIRECTION, is_direction
 from voice.tts.text.markdown import plain
 from voice.tts.text.quantities import arranged, spelled
 from voice.tts.text.traced import Piece, Traced
@@ -96,6 +97,7 @@ def speakable(text: str, *, spell_numbers: bool, language: str = "en") -> Speaka
     traced = Traced.of(text[:MAX_CHARACTERS]).replace(_GONE, "").replace(_CONTROL, " ").replace(_SPACES, " ")
     traced = traced.replace(_LINES, "\n\n").replace(_REPEATED, lambda m: [(m.start(), m.start() + 3)])
     traced = Traced(traced.text.translate(_QUOTES), traced.origin, traced.extent)
+    traced = traced.replace(DIRECTION, lambda m: [" "] if is_direction(m) else None)
     traced = traced.replace(_EMOJI, " ").replace(_EMOTICON, "")
     traced = plain(traced)
     if language.partition("-")[0].lower() == "en":
