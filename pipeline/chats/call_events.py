@@ -139,7 +139,7 @@ class _Follower:
                 self._cleared_at = self._now_ms()
                 self._outlet = None
                 channel.reply_stopped(run)
-            case ReplyEnded(turn, message_id, text, heard, interrupted):
+            case ReplyEnded(turn, message_id, text, heard, interrupted, truncated):
                 if self._outlet is not None:
                     self._publish_audio(self._outlet.flush())
                 ended_ms = self._cleared_at if interrupted else self._now_ms()
@@ -149,7 +149,8 @@ class _Follower:
                 if self._sounded_bytes:
                     channel.reply_silent(run, self._sounded_bytes * 1000 // (2 * CHANNEL_AUDIO.rate_hz))
                 said = heard if interrupted else text
-                channel.reply_ended(run, message_id, said, self._persona_id, self._store.now().isoformat())
+                at = self._store.now().isoformat()
+                channel.reply_ended(run, message_id, said, self._persona_id, at, truncated=truncated)
             case TurnLatency():
                 self._latency = event
             case TransferAsked():

@@ -16,7 +16,7 @@ from pipeline.call.spoken_answer import Answer, spoken_answer
 from pipeline.chats.events import ChatChannel, RunName
 from pipeline.chats.hub import Hub
 from pipeline.conversation.conversation import conversation_of
-from pipeline.conversation.reply import Responder
+from pipeline.conversation.reply import Responder, Retraction, Truncation
 from pipeline.errors import Busy, PipelineError
 
 log = logging.getLogger(__name__)
@@ -226,12 +226,16 @@ class Chats:
         """Write and store the persona's answer to everything said so far."""
         channel = ChatChannel(self._hub, run.chat_id, run.user_id, run.asker)
         persona: str | None = None
+        truncated = False
         try:
             async with self._turns.setdefault(run.chat_id, asyncio.Lock()):
                 conversation = conversation_of(await self._store.context(run.chat_id), persona_id)
                 persona = conversation.persona.id or None
                 channel.reply_began(run.name, run.message_id, persona, self._store.now().isoformat())
                 async for delta in self._responder.reply(conversation.context()):
+                    if isinstance(delta, Retraction):
+                        run.text = run.text[: delta.kept]
+                    truncated = truncated or isinstance(delta, Truncation)
                     if not isinstance(delta, str):
                         continue  # there is no call to end or transfer
                     run.text += delta
@@ -247,7 +251,8 @@ class Chats:
             log.warning("A written reply failed: %s", error)
             channel.reply_failed(run.name, str(error))
             raise
-        channel.reply_ended(run.name, stored.id, stored.text, persona, stored.created_at.isoformat())
+        at = stored.created_at.isoformat()
+        channel.reply_ended(run.name, stored.id, stored.text, persona, at, truncated=truncated)
         return stored
 
     async def _keep(self, run: Run, persona_id: str | None, parent_id: str | None) -> Message:

@@ -84,13 +84,23 @@ class ChatChannel:
         named = {"group_id": run.group_id, "audios_id": None, "duration_ms": duration_ms}
         self.publish_to_owner("attempt.chat.assistant_audio.complete", named, operation="chat_voice")
 
-    def reply_ended(self, run: "RunName", message_id: str, text: str, persona_id: str | None, created_at: str) -> None:
-        """Publish the stored reply and the end of the turn."""
+    def reply_ended(
+        self,
+        run: "RunName",
+        message_id: str,
+        text: str,
+        persona_id: str | None,
+        created_at: str,
+        *,
+        truncated: bool = False,
+    ) -> None:
+        """Publish the stored reply, whether a limit of length stopped it, and the end of the turn."""
         about: dict[str, Any] = {"run_id": run.run_id, "group_id": run.group_id}
-        ended = {"message_id": message_id, "content": text, "created_at": created_at, "persona_id": persona_id}
+        cut = {"truncated": True} if truncated else {}
+        ended = {"message_id": message_id, "content": text, "created_at": created_at, "persona_id": persona_id} | cut
         self.publish("attempt_assistant_complete", ended, **about)
         self.turn_ended(run, text, success=True, message="")
-        named = about | {"message_id": message_id, "text": text, "persona_id": persona_id, "role": "assistant"}
+        named = about | {"message_id": message_id, "text": text, "persona_id": persona_id, "role": "assistant"} | cut
         self.publish_to_owner("attempt.generate.text.complete", named, operation="generate", **about)
         self.publish_to_owner("attempt.chat_message.completed", named, operation="chat_message", **about)
         self.publish_to_owner("attempt.generate.completed", named, operation="generate", **about)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Protocol, Unpack
 
-from models.records.core import ChatContext, Origin, Persona, Role
+from models.records.core import ChatContext, Message, Origin, Persona, Role
 from models.store import MessageChanges
 from pipeline.conversation.reply import HistoryEntry, ReplyContext, Responder
 from pipeline.conversation.tools import Tool
@@ -41,7 +41,10 @@ class Conversation:
         self.tools: tuple[Tool, ...] = ()
         self._scenario = context.scenario
         self._documents = context.documents
-        self._entries = [_Entry(HistoryEntry(message.role, message.text), message.id) for message in context.messages]
+        self._entries = [
+            _Entry(HistoryEntry(message.role, message.text, _was_cut(message)), message.id)
+            for message in context.messages
+        ]
 
     @property
     def is_new(self) -> bool:
@@ -91,16 +94,21 @@ class Conversation:
         """Record the learner's typed words."""
         self._entries.append(_Entry(HistoryEntry("user", text), message_id))
 
-    def said(self, text: str, message_id: str, *, aside: bool = False) -> None:
+    def said(self, text: str, message_id: str, *, aside: bool = False, interrupted: bool = False) -> None:
         """Record the persona's words as far as they were heard; called again as more is heard.
 
         Words said `aside`, such as that the call is recorded, are not the persona's own: no context of a reply.
         """
         for entry in reversed(self._entries):
             if entry.message_id == message_id:
-                entry.line = HistoryEntry("assistant", text)
+                entry.line = HistoryEntry("assistant", text, interrupted)
                 return
-        self._entries.append(_Entry(HistoryEntry("assistant", text), message_id, aside=aside))
+        self._entries.append(_Entry(HistoryEntry("assistant", text, interrupted), message_id, aside=aside))
+
+
+def _was_cut(message: Message) -> bool:
+    """Return whether a message was interrupted before its last word."""
+    return message.interrupted and (message.origin != "spoken" or message.full_text is not None)
 
 
 def conversation_of(context: ChatContext, persona_id: str | None = None) -> Conversation:

@@ -90,13 +90,18 @@ class ReplyCleared:
 
 @dataclass(frozen=True, slots=True)
 class ReplyEnded:
-    """The persona's message as stored: all of its `text`, and what was `heard` of it."""
+    """The persona's message as stored: all of its `text`, and what was `heard` of it.
+
+    Attributes:
+        truncated: the model stopped at its limit of tokens, or the reply at ours: it may end in mid-sentence.
+    """
 
     turn: int
     message_id: str
     text: str
     heard: str
     interrupted: bool
+    truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,15 @@ from pipeline.conversation.tools import EndCall, Tool, Transfer
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One message of the conversation as it was said and heard."""
+    """One message of the conversation as it was said and heard.
+
+    Attributes:
+        interrupted: the listener broke in: the text is what was heard until then.
+    """
 
     role: Role
     text: str
+    interrupted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,23 @@ class ToolsRun:
     ahead: bool
 
 
-ReplyPart = str | EndCall | Transfer | ToolsRun
+@dataclass(frozen=True, slots=True)
+class Retraction:
+    """The text so far is none of the reply's, but for its beginning: a model's thought that was not announced.
+
+    Attributes:
+        kept: characters of the reply that stand.
+    """
+
+    kept: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Truncation:
+    """The model stopped at its limit of tokens: the reply may end in mid-sentence."""
+
+
+ReplyPart = str | EndCall | Transfer | ToolsRun | Retraction | Truncation
 """A part of a reply: text, or a request. The latest `EndCall` or `Transfer` counts, once the reply was heard."""
 
 
@@ -62,3 +83,15 @@ class Responder(Protocol):
             pipeline.errors.ResponderFailed: refused, hung past its deadline, or cut mid-stream.
         """
         ...
+
+
+async def text_of_reply(parts: AsyncIterator[ReplyPart]) -> str:
+    """Read a reply to its end; return its text.
+
+    Raises:
+        ResponderFailed: raised by the responder.
+    """
+    text = ""
+    async for part in parts:
+        text = text[: part.kept] if isinstance(part, Retraction) else text + part if isinstance(part, str) else text
+    return text

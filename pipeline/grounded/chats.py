@@ -53,7 +53,7 @@ def history_of(messages: Sequence[ExternalMessage]) -> tuple[HistoryEntry, ...]:
     for message in messages:
         role: Role = "user" if message.role == "user" else "assistant"
         if message.role != "system" and message.text.strip():
-            lines.append(HistoryEntry(role, message.text))
+            lines.append(HistoryEntry(role, message.text, message.interrupted))
     return tuple(lines)
 
 

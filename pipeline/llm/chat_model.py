@@ -5,7 +5,7 @@ The library takes a second to import: import this module for type checking alone
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import openai
@@ -13,9 +13,11 @@ from openai import AsyncOpenAI
 
 from models.columns import clean
 from pipeline.errors import ResponderFailed
+from pipeline.llm.answer_text import AnswerText, words_of_answer
 from pipeline.llm.completions import Completion, Message, RequestRefused, ToolCall, Tuning
 from pipeline.llm.deadlines import Deadlines
-from pipeline.llm.deltas import TextJoiner, part_of, reason_of, words_of
+from pipeline.llm.deltas import StreamEnding, TextJoiner, part_of, reason_of, words_of
+from pipeline.llm.event_stream import AnswerStream
 
 OFFICIAL = "https://api.openai.com/v1"
 
@@ -31,6 +33,7 @@ class ChatModel:
     ) -> None:
         self.name = model
         self._deadlines = deadlines or Deadlines()
+        self._thinks_first: bool | None = None
         self._client = AsyncOpenAI(
             base_url=base_url or OFFICIAL,
             api_key=api_key or "none",
@@ -50,7 +53,7 @@ class ChatModel:
             choice = answer.choices[0]
             message, usage = choice.message, answer.usage
             return Completion(
-                text=clean(words_of(message)),
+                text=words_of_answer(clean(words_of(message))),
                 tool_calls=tuple(
                     ToolCall(str(call.id), str(call.function.name), str(call.function.arguments or "{}"))
                     for call in message.tool_calls or ()
@@ -68,18 +71,25 @@ class ChatModel:
             ResponderFailed: refused, unreachable, too slow, or not the protocol.
         """
         async with self._failures(), asyncio.timeout(self._deadlines.first_token_s):
-            answer: Any = await self._ask(messages, tuning, stream=True)
-        patience, joiner = self._deadlines.first_token_s, TextJoiner()
-        async with aclosing(cast(AsyncGenerator[Any, None], aiter(answer))) as chunks:
-            while True:
+            stream = AnswerStream(await self._ask(messages, tuning, stream=True))
+        patience, joiner, ending = self._deadlines.first_token_s, TextJoiner(), StreamEnding()
+        answer = AnswerText(thinks_first=self._thinks_first)
+        try:
+            while not answer.over:
                 async with self._failures(), asyncio.timeout(patience):
-                    chunk = await anext(chunks, None)
-                    if chunk is None:
-                        return
-                    text = joiner.push(words_of(part_of(chunk.choices[0])) if chunk.choices else "")
-                if text:
+                    if (chunk := await stream.next()) is None:
+                        break
+                    choice = (chunk.get("choices") or [None])[0]
+                    text, reason = words_of(part_of(choice)), reason_of(choice)
+                ending.note(reason, holds_words=bool(text))
+                if text := answer.push(joiner.push(text)):
                     patience = self._deadlines.gap_s
                     yield text
+            if rest := answer.push(joiner.flush()) + answer.flush(cut=ending.reason == "length"):
+                yield rest
+            self._thinks_first = answer.unopened or None  # these words cannot be taken back
+        finally:
+            await stream.close()
 
     async def close(self) -> None:
         """Close the connections."""

@@ -26,6 +26,32 @@ class TextJoiner:
         return clean(half)
 
 
+class StreamEnding:
+    """What is known of a reply's end: servers give a reason in the last chunk, in every chunk, or in none.
+
+    Attributes:
+        reason: the latest reason; None before the first.
+        sure: hardly anything follows on it.
+    """
+
+    def __init__(self) -> None:
+        self.reason: str | None = None
+        self.sure = False
+        self._begun = self._unreasoned = False
+
+    def note(self, reason: str | None, *, holds_words: bool) -> None:
+        """Take a chunk's reason, and whether it holds words or tool calls.
+
+        A reason beside words may be in every chunk, unless earlier words came without one; one before all words, too.
+        """
+        self._begun = self._begun or holds_words
+        if reason is not None:
+            self.reason = reason
+            self.sure = self._unreasoned if holds_words else self._begun
+        elif holds_words:
+            self._unreasoned, self.sure = True, False
+
+
 def words_of(part: Any) -> str:
     """Return the words of a delta or a message: its content, a text or a list of parts, or its refusal.
 
@@ -34,7 +60,7 @@ def words_of(part: Any) -> str:
     """
     if part is None:
         return ""
-    content = _field(part, "content") or _field(part, "refusal") or ""
+    content = field_of(part, "content") or field_of(part, "refusal") or ""
     if isinstance(content, list):
         return "".join(_text_of(item) for item in content)
     if not isinstance(content, str):
@@ -44,24 +70,23 @@ def words_of(part: Any) -> str:
 
 def part_of(choice: Any) -> Any:
     """Return a choice's delta; some servers send a whole message where a delta is due."""
-    delta = getattr(choice, "delta", None)
-    return delta if delta is not None else getattr(choice, "message", None)
+    return field_of(choice, "delta") or field_of(choice, "message")
 
 
 def reason_of(choice: Any) -> str | None:
     """Return why the reply ended; None where it goes on, which some servers write as "" or "null"."""
-    reason = getattr(choice, "finish_reason", None)
+    reason = field_of(choice, "finish_reason")
     return reason if reason in _REASONS else None
+
+
+def field_of(item: Any, name: str) -> Any:
+    """Return a field of an object of JSON or of the library's; None without it."""
+    return item.get(name) if isinstance(item, dict) else getattr(item, name, None)
 
 
 def _text_of(item: Any) -> str:
     """Return the words of one part of a list: a text, or an object with one."""
     if isinstance(item, str):
         return item
-    text = _field(item, "text")
+    text = field_of(item, "text")
     return text if isinstance(text, str) else ""
-
-
-def _field(item: Any, name: str) -> Any:
-    """Return a field; what the library does not know of is a plain object of JSON."""
-    return item.get(name) if isinstance(item, dict) else getattr(item, name, None)

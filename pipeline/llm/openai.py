@@ -9,18 +9,19 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import openai
-from openai import AsyncOpenAI, AsyncStream
-from openai.types.chat import ChatCompletionChunk
+from openai import AsyncOpenAI
 
-from pipeline.conversation.reply import ReplyContext, ReplyPart
+from pipeline.conversation.reply import ReplyContext, ReplyPart, Retraction, Truncation
 from pipeline.conversation.tools import Tool
 from pipeline.errors import ResponderFailed
-from pipeline.llm.completions import Message, ToolCall
+from pipeline.llm.answer_text import AnswerText
+from pipeline.llm.completions import Message
 from pipeline.llm.deadlines import Deadlines
-from pipeline.llm.deltas import TextJoiner, part_of, reason_of, words_of
+from pipeline.llm.deltas import StreamEnding, TextJoiner, field_of, part_of, reason_of, words_of
+from pipeline.llm.event_stream import AnswerStream
 from pipeline.llm.prompt import PromptBudget, chat_messages
 from pipeline.llm.tool_calls import ToolCallReader
-from pipeline.llm.tool_loop import EmptyReply, converse, schema_of
+from pipeline.llm.tool_loop import EmptyReply, ModelPart, converse, schema_of
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class OpenAIResponder:
         self._budget = budget or PromptBudget()
         self._tuning: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature}
         self._takes_tools = True
+        self._thinks_first: bool | None = None  # whether the latest answer began with a thought without a tag
         self._where = _host(base_url or _OFFICIAL)
         # The client requires a key, though many local servers need none. Its retries may take minutes, which is too
         # long in a call: `_open` retries instead, once and at once.
@@ -73,7 +75,7 @@ class OpenAIResponder:
 
         def ask(
             messages: Sequence[Message], tools: Sequence[Tool], *, may_call: bool
-        ) -> AsyncGenerator[str | ToolCall, None]:
+        ) -> AsyncGenerator[ModelPart, None]:
             return self._ask(patience, messages, tools, may_call=may_call)
 
         context = context if self._takes_tools else replace(context, tools=())
@@ -84,54 +86,60 @@ class OpenAIResponder:
 
     async def _ask(
         self, patience: "_Patience", messages: Sequence[Message], tools: Sequence[Tool], *, may_call: bool
-    ) -> AsyncGenerator[str | ToolCall, None]:
+    ) -> AsyncGenerator[ModelPart, None]:
         """Send one request; yield the words as they arrive, and then the tool calls."""
         patience.asks()
         said = ""
-        calls, joiner = ToolCallReader(), TextJoiner()
-        finish: str | None = None
-        over = False
-        stream: AsyncStream[ChatCompletionChunk] | None = None
+        calls, joiner, ending = ToolCallReader(), TextJoiner(), StreamEnding()
+        answer = AnswerText(thinks_first=self._thinks_first)
+        stream: AnswerStream | None = None
         try:
             async with self._failures(patience):
                 stream = await self._open(patience, messages, tools, may_call=may_call)
-            while not over and not calls.endless:
-                async with self._failures(patience), patience.waiting():
-                    chunk = await self._next(stream, ended=finish is not None)
+            while not (calls.endless or answer.over):
+                async with self._failures(patience):
+                    chunk = await self._next(stream, patience, ending)
                     if chunk is None:
                         break
+                    before = calls.pieces
                     text, reason = _read(chunk, calls)
-                text, finish = joiner.push(text), reason or finish
-                # Some servers give a reason in every chunk: one with words may not be the last.
-                over = finish is not None and not text
+                ending.note(reason, holds_words=bool(text) or calls.pieces > before)
+                text = answer.push(joiner.push(text))
+                if answer.retracts:
+                    answer.retracts, said = False, ""
+                    yield Retraction()
                 if text:
                     said += text
                     patience.heard()
                     yield text
-            if half := joiner.flush():
-                said += half
-                yield half
+            if rest := answer.push(joiner.flush()) + answer.flush(cut=ending.reason == "length"):
+                said += rest
+                yield rest
             called = calls.calls()
-            if finish == "content_filter" or not called:
-                self._check(said, finish)
+            if ending.reason == "content_filter" or not called:
+                self._check(said, ending.reason, complete=stream.complete or answer.over)
+            self._thinks_first = answer.unopened
+            if ending.reason == "length":
+                yield Truncation()
             for call in called:
                 yield call
             with suppress(TimeoutError, openai.OpenAIError, ValueError):
                 async with asyncio.timeout(_DRAIN_S):
-                    while not calls.endless and await anext(stream, None) is not None:
-                        pass
+                    if not (calls.endless or answer.over):
+                        await stream.drain()
         finally:
             if stream is not None:
                 await stream.close()
 
-    async def _next(self, stream: AsyncStream[ChatCompletionChunk], *, ended: bool) -> ChatCompletionChunk | None:
-        """Return the next chunk; None at the end, or if none follows soon on one that said it was the last."""
-        if not ended:
-            return await anext(stream, None)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_DRAIN_S):
-                return await anext(stream, None)
-        return None
+    async def _next(self, stream: AnswerStream, patience: "_Patience", ending: StreamEnding) -> dict[str, Any] | None:
+        """Return the next chunk; None at the end, or if none follows on a reason to end."""
+        try:
+            async with patience.waiting(at_most=_DRAIN_S if ending.sure else None):
+                return await stream.next()
+        except TimeoutError:
+            if ending.reason is None:
+                raise
+            return None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -139,7 +147,7 @@ class OpenAIResponder:
 
     async def _open(
         self, patience: "_Patience", messages: Sequence[Message], tools: Sequence[Tool], *, may_call: bool
-    ) -> AsyncStream[ChatCompletionChunk]:
+    ) -> AnswerStream:
         """Send the request; retry once if a kept connection had died, or if the model refuses a parameter."""
         offered = {"tools": [schema_of(tool) for tool in tools], "tool_choice": "auto" if may_call else "none"}
         attempts = 4
@@ -148,8 +156,10 @@ class OpenAIResponder:
             parameters = self._tuning | (offered if tools and self._takes_tools else {})
             try:
                 async with patience.waiting():
-                    return await self._client.chat.completions.create(
-                        model=self._model, messages=cast(Any, list(messages)), stream=True, **parameters
+                    return AnswerStream(
+                        await self._client.chat.completions.create(
+                            model=self._model, messages=cast(Any, list(messages)), stream=True, **parameters
+                        )
                     )
             except openai.APITimeoutError:
                 raise
@@ -174,8 +184,14 @@ class OpenAIResponder:
             self._tuning["max_completion_tokens"] = value
         return True
 
-    def _check(self, said: str, finish: str | None) -> None:
-        """Raise if a reply that ended is incomplete."""
+    def _check(self, said: str, finish: str | None, *, complete: bool) -> None:
+        """Raise if a reply that ended is incomplete.
+
+        Args:
+            said: its words.
+            finish: the server's reason.
+            complete: the server said that this was all.
+        """
         if finish == "content_filter":
             raise ResponderFailed("The language model's content filter stopped the reply; say it in other words.")
         if finish == "length" and not said.strip():
@@ -188,8 +204,8 @@ class OpenAIResponder:
                 f"The language model at {self._where} gave an empty reply; ask again, and check that the address is "
                 "the one of its API, which mostly ends in /v1."
             )
-        # A server may omit the finish reason, and a cut may look like an end: the last sentence tells them apart.
-        if finish is None and said.rstrip()[-1] not in ".!?…\"'”’)":
+        # A server may give neither a reason nor [DONE], and a cut may look like an end: the last sentence tells.
+        if finish is None and not complete and said.rstrip()[-1] not in ".!?…\"'”’)":
             raise ResponderFailed(f"The language model at {self._where} broke off in mid-sentence; ask again.")
 
     @asynccontextmanager
@@ -245,12 +261,13 @@ class _Patience:
         self.begun = False
 
     @asynccontextmanager
-    async def waiting(self) -> AsyncGenerator[None, None]:
-        """Bound a wait by the time left for the next word and for the whole reply."""
+    async def waiting(self, at_most: float | None = None) -> AsyncGenerator[None, None]:
+        """Bound a wait by the time left for the next word and for the whole reply, and by `at_most` seconds."""
         loop = asyncio.get_running_loop()
         began = loop.time()
+        left = min(self._next, self._total)
         try:
-            async with asyncio.timeout(max(0.0, min(self._next, self._total))):
+            async with asyncio.timeout(max(0.0, left if at_most is None else min(left, at_most))):
                 yield
         finally:
             waited = loop.time() - began
@@ -275,16 +292,15 @@ class _Patience:
         return f"said nothing for {self._deadlines.first_token_s:g} s"
 
 
-def _read(chunk: ChatCompletionChunk, calls: ToolCallReader) -> tuple[str, str | None]:
+def _read(chunk: dict[str, Any], calls: ToolCallReader) -> tuple[str, str | None]:
     """Return the words of one chunk, and the finish reason if it is the last; reasoning and empty deltas hold none."""
     # Servers that only resemble the protocol omit what the types promise.
-    if not chunk.choices:
+    if not (choices := chunk.get("choices")):
         return "", None
-    choice = chunk.choices[0]
-    part = part_of(choice)
-    if part is not None and getattr(part, "tool_calls", None):
-        calls.push(part.tool_calls)
-    return words_of(part), reason_of(choice)
+    part = part_of(choices[0])
+    if pieces := field_of(part, "tool_calls"):
+        calls.push(pieces)
+    return words_of(part), reason_of(choices[0])
 
 
 def _host(base_url: str) -> str:

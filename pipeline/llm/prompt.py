@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypedDict
 
 from models.records.core import Document, Persona, Scenario
@@ -128,14 +128,11 @@ def _turns(history: Sequence[HistoryEntry], budget: int) -> list[PromptMessage]:
         return [{"role": "user", "content": _BEGINS}]
     turns: list[PromptMessage] = []
     for line in _newest(history, budget):
-        text = line.text.strip()
+        text = _as_heard(line)
         if turns and turns[-1]["role"] == line.role:
             turns[-1]["content"] = f"{turns[-1]['content']} {text}"
         else:
             turns.append({"role": line.role, "content": text})
-    for turn in turns[:-1]:
-        if turn["role"] == "assistant" and not re.search(r"[.!?…—][\"'”’)]*$", turn["content"]):
-            turn["content"] = turn["content"].rstrip(" ,;:-") + CUT
     if not turns or turns[0]["role"] == "assistant":
         # Some servers' chat templates reject a conversation that begins with the assistant.
         turns.insert(0, {"role": "user", "content": _BEGAN})
@@ -144,11 +141,17 @@ def _turns(history: Sequence[HistoryEntry], budget: int) -> list[PromptMessage]:
     return turns
 
 
+def _as_heard(line: HistoryEntry) -> str:
+    """Return the text, with the mark of the cut if the listener broke in."""
+    text = line.text.strip()
+    return text.rstrip(" ,;:-—") + CUT if line.interrupted and line.role == "assistant" else text
+
+
 def _newest(history: Sequence[HistoryEntry], budget: int) -> list[HistoryEntry]:
     """Return the latest whole entries within the budget; the last one is always kept, truncated to the budget."""
     last = history[-1]
     text = last.text.strip()[:budget] or (_UNCLEAR if last.role == "user" else "")
-    kept = [HistoryEntry(last.role, text)] if text else []
+    kept = [replace(last, text=text)] if text else []
     left = budget - len(text)
     for line in reversed(history[:-1]):
         if not line.text.strip():

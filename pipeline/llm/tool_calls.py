@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.llm.completions import ToolCall
+from pipeline.llm.deltas import field_of
 
 ARGUMENTS_LIMIT = 8_000
 """Maximum characters of a call's arguments; longer ones are truncated, and the call fails."""
@@ -24,12 +25,16 @@ class ToolCallReader:
     """Assembles the calls of one answer.
 
     The pieces of a call share its index. If a server sends none, or the same one for all, a new id begins a new call.
+
+    Attributes:
+        pieces: how many have been added.
     """
 
     def __init__(self) -> None:
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
         self._dropped = 0
+        self.pieces = 0
 
     @property
     def endless(self) -> bool:
@@ -43,14 +48,15 @@ class ToolCallReader:
             TypeError: they violate the protocol.
         """
         for delta in deltas:
+            self.pieces += 1
             # Servers that only resemble the protocol omit required fields.
-            function = getattr(delta, "function", None)
-            name = str(getattr(function, "name", None) or "")
-            call = self._call(getattr(delta, "index", None), str(getattr(delta, "id", None) or ""), names=bool(name))
+            function = field_of(delta, "function")
+            name = str(field_of(function, "name") or "")
+            call = self._call(field_of(delta, "index"), str(field_of(delta, "id") or ""), names=bool(name))
             if call is None:
                 continue
             call.name = call.name or name
-            arguments = getattr(function, "arguments", None) or ""
+            arguments = field_of(function, "arguments") or ""
             if not isinstance(arguments, str):
                 raise TypeError("the arguments are not text")
             room = ARGUMENTS_LIMIT + 1 - len(call.arguments)

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol
 
-from pipeline.conversation.reply import ReplyPart, ToolsRun
+from pipeline.conversation.reply import ReplyPart, Retraction, ToolsRun, Truncation
 from pipeline.conversation.tools import Tool, ToolFailed, ToolResult
 from pipeline.errors import ResponderFailed
 from pipeline.llm.arguments import problem_with
@@ -36,13 +36,17 @@ class EmptyReply(ResponderFailed):
     """The model generated neither text nor tool calls."""
 
 
+ModelPart = str | ToolCall | Retraction | Truncation
+"""A part of a model's answer."""
+
+
 class AskModel(Protocol):
     """Requests a language model once."""
 
     def __call__(
         self, messages: Sequence[Message], tools: Sequence[Tool], /, *, may_call: bool
-    ) -> AsyncGenerator[str | ToolCall, None]:
-        """Stream the text of the model, delta by delta, then its tool calls.
+    ) -> AsyncGenerator[ModelPart, None]:
+        """Stream the text of the model, delta by delta, then its tool calls. A `Retraction` concerns this text alone.
 
         Raises:
             EmptyReply: it generated neither.
@@ -60,20 +64,27 @@ async def converse(
         ResponderFailed: the model failed, or generated no text in all rounds.
     """
     talk = list(messages)
-    said, asks = "", False
+    said, spaces, asks = "", 0, False
     for number in range(1, ROUNDS + 1):
         may_call = bool(tools) and number < ROUNDS
         before, calls = len(said), list[ToolCall]()
         try:
             async with aclosing(ask(talk, tools, may_call=may_call)) as parts:
                 async for part in parts:
-                    if isinstance(part, ToolCall):
-                        calls.append(part)
-                        continue
-                    if len(said) == before and said and not said[-1].isspace() and not part[:1].isspace():
-                        yield " "  # text after a tool is a new sentence
-                    said += part
-                    yield part
+                    match part:
+                        case ToolCall():
+                            calls.append(part)
+                        case Retraction():
+                            said = said[: before + part.kept]
+                            yield Retraction(len(said) + spaces)
+                        case Truncation():
+                            yield part
+                        case _:
+                            if len(said) == before and said and not said[-1].isspace() and not part[:1].isspace():
+                                spaces += 1
+                                yield " "  # text after a tool is a new sentence
+                            said += part
+                            yield part
         except EmptyReply:
             if not said.strip() and not asks:
                 raise

@@ -14,7 +14,7 @@ from models.errors import Invalid
 from models.records.core import Persona
 from models.store import Store
 from pipeline.chats.events import RunName
-from pipeline.conversation.reply import HistoryEntry, ReplyContext, Responder
+from pipeline.conversation.reply import HistoryEntry, ReplyContext, Responder, text_of_reply
 from pipeline.practice.progress import REFUSALS, sentence_of
 from pipeline.tasks.background import Background
 
@@ -163,7 +163,7 @@ class _Writing:
         author = Persona(id="author", name="Author", instructions=_AUTHOR)
         request = f"A practice conversation: {said}\n\nWrite {_ASKED[kind]}."
         context = ReplyContext(author, None, (), (HistoryEntry("user", request),))
-        text = "".join([part async for part in self._responder.reply(context) if isinstance(part, str)]).strip()
+        text = (await text_of_reply(self._responder.reply(context))).strip()
         return text.splitlines()[0][:NAME_LIMIT] if kind == "name" and text else text
 
     async def _found(self, find: Callable[[str], Awaitable[Any]]) -> list[str]:

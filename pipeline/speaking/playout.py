@@ -39,7 +39,6 @@ class Playout:
         begun: its first block was sent.
         held: the client was notified to discard what it had not played.
         message_id: of the persona's message.
-        published: how many characters of the text have been published.
     """
 
     def __init__(
@@ -57,7 +56,6 @@ class Playout:
         self.begun = False
         self.held = False
         self.message_id = ""
-        self.published = 0
         self._playback = Playback(rate_hz)
         self._rate_hz = rate_hz
         self._clock = clock

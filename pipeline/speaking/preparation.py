@@ -4,11 +4,12 @@ Before `release` only the first clause is synthesized; afterwards as much as the
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from pipeline.conversation.reply import ReplyContext, Responder, ToolsRun
+from pipeline.conversation.reply import ReplyContext, Responder, Retraction, ToolsRun, Truncation
 from pipeline.conversation.tools import EndCall, Transfer
 from pipeline.conversation.waterfall import Stamps
 from pipeline.errors import PipelineError
@@ -69,8 +70,10 @@ class Preparation:
         voiceless: it is sent as text alone.
         task: the name of its task.
         text: what the responder has written so far.
+        published: how many characters of it have been published.
         written: the responder has finished.
         leave: the end of the call that it asks for, once it was heard.
+        truncated: it reached the model's limit of tokens or `REPLY_LIMIT`.
     """
 
     revision: int
@@ -82,18 +85,24 @@ class Preparation:
     aside: bool = False
     voiceless: bool = False
     leave: Leave | None = None
+    truncated: bool = False
     task: str = ""
     text: str = ""
+    published: int = 0
     written: bool = False
     stamps: Stamps = field(default_factory=Stamps)
     problems: list[tuple[str, str]] = field(default_factory=list)
     _report: Report | None = None
     _released: asyncio.Event = field(default_factory=asyncio.Event)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
-    _clauses: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(CLAUSES_AHEAD))
-    _chunks: asyncio.Queue["ClauseBegins | SpeechChunk | None"] = field(
+    _go_on: asyncio.Event = field(default_factory=asyncio.Event)
+    _clauses: asyncio.Queue["_ClauseAhead | None"] = field(default_factory=lambda: asyncio.Queue(CLAUSES_AHEAD))
+    _chunks: asyncio.Queue[tuple["_ClauseAhead", "ClauseBegins | SpeechChunk"] | None] = field(
         default_factory=lambda: asyncio.Queue(CHUNKS_AHEAD)
     )
+    _split: int = 0
+    _taken: int = 0
+    _live: list["_ClauseAhead"] = field(default_factory=list)
     _first_clause_ready: bool = False
 
     @property
@@ -112,11 +121,18 @@ class Preparation:
         for code, message in self.problems:
             report(code, message)
         self._released.set()
+        self._go_on.set()
         self._news.set()
 
     async def next(self) -> "ClauseBegins | SpeechChunk | None":
         """Return the next clause, or the next chunk of its audio; None at the end."""
-        return await self._chunks.get()
+        while (piece := await self._chunks.get()) is not None:
+            clause, what = piece
+            if isinstance(what, ClauseBegins) and not clause.gone:
+                self._taken = clause.end
+            if not clause.gone:
+                return what
+        return None
 
     async def growth(self) -> AsyncIterator[None]:
         """Yield whenever `text` may have grown, until it is written."""
@@ -146,8 +162,7 @@ class Preparation:
             self.leave = None  # an apology does not end the call
             space = " " if self.text and not self.text[-1].isspace() else ""
             await self._take(space + APOLOGY, splitter)
-        for clause in splitter.flush():
-            await self._clauses.put(clause)
+        await self._split_off(splitter.flush())
         self.written = True
         self._news.set()
         await self._clauses.put(None)
@@ -163,8 +178,13 @@ class Preparation:
                         self.leave = Leave("transfer", target)
                     case ToolsRun(ahead=ahead):
                         await self._before_tools(splitter, ahead=ahead)
+                    case Retraction(kept):
+                        self._retract(kept, splitter)
+                    case Truncation():
+                        self.truncated = True
                     case delta if len(self.text) + len(delta) > REPLY_LIMIT:
                         await self._take(delta[: REPLY_LIMIT - len(self.text)], splitter)
+                        self.truncated = True
                         self._problem("reply_too_long", f"The reply was cut at {REPLY_LIMIT} characters.")
                         return
                     case delta:
@@ -175,10 +195,33 @@ class Preparation:
 
     async def _before_tools(self, splitter: ClauseSplitter, *, ahead: bool) -> None:
         """Speak what was written so far; a tool with side effects waits until the reply is released."""
-        for clause in splitter.flush():
-            await self._clauses.put(clause)
+        await self._split_off(splitter.flush())
         if not ahead:
             await self._released.wait()
+
+    async def _split_off(self, clauses: Sequence[str]) -> None:
+        for text in clauses:
+            clause = _ClauseAhead(self._split, text)
+            self._split = clause.end
+            self._live.append(clause)
+            await self._clauses.put(clause)
+
+    def _retract(self, kept: int, splitter: ClauseSplitter) -> None:
+        """Drop the text but for its beginning, and its audio; what the playout has taken of it cannot be unsaid."""
+        splitter.flush()
+        stands = min(len(self.text), kept if self.voiceless else max(kept, self._taken))
+        gone = [clause for clause in self._live if clause.end > stands]
+        stands = min([stands, self._split, *(clause.start for clause in gone)])
+        for clause in gone:
+            clause.gone = True
+        self._live = [clause for clause in self._live if not clause.gone]
+        for queue in (self._clauses, self._chunks):
+            _without_gone(queue)
+        self.text, self.published, self._split = self.text[:stands], min(self.published, stands), stands
+        if not stands:
+            self._first_clause_ready = False
+            self.stamps.first_text = self.stamps.first_clause = self.stamps.first_audio = None
+        self._go_on.set()
 
     async def _take(self, delta: str, splitter: ClauseSplitter) -> None:
         if not delta:
@@ -187,34 +230,39 @@ class Preparation:
             self.stamps.first_text = self.clock.now()
         self.text += delta
         self._news.set()
-        for clause in splitter.push(delta):
-            await self._clauses.put(clause)
+        await self._split_off(splitter.push(delta))
 
     async def _speak(self) -> None:
         while (clause := await self._clauses.get()) is not None:
             if self.stamps.first_clause is None:
                 self.stamps.first_clause = self.clock.now()
-            await self._chunks.put(ClauseBegins(clause))
+            await self._chunks.put((clause, ClauseBegins(clause.text)))
             await self._say(clause)
-            if self.stamps.first_audio is not None:
+            if self.stamps.first_audio is not None and not clause.gone:
                 self._first_clause_ready = True
-                await self._released.wait()
+            while self._first_clause_ready and not self.released:
+                self._go_on.clear()
+                await self._go_on.wait()
         self._first_clause_ready = True
         await self._released.wait()
         await self._chunks.put(None)
 
-    async def _say(self, clause: str) -> None:
+    async def _say(self, clause: "_ClauseAhead") -> None:
         """Synthesize one clause; if the engine fails, the fallback repeats it from its beginning and says all others.
 
         Without a fallback the rest of the reply is text alone.
         """
         said = 0
-        while not self.voiceless:
+        while not self.voiceless and clause.stands():
             speaker, before = self.speaker, said
             try:
-                async with aclosing(self._synthesized(speaker, clause)) as chunks:
+                async with aclosing(self._synthesized(speaker, clause.text)) as chunks:
                     async for chunk in chunks:
-                        await self._chunks.put(_later(chunk, before))
+                        if not clause.stands():
+                            return
+                        if self.stamps.first_audio is None:
+                            self.stamps.first_audio = self.clock.now()
+                        await self._chunks.put((clause, _later(chunk, before)))
                         said += len(chunk.audio)
                 return
             except (VoiceError, TimeoutError) as error:
@@ -234,8 +282,6 @@ class Preparation:
                     chunk = await anext(chunks, None)
                 if chunk is None:
                     return
-                if self.stamps.first_audio is None:
-                    self.stamps.first_audio = self.clock.now()
                 yield chunk
 
     def _problem(self, code: str, message: str) -> None:
@@ -258,3 +304,33 @@ class ClauseBegins:
     """The beginning of a clause: the chunks that follow say this text."""
 
     text: str
+
+
+@dataclass(slots=True)
+class _ClauseAhead:
+    """A clause of the text on its way to the playout.
+
+    Attributes:
+        start: its offset in the text.
+        gone: it was retracted.
+    """
+
+    start: int
+    text: str
+    gone: bool = False
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.text)
+
+    def stands(self) -> bool:
+        return not self.gone
+
+
+def _without_gone(queue: asyncio.Queue[Any]) -> None:
+    """Remove what belongs to retracted clauses."""
+    for _ in range(queue.qsize()):
+        item = queue.get_nowait()
+        clause = item[0] if isinstance(item, tuple) else item
+        if clause is None or not clause.gone:
+            queue.put_nowait(item)

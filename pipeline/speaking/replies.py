@@ -264,10 +264,11 @@ class Replies:
             self._publish_text(playout)
 
     def _publish_text(self, playout: Playout | Writing) -> None:
-        text = playout.preparation.text
-        if playout.published < len(text):
-            delta, playout.published = text[playout.published :], len(text)
-            self._hooks.emit(ReplyText(playout.preparation.turn, delta))
+        preparation = playout.preparation
+        if preparation.published < len(preparation.text):
+            delta = preparation.text[preparation.published :]
+            preparation.published = len(preparation.text)
+            self._hooks.emit(ReplyText(preparation.turn, delta))
 
     def _hand_out(self, start: int, block: NDArray[np.int16], text: str) -> None:
         assert self._playout is not None
@@ -287,7 +288,8 @@ class Replies:
         heard = playout.heard if interrupted else text
         heard_ms = playout.heard_ms
         turn, message_id = playout.preparation.turn, playout.message_id
-        self._conversation.said(heard, message_id)
+        truncated = playout.preparation.truncated
+        self._conversation.said(heard, message_id, interrupted=heard.strip() != text.strip())
         self._speaker = playout.preparation.speaker  # a failed engine is not tried again in this call
         self._last_spoken = playout.spoken
 
@@ -300,6 +302,6 @@ class Replies:
                 interrupted=interrupted,
                 completed=True,
             )
-            self._hooks.emit(ReplyEnded(turn, message_id, text, heard, interrupted))
+            self._hooks.emit(ReplyEnded(turn, message_id, text, heard, interrupted, truncated))
 
         self._writer.put(store)

@@ -15,7 +15,6 @@ class Writing:
         begun: its first words were published.
         held: the client was notified to discard the rest.
         message_id: of the persona's message.
-        told: how many characters of the text have been published.
     """
 
     heard_ms = 0
@@ -26,12 +25,11 @@ class Writing:
         self.begun = False
         self.held = False
         self.message_id = ""
-        self.published = 0
 
     @property
     def heard(self) -> str:
         """The text that the learner has got."""
-        return self.preparation.text[: self.published]
+        return self.preparation.text[: self.preparation.published]
 
     def played(self, milliseconds: int) -> None:
         """Ignore it: nothing is played."""

@@ -21,6 +21,7 @@ from models.errors import ModelError
 from models.packs.located import composed
 from models.patterns import pattern
 from pipeline.grounded.prose import lead_ins, sentences
+from pipeline.llm.answer_text import AnswerText
 from pipeline.llm.reflection import normalised, topic
 from pipeline.turn.dictated import dictation
 from pipeline.turn.end_of_turn import judge_text
@@ -78,6 +79,13 @@ def of_text(read: Callable[[str], object], unit: str) -> Parser:
     return lambda size: read(unit * (size // len(unit)))
 
 
+def answer(text: str) -> None:
+    words = AnswerText()
+    for start in range(0, len(text), 4):
+        words.push(text[start : start + 4])
+    words.flush()
+
+
 def split(text: str) -> None:
     splitter = ClauseSplitter()
     for letter in text:
@@ -115,9 +123,13 @@ PARSERS: dict[str, Parser] = {
     "turn: digits": of_text(dictation, "1, "),
     "turn: letters": of_text(dictation, "S-M-I-"),
     "clauses, letter by letter": of_text(split, "a, b "),
+    "clauses: open directions": of_text(split, "*a (b, "),
+    "answer: half markers": of_text(answer, "<|a [/I"),
+    "answer: markers": of_text(answer, "a<s>"),
+    "answer: a thought": lambda size: answer("The user asks. " + "b " * (size // 2)),
     **{
         f"speakable: {unit!r}": of_text(lambda text: speakable(text, spell_numbers=True), unit)
-        for unit in ("1", "1,", "$", "**", "[a](", "a.", "<b>", "x@", "10-", "1/", "| ", "http://", "`", "&")
+        for unit in (*"1$`&", "1,", "**", "[a](", "a.", "<b>", "x@", "10-", "1/", "| ", "http://", "*sighs* ", "(a ")
     },
 }
 

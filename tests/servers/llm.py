@@ -8,8 +8,9 @@
 
 Models: tools, no-tools (refuses them), echo, script, slow, split, reasoning, refusal, length, filtered, filtered-late,
 thought-only, empty, no-finish, no-done, new-parameters, error-event, refuse-STATUS (refuse-401, refuse-500, ...), hang,
-hang-before-words, hang-mid, cut-mid, cut-silently, malformed, not-an-object, html. A hung answer waits until the client
-has gone: nothing sleeps.
+hang-before-words, hang-mid, cut-mid, cut-silently, malformed, not-an-object, html; plain-json, pretty-json,
+json-error, mark (a byte order mark), only-done, empty-deltas, only-empty-deltas, reason-REASON (in every chunk),
+letters (the script's text, one letter at a time). A hung answer waits until the client has gone: nothing sleeps.
 """
 
 import asyncio
@@ -217,6 +218,21 @@ class LlmServer:
             replies = self.replies[model]
             for word in _spaced(replies.pop(0) if len(replies) > 1 else replies[0]):
                 yield word
+        elif model == "letters":
+            replies = self.replies["script"]
+            for letter in replies.pop(0) if len(replies) > 1 else replies[0]:
+                yield letter
+        elif model == "mark":
+            yield b"\xef\xbb\xbf" + _chunk(model, {"content": "Hello"})
+            yield " there."
+        elif model == "only-done":
+            yield "Hello there, I am"
+            yield b"data: [DONE]\n\n"
+        elif model in ("empty-deltas", "only-empty-deltas"):
+            for _ in range(1000):
+                yield {"content": ""}
+            if model == "empty-deltas":
+                yield "Hello there."
         elif model == "slow":
             for word in _spaced("This is a reply that takes its time, one word after the other, until it is over."):
                 await self._released.acquire()
@@ -237,6 +253,7 @@ class LlmServer:
             yield f"data: {json.dumps({'id': 'c1', 'choices': [choice]})}\n\n".encode()
         elif model.startswith("reason-"):
             reason = model.removeprefix("reason-")
+            yield _chunk(model, {"role": "assistant", "content": ""}, reason)
             for word in ("Hello", " there", "."):
                 yield _chunk(model, {"content": word}, reason)
         elif model == "surrogates":
@@ -301,6 +318,13 @@ class _Answer(Response):
         model, streamed = self._recorded.model, bool(self._recorded.body.get("stream"))
         if model == "hang":
             await _for_ever()
+        if model in ("plain-json", "pretty-json", "json-error"):
+            answer = _error("out of memory") if model == "json-error" else _whole(model, "Hello there.", "stop")
+            text = json.dumps(answer, indent=2 if model == "pretty-json" else None)
+            headers = [(b"content-type", b"application/json; charset=utf-8")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": text.encode("utf-8-sig")})
+            return
         kind = b"text/event-stream" if streamed else b"application/json"
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
         said, called = "", False
@@ -318,7 +342,7 @@ class _Answer(Response):
         finish = "content_filter" if model == "filtered-late" else "tool_calls" if called else finish
         if not streamed:
             end = json.dumps(_whole(model, said, finish)).encode()
-        elif model == "cut-silently":
+        elif model in ("cut-silently", "only-done"):
             end = b""
         else:
             last = b"" if model == "no-finish" else _chunk(model, {}, finish)

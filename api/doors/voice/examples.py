@@ -179,6 +179,7 @@ SERVER: tuple[Shown, ...] = (
             "text": "All that was to be said.",
             "heard": "What was heard of it: this is the message in the history.",
             "interrupted": "Whether it ended before its last word.",
+            "truncated": "Whether a limit of length stopped the model, so that the last sentence may be unfinished.",
         },
     ),
     Shown(

@@ -290,7 +290,7 @@ def render(event: SessionEvent) -> dict[str, Any]:
             }
         case ReplyCleared(turn, heard_ms, heard):
             return {"type": "reply.cleared", "turn": turn, "heard_ms": heard_ms, "heard": heard}
-        case ReplyEnded(turn, message_id, text, heard, interrupted):
+        case ReplyEnded(turn, message_id, text, heard, interrupted, truncated):
             return {
                 "type": "reply.ended",
                 "turn": turn,
@@ -298,6 +298,7 @@ def render(event: SessionEvent) -> dict[str, Any]:
                 "text": text,
                 "heard": heard,
                 "interrupted": interrupted,
+                "truncated": truncated,
             }
         case TurnLatency(turn, endpoint_ms, stt_ms, llm_ms, tts_ms, voice_to_voice_ms):
             return {

@@ -38,7 +38,7 @@ def talk(
 
 
 async def whole(responder: OpenAIResponder, context: ReplyContext = ASKED) -> list[str]:
-    return [delta async for delta in responder.reply(context)]
+    return [delta async for delta in responder.reply(context) if isinstance(delta, str)]
 
 
 def failure(server: "LlmServer", model: str, **options: Any) -> str:
@@ -103,6 +103,11 @@ def test_connections_are_kept_between_turns(llm_server: "LlmServer") -> None:
         ("reason-stop", "Hello there."),
         ("surrogates", "Well \U0001f600 done."),
         ("half-a-character", "Well \ufffd then."),
+        ("plain-json", "Hello there."),
+        ("pretty-json", "Hello there."),
+        ("mark", "Hello there."),
+        ("only-done", "Hello there, I am"),
+        ("empty-deltas", "Hello there."),
     ],
 )
 def test_what_servers_do_differently(llm_server: "LlmServer", model: str, said: str) -> None:
@@ -145,6 +150,8 @@ def test_a_greeting_needs_no_model(llm_server: "LlmServer") -> None:
         ("malformed", "does not answer in the chat completions protocol"),
         ("not-an-object", "does not answer in the chat completions protocol"),
         ("error-event", "reported an error"),
+        ("json-error", "reported an error"),
+        ("only-empty-deltas", "gave an empty reply"),
         ("cut-mid", "broke off in mid-reply"),
         ("cut-silently", "broke off in mid-sentence"),
     ],

@@ -22,7 +22,7 @@ def prompt(
     scenario: Scenario | None = None,
     budget: PromptBudget | None = None,
 ) -> list[PromptMessage]:
-    lines = tuple(HistoryEntry("user" if role == "u" else "assistant", text) for role, text in history)
+    lines = tuple(HistoryEntry("user" if role == "u" else "assistant", text, role == "cut") for role, text in history)
     return chat_messages(ReplyContext(DANA, scenario, documents, lines), budget)
 
 
@@ -89,8 +89,14 @@ def test_no_budget_for_papers_leaves_them_out() -> None:
         ("a greeting gets a turn before it", [("a", "Hello?"), ("u", "Hi.")],
          [("u", "(The call has begun.)"), ("a", "Hello?"), ("u", "Hi.")]),
         ("lines of one side are one turn", [("u", "Can you"), ("u", "hear me?")], [("u", "Can you hear me?")]),
-        ("a reply that was cut says so", [("u", "Hi."), ("a", "Well, I have,"), ("u", "Wait.")],
+        ("a reply that was cut says so", [("u", "Hi."), ("cut", "Well, I have,"), ("u", "Wait.")],
          [("u", "Hi."), ("a", "Well, I have —"), ("u", "Wait.")]),
+        ("though it was cut after a sentence", [("u", "Hi."), ("cut", "Well. I see."), ("u", "Wait.")],
+         [("u", "Hi."), ("a", "Well. I see. —"), ("u", "Wait.")]),
+        ("though it goes on", [("u", "Hi."), ("cut", "Well, I"), ("a", "As I said."), ("u", "Wait.")],
+         [("u", "Hi."), ("a", "Well, I — As I said."), ("u", "Wait.")]),
+        ("one without a full stop is whole", [("u", "Hi."), ("a", "Sure, one moment"), ("u", "Wait.")],
+         [("u", "Hi."), ("a", "Sure, one moment"), ("u", "Wait.")]),
         ("a whole one does not", [("u", "Hi."), ("a", 'He said "no."'), ("u", "Oh.")],
          [("u", "Hi."), ("a", 'He said "no."'), ("u", "Oh.")]),
         ("nothing heard of a reply", [("u", "Hi."), ("a", " "), ("u", "Wait.")], [("u", "Hi. Wait.")]),

@@ -1,13 +1,14 @@
 """A reply that its model does not finish, and one that does not end."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import pytest
 
 from models.store import Store
-from pipeline.conversation.events import Problem, ReplyEnded
-from pipeline.conversation.reply import ReplyContext
+from pipeline.conversation.events import Problem, ReplyAudio, ReplyEnded, ReplyText
+from pipeline.conversation.reply import ReplyContext, ReplyPart, Retraction, Truncation
 from pipeline.errors import ResponderFailed
 from pipeline.replay.virtual_time import run_virtually
 from pipeline.speaking import preparation
@@ -69,5 +70,66 @@ def test_a_reply_above_the_limit_is_said_up_to_it(delta: str, monkeypatch: pytes
             ended = await scene.until(ReplyEnded)
             assert ended.text == (delta * 10)[:60]
             assert [problem.code for problem in scene.of(Problem)] == ["reply_too_long"]
+
+    steadily(story, run_virtually)
+
+
+@dataclass
+class ThinksAloud:
+    """A responder whose beginning turns out to be a thought, once `said` is what the listener could have heard."""
+
+    thought: str
+    wait: Callable[[], Awaitable[None]]
+    truncated: bool = False
+    name: str = "thinks aloud"
+
+    async def reply(self, context: ReplyContext) -> AsyncIterator[ReplyPart]:
+        yield self.thought
+        await self.wait()
+        yield Retraction()
+        yield "Hello there, caller."
+        if self.truncated:
+            yield Truncation()
+
+
+async def at_once() -> None:
+    """Wait for nothing."""
+
+
+def test_a_retracted_thought_is_neither_said_nor_stored() -> None:
+    thought = "They greet me, so I greet them. And politely. It is a call. " * 3
+
+    async def story(store: Store) -> None:
+        async with opened(store, engines(responder=ThinksAloud(thought, at_once))) as scene:
+            scene.call.session.type_text("Hello?")
+            ended = await scene.until(ReplyEnded)
+            assert (ended.text, ended.heard, ended.truncated) == ("Hello there, caller.",) * 2 + (False,)
+            assert "".join(text.delta for text in scene.of(ReplyText)) == ended.text
+            assert "".join(audio.text for audio in scene.of(ReplyAudio)) == ended.text
+            assert (await store.messages(scene.call.session.conversation.chat_id))[-1].text == ended.text
+
+    steadily(story, run_virtually)
+
+
+def test_what_was_said_of_a_thought_stays_and_nothing_more() -> None:
+    async def story(store: Store) -> None:
+        begun = asyncio.Event()
+        responder = ThinksAloud("They greet me politely. They wait for me to greet them. So I greet them.", begun.wait)
+        async with opened(store, engines(responder=responder)) as scene:
+            scene.call.session.type_text("Hello?")
+            await scene.until(ReplyAudio)
+            begun.set()
+            ended = await scene.until(ReplyEnded)
+            assert ended.text == "They greet me politely. Hello there, caller."
+            assert "".join(audio.text for audio in scene.of(ReplyAudio)) == ended.text
+
+    steadily(story, run_virtually)
+
+
+def test_a_truncated_reply_says_so() -> None:
+    async def story(store: Store) -> None:
+        async with opened(store, engines(responder=ThinksAloud("", at_once, truncated=True))) as scene:
+            scene.call.session.type_text("Hello?")
+            assert (await scene.until(ReplyEnded)).truncated
 
     steadily(story, run_virtually)

@@ -53,6 +53,7 @@ def _test(name: str, fields: str, when: str) -> ServerEvent:
 
 
 _RUN = "run_id group_id"
+_STORED = "The answer is stored; `truncated` if a limit of length stopped the model."
 _ABOUT_RUN = "run_id current_run total_runs"
 
 MESSAGES = (
@@ -67,7 +68,7 @@ MESSAGES = (
         "content_type content? audio?",
         "The same as the two before, for clients that hear only this one: its `content` is what is new.",
     ),
-    _chat("attempt_assistant_complete", "message_id content created_at persona_id", "The answer is stored."),
+    _chat("attempt_assistant_complete", "message_id content created_at persona_id truncated?", _STORED),
     _chat(
         "attempt_complete",
         f"artifact_type final_content completed success message {_RUN}",
@@ -175,11 +176,11 @@ CANONICAL = (
     ),
     _user(
         "attempt.generate.text.complete",
-        f"chat_id {_RUN} text message_id? persona_id? role? event_type?",
+        f"chat_id {_RUN} text message_id? persona_id? role? event_type? truncated?",
         "The answer is stored; or, without a role, a recording's text is there.",
     ),
-    _user("attempt.chat_message.completed", f"{_ANSWER} text", "The answer is stored."),
-    _user("attempt.generate.completed", f"{_ANSWER} text", "The same."),
+    _user("attempt.chat_message.completed", f"{_ANSWER} text truncated?", _STORED),
+    _user("attempt.generate.completed", f"{_ANSWER} text truncated?", "The same."),
     _user("attempt.chat_message.failed", f"chat_id {_RUN} message error_type role", "There is no answer."),
     _user("attempt.generate.failed", f"chat_id {_RUN} message error_type role", "The same."),
     _user("attempt.generate.audio.response_cancelled", f"chat_id {_RUN}", "The answer was stopped or interrupted."),
@@ -284,6 +285,7 @@ FIELDS: dict[str, str] = {
     "total_count": "Standards that there are.",
     "total_resources": "Parts that are to be written.",
     "total_runs": "How many runs the test has.",
+    "truncated": "A limit of length stopped the model, so that the last sentence may be unfinished.",
     "transcript": "What is understood so far.",
     "type": "What of it: `send`, `stop`, `end`, `audio`, `quiz` or `hint` of an error, `turn` of a test's progress, "
     "`standard_graded` or `complete` of grading, `complete` of hints.",
