@@ -22,7 +22,7 @@ from pipeline.conversation.conversation import Conversation, MessageLog
 from pipeline.conversation.events import CallEnded, Problem, SessionEvent, TurnLatency
 from pipeline.conversation.waterfall import Stamps, Waterfall
 from pipeline.errors import CallOver
-from pipeline.hearing.played import EchoFree
+from pipeline.hearing.ear import Ear
 from pipeline.hearing.transcripts import Transcripts
 from pipeline.hearing.utterance import Utterance
 from pipeline.speaking.preparation import Speaker
@@ -34,7 +34,6 @@ from pipeline.turn import actions, events
 from pipeline.turn.machine import Phase, ReplyPhase, Turn, samples, step
 from voice.audio.formats import FRAME, RATE_HZ
 from voice.speech.endpointing import Endpointer, SpeechResumed, SpeechStarted
-from voice.speech.vad import SpeechDetector
 
 __all__ = ["Engines", "Listener", "SessionSettings", "VoiceSession", "Watcher"]
 
@@ -85,9 +84,8 @@ class VoiceSession:
         self.resume_token = secrets.token_urlsafe(24)
         self._clock = clock
         self._state = Turn(rules=settings.rules)
-        self._detector = SpeechDetector()
+        self._ear = Ear(settings.output_rate_hz, cancels_echo=settings.cancels_echo)
         self._endpointer = Endpointer(settings.endpoints)
-        self._echo_free = EchoFree(settings.output_rate_hz, cancels=settings.cancels_echo)
         self._writer = Writer()
         self._slots = Slots()
         self._waterfall = Waterfall()
@@ -115,6 +113,7 @@ class VoiceSession:
                 conversation.vocabulary,
                 language=conversation.persona.voice.language,
                 keep_all=settings.rules.manual,
+                background=self._ear.background,
             ),
             engines.ending,
             self.conversation_id,
@@ -234,7 +233,7 @@ class VoiceSession:
         self.active_at = self._clock.now()
 
     def _emit(self, event: SessionEvent) -> None:
-        self._echo_free.note(event, self._clock.now())
+        self._ear.note(event, self._clock.now())
         for listener in list(self._listeners):
             listener(event)
 
@@ -262,9 +261,9 @@ class VoiceSession:
             return
         self._position += FRAME
         now = self._timers.frame_at = self.active_at = self._clock.now()
-        cleaned = self._echo_free.frame(frame, now)
-        happened = self._endpointer.push(self._detector.push(cleaned.gated), self._position)
-        self._transcripts.hear(cleaned.audio, self._endpointer.last_sound, utterance_open=self._state.utterance_open)
+        heard = self._ear.hear(frame, now, in_utterance=self._state.utterance_open)
+        happened = self._endpointer.push(heard.speech, self._position)
+        self._transcripts.hear(heard.audio, self._endpointer.last_sound, utterance_open=self._state.utterance_open)
         if self._endpointer.last_speech > self._position - 2 * FRAME:
             self._waterfall.heard(now - (self._position - self._endpointer.last_speech) / RATE_HZ)
         for event in happened:
@@ -361,6 +360,7 @@ class VoiceSession:
             watcher(event, to_do)
         for action in to_do:
             self._actions.carry_out(action, state, self._position)
+        self._ear.settle(to_do)
         if was_open and not state.utterance_open:
             self._endpointer.reset()
             self._transcripts.ended()

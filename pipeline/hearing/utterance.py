@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice.audio.formats import FRAME, RATE_HZ
+from voice.speech.background import BackgroundLevel, stands_out
+from voice.stt.base import Transcript
 from voice.stt.segment import Segment
 from voice.stt.speech_to_text import SpeechToText
 
@@ -18,6 +20,10 @@ SEGMENT_MS = 15_000
 
 LONGEST_SEGMENT_MS = 28_000
 """Without a pause the segment is cut here: no recogniser takes more than 30 s."""
+
+SURE = 0.6
+"""Confidence below which words count only if they stand out from the background: of babble Whisper makes 0.1 to 0.5,
+of a caller in it seldom less than 0.5."""
 
 
 class Utterance:
@@ -31,13 +37,23 @@ class Utterance:
         prompt: words likely to occur.
         language: BCP 47 tag of the language that the caller is likely to speak; empty for none.
         keep_all: keep a whole segment as pre-roll: with manual turns any of it may belong to the next utterance.
+        background: the call's background, which learns what held no words; None for one of its own.
     """
 
     def __init__(
-        self, stt: SpeechToText, call: str, prompt: str = "", *, language: str = "", keep_all: bool = False
+        self,
+        stt: SpeechToText,
+        call: str,
+        prompt: str = "",
+        *,
+        language: str = "",
+        keep_all: bool = False,
+        background: BackgroundLevel | None = None,
     ) -> None:
         self._recogniser = stt.of(call, language)
         self._prompt = prompt
+        self._background = background or BackgroundLevel()
+        self._manual = keep_all
         self._preroll: deque[NDArray[np.int16]] = deque(
             maxlen=(LONGEST_SEGMENT_MS if keep_all else PREROLL_MS) * RATE_HZ // 1000 // FRAME
         )
@@ -111,7 +127,7 @@ class Utterance:
             current, frames = self._segment, self._segment_frames
             if current is None or frames == 0:
                 return self._joined("")
-            words = (await current.transcript()).text
+            words = self._believed(await current.transcript(), current)
             text = self._joined(words)
             if current is self._segment and frames == self._segment_frames and self._is_long(frames):
                 self._settled.append(words)
@@ -130,7 +146,8 @@ class Utterance:
             VoiceError: the recogniser failed.
         """
         async with self._settling:
-            return "" if self._segment is None else self._joined((await self._segment.transcript()).text)
+            current = self._segment
+            return "" if current is None else self._joined(self._believed(await current.transcript(), current))
 
     async def settle(self) -> None:
         """Transcribe the current segment finally; audio received meanwhile belongs to the next one."""
@@ -141,13 +158,14 @@ class Utterance:
             self._segment = None
             self._begin_segment()
             try:
-                self._settled.append((await full.transcript()).text)
+                self._settled.append(self._believed(await full.transcript(), full))
             finally:
                 full.close()
 
     async def partial(self) -> str:
         """Return the words so far, which may still change."""
-        return "" if self._segment is None else self._joined(await self._segment.partial())
+        current = self._segment
+        return "" if current is None else self._joined(self._believed(await current.partial(), current))
 
     def close(self) -> None:
         """Discard the utterance and release its recogniser. Idempotent."""
@@ -161,6 +179,14 @@ class Utterance:
             self._segment.close()
         self._segment = self._recogniser.segment(prompt=self._prompt)
         self._segment_frames = 0
+
+    def _believed(self, transcript: Transcript, segment: Segment) -> str:
+        """Return the words, or none if they are unsure and no louder than what sounds anyway."""
+        doubted = transcript.text and transcript.confidence is not None and transcript.confidence < SURE
+        if doubted and not self._manual and not stands_out(segment.audio, self._background.level_db):
+            self._background.settle(heard=False)
+            return ""
+        return transcript.text
 
     def _is_long(self, frames: int) -> bool:
         return frames * FRAME >= SEGMENT_MS * RATE_HZ // 1000

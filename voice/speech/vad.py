@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from voice.audio.formats import FRAME, RATE_HZ, Int16Mono, float32_of
 from voice.errors import EngineUnavailable
 
+AUDIBLE_DB = -70.0
+"""Level below which no frame is speech, in dB of full scale."""
+
 _WINDOW, _CONTEXT = 512, 64
 _PRE_ROLL_FRAMES = 9  # including the one that opens the gate
 _CLOSE_AFTER_FRAMES = 25
 _QUIET, _BACKGROUND = 0.15, 0.05
-_AUDIBLE_DB = -70.0
 _ABOVE_FLOOR_DB = 6.0
 _BACKGROUND_DB = 1.5
 _FIRST_FLOOR_DB = -45.0  # low, since a call may begin in the middle of a word
@@ -31,6 +33,9 @@ class SpeechDetector:
     Silero runs only while the gate is open: from the first frame that WebRTC's detector classifies as speech, or that
     is louder than the background, until neither Silero nor the gate has detected speech for half a second. When the
     gate opens, Silero first gets the last 160 ms as pre-roll, so that it hears the beginning of the word.
+
+    Attributes:
+        level_db: the level of the last frame, in dB of full scale.
 
     Source: Silero VAD v6 (window of 512 samples after 64 of context, at 16 kHz); WebRTC common_audio/vad.
     """
@@ -54,19 +59,24 @@ class SpeechDetector:
         self._open = False
         self._quiet_frames = 0
         self._floor_db: float | None = None
+        self.level_db = AUDIBLE_DB
         self._silero.reset()
 
-    def push(self, frame: Int16Mono) -> float:
-        """Feed the next frame, int16 of shape (320,) at 16 kHz; return its speech probability, 0 to 1.
+    def push(self, frame: Int16Mono, *, least_db: float = AUDIBLE_DB) -> float:
+        """Feed the next frame; return its speech probability, 0 to 1.
 
         A frame no louder than the background counts as background, since Silero's state lags behind the word.
+
+        Args:
+            frame: int16, shape (320,), 16 kHz.
+            least_db: level below which it counts as background whatever it sounds like.
         """
         samples = float32_of(frame)
-        level_db = 10 * math.log10(float(np.dot(samples, samples)) / FRAME + 1e-10)
+        self.level_db = level_db = 10 * math.log10(float(np.dot(samples, samples)) / FRAME + 1e-10)
         if self._floor_db is None:
             self._floor_db = min(level_db, _FIRST_FLOOR_DB)
         above_db = level_db - self._floor_db
-        background = level_db < _AUDIBLE_DB or above_db < _BACKGROUND_DB
+        background = level_db < least_db or above_db < _BACKGROUND_DB
         voiced = self._gate.is_speech(frame.tobytes(), RATE_HZ)
         opens = not background and (voiced or above_db > _ABOVE_FLOOR_DB)
         self._recent.append(frame)

@@ -31,7 +31,7 @@ class Segment:
         self._samples = np.empty(5 * RATE_HZ, np.int16)
         self._length = 0
         self._result: tuple[int, Transcript] | None = None
-        self._sketch = (0, "")
+        self._sketch = (0, Transcript(""))
         self._closed = False
         self._stream = (
             SegmentStream(transcriber, workers, call, prompt) if isinstance(transcriber, StreamingTranscriber) else None
@@ -113,7 +113,7 @@ class Segment:
             self._result = (end, text)
         return text
 
-    async def partial(self) -> str:
+    async def partial(self) -> Transcript:
         """Return the partial transcript, which may still change, and lags if the engine is busy.
 
         Raises:
@@ -121,13 +121,13 @@ class Segment:
             EngineFailed: the engine failed.
         """
         if self.text_ready and self._result is not None:
-            return self._result[1].text
+            return self._result[1]
         if self._stream is not None:
-            return self._stream.partial
+            return Transcript(self._stream.partial)
         audio, end = self.audio, self._length
         if end > self._sketch[0] and not self._closed:
             with suppress(EngineBusy):  # a late partial is useless: keep the last one
-                self._sketch = (end, (await self._sketched(audio)).text)
+                self._sketch = (end, await self._sketched(audio))
         return self._sketch[1]
 
     def close(self) -> None:

@@ -1,0 +1,99 @@
+"""People who talk in the background of a call: what they say is no message of the caller's."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from models.store import Store
+from pipeline.call.session import SessionSettings
+from pipeline.conversation.events import UserMessage, UserPartial, UserStarted
+from pipeline.replay.virtual_time import run_virtually
+from tests.neural import people
+from tests.pipeline.scene import engines, opened, steadily
+from tests.voice.people import babble, level_of, spaced
+from tests.voice.sound import recording, recordings
+from voice.audio.formats import Float32Mono16k, float32_of, int16_of
+from voice.stt.base import Transcript
+from voice.stt.whisper.engine import FasterWhisper
+from voice.stt.word_error import WordErrors, word_errors
+from voice.work.cancellation import Cancelled, never_cancelled
+
+VOICES = [float32_of(recording(name)) for name in recordings("clinic", "turns")]
+LINES = [float32_of(recording(f"slt/records-office/0{number}")) for number in (1, 5)]
+
+
+class Confident:
+    """A recogniser that makes words of everything, and says how sure it is of them."""
+
+    name = "confident"
+
+    def __init__(self, confidence: float | None) -> None:
+        self.confidence = confidence
+
+    def transcribe(
+        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
+    ) -> Transcript:
+        """Some words, whatever was said."""
+        return Transcript("there are two of them", confidence=self.confidence)
+
+
+def messages(audio: np.ndarray, confidence: float | None) -> tuple[int, int, int]:
+    """How often the caller was taken to speak, with partials and with messages, in a call of this audio."""
+    counts = (0, 0, 0)
+
+    async def story(store: Store) -> None:
+        nonlocal counts
+        async with opened(store, engines(transcriber=Confident(confidence))) as scene:
+            await scene.say(int16_of(audio), message_ms=1000)
+            await asyncio.sleep(2)
+            counts = (len(scene.of(UserStarted)), len(scene.of(UserPartial)), len(scene.of(UserMessage)))
+
+    steadily(story, run_virtually)
+    return counts
+
+
+@pytest.mark.parametrize("snr_db", [20, 10])
+def test_a_caller_over_babble_is_heard_and_the_babble_is_not(snr_db: float) -> None:
+    lines = spaced(LINES, pause_s=2)
+    level = float(np.median([level_of(line) for line in LINES])) * 10 ** (-snr_db / 20)
+    audio = lines + babble(VOICES, len(lines) / 16_000, level=level)
+    assert messages(audio, 0.4)[2] == len(LINES)
+
+
+def test_babble_alone_is_no_message_where_the_words_are_unsure() -> None:
+    audio = babble(VOICES, 15, level=0.1)
+    started, partials, stored = messages(audio, 0.3)
+    assert started >= 1, "it is speech to the detector"
+    assert (partials, stored) == (0, 0)
+
+
+@pytest.mark.parametrize("confidence", [0.9, None], ids=["sure", "an engine that does not say"])
+def test_sure_words_count_at_any_level(confidence: float | None) -> None:
+    level = 1.5 * level_of(LINES[0])
+    audio = spaced(LINES[:1], pause_s=2)
+    assert messages(audio + babble(VOICES, len(audio) / 16_000, level=level), confidence)[2] >= 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("snr_db", [20, 10])
+def test_people_over_babble_are_heard_by_real_weights_and_the_babble_is_not(
+    whisper_base: FasterWhisper, snr_db: float
+) -> None:
+    prompts = people("prompts")
+    callers, others = prompts[:3], [prompt.audio for prompt in prompts[3:]]
+    lines = spaced([caller.audio for caller in callers], pause_s=3)
+    level = float(np.median([level_of(caller.audio) for caller in callers])) * 10 ** (-snr_db / 20)
+    heard: list[str] = []
+
+    async def story(store: Store) -> None:
+        chosen, settings = engines(transcriber=whisper_base), SessionSettings(partial_every_ms=900, text_only=True)
+        async with opened(store, chosen, settings=settings) as scene:
+            await scene.say(int16_of(lines + babble(others, len(lines) / 16_000, level=level)), message_ms=1000)
+            await asyncio.sleep(2)
+            heard.extend(message.text for message in scene.of(UserMessage))
+
+    steadily(story, run_virtually)
+    assert len(heard) == len(callers), heard
+    errors = (word_errors(caller.text, text) for caller, text in zip(callers, heard, strict=True))
+    assert sum(errors, WordErrors()).rate <= 0.2
