@@ -12,10 +12,10 @@ demo: $(STAMP)  ## a spoken conversation, start to end, on this machine
 	$(BIN)/glow demo
 
 test: $(STAMP)  ## the test suite; the slow ones apart
-	$(BIN)/pytest -m "not slow" -n 3 --dist worksteal
+	$(BIN)/pytest -m "not slow and not long" -n 3 --dist worksteal
 
 test-slow: $(STAMP)  ## what takes long: whole role-plays, real time, killed processes
-	$(BIN)/pytest -m slow -n 3 --dist worksteal
+	$(BIN)/pytest -m "slow and not long" -n 3 --dist worksteal
 
 test-abuse: $(STAMP)  ## what docs/reliability.md claims: attacks, faults and restarts
 	$(BIN)/pytest tests/abuse

@@ -56,11 +56,14 @@ async def parsed(document: bytes, parse: Callable[[bytes], Any] = json.loads) ->
 
     Raises:
         Invalid, TooLarge: as `check_shape`.
-        ValueError: it is not JSON.
+        json.JSONDecodeError: it is not JSON, or no text.
     """
 
     def work() -> Any:
         check_shape(document)
-        return parse(document)
+        try:
+            return parse(document)
+        except UnicodeDecodeError as error:
+            raise json.JSONDecodeError("The document is no Unicode text", "", error.start) from None
 
     return await asyncio.to_thread(work) if len(document) > LARGE_BYTES else work()

@@ -52,10 +52,9 @@ async def create_session(request: Request, user: Learner) -> dict[str, Any]:
 
 @router.patch("/chat/sessions/{session_id}")
 async def end_session(session_id: str, request: Request, user: Learner) -> dict[str, Any]:
-    """End a session, now or at a given time."""
-    if not await request.body():
-        raise HTTPException(500, "The request has no body; send at least {}")
-    ended_at = text_of(await json_object(request), "endedAt")
+    """End a session, now (also without a body) or at a given time."""
+    body = await json_object(request) if await request.body() else {}
+    ended_at = text_of(body, "endedAt")
     await own_session(request, user, session_id)
     chat = await store_of(request).change_external_chat(user.id, session_id, ended_at=_time(ended_at))
     return rendering.session(chat, shown_id(user))

@@ -56,6 +56,12 @@ def test_what_is_no_json_is_left_to_the_parser(document: bytes) -> None:
     check_shape(document)
 
 
+@pytest.mark.parametrize("document", [b"\xb1", b'{"a": "\xff"}', b"\xff\xfe\x00"])
+def test_what_is_no_text_is_no_json(document: bytes) -> None:
+    with pytest.raises(json.JSONDecodeError, match="no Unicode text"):
+        asyncio.run(parsed(document))
+
+
 def test_a_large_document_is_parsed_beside_the_loop() -> None:
     document = json.dumps(["x" * 100] * (LARGE_BYTES // 50)).encode()
 
