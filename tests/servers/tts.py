@@ -13,20 +13,28 @@ from voice.tts.base import VoiceStyle
 from voice.tts.espeak.engine import EspeakSynthesizer
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What the server sends whatever it is asked; without a kind it says none."""
+
+    body: bytes
+    kind: str = "audio/pcm"
+
+
 @dataclass
 class SpeechServer:
     """A running server.
 
     Attributes:
         url: what to give as base_url.
-        behaviour: "speak", a status code to refuse with, "cut", "hang" or "wav".
+        behaviour: "speak", a status code to refuse with, "cut", "hang", "wav", or an `Answer` to give.
         requests: the bodies that came, with the Authorization header as "authorization".
         hanging: somebody is being let wait.
         hold: what "hang" waits for.
     """
 
     url: str = ""
-    behaviour: str | int = "speak"
+    behaviour: str | int | Answer = "speak"
     requests: list[dict[str, Any]] = field(default_factory=list)
     hanging: threading.Event = field(default_factory=threading.Event)
     hold: threading.Event = field(default_factory=threading.Event)
@@ -54,6 +62,11 @@ def speech_server() -> Iterator[SpeechServer]:
                     self._chunk_headers()
                     self._chunk(b"RIFF\x00\x00\x00\x00WAVE" + bytes(4000))
                     self._chunk(b"")
+                case Answer(data, kind):
+                    self._chunk_headers(kind)
+                    for start in range(0, len(data), 999):
+                        self._chunk(data[start : start + 999])
+                    self._chunk(b"")
                 case cut:
                     self._speak(body, whole=cut == "speak")
 
@@ -76,9 +89,10 @@ def speech_server() -> Iterator[SpeechServer]:
             self._chunk(carry + resampler.flush().astype("<i2").tobytes())
             self._chunk(b"")
 
-        def _chunk_headers(self) -> None:
+        def _chunk_headers(self, kind: str = "audio/pcm") -> None:
             self.send_response(200)
-            self.send_header("Content-Type", "audio/pcm")
+            if kind:
+                self.send_header("Content-Type", kind)
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
 

@@ -1,12 +1,11 @@
-"""A synthesizer on any server with OpenAI's /v1/audio/speech, streamed as PCM."""
+"""A synthesizer on any server with OpenAI's /v1/audio/speech, which is asked for PCM."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from voice.errors import Cancelled, EngineBusy, EngineFailed, EngineUnavailable, VoiceError
 from voice.tts.base import SpeechChunk, VoiceStyle
+from voice.tts.speech_answer import audio_of
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -17,9 +16,6 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 15.0
 
 _CHUNK_BYTES = RATE_HZ // 10 * 2
-_LONGEST_BYTES = 2 * RATE_HZ * 300
-# Magic bytes of common containers: the answer of a server that ignores "pcm" would otherwise play as noise.
-_CONTAINERS = (b"RIFF", b"ID3", b"OggS", b"fLaC", b"\xff\xfb", b"\xff\xf3", b"<!", b'{"')
 
 
 class OpenAISynthesizer:
@@ -67,7 +63,9 @@ class OpenAISynthesizer:
         self._client.close()
 
     def synthesize(self, text: str, style: VoiceStyle, *, cancelled: Callable[[], bool]) -> Iterator[SpeechChunk]:
-        """Synthesize one clause: int16 chunks of about 100 ms at 24 kHz, shape (n,), as they arrive.
+        """Synthesize one clause: int16 chunks of about 100 ms, shape (n,), as they arrive.
+
+        They have the rate that the server declares, or 24 kHz; what comes in a container is decoded to 16 kHz.
 
         Args:
             text: at most 2000 characters; the rest is dropped.
@@ -78,7 +76,7 @@ class OpenAISynthesizer:
             Cancelled: `cancelled()` turned True.
             EngineUnavailable: the server is unreachable, or rejects the key, the model or the voice.
             EngineBusy: the server is rate limiting.
-            EngineFailed: the server failed, hung, or sent something other than PCM.
+            EngineFailed: the server failed, hung, or sent no sound, or none that can be decoded.
 
         Source: OpenAI API reference, "Create speech"; response_format "pcm" is 24 kHz, 16 bit, little endian, mono.
         """
@@ -92,7 +90,9 @@ class OpenAISynthesizer:
                 response_format="pcm",
                 speed=min(2.0, max(0.5, style.rate)),
             ) as response:
-                yield from _chunks(response.iter_bytes(_CHUNK_BYTES), cancelled)
+                body = _until_cancelled(response.iter_bytes(_CHUNK_BYTES), cancelled)
+                for audio, rate_hz in audio_of(response.headers.get("content-type", ""), body, RATE_HZ):
+                    yield SpeechChunk(audio, rate_hz)
         except VoiceError:
             raise
         except Exception as error:  # noqa: BLE001 - in mid-stream the client lets errors of its HTTP library through
@@ -100,22 +100,11 @@ class OpenAISynthesizer:
             raise _typed(error) from None
 
 
-def _chunks(stream: Iterator[bytes], cancelled: Callable[[], bool]) -> Iterator[SpeechChunk]:
-    received = 0
-    odd = b""
+def _until_cancelled(stream: Iterator[bytes], cancelled: Callable[[], bool]) -> Iterator[bytes]:
     for data in stream:
         if cancelled():
             raise Cancelled("The clause is no longer wanted; ask again to hear it.")
-        if not received and data.startswith(_CONTAINERS):
-            raise EngineFailed("The speech server did not answer with PCM; choose a server that knows that format.")
-        received += len(data)
-        if received > _LONGEST_BYTES:
-            raise EngineFailed("The speech server sent more than five minutes for one clause; check the server.")
-        data = odd + data
-        whole = len(data) // 2 * 2
-        odd = data[whole:]
-        if whole:
-            yield SpeechChunk(np.frombuffer(data[:whole], "<i2").astype(np.int16), RATE_HZ)
+        yield data
 
 
 def _typed(error: Exception) -> VoiceError:

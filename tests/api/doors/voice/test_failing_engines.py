@@ -11,7 +11,7 @@ from pipeline.speaking.replies import APOLOGY
 from tests import hearing
 from tests.servers.llm import LlmServer
 from tests.servers.stt import transcription_server
-from tests.servers.tts import SpeechServer, speech_server
+from tests.servers.tts import Answer, SpeechServer, speech_server
 from tests.service import Client, RunningService, quiet, running, unhearing
 from tests.voice.sound import recording
 
@@ -156,8 +156,17 @@ def _asked_by_calls(server: SpeechServer) -> list[str]:
     return [request["input"] for request in server.requests if request["input"] != "Hello."]
 
 
-@pytest.mark.parametrize("behaviour", [401, "cut"])
-def test_a_voice_that_fails_is_replaced(tmp_path: Path, behaviour: int | str) -> None:
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        401,
+        "cut",
+        Answer(b""),
+        pytest.param(Answer(b"\x01"), marks=pytest.mark.slow),
+        pytest.param(Answer(b'[{"error": "busy"}]' * 50), marks=pytest.mark.slow),
+    ],
+)
+def test_a_voice_that_fails_is_replaced(tmp_path: Path, behaviour: int | str | Answer) -> None:
     with speech_server() as server:
         server.behaviour = behaviour
         with unhearing(tmp_path, tts="openai", tts_base_url=server.url, openai_api_key=KEY, llm="scripted") as service:
