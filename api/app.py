@@ -19,11 +19,14 @@ from api.doors.glow.socketio.server import SocketDoor
 from api.doors.glow.table import OPERATIONS
 from api.doors.http_rules import HttpRules, bounded_protocol
 from api.doors.openapi_page import serve_openapi_page
-from api.doors.refusals import explain_errors
+from api.doors.refusals import BUSY_RETRY_S, explain_errors
 from api.doors.socket_rules import SocketRules, protocol_by_path
 from api.doors.voice import socket as voice
 from api.service import running_service
 from api.settings import Settings
+from models.errors import StorageFailed
+
+NOT_READY = "The engines are still warming up, or the database is away."
 
 
 def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS) -> FastAPI:
@@ -63,15 +66,23 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
         """Report that the process is up."""
         return {"status": "ok"}
 
-    @app.get("/ready", tags=["service"], responses={503: {"description": "The engines are still warming up."}})
+    @app.get("/ready", tags=["service"], responses={503: {"description": NOT_READY}})
     async def ready(request: Request) -> JSONResponse:
-        """Report whether the engines are loaded, so that the first call is not slow."""
+        """Report whether calls can be opened: the engines are loaded, and the database can be used."""
         service = request.app.state.service
+        try:
+            await service.store.check()
+        except StorageFailed:
+            stored = False
+        else:
+            stored = True
         body: dict[str, Any] = {
-            "ready": service.ready.is_set(),
+            "ready": service.ready.is_set() and stored,
             "engines": service.shared_engines.names,
+            "database": "ok" if stored else "away",
             "calls": len(service.calls),
         }
-        return JSONResponse(body, 200 if body["ready"] else 503)
+        headers = {} if body["ready"] else {"Retry-After": str(BUSY_RETRY_S)}
+        return JSONResponse(body, 200 if body["ready"] else 503, headers)
 
     return app

@@ -103,7 +103,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         StoreUnavailable, InvalidPack, EngineUnavailable: the message says what to do.
     """
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(Store(settings.database_url))
+        store = await stack.enter_async_context(Store(settings.database_url, connections=settings.database_connections))
         for path in (packs.DEMO_PACK, *settings.packs):
             await _install(store, path)
         shared_engines = await open_engines(settings)

@@ -64,6 +64,13 @@ class Settings(BaseSettings):
         description="SQLAlchemy URL of the database, with an asynchronous driver (aiosqlite or asyncpg).",
         json_schema_extra={"shown": "sqlite+aiosqlite:///<data_dir>/glow.db"},
     )
+    database_connections: int = Field(
+        default=6,
+        ge=2,
+        le=1000,
+        description="Maximum number of connections of this process to a database server; times the number of processes "
+        "it has to stay below PostgreSQL's max_connections (100 by default). SQLite ignores it.",
+    )
     models_dir: Path = Field(
         default_factory=lambda known: known.get("data_dir", _default_data_dir()) / "models",
         description="Directory of the models and voices; `glow models pull` downloads into it.",

@@ -42,9 +42,16 @@ class TooLarge(ModelError):
 
 
 class StoreUnavailable(ModelError):
-    """The database cannot be opened, or was created by a newer version."""
+    """The database cannot be opened at startup, or was created by a newer version."""
 
     code = "store_unavailable"
+
+
+class StorageFailed(ModelError):
+    """The database is away or full, or a file cannot be written; the same request may succeed later."""
+
+    code = "storage_failed"
+    http_status = 503
 
 
 class InvalidPack(ModelError):

@@ -1,10 +1,17 @@
 """Storage of recordings as files in one folder, by id. Blocking: call it in a thread."""
 
+import logging
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from models.errors import Invalid, NotFound
+from models.errors import Invalid, NotFound, StorageFailed
+
+log = logging.getLogger(__name__)
+
+PART = ".part"
+"""The suffix of a file that is being written."""
 
 _ID = re.compile(r"[A-Za-z0-9-]{1,100}")
 _BLOCK = 64 * 1024
@@ -31,12 +38,22 @@ class Files:
         return self._folder / file_id
 
     def write(self, file_id: str, data: bytes) -> None:
-        """Write a file atomically."""
+        """Write a file atomically.
+
+        Raises:
+            StorageFailed: the disk is full, or cannot be written; nothing is left of it.
+        """
         path = self.path(file_id)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        part.write_bytes(data)
-        part.replace(path)
+        part = path.with_suffix(PART)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(data)
+            part.replace(path)
+        except OSError as error:
+            with suppress(OSError):
+                part.unlink()
+            log.error("A file cannot be written: %s", error.strerror)
+            raise StorageFailed("The recording cannot be stored at the moment; try again in a while.") from None
 
     def read(self, file_id: str) -> bytes:
         """Read a whole file.

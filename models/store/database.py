@@ -10,13 +10,14 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from uuid import uuid4
 
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import StaticPool
 
 from models import migrations
-from models.errors import StoreUnavailable
+from models.errors import StorageFailed, StoreUnavailable
+from models.store.outage import Outage, Use, outage_of
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -28,6 +29,16 @@ _SQLITE_PRAGMAS = (
     "PRAGMA synchronous = NORMAL",
     "PRAGMA foreign_keys = ON",
 )
+
+CONNECTIONS = 6
+"""Most connections of one process to a database server, if none are given."""
+
+_ASYNCPG_TIMEOUTS = {"timeout": 5, "command_timeout": 60}
+"""Seconds for a connection and for a statement: a server that does not answer is one that is away."""
+
+_POOL_TIMEOUT_S = 10
+
+AWAY = "The database cannot be reached or written at the moment; try again in a few seconds."
 
 _WRITE_LOCK = 0x676C6F77
 """Key of the PostgreSQL advisory lock of `take_write_lock`; arbitrary, but unique."""
@@ -48,12 +59,20 @@ class Database:
         url: any SQLAlchemy URL with an asynchronous driver; "sqlite+aiosqlite://" is an in-memory database.
         now: the clock for all stored times; must return timezone-aware times.
         new_id: generates the ids of new records; a replay injects a deterministic one.
+        connections: most connections at once to a database server; SQLite needs no bound.
     """
 
     def __init__(
-        self, url: str, *, now: Callable[[], datetime] = utc_now, new_id: Callable[[], str] = random_id
+        self,
+        url: str,
+        *,
+        now: Callable[[], datetime] = utc_now,
+        new_id: Callable[[], str] = random_id,
+        connections: int = CONNECTIONS,
     ) -> None:
         self._url = url
+        self._connections = connections
+        self._outage = Outage()
         self._now = now
         self._new_id = new_id
         self._engine: AsyncEngine | None = None
@@ -84,8 +103,10 @@ class Database:
             raise StoreUnavailable(
                 f"The database was made by a newer version ({error}): upgrade, or set another database URL."
             ) from error
-        except (SQLAlchemyError, OSError, ImportError, ValueError) as error:
+        except Exception as error:
             await self.close()
+            if not isinstance(error, SQLAlchemyError | OSError | ImportError | ValueError) and not outage_of(error):
+                raise
             reason = str(error).splitlines()[0]
             raise StoreUnavailable(
                 f"The database cannot be opened ({reason}): check that its URL names an asynchronous driver "
@@ -110,7 +131,17 @@ class Database:
     def _connect(self, url: URL) -> AsyncEngine:
         # Parameters contain personal data: keep them out of logs and error messages.
         if url.get_backend_name() != "sqlite":
-            return create_async_engine(url, hide_parameters=True, pool_pre_ping=True)
+            # The pool replaces a connection that the server has closed before it is used again.
+            spare = self._connections // 3
+            return create_async_engine(
+                url,
+                hide_parameters=True,
+                pool_pre_ping=True,
+                pool_size=self._connections - spare,
+                max_overflow=spare,
+                pool_timeout=_POOL_TIMEOUT_S,
+                connect_args=_ASYNCPG_TIMEOUTS if url.get_driver_name() == "asyncpg" else {},
+            )
 
         # SQLite allows one writer at a time; a lock here is fair and cheaper than its busy loop.
         self._write_turn = asyncio.Lock()
@@ -131,22 +162,52 @@ class Database:
             raise RuntimeError("The store is closed: call open() first.")
         return self._engine.execution_options(immediate=True)
 
+    async def check(self) -> None:
+        """Check that the database can be used; while the latest write failed, by a write.
+
+        Raises:
+            StorageFailed: it cannot.
+        """
+        if not self._outage.of_writing:
+            async with self._reading() as session:
+                await session.execute(text("SELECT 1"))
+            return
+        async with self._writing() as session:
+            if (await session.connection()).dialect.name == "sqlite":
+                version = await session.scalar(text("PRAGMA user_version")) or 0
+                await session.execute(text(f"PRAGMA user_version = {version ^ 1}"))  # of no use to this schema
+            else:
+                await session.execute(text("UPDATE alembic_version SET version_num = version_num"))
+
     @asynccontextmanager
     async def _reading(self) -> AsyncGenerator[AsyncSession]:
         if self._engine is None:
             raise RuntimeError("The store is closed: call open() first.")
-        async with self._read_turn, AsyncSession(self._engine) as session:
+        async with self._noticing("reading"), self._read_turn, AsyncSession(self._engine) as session:
             yield session
 
     @asynccontextmanager
     async def _writing(self) -> AsyncGenerator[AsyncSession]:
         """Open a transaction: committed at the end of the block, rolled back by an exception in it."""
         async with (
+            self._noticing("writing"),
             self._write_turn,
             AsyncSession(self._immediate(), expire_on_commit=False) as session,
             session.begin(),
         ):
             yield session
+
+    @asynccontextmanager
+    async def _noticing(self, use: Use) -> AsyncGenerator[None]:
+        """Raise `StorageFailed` for a driver's errors that mean an outage."""
+        try:
+            yield
+        except Exception as error:
+            if not (reason := outage_of(error)):
+                raise
+            self._outage.failed(use, reason)
+            raise StorageFailed(AWAY) from None
+        self._outage.succeeded(use)
 
 
 async def take_write_lock(transaction: AsyncConnection | AsyncSession) -> None:
@@ -168,10 +229,16 @@ def shielded(
     async def verb(self: AnyDatabase, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         task = asyncio.create_task(method(self, *args, **kwargs))
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(functools.partial(_finished, self._running))
         return await asyncio.shield(task)
 
     return verb
+
+
+def _finished(running: set[asyncio.Task[Any]], task: asyncio.Task[Any]) -> None:
+    running.discard(task)
+    if not task.cancelled():
+        task.exception()  # retrieved, in case that its caller was cancelled
 
 
 def _is_in_memory(url: URL) -> bool:

@@ -15,6 +15,10 @@ from pipeline.turn import actions, events
 from pipeline.turn.machine import Turn
 from voice.audio.formats import RATE_HZ, Samples
 
+LEAST_COMMIT_MS = 200
+"""Shortest utterance of manual turns."""
+
+ANSWERING = Problem("answering", "The persona is answering already; ask again when that is over.")
 NO_WORDS = Problem("no_words", "No words were heard in that utterance; say it again or type it.")
 
 
@@ -81,7 +85,7 @@ class Actions:
             case actions.Apologise(revision, turn):
                 replies.apologise(revision, turn)
             case actions.Release(revision):
-                self.messages.after_storing(lambda: self._release(revision))
+                self.messages.once_stored(lambda: self._release(revision))
             case actions.Duck():
                 replies.duck()
             case actions.Restore() | actions.GoOn():
@@ -91,7 +95,7 @@ class Actions:
             case actions.CutReply(revision):
                 replies.cut(revision)
 
-    async def _release(self, revision: int) -> None:
+    def _release(self, revision: int) -> None:
         self.waterfall.released(self.clock.now())
         self.replies.release(revision)
 

@@ -82,7 +82,7 @@ async def obey(call: Call, command: Command) -> None:
     Raises:
         InvalidAudio: the audio is damaged; what could be decoded was heard.
         CallOver: typed into a call that has ended.
-        ModelError: typed text could not be stored.
+        ModelError: typed text cannot be stored. While the database is away it is kept, which is no error.
     """
     session = call.session
     match command:
@@ -91,7 +91,7 @@ async def obey(call: Call, command: Command) -> None:
         case Commit():
             await call.commit()
         case Say(text):
-            await session.type_text(text)
+            await session.say(text)
         case Stop():
             session.stop()
         case Mute(muted):

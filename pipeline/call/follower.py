@@ -7,11 +7,16 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
+from models.errors import StorageFailed
 from pipeline.call.call import Call
 from pipeline.call.registry import Calls
+from pipeline.tasks.clock import Clock
 from pipeline.tasks.writer import StorageBehind, Writer
 
 log = logging.getLogger(__name__)
+
+LAST_WRITES_S = 10.0
+"""How long the service waits, as it stops, for writes to a store that is away."""
 
 
 class CallFollower(ABC):
@@ -20,12 +25,14 @@ class CallFollower(ABC):
     Args:
         calls: the registry whose calls are followed.
         loss: the log message for a failed write; the call itself goes on.
+        clock: paces the attempts while the store is away.
     """
 
-    def __init__(self, calls: Calls, loss: str) -> None:
+    def __init__(self, calls: Calls, loss: str, clock: Clock) -> None:
         self._calls = calls
         self._loss = loss
-        self._writer = Writer()
+        self._logged = ""
+        self._writer = Writer(clock)
 
     @abstractmethod
     def follow(self, call: Call) -> None:
@@ -46,9 +53,13 @@ class CallFollower(ABC):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._writer.drained()
+        await self._writer.drained(LAST_WRITES_S)
         self._writing.cancel()
         await asyncio.gather(self._writing, return_exceptions=True)
 
     def _failed(self, error: Exception) -> None:
-        log.warning("%s: %s", self._loss, error)
+        if isinstance(error, StorageFailed):
+            return  # the write waits; the store has logged it
+        if str(error) != self._logged:  # a full disk fails every write in the same way
+            log.warning("%s: %s", self._loss, error)
+        self._logged = str(error)

@@ -2,11 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
+from models.errors import StorageFailed
 from pipeline.conversation.conversation import Conversation, MessageLog
 from pipeline.conversation.events import Problem, SessionEvent, UserMessage
-from pipeline.tasks.writer import StorageBehind, Writer
+from pipeline.tasks.writer import StorageBehind, Write, Writer
+
+KEPT = Problem(
+    "storage_failed", "The database is away; what is said is kept, and stored as soon as the database is back."
+)
+LOST = Problem("storage_failed", "The last messages of this call could not be stored; they are lost.")
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +45,7 @@ class LearnerMessages:
         self._new_id = new_id
         self._emit = emit
         self._give_up = give_up
+        self._typed: set[asyncio.Future[str]] = set()
 
     def typed(self, turn: int, text: str) -> asyncio.Future[str]:
         """Take a typed message; the future resolves to its id once it is stored, or to the error.
@@ -48,10 +55,14 @@ class LearnerMessages:
         """
         message_id = self._new_id()
         stored: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._typed.add(stored)
+        stored.add_done_callback(self._typed.discard)
 
         async def store() -> None:
             try:
                 await self._store.add_message(self._conversation.chat_id, "user", text, origin="typed", id=message_id)
+            except StorageFailed:
+                raise  # it is attempted again
             except BaseException as error:
                 if not stored.done():
                     stored.set_exception(error)
@@ -76,17 +87,35 @@ class LearnerMessages:
                 await self._store.update_message(message_id, text=text)
             self._emit(UserMessage(turn, message_id, text))
 
-        self.after_storing(store)
+        self.store(store)
 
-    def after_storing(self, operation: Callable[[], Awaitable[None]]) -> None:
-        """Run an operation once all so far is stored; a call that can no longer be stored ends, lest it be lost."""
+    def store(self, write: Write) -> None:
+        """Queue a write; a call that can no longer be stored ends, lest it be lost."""
+        self._attempt(lambda: self._writer.put(write))
+
+    def once_stored(self, act: Callable[[], None]) -> None:
+        """Call `act` once all so far is stored, or kept as the database is away."""
+        self._attempt(lambda: self._writer.then(act))
+
+    def _attempt(self, put: Callable[[], None]) -> None:
         try:
-            self._writer.put(operation)
+            put()
         except StorageBehind as error:
             self._emit(Problem(error.code, str(error), fatal=True))
             self._give_up()
 
     def failed(self, error: Exception) -> None:
-        """Report a message that could not be stored."""
-        log.error("A message could not be stored.", exc_info=error)
+        """Report a message that could not be stored, or that waits for the database."""
+        if isinstance(error, StorageFailed):
+            self._emit(KEPT)
+            return
+        log.error("A message could not be stored: %s", error)
         self._emit(Problem("storage_failed", "A message could not be stored; the conversation goes on without it."))
+
+    def lost(self, writes: int) -> None:
+        """Report that the call ends with so many writes not carried out, as the database stayed away."""
+        log.error("%d writes of a call are lost: the database stayed away.", writes)
+        self._emit(LOST)
+        for stored in list(self._typed):
+            stored.set_exception(StorageFailed(LOST.message))
+            stored.exception()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.files import Files
+from models.files import PART, Files
 from pipeline.call.call import Call
 from pipeline.call.follower import CallFollower
 from pipeline.call.registry import Calls
@@ -39,7 +39,7 @@ class Recordings(CallFollower):
     """
 
     def __init__(self, calls: Calls, files: Files, clock: Clock) -> None:
-        super().__init__(calls, "Some of a recording could not be written")
+        super().__init__(calls, "Some of a recording could not be written", clock)
         self._files = files
         self._clock = clock
 
@@ -188,8 +188,19 @@ def _truncate(path: Path, size: int) -> None:
 
 def _join(left: Path, right: Path, path: Path) -> None:
     """Append both sides to one stereo file, after earlier calls of the chat."""
-    part = path.with_suffix(".part")
+    part = path.with_suffix(PART)
     path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _write_both(left, right, part, path)
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    left.unlink(missing_ok=True)
+    right.unlink(missing_ok=True)
+
+
+def _write_both(left: Path, right: Path, part: Path, path: Path) -> None:
     with wave.open(str(part), "wb") as joined:
         joined.setnchannels(2)
         joined.setsampwidth(_BYTES)
@@ -203,9 +214,6 @@ def _join(left: Path, right: Path, path: Path) -> None:
             size = min(_BUFFER * _BYTES, length - start)
             sides = [np.frombuffer(_read_at(side, start, size), "<i2") for side in (left, right)]
             joined.writeframes(np.stack(sides, axis=1).tobytes())
-    part.replace(path)
-    left.unlink(missing_ok=True)
-    right.unlink(missing_ok=True)
 
 
 def _read_at(path: Path, start: int, size: int) -> bytes:

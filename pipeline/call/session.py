@@ -11,7 +11,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.call.actions import NO_WORDS, Actions, milliseconds
+from pipeline.call.actions import ANSWERING, LEAST_COMMIT_MS, NO_WORDS, Actions, milliseconds
+from pipeline.call.audience import Audience, Listener, Watcher
 from pipeline.call.keypad import Keypad
 from pipeline.call.learner_messages import LearnerMessages
 from pipeline.call.opening import OpeningPrompts
@@ -39,19 +40,11 @@ __all__ = ["Engines", "Listener", "SessionSettings", "VoiceSession", "Watcher"]
 
 log = logging.getLogger(__name__)
 
-Listener = Callable[[SessionEvent], None]
-"""Gets every event, in order, on the event loop; must not block."""
-
-Watcher = Callable[[events.Event, list[actions.Action]], None]
-"""Gets every step of the turn machine as it is taken: the event and the actions; must not block."""
-
-LEAST_COMMIT_MS = 200
-"""Shortest utterance of manual turns."""
-
-ANSWERING = Problem("answering", "The persona is answering already; ask again when that is over.")
+LAST_WRITES_S = 30.0
+"""How long a call that has ended waits for a database that is away."""
 
 
-class VoiceSession:
+class VoiceSession(Audience):
     """A call on one chat.
 
     Args:
@@ -76,6 +69,7 @@ class VoiceSession:
         settings: SessionSettings,
         new_id: Callable[[], str],
     ) -> None:
+        super().__init__()
         self.conversation = conversation
         self.settings = settings
         conversation.tools = call_tools(settings)
@@ -86,19 +80,22 @@ class VoiceSession:
         self._state = Turn(rules=settings.rules)
         self._ear = Ear(settings.output_rate_hz, cancels_echo=settings.cancels_echo)
         self._endpointer = Endpointer(settings.endpoints)
-        self._writer = Writer()
+        self._writer = Writer(clock)
         self._slots = Slots()
         self._waterfall = Waterfall()
         self._keypad = Keypad(self._slots, clock, self._take_digits)
         self._over = asyncio.Event()
         self._connected = asyncio.Event()
         self._connected.set()
+        self._messages = LearnerMessages(
+            conversation, store, self._writer, new_id=new_id, emit=self._emit, give_up=lambda: self._end("failed")
+        )
         self._replies = Replies(
             conversation,
             engines.responder,
             Speaker(engines.tts, engines.fallback, conversation.style, settings.output_rate_hz, self.conversation_id),
             store,
-            self._writer,
+            self._messages.store,
             self._slots,
             clock,
             self._connected,
@@ -126,9 +123,6 @@ class VoiceSession:
             emit=self._emit,
             feed=self._feed,
         )
-        self._messages = LearnerMessages(
-            conversation, store, self._writer, new_id=new_id, emit=self._emit, give_up=lambda: self._end("failed")
-        )
         self._timers = Timers(
             self._slots,
             clock,
@@ -141,8 +135,6 @@ class VoiceSession:
         parts = (self._transcripts, self._replies, self._messages, self._timers, self._opening, self._waterfall)
         self._actions = Actions(*parts, clock, self._emit, self._end)
         self._reason: events.CallEndReason = "failed"
-        self._listeners: list[Listener] = []
-        self._watchers: list[Watcher] = []
         self._begun = asyncio.Event()
         self._ended = asyncio.Event()
         self._position = 0
@@ -179,7 +171,8 @@ class VoiceSession:
                 self._slots.replace("writer", self._writer.run(self._messages.failed))
                 self._timers.begin()
                 await self._over.wait()
-                await self._writer.drained()
+                if not await self._writer.drained(LAST_WRITES_S):
+                    self._messages.lost(len(self._writer) + 1)
         except* Exception as errors:
             log.error("A call broke and was ended.", exc_info=errors)
             self._emit(Problem("internal", "The call broke on our side; open a new one.", fatal=True))
@@ -199,16 +192,6 @@ class VoiceSession:
     async def finished(self) -> None:
         """Return when the call is over and everything is stored."""
         await self._ended.wait()
-
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Subscribe `listener` to all events. Return a function that unsubscribes it."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
-
-    def observe(self, watcher: Watcher) -> Callable[[], None]:
-        """Subscribe `watcher` to all steps of the turn machine. Return a function that unsubscribes it."""
-        self._watchers.append(watcher)
-        return lambda: self._watchers.remove(watcher) if watcher in self._watchers else None
 
     def connect(self, lead_ms: int | None = None) -> None:
         """Send audio to a line, with a lead of `lead_ms`; None adapts it to the jitter.
@@ -234,8 +217,7 @@ class VoiceSession:
 
     def _emit(self, event: SessionEvent) -> None:
         self._ear.note(event, self._clock.now())
-        for listener in list(self._listeners):
-            listener(event)
+        self._publish(event)
 
     # -------------------------------------------------------- what comes in
 
@@ -307,6 +289,14 @@ class VoiceSession:
         self._enter(event, state, to_do)
         return stored
 
+    async def say(self, text: str) -> None:
+        """Take a typed message; return once it is stored, or kept as the database is away.
+
+        Raises:
+            CallOver: the call has ended.
+        """
+        await self._writer.settled(self.type_text(text))
+
     def request_reply(self) -> None:
         """Answer what was said so far; during a turn, at its end."""
         if self._state.has_answer:
@@ -356,8 +346,7 @@ class VoiceSession:
     def _enter(self, event: events.Event, state: Turn, to_do: list[actions.Action]) -> None:
         was_open = self._state.utterance_open
         self._state = state
-        for watcher in list(self._watchers):
-            watcher(event, to_do)
+        self._stepped(event, to_do)
         for action in to_do:
             self._actions.carry_out(action, state, self._position)
         self._ear.settle(to_do)

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
+from pipeline.call.learner_messages import KEPT
 from pipeline.call.session import VoiceSession
 from pipeline.conversation.events import CallEnded, Problem, ReplyBegan, ReplyEnded, SessionEvent
 from pipeline.errors import ResponderFailed
@@ -49,7 +50,7 @@ class _Awaited:
                 self._begun = True
             case ReplyEnded(turn, message_id, _, heard, interrupted) if turn >= self._turn:
                 self.answer.set_result(Answer(message_id, heard, interrupted))
-            case Problem("storage_failed") if self._begun:
+            case Problem("storage_failed") if self._begun and event != KEPT:
                 self.answer.set_exception(ResponderFailed(NOT_STORED))
                 self.answer.exception()  # retrieved, whether anybody awaits it or not
             case CallEnded():

@@ -43,7 +43,7 @@ class CallPublisher(CallFollower):
     """
 
     def __init__(self, calls: Calls, store: Store, hub: Hub, clock: Clock) -> None:
-        super().__init__(calls, "A message's timing could not be noted")
+        super().__init__(calls, "A message's timing could not be noted", clock)
         self._store = store
         self._hub = hub
         self._clock = clock

@@ -26,7 +26,7 @@ from pipeline.speaking.preparation import APOLOGY, Preparation, Speaker
 from pipeline.speaking.writing import Writing
 from pipeline.tasks.clock import Clock
 from pipeline.tasks.slots import Slots
-from pipeline.tasks.writer import Writer
+from pipeline.tasks.writer import Write
 from pipeline.turn.events import Leave, Prompted
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Replies:
     Args:
         conversation: the context of the replies.
         responder, speaker: generate and speak them.
-        store, writer: store the persona's messages, in order.
+        store, put: store the persona's messages; `put` queues a write, in order.
         slots: the session's tasks.
         connected: set while a line attends the call.
         new_id: makes message ids.
@@ -61,7 +61,7 @@ class Replies:
         responder: Responder,
         speaker: Speaker,
         store: MessageLog,
-        writer: Writer,
+        put: Callable[[Write], None],
         slots: Slots,
         clock: Clock,
         connected: asyncio.Event,
@@ -74,7 +74,7 @@ class Replies:
         self._responder = responder
         self._speaker = speaker
         self._store = store
-        self._writer = writer
+        self._put = put
         self._slots = slots
         self._clock = clock
         self._connected = connected
@@ -245,7 +245,7 @@ class Replies:
         self._hooks.emit(ReplyBegan(preparation.turn, message_id, persona_id))
         self._publish_text(playout)
         self._slots.replace("text", self._publish_all_text(playout))
-        self._writer.put(lambda: self._store_begun(message_id, persona_id))
+        self._put(lambda: self._store_begun(message_id, persona_id))
         self._hooks.started(preparation.revision, preparation.stamps)
 
     async def _store_begun(self, message_id: str, persona_id: str) -> None:
@@ -304,4 +304,4 @@ class Replies:
             )
             self._hooks.emit(ReplyEnded(turn, message_id, text, heard, interrupted, truncated))
 
-        self._writer.put(store)
+        self._put(store)

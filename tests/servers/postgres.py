@@ -7,8 +7,9 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -36,12 +37,18 @@ def postgres_running() -> Iterator["Postgres"]:
             command = [pg_ctl, "-D", data, "-s", "-w", *arguments]
             subprocess.run(command, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL, timeout=120)
 
-        run("init", "-o", "-U postgres -A trust -N")
-        run("start", "-l", str(folder / "log"), "-o", f"-c listen_addresses= -c fsync=off -k {folder}")
-        try:
-            yield Postgres(folder)
-        finally:
+        def start() -> None:
+            run("start", "-l", str(folder / "log"), "-o", f"-c listen_addresses= -c fsync=off -k {folder}")
+
+        def stop() -> None:
             run("stop", "-m", "immediate")
+
+        run("init", "-o", "-U postgres -A trust -N")
+        start()
+        try:
+            yield Postgres(folder, start, stop)
+        finally:
+            stop()
     finally:
         shutil.rmtree(folder)
 
@@ -49,8 +56,35 @@ def postgres_running() -> Iterator["Postgres"]:
 class Postgres:
     """A running server."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, start: Callable[[], None], stop: Callable[[], None]) -> None:
         self._folder = folder
+        self._start = start
+        self._stop = stop
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """The server is killed for as long as the block lasts."""
+        self._stop()
+        try:
+            yield
+        finally:
+            self._start()
+
+    def connections(self, url: str) -> int:
+        """How many connections there are to a database of `new_database`."""
+        name = urlsplit(url).path.removeprefix("/")
+
+        async def counted() -> int:
+            import asyncpg
+
+            connection = await asyncpg.connect(host=str(self._folder), user="postgres", database="postgres")
+            try:
+                number = await connection.fetchval("SELECT count(*) FROM pg_stat_activity WHERE datname = $1", name)
+            finally:
+                await connection.close()
+            return int(number)
+
+        return asyncio.run(counted())
 
     def new_database(self) -> str:
         """An empty database; returns its URL for SQLAlchemy."""

@@ -17,7 +17,7 @@ from api.doors.line.opening import (
 from api.doors.line.packets import Packets
 from api.doors.line.wire import Close, LineRefused
 from api.service import Service
-from models.errors import Invalid, ModelError, NotFound
+from models.errors import Invalid, ModelError, NotFound, StorageFailed
 from models.records.core import User
 from models.store.attempts import CHAT_NOT_FOUND
 from pipeline.call.audio_clock import AudioClock
@@ -43,6 +43,8 @@ async def user_of(service: Service, caller: Caller) -> User:
                 if not 0 < len(name.strip()) <= NAME_LIMIT:
                     raise Invalid(f"A caller's name has 1 to {NAME_LIMIT} characters.")
                 return await service.store.user_named(f"{provider}:{name.strip()}")
+    except StorageFailed as error:
+        raise LineRefused(error.code, str(error), Close.BUSY) from None
     except ModelError as error:
         raise LineRefused(error.code, str(error)) from None
 
@@ -63,7 +65,7 @@ async def call_of(service: Service, user: User, opening: Opening) -> tuple[Call,
         if opening.gaps is not None:
             AudioClock(opening.gaps, opening.input or DEFAULT_INPUT, 0.0)
         return await _call(service, user, opening, output)
-    except Busy as error:
+    except (Busy, StorageFailed) as error:
         raise LineRefused(error.code, str(error), Close.BUSY) from None
     except NotOwner:  # never reveals whether somebody else's chat exists
         raise LineRefused(NotFound.code, CHAT_NOT_FOUND) from None

@@ -21,7 +21,7 @@ class Close(Enum):
     RESTARTING = auto()
     """The connection ends and the call does not: connect again and resume it."""
     BUSY = auto()
-    """As many calls as the service carries are open; come back in a moment."""
+    """As many calls as the service carries are open, or its database is away; come back in a moment."""
     GONE = auto()
     """The caller disconnected first."""
 

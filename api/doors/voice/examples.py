@@ -267,7 +267,12 @@ ERRORS: tuple[ErrorCode, ...] = (
     ErrorCode("engine_busy", 0, "The engines have too much to do; say it again in a moment."),
     ErrorCode("engine_unavailable", 0, "An engine's files or its server are not there."),
     ErrorCode("llm_failed", 0, "The language model did not answer; the persona apologises aloud."),
-    ErrorCode("storage_failed", 0, "A message could not be stored; the conversation goes on without it."),
+    ErrorCode(
+        "storage_failed",
+        0,
+        "The database is away: what is said is kept, and stored once it is back, or a message is lost; "
+        "the sentence says which. Before the call is open: 1013, try again in a moment.",
+    ),
     ErrorCode("idle", 0, "Nothing came for `GLOW_IDLE_S`: the call ends, as by `chat_silence`."),
 )
 """Every code that an `error` of the voice websocket can have. Before the call is open every error is fatal."""

@@ -32,6 +32,7 @@ ROWS: list[tuple[type[Exception], str, int]] = [
     (ProtocolError, "invalid", 400),
     (models_errors.TooLarge, "too_large", 413),
     (models_errors.StoreUnavailable, "store_unavailable", 500),
+    (models_errors.StorageFailed, "storage_failed", 503),
     (models_errors.InvalidPack, "invalid_pack", 500),
     (Unauthorized, "unauthorized", 401),
     (pipeline_errors.ResponderFailed, "llm_failed", 502),

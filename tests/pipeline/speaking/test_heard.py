@@ -217,7 +217,7 @@ class Outcome:
 
 
 async def act(scene: Scene, cut_ms: float | None = None, speaks: Synthesizer | None = None) -> Outcome:
-    clock, notebook, writer, slots = LoopClock(), Notebook(), Writer(), Slots()
+    clock, notebook, writer, slots = LoopClock(), Notebook(), Writer(LoopClock()), Slots()
     chat = Chat("chat", "attempt", "user", "name", None, position=0, created_at=datetime(2024, 1, 1, tzinfo=UTC))
     persona = Persona("dana", "Dana")
     conversation = Conversation(ChatContext(chat, (persona,), None, (), ()), persona)
@@ -243,7 +243,7 @@ async def act(scene: Scene, cut_ms: float | None = None, speaks: Synthesizer | N
         Script(scene.text, scene.pieces),
         Speaker(TextToSpeech(engine, InlineWorkers()), None, VoiceStyle(), RATE, "call"),
         notebook,
-        writer,
+        writer.put,
         slots,
         clock,
         connected,
