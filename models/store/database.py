@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from uuid import uuid4
 
-from alembic.util import CommandError
 from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
@@ -98,7 +97,7 @@ class Database:
             async with self._write_turn, self._immediate().begin() as connection:
                 await take_write_lock(connection)
                 await connection.run_sync(migrations.upgrade)
-        except CommandError as error:
+        except migrations.NewerDatabase as error:
             await self.close()
             raise StoreUnavailable(
                 f"The database was made by a newer version ({error}): upgrade, or set another database URL."
