@@ -19,6 +19,7 @@ from pipeline.llm.scripted import ScriptedResponder
 from voice.errors import EngineUnavailable, VoiceError
 from voice.speech.catalog import end_of_turn_file
 from voice.speech.end_of_turn_model import EndOfTurnDetector, EndOfTurnModel
+from voice.speech.vad import load_detector
 from voice.stt.base import StreamingTranscriber, Transcriber
 from voice.stt.choose import choose_transcriber
 from voice.stt.fixed import FixedTranscriber
@@ -75,15 +76,18 @@ class SharedEngines:
 
     Attributes:
         unvoiced: what installed personas ask of their voices and do not get, sentences.
+        next_synthesizer: loads the best voice that is not damaged, for where the one that `auto` chose is.
         spare: factory of the fallback recogniser, if the one that `auto` chose cannot be loaded; None for none.
     """
 
     engines: Engines
     transcriber: Transcriber
+    synthesizer: Synthesizer
     responder: "OpenAIResponder | ScriptedResponder"
     workers: ThreadWorkers
     fallback_workers: ThreadWorkers
     listening_workers: ThreadWorkers | None
+    next_synthesizer: Callable[[], Synthesizer]
     spare: Callable[[], Transcriber] | None = None
     unvoiced: list[str] = field(default_factory=list)
 
@@ -115,12 +119,23 @@ class SharedEngines:
                 raise
             await self._take_spare(self.spare, error)
             await self._warm_transcriber()
+        await asyncio.to_thread(load_detector)
+        await self._warm_synthesizer()
         async for _ in self.engines.tts.speak("Hello.", VoiceStyle(), 24_000, "warm"):
             pass
 
     async def _warm_transcriber(self) -> None:
         if isinstance(self.transcriber, Loads):
             await asyncio.to_thread(self.transcriber.warm)
+
+    async def _warm_synthesizer(self) -> None:
+        """Load the voice that `auto` chose; where it is damaged take the next one, or eSpeak NG."""
+        if isinstance(self.synthesizer, Loads):
+            try:
+                await asyncio.to_thread(self.synthesizer.warm)
+            except EngineUnavailable:
+                self.synthesizer = await asyncio.to_thread(self.next_synthesizer)
+                self.engines.tts.use(self.synthesizer)
 
     async def _take_spare(self, make: Callable[[], Transcriber], error: VoiceError) -> None:
         broken, self.spare = self.transcriber, None
@@ -170,7 +185,10 @@ async def open_engines(settings: Settings) -> SharedEngines:
     spare = None
     if settings.stt == "auto" and not transcriber.name.startswith(EMBEDDED):
         spare = partial(_transcriber, settings.model_copy(update={"stt": EMBEDDED}))
-    return SharedEngines(engines, transcriber, responder, workers, fallback_workers, listening, spare)
+    sound = partial(_synthesizer, settings, lazy=False)
+    return SharedEngines(
+        engines, transcriber, synthesizer, responder, workers, fallback_workers, listening, sound, spare
+    )
 
 
 def _key(settings: Settings) -> str:
@@ -219,14 +237,14 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _synthesizer(settings: Settings) -> Synthesizer:
+def _synthesizer(settings: Settings, *, lazy: bool = True) -> Synthesizer:
     server = OpenAISpeech(
         base_url=settings.tts_base_url or settings.openai_base_url,
         api_key=_key(settings),
         model=settings.tts_model,
         voice=settings.tts_voice,
     )
-    return choose_synthesizer(settings.tts, models_dir=settings.models_dir, openai=server)
+    return choose_synthesizer(settings.tts, models_dir=settings.models_dir, openai=server, lazy=lazy)
 
 
 def _responder(settings: Settings) -> "OpenAIResponder | ScriptedResponder":

@@ -5,14 +5,17 @@ import importlib.util
 import math
 from collections import deque
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
 import webrtcvad
 from numpy.typing import NDArray
 
 from voice.audio.formats import FRAME, RATE_HZ, Int16Mono, float32_of
 from voice.errors import EngineUnavailable
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 AUDIBLE_DB = -70.0
 """Level below which no frame is speech, in dB of full scale."""
@@ -25,6 +28,15 @@ _ABOVE_FLOOR_DB = 6.0
 _BACKGROUND_DB = 1.5
 _FIRST_FLOOR_DB = -45.0  # low, since a call may begin in the middle of a word
 _FLOOR_UP, _FLOOR_DOWN = 0.1, 0.2
+
+
+def load_detector() -> None:
+    """Load the model that all detectors share, so that the first call does not wait for it. Blocking.
+
+    Raises:
+        EngineUnavailable: its file is missing.
+    """
+    _model()
 
 
 class SpeechDetector:
@@ -112,7 +124,9 @@ class _Silero:
         self._bindings = [self._bound(model, before, 1 - before) for before in (0, 1)]
         self.reset()
 
-    def _bound(self, model: onnxruntime.InferenceSession, before: int, after: int) -> onnxruntime.IOBinding:
+    def _bound(self, model: "onnxruntime.InferenceSession", before: int, after: int) -> "onnxruntime.IOBinding":
+        import onnxruntime
+
         value = onnxruntime.OrtValue.ortvalue_from_numpy
         binding = model.io_binding()
         binding.bind_ortvalue_input("input", value(self._input))
@@ -148,8 +162,10 @@ class _Silero:
 
 
 @functools.cache
-def _model() -> onnxruntime.InferenceSession:
+def _model() -> "onnxruntime.InferenceSession":
     """Return the session that all calls share: it is stateless, and single-threaded inference is cheapest."""
+    import onnxruntime  # takes a tenth of a second, which a service that starts has no need of
+
     package = importlib.util.find_spec("faster_whisper")
     folder = Path(package.origin).parent if package and package.origin else Path()
     path = folder / "assets" / "silero_vad_v6.onnx"

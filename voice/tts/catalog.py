@@ -95,7 +95,7 @@ def is_a_mans(name: str) -> bool:
 
 
 def choose_synthesizer(
-    preference: str = "auto", *, models_dir: Path, openai: OpenAISpeech | None = None
+    preference: str = "auto", *, models_dir: Path, openai: OpenAISpeech | None = None, lazy: bool = False
 ) -> Synthesizer:
     """Load the synthesizer that a setting names.
 
@@ -106,6 +106,7 @@ def choose_synthesizer(
             to `models_dir` first, once.
         models_dir: directory of the downloaded models.
         openai: the server for "openai".
+        lazy: with "auto", leave it to `warm` to load the voice, which then may be found to be damaged.
 
     Raises:
         EngineUnavailable: the engine or voice is not installed; the message names the command that installs it.
@@ -113,7 +114,7 @@ def choose_synthesizer(
     kind, _, name = preference.partition(":")
     match kind:
         case "auto" if not name:
-            return _best(models_dir)
+            return _best(models_dir, lazy)
         case "piper":
             return _piper(name, models_dir)
         case "espeak" if not name:
@@ -192,7 +193,7 @@ def pull_piper(
     return source.folder / files[0]
 
 
-def _best(models_dir: Path) -> Synthesizer:
+def _best(models_dir: Path, lazy: bool) -> Synthesizer:
     try:
         bring_packaged(models_dir)
     except EngineUnavailable as error:
@@ -201,7 +202,7 @@ def _best(models_dir: Path) -> Synthesizer:
         if is_test_voice(model):
             continue
         try:
-            return _with_all(model)
+            return _with_all(model, lazy=lazy)
         except EngineUnavailable as error:
             _log.warning("%s", error)
     from voice.tts.espeak.engine import EspeakSynthesizer
@@ -230,13 +231,13 @@ def _piper(name: str, models_dir: Path) -> Synthesizer:
     return _with_all(model)
 
 
-def _with_all(model: Path) -> Synthesizer:
+def _with_all(model: Path, *, lazy: bool = False) -> Synthesizer:
     """Speak with this voice by default, and with the others beside it, or eSpeak NG, for personas that ask for them."""
     from voice.tts.espeak.engine import EspeakSynthesizer
     from voice.tts.piper.engine import PiperSynthesizer
 
     voices = [voice for voice in _voices_in(model.parent) if not is_test_voice(voice)]
-    return PersonaVoices(PiperSynthesizer(model), EspeakSynthesizer(), model, voices)
+    return PersonaVoices(PiperSynthesizer(model, lazy=lazy), EspeakSynthesizer(), model, voices)
 
 
 def _is_whole(model: Path) -> bool:

@@ -53,6 +53,17 @@ class PersonaVoices:
         self._languages = {voice: language_of(voice) for voice in self._voices}
         self._told = {""}
 
+    def warm(self) -> None:
+        """Load the default voice, if that was left for later.
+
+        Raises:
+            EngineUnavailable: it cannot be loaded.
+        """
+        from voice.tts.piper.engine import PiperSynthesizer
+
+        if isinstance(self._piper, PiperSynthesizer):
+            self._piper.warm()
+
     def choice(self, style: VoiceStyle) -> VoiceChoice:
         """Return who speaks for a style, and what it lacks.
 

@@ -39,6 +39,10 @@ class TextToSpeech:
         """The engine's name."""
         return self._synthesizer.name
 
+    def use(self, synthesizer: Synthesizer) -> None:
+        """Replace an engine that could not be loaded; what begins from now on is spoken by the new one."""
+        self._synthesizer = synthesizer
+
     def lacking(self, style: VoiceStyle) -> str:
         """Return what a style asks for and the installed voices lack, a sentence; empty if nothing."""
         return self._synthesizer.lacking(style) if isinstance(self._synthesizer, PersonaVoices) else ""

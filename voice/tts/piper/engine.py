@@ -45,14 +45,16 @@ class PiperSynthesizer:
         renderer: "Callable[[PiperVoice], Renderer] | None" = None,
         name: str = "piper",
         same_each_time: bool = False,
+        lazy: bool = False,
     ) -> None:
-        """Load and warm the default voice.
+        """Load and warm the default voice, or with `lazy` leave that to `warm` or to the first text.
 
         Args:
             model: the voice's .onnx file, with its .onnx.json beside it.
             name: the engine's name.
             renderer: factory of the renderer; by default the voice is cut at its decoder if possible.
             same_each_time: draw no noise: a text gives the same samples each time, as replays want; a little flatter.
+            lazy: return at once; nothing is checked yet.
 
         Raises:
             EngineUnavailable: a file is missing, damaged, or belongs to another voice; the voice cannot count to nine.
@@ -63,6 +65,16 @@ class PiperSynthesizer:
         self._noise = 0.0 if same_each_time else None
         self._lock = threading.Lock()
         self._voices: dict[Path, _Voice] = {}
+        if not lazy:
+            self.warm()
+
+    def warm(self) -> None:
+        """Load the default voice, unless it is loaded, and measure its level. Blocking, about a second.
+
+        Raises:
+            EngineUnavailable: as for the constructor.
+        """
+        model = self._model
         try:
             self._loaded(model).gain(None)
         except EngineUnavailable:

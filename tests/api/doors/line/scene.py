@@ -179,7 +179,7 @@ async def service_in(
     )
     numbers = count(1)
     shared = chosen or engines()
-    shared_engines: Any = SharedEngines(shared, None, None, None, None, None)  # type: ignore[arg-type]  # only its names are asked
+    shared_engines: Any = SharedEngines(shared, None, None, None, None, None, None, None)  # type: ignore[arg-type]  # only its names are asked
     settings: Any = Settings(_env_file=None)  # type: ignore[call-arg]
 
     def new_id() -> str:
