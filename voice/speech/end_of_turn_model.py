@@ -8,7 +8,6 @@ import functools
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from voice.audio.formats import RATE_HZ, Int16Mono, float32_of
@@ -42,6 +41,8 @@ class EndOfTurnModel:
                 f"There is no end-of-turn model {path}; put a Smart Turn v3 .onnx file there, or unset "
                 "GLOW_END_OF_TURN_MODEL."
             )
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4

@@ -3,22 +3,20 @@
 They are American: without the "and" and the commas that num2words writes.
 """
 
-from num2words import num2words
-
 
 def cardinal(number: int) -> str:
     """Return a cardinal such as "forty-two", for 0 <= number < 10**15."""
-    return _american(num2words(number))
+    return _written(number)
 
 
 def ordinal(number: int) -> str:
     """Return an ordinal such as "twenty-first", for 0 <= number < 10**15."""
-    return _american(num2words(number, to="ordinal"))
+    return _written(number, "ordinal")
 
 
 def year(number: int) -> str:
     """Return a year such as "nineteen eighty-four", for 1000 <= number < 10000."""
-    return _american(num2words(number, to="year")).replace("oh-", "oh ")
+    return _written(number, "year").replace("oh-", "oh ")
 
 
 def digits(text: str) -> str:
@@ -33,5 +31,8 @@ def number(text: str) -> str:
     return f"{words} point {digits(fraction)}" if fraction else words
 
 
-def _american(words: str) -> str:
-    return words.replace(" and ", " ").replace(",", "")
+def _written(number: int, form: str = "cardinal") -> str:
+    from num2words import num2words  # knows fifty languages, and takes as many milliseconds to import
+
+    written: str = num2words(number, to=form)
+    return written.replace(" and ", " ").replace(",", "")
