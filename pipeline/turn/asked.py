@@ -88,7 +88,9 @@ _KINDS: tuple[tuple[Kind, int | None, re.Pattern[str]], ...] = (
         None,
         re.compile(
             r"\b(?:what|which) (?!(?:is|was|does|has|this|seems|happens|makes|brings|looks)\b)\w+s\b"
-            r"|\blist\b|\bwhat (?:are|else)\b"
+            r"|\blist\b|\bwhat (?:are|else)\b|\bwho (?:else )?(?:is|are|was|were) (?:coming|going|with)\b"
+            r"|\bwhat (?:would|do|did|can|will|should) (?:you|we|i)"
+            r" (?:like|need|want|take|buy|bring|order|have|get|sell)\b"
         ),
     ),
 )

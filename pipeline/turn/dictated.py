@@ -9,25 +9,31 @@ import re
 from enum import StrEnum
 
 from pipeline.turn.asked import Asked, Kind, asked_for
-from pipeline.turn.listed import NO_ITEMS, list_goes_on
+from pipeline.turn.listed import items_listed, list_goes_on
+from pipeline.turn.misheard import announced_and_broken_off, broken_off, still_going_on
 from pipeline.turn.run import (
     ACRONYMS,
     TEENS,
     TENS,
     UNITS,
     DictatedRun,
-    digits_in,
     is_bare,
     run_at_end,
-    said_up_to,
     spoken_words,
 )
 
 
 class Dictation(StrEnum):
+    """How much of a dictation is there.
+
+    `ANY_LENGTH` may be whole, and the caller's own pauses decide; `FIRST_ITEM` is one item of a list.
+    """
+
     GOES_ON = "goes on"
     PERHAPS_WHOLE = "perhaps whole"
     WHOLE = "whole"
+    ANY_LENGTH = "any length"
+    FIRST_ITEM = "first item"
 
 
 def _words(text: str) -> frozenset[str]:
@@ -53,28 +59,36 @@ _LABELS = _words(
 )
 
 _NAME_AND_LETTERS = re.compile(r"\b([A-Z][a-z]+)[,.]? ([A-Z]{2,})\W*$")
-_ANNOUNCED = re.compile(
-    r"\b(?:numbers?|code|pin|zip|card|digits)\b(?: \w+){0,3}(?: (?:is|are)|'s|:) (.*)$", re.IGNORECASE | re.DOTALL
-)
-_OTHERWISE = _words(
-    "no not don't doesn't didn't can't couldn't won't why what who how sorry know remember forgot forgotten have "
-    "haven't where when thanks thank bye goodbye hello hi hey yes yeah yep sure okay ok never help lost because "
-    "want need stop please that's which gave told called already you your"
-)
-_FEW_WORDS = 4
-_LEAST = {Kind.PHONE: 7, Kind.CARD: 15, Kind.ZIP: 5}
+
+_IN_ONE_GO = 6
+"""Characters from which a number of unknown length may be whole."""
+
+_FEW, _MANY = 3, 9
+_DROPPED_OF_MANY = 2
+"""Digits that recognisers drop of a number of `_MANY`; of a shorter one it is one, and of `_FEW` none."""
+
+_LOCAL = 7
 
 
-def dictation(text: str, asked: str = "") -> Dictation | None:
+def dictation(text: str, asked: str = "", so_far: str = "") -> Dictation | None:
     """Judge whether a dictation is complete; None if the text ends with none.
 
     Args:
         text: the turn so far, as transcribed: "415", "4, 1, 5", "four one five", "S-M-I".
         asked: the persona's latest words, whose question names what is dictated.
+        so_far: the turn at its pause before, if a dictation went on there; else empty.
     """
-    wanted = question = asked_for(asked)
+    question = asked_for(asked)
     if not text.strip():  # the beginning was not recognised: nothing to answer
-        return Dictation.GOES_ON if _is_dictated(wanted) else None
+        return Dictation.GOES_ON if _is_dictated(question) else None
+    found = _dictation(text, asked, question)
+    if found is None and still_going_on(text, so_far, question or asked_for(so_far)):
+        return Dictation.GOES_ON
+    return found
+
+
+def _dictation(text: str, asked: str, question: Asked | None) -> Dictation | None:
+    wanted = question
     spelling = wanted is not None and wanted.kind is Kind.SPELLING
     capitals = spelling or "spell" in text.lower() or (wanted is not None and wanted.kind is Kind.CODE)
     capitals = capitals or _spells_the_name_before(text)
@@ -83,13 +97,11 @@ def dictation(text: str, asked: str = "") -> Dictation | None:
     if own is not None and not (own.kind is Kind.LIST or (own.kind is Kind.QUANTITY and _is_dictated(wanted))):
         wanted = own if own != Asked(Kind.CODE) or not _is_dictated(wanted) else wanted
     if wanted is not None and wanted.kind is Kind.DATE:
-        return _date(text)
-    if run is None and spelling and _may_be_spelled(text):
-        return Dictation.GOES_ON
-    if run is None and (_broken_off(text, question) or _broken_off_own(text, own)):
+        return _date(text) or (Dictation.GOES_ON if broken_off(text, question) else None)
+    if run is None and (broken_off(text, question) or announced_and_broken_off(text, own)):
         return Dictation.GOES_ON
     if run is None:
-        return Dictation.GOES_ON if list_goes_on(text, short=wanted is not None and wanted.kind is Kind.LIST) else None
+        return _listed(text, wanted)
     if run.open:
         return Dictation.GOES_ON
     if run.letters and not run.digits:
@@ -110,9 +122,17 @@ def dictation(text: str, asked: str = "") -> Dictation | None:
             perhaps = len(run.characters) == 5
             return Dictation.PERHAPS_WHOLE if perhaps else _counted(len(run.characters), 9)
         case Asked(Kind.CODE):
-            return Dictation.GOES_ON
+            return Dictation.ANY_LENGTH if len(run.characters) >= _IN_ONE_GO else Dictation.GOES_ON
         case _:
             return _unasked(run)
+
+
+def _listed(text: str, wanted: Asked | None) -> Dictation | None:
+    """Judge a list: one item may be all, but of two without "and" another one follows."""
+    if wanted is not None and wanted.kind is Kind.LIST and (items := items_listed(text)):
+        last = spoken_words(text)[-1]
+        return Dictation.FIRST_ITEM if items == 1 and last not in ("and", "or") else Dictation.GOES_ON
+    return Dictation.GOES_ON if list_goes_on(text) else None
 
 
 def _is_dictated(wanted: Asked | None) -> bool:
@@ -122,42 +142,23 @@ def _is_dictated(wanted: Asked | None) -> bool:
 def _spells_the_name_before(text: str) -> bool:
     """Return whether the text ends with a name and its first letters in one word: "Smith SMI"."""
     found = _NAME_AND_LETTERS.search(text)
-    return found is not None and found[1].lower().startswith(found[2].lower())
+    return found is not None and _much_the_same(found[1].lower(), found[2].lower())
 
 
-def _broken_off(text: str, asked: Asked | None) -> bool:
-    """Return whether a number was asked for and is not all there, though the text ends with another word.
-
-    Recognisers mishear digits ("for one time" for "four one five"), and callers comment on them.
-    """
-    if asked is None or not _is_dictated(asked) or asked.kind in (Kind.DATE, Kind.SPELLING):
-        return False
-    words = spoken_words(text)
-    if text.rstrip().endswith("?") or _OTHERWISE.intersection(words):
-        return False
-    digits = digits_in(text)
-    return digits < _least(asked) if digits else len(words) <= _FEW_WORDS
-
-
-def _broken_off_own(text: str, own: Asked | None) -> bool:
-    """Return the same of a number that the caller announces: "my number is 4 1 time"."""
-    announced = _ANNOUNCED.search(text)
-    if own is None or not _is_dictated(own) or announced is None or text.rstrip().endswith("?"):
-        return False
-    said = announced[1]
-    after = spoken_words(said[said_up_to(said) :])
-    return 0 < digits_in(said) < _least(own) and len(after) <= _FEW_WORDS and not _OTHERWISE.intersection(after)
-
-
-def _least(asked: Asked) -> int:
-    """Return the number of digits from which a dictated number may be complete."""
-    return asked.length or _LEAST.get(asked.kind, 99)
+def _much_the_same(name: str, letters: str) -> bool:
+    """Return whether at least half of the letters are the name's first ones: recognisers mishear single letters."""
+    same = sum(one == other for one, other in zip(name, letters, strict=False))
+    return len(letters) <= len(name) and same >= len(letters) / 2
 
 
 def _counted(length: int, whole: int) -> Dictation:
+    """Compare the characters with those expected; where few are missing the recogniser may have dropped them."""
     if length == whole:
         return Dictation.WHOLE
-    return Dictation.GOES_ON if length < whole else Dictation.PERHAPS_WHOLE
+    if length > whole:
+        return Dictation.PERHAPS_WHOLE
+    nearly = whole - length <= (_DROPPED_OF_MANY if whole >= _MANY else 1) and whole > _FEW
+    return Dictation.ANY_LENGTH if nearly else Dictation.GOES_ON
 
 
 def _phone(run: DictatedRun) -> Dictation:
@@ -170,13 +171,15 @@ def _phone(run: DictatedRun) -> Dictation:
         return Dictation.PERHAPS_WHOLE if paired or length > 11 else _counted(length, 11)
     if digits.startswith("1"):
         return _counted(length, 11)
+    if length == _LOCAL:
+        return Dictation.ANY_LENGTH
     abroad = run.before.rstrip().endswith(("+", "plus"))
     return (Dictation.GOES_ON if length < 11 else Dictation.PERHAPS_WHOLE) if abroad else _counted(length, 10)
 
 
 def _may_be_local(run: DictatedRun) -> bool:
     """Return whether a run may be a local phone number: seven digits in one go, with no longer number asked for."""
-    return len(run.characters) == 7 and not run.listed and set(run.groups) in ({1}, {7})
+    return len(run.characters) == _LOCAL and not run.listed and set(run.groups) in ({1}, {7})
 
 
 def _unasked(run: DictatedRun) -> Dictation | None:
@@ -190,8 +193,10 @@ def _unasked(run: DictatedRun) -> Dictation | None:
         return None
     if _may_be_local(run):
         return Dictation.PERHAPS_WHOLE
-    whole = len(run.characters) == 16 or _phone(run) is not Dictation.GOES_ON
-    return Dictation.PERHAPS_WHOLE if whole else Dictation.GOES_ON
+    if len(run.characters) == 16:
+        return Dictation.PERHAPS_WHOLE
+    as_phone = _phone(run)
+    return Dictation.PERHAPS_WHOLE if as_phone is Dictation.WHOLE else as_phone
 
 
 def _spelled(run: DictatedRun, wanted: Asked | None, names: frozenset[str]) -> Dictation | None:
@@ -203,6 +208,8 @@ def _spelled(run: DictatedRun, wanted: Asked | None, names: frozenset[str]) -> D
         return _counted(len(letters), wanted.length)
     if len(letters) > 1 and letters in names:
         return Dictation.WHOLE
+    if len(letters) > 2 and any(len(name) == len(letters) and _much_the_same(name, letters) for name in names):
+        return Dictation.PERHAPS_WHOLE
     if wanted is not None and wanted.kind in (Kind.SPELLING, Kind.CODE):
         return Dictation.GOES_ON
     if letters in ACRONYMS:
@@ -217,12 +224,6 @@ def _names(asked: str, before: str) -> frozenset[str]:
     """Collect what may be a name: words with a capital, and the one right before the letters."""
     named = re.findall(r"\b[A-Z][^\W\d_]+", f"{asked} {before}") + spoken_words(before)[-1:]
     return frozenset(name.lower() for name in named) - _NO_NAMES
-
-
-def _may_be_spelled(text: str) -> bool:
-    """Return whether the text is a name and nothing else: its spelling may follow."""
-    words = spoken_words(text)
-    return len(words) <= 2 and not NO_ITEMS.intersection(words) and not text.rstrip().endswith("?")
 
 
 def _date(text: str) -> Dictation | None:
@@ -244,4 +245,4 @@ def _date(text: str) -> Dictation | None:
     year = len(groups) >= (2 if named else 3) and groups[-1] == 2 and "31" < digits[-2:] <= "99"
     if year or len(digits) in (6, 8):
         return Dictation.WHOLE
-    return Dictation.GOES_ON
+    return Dictation.ANY_LENGTH if not named and len(digits) > _FEW else Dictation.GOES_ON

@@ -18,6 +18,7 @@ from pipeline.turn.actions import (
     StoreMessage,
     Transcribe,
 )
+from pipeline.turn.dictated import Dictation, dictation
 from pipeline.turn.end_of_turn import Verdict
 from pipeline.turn.events import Transcribed
 from pipeline.turn.interruption import Sound, sounds_like
@@ -70,13 +71,16 @@ def transcribed(state: Turn, event: Transcribed, now: Samples) -> Step:
         return state, []
     state = replace(state, transcript=event.text, partial=event.text, spoken=event.spoken)
     state, actions = _act_on_words(state, event)
-    verdict = state.judge.verdict(event.text, event.ending, asked=event.spoken)
+    dictated = dictation(event.text.strip(), event.spoken, state.so_far)
+    verdict = state.judge.verdict(event.text, event.ending, dictated=dictated)
     if verdict is Verdict.UNFINISHED and state.reply is not ReplyPhase.NONE:
-        verdict = Verdict.UNSURE  # the persona speaks on: nothing waits, and nothing was asked
-    state = replace(state, verdict=verdict)
+        verdict, dictated = Verdict.UNSURE, None  # the persona speaks on: nothing waits, and nothing was asked
+    goes_on = dictated in (Dictation.GOES_ON, Dictation.ANY_LENGTH, Dictation.FIRST_ITEM)
+    state = replace(state, verdict=verdict, so_far=event.text if goes_on else "")
     if state.rules.manual:
         return state, actions
-    state = replace(state, deadline=state.last_speech + state.rules.patience(verdict))
+    patience = state.rules.patience(verdict, dictated, longest_pause=state.longest_pause)
+    state = replace(state, deadline=state.last_speech + patience)
     settled, more = elapsed(state, now)
     return settled, actions + more
 

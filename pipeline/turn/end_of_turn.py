@@ -25,15 +25,15 @@ class EndOfTurn:
     model_complete: float = 0.7
     model_unfinished: float = 0.3
 
-    def verdict(self, text: str, ending: float | None = None, *, asked: str = "") -> Verdict:
+    def verdict(self, text: str, ending: float | None = None, *, dictated: Dictation | None = None) -> Verdict:
         """Judge the text together with a model's probability.
 
         Args:
             text: the turn so far, as transcribed.
             ending: the probability that the turn is over (Smart Turn's output), None without a model.
-            asked: the persona's latest words: a question may say how long a number has to be.
+            dictated: whether the text ends with a dictation, and whether that is complete.
         """
-        written = judge_text(text, asked)
+        written = _judged(text.strip(), dictated)
         if ending is None or written is Verdict.UNFINISHED:
             return written
         if ending >= self.model_complete:
@@ -121,6 +121,8 @@ _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+")
 _DICTATED = {
     Dictation.GOES_ON: Verdict.UNFINISHED,
     Dictation.PERHAPS_WHOLE: Verdict.UNSURE,
+    Dictation.ANY_LENGTH: Verdict.UNFINISHED,
+    Dictation.FIRST_ITEM: Verdict.UNFINISHED,
     Dictation.WHOLE: Verdict.COMPLETE,
 }
 
@@ -133,7 +135,11 @@ def judge_text(text: str, asked: str = "") -> Verdict:
     for are complete. A statement may always go on.
     """
     stripped = text.strip()
-    if dictated := dictation(stripped, asked):
+    return _judged(stripped, dictation(stripped, asked))
+
+
+def _judged(stripped: str, dictated: Dictation | None) -> Verdict:
+    if dictated is not None:
         return _DICTATED[dictated]
     if stripped.endswith((",", "-", "–", "—", ":", ";", "...", "…")):
         return Verdict.UNFINISHED

@@ -72,8 +72,8 @@ def _react(state: Turn, event: Event, now: Samples) -> Step:
             return speech_continued(state, run, quiet)
         case SpeechPaused(last_speech):
             return speech_paused(state, last_speech)
-        case SpeechResumed():
-            return speech_resumed(state)
+        case SpeechResumed(at):
+            return speech_resumed(state, at)
         case Elapsed():
             return elapsed(state, now)
         case Partial(text, spoken):

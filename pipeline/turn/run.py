@@ -158,6 +158,11 @@ def _groups(words: list[str]) -> tuple[list[str], bool]:
     return groups, times > 1 or words[-1].lower() in _SIGNS or words[-1] in "+#"
 
 
+def is_said_alone(word: str) -> bool:
+    """Return whether a word is a digit, a letter or a number."""
+    return bool(_part(word))
+
+
 def spoken_words(text: str) -> list[str]:
     return re.findall(r"[^\W_]+(?:['’][^\W_]+)*", text.lower())
 

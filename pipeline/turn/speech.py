@@ -40,6 +40,7 @@ def _reopen(state: Turn, at: Samples) -> Step:
         phase=Phase.HEARING,
         started_at=at if first else state.started_at,
         last_speech=at,
+        longest_pause=0 if first else max(state.longest_pause, at - state.last_speech),
         closing=None,
         unanswered=False,
         owed=state.owed or (state.rules.on_request and not state.awaits_transcript),
@@ -65,6 +66,8 @@ def open_utterance(state: Turn, at: Samples, actions: list[Action]) -> Step:
         transcript=None,
         partial="",
         verdict=Verdict.UNSURE,
+        so_far="",
+        longest_pause=0,
         stored=False,
         over_reply=state.reply is not ReplyPhase.NONE,
         tuned_out=False,
@@ -147,10 +150,17 @@ def speech_paused(state: Turn, last_speech: Samples) -> Step:
     return paused, actions
 
 
-def speech_resumed(state: Turn) -> Step:
+def speech_resumed(state: Turn, at: Samples) -> Step:
     """Resume after a false pause: discard the speculative transcript and reply."""
     if state.phase is not Phase.PAUSING:
         return state, []
     actions: list[Action] = [Suspend(state.revision)]
-    resumed = replace(state, phase=Phase.HEARING, transcript=None, unanswered=False, deadline=_limit(state))
+    resumed = replace(
+        state,
+        phase=Phase.HEARING,
+        transcript=None,
+        unanswered=False,
+        deadline=_limit(state),
+        longest_pause=max(state.longest_pause, at - state.last_speech),
+    )
     return resumed, actions

@@ -18,9 +18,13 @@ from enum import StrEnum
 from typing import assert_never
 
 from pipeline.turn.actions import Action, EndReason
+from pipeline.turn.dictated import Dictation
 from pipeline.turn.end_of_turn import EndOfTurn, Verdict
 from pipeline.turn.events import WHOLE, CallEndReason, Leave, Prompted
 from voice.audio.formats import RATE_HZ, Samples
+
+RHYTHM_MS = 50
+"""How much longer than `endpoint_ms` a dictation that may be whole is waited on, at the caller's own rhythm."""
 
 
 def samples(milliseconds: float) -> Samples:
@@ -75,17 +79,31 @@ class Rules:
     on_request: bool = False
     partials: bool = True
 
-    def patience(self, verdict: Verdict) -> Samples:
-        """Silence that ends a turn whose text got this verdict."""
+    def patience(self, verdict: Verdict, dictated: Dictation | None = None, *, longest_pause: Samples = 0) -> Samples:
+        """Return the silence that ends a turn.
+
+        Args:
+            verdict: that of its text.
+            dictated: whether the text ends with a dictation: then the caller's own rhythm counts, too.
+            longest_pause: the longest pause of the turn so far; 0 without one.
+        """
         match verdict:
+            case _ if dictated in (Dictation.ANY_LENGTH, Dictation.FIRST_ITEM):
+                most = max(self.unfinished_ms, self.endpoint_ms)
+                between = (
+                    self.endpoint_ms + RHYTHM_MS if dictated is Dictation.ANY_LENGTH else (most + self.endpoint_ms) / 2
+                )
+                return min(max(samples(between), round(1.5 * longest_pause)), samples(most))
             case Verdict.COMPLETE:
-                return samples(min(self.complete_ms, self.endpoint_ms))
+                usual = samples(min(self.complete_ms, self.endpoint_ms))
             case Verdict.UNFINISHED:
                 return samples(max(self.unfinished_ms, self.endpoint_ms))
             case Verdict.UNSURE:
-                return samples(self.endpoint_ms)
+                usual = samples(self.endpoint_ms)
             case _ as never:
                 assert_never(never)
+        rhythm = round(1.2 * longest_pause) if dictated is not None else 0
+        return max(usual, min(rhythm, samples(self.endpoint_ms + RHYTHM_MS)))
 
 
 # ----------------------------------------------------------------- state
@@ -105,6 +123,8 @@ class Turn:
         partial: its latest partial.
         spoken: the persona's latest words at the time of that partial.
         verdict: whether its text is complete.
+        so_far: its transcript at the pause before, if a dictation went on there.
+        longest_pause: its longest pause with speech after it.
         typed: the turn holds typed text that awaits its answer.
         stored: the turn holds a message already, spoken (it was reopened after its end) or typed.
         over_reply: the utterance began over a reply that no words have stopped: it may be an echo.
@@ -137,6 +157,8 @@ class Turn:
     partial: str = ""
     spoken: str = ""
     verdict: Verdict = Verdict.UNSURE
+    so_far: str = ""
+    longest_pause: Samples = 0
     typed: bool = False
     stored: bool = False
     over_reply: bool = False

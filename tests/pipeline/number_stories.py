@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import yaml
-
+from pipeline.pauses.number_stories import NumberStory, read_stories
 from pipeline.turn.actions import EndTurn, StoreMessage
 from pipeline.turn.events import Elapsed, Event, ReplyStarted, Transcribed
 from pipeline.turn.machine import Phase, Turn, step
@@ -28,27 +26,6 @@ SPOKEN_MS = 600
 """How long every part takes to say, where nobody says it aloud."""
 
 
-@dataclass(frozen=True)
-class NumberStory:
-    """What a caller dictates.
-
-    Attributes:
-        name: what it is about.
-        speaker: who says it.
-        asked: what the persona asked before.
-        says: the parts.
-        pauses_ms: between them.
-        hears: the transcript after each part.
-    """
-
-    name: str
-    speaker: str
-    asked: str
-    says: tuple[str, ...]
-    pauses_ms: tuple[int, ...]
-    hears: tuple[str, ...]
-
-
 @dataclass
 class Outcome:
     """What came of a story: the milliseconds after the last word at which it ended, and everything stored."""
@@ -60,22 +37,7 @@ class Outcome:
 
 def stories(file: str) -> list[NumberStory]:
     """The stories of a file under `numbers`."""
-    return [_story(entry) for entry in yaml.safe_load((FOLDER / file).read_text("utf-8"))]
-
-
-def _story(entry: dict[str, Any]) -> NumberStory:
-    hears = entry["hears"] if isinstance(entry["hears"], list) else [entry["hears"]]
-    said = entry.get("says", [str(hears[0])])
-    story = NumberStory(
-        name=entry.get("story", f"{entry.get('asked', '')} {hears[-1]}".strip()),
-        speaker=entry.get("speaker", "ann"),
-        asked=entry.get("asked", ""),
-        says=tuple(part for part in said if isinstance(part, str)),
-        pauses_ms=tuple(part for part in said if isinstance(part, int)),
-        hears=tuple(map(str, hears)),
-    )
-    assert len(story.says) == len(story.hears) == len(story.pauses_ms) + 1, story.name
-    return story
+    return read_stories(FOLDER / file)
 
 
 def spoken(story: NumberStory) -> Iterator[tuple[float, Event | None, str]]:

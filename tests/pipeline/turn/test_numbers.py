@@ -15,7 +15,7 @@ SOON_MS = 700
 
 def test_there_are_enough_of_them() -> None:
     assert len(DICTATED) >= 40
-    assert len(stories("unseen/dictated.yaml")) >= len(DICTATED) / 2
+    assert len([*stories("unseen/dictated.yaml"), *stories("held_out/dictated.yaml")]) >= len(DICTATED) / 2
     assert len({story.speaker for story in DICTATED}) == 3
     assert {300, 500, 700, 900} <= {pause for story in DICTATED for pause in story.pauses_ms}
     assert len(FINISHED) >= 40
@@ -48,6 +48,8 @@ def test_a_dictation_of_known_length_is_answered_soon_too(name: str) -> None:
     assert delay_ms <= SOON_MS
 
 
-def test_a_number_of_unknown_length_is_waited_for() -> None:
+def test_a_number_of_unknown_length_is_waited_for_at_its_own_rhythm() -> None:
     (story,) = [story for story in DICTATED if story.name.startswith("an account number of a length")]
-    assert tell(story).delay_ms == 1400
+    delay_ms = tell(story).delay_ms
+    assert delay_ms is not None
+    assert max(story.pauses_ms) < delay_ms <= 1400
