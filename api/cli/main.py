@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from api.cli.attempts import app as attempts
+from api.cli.bench_numbers import bench_numbers
 from api.cli.commands import show_list
 from api.cli.models import app as models
 from api.cli.oauth_clients import app as clients
@@ -200,6 +201,9 @@ def bench_turns(
     from api.bench.turns import bench_turns as measure
 
     measure(console(), turns=turns, seed=seed, recognised=recognised, as_json=as_json, out=out, svg=svg)
+
+
+bench.command(name="numbers")(bench_numbers)
 
 
 @bench.command(name="stt")

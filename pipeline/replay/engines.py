@@ -182,12 +182,18 @@ class LoggedSynthesizer:
 
 
 def replay_engines(
-    transcriber: Transcriber, synthesizer: Synthesizer, responder: Responder, timeline: Timeline, time: Time
+    transcriber: Transcriber,
+    synthesizer: Synthesizer,
+    responder: Responder,
+    timeline: Timeline,
+    time: Time,
+    transcript_ms: float = 0,
 ) -> Engines:
-    """Create the engines of a call."""
+    """Create the engines of a call; in ideal time a transcript takes `transcript_ms`, and all else nothing."""
     workers = InlineWorkers(lambda seconds: seconds, perf_counter) if time == "measured" else InlineWorkers()
+    hearing = InlineWorkers(lambda _: transcript_ms / 1000) if transcript_ms and time == "ideal" else workers
     return Engines(
-        SpeechToText(transcriber, workers),
+        SpeechToText(transcriber, hearing),
         LoggedResponder(responder, timeline),
         TextToSpeech(LoggedSynthesizer(synthesizer, timeline), workers),
     )

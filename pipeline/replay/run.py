@@ -60,25 +60,33 @@ class Replayed:
         return [str(entry) for entry in self.timeline]
 
 
-def replay(call: CallFile, stage: Stage, time: Time = "ideal") -> Replayed:
+def replay(call: CallFile, stage: Stage, time: Time = "ideal", *, transcript_ms: float = 0) -> Replayed:
     """Replay a call in virtual time; call it outside any event loop.
 
     Ideal time is deterministic. In measured time, budgets and the golden timeline are not checked, since they depend on
     the machine's speed.
+
+    Args:
+        call: the call file.
+        stage: the engines and the store.
+        time: duration of an engine's work.
+        transcript_ms: duration of a transcription in ideal time.
     """
-    timeline, after, never_came = run_virtually(_live_through(call, stage, time))
+    timeline, after, never_came = run_virtually(_live_through(call, stage, time, transcript_ms))
     problems = [*never_came, *unmet(call, timeline, after, ideal=time == "ideal")]
     lines = [str(entry) for entry in timeline]
     diff = difference(call.golden, lines) if call.golden is not None and time == "ideal" else []
     return Replayed(call, time, timeline, after.history, after.lesson, tuple(problems), tuple(diff))
 
 
-async def _live_through(call: CallFile, stage: Stage, time: Time) -> tuple[tuple[Entry, ...], Aftermath, list[str]]:
+async def _live_through(
+    call: CallFile, stage: Stage, time: Time, transcript_ms: float
+) -> tuple[tuple[Entry, ...], Aftermath, list[str]]:
     clock = LoopClock()
     place = await stage.place_for(call)
     timeline = Timeline()
     responder = FixedLines(call.replies, clock) if call.replies else ScriptedResponder()
-    engines = replay_engines(stage.transcriber, stage.synthesizer, responder, timeline, time)
+    engines = replay_engines(stage.transcriber, stage.synthesizer, responder, timeline, time, transcript_ms)
     limits = CallLimits(max_calls=1, idle_s=NEVER_IDLE_S, resume_s=call.resume_s)
     async with Calls(engines, stage.store, clock, limits, counted_ids(f"{place.chat_id}/id")) as calls:
         if place.tutor is not None:
