@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from models.columns import clean
 from models.errors import StorageFailed
 from pipeline.conversation.conversation import Conversation, MessageLog
 from pipeline.conversation.events import Problem, SessionEvent, UserMessage
@@ -50,9 +51,12 @@ class LearnerMessages:
     def typed(self, turn: int, text: str) -> asyncio.Future[str]:
         """Take a typed message; the future resolves to its id once it is stored, or to the error.
 
+        Half a character of it becomes U+FFFD.
+
         Raises:
             StorageBehind: too many messages wait to be stored.
         """
+        text = clean(text)
         message_id = self._new_id()
         stored: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._typed.add(stored)

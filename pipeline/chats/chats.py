@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 from weakref import WeakValueDictionary
 
+from models.columns import clean
 from models.errors import Conflict, NotFound
 from models.records.core import Message
 from models.store import Store
@@ -238,6 +239,7 @@ class Chats:
                     truncated = truncated or isinstance(delta, Truncation)
                     if not isinstance(delta, str):
                         continue  # there is no call to end or transfer
+                    delta = clean(delta)
                     run.text += delta
                     channel.reply_grew(run.name, run.message_id, delta, run.text, persona)
                 stored = await self._keep(run, persona, parent_id)

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from models.columns import clean
 from pipeline.conversation.reply import ReplyContext, Responder, Retraction, ToolsRun, Truncation
 from pipeline.conversation.tools import EndCall, Transfer
 from pipeline.conversation.waterfall import Stamps
@@ -228,6 +229,7 @@ class Preparation:
             return
         if self.stamps.first_text is None:
             self.stamps.first_text = self.clock.now()
+        delta = clean(delta)
         self.text += delta
         self._news.set()
         await self._split_off(splitter.push(delta))

@@ -30,6 +30,7 @@ from voice.audio.framing import EbmlFraming, OggFraming
 from voice.audio.intake import AudioIntake
 from voice.audio.wav import WavStream
 from voice.errors import VoiceError
+from voice.stt.spoken_words import spoken_words
 from voice.tts.text.clauses import ClauseSplitter
 from voice.tts.text.speakable import speakable
 
@@ -124,6 +125,10 @@ PARSERS: dict[str, Parser] = {
     "turn: letters": of_text(dictation, "S-M-I-"),
     "clauses, letter by letter": of_text(split, "a, b "),
     "clauses: open directions": of_text(split, "*a (b, "),
+    **{
+        f"transcript: {unit!r}": of_text(lambda text: spoken_words(text, 16_000 * len(text)), unit)
+        for unit in ("[a", "(a ", "1\n", "0:00 ", "♪a", "*a", "<|", " ")
+    },
     "answer: half markers": of_text(answer, "<|a [/I"),
     "answer: markers": of_text(answer, "a<s>"),
     "answer: a thought": lambda size: answer("The user asks. " + "b " * (size // 2)),

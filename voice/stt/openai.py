@@ -1,14 +1,17 @@
 """A recogniser on any server with OpenAI's `POST /v1/audio/transcriptions`."""
 
+import json
+from collections.abc import Iterable
 from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from voice.audio.formats import RATE_HZ, Float32Mono16k, wav_bytes
 from voice.errors import Cancelled as CancelledError
-from voice.errors import EngineFailed
+from voice.errors import EngineFailed, VoiceError
 from voice.stt.base import Transcript
 from voice.stt.samples import as_int16, checked
+from voice.stt.spoken_words import spoken_words
 from voice.work.cancellation import (
     Cancelled,
     never_cancelled,
@@ -16,6 +19,10 @@ from voice.work.cancellation import (
 
 if TYPE_CHECKING:
     from openai import OpenAI
+
+
+ANSWER_LIMIT = 8_000_000
+"""Maximum bytes of an answer; the words have a lower limit, by their audio."""
 
 
 class OpenAITranscriber:
@@ -52,20 +59,22 @@ class OpenAITranscriber:
     def transcribe(
         self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
     ) -> Transcript:
-        """See `Transcriber.transcribe`. `cancelled` is polled before and after the request."""
+        """See `Transcriber.transcribe`. `cancelled` is polled before, during and after the answer."""
         wav = wav_bytes(as_int16(checked(audio)), RATE_HZ)
         _stop_if(cancelled)
         from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAIError, omit
 
         try:
-            answer = self._connected().audio.transcriptions.create(
+            with self._connected().audio.transcriptions.with_streaming_response.create(
                 file=("speech.wav", wav, "audio/wav"),
                 model=self._model,
                 language=self._language or omit,
                 prompt=prompt[:200] or omit,
                 response_format="json",
                 temperature=0.0,
-            )
+            ) as response:
+                body = _bounded(response.iter_bytes(), cancelled)
+            answer = json.loads(body)
         except APITimeoutError as error:
             raise self._failed(
                 f"did not answer within {self._timeout_s:g} s; try again or raise the timeout"
@@ -75,13 +84,17 @@ class OpenAITranscriber:
         except APIStatusError as error:
             remedy = "check the API key" if error.status_code in {401, 403} else "check the model and the server's log"
             raise self._failed(f"answered with status {error.status_code}; {remedy}") from error
-        except (OpenAIError, ValueError) as error:
+        except (OpenAIError, ValueError, RecursionError) as error:
             raise self._failed("gave an answer that is none; check that it speaks OpenAI's API") from error
+        except VoiceError:
+            raise
+        except Exception as error:  # while a body is read the client lets errors of its HTTP library through
+            raise self._failed("broke off; try again, and look into its log") from error
         _stop_if(cancelled)
-        text = getattr(answer, "text", None)
+        text = answer.get("text") if isinstance(answer, dict) else None
         if not isinstance(text, str):
             raise self._failed("gave an answer without a text; check that it speaks OpenAI's API")
-        return Transcript(text.strip(), self._language or "en")
+        return Transcript(spoken_words(text, len(audio)), self._language or "en")
 
     def close(self) -> None:
         """Close the connections. Idempotent."""
@@ -102,6 +115,21 @@ class OpenAITranscriber:
 
     def _failed(self, what: str) -> EngineFailed:
         return EngineFailed(f"The transcription server {urlsplit(self._base_url).hostname} {what}.")
+
+
+def _bounded(stream: Iterable[bytes], cancelled: Cancelled) -> bytes:
+    """Read a body up to its limit.
+
+    Raises:
+        ValueError: it is larger.
+    """
+    body = bytearray()
+    for data in stream:
+        _stop_if(cancelled)
+        body += data
+        if len(body) > ANSWER_LIMIT:
+            raise ValueError("the answer is too large")
+    return bytes(body)
 
 
 def _stop_if(cancelled: Cancelled) -> None:

@@ -1,6 +1,7 @@
 """Recognition of a segment of speech: streamed if the engine can, else transcribed whole."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from voice.errors import EngineBusy
 from voice.stt.base import SketchingTranscriber, StreamingTranscriber, Transcriber, Transcript
 from voice.stt.samples import LONGEST_SECONDS, as_float32
 from voice.stt.segment_stream import SegmentStream
+from voice.stt.spoken_words import spoken_words
 from voice.work.cancellation import Cancelled
 from voice.work.workers import Priority, Workers
 
@@ -96,7 +98,7 @@ class Segment:
         Raises:
             Cancelled: the segment was closed meanwhile.
             EngineBusy: the workers' queue is full.
-            EngineFailed: the engine failed.
+            EngineFailed: the engine failed, or wrote more than the audio can hold.
             EngineUnavailable: the engine's files or server are missing.
         """
         if self._closed:
@@ -109,6 +111,7 @@ class Segment:
         text = await self._stream.finish(audio) if self._stream is not None else None
         if text is None:
             text = await self._whole(audio, Priority.FINAL)
+        text = replace(text, text=spoken_words(text.text, end))
         if self._result is None or self._result[0] <= end:
             self._result = (end, text)
         return text
@@ -118,16 +121,17 @@ class Segment:
 
         Raises:
             Cancelled: the engine was wanted for a transcript, or the segment was closed meanwhile.
-            EngineFailed: the engine failed.
+            EngineFailed: the engine failed, or wrote more than the audio can hold.
         """
         if self.text_ready and self._result is not None:
             return self._result[1]
         if self._stream is not None:
-            return Transcript(self._stream.partial)
+            return Transcript(spoken_words(self._stream.partial, self._length))
         audio, end = self.audio, self._length
         if end > self._sketch[0] and not self._closed:
             with suppress(EngineBusy):  # a late partial is useless: keep the last one
-                self._sketch = (end, await self._sketched(audio))
+                sketch = await self._sketched(audio)
+                self._sketch = (end, replace(sketch, text=spoken_words(sketch.text, end)))
         return self._sketch[1]
 
     def close(self) -> None:

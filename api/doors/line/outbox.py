@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from api.doors.line.wire import Close, LineRefused, Message, Wire
+from models.columns import clean
 from pipeline.call.call import BACKLOG_LIMIT
 from pipeline.conversation.events import SessionEvent
 
@@ -37,7 +38,7 @@ class Outbox:
         """Queue the messages that render `event`; never waits. It counts as sent with the last of them."""
         whole = list(messages)
         for number, message in enumerate(whole, 1):
-            self._put(message, event if number == len(whole) else None)
+            self._put(_encodable(message), event if number == len(whole) else None)
 
     def end(self) -> None:
         """Make `run` return once everything queued is sent."""
@@ -54,6 +55,7 @@ class Outbox:
         Raises:
             Refused: the caller reads too slowly, or not at all.
             ConnectionError: the caller has gone.
+            ValueError, TypeError: the wire cannot carry a message. Its event is not kept: it would end each resume.
         """
         while True:
             message, self._sending = await self._waiting.get()
@@ -68,6 +70,9 @@ class Outbox:
             try:
                 async with asyncio.timeout(self._send_s):
                     await wire.send(message)
+            except (ValueError, TypeError):
+                self._sending = None
+                raise
             except TimeoutError:
                 raise LineRefused(
                     "slow_client", "The client does not read; resume when it can.", Close.RESTARTING
@@ -88,3 +93,13 @@ class Outbox:
                 self._spilt.append(event)
             return
         self._waiting.put_nowait((message, event))
+
+
+def _encodable(message: Message) -> Message:
+    """Return the message; a text that has no UTF-8 with U+FFFD for what is no character."""
+    if isinstance(message, str) and not message.isascii():
+        try:
+            message.encode()
+        except UnicodeEncodeError:
+            return clean(message)
+    return message

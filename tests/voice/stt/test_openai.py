@@ -59,6 +59,7 @@ def test_a_recording_is_sent_whole_and_its_words_come_back(
         ('{"words": 3}', "without a text"),
         ('{"text": null}', "without a text"),
         ("[]", "check that it speaks OpenAI's API"),
+        ('{"text": "' + "word " * 10_000 + '"}', "more than anyone says"),
     ],
 )
 def test_a_server_that_fails_is_told_of_in_a_sentence_without_the_key(
@@ -69,6 +70,16 @@ def test_a_server_that_fails_is_told_of_in_a_sentence_without_the_key(
         transcriber.transcribe(np.zeros(1600, np.float32))
     assert KEY not in str(failure.value)
     assert len(server.requests) == 1
+
+
+def test_noises_tags_and_halves_of_characters_are_no_words(
+    server: TranscriptionServer, transcriber: OpenAITranscriber
+) -> None:
+    texts = []
+    for text in ("[BLANK_AUDIO]", "<|en|>(phone ringing) Hello \\ud83d there."):
+        server.behaviour = f'\ufeff{{"text": "{text}"}}'
+        texts.append(transcriber.transcribe(np.zeros(1600, np.float32)).text)
+    assert texts == ["", "Hello \ufffd there."]
 
 
 def test_a_server_that_hangs_is_given_up(server: TranscriptionServer) -> None:

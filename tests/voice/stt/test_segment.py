@@ -261,9 +261,9 @@ def test_partials_are_sketches_where_the_engine_has_them() -> None:
         engine = Sketches()
         async with SpeechToText(engine, at_work).segment("call") as segment:
             segment.push(quiet(0.2))
-            assert await segment.partial() == "a sketch"
+            assert (await segment.partial()).text == "a sketch"
             assert (await segment.transcript()).text == WORDS
-            assert await segment.partial() == WORDS
+            assert (await segment.partial()).text == WORDS
             segment.push(quiet(0.2))
             engine.gives_way = True
             with pytest.raises(Cancelled):

@@ -41,6 +41,7 @@ class MemoryWire:
         closed: why it was closed, each time that it was.
         reads: cleared while the caller does not read.
         gone: sending fails, because the caller has gone.
+        refuses: a message that it cannot carry.
     """
 
     def __init__(self) -> None:
@@ -49,6 +50,7 @@ class MemoryWire:
         self.reads = asyncio.Event()
         self.reads.set()
         self.gone = False
+        self.refuses: Message | None = None
         self._coming: asyncio.Queue[Message | None] = asyncio.Queue()
 
     def say(self, *messages: Message | None) -> None:
@@ -62,6 +64,8 @@ class MemoryWire:
     async def send(self, message: Message) -> None:
         if self.gone:
             raise ConnectionResetError("gone")
+        if message == self.refuses:
+            raise UnicodeEncodeError("utf-8", str(message), 0, 1, "surrogates not allowed")
         await self.reads.wait()
         self.sent.append((now(), message))
 

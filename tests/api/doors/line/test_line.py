@@ -32,6 +32,7 @@ from api.doors.line import (
     StandingChat,
     Stop,
 )
+from api.doors.line.outbox import Outbox
 from api.service import Service
 from models.store import Store
 from pipeline.call.registry import CallLimits
@@ -46,7 +47,7 @@ from pipeline.conversation.events import (
     UserMessage,
 )
 from pipeline.replay.virtual_time import run_virtually
-from tests.api.doors.line.scene import GREETING, PRACTICE, Caller, PlainDialect, carried, now, service_in
+from tests.api.doors.line.scene import GREETING, PRACTICE, Caller, MemoryWire, PlainDialect, carried, now, service_in
 from tests.pipeline.scene import steadily
 from tests.voice.sound import recording
 from voice.audio.formats import AudioFormat
@@ -440,6 +441,35 @@ def test_a_defect_of_a_dialect_ends_its_line_and_not_the_call() -> None:
                 assert (await again.dialect.until(ReplyEnded)).text, "and it is answered"
 
     played_out(story)
+
+
+def test_what_a_wire_cannot_carry_does_not_end_the_lines_that_resume() -> None:
+    async def story(store: Store) -> None:
+        async with service_in(store) as service:
+            caller = Caller(service, PlainDialect(FRESH, KNOWS))
+            caller.wire.refuses = "UserMessage"
+            serving = asyncio.create_task(caller.line.serve())
+            opened = await caller.dialect.until(LineOpened)
+            caller.wire.say("say")
+            with pytest.raises(UnicodeEncodeError):
+                await serving
+            resuming = Opening(ADA, StandingChat(opened.chat_id, opened.resume))
+            async with carried(service, PlainDialect(resuming)) as again:
+                assert (await again.dialect.until(ReplyEnded)).text, "and it is answered"
+                assert not again.dialect.of(UserMessage)
+
+    played_out(story)
+
+
+def test_half_a_character_is_sent_as_none() -> None:
+    async def story() -> None:
+        wire, outbox = MemoryWire(), Outbox(limit=10, send_s=1.0)
+        outbox.put(["whole \U0001f600", "half \ud83d", b"\xff"])
+        outbox.end()
+        await outbox.run(wire)
+        assert [message for _, message in wire.sent] == ["whole \U0001f600", "half \ufffd", b"\xff"]
+
+    run_virtually(story())
 
 
 def test_a_line_that_is_cancelled_closes_its_wire_for_a_restart() -> None:
