@@ -79,6 +79,7 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
         body: dict[str, Any] = {
             "ready": service.ready.is_set() and stored,
             "engines": service.shared_engines.names,
+            "real_time_factors": service.shared_engines.paces,
             "database": "ok" if stored else "away",
             "calls": len(service.calls),
         }

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from api.settings import Settings
 from models.records.core import Persona
+from pipeline.call.pace import hearing_pace, speaking_pace
 from pipeline.call.session import Engines
 from pipeline.coach.coach import Coach
 from pipeline.coach.rules import RuleCoach
 from pipeline.llm.choose import choose_responder
 from pipeline.llm.deadlines import Deadlines
 from pipeline.llm.scripted import ScriptedResponder
+from pipeline.tasks.clock import Clock
 from voice.errors import EngineUnavailable, VoiceError
 from voice.speech.catalog import end_of_turn_file
 from voice.speech.end_of_turn_model import EndOfTurnDetector, EndOfTurnModel
@@ -75,6 +77,7 @@ class SharedEngines:
     """The shared engines and the worker threads that they run in.
 
     Attributes:
+        paces: seconds that the neural engines of this machine took for a second of speech when warmed, by stage.
         unvoiced: what installed personas ask of their voices and do not get, sentences.
         next_synthesizer: loads the best voice that is not damaged, for where the one that `auto` chose is.
         spare: factory of the fallback recogniser, if the one that `auto` chose cannot be loaded; None for none.
@@ -89,6 +92,7 @@ class SharedEngines:
     listening_workers: ThreadWorkers | None
     next_synthesizer: Callable[[], Synthesizer]
     spare: Callable[[], Transcriber] | None = None
+    paces: dict[str, float] = field(default_factory=dict)
     unvoiced: list[str] = field(default_factory=list)
 
     @property
@@ -106,8 +110,8 @@ class SharedEngines:
                 self.unvoiced.append(f"{persona.name}: {lacking}")
                 log.info("%s: %s", persona.name, lacking)
 
-    async def warm(self) -> None:
-        """Load the lazily loaded models, so that the first call is not slow.
+    async def warm(self, clock: Clock) -> None:
+        """Load the lazily loaded models, so that the first call is not slow, and measure them by this clock.
 
         Raises:
             VoiceError: an engine cannot be loaded; the message says what to do.
@@ -123,6 +127,12 @@ class SharedEngines:
         await self._warm_synthesizer()
         async for _ in self.engines.tts.speak("Hello.", VoiceStyle(), 24_000, "warm"):
             pass
+        if self.engines.stt.name.startswith("whisper"):
+            self.paces["stt"] = await hearing_pace(self.engines.stt, clock)
+        if self.engines.tts.name.startswith("piper"):
+            self.paces["tts"] = await speaking_pace(self.engines.tts, clock)
+        for stage, pace in self.paces.items():
+            log.info("%s takes %.2f s for a second of speech.", self.names[stage], pace)
 
     async def _warm_transcriber(self) -> None:
         if isinstance(self.transcriber, Loads):

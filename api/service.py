@@ -172,7 +172,7 @@ async def _warm(service: Service) -> None:
     logged = ""
     while not service.ready.is_set():
         try:
-            await service.shared_engines.warm()
+            await service.shared_engines.warm(LoopClock())
             service.ready.set()
         except VoiceError as error:
             if str(error) != logged:

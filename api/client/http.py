@@ -51,6 +51,18 @@ class RemoteService:
         except httpx.TransportError:
             return False
 
+    def paces(self) -> dict[str, float]:
+        """Return the seconds that the neural engines take for a second of speech, by stage: "stt", "tts".
+
+        Raises:
+            ClientError: the service is not there.
+        """
+        try:
+            found = self._http.get("/ready").json().get("real_time_factors") or {}
+        except (httpx.TransportError, ValueError):
+            raise Disconnected("The service does not answer any more; look into its log for why.") from None
+        return {str(stage): float(pace) for stage, pace in found.items()}
+
     def wait_until_ready(self, seconds: float, is_alive: Any = lambda: True) -> float:
         """Wait until a starting service is ready; return the seconds that it took.
 

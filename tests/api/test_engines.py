@@ -8,6 +8,7 @@ import pytest
 from api.engines import open_engines, processes_for
 from api.settings import Settings
 from models.records.core import Persona, VoiceProfile
+from pipeline.tasks.clock import LoopClock
 from tests.voices_piper import make_voice
 from tests.weights import without_packages
 from voice.tts.base import VoiceStyle
@@ -58,7 +59,7 @@ def test_a_damaged_voice_is_found_when_it_is_loaded_and_the_next_one_speaks(
         settings = Settings(_env_file=None, data_dir=tmp_path, models_dir=tmp_path, stt="fixed:0", stt_process=False)
         engines = await open_engines(settings)
         at_first = engines.names["tts"]
-        await engines.warm()
+        await engines.warm(LoopClock())
         heard = [chunk async for chunk in engines.engines.tts.speak("Hello.", VoiceStyle(), 24_000, "call")]
         await engines.close()
         return at_first, engines.names["tts"], sum(len(chunk.audio) for chunk in heard)
