@@ -1,9 +1,10 @@
 """`glow demo`: a spoken conversation with the packaged persona, on this machine, in under a minute."""
 
 import asyncio
+import os
 import statistics
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +69,21 @@ INTERRUPTED = 1  # the turn whose answer the next one interrupts
 INTERRUPT_AFTER_S = 2.5
 PAUSE_S = 0.2
 BREATH_S = 0.4
-_REPLY_S = 25.0
+_REPLY_S = 60.0
+
+STEPS = (
+    (
+        "stt",
+        0.6,
+        "pocketsphinx",
+        "Whisper",
+        "PocketSphinx, which understands these recordings and few other people, hears",
+    ),
+    ("tts", 0.6, "espeak", "Piper", "eSpeak NG, a robot's voice, speaks"),
+)
+"""By stage: the most seconds for a second of speech with which a conversation holds, what is taken above that, and how
+that is told."""
+_SLOW_MS = 1500
 
 
 def scene_for(voices: Sequence[str]) -> Scene:
@@ -89,47 +104,99 @@ def _voices(tts: str, models_dir: Path) -> list[str]:
     return here if engine in ("auto", "piper") else []
 
 
+def steps_down(paces: Mapping[str, float], asked: Mapping[str, str | None]) -> tuple[dict[str, str], list[str]]:
+    """Choose cheaper engines where this machine, as it is now, does not carry those of `auto`.
+
+    Args:
+        paces: seconds that an engine took for a second of speech, by stage.
+        asked: engines chosen by the user, which stay.
+
+    Returns:
+        The engines to take instead, by stage, and a sentence about each.
+    """
+    taken, sentences = {}, []
+    for stage, most, cheaper, name, then in STEPS:
+        if not asked.get(stage) and (pace := paces.get(stage, 0.0)) > most:
+            taken[stage] = cheaper
+            sentences.append(f"{name} takes {pace:.1f} s here for a second of speech{_busy()}, so {then}.")
+    return taken, sentences
+
+
+def _busy() -> str:
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    return f" (this machine is busy: a load of {load:.1f} on {cores} processors)" if load > cores else ""
+
+
 def run_demo(
     console: Console, out: Path, *, stt: str | None = None, llm: str | None = None, tts: str | None = None
 ) -> None:
-    """Run the conversation, print it and write it to `out`.
+    """Run the conversation, print it and write it to `out`, also where it did not go to its end.
 
     Raises:
-        ClientError: the conversation did not go as it must; the message says how.
+        ClientError: there was no conversation, or its history is wrong; the message says how.
     """
     models_dir = Settings().models_dir
     for sentence in join_packaged(models_dir, stt=stt or "auto", tts=tts or "auto", language="en"):
         console.print(Text(sentence, "yellow"))
-    scene = scene_for(_voices(tts or "auto", models_dir))
-    console.print(Text(f"Glow Voice: a call with {scene.persona}, {scene.about}"))
     with ExitStack() as stack:
-        with console.status("Starting the service..."):
-            service = stack.enter_context(own_service(embedded(stt=stt, llm=llm, tts=tts), models_dir))
+        chosen = {"stt": stt, "llm": llm, "tts": tts}
+        service, taken = _started(stack, console, chosen, models_dir)
+        scene = scene_for(_voices(taken.get("tts") or tts or "auto", models_dir))
+        console.print(Text(f"Glow Voice: a call with {scene.persona}, {scene.about}"))
         console.print(Text(f"The service was ready in {service.started_in_s:.1f} s at {service.url};", "dim"), end=" ")
         console.print(Text("your side is played in real time.", "dim"))
         http = stack.enter_context(RemoteService(service.url, service.token))
         _, chat_id = http.start_named(scene.practice)
-        client = asyncio.run(_converse(console, service, chat_id, scene))
+        client, problem = asyncio.run(_converse(console, service, chat_id, scene))
         history = http.messages(chat_id)
-    cut = _check(client.log, history, scene)
     seconds = write_stereo(out, client.recording())
-    _summary(console, client.log, cut, out, seconds, scene.persona)
+    cut, causes = check(client.log, history, scene, problem)
+    _summary(console, client.log, cut, causes, out, seconds, scene.persona)
 
 
-async def _converse(console: Console, service: OwnService, chat_id: str, scene: Scene) -> VoiceClient:
+def _started(
+    stack: ExitStack, console: Console, chosen: dict[str, str | None], models_dir: Path
+) -> tuple[OwnService, dict[str, str]]:
+    """Start a service with engines that the machine carries; return it, and the engines in place of those of `auto`."""
+    first = ExitStack()
+    with first:
+        with console.status("Starting the service..."):
+            service = first.enter_context(own_service(embedded(**chosen), models_dir))
+        with RemoteService(service.url, service.token) as http:
+            taken, sentences = steps_down(http.paces(), chosen)
+        if not taken:
+            stack.push(first.pop_all())
+            return service, {}
+    for sentence in sentences:
+        console.print(Text(sentence, "yellow"))
+    with console.status("Starting the service again..."):
+        return stack.enter_context(own_service(embedded(**{**chosen, **taken}), models_dir)), taken
+
+
+async def _converse(console: Console, service: OwnService, chat_id: str, scene: Scene) -> tuple[VoiceClient, str]:
+    """Hold the conversation as far as it goes; return the client, and what stopped it, empty for nothing."""
     view = ConversationView(console, scene.persona)
     async with open_call(service.url, Call(chat_id, noise=8), token=service.token, on_event=view) as client:
-        await client.listen_until(client.now() + BREATH_S)
-        for turn, numbers in enumerate(scene.script):
-            await client.say(_joined([learner_recording(scene.folder, number).samples for number in numbers]))
-            if turn == INTERRUPTED:
-                started = await client.next("reply.audio", timeout_s=_REPLY_S)
-                await client.listen_until(started.at + INTERRUPT_AFTER_S)
-            else:
-                await _whole_reply(client)
-                await client.listen_until(client.now() + BREATH_S)
-        await client.hang_up()
-    return client
+        try:
+            await _take_turns(client, scene)
+        except ClientError as error:
+            with suppress(ClientError):
+                await client.hang_up()
+            return client, str(error)
+    return client, ""
+
+
+async def _take_turns(client: VoiceClient, scene: Scene) -> None:
+    await client.listen_until(client.now() + BREATH_S)
+    for turn, numbers in enumerate(scene.script):
+        await client.say(_joined([learner_recording(scene.folder, number).samples for number in numbers]))
+        if turn == INTERRUPTED:
+            started = await client.next("reply.audio", timeout_s=_REPLY_S)
+            await client.listen_until(started.at + INTERRUPT_AFTER_S)
+        else:
+            await _whole_reply(client)
+            await client.listen_until(client.now() + BREATH_S)
+    await client.hang_up()
 
 
 async def _whole_reply(client: VoiceClient) -> None:
@@ -143,27 +210,67 @@ def _joined(lines: list[Int16]) -> Int16:
     return np.concatenate([part for line in lines for part in (pause, line)][1:])
 
 
-def _check(log: list[Event], history: list[StoredMessage], scene: Scene) -> StoredMessage:
-    """Check that the history holds what was heard, and return the interrupted message."""
+def check(
+    log: Sequence[Event], history: Sequence[StoredMessage], scene: Scene, problem: str = ""
+) -> tuple[StoredMessage | None, list[str]]:
+    """Check the conversation.
+
+    Args:
+        log: what the client received.
+        history: what is stored.
+        problem: what stopped it; empty if it went to its end.
+
+    Returns:
+        The interrupted message as it is stored, None if there is none, and why the conversation was not all that it
+        should be, sentences.
+
+    Raises:
+        ClientError: nothing was answered, or the history does not hold what was heard.
+    """
     ended = [event for event in log if event.type == "reply.ended"]
+    if not ended:
+        raise ClientError(f"Nothing was answered. {problem or 'Run `glow demo` again.'}{_because()}")
+    causes = []
     if len(ended) < len(scene.script):
-        raise ClientError(f"Only {len(ended)} of {len(scene.script)} turns were answered; run `glow demo` again.")
+        causes.append(f"Only {len(ended)} of {len(scene.script)} turns were answered. {problem}".strip())
+    elif problem:
+        causes.append(problem)
     interrupted = next((event for event in ended if event["interrupted"]), None)
     if interrupted is None:
-        raise ClientError("The persona was not interrupted; run `glow demo` again on a machine that is less busy.")
+        causes.append("The persona was not interrupted: it had said everything before you spoke.")
+        return None, causes
     stored = {line.message_id: line for line in history if line.is_persona}
     line = stored.get(interrupted["message_id"])
     if line is None or line.text.strip() != interrupted["heard"].strip() or line.text == interrupted["text"]:
         raise ClientError("The history does not say what was heard of the interrupted message; please report this.")
-    return line
+    return line, causes
 
 
-def _summary(console: Console, log: list[Event], cut: StoredMessage, out: Path, seconds: float, persona: str) -> None:
+def _because() -> str:
+    return f" Run `glow demo` again when it is idle{busy}." if (busy := _busy()) else ""
+
+
+def _summary(
+    console: Console,
+    log: Sequence[Event],
+    cut: StoredMessage | None,
+    causes: list[str],
+    out: Path,
+    seconds: float,
+    persona: str,
+) -> None:
     waits = [event["voice_to_voice_ms"] for event in log if event.type == "turn.latency"]
-    console.print(Text(f"In the history, the cut message reads: “{cut.text}”"))
-    console.print(
-        Text(f"{len(waits)} answers, median {statistics.median(waits):.0f} ms from your last word to theirs.")
-    )
+    median = statistics.median(waits) if waits else 0.0
+    if cut is not None:
+        console.print(Text(f"In the history, the cut message reads: “{cut.text}”"))
+    if waits:
+        console.print(Text(f"{len(waits)} answers, median {median:.0f} ms from your last word to theirs."))
+    if median > _SLOW_MS:
+        causes = [*causes, f"That is slow: a quiet machine with two processors takes half of {_SLOW_MS} ms."]
+    for cause in causes:
+        console.print(Text(cause, "yellow"))
+    if causes and (because := _because()):
+        console.print(Text(because.strip(), "yellow"))
     console.print(Text(f"Wrote {out}: {seconds:.0f} s, you on the left, {persona} on the right."))
     console.print()
     console.print(Text("Next:"))
