@@ -11,13 +11,22 @@ _LETTERED = re.compile(
 )
 _GROUPS = re.compile(r"(?<![\w.,$£€¥₹/-])[0-9]{1,12}(?:-[0-9]{1,12}){1,5}(?!\w|-|[.,][0-9])")
 _NAMED = re.compile(
-    r"\b(?:(?:pin|code|passcode|extension)(?: number)?(?: is)?|(?:room|flight|suite|apartment)(?: number)?"
+    r"\b(?:(?:pin|code|passcode|extension|zip|zip code|postcode|postal code)(?: number)?(?: is)?"
+    r"|(?:call|dial|phone|text|fax|ring|tel)(?: (?:us|me|him|her|them|back))?(?: (?:at|on))?"
+    r"|(?:telephone|phone|fax|card) number(?: is)?"
+    r"|(?:room|flight|suite|apartment)(?: number)?"
     r"|(?:order|ticket|case|reference|account|confirmation|booking|invoice|tracking|serial|claim|policy)"
     r" number(?: is)?)"
     rf":? (?=[0-9])([0-9]{{3,12}}){_ENDS}",
     re.IGNORECASE,
 )
 _LEADING_ZERO = re.compile(r"(?<![\w.,:/-])0[0-9]{2,11}(?!\w|[.,:/-][0-9])")
+_ADDRESS = re.compile(r"(?<![\w.])([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})(?![\w]|\.[0-9])")
+_CARD = re.compile(
+    r"(?<![\w.,-])[0-9]{4}(?:[ -][0-9]{4}){3}(?![\w-])|(?<![\w.,-])[0-9]{4}[ -][0-9]{6}[ -][0-9]{5}(?![\w-])"
+)
+_FLIGHT = re.compile(r"(?<=\bflight )([A-Z]{2,3}|[A-Z][0-9]|[0-9][A-Z])[ -]?([0-9]{1,4})\b", re.IGNORECASE)
+_VANITY = re.compile(r"(?<![\w-])1-(8[0-9]{2})-([A-Z][A-Z0-9-]{3,12})\b")
 _YEARS = re.compile(r"(1[1-9]|20)([0-9]{2})-([0-9]{2}|(?:1[1-9]|20)[0-9]{2})")
 _DATE = re.compile(r"[0-9]{1,2}-[0-9]{1,2}-[0-9]{4}")
 
@@ -28,6 +37,7 @@ _LONG = 4
 
 def coded(text: Traced) -> Traced:
     """Put spaces between the digits of codes; run after dates, times and amounts, before ranges. Never raises."""
+    text = text.replace(_ADDRESS, _address).replace(_CARD, _card).replace(_FLIGHT, _flight).replace(_VANITY, _vanity)
     text = text.replace(_LETTERED, _lettered).replace(_GROUPS, _groups).replace(_NAMED, _named)
     return text.replace(_LEADING_ZERO, lambda m: [" ".join(m[0])])
 
@@ -59,3 +69,20 @@ def _named(match: re.Match[str]) -> list[Piece]:
     for at in range(first + 1, end):
         pieces += [" ", (at, at + 1)]
     return pieces
+
+
+def _address(match: re.Match[str]) -> list[Piece] | None:
+    parts = match.groups()
+    return None if any(int(part) > 255 for part in parts) else [" dot ".join(" ".join(part) for part in parts)]
+
+
+def _card(match: re.Match[str]) -> list[Piece]:
+    return [", ".join(" ".join(group) for group in re.split("[ -]", match[0]))]
+
+
+def _flight(match: re.Match[str]) -> list[Piece]:
+    return [" ".join(match[1] + match[2])]
+
+
+def _vanity(match: re.Match[str]) -> list[Piece]:
+    return ["1, ", match.span(1), ", ", match.span(2)]

@@ -1,8 +1,10 @@
-"""Money, times, dates, measures, phone numbers and plain numbers, as they are read in English."""
+"""Times, measures, phone numbers and plain numbers, as they are read in English."""
 
 import re
 
 from voice.tts.text.codes import coded
+from voice.tts.text.dates import dated
+from voice.tts.text.money import money
 from voice.tts.text.numbers import cardinal, number, ordinal, year
 from voice.tts.text.traced import Piece, Traced
 
@@ -10,16 +12,8 @@ from voice.tts.text.traced import Piece, Traced
 _DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3}){1,4}(?![0-9])|[0-9]{1,24})(?:\.[0-9]{1,24})?"
 _N = rf"(?<![0-9]){_DIGITS}"
 _FRONT = r"(?<![\w.])"
-_MONTHS = "January February March April May June July August September October November December".split()
-_MONEY = {
-    "$": ("dollar", "cent"),
-    "£": ("pound", "penny"),
-    "€": ("euro", "cent"),
-    "¥": ("yen", ""),
-    "₹": ("rupee", "paisa"),
-}
-_PLURALS = {"penny": "pence", "paisa": "paise", "yen": "yen", "foot": "feet", "inch": "inches", "hertz": "hertz"}
-_SCALES = {"k": "thousand", "m": "million", "mn": "million", "b": "billion", "bn": "billion", "tn": "trillion"}
+_PLURALS = {"foot": "feet", "inch": "inches", "hertz": "hertz"}
+_SCALES = {"k": "thousand", "K": "thousand", "M": "million", "B": "billion"}
 _UNITS = {
     "km/h": "kilometer an hour",
     "mph": "mile an hour",
@@ -31,6 +25,14 @@ _UNITS = {
     "cm": "centimeter",
     "mm": "millimeter",
     "ml": "milliliter",
+    "cl": "centiliter",
+    "l": "liter",
+    "kbps": "kilobit a second",
+    "mbps": "megabit a second",
+    "gbps": "gigabit a second",
+    "kwh": "kilowatt hour",
+    "kw": "kilowatt",
+    "sq ft": "square foot",
     "lb": "pound",
     "lbs": "pound",
     "oz": "ounce",
@@ -64,18 +66,29 @@ _PHONE = re.compile(
     r"(?<![\w.,-])(?:\+?[0-9]{1,3}[ .-])?(?:\([0-9]{3}\) ?|[0-9]{3}[ .-])[0-9]{3}[ .-][0-9]{4}(?![\w-])"
     r"|(?<![\w.,-])[0-9]{3}-[0-9]{4}(?![\w-])"
 )
-_ISO_DATE = re.compile(r"(?<![\w-])([12][0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(?![\w-])")
+_DURATION = re.compile(r"(?<![\w:.])([0-9]):([0-5][0-9]):([0-5][0-9])(?![\w:])(?! ?[ap]\.?m\b)", re.IGNORECASE)
 _TIME = re.compile(
     r"(?<![\w:.])([01]?[0-9]|2[0-3]):([0-5][0-9])(?::[0-5][0-9])?(?![\w:])(?: ?([ap])\.?m\b\.?)?"
     r"|(?<![\w:.])([01]?[0-9]|2[0-3]):([0-5][0-9]) ?([ap])\.?m\b\.?"
     r"|(?<![\w:.])(1[0-2]|0?[1-9]) ?([ap])\.?m\b\.?",
     re.IGNORECASE,
 )
-_AMOUNT = re.compile(rf"([$£€¥₹]) ?({_N})(?: ?(k|mn|m|bn|b|tn|thousand|million|billion|trillion)\b)?", re.IGNORECASE)
 _PERCENT = re.compile(rf"({_N}) ?%")
-_DEGREES = re.compile(rf"({_N}) ?° ?([CF]\b)?")
+_DEGREES = re.compile(rf"({_N})(?: ?° ?([CF]\b)?|([CF])\b(?![#+-]))")
+_SCALED = re.compile(r"(?<![\w.,])([0-9]{1,3}(?:\.[0-9]{1,3})?)([kKMB])\b(?![-/])")
+_PLACE = re.compile(
+    r"\b(?:seat|room|apartment|gate|row|unit|suite|bus|platform|exit|building|class|grade|section|table|figure|part|step"
+    r"|line|flat|channel|track|number|page|question|exercise) $",
+    re.IGNORECASE,
+)
+_HEIGHT = re.compile(r"(?<![\w.,'])([0-9]{1,2})'(?: ?([0-9]{1,2}(?:\.[0-9])?)(?:\"|''))?(?!\w)")
+_INCHES = re.compile(rf"{_FRONT}({_N})(?:\"|'')(?=[\s,.;:!?)x]|$)")
+_RATIO = re.compile(r"(?<![\w:.])([0-9]{1,3}):([0-9]{1,3})(?![\w:])")
+_OUT_OF = re.compile(r"(?<![\w/.])([0-9]{1,2}\.[0-9]|[0-9]{1,2})/(5|10|100)(?![\w/]|\.[0-9])")
+_SUM = re.compile(rf"(?<![\w.,-])({_N}) [-–] ({_N})(?![\w-])(?=( ?=)?)")
 _UNIT = re.compile(rf"{_FRONT}({_N}) ?({'|'.join(sorted(_UNITS, key=len, reverse=True))})\b(?!/)", re.IGNORECASE)
 _FRACTION = re.compile(r"(?<![\w/.])([0-9]{1,4})/([0-9]{1,4})(?:/([0-9]{2,4}))?(?![\w/])|([½⅓⅔¼¾])")
+_WHOLE = re.compile(r"(?<![\w.,:/])[0-9]{1,3} $")
 _RANGE = re.compile(rf"(?<![\w.,-])({_N}) ?[–-] ?({_N})(?![\w-])")
 _MINUS = re.compile(r"(?<![\w)\]])[-−](?=[0-9])")
 _TIMES = re.compile(r"(?<=[0-9])x\b(?! ?[0-9])")
@@ -84,17 +97,22 @@ _SIGNED = re.compile(r"#(?=[0-9])|[~≈] ?(?=[0-9$£€])|[>≥] ?(?=[0-9$£€]
 _VERSION = re.compile(r"(?<![0-9.])[0-9]{1,6}(?:\.[0-9]{1,6}){2,8}(?![\w])")
 _ORDINAL = re.compile(r"(?<![\w.,])([0-9]{1,12})(?:st|nd|rd|th)\b", re.IGNORECASE)
 _DECADE = re.compile(r"(?<![\w.,])(1[1-9]|20)([1-9]0)s\b")
+_SHORT_DECADE = re.compile(r"(?<![\w.,])'?([2-9]0)'?s\b")
 _YEAR = re.compile(r"(?<![\w.,])(?:1[1-9]|20)[0-9]{2}(?![\w]|[.,][0-9])")
 _NUMBER = re.compile(_DIGITS)
 
 
 def arranged(text: Traced) -> Traced:
     """Put money, times, measures and the like in spoken order, keeping the digits. Never raises."""
-    text = text.replace(_PHONE, _phone).replace(_ISO_DATE, _date).replace(_TIME, _time)
+    text = text.replace(_PHONE, _phone)
+    text = dated(text).replace(_DURATION, _duration).replace(_TIME, _time)
     text = text.replace(_SIGNED, lambda m: [_SIGNS[m[0][0]]])
-    text = text.replace(_AMOUNT, _amount).replace(_PERCENT, lambda m: [m.span(1), " percent"])
-    text = text.replace(_DEGREES, _degrees).replace(_UNIT, _unit).replace(_FRACTION, _fraction)
+    text = money(text).replace(_PERCENT, lambda m: [m.span(1), " percent"])
+    text = text.replace(_SCALED, _scaled).replace(_DEGREES, _degrees)
+    text = text.replace(_HEIGHT, _height).replace(_INCHES, lambda m: [m.span(1), " ", _named("inch", m[1])])
+    text = text.replace(_UNIT, _unit).replace(_OUT_OF, _out_of).replace(_FRACTION, _fraction)
     text = coded(text)
+    text = text.replace(_RATIO, lambda m: [m.span(1), " to ", m.span(2)]).replace(_SUM, _sum)
     text = text.replace(_RANGE, lambda m: [m.span(1), " to ", m.span(2)])
     text = text.replace(_MINUS, "minus ").replace(_TIMES, " times").replace(_BY, " by ")
     return text.replace(_VERSION, lambda m: [m[0].replace(".", " point ")])
@@ -104,6 +122,7 @@ def spelled(text: Traced) -> Traced:
     """Spell out every number; run after `arranged`. Never raises."""
     text = text.replace(_ORDINAL, lambda m: [ordinal(int(m[1]))])
     text = text.replace(_DECADE, lambda m: [f"{cardinal(int(m[1]))} {cardinal(int(m[2]))[:-1]}ies"])
+    text = text.replace(_SHORT_DECADE, lambda m: [f"{cardinal(int(m[1]))[:-1]}ies"])
     text = text.replace(_YEAR, lambda m: [year(int(m[0]))])
     return text.replace(_NUMBER, _words)
 
@@ -120,10 +139,11 @@ def _phone(match: re.Match[str]) -> list[Piece]:
     return [", ".join(" ".join(group) for group in groups)]
 
 
-def _date(match: re.Match[str]) -> list[Piece]:
-    day = int(match[3])
-    suffix = "th" if 10 < day < 14 else {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th")
-    return [f"{_MONTHS[int(match[2]) - 1]} {day}{suffix}, {match[1]}"]
+def _duration(match: re.Match[str]) -> list[Piece]:
+    hours, minutes, seconds = (int(part) for part in match.groups())
+    named = [(hours, "hour"), (minutes, "minute"), (seconds, "second")]
+    parts = [f"{amount} {_named(name, str(amount))}" for amount, name in named if amount]
+    return [" and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts) or "0 seconds"]
 
 
 def _time(match: re.Match[str]) -> list[Piece]:
@@ -143,29 +163,36 @@ def _time(match: re.Match[str]) -> list[Piece]:
     return [said + (f" {half.upper()} M" if half else "") + stop]
 
 
-def _amount(match: re.Match[str]) -> list[Piece]:
-    whole, _, fraction = match[2].partition(".")
-    big, small = _MONEY[match[1]]
-    start = match.start(2)
-    if match[3]:
-        scale = _SCALES.get(match[3].lower(), match[3].lower())
-        return [match.span(2), f" {scale} {_plural(big)}"]
-    if len(fraction) != 2 or not small:
-        return [match.span(2), " " + (big if match[2] == "1" else _plural(big))]
-    cents = f"{int(fraction)} {small if int(fraction) == 1 else _plural(small)}"
-    if not int(whole.replace(",", "")):
-        return [cents]
-    name = big if whole == "1" else _plural(big)
-    return [(start, start + len(whole)), f" {name}" + (f" {int(fraction)}" if int(fraction) else "")]
-
-
 def _degrees(match: re.Match[str]) -> list[Piece]:
-    return [match.span(1), " degrees" + {"C": " Celsius", "F": " Fahrenheit"}.get(match[2] or "", "")]
+    return [match.span(1), " degrees" + {"C": " Celsius", "F": " Fahrenheit"}.get(match[2] or match[3] or "", "")]
+
+
+def _scaled(match: re.Match[str]) -> list[Piece] | None:
+    place = _PLACE.search(match.string, max(0, match.start() - 20), match.start())
+    return None if place else [match.span(1), f" {_SCALES[match[2]]}"]
+
+
+def _height(match: re.Match[str]) -> list[Piece] | None:
+    if not match[2]:
+        text, end = match.string, match.end()
+        quoted = "'" in text[: match.start()] or (end < len(text) and text[end].isalpha())
+        return None if quoted else [match.span(1), " ", _named("foot", match[1])]
+    return [match.span(1), " foot ", match.span(2)]
+
+
+def _out_of(match: re.Match[str]) -> list[Piece] | None:
+    return None if float(match[1]) > int(match[2]) else [match.span(1), " out of ", match.span(2)]
+
+
+def _sum(match: re.Match[str]) -> list[Piece] | None:
+    first, second = (float(match[group].replace(",", "")) for group in (1, 2))
+    return [match.span(1), " minus ", match.span(2)] if match[3] or first > second else None
 
 
 def _unit(match: re.Match[str]) -> list[Piece]:
-    name, _, rest = _UNITS[match[2].lower()].partition(" ")
-    return [match.span(1), " " + (name if match[1] == "1" else _plural(name)) + (f" {rest}" if rest else "")]
+    full = _UNITS[match[2].lower()]
+    name, per, rest = full.partition(" a")
+    return [match.span(1), f" {_named(name, match[1])}{per}{rest}"]
 
 
 def _fraction(match: re.Match[str]) -> list[Piece]:
@@ -176,8 +203,13 @@ def _fraction(match: re.Match[str]) -> list[Piece]:
     if match[3]:
         return [match.span(1), " ", match.span(2), " ", match.span(3)]
     if match[0] in _FRACTIONS:
-        return [_FRACTIONS[match[0]]]
+        whole = _WHOLE.search(match.string, max(0, match.start() - 5), match.start())
+        return [("and " if whole else "") + _FRACTIONS[match[0]]]
     return [match.span(1), " " if match[0] == "24/7" else " over ", match.span(2)]
+
+
+def _named(name: str, amount: str) -> str:
+    return name if amount == "1" else _plural(name)
 
 
 def _plural(name: str) -> str:

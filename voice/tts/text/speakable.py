@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from voice.tts.text.abbreviations import BEFORE_NUMBERS, PHRASES, TITLES
 from voice.tts.text.directions import DIRECTION, is_direction
 from voice.tts.text.markdown import plain
+from voice.tts.text.money import money_elsewhere
 from voice.tts.text.quantities import arranged, spelled
+from voice.tts.text.roman import roman
+from voice.tts.text.scripts import without_foreign_scripts
+from voice.tts.text.symbols import symbols
 from voice.tts.text.traced import Piece, Traced
 
 GROWTH = 8
@@ -31,6 +35,7 @@ _ABBREVIATION = re.compile(
 )
 _CLOSING = {"etc.", "st.", "ave.", "rd.", "blvd.", "inc.", "ltd.", "corp.", "jr.", "sr."}
 _STREET_NAME = re.compile(r"[a-z0-9] [A-Z][\w']* $")
+_ROAD_NAME = re.compile(r"(?<!^)(?<![.!?] )\b(?!The |A |An )[A-Z][\w']+ $")
 _INITIALISM = re.compile(r"(?<![\w.])(?:[A-Z]\.){2,}(?!\w)")
 _INITIAL = re.compile(r"(?<![\w.'])([A-HJ-Z])\.(?= [A-Z])")
 _PER = re.compile(r"(?<=[^\W_])/(?=(?:second|minute|hour|day|night|week|month|year)\b)")
@@ -99,15 +104,19 @@ def speakable(text: str, *, spell_numbers: bool, language: str = "en") -> Speaka
     traced = Traced(traced.text.translate(_QUOTES), traced.origin, traced.extent)
     traced = traced.replace(DIRECTION, lambda m: [" "] if is_direction(m) else None)
     traced = traced.replace(_EMOJI, " ").replace(_EMOTICON, "")
-    traced = plain(traced)
-    if language.partition("-")[0].lower() == "en":
+    spoken = language.partition("-")[0].lower()
+    traced = plain(symbols(traced) if spoken == "en" else traced)
+    traced = without_foreign_scripts(traced, spoken)
+    if spoken == "en":
         traced = traced.replace(_ABBREVIATION, _abbreviation).replace(_INITIALISM, _initialism)
         traced = traced.replace(_INITIAL, lambda m: [m.span(1)])
-        traced = arranged(traced)
+        traced = arranged(roman(traced))
         traced = spelled(traced) if spell_numbers else traced
         traced = (
             traced.replace(_PER, " a ").replace(_PLUS_SUFFIX, " plus plus").replace(_SIGN, lambda m: [_WORDS[m[0]]])
         )
+    else:
+        traced = money_elsewhere(traced, spoken)
     traced = traced.replace(_SLASH, " ").replace(_MUTE, " ").replace(_ENDLESS, "")
     return _finished(_tidy(traced), text)
 
@@ -134,7 +143,10 @@ def _abbreviation(match: re.Match[str]) -> list[Piece] | None:
     following = match.string[match.end() : match.end() + 4].lstrip()
     # The full stop of "apples, etc." also ends its sentence.
     ends = short.endswith(".") and (not following or (short in _CLOSING and following[0].isupper()))
-    if short == "st.":
+    if short == "dr." and not following[:1].isupper():
+        road = _ROAD_NAME.search(match.string, max(0, match.start() - 40), match.start())
+        said, ends = ("Drive" if road else "Doctor"), not following
+    elif short == "st.":
         before = match.string[max(0, match.start() - 40) : match.start()]
         saint = following[:1].isupper() and not _STREET_NAME.search(before)
         said, ends = ("Saint", False) if saint else ("Street", ends)

@@ -73,7 +73,7 @@ def test_english(written: str, said: str) -> None:
         ("flight BA1984", "flight B A one nine eight four"),
         ("sort code 12-34-56", "sort code one two, three four, five six"),
         ("B12, MP3 and G20", "B twelve, MP three and G twenty"),
-        ("100K users, 500B tokens", "one hundred K users, five hundred B tokens"),
+        ("100K users, 500B tokens", "one hundred thousand users, five hundred billion tokens"),
         ("from 1914-18 to 1990-1995", "from nineteen fourteen to eighteen to nineteen ninety to nineteen ninety-five"),
         ("3000-4500 people, 5-10 days", "three thousand to four thousand five hundred people, five to ten days"),
         ("I order 500 pens in 3204 boxes", "I order five hundred pens in three thousand two hundred four boxes"),
