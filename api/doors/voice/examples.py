@@ -151,8 +151,8 @@ SERVER: tuple[Shown, ...] = (
     ),
     Shown(
         ReplyText(3, "Finally, a human being."),
-        "Some more of the answer's text; it may come before the audio that says it. `reply.ended` has all of it, without "
-        "what the model took back.",
+        "Some more of the answer's text; it may come before the audio that says it. `reply.ended` has all of it, "
+        "without what the model took back.",
         {"turn": _TURN, "delta": "What is new."},
     ),
     Shown(
