@@ -26,7 +26,7 @@ from api.service import running_service
 from api.settings import Settings
 from models.errors import StorageFailed
 
-NOT_READY = "The engines are still warming up, or the database is away."
+NOT_READY = "The engines are still warming up, the database is away, or the service is stopping."
 
 
 def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS) -> FastAPI:
@@ -77,7 +77,7 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
         else:
             stored = True
         body: dict[str, Any] = {
-            "ready": service.ready.is_set() and stored,
+            "ready": service.ready.is_set() and stored and not service.calls.closing,
             "engines": service.shared_engines.names,
             "real_time_factors": service.shared_engines.paces,
             "database": "ok" if stored else "away",

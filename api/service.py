@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 import models.packs as packs
@@ -104,6 +105,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
     """
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(settings.database_url, connections=settings.database_connections))
+        await _recover(store, settings)
         for path in (packs.DEMO_PACK, *settings.packs):
             await _install(store, path)
         shared_engines = await open_engines(settings)
@@ -151,6 +153,19 @@ def _silence_plan(settings: Settings) -> SilencePlan:
     prompts = (Prompt(settings.prompt_after_s),) if settings.prompt_after_s else ()
     goodbye = Prompt(settings.goodbye_after_s, NOBODY_THERE) if settings.goodbye_after_s else None
     return SilencePlan(prompts, goodbye)
+
+
+async def _recover(store: Store, settings: Settings) -> None:
+    """Complete, fail or release what a killed process left half-done."""
+    recovered = await store.recover()
+    await store.release_calls()
+    await store.forget_calls(timedelta(seconds=settings.resume_s))
+    if recovered.replies or recovered.test_runs:
+        log.warning(
+            "The last process was killed: %d replies are completed by what was heard, %d test runs are failed.",
+            recovered.replies,
+            recovered.test_runs,
+        )
 
 
 async def _install(store: Store, path: Path) -> None:

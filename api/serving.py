@@ -5,8 +5,10 @@ import errno
 import gc
 import logging
 import re
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -36,11 +38,47 @@ class ShortStartup(logging.Filter):
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that announces its port once it listens."""
+    """A uvicorn server that announces its port once it listens, and ends the calls in order before it stops.
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[int], None]) -> None:
+    SIGTERM stops it with the exit status 0; a second one at once. SIGINT does not wait for what is being said.
+
+    Args:
+        announce: gets the port.
+        drain: ends the calls; returns when they are over.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        announce: Callable[[int], None],
+        drain: Callable[[], Coroutine[Any, Any, None]] | None = None,
+    ) -> None:
         super().__init__(config)
         self._announce = announce
+        self._drain = drain
+        self._draining: asyncio.Task[None] | None = None
+        self._drains = True
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; SIGTERM is no failure, so it is not raised again after the shutdown."""
+        if sig != signal.SIGTERM or self.should_exit:
+            self._drains = False
+            if self._draining is not None:
+                self._draining.get_loop().call_soon_threadsafe(self._draining.cancel)
+        if sig != signal.SIGTERM:
+            super().handle_exit(sig, frame)
+        elif self.should_exit:
+            self.force_exit = True
+        else:
+            self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the calls in order, then stop."""
+        if self._drain is not None and self._drains and self.started:
+            self._draining = asyncio.create_task(self._drain(), name="drain")
+            await asyncio.wait({self._draining})
+            self._draining = None
+        await super().shutdown(sockets=sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the server, then announce its port."""
@@ -107,7 +145,11 @@ def uvicorn_config(app: "FastAPI", settings: Settings) -> uvicorn.Config:
 
 def run(settings: Settings, app: "FastAPI", announce: Callable[[int], None]) -> bool:
     """Serve until stopped; return False if the startup failed."""
-    server = Server(uvicorn_config(app, settings), announce)
+
+    async def drain() -> None:
+        await app.state.service.calls.drain(settings.drain_s)
+
+    server = Server(uvicorn_config(app, settings), announce, drain)
     try:
         server.run()
     except SystemExit:

@@ -273,6 +273,13 @@ class Settings(BaseSettings):
     resume_s: float = Field(
         default=60.0, ge=0, description="Seconds within which a client can resume a call whose connection dropped."
     )
+    drain_s: float = Field(
+        default=20.0,
+        ge=0,
+        le=600,
+        description="Seconds that calls may take, when the service is stopped by SIGTERM, until what is being said was "
+        "heard; then it is broken off.",
+    )
     requests_per_minute: int = Field(
         default=600,
         ge=1,

@@ -55,6 +55,15 @@ class Files:
             log.error("A file cannot be written: %s", error.strerror)
             raise StorageFailed("The recording cannot be stored at the moment; try again in a while.") from None
 
+    def sweep(self) -> None:
+        """Remove what a killed process left half-written."""
+        for part in self._folder.glob(f"*{PART}"):
+            part.unlink(missing_ok=True)
+
+    def ending(self, *suffixes: str) -> list[Path]:
+        """List the files whose names end in one of these suffixes."""
+        return sorted(path for suffix in suffixes for path in self._folder.glob(f"*{suffix}"))
+
     def read(self, file_id: str) -> bytes:
         """Read a whole file.
 

@@ -17,6 +17,8 @@ from api.client.handset import FRAME_S, Int16, Microphone, Player, Spoken
 
 ACKNOWLEDGE_EVERY = 5  # frames: `played` goes out about every 100 ms
 RESUMABLE = frozenset({1001, 1006, 1011, 1012})
+COMES_BACK = frozenset({"busy", "storage_failed", "http_502", "http_503", "close_1001", "close_1006", "close_1012"})
+"""Refusals of a service that restarts, or whose database does: the call can be resumed a moment later."""
 
 
 class Clock(Protocol):
@@ -49,6 +51,7 @@ class VoiceClient:
         log: all events so far, in order.
         player: the simulated player.
         reconnects: number of resumed connections.
+        renewals: how many times the call could not be resumed any more, so that a new one was opened on the chat.
     """
 
     def __init__(
@@ -82,6 +85,8 @@ class VoiceClient:
         self.player = Player(int(call.output["rate"]))
         self.log: list[Event] = []
         self.reconnects = 0
+        self.renewals = 0
+        self._return_at = 0.0
         self.ready: Event
 
     # What the person does
@@ -174,7 +179,7 @@ class VoiceClient:
 
     # The connection
 
-    async def _open(self, resume: str | None = None) -> None:
+    async def _open(self, resume: str | None = None, *, again: bool = False) -> None:
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         try:
             socket = await connect(
@@ -198,7 +203,7 @@ class VoiceClient:
             "input": dict(self._call.input),
             "output": dict(self._call.output),
             "turns": self._call.turns,
-            "greet": self._call.greet,
+            "greet": self._call.greet and not again,
         }
         if resume:
             opening["resume"] = resume
@@ -233,19 +238,25 @@ class VoiceClient:
     async def _lost(self, closed: ConnectionClosed) -> None:
         self._online.clear()
         code, reason = (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (1006, "")
-        resume = str(self.ready.data.get("resume") or "")
+        resume: str | None = str(self.ready.data.get("resume") or "")
         if code not in RESUMABLE or not resume:
             said = next((event for event in reversed(self.log) if event.type == "error" and event["fatal"]), None)
             if said is not None:
                 raise Refused(said["code"], said["message"])
             raise Disconnected(f"The call is over ({code}). {reason}".rstrip())
+        await self._clock.sleep_until(self._return_at)
         deadline, pause = self.now() + self._resume_for_s, 0.1
         while True:
             try:
-                await self._open(resume)
+                await self._open(resume, again=True)
                 self.reconnects += 1
                 return
-            except Disconnected:
+            except (Disconnected, Refused) as error:
+                if isinstance(error, Refused) and error.code == "not_found" and resume:
+                    resume, self.renewals = None, self.renewals + 1
+                    continue
+                if isinstance(error, Refused) and error.code not in COMES_BACK:
+                    raise
                 if self.now() + pause > deadline:
                     raise
                 await self._clock.sleep_until(self.now() + pause)
@@ -264,6 +275,8 @@ class VoiceClient:
         match event.type:
             case "reply.audio":
                 self._announced.append(event)
+            case "restarting":
+                self._return_at = self.now() + event["after_ms"] / 1000
             case "reply.cleared":
                 self.player.clear(self.now())
         self._record(event)
@@ -329,7 +342,7 @@ async def open_call(
     clock: Clock | None = None,
     on_event: Callable[[Event], None] = lambda _event: None,
     on_audio: Callable[[Int16], None] = lambda _samples: None,
-    resume_for_s: float = 30.0,
+    resume_for_s: float = 60.0,
 ) -> AsyncIterator[VoiceClient]:
     """Open a call and keep its microphone and player running until the block ends.
 

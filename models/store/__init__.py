@@ -17,7 +17,9 @@ from models.store.keyed_calls import KeyedCallStore
 from models.store.library import LibraryStore
 from models.store.messages import MessageChanges, MessageStore
 from models.store.oauth import OAuthStore
+from models.store.open_calls import OpenCallStore
 from models.store.progress import ProgressStore
+from models.store.recovery import RecoveryStore
 from models.store.removal import RemovalStore, RemovedChats
 from models.store.short_tokens import ShortTokenStore
 from models.store.tutoring import TutoringStore
@@ -42,5 +44,7 @@ class Store(
     KeyedCallStore,
     BenchmarkStore,
     RemovalStore,
+    OpenCallStore,
+    RecoveryStore,
 ):
     """All persistent data of the service; see `Database` for how to open it, and the base classes for its methods."""

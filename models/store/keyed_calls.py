@@ -15,8 +15,8 @@ from models.tables.practice import KeyedCallRow, StagedCallRow
 
 REUSED = "Idempotency key reused with a different request payload."
 IN_PROGRESS = "An operation with this idempotency key is already in progress."
-GIVEN_UP_AFTER = timedelta(minutes=15)
-"""An operation still unfinished after this time is assumed dead, and its key is released."""
+GIVEN_UP_AFTER = timedelta(minutes=1)
+"""An operation that was neither ended nor renewed for this time is assumed dead, and its key is free."""
 
 
 class KeyedCallStore(Database):
@@ -47,6 +47,14 @@ class KeyedCallStore(Database):
                 raise Conflict(IN_PROGRESS)
             row.created_at = now
             return None
+
+    @shielded
+    async def renew_keyed_call(self, user_id: str, key: str) -> None:
+        """Note that the operation of this key is still in progress."""
+        async with self._writing() as session:
+            row = await session.get(KeyedCallRow, (user_id, key))
+            if row is not None and row.reply is None:
+                row.created_at = self._now()
 
     @shielded
     async def end_keyed_call(self, user_id: str, key: str, reply: str | None) -> None:

@@ -15,6 +15,7 @@ from models.store.database import Database, shielded, take_write_lock
 from models.store.external_chats import delete_external_chats
 from models.tables.conversations import AttemptRow, ChatRow, MessageRow
 from models.tables.external import ChatFileRow, ExternalChatRow, ExternalMessageRow
+from models.tables.open_calls import OpenCallRow
 from models.tables.practice import (
     AudioRow,
     DraftRow,
@@ -146,7 +147,7 @@ async def _remove_chats(session: AsyncSession, chats: Sequence[tuple[str, str]])
     # Messages refer to each other, which a single statement may delete; notes refer to messages.
     for column in (
         DraftRow.chat_id, StagedCallRow.chat_id, NoteRow.chat_id, GradeRow.chat_id, ResponseRow.chat_id,
-        MessageRow.chat_id,
+        MessageRow.chat_id, OpenCallRow.chat_id,
     ):  # fmt: skip
         await session.execute(delete(column.class_).where(column.in_(ids)))
     await session.execute(update(TestRunRow).where(TestRunRow.chat_id.in_(ids)).values(chat_id=None))

@@ -96,3 +96,6 @@ class DocumentOriginRow(Base):
 
     def record(self) -> DocumentOrigin:
         return DocumentOrigin(self.document_id, self.publisher, self.datasource, self.url)
+
+
+EXTERNAL_MESSAGES = Base.metadata.tables["external_messages"]

@@ -65,7 +65,7 @@ async def admit(
     calls: Calls,
     user_id: str,
     chat_id: str,
-    wire: AudioFormat,
+    wire: AudioFormat | None,
     settings: SessionSettings,
     *,
     resume: str | None = None,
@@ -74,7 +74,9 @@ async def admit(
     """Find the call of a chat that a line attends: the one it resumes, an unattended one, or a new one.
 
     Args:
-        resume: the call's resume token; it also takes the call from a line that seems to be alive.
+        wire: the format of the learner's audio; None for that of the resumed call, or `AudioFormat()`.
+        resume: the call's resume token; it also takes the call from a line that seems to be alive, and carries on
+            a call of an earlier process.
 
     Returns:
         The call, and whether it was open before.
@@ -87,13 +89,15 @@ async def admit(
         UnsupportedFormat: as `AudioFormat.check`.
     """
     if resume is not None:
+        if (kept := await calls.kept(user_id, chat_id, resume)) is not None:
+            return await calls.adopt(kept, resume, wire, settings), True
         while (call := calls.resume(user_id, chat_id, resume)).attended:
             await call.evict()
         return call, True
     found = calls.find(user_id, chat_id=chat_id)
     if found is not None and not found.attended:
         return found, True
-    return await calls.open(user_id, chat_id, wire, settings, persona_id), False
+    return await calls.open(user_id, chat_id, wire or AudioFormat(), settings, persona_id), False
 
 
 async def open_unattended(

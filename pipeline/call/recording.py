@@ -1,9 +1,11 @@
 """Records a call as a stereo WAV file, if enabled: the learner left, the persona as it was heard right."""
 
 import asyncio
+import logging
 import wave
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -16,12 +18,15 @@ from pipeline.tasks.clock import Clock
 from voice.audio.formats import RATE_HZ, Int16Mono
 from voice.audio.resample import Resampler
 
+log = logging.getLogger(__name__)
+
 LONGEST_S = 3600
 """Longest recording of one call; the rest is not recorded."""
 
 _BUFFER = RATE_HZ  # samples of one side per write
 _JITTER = RATE_HZ // 5  # a frame at most this late is still joined to the one before
 _BYTES = 2
+_LEARNER, _PERSONA = ".learner", ".persona"
 
 
 def recording_of(chat_id: str) -> str:
@@ -42,6 +47,23 @@ class Recordings(CallFollower):
         super().__init__(calls, "Some of a recording could not be written", clock)
         self._files = files
         self._clock = clock
+
+    async def __aenter__(self) -> Self:
+        """Join the tracks that a killed process left, and remove what it left half-written."""
+        await asyncio.to_thread(self._recover)
+        return await super().__aenter__()
+
+    def _recover(self) -> None:
+        self._files.sweep()
+        for left in self._files.ending(_LEARNER, _PERSONA):
+            chat, beside = left.name.partition(".")[0], left.with_suffix("")
+            if not left.exists() or beside.name == chat:
+                continue
+            try:
+                _join(Path(f"{beside}{_LEARNER}"), Path(f"{beside}{_PERSONA}"), left.with_name(chat))
+                log.info("The recording of a call that was broken off is joined to %s.", chat)
+            except (OSError, wave.Error, EOFError) as error:
+                log.warning("The recording of a call that was broken off stays apart: %s", error)
 
     def follow(self, call: Call) -> None:
         """Record what both sides say."""
@@ -131,8 +153,10 @@ class _Recorder:
         self._clock = clock
         self._put = put
         self._began_at = clock.now()
-        self._learner = _Track(path.with_name(f"{name}.learner"), put)
-        self._persona = _Track(path.with_name(f"{name}.persona"), put)
+        # Named for the chat and the moment: a call that goes on after a restart has further tracks.
+        beside = f"{path.name}.{name}.{round(clock.now() * 1000)}"
+        self._learner = _Track(path.with_name(beside + _LEARNER), put)
+        self._persona = _Track(path.with_name(beside + _PERSONA), put)
         self._rate_hz = call.session.settings.output_rate_hz
         self._resampler = Resampler(self._rate_hz, RATE_HZ)
         self._reply_from = 0

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
-from models.errors import NotFound
+from models.errors import ModelError, NotFound
+from models.records.open_calls import KeptCall
 from models.store import Store
 from pipeline.call.call import Call
+from pipeline.call.keeping import CallKeeper, events_of, input_of, names_of, output_of, settings_of
 from pipeline.call.session import Engines, SessionSettings, VoiceSession
 from pipeline.conversation.conversation import ConversationSource, OpenConversation, conversation_of
 from pipeline.conversation.events import CallEnded, Problem, SessionEvent
@@ -20,6 +22,9 @@ from voice.audio.formats import AudioFormat
 log = logging.getLogger(__name__)
 
 REAP_EVERY_S = 5.0
+
+LONGEST_RETURN_MS = 2000
+"""Callers come back to a restarted service over this time, 20 ms apart if they are few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +69,14 @@ class Calls:
         self._watchers: list[Callable[[Call], None]] = []
         self._sources: list[ConversationSource] = []
         self._leases: dict[str, asyncio.Task[None]] = {}
+        self._keeper = CallKeeper(store, clock, limits.resume_s)
         self._closing = False
         self._tasks = asyncio.TaskGroup()
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
         self._reaper = self._tasks.create_task(self._reap(), name="reaper")
+        self._keeping = self._tasks.create_task(self._keeper.run(), name="keeper of calls")
         return self
 
     async def __aexit__(
@@ -81,10 +88,48 @@ class Calls:
             lease.cancel()
         for call in list(self._calls.values()):
             call.session.hang_up("closing")
+        for call in list(self._calls.values()):
+            await call.session.finished()
+        await self._keeper.flushed()
+        self._keeping.cancel()
         await self._tasks.__aexit__(kind, error, trace)
+
+    async def drain(self, within_s: float) -> None:
+        """End all calls for the next process to carry on; each as soon as what is being said was heard.
+
+        Args:
+            within_s: how long a call may take for that; what is being said is broken off then.
+        """
+        self._closing = True
+        limit = self._tasks.create_task(self._clock.sleep(within_s), name="drain")
+        calls = list(self._calls.values())
+        spread_ms = min(LONGEST_RETURN_MS, 20 * len(calls))
+        releases = [
+            self._tasks.create_task(self._release(call, limit, spread_ms * number // len(calls)))
+            for number, call in enumerate(calls)
+        ]
+        await asyncio.gather(*releases)
+        limit.cancel()
+        await self._keeper.flushed()
+
+    async def _release(self, call: Call, limit: asyncio.Task[None], after_ms: int) -> None:
+        session, stepped = call.session, asyncio.Event()
+        limit.add_done_callback(lambda _: stepped.set())
+        session.observe(lambda _event, _actions: stepped.set())
+        while not (limit.done() or session.over or session.state.floor_is_free):
+            stepped.clear()
+            await stepped.wait()
+        session.restart_after_ms = after_ms
+        session.hang_up("closing")
+        await session.finished()
 
     def __len__(self) -> int:
         return len(self._calls)
+
+    @property
+    def closing(self) -> bool:
+        """Whether no further call is opened, as the service stops."""
+        return self._closing
 
     @property
     def chat_ids(self) -> frozenset[str]:
@@ -110,6 +155,46 @@ class Calls:
             Busy: the limit of open calls is reached.
             UnsupportedFormat: the audio's format cannot be decoded.
         """
+        return await self._open(user_id, chat_id, wire, settings, persona_id)
+
+    async def kept(self, user_id: str, chat_id: str, token: str) -> KeptCall | None:
+        """Return the call that this token resumes, if it is one of an earlier process that was released recently."""
+        return None if chat_id in self._calls or self._closing else await self._keeper.kept(user_id, chat_id, token)
+
+    async def adopt(self, kept: KeptCall, token: str, wire: AudioFormat | None, settings: SessionSettings) -> Call:
+        """Carry on a call of an earlier process: with its names, its settings, and its turns' numbers.
+
+        What its owner has missed is in the backlog, and a message that was not answered is answered.
+
+        Args:
+            wire: the format of the learner's audio from now on; None for that of before.
+            settings: those of a new call, for what the kept one does not say.
+
+        Raises:
+            NotFound, SessionConflict, Busy, UnsupportedFormat: as `open`.
+        """
+        elapsed_s = (self._store.now() - kept.began_at).total_seconds()
+        settings = settings_of(kept, settings, elapsed_s)
+        wire = wire or input_of(kept)
+        call = await self._open(kept.user_id, kept.chat_id, wire, settings, kept.persona_id, kept, token)
+        call.output = output_of(kept)
+        call.session.disconnect()  # nothing is said until a line attends
+        call.keep_events(events_of(kept, call.session.conversation.last_message))
+        if call.session.conversation.awaits_answer and not settings.rules.on_request:
+            call.session.request_reply()
+        log.info("Call %s goes on in this process.", kept.conversation_id)
+        return call
+
+    async def _open(
+        self,
+        user_id: str,
+        chat_id: str,
+        wire: AudioFormat,
+        settings: SessionSettings,
+        persona_id: str | None,
+        kept: KeptCall | None = None,
+        token: str = "",
+    ) -> Call:
         wire.check()
         if not self._closing and (chat_id in self._calls or chat_id in self._opening):
             raise SessionConflict("This chat has an open call; resume it, or end it with chat_silence first.")
@@ -118,12 +203,14 @@ class Calls:
         try:
             opened = await self._conversation(user_id, chat_id, persona_id)
             engines = self._engines if opened.responder is None else replace(self._engines, responder=opened.responder)
-            session = VoiceSession(opened.conversation, engines, opened.log, self._clock, settings, self._new_id)
+            names = names_of(kept, token) if kept is not None else None
+            session = VoiceSession(opened.conversation, engines, opened.log, self._clock, settings, self._new_id, names)
             call = Call(user_id, session, wire)
             self._tasks.create_task(self._carry(chat_id, call), name=f"call {session.conversation_id}")
             try:
                 await session.begun()
-            except asyncio.CancelledError:
+                await self._keeper.begin(call, persona_id, kept)
+            except (asyncio.CancelledError, ModelError):
                 session.hang_up("lost")
                 raise
             self._calls[chat_id] = call
@@ -168,8 +255,11 @@ class Calls:
 
         Raises:
             NotFound: it has ended, or the token is not its.
+            Busy: the service restarts; the next process has the call.
         """
         call = self._calls.get(chat_id)
+        if self._closing and (call is None or call.session.over):
+            raise Busy("The service restarts; resume the call in a moment.")
         if call is None or call.user_id != user_id or call.session.resume_token != token:
             raise NotFound("There is no call to resume here any more; open a new one without `resume`.")
         return call
@@ -180,6 +270,7 @@ class Calls:
         if (lease := self._leases.pop(call.session.conversation_id, None)) is not None:
             lease.cancel()
         call.session.connect(lead_ms)
+        self._keeper.attended(call)
 
     def leave(self, call: Call, missed: Iterable[SessionEvent] = ()) -> None:
         """Mark the call as unattended: it waits to be resumed, and ends if it is not.
@@ -226,9 +317,13 @@ class Calls:
         call.session.hang_up("lost")
 
     async def _reap(self) -> None:
+        forgets_at: float | None = self._clock.now() + self._limits.resume_s
         while True:
             await self._clock.sleep(min(REAP_EVERY_S, self._limits.idle_s))
             now = self._clock.now()
+            if forgets_at is not None and now > forgets_at:
+                forgets_at = None
+                await self._keeper.forget()
             for call in list(self._calls.values()):
                 if not call.session.over and now - call.session.active_at >= self._limits.idle_s:
                     call.session.report(

@@ -16,11 +16,11 @@ from pipeline.call.audience import Audience, Listener, Watcher
 from pipeline.call.keypad import Keypad
 from pipeline.call.learner_messages import LearnerMessages
 from pipeline.call.opening import OpeningPrompts
-from pipeline.call.settings import Engines, SessionSettings
+from pipeline.call.settings import CallNames, Engines, SessionSettings
 from pipeline.call.timers import Timers
 from pipeline.call.tools import call_tools
 from pipeline.conversation.conversation import Conversation, MessageLog
-from pipeline.conversation.events import CallEnded, Problem, SessionEvent, TurnLatency
+from pipeline.conversation.events import CallEnded, Problem, Restarting, SessionEvent, TurnLatency
 from pipeline.conversation.waterfall import Stamps, Waterfall
 from pipeline.errors import CallOver
 from pipeline.hearing.ear import Ear
@@ -54,10 +54,12 @@ class VoiceSession(Audience):
         clock: the only source of time.
         settings: of this call.
         new_id: makes ids.
+        names: those of a call that goes on; None for a new one.
 
     Attributes:
         conversation_id, group_id: the ids of this call.
         resume_token: lets its owner resume it after a dropped connection.
+        restart_after_ms: a call ended by "closing" tells its owner to resume it after this time; None does not.
     """
 
     def __init__(
@@ -68,16 +70,17 @@ class VoiceSession(Audience):
         clock: Clock,
         settings: SessionSettings,
         new_id: Callable[[], str],
+        names: CallNames | None = None,
     ) -> None:
         super().__init__()
         self.conversation = conversation
         self.settings = settings
         conversation.tools = call_tools(settings)
-        self.conversation_id = new_id()
-        self.group_id = new_id()
-        self.resume_token = secrets.token_urlsafe(24)
+        names = names or CallNames(new_id(), new_id(), secrets.token_urlsafe(24))
+        self.conversation_id, self.group_id = names.conversation_id, names.group_id
+        self.resume_token = names.resume_token
         self._clock = clock
-        self._state = Turn(rules=settings.rules)
+        self._state = Turn(rules=settings.rules, number=names.turn)
         self._ear = Ear(settings.output_rate_hz, cancels_echo=settings.cancels_echo)
         self._endpointer = Endpointer(settings.endpoints)
         self._writer = Writer(clock)
@@ -135,6 +138,7 @@ class VoiceSession(Audience):
         parts = (self._transcripts, self._replies, self._messages, self._timers, self._opening, self._waterfall)
         self._actions = Actions(*parts, clock, self._emit, self._end)
         self._reason: events.CallEndReason = "failed"
+        self.restart_after_ms: int | None = None
         self._begun = asyncio.Event()
         self._ended = asyncio.Event()
         self._position = 0
@@ -181,6 +185,8 @@ class VoiceSession(Audience):
             self._over.set()
             self._transcripts.close()
             self._ended.set()
+            if self.restart_after_ms is not None and self._reason == "closing":
+                self._emit(Restarting(self.resume_token, self.restart_after_ms))
             duration_ms = round((self._clock.now() - self._began_at) * 1000)
             turns, reason = self._state.number, self._reason
             self._emit(CallEnded(self.conversation.chat_id, True, duration_ms, turns, reason))
@@ -224,6 +230,11 @@ class VoiceSession(Audience):
     def greet(self) -> None:
         """Have the persona speak first."""
         self._opening.greet()
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the call may be recorded: its announcement was heard, or it needs none."""
+        return self._opening.recorded
 
     def announce(self) -> None:
         """Say the announcement of a recording, if there is one, though no line attends."""

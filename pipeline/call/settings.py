@@ -26,6 +26,22 @@ class Engines:
     ending: EndOfTurnDetector | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class CallNames:
+    """What names a call.
+
+    Attributes:
+        conversation_id, group_id: its ids.
+        resume_token: the secret by which its owner resumes it.
+        turn: its latest turn.
+    """
+
+    conversation_id: str
+    group_id: str
+    resume_token: str
+    turn: int = 0
+
+
 NOBODY_THERE = "I cannot hear anybody, so I will hang up now. Goodbye."
 """A goodbye at the end of a silence."""
 

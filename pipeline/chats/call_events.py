@@ -19,6 +19,7 @@ from pipeline.conversation.events import (
     ReplyCleared,
     ReplyEnded,
     ReplyText,
+    Restarting,
     SessionEvent,
     TransferAsked,
     TurnLatency,
@@ -153,7 +154,7 @@ class _Follower:
                 channel.reply_ended(run, message_id, said, self._persona_id, at, truncated=truncated)
             case TurnLatency():
                 self._latency = event
-            case TransferAsked():
+            case TransferAsked() | Restarting():
                 pass
             case Problem(_, message):
                 # A line that attends the call notifies its client; an unattended call has only its owner.

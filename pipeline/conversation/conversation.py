@@ -31,6 +31,7 @@ class Conversation:
 
     Attributes:
         tools: the persona's tools during the call.
+        last_message: the chat's latest one before the call.
     """
 
     def __init__(self, context: ChatContext, persona: Persona) -> None:
@@ -41,6 +42,7 @@ class Conversation:
         self.tools: tuple[Tool, ...] = ()
         self._scenario = context.scenario
         self._documents = context.documents
+        self.last_message = context.messages[-1] if context.messages else None
         self._entries = [
             _Entry(HistoryEntry(message.role, message.text, _was_cut(message)), message.id)
             for message in context.messages
@@ -56,6 +58,12 @@ class Conversation:
         """The persona's latest words, as far as they were heard; empty before its first."""
         said = (entry.line.text for entry in reversed(self._entries) if entry.line.role == "assistant")
         return next((text for text in said if text), "")
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether the learner's words are the last ones that were said."""
+        said = next((entry.line for entry in reversed(self._entries) if entry.line.text), None)
+        return said is not None and said.role == "user"
 
     @property
     def style(self) -> VoiceStyle:

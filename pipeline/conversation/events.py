@@ -147,6 +147,19 @@ class TransferAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class Restarting:
+    """The service restarts: the call goes on in the next process, for the one who resumes it there.
+
+    Attributes:
+        resume: the call's resume token.
+        after_ms: when to come back, so that not everybody does at once.
+    """
+
+    resume: str
+    after_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class CallEnded:
     """The call is over, for this reason."""
 
@@ -170,5 +183,6 @@ SessionEvent = (
     | TurnLatency
     | Problem
     | TransferAsked
+    | Restarting
     | CallEnded
 )

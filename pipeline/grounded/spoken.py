@@ -66,6 +66,7 @@ class SpokenChat:
         self._store = store
         self._prepared: OrderedDict[str, SpokenAnswer] = OrderedDict()
         self._heard: dict[str, SpokenAnswer] = {}
+        self._begun: SpokenAnswer | None = None
         self._question: tuple[str | None, str] = (None, "")
 
     async def reply(self, context: ReplyContext) -> AsyncIterator[str]:
@@ -104,21 +105,25 @@ class SpokenChat:
             return
         question_id, question = self._question
         draft = ExternalDraft("assistant", text, "", origin, id, parent_id=question_id, completed=completed)
-        answer = self._prepared.pop(question, None)
-        self._question = (None, "")
+        answer = self._prepared.get(question)
         if answer is None:  # an apology, without side effects
             await self._store.add_external_messages(chat_id, [draft])
+            self._question = (None, "")
             return
-        await answer.begun(draft)
+        if answer is not self._begun:  # attempted again where the database was away
+            await answer.begun(draft)
+            self._begun = answer
         if question_id is not None and answer.student_kind:
             # The learner's words are final only now: the turn may have grown since they were stored.
             await self._store.update_external_message(question_id, kind=answer.student_kind)
+        self._prepared.pop(question, None)
+        self._question = (None, "")
         if id is not None:
             self._heard[id] = answer
 
     async def update_message(self, message_id: str, **changes: Unpack[MessageChanges]) -> None:
         """Update a message: the learner's text of a reopened turn, or how much of an answer was heard."""
-        answer = self._heard.pop(message_id, None)
+        answer = self._heard.pop(message_id, None) if changes.get("completed") else None
         if answer is not None and not changes.get("interrupted") and (written := answer.written()) is not None:
             changes = {**changes, "full_text": None, "text": written}
         if answer is None and set(changes) == {"text"}:

@@ -58,7 +58,7 @@ class SpokenChats:
         self,
         user_id: str,
         chat_id: str,
-        wire: AudioFormat,
+        wire: AudioFormat | None,
         settings: SessionSettings,
         *,
         resume: str | None = None,

@@ -14,6 +14,7 @@ from pipeline.conversation.events import (
     ReplyCleared,
     ReplyEnded,
     ReplyText,
+    Restarting,
     SessionEvent,
     TransferAsked,
     TurnLatency,
@@ -242,6 +243,8 @@ class Timeline:
                 self.add("service", "error", code=code, fatal=fatal)
             case TransferAsked(turn, target):
                 self.add("service", "transfer", turn=turn, target=target)
+            case Restarting():
+                self.add("service", "restarting")
             case CallEnded(_, _, duration_ms, turns, reason):
                 self.add("service", "chat_silence", turns=turns, duration_ms=duration_ms, reason=reason)
 

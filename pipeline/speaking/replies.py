@@ -31,6 +31,9 @@ from pipeline.turn.events import Leave, Prompted
 
 log = logging.getLogger(__name__)
 
+CHECKPOINT_S = 1.0
+"""While a reply is played, what was heard of it is stored this often, in case that the process is killed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
@@ -234,6 +237,7 @@ class Replies:
             self._began(playout)
         if playout.begun:
             self._publish_text(playout)
+            self._slots.cancel("checkpoints")
             self._finish(playout, interrupted=False)
         self._playout = None
         self._hooks.finished(preparation.revision, preparation.leave)
@@ -246,6 +250,7 @@ class Replies:
         self._publish_text(playout)
         self._slots.replace("text", self._publish_all_text(playout))
         self._put(lambda: self._store_begun(message_id, persona_id))
+        self._slots.replace("checkpoints", self._store_checkpoints(playout))
         self._hooks.started(preparation.revision, preparation.stamps)
 
     async def _store_begun(self, message_id: str, persona_id: str) -> None:
@@ -258,6 +263,26 @@ class Replies:
             persona_id=persona_id or None,
             completed=False,
         )
+
+    async def _store_checkpoints(self, playout: Playout | Writing) -> None:
+        done = asyncio.Event()
+
+        async def store() -> None:
+            try:
+                await self._store.update_message(
+                    playout.message_id,
+                    text=playout.heard,
+                    full_text=playout.preparation.text,
+                    heard_ms=playout.heard_ms,
+                )
+            finally:
+                done.set()
+
+        while True:
+            await self._clock.sleep(CHECKPOINT_S)
+            done.clear()
+            self._put(store)
+            await done.wait()  # at most one of them waits for a slow store
 
     async def _publish_all_text(self, playout: Playout | Writing) -> None:
         async for _ in playout.preparation.growth():
@@ -280,6 +305,7 @@ class Replies:
     def _drop(self, playout: Playout | Writing) -> None:
         self._slots.cancel("playout")
         self._slots.cancel("text")
+        self._slots.cancel("checkpoints")
         self._slots.cancel(playout.preparation.task)
         self._playout = None
 

@@ -70,6 +70,11 @@ def test_a_key_is_claimed_once_and_given_up_in_the_end(run, installed, url, path
                 await store.begin_keyed_call(ada.id, "k", "f")
             with pytest.raises(Conflict, match="different request payload"):
                 await store.begin_keyed_call(ada.id, "k", "other")
+            for _ in range(3):  # it takes long, and is renewed
+                time[0] += timedelta(seconds=40)
+                await store.renew_keyed_call(ada.id, "k")
+            with pytest.raises(Conflict, match="already in progress"):
+                await store.begin_keyed_call(ada.id, "k", "f")
             time[0] += GIVEN_UP_AFTER + timedelta(seconds=1)
             assert await store.begin_keyed_call(ada.id, "k", "f") is None
             await store.end_keyed_call(ada.id, "k", "{}")

@@ -87,7 +87,7 @@ async def _call(service: Service, user: User, opening: Opening, output: AudioFor
     return await service.practice.spoken.admit(
         user.id,
         chat_id,
-        opening.input or DEFAULT_INPUT,
+        opening.input or (DEFAULT_INPUT if opening.resume is None else None),
         opening.settings(made),
         resume=opening.resume,
         persona_id=opening.persona_id,

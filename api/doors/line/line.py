@@ -20,7 +20,15 @@ from pipeline.call.attendance import Attendance
 from pipeline.call.audio_clock import AudioClock
 from pipeline.call.call import Call
 from pipeline.call.commands import Hear, obey
-from pipeline.conversation.events import CallEnded, Problem, ReplyAudio, ReplyCleared, ReplyEnded, SessionEvent
+from pipeline.conversation.events import (
+    CallEnded,
+    Problem,
+    ReplyAudio,
+    ReplyCleared,
+    ReplyEnded,
+    Restarting,
+    SessionEvent,
+)
 from pipeline.errors import PipelineError
 from pipeline.tasks.clock import Clock, LoopClock
 from voice.audio.formats import AudioFormat
@@ -282,6 +290,9 @@ class Line:
         self._send(event, event)
         if isinstance(event, Problem) and event.fatal:
             self._reason = Close.BROKEN
+        elif isinstance(event, Restarting):
+            self._reason = Close.RESTARTING
+            self._outbox.end()
         elif isinstance(event, CallEnded):
             self._outbox.end()
 

@@ -17,6 +17,7 @@ from pipeline.conversation.events import (
     ReplyCleared,
     ReplyEnded,
     ReplyText,
+    Restarting,
     SessionEvent,
     TransferAsked,
     TurnLatency,
@@ -209,6 +210,12 @@ SERVER: tuple[Shown, ...] = (
         TransferAsked(4, "front desk"),
         "The persona hands the call on: its last word was heard. Carry the transfer out, and send `transferred`.",
         {"turn": "The turn whose reply asked for it.", "target": "One of the `transfers` of `chat_voice`."},
+    ),
+    Shown(
+        Restarting("k3yOfThisCall", 740),
+        "The service restarts. The connection closes with 1012; connect again and resume, until it is back: the call "
+        "and its turns go on.",
+        {"resume": "The call's resume token.", "after_ms": "Wait this long first, so that not all come at once."},
     ),
     Shown(
         CallEnded(_CHAT, stopped=True, duration_ms=61_840, turns=4, reason="caller"),

@@ -20,6 +20,7 @@ from pipeline.conversation.events import (
     ReplyCleared,
     ReplyEnded,
     ReplyText,
+    Restarting,
     SessionEvent,
     TransferAsked,
     TurnLatency,
@@ -314,6 +315,8 @@ def render(event: SessionEvent) -> dict[str, Any]:
             return {"type": "error", "code": code, "message": message, "fatal": fatal}
         case TransferAsked(turn, target):
             return {"type": "transfer", "turn": turn, "target": target}
+        case Restarting(resume, after_ms):
+            return {"type": "restarting", "resume": resume, "after_ms": after_ms}
         case CallEnded(chat_id, stopped, duration_ms, turns, reason):
             return {
                 "type": "chat_silence",

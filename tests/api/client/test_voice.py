@@ -250,6 +250,56 @@ def test_a_dropped_connection_is_resumed_and_nothing_is_heard_twice() -> None:
     assert resumed_with == ["r1"]
 
 
+def test_a_restart_is_waited_for_and_only_an_expired_call_is_a_new_one() -> None:
+    opened_with: list[tuple[str | None, bool]] = []
+
+    async def take(line: Line) -> None:
+        opening = await line.receive("chat_voice")
+        opened_with.append((opening.get("resume"), opening["greet"]))
+
+    def refusing(code: str, closes: int) -> Callable[[Line], Awaitable[None]]:
+        async def script(line: Line) -> None:
+            await take(line)
+            await line.send({"type": "error", "code": code, "message": "Come again.", "fatal": True})
+            await line.connection.close(closes)
+
+        return script
+
+    async def stopping(line: Line) -> None:
+        await take(line)
+        await line.send(READY, {"type": "restarting", "resume": "r1", "after_ms": 700})
+        await line.connection.close(1012)
+
+    async def next_process(line: Line) -> None:
+        await take(line)
+        await line.send({**READY, "resume": "r2"}, {"type": "user.message", "turn": 2})
+        await line.connection.close(1012)
+
+    async def new_call(line: Line) -> None:
+        await take(line)
+        await line.send({**READY, "resume": "r3"}, {"type": "user.message", "turn": 1})
+        await line.until_closed()
+
+    scripts = (stopping, refusing("busy", 1013), refusing("storage_failed", 1013), next_process)
+    scripts += (refusing("not_found", 1008), new_call)
+
+    async def story() -> None:
+        clock = SteppedClock()
+        async with service(*scripts) as url:
+            call = Call("c1", greet=True)
+            async with open_call(url, call, token=TOKEN, clock=clock) as client:
+                await client.next("restarting")
+                assert len(opened_with) == 1, "not before it is told to"
+                heard = asyncio.ensure_future(client.next("user.message", turn=1))
+                while not heard.done():
+                    await clock.advance(0.1)
+                    await asyncio.sleep(0)
+                assert (client.reconnects, client.renewals) == (2, 1)
+
+    asyncio.run(story())
+    assert opened_with == [(None, True), *[("r1", False)] * 3, ("r2", False), (None, False)]
+
+
 def test_it_does_not_resume_where_the_service_ended_the_call() -> None:
     async def script(line: Line) -> None:
         await line.receive("chat_voice")

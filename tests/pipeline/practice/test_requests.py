@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from models.errors import Conflict, Invalid, NotFound, StoreUnavailable
-from models.store.keyed_calls import IN_PROGRESS, REUSED
+from models.store.keyed_calls import GIVEN_UP_AFTER, IN_PROGRESS, REUSED
+from pipeline.practice.keys import Keys
 from pipeline.practice.progress import FAILED
 from pipeline.practice.staging import Subject
 from tests.pipeline.practice.conftest import Run
@@ -60,6 +61,50 @@ def test_a_request_that_fails_or_is_given_up_leaves_its_key_free(run: Run, place
         hanging.cancel()
         await asyncio.wait({hanging})
         assert await keys.once(place.ada.id, "key", "attempt.end", "{}", replying("done")[1]) == "done"
+
+    run(story())
+
+
+class AlarmClock:
+    """A clock whose sleepers sleep until the test wakes them."""
+
+    def __init__(self) -> None:
+        self.alarm, self.asleep = asyncio.Event(), asyncio.Event()
+
+    def now(self) -> float:
+        return 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        assert seconds <= GIVEN_UP_AFTER.total_seconds() / 2
+        self.asleep.set()
+        await self.alarm.wait()
+        self.alarm.clear()
+
+
+def test_a_key_whose_operation_takes_long_stays_its_own(run: Run, place: Place) -> None:
+    async def story() -> None:
+        clock, ada = AlarmClock(), place.ada.id
+        keys, done = Keys(place.store, clock), asyncio.Event()
+
+        async def long() -> str:
+            await done.wait()
+            return "done"
+
+        working = asyncio.create_task(keys.once(ada, "key", "attempt.end", "{}", long))
+        await clock.asleep.wait()
+        for _ in range(3):
+            place.passed_s.append(50.0)
+            clock.asleep.clear()
+            clock.alarm.set()
+            await clock.asleep.wait()
+            with pytest.raises(Conflict, match=IN_PROGRESS):
+                await keys.once(ada, "key", "attempt.end", "{}", long)
+        done.set()
+        assert await working == "done"
+        # A process that was killed renews nothing.
+        await place.store.begin_keyed_call(ada, "killed", "f")
+        place.passed_s.append(61.0)
+        assert await place.store.begin_keyed_call(ada, "killed", "f") is None
 
     run(story())
 

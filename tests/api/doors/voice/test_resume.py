@@ -4,12 +4,13 @@ import asyncio
 import socket
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from api.doors.line import Patience
-from tests.service import Client, RunningService, quiet, running, unhearing
+from tests.service import Client, RunningService, http, quiet, running, unhearing
 from tests.voice.sound import encoded, recording
 
 QUESTION = "Hello, this is the records office. How can I help you?"
@@ -238,3 +239,43 @@ def test_fifty_dropped_calls_leave_nothing(tmp_path: Path) -> None:
 
         ogg = encoded(recording("rms/turns/07"), "ogg", "libopus", 48_000)[:3_000]
         asyncio.run(story())
+
+
+@pytest.mark.slow
+def test_a_call_outlasts_its_process(tmp_path: Path) -> None:
+    async def until_restarted(service: RunningService, chat: str, other: str) -> dict[str, Any]:
+        async with service.call(chat, turns="manual", hurries=True, output={"rate": 16_000}) as client:
+            await asked(client)
+            draining = asyncio.run_coroutine_threadsafe(service.inside.calls.drain(100.0), service.loop)
+            restarting = await client.until("restarting")
+            assert restarting == {"type": "restarting", "resume": client.ready["resume"], "after_ms": 0}
+            assert await client.until_closed() == 1012
+            (ended,) = client.of("reply.ended")
+            assert not ended["interrupted"]
+            await asyncio.wrap_future(draining)
+            ready = await asyncio.to_thread(http.get, f"{service.url}/ready")
+            assert (ready.status_code, ready.json()["ready"]) == (503, False)
+            for opening in ({"chat_id": other}, {"chat_id": chat, "resume": client.ready["resume"]}):
+                async with service.connection() as late:
+                    await late.send("chat_voice", **opening)
+                    assert (await late.until("error"))["code"] == "busy"
+                    assert await late.until_closed() == 1013
+            return client.ready
+
+    async def afterwards(service: RunningService, chat: str, before: dict[str, Any]) -> None:
+        async with service.call(chat, resume=before["resume"], hurries=True) as client:
+            assert {**client.ready} == {**before}, "the formats, too"
+            await client.hear(recording("rms/turns/13"))
+            await client.send("commit")
+            assert (await client.until("user.message"))["turn"] == 2, "turns are manual as before"
+            await client.hang_up()
+        async with service.connection() as late:
+            await late.send("chat_voice", chat_id=chat, resume=before["resume"])
+            assert (await late.until("error"))["code"] == "not_found", "it is over now"
+
+    with unhearing(tmp_path) as service:
+        chat = service.chat()
+        before = asyncio.run(until_restarted(service, chat, service.chat()))
+    with unhearing(tmp_path) as service:
+        asyncio.run(afterwards(service, chat, before))
+        assert [kind for kind, _ in service.lines(chat)][:3] == ["query", "response", "query"]

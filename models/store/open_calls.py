@@ -1,0 +1,51 @@
+"""What names the open calls, for a process that carries them on after this one."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import timedelta
+
+from sqlalchemy import delete, update
+
+from models.records.open_calls import KeptCall
+from models.store.database import Database, shielded
+from models.tables.open_calls import OpenCallRow
+
+
+class OpenCallStore(Database):
+    @shielded
+    async def keep_calls(self, kept: Sequence[KeptCall] = (), ended: Sequence[str] = ()) -> None:
+        """Store these calls as they are now, and forget those that have ended, given by their chats."""
+        async with self._writing() as session:
+            for call in kept:
+                await session.merge(OpenCallRow(**{field.name: getattr(call, field.name) for field in fields(call)}))
+            if ended:
+                await session.execute(delete(OpenCallRow).where(OpenCallRow.chat_id.in_(list(ended))))
+
+    @shielded
+    async def kept_call(self, user_id: str, chat_id: str, resume_hash: str, within: timedelta) -> KeptCall | None:
+        """Return the call of this chat that no process carries, if it is the user's and was released recently.
+
+        Args:
+            resume_hash: of the token that its owner was given.
+            within: how long after its release it can be resumed.
+        """
+        async with self._reading() as session:
+            row = await session.get(OpenCallRow, chat_id)
+            if row is None or (row.user_id, row.resume_hash) != (user_id, resume_hash):
+                return None
+            if row.released_at is None or self._now() - row.released_at > within:
+                return None
+            return row.record()
+
+    @shielded
+    async def release_calls(self) -> None:
+        """Release the calls of a process that was killed; the time to resume them begins now. Call it at startup."""
+        async with self._writing() as session:
+            left = update(OpenCallRow).where(OpenCallRow.released_at.is_(None))
+            await session.execute(left.values(released_at=self._now()))
+
+    @shielded
+    async def forget_calls(self, within: timedelta) -> None:
+        """Forget the calls that can be resumed no more: those that were released longer ago than this."""
+        async with self._writing() as session:
+            await session.execute(delete(OpenCallRow).where(OpenCallRow.released_at < self._now() - within))

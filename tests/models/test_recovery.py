@@ -1,0 +1,74 @@
+"""What the next process makes of what a killed one left: half-said replies, running test runs, open calls."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from models.records.open_calls import KeptCall
+from models.store.recovery import Recovered
+from tests.models.conftest import START
+
+MINUTE = timedelta(minutes=1)
+
+
+def kept(ada, chat_id):
+    return KeptCall(
+        chat_id=chat_id,
+        user_id=ada.id,
+        conversation_id="call",
+        group_id="group",
+        resume_hash="hash",
+        persona_id="mo",
+        input={"encoding": "pcm16", "rate_hz": 16_000, "channels": 1},
+        output={},
+        settings={"rules": {"manual": True}},
+        recorded=False,
+        turn=3,
+        reply_id=None,
+        began_at=START,
+    )
+
+
+def test_a_half_said_reply_is_completed_by_what_was_heard(run, store, chat_id):
+    said = run(store.add_message(chat_id, "user", "Hello.", origin="spoken"))
+    half = run(store.add_message(chat_id, "assistant", "", origin="spoken", completed=False))
+    run(store.update_message(half.id, text="Sorry, the", heard_ms=900))
+    assert run(store.recover()) == Recovered(replies=1, test_runs=0)
+    assert run(store.messages(chat_id)) == (
+        said,
+        replace(half, text="Sorry, the", heard_ms=900, interrupted=True, completed=True),
+    )
+    assert run(store.recover()) == Recovered(0, 0)
+
+
+def test_a_running_test_run_has_failed(run, store, ada):
+    test = run(store.start_test(ada.id, "benchmark", ["one", "two"]))
+    run(store.update_test_run(test.runs[0].id, "running"))
+    assert run(store.recover()) == Recovered(replies=0, test_runs=1)
+    assert [item.status for item in run(store.own_test(ada.id, test_id=test.id)).runs] == ["failed", "pending"]
+
+
+def test_a_kept_call_is_its_owners_once_no_process_carries_it(run, store, ada, chat_id):
+    call = kept(ada, chat_id)
+    run(store.keep_calls([call]))
+    assert run(store.kept_call(ada.id, chat_id, "hash", MINUTE)) is None, "a process carries it"
+    run(store.release_calls())
+    found = run(store.kept_call(ada.id, chat_id, "hash", MINUTE))
+    assert found == replace(call, released_at=found.released_at)
+    assert run(store.kept_call("eve", chat_id, "hash", MINUTE)) is None
+    assert run(store.kept_call(ada.id, chat_id, "another", MINUTE)) is None
+    run(store.keep_calls([replace(call, turn=4)]))
+    assert run(store.kept_call(ada.id, chat_id, "hash", MINUTE)) is None, "it is carried again"
+    run(store.keep_calls(ended=[chat_id]))
+    run(store.release_calls())
+    assert run(store.kept_call(ada.id, chat_id, "hash", MINUTE)) is None
+
+
+def test_a_call_released_long_ago_is_forgotten(run, store, ada, chat_id):
+    run(store.keep_calls([replace(kept(ada, chat_id), released_at=START - MINUTE)]))
+    assert run(store.kept_call(ada.id, chat_id, "hash", MINUTE)) is None
+    assert run(store.kept_call(ada.id, chat_id, "hash", timedelta(hours=1))) is not None
+    run(store.release_calls())
+    run(store.forget_calls(timedelta(hours=1)))
+    assert run(store.kept_call(ada.id, chat_id, "hash", timedelta(hours=1))) is not None
+    run(store.forget_calls(MINUTE))
+    assert run(store.kept_call(ada.id, chat_id, "hash", timedelta(hours=1))) is None
