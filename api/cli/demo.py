@@ -81,8 +81,8 @@ STEPS = (
     ),
     ("tts", 0.6, "espeak", "Piper", "eSpeak NG, a robot's voice, speaks"),
 )
-"""By stage: the most seconds for a second of speech with which a conversation holds, what is taken above that, and how
-that is told."""
+"""By stage: the most seconds for a second of speech with which a conversation holds, what is taken above that, and its
+name in the sentence."""
 _SLOW_MS = 1500
 
 
