@@ -73,6 +73,16 @@ def _voices_in(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(found, key=lambda path: (is_test_voice(path), _rank(path.stem), path.stem)))
 
 
+def without_description(models_dir: Path) -> list[str]:
+    """Return a sentence about each .onnx file under `models_dir`/piper that cannot speak for want of its .onnx.json."""
+    return [
+        f"The Piper voice {model.name} is not used, since {model.name}.json is not beside it: put it into "
+        f"{model.parent}, or run `glow models pull {model.stem}`."
+        for model in sorted((models_dir / "piper").glob("*.onnx"))
+        if not _is_whole(model)
+    ]
+
+
 def is_test_voice(model: Path) -> bool:
     """Return whether a Piper voice is a test voice: "nano", "test-...", or "test_voice": true in its description."""
     if model.stem in ("nano", "piper-nano") or model.stem.startswith(("test-", "test_")):
@@ -198,6 +208,8 @@ def _best(models_dir: Path, lazy: bool) -> Synthesizer:
         bring_packaged(models_dir)
     except EngineUnavailable as error:
         _log.warning("%s", error)
+    for sentence in without_description(models_dir):
+        _log.warning("%s", sentence)
     for model in piper_voices(models_dir):
         if is_test_voice(model):
             continue
@@ -222,7 +234,10 @@ def _piper(name: str, models_dir: Path) -> Synthesizer:
     else:
         voices = [path for path in piper_voices(models_dir) if not is_test_voice(path)]
         if not voices:
-            raise EngineUnavailable(f"No Piper voice is on this machine; run `{PULL_COMMAND}`.")
+            incomplete = without_description(models_dir)
+            raise EngineUnavailable(
+                incomplete[0] if incomplete else f"No Piper voice is on this machine; run `{PULL_COMMAND}`."
+            )
         model = voices[0]
     if is_test_voice(model):
         from voice.tts.piper.engine import PiperSynthesizer

@@ -66,10 +66,17 @@ def test_a_broken_voice_does_not_silence_the_machine(tmp_path: Path, caplog: pyt
         choose_synthesizer("piper", models_dir=tmp_path)
 
 
-def test_a_model_without_its_description_is_not_a_voice(tmp_path: Path) -> None:
+def test_a_model_without_its_description_is_not_a_voice_and_that_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     model = make_voice(tmp_path / "piper", NAME)
     model.with_name(model.name + ".json").unlink()
     assert piper_voices(tmp_path) == ()
+    sentence = f"{NAME}.onnx.json is not beside it"
+    assert choose_synthesizer("auto", models_dir=tmp_path).name == "espeak"
+    assert caplog.text.count(sentence) == 1
+    with pytest.raises(EngineUnavailable, match=f"{sentence}.*glow models pull {NAME}"):
+        choose_synthesizer("piper", models_dir=tmp_path)
 
 
 def test_a_preference_is_followed(tmp_path: Path) -> None:

