@@ -10,10 +10,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import models.packs as packs
+from api.auth import Access
 from api.engines import SharedEngines, open_coach, open_engines
 from api.external import ExternalServices, open_external
 from api.settings import Settings
 from models.files import Files
+from models.records.core import Grant
 from models.store import Store
 from pipeline.call.recording import Recordings
 from pipeline.call.registry import CallLimits, Calls
@@ -50,6 +52,7 @@ class Service:
     store: Store
     shared_engines: SharedEngines
     calls: Calls
+    access: Access
     chats: Chats
     external: ExternalServices
     hub: Hub
@@ -60,10 +63,16 @@ class Service:
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     asker: str = ""
     """The hub channel of the requester of an operation, for events that only it gets; empty over HTTP."""
+    grant: Grant | None = None
+    """What the requester of an operation may; None outside of operations."""
 
     def asked_from(self, channel: str) -> "Service":
         """Return a copy of the service whose requester subscribes to this channel."""
         return replace(self, asker=channel)
+
+    def asked_by(self, grant: Grant) -> "Service":
+        """Return a copy of the service whose requester has this grant."""
+        return replace(self, grant=grant)
 
     @property
     def engines(self) -> Engines:
@@ -113,6 +122,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         shared_engines.check_voices(await store.find_personas(""))
         limits = CallLimits(settings.max_calls, settings.idle_s, settings.resume_s, settings.calls_per_user)
         calls = await stack.enter_async_context(Calls(shared_engines.engines, store, LoopClock(), limits, new_id))
+        access = await stack.enter_async_context(Access(store, calls, LoopClock()))
         hub = Hub(store.now, new_id)
         await stack.enter_async_context(CallPublisher(calls, store, hub, LoopClock()))
         chats = await stack.enter_async_context(Chats(shared_engines.engines.responder, store, calls, new_id, hub))
@@ -139,7 +149,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
             remove = practice.removal.remove_before
             await stack.enter_async_context(Retention(remove, settings.retention_days, store.now, LoopClock()))
         service = Service(
-            settings, store, shared_engines, calls, chats, external, hub, coach, files, background, practice
+            settings, store, shared_engines, calls, access, chats, external, hub, coach, files, background, practice
         )
         warming = asyncio.create_task(_warm(service), name="warm engines")
         try:

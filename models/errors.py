@@ -20,6 +20,13 @@ class NotFound(ModelError):
     http_status = 404
 
 
+class TokenExpired(ModelError):
+    """The token's time is over."""
+
+    code = "unauthorized"
+    http_status = 401
+
+
 class Conflict(ModelError):
     """The object is not in the state that the caller expects."""
 

@@ -54,7 +54,7 @@ def revoke(client_id: Annotated[str, typer.Argument(metavar="ID", help="The clie
 def act_as(
     token_id: Annotated[str, typer.Argument(metavar="TOKEN_ID", help="Id of a token, or an unambiguous prefix of it.")],
 ) -> None:
-    """Allow a token to act for other users with the Glean headers X-Scio-Actas and X-Glean-ActAs."""
+    """Make a token an operator's: it may act for other users with the Glean headers X-Scio-Actas and X-Glean-ActAs."""
     _ask(lambda store: store.allow_acting(token_id))
     typer.echo("The token may act for other users now; revoke it to undo this.")
 

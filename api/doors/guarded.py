@@ -1,4 +1,5 @@
-"""Routes that look at a request's token before its body is read, and bound its JSON before it is parsed.
+"""Routes that look at a request's token before its body is read, bound its JSON before it is parsed, and end a stream
+whose token is revoked.
 
 FastAPI reads and parses the body first and solves the dependencies after that. Here the dependency that authenticates
 (marked by `api.auth.authenticates`) is solved first, so that a stranger's body costs nothing.
@@ -10,9 +11,10 @@ from contextlib import suppress
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 
-from api.auth import is_authenticator
+from api.auth import Access, grant_of, is_authenticator
 from api.doors.json_bounds import parsed
 
 
@@ -32,10 +34,10 @@ class BoundedRequest(Request):
 
 
 class GuardedRoute(APIRoute):
-    """A route that authenticates before it reads."""
+    """A route that authenticates before it reads, and while it streams."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Make the handler: authenticate, check the shape of the body, then do as FastAPI does."""
+        """Make the handler: authenticate, check the shape of the body, do as FastAPI does, watch a stream."""
         handle = super().get_route_handler()
         authenticators = [
             item.call for item in self.dependant.dependencies if item.call is not None and is_authenticator(item.call)
@@ -50,6 +52,11 @@ class GuardedRoute(APIRoute):
                 with suppress(json.JSONDecodeError):  # FastAPI says where
                     if await bounded.body():
                         await bounded.json()
-            return await handle(bounded)
+            response = await handle(bounded)
+            grant = grant_of(request)
+            if grant is not None and isinstance(response, StreamingResponse):
+                access: Access = request.app.state.service.access
+                response.body_iterator = access.until_revoked(grant, aiter(response.body_iterator))
+            return response
 
         return handler

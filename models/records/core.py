@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 Role = Literal["user", "assistant"]
 Origin = Literal["typed", "spoken"]
+Scope = Literal["user", "operator", "kiosk", "phone", "invite"]
+"""What a token may; `api.auth.scopes` says what each one opens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +22,40 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A Bearer token without its secret."""
+    """A Bearer token without its secret.
+
+    Attributes:
+        expires_at: it opens nothing from then on; None for never.
+        persona_id: the only persona that an invite's call may be with.
+        spent_at: when an invite's one call was opened.
+    """
 
     id: str
     user: User
     label: str
     created_at: datetime
     revoked_at: datetime | None = None
+    scope: Scope = "user"
+    expires_at: datetime | None = None
+    persona_id: str | None = None
+    spent_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """As whom a caller acts, what that allows, and by which credential, which may be revoked.
+
+    Attributes:
+        credential: a token, an OAuth client, or nothing that can be revoked, such as a token of the settings.
+        credential_id: the id of the token or of the client.
+        persona_id: the only persona that an invite's call may be with.
+    """
+
+    user: User
+    scope: Scope = "user"
+    credential: Literal["token", "client", "none"] = "none"
+    credential_id: str = ""
+    persona_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

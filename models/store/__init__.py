@@ -13,6 +13,7 @@ from models.store.content import ContentStore
 from models.store.database import utc_now
 from models.store.drafts import DraftStore
 from models.store.external_chats import ExternalChatStore
+from models.store.grants import GrantStore
 from models.store.keyed_calls import KeyedCallStore
 from models.store.library import LibraryStore
 from models.store.messages import MessageChanges, MessageStore
@@ -21,7 +22,6 @@ from models.store.open_calls import OpenCallStore
 from models.store.progress import ProgressStore
 from models.store.recovery import RecoveryStore
 from models.store.removal import RemovalStore, RemovedChats
-from models.store.short_tokens import ShortTokenStore
 from models.store.tutoring import TutoringStore
 
 __all__ = ["MessageChanges", "RemovedChats", "Store", "utc_now"]
@@ -29,7 +29,7 @@ __all__ = ["MessageChanges", "RemovedChats", "Store", "utc_now"]
 
 class Store(
     OAuthStore,
-    ShortTokenStore,
+    GrantStore,
     ContentStore,
     AttemptStore,
     MessageStore,

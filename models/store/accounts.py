@@ -3,18 +3,22 @@
 import hashlib
 import secrets
 from contextlib import suppress
+from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.columns import clean
 from models.errors import Conflict, Invalid, NotFound
-from models.records.core import Token, User
+from models.records.core import Scope, Token, User
 from models.store.database import Database, shielded
 from models.tables.accounts import TokenRow, UserRow
+from models.tables.content import PersonaRow
 
 SECRET_PREFIX = "glow_"
+LISTED_AFTER_END = timedelta(days=1)
+"""How long an expired token is still listed, and reported as expired; then it is deleted."""
 
 
 def hash_of(secret: str) -> str:
@@ -60,32 +64,56 @@ class AccountStore(Database):
         return await self.user_named(name)
 
     @shielded
-    async def create_token(self, user_name: str, label: str = "") -> tuple[str, Token]:
+    async def create_token(
+        self,
+        user_name: str,
+        label: str = "",
+        *,
+        scope: Scope = "user",
+        lifetime: timedelta | None = None,
+        persona_id: str | None = None,
+    ) -> tuple[str, Token]:
         """Create a token for a user, creating the user if unknown. The secret is returned here and stored nowhere.
 
-        Raises:
-            Invalid: the user's name is empty.
-        """
-        secret = SECRET_PREFIX + secrets.token_urlsafe(32)
-        try:
-            return secret, await self._add_token(user_name, label, secret)
-        except IntegrityError:  # another writer created the user in between
-            return secret, await self._add_token(user_name, label, secret)
+        Tokens that expired more than a day ago are deleted.
 
-    async def _add_token(self, user_name: str, label: str, secret: str) -> Token:
-        async with self._writing() as session:
-            user = await _user_named(session, user_name) or self._add_user(session, user_name)
-            await session.flush()
-            row = TokenRow(
-                id=self._new_id(),
-                user_id=user.id,
-                label=clean(label),
-                secret_hash=hash_of(secret),
-                created_at=self._now(),
-                revoked_at=None,
-            )
-            session.add(row)
-            return row.record(user)
+        Args:
+            lifetime: after which it expires; None for never.
+            persona_id: the only persona that an invite's call may be with.
+
+        Raises:
+            Invalid: the user's name is empty, or an invite has no persona, or another token has one.
+            NotFound: there is no such persona.
+        """
+        if (scope == "invite") != (persona_id is not None):
+            raise Invalid("Name a persona for an invite, and for no other token: its one call is with that persona.")
+        secret = SECRET_PREFIX + secrets.token_urlsafe(32)
+
+        async def add() -> Token:
+            async with self._writing() as session:
+                now = self._now()
+                await session.execute(delete(TokenRow).where(TokenRow.expires_at < now - LISTED_AFTER_END))
+                if persona_id is not None and await session.get(PersonaRow, persona_id) is None:
+                    raise NotFound(f"There is no persona {persona_id!r}: `glow serve` installs those of its packs.")
+                user = await _user_named(session, user_name) or self._add_user(session, user_name)
+                await session.flush()
+                row = TokenRow(
+                    id=self._new_id(),
+                    user_id=user.id,
+                    label=clean(label),
+                    secret_hash=hash_of(secret),
+                    created_at=now,
+                    scope=scope,
+                    expires_at=None if lifetime is None else now + lifetime,
+                    persona_id=persona_id,
+                )
+                session.add(row)
+                return row.record(user)
+
+        try:
+            return secret, await add()
+        except IntegrityError:  # another writer created the user in between
+            return secret, await add()
 
     @shielded
     async def list_tokens(self) -> tuple[Token, ...]:
@@ -111,31 +139,27 @@ class AccountStore(Database):
         if not token_id:
             raise Invalid("Give the id of the token to revoke: list the tokens to see it.")
         async with self._writing() as session:
-            found = (
-                await session.execute(
-                    select(TokenRow, UserRow).join(UserRow).where(TokenRow.id.startswith(token_id, autoescape=True))
-                )
-            ).all()
-            exact = [row for row in found if row[0].id == token_id]
-            match exact or found:
-                case []:
-                    raise NotFound(f"No token begins with {token_id!r}: list the tokens to see their ids.")
-                case [(token, user)]:
-                    token.revoked_at = token.revoked_at or self._now()
-                    return token.record(user)
-                case several:
-                    raise Conflict(f"{len(several)} tokens begin with {token_id!r}: give more of the id.")
+            token, user = await _token_of(session, token_id)
+            token.revoked_at = token.revoked_at or self._now()
+            return token.record(user)
 
     @shielded
-    async def user_for_token(self, secret: str) -> User | None:
-        """Return the user of a token; None if it is unknown or revoked."""
-        async with self._reading() as session:
-            row = await session.scalar(
-                select(UserRow)
-                .join(TokenRow)
-                .where(TokenRow.secret_hash == hash_of(secret), TokenRow.revoked_at.is_(None))
-            )
-            return row.record() if row else None
+    async def allow_acting(self, token_id: str) -> Token:
+        """Make a user's token an operator's, whose bearer may also act for any user.
+
+        Args:
+            token_id: the token's id, or an unambiguous prefix of it.
+
+        Raises:
+            NotFound: no token has this prefix.
+            Conflict: several tokens have it, or the token's scope is narrower than a user's.
+        """
+        async with self._writing() as session:
+            token, user = await _token_of(session, token_id)
+            if token.scope not in ("user", "operator"):
+                raise Conflict(f"The scope of this token is {token.scope}: make another for an operator.")
+            token.scope = "operator"
+            return token.record(user)
 
     def _add_user(self, session: AsyncSession, name: str) -> UserRow:
         if not name.strip():
@@ -143,6 +167,19 @@ class AccountStore(Database):
         row = UserRow(id=self._new_id(), name=clean(name), created_at=self._now())
         session.add(row)
         return row
+
+
+async def _token_of(session: AsyncSession, token_id: str) -> tuple[TokenRow, UserRow]:
+    begins = TokenRow.id.startswith(token_id, autoescape=True)
+    found = (await session.execute(select(TokenRow, UserRow).join(UserRow).where(begins))).all()
+    exact = [row for row in found if row[0].id == token_id]
+    match exact or found:
+        case [one] if token_id:
+            return one
+        case [_, *_] if token_id:
+            raise Conflict(f"{len(found)} tokens begin with {token_id!r}: give more of the id.")
+        case _:
+            raise NotFound(f"No token begins with {token_id!r}: list the tokens to see their ids.")
 
 
 async def _user_named(session: AsyncSession, name: str) -> UserRow | None:

@@ -4,16 +4,15 @@ import hmac
 import secrets
 from datetime import timedelta
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, select
 
 from models.columns import clean
-from models.errors import Conflict, NotFound
-from models.records.core import User
+from models.errors import NotFound
 from models.records.external import OAuthClient
 from models.store.accounts import SECRET_PREFIX, AccountStore, hash_of
 from models.store.database import shielded
-from models.tables.accounts import TokenRow, UserRow
-from models.tables.oauth import AccessTokenRow, ActingTokenRow, OAuthClientRow
+from models.tables.accounts import UserRow
+from models.tables.oauth import AccessTokenRow, OAuthClientRow
 
 CLIENT_PREFIX = "client_"
 REMEMBERED_AFTER_END = timedelta(days=1)
@@ -96,56 +95,3 @@ class OAuthStore(AccountStore):
                 )
             )
             return token
-
-    @shielded
-    async def user_for_access_token(self, token: str) -> User | None:
-        """Return the user that an access token acts for; None if it is unknown, revoked or expired."""
-        async with self._reading() as session:
-            row = await session.scalar(
-                select(UserRow)
-                .join(OAuthClientRow, OAuthClientRow.user_id == UserRow.id)
-                .join(AccessTokenRow, AccessTokenRow.client_id == OAuthClientRow.id)
-                .where(AccessTokenRow.secret_hash == hash_of(token), AccessTokenRow.expires_at > self._now())
-            )
-            return row.record() if row else None
-
-    @shielded
-    async def access_token_expired(self, token: str) -> bool:
-        """Return whether this is an expired access token."""
-        async with self._reading() as session:
-            ended = select(
-                exists().where(AccessTokenRow.secret_hash == hash_of(token), AccessTokenRow.expires_at <= self._now())
-            )
-            return bool(await session.scalar(ended))
-
-    @shielded
-    async def allow_acting(self, token_id: str) -> None:
-        """Allow the bearer of a token to act for any user, on the doors that support impersonation.
-
-        Args:
-            token_id: the token's id, or an unambiguous prefix of it.
-
-        Raises:
-            NotFound: no token has this prefix.
-            Conflict: several tokens have it.
-        """
-        async with self._writing() as session:
-            found = (
-                await session.scalars(select(TokenRow.id).where(TokenRow.id.startswith(token_id, autoescape=True)))
-            ).all()
-            if len(found) > 1:
-                raise Conflict(f"{len(found)} tokens begin with {token_id!r}: give more of the id.")
-            if not found or not token_id:
-                raise NotFound(f"No token begins with {token_id!r}: list the tokens to see their ids.")
-            await session.merge(ActingTokenRow(token_id=found[0], created_at=self._now()))
-
-    @shielded
-    async def may_act(self, token: str) -> bool:
-        """Return whether the bearer of this token may act for other users."""
-        async with self._reading() as session:
-            row = await session.scalar(
-                select(ActingTokenRow)
-                .join(TokenRow)
-                .where(TokenRow.secret_hash == hash_of(token), TokenRow.revoked_at.is_(None))
-            )
-            return row is not None

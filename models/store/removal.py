@@ -13,6 +13,7 @@ from models.errors import NotFound
 from models.store.attempts import CHAT_NOT_FOUND, chat_to_change
 from models.store.database import Database, shielded, take_write_lock
 from models.store.external_chats import delete_external_chats
+from models.tables.accounts import TokenChatRow
 from models.tables.conversations import AttemptRow, ChatRow, MessageRow
 from models.tables.external import ChatFileRow, ExternalChatRow, ExternalMessageRow
 from models.tables.open_calls import OpenCallRow
@@ -146,8 +147,8 @@ async def _remove_chats(session: AsyncSession, chats: Sequence[tuple[str, str]])
     await session.execute(delete(DraftVersionRow).where(DraftVersionRow.draft_id.in_(drafts)))
     # Messages refer to each other, which a single statement may delete; notes refer to messages.
     for column in (
-        DraftRow.chat_id, StagedCallRow.chat_id, NoteRow.chat_id, GradeRow.chat_id, ResponseRow.chat_id,
-        MessageRow.chat_id, OpenCallRow.chat_id,
+        DraftRow.chat_id, StagedCallRow.chat_id, TokenChatRow.chat_id, NoteRow.chat_id, GradeRow.chat_id,
+        ResponseRow.chat_id, MessageRow.chat_id, OpenCallRow.chat_id,
     ):  # fmt: skip
         await session.execute(delete(column.class_).where(column.in_(ids)))
     await session.execute(update(TestRunRow).where(TestRunRow.chat_id.in_(ids)).values(chat_id=None))

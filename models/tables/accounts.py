@@ -5,10 +5,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.records.core import (
-    Token,
-    User,
-)
+from models.records.core import Grant, Scope, Token, User
 from models.tables.base import Base
 
 
@@ -32,6 +29,32 @@ class TokenRow(Base):
     secret_hash: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    scope: Mapped[Scope] = mapped_column(server_default="user")
+    expires_at: Mapped[datetime | None]
+    persona_id: Mapped[str | None]
+    spent_at: Mapped[datetime | None]
 
     def record(self, user: UserRow) -> Token:
-        return Token(self.id, user.record(), self.label, self.created_at, self.revoked_at)
+        return Token(
+            self.id,
+            user.record(),
+            self.label,
+            self.created_at,
+            self.revoked_at,
+            self.scope,
+            self.expires_at,
+            self.persona_id,
+            self.spent_at,
+        )
+
+    def grant(self, user: UserRow) -> Grant:
+        return Grant(user.record(), self.scope, "token", self.id, self.persona_id)
+
+
+class TokenChatRow(Base):
+    """A chat that was started with a token which opens no others."""
+
+    __tablename__ = "token_chats"
+
+    chat_id: Mapped[str] = mapped_column(ForeignKey("chats.id"), primary_key=True)
+    token_id: Mapped[str]

@@ -10,6 +10,7 @@ from models.columns import CleanText, UtcDateTime
 from models.records.core import (
     Origin,
     Role,
+    Scope,
 )
 
 PracticeKind = Literal["practice", "home"]
@@ -33,5 +34,6 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSON,
         Role: CleanText,
         Origin: CleanText,
+        Scope: CleanText,
         PracticeKind: CleanText,
     }

@@ -1,4 +1,4 @@
-"""The tables of OAuth clients, their access tokens, and tokens that may act for other users."""
+"""The tables of OAuth clients and their access tokens."""
 
 from datetime import datetime
 
@@ -32,23 +32,3 @@ class AccessTokenRow(Base):
     scope: Mapped[str]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
-
-
-class ShortTokenRow(Base):
-    """A short-lived token of a user."""
-
-    __tablename__ = "short_tokens"
-
-    secret_hash: Mapped[str] = mapped_column(primary_key=True)
-    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
-    created_at: Mapped[datetime]
-    expires_at: Mapped[datetime] = mapped_column(index=True)
-
-
-class ActingTokenRow(Base):
-    """A token whose bearer may act for any user."""
-
-    __tablename__ = "acting_tokens"
-
-    token_id: Mapped[str] = mapped_column(ForeignKey("tokens.id"), primary_key=True)
-    created_at: Mapped[datetime]

@@ -46,7 +46,7 @@ class Attendance:
         return missed
 
     async def superseded(self) -> None:
-        """Return when another line resumes the call: leave it then."""
+        """Return when another line resumes the call, or its caller is revoked: leave it then."""
         await self.call.evicted()
 
     def leave(self, unsent: Iterable[SessionEvent] = ()) -> None:
@@ -101,14 +101,19 @@ async def admit(
 
 
 async def open_unattended(
-    calls: Calls, user_id: str, chat_id: str, wire: AudioFormat, settings: SessionSettings
+    calls: Calls,
+    user_id: str,
+    chat_id: str,
+    wire: AudioFormat,
+    settings: SessionSettings,
+    persona_id: str | None = None,
 ) -> Call:
     """Open an unattended call: its audio comes by request, and its events go to the backlog and the hub.
 
     Raises:
         NotFound, SessionConflict, Busy, UnsupportedFormat: as `Calls.open`.
     """
-    call = await calls.open(user_id, chat_id, wire, settings)
+    call = await calls.open(user_id, chat_id, wire, settings, persona_id)
     call.keep_events()
     call.session.announce()
     return call

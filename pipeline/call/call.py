@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from models.records.core import Grant
 from pipeline.call.session import VoiceSession
 from pipeline.conversation.events import ReplyAudio, ReplyText, SessionEvent, UserPartial
 from pipeline.errors import Busy
@@ -29,6 +30,8 @@ class Call:
         user_id: its owner.
         output: the format of the persona's audio that its latest line requested; None before the first.
         attended: a line attends it.
+        grant: what the caller who opened or last attended it may; None if no credential is known.
+        revoked: that grant was revoked; lines leave at once, and the call ends.
         tap: gets every 20 ms frame of the learner's audio, after the session.
         waiting_bytes: bytes of audio received and not fed to the session yet.
     """
@@ -38,6 +41,8 @@ class Call:
         self.session = session
         self.output: AudioFormat | None = None
         self.attended = False
+        self.grant: Grant | None = None
+        self.revoked = False
         self.tap: Callable[[Int16Mono], None] | None = None
         self.waiting_bytes = 0
         self._intake = AudioIntake(wire)
@@ -170,8 +175,13 @@ class Call:
         await self._vacant.wait()
 
     async def evicted(self) -> None:
-        """Return when another line takes the place of this one."""
+        """Return when another line takes the place of this one, or the call is revoked."""
         await self._evicted.wait()
+
+    def revoke(self) -> None:
+        """Have the attending line leave: its caller may not speak here any more."""
+        self.revoked = True
+        self._evicted.set()
 
     def occupy(self) -> None:
         """Mark the call as attended."""

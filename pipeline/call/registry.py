@@ -284,11 +284,21 @@ class Calls:
             return
         call.session.disconnect()
         call.keep_events(missed)
-        if self._closing:
-            call.session.hang_up("closing")
+        if self._closing or call.revoked:
+            call.session.hang_up("revoked" if call.revoked else "closing")
             return
         name = call.session.conversation_id
         self._leases[name] = self._tasks.create_task(self._expire(call), name=f"lease {name}")
+
+    def open_calls(self) -> list[Call]:
+        """List the calls that are open."""
+        return list(self._calls.values())
+
+    def revoke(self, call: Call) -> None:
+        """End a call whose caller may not speak any more; a line that attends it leaves first."""
+        call.revoke()
+        if not call.attended:
+            call.session.hang_up("revoked")
 
     async def _conversation(self, user_id: str, chat_id: str, persona_id: str | None) -> OpenConversation:
         try:

@@ -81,8 +81,13 @@ class SpokenChats:
                     raise SessionConflict(str(error)) from None
         return await admit(self._calls, user_id, chat_id, wire, settings, resume=resume, persona_id=persona_id)
 
-    async def open(self, user_id: str, chat_id: str, wire: AudioFormat, settings: SessionSettings) -> Call:
+    async def open(
+        self, user_id: str, chat_id: str, wire: AudioFormat, settings: SessionSettings, persona_id: str | None = None
+    ) -> Call:
         """Open a call with audio input by request, or return the one that is open on the chat already.
+
+        Args:
+            persona_id: the persona that answers; None for the chat's first.
 
         Raises:
             Invalid: no such chat, or another user's.
@@ -93,7 +98,7 @@ class SpokenChats:
             call = self._calls.find(user_id, chat_id=chat_id)
             if call is None:
                 await self._own.open(user_id, chat_id)
-                call = await open_unattended(self._calls, user_id, chat_id, wire, settings)
+                call = await open_unattended(self._calls, user_id, chat_id, wire, settings, persona_id)
         except (NotFound, NotOwner):  # never reveals whether somebody else's chat exists
             raise Invalid(f"Attempt chat {chat_id} not found") from None
         session, channel = call.session, ChatChannel(self._hub, chat_id, user_id)

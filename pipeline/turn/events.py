@@ -9,7 +9,9 @@ from typing import Literal
 from voice.audio.formats import Samples
 from voice.speech.endpointing import SpeechPaused, SpeechResumed, SpeechStarted
 
-CallEndReason = Literal["caller", "persona", "transfer", "silence", "duration", "idle", "lost", "closing", "failed"]
+CallEndReason = Literal[
+    "caller", "persona", "transfer", "silence", "duration", "idle", "lost", "closing", "failed", "revoked"
+]
 """Why a call is over: the caller or the persona hung up; the call was transferred; nobody spoke; its time was up; its
 connection was idle, or never resumed; the service closes; the call failed."""
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from models.errors import Conflict, Invalid, NotFound
+from models.records.core import Grant
 from models.store import Store
 
 
@@ -12,28 +13,29 @@ def test_a_token_leads_to_its_user(run, store):
     secret, token = run(store.create_token("ada", label="laptop"))
     assert secret.startswith("glow_")
     assert len(secret) == len("glow_") + 43
-    assert run(store.user_for_token(secret)) == token.user == run(store.user_by_name("ada"))
+    assert run(store.grant_for(secret)) == Grant(token.user, "user", "token", token.id)
+    assert token.user == run(store.user_by_name("ada"))
 
 
 def test_a_second_token_of_a_user_makes_no_second_user(run, store, ada):
     first, _ = run(store.create_token("ada"))
     second, _ = run(store.create_token("ada"))
     assert first != second
-    assert run(store.user_for_token(first)) == run(store.user_for_token(second)) == ada
+    assert run(store.grant_for(first)).user == run(store.grant_for(second)).user == ada
 
 
 @pytest.mark.parametrize("secret", ["", "glow_", "glow_" + "A" * 43, "no token\x00", "\ud800", "é" * 5000])
 def test_any_other_secret_leads_to_nobody(run, store, secret):
     run(store.create_token("ada"))
-    assert run(store.user_for_token(secret)) is None
+    assert run(store.grant_for(secret)) is None
 
 
 def test_a_revoked_token_leads_to_nobody_and_stays_listed(run, store):
     kept, _ = run(store.create_token("ada", label="kept"))
     lost, token = run(store.create_token("ada", label="lost"))
     revoked = run(store.revoke_token(token.id))
-    assert run(store.user_for_token(lost)) is None
-    assert run(store.user_for_token(kept)) == token.user
+    assert run(store.grant_for(lost)) is None
+    assert run(store.grant_for(kept)).user == token.user
     assert revoked.revoked_at is not None
     assert run(store.revoke_token(token.id)) == revoked
     assert [(listed.label, listed.revoked_at) for listed in run(store.list_tokens())] == [
@@ -65,7 +67,7 @@ def test_a_token_is_revoked_by_as_much_of_its_id_as_is_unique(run, tmp_path):
 
 def test_the_secret_is_in_no_file_and_no_text(run, store, path):
     secret, token = run(store.create_token("ada"))
-    assert run(store.user_for_token(secret)) is not None
+    assert run(store.grant_for(secret)) is not None
     files = list(path.parent.iterdir())
     assert any(b"ada" in file.read_bytes() for file in files)
     assert not any(secret.removeprefix("glow_").encode() in file.read_bytes() for file in files)

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from models.errors import Conflict, Invalid, NotFound
+from models.errors import Conflict, Invalid, NotFound, TokenExpired
+from models.records.core import Grant
 from models.records.external import ExternalDraft
 from models.store import Store
 from tests.models.conftest import START
@@ -59,28 +60,18 @@ def test_messages_keep_their_order_and_an_id_is_stored_once(run, store, ada):
 def test_secrets_are_kept_as_hashes_and_tokens_end(run, store, path, ada):
     secret, client = run(store.create_oauth_client("ada", "a program"))
     token = run(store.issue_access_token(client.id, secret, "api/access", timedelta(seconds=60)))
-    assert run(store.user_for_access_token(token)) == ada
+    assert run(store.grant_for(token)) == Grant(ada, "user", "client", client.id)
     assert run(store.issue_access_token(client.id, "wrong", "api/access", timedelta(seconds=60))) is None
     assert run(store.issue_access_token("nobody", secret, "api/access", timedelta(seconds=60))) is None
     kept = str(query(path, "SELECT * FROM oauth_clients")) + str(query(path, "SELECT * FROM access_tokens"))
     assert secret not in kept
     assert token not in kept
-    while not run(store.access_token_expired(token)):
-        pass  # the store's clock ticks each time it is read
-    assert run(store.user_for_access_token(token)) is None
+    for _ in range(60):
+        store.now()  # its clock ticks each time it is read
+    with pytest.raises(TokenExpired):
+        run(store.grant_for(token))
     revoked = run(store.revoke_oauth_client(client.id))
     assert revoked.revoked_at is not None
     assert run(store.list_oauth_clients()) == (revoked,)
     with pytest.raises(NotFound):
         run(store.revoke_oauth_client("nobody"))
-
-
-def test_a_token_acts_for_others_only_when_that_was_allowed(run, store):
-    secret, token = run(store.create_token("ada"))
-    assert not run(store.may_act(secret))
-    run(store.allow_acting(token.id[:8]))
-    assert run(store.may_act(secret))
-    run(store.revoke_token(token.id))
-    assert not run(store.may_act(secret))
-    with pytest.raises(NotFound):
-        run(store.allow_acting("nothing begins so"))

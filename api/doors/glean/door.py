@@ -1,11 +1,12 @@
 """Authentication, delegation and errors of Glean's interface."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
-from api.auth import Unauthorized, address_of, authenticates, bearer, user_for
+from api.auth import ACT_FOR_OTHERS, Expired, Unauthorized, authenticates, check_right, keep_grant, request_grant
 from api.doors.refusals import Failure, route_class
 from api.external import external_of
 from api.service import Service
@@ -45,26 +46,27 @@ async def glean_user(request: Request) -> User:
     """Find the user of a request: the token's, or the one on whose behalf a privileged token acts.
 
     Raises:
-        HTTPException: 401 or 403.
+        HTTPException: 401 or 400.
+        Forbidden: the token's scope does not include this door, or acting for others.
         TooMany: too many requests.
     """
     service: Service = request.app.state.service
-    token = bearer(request.headers.get("authorization"))
     try:
-        user = await user_for(service.store, service.settings, token, address_of(request))
-    except Unauthorized:
-        expired = token is not None and await service.store.access_token_expired(token)
-        reason = "Token has expired" if expired else "Invalid Secret"
+        grant = await request_grant(request, "glean")
+    except Unauthorized as error:
+        reason = "Token has expired" if isinstance(error, Expired) else "Invalid Secret"
         raise HTTPException(401, f"{reason}\nNot allowed", {"WWW-Authenticate": "Bearer"}) from None
+    user = grant.user
     external_of(request).limits.take("glean", user.id)
     named = next((value.strip() for name in ACT_AS if (value := request.headers.get(name))), "")
     if not named or named == user.name:
         return user
-    if token is None or not await service.store.may_act(token):
-        raise HTTPException(403, "This token may not act for another user.")
+    check_right(grant, ACT_FOR_OTHERS)
     if len(named) > NAME_LIMIT or "@" not in named:
         raise HTTPException(400, "the user to act for must be an email address")
-    return await service.store.user_named(named)
+    other = await service.store.user_named(named)
+    keep_grant(request, replace(grant, user=other))
+    return other
 
 
 GleanUser = Annotated[User, Depends(glean_user)]

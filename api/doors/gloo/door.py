@@ -5,10 +5,9 @@ from typing import Annotated
 from fastapi import Depends, Request, Response
 from fastapi.responses import JSONResponse
 
-from api.auth import address_of, authenticates, bearer, user_for
+from api.auth import authenticates, request_grant
 from api.doors.refusals import Failure, detail, route_class
 from api.external import external_of
-from api.service import Service
 from models.records.core import User
 
 
@@ -28,12 +27,10 @@ async def gloo_user(request: Request) -> User:
 
     Raises:
         Unauthorized: the token is missing, unknown or expired.
+        Forbidden: its scope does not include this door.
         TooMany: too many requests.
     """
-    service: Service = request.app.state.service
-    user = await user_for(
-        service.store, service.settings, bearer(request.headers.get("authorization")), address_of(request)
-    )
+    user = (await request_grant(request, "gloo")).user
     external_of(request).limits.take("gloo", user.id)
     return user
 

@@ -10,18 +10,22 @@ from pydantic import ValidationError
 from api.doors.glow.operation import Operation
 from api.doors.glow.operations.shapes import Body, Reply, Staged, WriteBody, WriteReply
 from api.service import Service
-from models.records.core import User
+from models.records.core import Grant, User
 from models.records.outcomes import StagedCall
 from pipeline.practice.staging import Subject, nothing_pending
 
 
-async def carry_out(service: Service, user: User, operation: Operation, body: Body) -> Reply:
+async def carry_out(service: Service, grant: Grant, operation: Operation, body: Body) -> Reply:
     """Carry out an operation, once for each idempotency key, later if it is staged, and publish its progress.
 
     Raises:
         Conflict: its idempotency key belongs to another payload, or is in progress.
         NotFound: `accept` without a staged operation; and the operation's own errors.
+        Forbidden: the caller's token does not include it.
     """
+    about = {name: getattr(body, name, None) for name in ("chat_id", "conversation_id")}
+    await service.access.check(grant, operation.key, **about)
+    service, user = service.asked_by(grant), grant.user
     if not isinstance(body, WriteBody):
         return await _run(service, user, operation, body)
     staging, subject = service.practice.staging, _subject(body)

@@ -2,17 +2,18 @@
 
 from collections.abc import Awaitable, Callable
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
-from api.auth import CurrentUser
+from api.auth import having
 from api.doors.glow.carrying_out import carry_out
 from api.doors.glow.operation import Operation
 from api.doors.glow.operations.shapes import Staged, WriteBody
 from api.doors.guarded import GuardedRoute
 from api.service import Service
+from models.records.core import Grant
 
 
 class Detail(BaseModel):
@@ -36,7 +37,7 @@ class Unprocessable(BaseModel):
 REFUSED: dict[int | str, dict[str, Any]] = {
     400: {"model": Detail, "description": "A value that cannot be used."},
     401: {"model": Detail, "description": "No token, or one that opens nothing."},
-    403: {"model": Detail, "description": "Somebody else's session."},
+    403: {"model": Detail, "description": "Somebody else's session, or the token's scope does not include it."},
     404: {"model": Detail, "description": "There is no such thing, or it is somebody else's."},
     409: {"model": Detail, "description": "Not in the state that this needs, such as ended or changed."},
     413: {"model": Detail, "description": "More than is taken at once."},
@@ -91,15 +92,16 @@ def _add(router: APIRouter, operation: Operation, method: str, path: str) -> Non
 
 
 def _endpoint(operation: Operation) -> Callable[..., Awaitable[Any]]:
-    async def bare(user: CurrentUser, request: Request, body: Any = None) -> Any:
-        return await carry_out(service_of(request), user, operation, body or operation.body())
+    async def bare(grant: Any, request: Request, body: Any = None) -> Any:
+        return await carry_out(service_of(request), grant, operation, body or operation.body())
 
-    async def with_body(user: CurrentUser, request: Request, body: Any) -> Any:
-        return await carry_out(service_of(request), user, operation, body)
+    async def with_body(grant: Any, request: Request, body: Any) -> Any:
+        return await carry_out(service_of(request), grant, operation, body)
 
     endpoint: Callable[..., Awaitable[Any]] = bare if operation.bare else with_body
     endpoint.__name__ = f"{operation.artifact}_{operation.name}"
     endpoint.__doc__ = operation.function.__doc__
     # The route's types are the operation's: FastAPI reads them from here.
+    endpoint.__annotations__["grant"] = Annotated[Grant, Depends(having(operation.key))]
     endpoint.__annotations__["body"] = operation.body | None if operation.bare else operation.body
     return endpoint

@@ -2,22 +2,26 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from api.auth import CurrentUser
+from api.auth import having
 from api.doors.glow.http import REFUSED, service_of
 from api.doors.glow.operations.audio import byte_range, uploaded
 from api.doors.glow.operations.shapes_chats import AudioDownloadBody, AudioUploadReply
 from api.doors.guarded import GuardedRoute
 from models.errors import Invalid, TooLarge
+from models.records.core import Grant
 from pipeline.practice.uploads import UPLOAD_LIMIT
 
 router = APIRouter(tags=["attempt"], route_class=GuardedRoute)
+
+Uploader = Annotated[Grant, Depends(having("attempt.audio_upload"))]
+Downloader = Annotated[Grant, Depends(having("attempt.audio_download"))]
 
 _REQUEST_LIMIT = UPLOAD_LIMIT + 64 * 1024
 """Most bytes of an upload request: the recording and its multipart encoding."""
@@ -43,9 +47,9 @@ _FORM: dict[str, Any] = {
 
 
 @router.post("/attempt/audio_upload", responses=REFUSED, openapi_extra=_FORM, operation_id="post_attempt_audio_upload")
-async def audio_upload(user: CurrentUser, request: Request) -> AudioUploadReply:
+async def audio_upload(grant: Uploader, request: Request) -> AudioUploadReply:
     """Store a recording, to be attached to a message or to serve as one."""
-    service = service_of(request)
+    service, user = service_of(request), grant.user
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise Invalid("Upload the recording as multipart/form-data, in the field `file`.")
     body = await _whole(request)
@@ -81,10 +85,10 @@ async def audio_upload(user: CurrentUser, request: Request) -> AudioUploadReply:
         416: {"description": "The range lies outside the recording.", "model": None},
     },
 )
-async def audio_download(body: AudioDownloadBody, user: CurrentUser, request: Request) -> Response:
+async def audio_download(body: AudioDownloadBody, grant: Downloader, request: Request) -> Response:
     """Return a recording's bytes, or a part of them."""
     service = service_of(request)
-    audio = await service.store.audio(user.id, body.audio_id)
+    audio = await service.store.audio(grant.user.id, body.audio_id)
     if not await asyncio.to_thread(service.files.path(audio.id).is_file):
         return JSONResponse({"detail": "The recording's file is gone: upload it again."}, 404)
     try:

@@ -4,19 +4,22 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 
-from api.auth import CurrentUser
+from api.auth import having
 from api.doors.glow.http import REFUSED, service_of
 from api.doors.guarded import GuardedRoute
+from models.records.core import Grant
 from pipeline.chats.hub import HubEvent, Subscription, user_feed
 
 router = APIRouter(tags=["attempt"], route_class=GuardedRoute)
 
 KEEP_ALIVE_S = 15.0
+
+Watcher = Annotated[Grant, Depends(having("attempt.watch"))]
 
 
 @router.get(
@@ -26,10 +29,10 @@ KEEP_ALIVE_S = 15.0
     responses={**REFUSED, 200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
 )
 async def watch(
-    user: CurrentUser, request: Request, run_id: str | None = None, group_id: str | None = None
+    grant: Watcher, request: Request, run_id: str | None = None, group_id: str | None = None
 ) -> StreamingResponse:
     """Follow a run, a group, or all events of the user's own; a comment is sent after every 15 s without one."""
-    subscription = service_of(request).hub.subscribe([user_feed(user.id)])
+    subscription = service_of(request).hub.subscribe([user_feed(grant.user.id)])
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     return StreamingResponse(_lines(subscription, run_id, group_id), 200, headers, "text/event-stream")
 

@@ -6,20 +6,21 @@ Events go to the rooms, and what would go to the asking socket goes to all socke
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 
-from api.auth import CurrentUser
+from api.auth import CONNECT, having
 from api.doors.glow.operation import Operation
 from api.doors.glow.socketio.events import Asker, ClientEvent
 from api.doors.glow.socketio.table import Events
 from api.doors.guarded import GuardedRoute
+from models.records.core import Grant
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"description": "The event refuses this."},
     401: {"description": "No token, or one that opens nothing."},
-    403: {"description": "It belongs to somebody else's session."},
+    403: {"description": "It belongs to somebody else's session, or the token's scope does not include it."},
     404: {"description": "No such thing, or another user's."},
     409: {"description": "The thing is not in the state for this."},
     413: {"description": "More than is taken at once."},
@@ -27,6 +28,8 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     502: {"description": "An engine failed."},
     503: {"description": "An engine is not there."},
 }
+
+Connecting = Annotated[Grant, Depends(having(CONNECT))]
 
 
 @cache
@@ -42,21 +45,22 @@ def router_of(operations: tuple[Operation, ...]) -> APIRouter:
     return router
 
 
-async def connect_api(user: CurrentUser) -> dict[str, Any]:
+async def connect_api(grant: Connecting) -> dict[str, Any]:
     """Check that this token may connect; the connection itself is made at /socket.io."""
-    return {"success": True, "profile_id": user.id, "server_time": datetime.now(UTC).isoformat()}
+    return {"success": True, "profile_id": grant.user.id, "server_time": datetime.now(UTC).isoformat()}
 
 
-async def disconnect_api(_: CurrentUser) -> dict[str, Any]:
+async def disconnect_api(_: Connecting) -> dict[str, Any]:
     """Do nothing: a request has no connection to close, and sockets close themselves."""
     return {"success": True}
 
 
 def _endpoint(event: ClientEvent, operations: Mapping[str, Operation]) -> Callable[..., Awaitable[dict[str, Any]]]:
     body_type: Any = event.body
+    grant_type: Any = Annotated[Grant, Depends(having(event.right))]
 
-    async def asked(body: body_type, user: CurrentUser, request: Request) -> dict[str, Any]:
-        return {"success": True, **await event.run(Asker(request.app.state.service, user, operations), body)}
+    async def asked(body: body_type, grant: grant_type, request: Request) -> dict[str, Any]:
+        return {"success": True, **await event.carry_out(Asker(request.app.state.service, grant, operations), body)}
 
     return asked
 

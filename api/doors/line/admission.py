@@ -1,6 +1,6 @@
 """Authenticates the caller of an opening and finds its call, or refuses with an error and a close reason."""
 
-from api.auth import user_for
+from api.auth import check_right, grant_for
 from api.doors.line.opening import (
     DEFAULT_INPUT,
     DEFAULT_OUTPUT,
@@ -18,7 +18,7 @@ from api.doors.line.packets import Packets
 from api.doors.line.wire import Close, LineRefused
 from api.service import Service
 from models.errors import Invalid, ModelError, NotFound, StorageFailed
-from models.records.core import User
+from models.records.core import Grant
 from models.store.attempts import CHAT_NOT_FOUND
 from pipeline.call.audio_clock import AudioClock
 from pipeline.call.call import Call
@@ -26,37 +26,42 @@ from pipeline.errors import Busy, NotOwner, PipelineError, SessionConflict
 from voice.audio.formats import AudioFormat
 from voice.errors import VoiceError
 
+SPEAK = "attempt.chat_voice"
+"""The right to a call."""
 
-async def user_of(service: Service, caller: Caller) -> User:
-    """Find the caller's user; an outsider is made one when first met.
+
+async def grant_for_caller(service: Service, caller: Caller) -> Grant:
+    """Find the caller's user and rights; an outsider is made a user when first met.
 
     Raises:
-        Refused: the token opens nothing, or the outsider has no name.
+        Refused: the token opens nothing, or no calls, or the outsider has no name.
     """
     try:
         match caller:
             case Bearer(token, address):
-                return await user_for(service.store, service.settings, token, address)
-            case Known(user):
-                return user
+                grant = await grant_for(service.store, service.settings, token, address)
+                check_right(grant, SPEAK)
+                return grant
+            case Known(user, grant):
+                return grant or Grant(user)
             case Outsider(provider, name):
                 if not 0 < len(name.strip()) <= NAME_LIMIT:
                     raise Invalid(f"A caller's name has 1 to {NAME_LIMIT} characters.")
-                return await service.store.user_named(f"{provider}:{name.strip()}")
+                return Grant(await service.store.user_named(f"{provider}:{name.strip()}"))
     except StorageFailed as error:
         raise LineRefused(error.code, str(error), Close.BUSY) from None
     except ModelError as error:
         raise LineRefused(error.code, str(error)) from None
 
 
-async def call_of(service: Service, user: User, opening: Opening) -> tuple[Call, bool]:
+async def call_of(service: Service, grant: Grant, opening: Opening) -> tuple[Call, bool]:
     """Find or open the call that an opening asks for.
 
     Returns:
         The call, which nobody attends, and whether it was open before.
 
     Raises:
-        Refused: the formats cannot be used, the chat is not there or not the user's, or its call is somebody's.
+        Refused: the formats cannot be used, the chat is not there or not the caller's, or its call is somebody's.
     """
     output = opening.output or DEFAULT_OUTPUT
     try:
@@ -64,7 +69,7 @@ async def call_of(service: Service, user: User, opening: Opening) -> tuple[Call,
         Packets(output, output.rate_hz, opening.pace.packet_ms)
         if opening.gaps is not None:
             AudioClock(opening.gaps, opening.input or DEFAULT_INPUT, 0.0)
-        return await _call(service, user, opening, output)
+        return await _call(service, grant, opening, output)
     except (Busy, StorageFailed) as error:
         raise LineRefused(error.code, str(error), Close.BUSY) from None
     except NotOwner:  # never reveals whether somebody else's chat exists
@@ -73,25 +78,31 @@ async def call_of(service: Service, user: User, opening: Opening) -> tuple[Call,
         raise LineRefused(error.code, str(error)) from None
 
 
-async def _call(service: Service, user: User, opening: Opening, output: AudioFormat) -> tuple[Call, bool]:
+async def _call(service: Service, grant: Grant, opening: Opening, output: AudioFormat) -> tuple[Call, bool]:
+    user = grant.user
     match opening.chat:
         case OpenCall(call):
             if call.attended or call.session.ended:
                 raise SessionConflict("Another connection speaks in this chat; end that session first.")
+            call.grant = grant
             return call, True
         case StandingChat(chat_id):
-            pass
+            await service.access.check(grant, SPEAK, chat_id=chat_id)
         case FreshAttempt(practice_id, home_id):
             chat_id = await service.practice.spoken.begin_attempt(user.id, practice_id=practice_id, home_id=home_id)
+            await service.access.started(grant, chat_id)
     made = service.session_settings(output_rate_hz=output.rate_hz, manual=opening.manual)
-    return await service.practice.spoken.admit(
-        user.id,
-        chat_id,
-        opening.input or (DEFAULT_INPUT if opening.resume is None else None),
-        opening.settings(made),
-        resume=opening.resume,
-        persona_id=opening.persona_id,
-    )
+    async with service.access.opening(grant, chat_id, opening.resume) as persona_id:
+        call, was_open = await service.practice.spoken.admit(
+            user.id,
+            chat_id,
+            opening.input or (DEFAULT_INPUT if opening.resume is None else None),
+            opening.settings(made),
+            resume=opening.resume,
+            persona_id=persona_id or opening.persona_id,
+        )
+    call.grant = grant
+    return call, was_open
 
 
 def input_of(opening: Opening, call: Call) -> AudioFormat:

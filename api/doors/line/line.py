@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from api.doors.line.admission import call_of, input_of, output_of, user_of
+from api.doors.line.admission import call_of, grant_for_caller, input_of, output_of
 from api.doors.line.dialect import Dialect, Formats, Heard, LineEvent, LineOpened, Packet, ProtocolError, Respond
 from api.doors.line.opening import Opening
 from api.doors.line.outbox import Outbox
@@ -36,6 +36,8 @@ from voice.errors import VoiceError
 
 MESSAGES_AT_ONCE = 8
 """Messages read before yielding to the event loop: a receive buffer may hold thousands of them."""
+
+REVOKED = "The token of this call was revoked, or its user deleted; the call ends."
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +112,8 @@ class Line:
 
     async def _serve(self) -> None:
         opening = await self._opening()
-        user = await user_of(self._service, opening.caller)
-        call, resumed = await call_of(self._service, user, opening)
+        grant = await grant_for_caller(self._service, opening.caller)
+        call, resumed = await call_of(self._service, grant, opening)
         try:
             attendance = self._attend(call, resumed, opening)
         except VoiceError as error:
@@ -206,6 +208,8 @@ class Line:
     @staticmethod
     async def _superseded(attendance: Attendance) -> None:
         await attendance.superseded()
+        if attendance.call.revoked:
+            raise LineRefused("revoked", REVOKED, Close.REVOKED)
         raise LineRefused("taken_over", "Another connection resumed this call; this one is closed.")
 
     async def _read(self, call: Call) -> None:

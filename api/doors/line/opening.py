@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from models.records.core import User
+from models.records.core import Grant, User
 from pipeline.call.audio_clock import Gaps
 from pipeline.call.call import Call
 from pipeline.call.commands import Command
@@ -25,7 +25,7 @@ NAME_LIMIT = 200
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """The user of a token: of the settings, of `glow token create`, an access token, or a short-lived one."""
+    """The user of a token: of the settings, of `glow token create`, or an access token."""
 
     token: str
     address: str = ""
@@ -34,9 +34,14 @@ class Bearer:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A user whom the door has authenticated itself."""
+    """A user whom the door has authenticated itself.
+
+    Attributes:
+        grant: by what; None if nothing can be revoked.
+    """
 
     user: User
+    grant: Grant | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from api.doors.line.wire import Close, LineRefused, Message
 CODES = {
     Close.ENDED: 1000,
     Close.NOT_ALLOWED: 1008,
+    Close.REVOKED: 1008,
     Close.TOO_LARGE: 1009,
     Close.BROKEN: 1011,
     Close.RESTARTING: 1012,
@@ -63,7 +64,7 @@ class WebSocketWire:
             raise ConnectionError("The client has gone.") from None
 
     async def close(self, reason: Close) -> None:
-        """Close with the reason's code."""
+        """Close with the reason's code and name."""
         if reason is not Close.GONE:
             with suppress(RuntimeError, WebSocketDisconnect):  # the client may have gone first
-                await self._websocket.close(CODES[reason])
+                await self._websocket.close(CODES[reason], reason.name.lower().replace("_", " "))

@@ -14,6 +14,8 @@ class Close(Enum):
     """The call is over."""
     NOT_ALLOWED = auto()
     """The caller has no access, or does not speak the protocol."""
+    REVOKED = auto()
+    """The caller's token was revoked, or its user deleted."""
     TOO_LARGE = auto()
     """A message was larger than the wire's limit; the call can be resumed."""
     BROKEN = auto()

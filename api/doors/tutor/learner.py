@@ -7,11 +7,11 @@ from fastapi import Depends, Request, Response
 from fastapi.responses import JSONResponse
 
 from api.addresses import LOOPBACK
-from api.auth import LOCAL_USER, address_of, authenticates, bearer, user_for
+from api.auth import LOCAL_USER, authenticates, bearer, keep_grant, request_grant
 from api.doors.refusals import Failure, route_class
 from api.external import external_of
 from api.service import Service
-from models.records.core import User
+from models.records.core import Grant, User
 
 DEFAULT_LEARNER = "00000000-0000-0000-0000-000000000000"
 """The id by which the interface's clients call their learner, whoever that is here."""
@@ -37,15 +37,17 @@ async def learner(request: Request) -> User:
 
     Raises:
         Unauthorized: a token is needed, or the given one is not valid.
+        Forbidden: its scope does not include this door.
         TooMany: too many requests.
     """
     service: Service = request.app.state.service
     token = bearer(request.headers.get("authorization"))
     if token is None and await _is_open(service, request):
         user = await service.store.user_named(LOCAL_USER)
+        keep_grant(request, Grant(user))
         await external_of(request).tutor.welcome(user.id)
     else:
-        user = await user_for(service.store, service.settings, token, address_of(request))
+        user = (await request_grant(request, "tutor")).user
     external_of(request).limits.take("tutor", user.id)
     return user
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,10 @@ from typer.testing import CliRunner
 from api.cli import main as cli
 from api.settings import rows
 from tests.weights import without_packages
+
+TOKEN_FIELDS = {
+    "id", "user", "scope", "label", "created_at", "expires_at", "revoked_at", "persona_id", "spent_at",
+}  # fmt: skip
 
 
 class Ran(NamedTuple):
@@ -152,7 +157,7 @@ def test_every_command_that_prints_data_prints_json_too() -> None:
 @pytest.mark.parametrize(
     ("arguments", "name", "fields"),
     [
-        (["token", "list"], "tokens", {"id", "user", "label", "created_at", "revoked_at"}),
+        (["token", "list"], "tokens", TOKEN_FIELDS),
         (["client", "list"], "clients", {"id", "user", "label", "created_at", "revoked_at"}),
         (["models"], "models", {"stage", "name", "is_here", "about", "size_mb"}),
         (["models", "list"], "models", {"stage", "name", "is_here", "about", "size_mb"}),
@@ -187,6 +192,21 @@ def test_a_token_is_made_listed_and_revoked(glow: Glow) -> None:
     unknown = glow("token", "revoke", "nothing-like-it")
     assert unknown.code == 1
     assert "list the tokens" in unknown.err
+
+
+def test_a_token_says_what_it_opens_and_until_when(glow: Glow) -> None:
+    made = glow("token", "create", "museum", "--scope", "kiosk", "--expires-in", "30d")
+    assert ": kiosk, until 20" in made.err
+    (token,) = json.loads(glow("token", "list", "--json").out)["tokens"]
+    assert token["scope"] == "kiosk"
+    lasts = datetime.fromisoformat(token["expires_at"]) - datetime.fromisoformat(token["created_at"])
+    assert lasts == timedelta(days=30)
+    assert (token["revoked_at"], token["persona_id"], token["spent_at"]) == (None, None, None)
+    assert "kiosk" in glow("token", "list").out
+    assert "Name a persona for an invite" in glow("token", "create", "eve", "--scope", "invite").err
+    for wrong in ("30", "d", "0d", "-1d", "1.5h", "9999999w", "soon"):
+        refused = glow("token", "create", "eve", "--expires-in", wrong)
+        assert refused.code == 2, wrong
 
 
 def test_talking_to_nobody_says_how_to_start_a_service(glow: Glow, tmp_path: Path) -> None:

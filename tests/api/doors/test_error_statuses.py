@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from fastapi import FastAPI
 
-from api.auth import Unauthorized
+from api.auth import Expired, Forbidden, Unauthorized
 from api.doors.line import ProtocolError
 from api.doors.refusals import BUSY_RETRY_S, failure_of
 from models import errors as models_errors
@@ -35,6 +35,9 @@ ROWS: list[tuple[type[Exception], str, int]] = [
     (models_errors.StorageFailed, "storage_failed", 503),
     (models_errors.InvalidPack, "invalid_pack", 500),
     (Unauthorized, "unauthorized", 401),
+    (Expired, "unauthorized", 401),
+    (models_errors.TokenExpired, "unauthorized", 401),
+    (Forbidden, "forbidden", 403),
     (pipeline_errors.ResponderFailed, "llm_failed", 502),
     (RequestRefused, "llm_failed", 502),
     (EmptyReply, "llm_failed", 502),

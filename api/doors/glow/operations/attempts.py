@@ -53,6 +53,7 @@ async def start(service: Service, user: User, body: StartBody) -> StartReply:
         infinite_mode=body.infinite_mode,
         draft_id=body.draft_id,
     )
+    await service.access.started(service.grant, *(chat.id for chat in attempt.chats))
     first = attempt.chats[0]
     return StartReply(
         attempt_id=attempt.id,

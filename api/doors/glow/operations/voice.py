@@ -9,7 +9,7 @@ from api.doors.glow.operations.shapes import EXAMPLE_CHAT, Body, ChatId, Optiona
 from api.doors.glow.operations.shapes_chats import Accepted, MuteBody
 from api.service import Service
 from models.errors import Invalid
-from models.records.core import User
+from models.records.core import Grant, User
 from voice.audio.formats import AudioFormat, Encoding
 
 HTTP_WIRE = AudioFormat("pcm16", 24_000, 1)
@@ -63,7 +63,12 @@ async def chat_voice(service: Service, user: User, body: ChatVoiceBody) -> ChatV
     chosen = body.input
     wire = AudioFormat(chosen.encoding, chosen.rate, chosen.channels) if chosen else HTTP_WIRE
     settings = service.session_settings(output_rate_hz=24_000)
-    session = (await service.practice.spoken.open(user.id, body.chat_id, wire, settings)).session
+    grant = service.grant or Grant(user)
+    async with service.access.opening(grant, body.chat_id) as persona_id:
+        call = await service.practice.spoken.open(user.id, body.chat_id, wire, settings, persona_id)
+    if not call.attended:
+        call.grant = grant
+    session = call.session
     return ChatVoiceReply(
         chat_id=body.chat_id,
         attempt_id=session.conversation.attempt_id,

@@ -4,14 +4,16 @@ import asyncio
 import base64
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import socketio
 
+from api.auth import calls_only
 from api.doors.glow.socketio.seats import Seat, audio_of
 from api.service import Service
-from models.records.core import User
+from models.records.core import Grant
 from pipeline.call.call import Call
 from pipeline.chats.hub import chat_channel, profile_channel
 from pipeline.errors import NotOwner, TooMany
@@ -35,29 +37,37 @@ class Connection:
     """One socket of one user.
 
     Args:
-        server: the server of the connection.
+        server, sid, eio_sid, grant: the server of the connection, and see below.
         service: has its channels and calls.
 
     Attributes:
-        sid: its id.
+        sid, eio_sid: its id, and that of the engine.io connection beneath.
+        grant: what it may.
         channel: its own channel.
         as_base64: it gets audio as base64 rather than as bytes.
         lanes: the queues of operations that are carried out in the order they were sent.
     """
 
-    def __init__(self, server: socketio.AsyncServer, sid: str, eio_sid: str, user: User, service: Service) -> None:
+    def __init__(self, server: socketio.AsyncServer, sid: str, eio_sid: str, grant: Grant, service: Service) -> None:
         self.sid = sid
-        self.user = user
+        self.grant = grant
+        self.user = grant.user
         self.as_base64 = False
         self._slots = asyncio.Semaphore(AT_ONCE_LIMIT)
         self.locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._server = server
-        self._eio_sid = eio_sid
+        self.eio_sid = eio_sid
         self._service = service
         self.channel = f"socket_{sid}"
-        self._hears = service.hub.subscribe([self.channel, profile_channel(user.id)])
+        channels = [self.channel] if calls_only(grant.scope) else [self.channel, profile_channel(self.user.id)]
+        self._hears = service.hub.subscribe(channels)
         self._seats: dict[str, Seat] = {}
         self._sitting: set[asyncio.Task[None]] = set()
+        self._held = ExitStack()
+
+    def hold(self, revoked: Callable[[], None]) -> None:
+        """Have `revoked` called if its token is, while it is connected."""
+        self._held.enter_context(self._service.access.holding(self.grant, revoked))
 
     async def admit(self) -> bool:
         """Take a place for an operation, to be released with `release`; return False if none becomes free."""
@@ -115,10 +125,18 @@ class Connection:
             log.warning("A socket reads too slowly and is disconnected.")
             await self._server.disconnect(self.sid)
 
+    async def close_transport(self) -> None:
+        """Close what carries the socket, after everything sent before."""
+        found = self._server.eio.sockets.get(self.eio_sid)
+        if found is not None:
+            await found.queue.put(None)  # ends engineio's writer, or its answer to a polling request
+            if not found.upgraded:
+                await found.close(wait=False)
+
     @property
     def unread(self) -> int:
         """Return the number of packets that the socket has not read."""
-        found = self._server.eio.sockets.get(self._eio_sid)
+        found = self._server.eio.sockets.get(self.eio_sid)
         return 0 if found is None else int(found.queue.qsize())
 
     def _as_wanted(self, payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,7 +153,7 @@ class Connection:
         if self.sits_in(call):
             return
         self.join(chat_channel(chat_id))
-        seat = Seat(self._service, self.user, call, lambda problem: self.complain(chat_id, problem))
+        seat = Seat(self._service, self.grant, call, lambda problem: self.complain(chat_id, problem))
         self._seats[chat_id] = seat
         sitting = asyncio.get_running_loop().create_task(self._sit(chat_id, seat), name=f"seat {chat_id}")
         self._sitting.add(sitting)
@@ -172,6 +190,7 @@ class Connection:
         for seat in self._seats.values():
             seat.hang_up()
         self._hears.close()
+        self._held.close()
 
     async def closed(self) -> None:
         """Return when its calls are over."""
@@ -190,7 +209,7 @@ class Connection:
             )
         except NotOwner:
             return None
-        if call is None:
+        if call is None or not self._service.access.may_attend(self.grant, call):
             return None
         if not call.attended:
             self.sit_down(call)

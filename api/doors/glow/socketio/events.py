@@ -11,13 +11,14 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from api.auth import check_right
 from api.doors.glow.carrying_out import carry_out, rendered
 from api.doors.glow.operation import EventRow, Operation
 from api.doors.glow.socketio.connections import Connection
 from api.doors.refusals import failure_of
 from api.service import Service
 from models.errors import Invalid
-from models.records.core import User
+from models.records.core import Grant, User
 from pipeline.chats.hub import profile_channel
 from pipeline.practice.progress import REFUSALS
 
@@ -29,9 +30,14 @@ class Asker:
     """The sender of an event: a user, over one of their sockets or over HTTP."""
 
     service: Service
-    user: User
+    grant: Grant
     operations: Mapping[str, Operation]
     connection: Connection | None = None
+
+    @property
+    def user(self) -> User:
+        """The user as whom it asks."""
+        return self.grant.user
 
     @property
     def channel(self) -> str:
@@ -50,7 +56,7 @@ class Asker:
         """
         operation = self.operations[name]
         read = body if isinstance(body, operation.body) else operation.body.model_validate(dict(body))
-        return rendered(await carry_out(self.service.asked_from(self.channel), self.user, operation, read))
+        return rendered(await carry_out(self.service.asked_from(self.channel), self.grant, operation, read))
 
     def enter(self, channel: str) -> None:
         """Join the asking socket to this room.
@@ -77,20 +83,34 @@ class ClientEvent:
         body: its payload.
         run: carries it out; returns the acknowledgement.
         row: its row of the table.
+        right: the right that it needs, its operation's key.
     """
 
     body: type[BaseModel]
     run: Run
     row: EventRow
+    right: str
+
+    async def carry_out(self, asker: Asker, body: Any) -> Payload:
+        """Check the asker's right, then run.
+
+        Raises:
+            Forbidden: the token's scope does not include the event, or not on this chat.
+            The event's own errors.
+        """
+        about = {name: getattr(body, name, None) for name in ("chat_id", "conversation_id")}
+        await asker.service.access.check(asker.grant, self.right, **about)
+        return await self.run(asker, body)
 
 
 async def perform(asker: Asker, event: ClientEvent, payload: Any) -> Payload:
     """Perform an event for a socket; a refusal is its acknowledgement, and sent to the asking socket."""
     try:
+        check_right(asker.grant, event.right)
         body = read(event, payload)
         waits = event.row.order and not getattr(body, "wait_for_complete", False)
         async with asker.in_order(event.row.order if waits else ""):
-            return await event.run(asker, body)
+            return await event.carry_out(asker, body)
     except REFUSALS as error:
         sentence = failure_of(error).message
         for name, failures in _failures(event.row, payload if isinstance(payload, dict) else {}, sentence):

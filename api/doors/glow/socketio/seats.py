@@ -8,7 +8,7 @@ from typing import Any
 
 from api.doors.line import Close, HangUp, Hear, Heard, Known, Line, LineEvent, Message, OpenCall, Opening, Packet, Wire
 from api.service import Service
-from models.records.core import User
+from models.records.core import Grant
 from pipeline.call.call import Call
 from pipeline.conversation.events import Problem
 from pipeline.practice.spoken import FRAME_LIMIT
@@ -41,15 +41,15 @@ class Seat:
 
     Args:
         service: has the call.
-        user: the user of the socket.
+        grant: what the socket may.
         call: an unattended one.
         complain: gets problems with the audio, or in the call.
     """
 
-    def __init__(self, service: Service, user: User, call: Call, complain: Callable[[str], None]) -> None:
+    def __init__(self, service: Service, grant: Grant, call: Call, complain: Callable[[str], None]) -> None:
         self.call = call
         self._microphone = _Microphone(complain)
-        self._line = Line(self._microphone, _SeatDialect(user, call), service)
+        self._line = Line(self._microphone, _SeatDialect(grant, call), service)
 
     def hear(self, audio: bytes) -> None:
         """Take a frame; never waits."""
@@ -110,12 +110,12 @@ class _Microphone:
 class _SeatDialect:
     opens_with = "audio"
 
-    def __init__(self, user: User, call: Call) -> None:
-        self._user = user
+    def __init__(self, grant: Grant, call: Call) -> None:
+        self._grant = grant
         self._call = call
 
     async def opening(self, _: Wire) -> Opening:
-        return Opening(Known(self._user), OpenCall(self._call), input=WIRE, by_hub=True)
+        return Opening(Known(self._grant.user, self._grant), OpenCall(self._call), input=WIRE, by_hub=True)
 
     def heard(self, message: Message) -> Heard:
         return Hear(message) if isinstance(message, bytes) else HangUp()

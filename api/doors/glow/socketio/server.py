@@ -13,12 +13,13 @@ import socketio
 from engineio.payload import Payload
 from socketio.exceptions import ConnectionRefusedError as Refused
 
-from api.auth import Unauthorized, bearer, user_for
+from api.auth import CONNECT, Forbidden, Unauthorized, bearer, check_right, grant_for
 from api.doors.glow.operation import Operation
 from api.doors.glow.socketio.connections import Connection
 from api.doors.glow.socketio.events import Asker, perform
 from api.doors.glow.socketio.packets import ATTACHMENTS_LIMIT, BoundedJson, closing
 from api.doors.glow.socketio.table import Events
+from api.doors.glow.socketio.websockets import SocketTransports
 from api.service import Service
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,8 @@ NAMELESS_S = 15.0
 
 REFUSED_S = 0.5
 """Time that a refused connection has to read the reason."""
+
+REVOKED = "The token of this socket was revoked, or its user deleted."
 
 PACKETS_AT_ONCE = 16
 """Most packets in the answer to a polling request: the library's own clients take no more."""
@@ -103,6 +106,7 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]
         await super()._handle_event(eio_sid, namespace, id, [_EVENT, name, payload, admitted])
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
+        self.door.transports.connected(eio_sid, environ)
         await super()._handle_eio_connect(eio_sid, environ)
         found = self.eio.sockets[eio_sid]
         found.handle_post_request = partial(self._posted, eio_sid, found.handle_post_request)
@@ -124,6 +128,7 @@ class SocketDoor:
 
     Attributes:
         events: the events.
+        transports: the websockets beneath.
     """
 
     def __init__(self, message_limit: int, operations: Iterable[Operation]) -> None:
@@ -147,7 +152,8 @@ class SocketDoor:
         self._connections: dict[str, Connection] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._service: Service | None = None
-        self.asgi = socketio.ASGIApp(self._server, socketio_path=None)
+        self.transports = SocketTransports(socketio.ASGIApp(self._server, socketio_path=None))
+        self.asgi = self.transports
 
     def __len__(self) -> int:
         """Return the number of connected sockets."""
@@ -184,16 +190,18 @@ class SocketDoor:
         if service is None:
             raise Refused("The service is starting or closing; connect again in a moment.")
         try:
-            user = await user_for(service.store, service.settings, _token(environ, auth), _address(environ))
-        except Unauthorized as error:
+            grant = await grant_for(service.store, service.settings, _token(environ, auth), _address(environ))
+            check_right(grant, CONNECT)
+        except (Unauthorized, Forbidden) as error:
             self._own(self._part(eio_sid, REFUSED_S), f"refused {eio_sid}")
             raise Refused(str(error)) from None
-        connection = Connection(self._server, sid, eio_sid, user, service)
+        connection = Connection(self._server, sid, eio_sid, grant, service)
+        connection.hold(lambda: self._own(self._revoke(connection), f"revoked {sid}"))
         connection.as_base64 = isinstance(auth, Mapping) and auth.get("audio") == "base64"
         self._connections[sid] = connection
         connection.send(
             "connection_confirmed",
-            {"sid": sid, "profile_id": user.id, "guest_id": None, "server_time": datetime.now(UTC).isoformat()},
+            {"sid": sid, "profile_id": grant.user.id, "guest_id": None, "server_time": datetime.now(UTC).isoformat()},
         )
         # Sent by a task of its own, so after the library has accepted the client.
         self._own(connection.forward(), f"socket {sid}")
@@ -202,6 +210,13 @@ class SocketDoor:
         connection = self._connections.pop(sid, None)
         if connection is not None:
             connection.close()
+
+    async def _revoke(self, connection: Connection) -> None:
+        """Say why, then close; a websocket with 1008."""
+        await self._server.emit("connection_closed", {"message": REVOKED}, to=connection.sid)
+        if not self.transports.will_close(connection.eio_sid, 1008, "revoked"):
+            await self._server.disconnect(connection.sid)
+        await connection.close_transport()
 
     def expect_a_name(self, eio_sid: str) -> None:
         """Close the connection if it does not authenticate in time."""
@@ -236,7 +251,7 @@ class SocketDoor:
             event = self.events.find(name)
             if event is None:
                 return _refusal(f"There is no event {name[:100]!r}; see POST /socket/v5/client for those there are.")
-            return await perform(Asker(service, connection.user, self._operations, connection), event, payload)
+            return await perform(Asker(service, connection.grant, self._operations, connection), event, payload)
         except Exception:
             log.exception("The event %s failed.", name[:100])
             return _refusal(_FAILED)

@@ -132,6 +132,12 @@ SOCKET = (
         "connection_confirmed", "the asking socket", "sid profile_id guest_id server_time", "The socket is let in."
     ),
     ServerEvent(
+        "connection_closed",
+        "the asking socket",
+        "message",
+        "The socket's token was revoked, or its user deleted; the service closes the socket, a websocket with 1008.",
+    ),
+    ServerEvent(
         "attempt_error",
         "the asking socket",
         "chat_id type? message",

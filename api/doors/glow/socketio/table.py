@@ -68,7 +68,7 @@ class Events:
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         # The one event that is no operation, as it carries out several.
-        self.by_name = {"generate": ClientEvent(DraftBody, generate, EventRow(v5=True, kind="generation"))}
+        self.by_name = {"generate": ClientEvent(DraftBody, generate, EventRow(v5=True, kind="generation"), "generate")}
         for operation in operations:
             for row in operation.events:
                 self.by_name[row.name or operation.key.replace(".", "_")] = _event(operation, row)
@@ -97,4 +97,4 @@ def names_of(event: str) -> tuple[str, ...]:
 
 def _event(operation: Operation, row: EventRow) -> ClientEvent:
     body = _BODIES.get(operation.key) or operation.body
-    return ClientEvent(body, _OWN.get(operation.key) or partial(rooms.ask, operation=operation.key), row)
+    return ClientEvent(body, _OWN.get(operation.key) or partial(rooms.ask, operation=operation.key), row, operation.key)

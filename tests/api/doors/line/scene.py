@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any, TypeVar
 
+from api.auth import Access
 from api.doors.line import Close, Hear, Heard, Line, LineEvent, Message, Opening, Packet, Patience, ProtocolError, Wire
 from api.engines import SharedEngines
 from api.service import Service
@@ -194,6 +195,7 @@ async def service_in(
         Calls(shared, store, LoopClock(), limits or CallLimits(), new_id) as calls,
         Chats(shared.responder, store, calls, new_id, hub) as chats,
         Background() as background,
+        Access(store, calls, LoopClock()) as access,
     ):
         parts: Any = {"chats": chats, "hub": hub, "coach": RuleCoach(), "files": None, "background": background}
         unused: Any = None
@@ -207,6 +209,6 @@ async def service_in(
             **parts,
         )
         yield Service(
-            settings=settings, store=store, shared_engines=shared_engines, calls=calls, practice=practice,
-            external=None, **parts,
+            settings=settings, store=store, shared_engines=shared_engines, calls=calls, access=access,
+            practice=practice, external=None, **parts,
         )  # fmt: skip

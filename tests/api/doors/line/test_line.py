@@ -118,8 +118,8 @@ def test_a_short_lived_token_lets_in_and_an_expired_one_does_not() -> None:
     async def story(store: Store) -> None:
         async with service_in(store) as service:
             ada = await store.create_user("ada")
-            good = await store.issue_short_token(ada.id, timedelta(hours=1))
-            expired = await store.issue_short_token(ada.id, timedelta(0))
+            good, _ = await store.create_token("ada", lifetime=timedelta(hours=1))
+            expired, _ = await store.create_token("ada", lifetime=timedelta(0))
             async with carried(service, PlainDialect(Opening(Bearer(good), FreshAttempt(PRACTICE)))) as caller:
                 opened = await caller.dialect.until(LineOpened)
                 assert (await store.chat(ada.id, opened.chat_id)).id == opened.chat_id

@@ -48,10 +48,7 @@ def test_a_short_lived_token_opens_a_call_until_its_time_is_over(service: Runnin
     chat = service.chat()
 
     async def issued(lifetime: timedelta) -> str:
-        store = service.inside.store
-        ada = await store.user_by_name("ada")
-        assert ada is not None
-        return await store.issue_short_token(ada.id, lifetime)
+        return (await service.inside.store.create_token("ada", lifetime=lifetime))[0]
 
     def token(lifetime: timedelta) -> str:
         return asyncio.run_coroutine_threadsafe(issued(lifetime), service.loop).result(WAIT_S)

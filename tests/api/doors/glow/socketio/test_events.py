@@ -10,6 +10,7 @@ from api.doors.glow.operations.shapes import Body
 from api.doors.glow.socketio.events import Asker, ClientEvent, Payload, perform
 from api.service import Service
 from models.errors import InvalidPack, ModelError, StoreUnavailable, TooLarge
+from models.records.core import Grant
 from pipeline.chats.hub import profile_channel
 from pipeline.errors import CallOver, PipelineError, SessionConflict, TooMany
 from pipeline.tasks.writer import StorageBehind
@@ -44,7 +45,9 @@ async def failed(inside: Service, error: ModelError | PipelineError | VoiceError
     user = await inside.store.user_named("ada")
     with inside.hub.subscribe([profile_channel(user.id)]) as heard:
         answer = await perform(
-            Asker(inside, user, {}), ClientEvent(Body, run, EventRow(kind="send", answers="attempt_joined")), {}
+            Asker(inside, Grant(user), {}),
+            ClientEvent(Body, run, EventRow(kind="send", answers="attempt_joined"), "attempt.join"),
+            {},
         )
         heard.close()
         return answer, [{"event": told.name, **told.payload} async for told in heard]

@@ -4,26 +4,30 @@ import asyncio
 import io
 import logging
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
 
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from httpx import ASGITransport, AsyncClient
 from starlette.requests import HTTPConnection
 
 from api.auth import (
-    CurrentUser,
+    Expired,
     HideTokens,
     Unauthorized,
     Unflooded,
+    grant_for,
+    having,
     redacted,
-    user_for,
     websocket_subprotocol,
     websocket_token,
     with_run_token,
 )
 from api.doors.refusals import explain_errors
 from api.settings import Settings
+from models.records.core import Grant
 from models.store import Store
 
 STATIC = "0123456789-static-token"
@@ -61,8 +65,8 @@ def test_http(settings: Settings, authorization: str | None, status: int, detail
     app.state.settings = Settings(**{**settings.model_dump(), "tokens": f"bob:{STATIC}"})
 
     @app.get("/me")
-    async def me(user: CurrentUser) -> dict[str, str]:
-        return {"detail": user.name}
+    async def me(grant: Annotated[Grant, Depends(having("me"))]) -> dict[str, str]:
+        return {"detail": grant.user.name}
 
     async def story() -> None:
         async with Store(settings.database_url) as store, AsyncClient(transport=ASGITransport(app)) as client:
@@ -83,18 +87,28 @@ def test_a_revoked_token_opens_nothing_and_that_is_logged_without_it(
     async def story() -> None:
         async with Store(settings.database_url) as store:
             secret, token = await store.create_token("ada")
-            assert (await user_for(store, settings, secret, "192.0.2.7")).name == "ada"
+            assert (await grant_for(store, settings, secret, "192.0.2.7")).user.name == "ada"
             await store.revoke_token(token.id)
             with pytest.raises(Unauthorized, match="unknown or revoked"):
-                await user_for(store, settings, secret, "192.0.2.7")
+                await grant_for(store, settings, secret, "192.0.2.7")
             with pytest.raises(Unauthorized, match="Missing"):
-                await user_for(store, settings, None, "192.0.2.7")
+                await grant_for(store, settings, None, "192.0.2.7")
 
     with caplog.at_level("INFO", logger="api.auth"):
         asyncio.run(story())
     assert [record.getMessage() for record in caplog.records if record.name == "api.auth"] == [
         "Login failed from 192.0.2.7: the token opens nothing."
     ]
+
+
+def test_an_expired_token_opens_nothing_and_says_so(settings: Settings) -> None:
+    async def story() -> None:
+        async with Store(settings.database_url) as store:
+            secret, _ = await store.create_token("ada", lifetime=timedelta(0))
+            with pytest.raises(Expired, match="has expired: make another"):
+                await grant_for(store, settings, secret, "192.0.2.7")
+
+    asyncio.run(story())
 
 
 def test_a_stranger_cannot_flood_the_log() -> None:
@@ -117,7 +131,7 @@ def test_a_fixed_token_belongs_to_one_user_however_often_it_is_used(settings: Se
     async def story() -> None:
         with_token = Settings(**{**settings.model_dump(), "tokens": f"bob:{STATIC}"})
         async with Store(settings.database_url) as store:
-            assert await user_for(store, with_token, STATIC, "192.0.2.7") == await user_for(
+            assert await grant_for(store, with_token, STATIC, "192.0.2.7") == await grant_for(
                 store, with_token, STATIC, "192.0.2.7"
             )
 
@@ -149,12 +163,12 @@ def test_a_run_on_loopback_gets_a_token_of_its_own(settings: Settings) -> None:
         async with Store(settings.database_url) as store:
             opened, token = await with_run_token(settings, store)
             assert token
-            assert (await user_for(store, opened, token, "192.0.2.7")).name == "local"
+            assert (await grant_for(store, opened, token, "192.0.2.7")).user.name == "local"
             assert token not in repr(opened)
             again, other = await with_run_token(settings, store)
             assert other != token
             with pytest.raises(Unauthorized):
-                await user_for(store, again, token, "192.0.2.7")
+                await grant_for(store, again, token, "192.0.2.7")
 
     asyncio.run(story())
 

@@ -1,0 +1,76 @@
+"""Scopes: the rights of each, checked at every door by `check_right`.
+
+user      everything of the learner's own
+operator  that, and acting for other users
+kiosk     starting chats, and calls on the chats that were started with it
+phone     the same, for a telephone door
+invite    the same, for one call with one persona
+
+A right is an operation's key, such as "attempt.chat_voice", or a name below. What is not named in `CALLING` or
+`OPERATING` is a learner's own.
+"""
+
+from typing import assert_never
+
+from models.errors import ModelError
+from models.records.core import Grant, Scope
+
+CONNECT = "socket.connect"
+"""Connecting to socket.io, where each event has its own right."""
+
+ACT_FOR_OTHERS = "act_for_others"
+
+CALLING = frozenset(
+    {
+        CONNECT,
+        "attempt.start",
+        "attempt.chat_voice",
+        "attempt.chat_speak",
+        "attempt.chat_mute",
+        "attempt.chat_silence",
+    }
+)
+"""The rights of a kiosk, a phone and an invite."""
+
+OPERATING = frozenset({ACT_FOR_OTHERS})
+"""The rights of an operator alone."""
+
+OTHER_CHAT = "This token opens calls on the chats that were started with it only: start one, or use a user's token."
+
+
+class Forbidden(ModelError):
+    """The token's scope does not include what is asked for."""
+
+    code = "forbidden"
+    http_status = 403
+
+
+def calls_only(scope: Scope) -> bool:
+    """Return whether tokens of this scope open calls only, on the chats that were started with them."""
+    return scope in ("kiosk", "phone", "invite")
+
+
+def includes(scope: Scope, right: str) -> bool:
+    """Return whether a scope includes a right."""
+    match scope:
+        case "operator":
+            return True
+        case "user":
+            return right not in OPERATING
+        case "kiosk" | "phone" | "invite":
+            return right in CALLING
+        case _ as never:
+            assert_never(never)
+
+
+def check_right(grant: Grant, right: str) -> None:
+    """Check that a caller has a right.
+
+    Raises:
+        Forbidden: the scope of its token does not include it.
+    """
+    if includes(grant.scope, right):
+        return
+    if right in OPERATING:
+        raise Forbidden("This token may not act for another user: an operator's may (`glow client act-as`).")
+    raise Forbidden(f"The scope of this token is {grant.scope}, which is for calls only: use a user's token for this.")
