@@ -181,17 +181,16 @@ async def open_engines(settings: Settings) -> SharedEngines:
     if not synthesizer.name.startswith("espeak"):
         embedded = await asyncio.to_thread(choose_synthesizer, "espeak", models_dir=settings.models_dir)
         fallback = TextToSpeech(embedded, fallback_workers)
-    ending = None
+    model = None
     if settings.end_of_turn_model is not None:
         file = await asyncio.to_thread(end_of_turn_file, settings.end_of_turn_model, settings.models_dir)
         model = await asyncio.to_thread(EndOfTurnModel, file)
-        ending = EndOfTurnDetector(model, workers)
     listening = None
     is_child = isinstance(transcriber, ProcessTranscriber | SeveralProcesses)
     if is_child and not isinstance(transcriber, StreamingTranscriber):
         listening = ThreadWorkers(LISTENING_THREADS, settings.max_queue, PARTIALS_AT_ONCE)
     stt, tts = SpeechToText(transcriber, listening or workers), TextToSpeech(synthesizer, workers)
-    engines = Engines(stt, responder, tts, fallback, ending)
+    engines = Engines(stt, responder, tts, fallback, EndOfTurnDetector(model, workers))
     spare = None
     if settings.stt == "auto" and not transcriber.name.startswith(EMBEDDED):
         spare = partial(_transcriber, settings.model_copy(update={"stt": EMBEDDED}))

@@ -16,7 +16,8 @@ from voice.tts.synthesis import TextToSpeech
 class Engines:
     """The engines of a session.
 
-    `fallback` is the synthesizer to use when `tts` fails; `ending` is the end-of-turn model, if there is one.
+    `fallback` is the synthesizer to use when `tts` fails; `ending` looks for the end of
+    a turn in its sound; without it the words decide alone.
     """
 
     stt: SpeechToText

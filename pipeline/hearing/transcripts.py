@@ -16,6 +16,8 @@ from pipeline.hearing.partials import StablePrefix
 from pipeline.hearing.utterance import Utterance
 from pipeline.tasks.clock import Clock
 from pipeline.tasks.slots import Slots
+from pipeline.turn.dictated import dictation
+from pipeline.turn.end_of_turn import EndOfTurn, leaves_open
 from pipeline.turn.events import Event, Partial, Transcribed
 from voice.audio.formats import FRAME, Samples
 from voice.errors import VoiceError
@@ -24,7 +26,7 @@ from voice.speech.end_of_turn_model import EndOfTurnDetector
 log = logging.getLogger(__name__)
 
 ENDING_S = 0.25
-"""Timeout of the end-of-turn model."""
+"""Timeout of the votes on the end of a turn."""
 
 
 @dataclass(slots=True)
@@ -49,7 +51,7 @@ class Transcripts:
 
     Args:
         utterance: transcribes the learner's audio.
-        ending: the end-of-turn model, if there is one.
+        ending: looks for the end of a turn in its sound; None leaves that to the words.
         call: the fairness key of the work.
         slots: the session's tasks.
         clock, waterfall: take the timestamps.
@@ -75,7 +77,8 @@ class Transcripts:
         feed: Callable[[Event], None],
     ) -> None:
         self._utterance = utterance
-        self._ending_model = ending
+        self._ending = ending
+        self._judge = EndOfTurn()
         self._call = call
         self._slots = slots
         self._clock = clock
@@ -137,8 +140,8 @@ class Transcripts:
             self._slots.cancel("look")
         self._slots.cancel("partial")
         self._waterfall.transcript_asked(self._clock.now() if look is None else look.asked_at)
-        ending_model = None if turn_is_over else self._ending_model
-        self._slots.replace("transcript", self._transcribe(revision, look, ending_model))
+        ending = None if turn_is_over else self._ending
+        self._slots.replace("transcript", self._transcribe(revision, look, ending))
 
     def suspend(self) -> None:
         """Cancel the requested transcript."""
@@ -161,10 +164,10 @@ class Transcripts:
             self._slots.cancel("partial")
             self._slots.replace("look", self._publish_look(turn, self._look))
 
-    async def _transcribe(self, revision: int, look: Look | None, ending_model: EndOfTurnDetector | None) -> None:
+    async def _transcribe(self, revision: int, look: Look | None, ending: EndOfTurnDetector | None) -> None:
         try:
             async with asyncio.timeout(self._transcript_s):
-                text, ending = await asyncio.gather(self._words(look), self._ending(ending_model))
+                text, votes = await asyncio.gather(self._words(look), self._votes(ending, look))
         except (VoiceError, TimeoutError) as error:
             code = error.code if isinstance(error, VoiceError) else "stt_failed"
             self._report(code, str(error) or "The recogniser did not answer in time; say it again or type it.")
@@ -172,7 +175,7 @@ class Transcripts:
             self._feed(Transcribed(revision, known, self._spoken(), failed=not known))
             return
         self._waterfall.transcript_came(self._clock.now())
-        self._feed(Transcribed(revision, text, self._spoken(), ending))
+        self._feed(Transcribed(revision, text, self._spoken(), *votes))
 
     async def _words(self, look: Look | None) -> str:
         """Return the words of a look, or else ask for them; a look that failed is asked again."""
@@ -189,16 +192,28 @@ class Transcripts:
         """Return what is known of a long utterance whose transcript failed; a short one is soon repeated."""
         return max(self._utterance.settled, self._stable.published, key=len) if self._utterance.is_long else ""
 
-    async def _ending(self, model: EndOfTurnDetector | None) -> float | None:
-        """Return the end-of-turn probability; None without a model or after its timeout: the text decides alone."""
-        if model is None:
-            return None
+    async def _votes(self, ending: EndOfTurnDetector | None, look: Look | None) -> tuple[float | None, float | None]:
+        """Return the end-of-turn probabilities by prosody and by the model, None for whoever is absent, late or broken.
+
+        The model is dear: it is not asked if the voice is still up, or if the words are known already and settle it.
+        """
+        prosody = None
+        if ending is None:
+            return None, None
+        heard = self._utterance.latest
         try:
             async with asyncio.timeout(ENDING_S):
-                return await model.ending(self._utterance.latest, self._call)
+                prosody = await ending.by_prosody(heard, self._call)
+                if self._judge.is_up(prosody) or self._settled(look):
+                    return prosody, None
+                return prosody, await ending.by_model(heard, self._call)
         except (VoiceError, TimeoutError) as error:
-            log.warning("The end-of-turn model gave no answer (%s); the words decide alone.", str(error) or "too slow")
-            return None
+            log.warning("No vote on the end of the turn (%s); the words decide.", str(error) or "too slow")
+            return prosody, None
+
+    def _settled(self, look: Look | None) -> bool:
+        words = None if look is None else look.words
+        return words is not None and not leaves_open(words, dictation(words.strip(), self._spoken()))
 
     async def _publish_look(self, turn: int, look: Look) -> None:
         try:

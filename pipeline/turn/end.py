@@ -19,7 +19,7 @@ from pipeline.turn.actions import (
     Transcribe,
 )
 from pipeline.turn.dictated import Dictation, dictation
-from pipeline.turn.end_of_turn import Verdict
+from pipeline.turn.end_of_turn import Verdict, leaves_open
 from pipeline.turn.events import Transcribed
 from pipeline.turn.interruption import Sound, sounds_like
 from pipeline.turn.state import Phase, ReplyPhase, Step, Turn
@@ -38,7 +38,8 @@ def elapsed(state: Turn, now: Samples) -> Step:
         case Phase.PAUSING if state.transcript is None and not state.failed:
             return replace(state, deadline=None), []  # the transcript decides, and may still extend the time
         case Phase.PAUSING:
-            return close_turn(state, "silence", state.last_speech)
+            trusted = state.voice_trusted and not state.voice_up
+            return close_turn(replace(state, voice_trusted=trusted), "silence", state.last_speech)
         case _:
             return replace(state, deadline=None), []
 
@@ -72,8 +73,11 @@ def transcribed(state: Turn, event: Transcribed, now: Samples) -> Step:
     state = replace(state, transcript=event.text, partial=event.text, spoken=event.spoken)
     state, actions = _act_on_words(state, event)
     dictated = dictation(event.text.strip(), event.spoken, state.so_far)
-    verdict = state.judge.verdict(event.text, event.ending, dictated=dictated)
-    if verdict is Verdict.UNFINISHED and state.reply is not ReplyPhase.NONE:
+    up = state.judge.is_up(event.prosody)
+    prosody = None if up and not state.voice_trusted else event.prosody
+    verdict = state.judge.verdict(event.text, prosody, event.ending, dictated=dictated)
+    state = replace(state, voice_up=up and leaves_open(event.text, dictated))
+    if verdict in (Verdict.UNFINISHED, Verdict.VOICE_UP) and state.reply is not ReplyPhase.NONE:
         verdict, dictated = Verdict.UNSURE, None  # the persona speaks on: nothing waits, and nothing was asked
     goes_on = dictated in (Dictation.GOES_ON, Dictation.ANY_LENGTH, Dictation.FIRST_ITEM)
     state = replace(state, verdict=verdict, so_far=event.text if goes_on else "")

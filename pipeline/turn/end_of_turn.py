@@ -1,4 +1,4 @@
-"""Judges by text rules, combined with an end-of-turn model's probability, whether a turn is complete."""
+"""Judges by text rules, and by the votes of prosody and of an end-of-turn model, whether a turn is complete."""
 
 import re
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from pipeline.turn.dictated import Dictation, dictation
 class Verdict(StrEnum):
     COMPLETE = "complete"
     UNSURE = "unsure"
+    VOICE_UP = "voice up"
     UNFINISHED = "unfinished"
 
 
@@ -17,30 +18,53 @@ class Verdict(StrEnum):
 class EndOfTurn:
     """Judges the end of a turn.
 
+    The words come first: where they settle it, nobody else is asked. Otherwise a voice that is still up says that the
+    turn goes on, and an end-of-turn model has a vote, whose "unfinished" a fallen voice outvotes.
+
     Attributes:
+        voice_unfinished: the probability by prosody up to which the voice is still up.
+        voice_fallen: the probability by prosody from which it has fallen. That alone ends nothing: it also falls at
+            the end of a phrase.
         model_complete: an end-of-turn model's probability from which a turn counts as complete.
-        model_unfinished: its probability below which a turn counts as unfinished.
+        model_unfinished: its probability up to which a turn counts as unfinished.
     """
 
-    model_complete: float = 0.7
-    model_unfinished: float = 0.3
+    voice_unfinished: float = 0.35
+    voice_fallen: float = 0.6
+    model_complete: float = 0.9
+    model_unfinished: float = 0.2
 
-    def verdict(self, text: str, ending: float | None = None, *, dictated: Dictation | None = None) -> Verdict:
-        """Judge the text together with a model's probability.
+    def verdict(
+        self,
+        text: str,
+        prosody: float | None = None,
+        model: float | None = None,
+        *,
+        dictated: Dictation | None = None,
+    ) -> Verdict:
+        """Judge the text together with the votes.
 
         Args:
             text: the turn so far, as transcribed.
-            ending: the probability that the turn is over (Smart Turn's output), None without a model.
+            prosody: the probability that the turn is over by pitch and level, None if they do not tell.
+            model: the same by an end-of-turn model (Smart Turn's output), None without one.
             dictated: whether the text ends with a dictation, and whether that is complete.
         """
         written = _judged(text.strip(), dictated)
-        if ending is None or written is Verdict.UNFINISHED:
+        if not leaves_open(text, dictated):
             return written
-        if ending >= self.model_complete:
+        if self.is_up(prosody):
+            return Verdict.VOICE_UP
+        if model is None:
+            return written
+        if model >= self.model_complete:
             return Verdict.COMPLETE
-        if ending <= self.model_unfinished:
-            return Verdict.UNFINISHED
-        return written
+        fallen = prosody is not None and prosody >= self.voice_fallen
+        return Verdict.UNFINISHED if model <= self.model_unfinished and not fallen else written
+
+    def is_up(self, prosody: float | None) -> bool:
+        """Return whether the voice is still up, so that no model need be asked."""
+        return prosody is not None and prosody <= self.voice_unfinished
 
 
 def _words(text: str) -> frozenset[str]:
@@ -115,6 +139,7 @@ _CLOSING = re.compile(
     r"\b(?:please|thanks|thank you|goodbye|bye|okay|yes|no|sure|exactly|of course|you too|again)$"
     r"|\b(?:thank you|thanks)(?: \w+){1,6}$|^(?:right|yeah|yep|nope|hello|hi|stop|correct)$"
 )
+_NUMBER = re.compile(r"\d\W*$")
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+")
 
 
@@ -125,6 +150,19 @@ _DICTATED = {
     Dictation.FIRST_ITEM: Verdict.UNFINISHED,
     Dictation.WHOLE: Verdict.COMPLETE,
 }
+
+
+def leaves_open(text: str, dictated: Dictation | None) -> bool:
+    """Return whether the text leaves it to the votes if the turn is complete: words that are unsure, and no number.
+
+    Args:
+        text: the turn so far, as transcribed.
+        dictated: whether it ends with a dictation.
+    """
+    stripped = text.strip()
+    if not stripped or dictated is not None or _NUMBER.search(stripped):
+        return False
+    return _judged(stripped, None) is Verdict.UNSURE
 
 
 def judge_text(text: str, asked: str = "") -> Verdict:

@@ -59,13 +59,14 @@ class Partial:
 class Transcribed:
     """The transcript that `Transcribe(revision)` requested, or that it `failed`.
 
-    `spoken` is as in `Partial`, and holds the question that this may answer; `ending` is an end-of-turn model's
-    probability that the turn is over.
+    `spoken` is as in `Partial`, and holds the question that this may answer; `prosody` and `ending` are the
+    probabilities that the turn is over, by pitch and level and by an end-of-turn model; None where there is none.
     """
 
     revision: int
     text: str
     spoken: str = ""
+    prosody: float | None = None
     ending: float | None = None
     failed: bool = False
 

@@ -49,6 +49,7 @@ def _reopen(state: Turn, at: Samples) -> Step:
         over_reply=state.over_reply and not first,
         tuned_out=False,
         failed=False,
+        voice_trusted=state.voice_trusted or state.voice_up,
     )
     reopened = replace(reopened, deadline=_limit(reopened))
     return reopened, [Suspend(state.revision), ReopenUtterance(state.number, at)]
@@ -141,6 +142,7 @@ def speech_paused(state: Turn, last_speech: Samples) -> Step:
         failed=False,
         tuned_out=False,
         verdict=Verdict.UNSURE,
+        voice_up=False,
         deadline=_limit(state) if state.rules.manual else last_speech + state.rules.patience(Verdict.UNSURE),
     )
     actions: list[Action] = [Transcribe(revision)]
@@ -162,5 +164,6 @@ def speech_resumed(state: Turn, at: Samples) -> Step:
         unanswered=False,
         deadline=_limit(state),
         longest_pause=max(state.longest_pause, at - state.last_speech),
+        voice_trusted=state.voice_trusted or state.voice_up,
     )
     return resumed, actions

@@ -100,6 +100,8 @@ class Rules:
                 return samples(max(self.unfinished_ms, self.endpoint_ms))
             case Verdict.UNSURE:
                 usual = samples(self.endpoint_ms)
+            case Verdict.VOICE_UP:
+                return (samples(self.endpoint_ms) + self.patience(Verdict.UNFINISHED)) // 2
             case _ as never:
                 assert_never(never)
         rhythm = round(1.2 * longest_pause) if dictated is not None else 0
@@ -125,6 +127,8 @@ class Turn:
         verdict: whether its text is complete.
         so_far: its transcript at the pause before, if a dictation went on there.
         longest_pause: its longest pause with speech after it.
+        voice_up: at its latest pause the words did not settle it, and the voice was still up.
+        voice_trusted: a voice that is up is waited for: no turn ended in one since a pause in one was none.
         typed: the turn holds typed text that awaits its answer.
         stored: the turn holds a message already, spoken (it was reopened after its end) or typed.
         over_reply: the utterance began over a reply that no words have stopped: it may be an echo.
@@ -159,6 +163,8 @@ class Turn:
     verdict: Verdict = Verdict.UNSURE
     so_far: str = ""
     longest_pause: Samples = 0
+    voice_up: bool = False
+    voice_trusted: bool = True
     typed: bool = False
     stored: bool = False
     over_reply: bool = False

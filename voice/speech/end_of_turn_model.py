@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from voice.audio.formats import RATE_HZ, Int16Mono, float32_of
 from voice.errors import EngineFailed, EngineUnavailable
+from voice.speech.prosody import SECONDS as PROSODY_S
+from voice.speech.prosody import ending_by_prosody
 from voice.work.cancellation import Cancelled
 from voice.work.workers import Priority, Workers
 
@@ -77,15 +79,20 @@ class EndOfTurnModel:
 
 
 class EndOfTurnDetector:
-    """Runs the end-of-turn model on shared workers."""
+    """Looks for the end of a turn in its sound, on shared workers: by prosody, and by a model if there is one.
 
-    def __init__(self, model: EndOfTurnModel, workers: Workers) -> None:
+    Args:
+        model: an end-of-turn model; None for prosody alone.
+        workers: run both.
+    """
+
+    def __init__(self, model: EndOfTurnModel | None, workers: Workers) -> None:
         self._model = model
         self._workers = workers
-        self.name = model.name
+        self.has_model = model is not None
 
-    async def ending(self, audio: Int16Mono, call: str) -> float:
-        """Return the probability that the turn is complete, 0 to 1; see `EndOfTurnModel.probability`.
+    async def by_prosody(self, audio: Int16Mono, call: str) -> float | None:
+        """Return the probability that the turn is complete, 0 to 1, or None; see `ending_by_prosody`.
 
         Args:
             audio: the turn up to its pause; copied, so that the caller may go on writing to it.
@@ -93,12 +100,30 @@ class EndOfTurnDetector:
 
         Raises:
             EngineBusy: the workers' queue is full.
+        """
+        heard = audio[-PROSODY_S * RATE_HZ :].copy()
+        return await self._workers.run(lambda _: ending_by_prosody(heard), call=call, priority=Priority.FINAL)
+
+    async def by_model(self, audio: Int16Mono, call: str) -> float | None:
+        """Return the probability that the turn is complete, 0 to 1; see `EndOfTurnModel.probability`.
+
+        Args:
+            audio, call: see `by_prosody`.
+
+        Returns:
+            The probability; None without a model.
+
+        Raises:
+            EngineBusy: the workers' queue is full.
             EngineFailed: the model failed.
         """
+        model = self._model
+        if model is None:
+            return None
         heard = audio[-SAMPLES:].copy()
 
-        def job(cancelled: Cancelled) -> float:
-            return 0.5 if cancelled() else self._model.probability(heard)
+        def job(cancelled: Cancelled) -> float | None:
+            return None if cancelled() else model.probability(heard)
 
         return await self._workers.run(job, call=call, priority=Priority.FINAL)
 

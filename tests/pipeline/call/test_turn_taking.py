@@ -36,6 +36,8 @@ from voice.work.cancellation import (
 from voice.work.workers import InlineWorkers
 
 LINE = recording("slt/records-office/05")
+LEVEL = recording("slt/repair-desk/05")
+"""A line in whose end the voice is neither up nor fallen."""
 STATEMENT = "the law protects the privacy of every student"
 
 
@@ -44,17 +46,24 @@ def quiet(seconds: float) -> np.ndarray:
 
 
 def silence_after(
-    words: str, model: Path | None = None, *, model_takes_s: float = 0.0, words_take_s: float = 0.0
+    words: str,
+    model: Path | None = None,
+    *,
+    line: np.ndarray = LINE,
+    listens: bool = False,
+    model_takes_s: float = 0.0,
+    words_take_s: float = 0.0,
 ) -> int:
     """After how much silence the turn ended, to the nearest 20 ms frame."""
     ending = None
-    if model is not None:
-        ending = EndOfTurnDetector(EndOfTurnModel(model), InlineWorkers(delay=lambda _: model_takes_s))
+    if listens or model is not None:
+        found = EndOfTurnModel(model) if model else None
+        ending = EndOfTurnDetector(found, InlineWorkers(delay=lambda _: model_takes_s))
 
     async def story(store: Store) -> int:
         workers = InlineWorkers(delay=lambda _: words_take_s)
         async with opened(store, engines(transcriber=Repeater(words), stt_workers=workers, ending=ending)) as scene:
-            await scene.say(np.concatenate([quiet(0.5), LINE, quiet(2)]), message_ms=20)
+            await scene.say(np.concatenate([quiet(0.5), line, quiet(2)]), message_ms=20)
             return (await scene.until(UserEnded)).silence_ms
 
     return int(steadily(story, run_virtually))
@@ -90,12 +99,20 @@ def test_late_words_decide_too() -> None:
 )
 def test_an_end_of_turn_model_is_heard(threshold: float, words: str, limit_ms: int, tmp_path: Path) -> None:
     model = energy_model(tmp_path / "turn.onnx", threshold=threshold)
-    assert limit_ms <= silence_after(words, model) < limit_ms + 40
+    assert limit_ms <= silence_after(words, model, line=LEVEL) < limit_ms + 40
+
+
+def test_a_voice_that_is_up_is_waited_for_and_the_model_is_not_asked(tmp_path: Path) -> None:
+    model = energy_model(tmp_path / "turn.onnx", threshold=100.0)
+    for asked in (None, model):
+        limit_ms = (Rules().endpoint_ms + Rules().unfinished_ms) // 2
+        assert limit_ms <= silence_after(STATEMENT, asked, listens=True) < limit_ms + 40
+    assert silence_after(STATEMENT, listens=True, line=LEVEL) < Rules().endpoint_ms + 40
 
 
 def test_a_model_that_is_late_leaves_the_words_alone(tmp_path: Path) -> None:
     model = energy_model(tmp_path / "turn.onnx", threshold=-100.0)
-    waited = silence_after(STATEMENT, model, model_takes_s=30.0)
+    waited = silence_after(STATEMENT, model, line=LEVEL, model_takes_s=30.0)
     assert Rules().endpoint_ms <= waited < Rules().unfinished_ms
 
 

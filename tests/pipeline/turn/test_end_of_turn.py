@@ -6,6 +6,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.turn.end_of_turn import EndOfTurn, Verdict, judge_text
+from pipeline.turn.events import Elapsed, ReplyFinished, ReplyStarted, Transcribed
+from pipeline.turn.machine import Rules, Turn, samples, step
+from pipeline.turn.state import Phase
+from voice.audio.formats import RATE_HZ
+from voice.speech.endpointing import SpeechPaused, SpeechResumed, SpeechStarted
 
 MANIFEST = Path(__file__).parents[3] / "voice" / "recordings" / "manifest.json"
 LINES = sorted({entry["text"] for entry in json.loads(MANIFEST.read_text()) if "/turns/" not in entry["file"]})
@@ -106,15 +111,65 @@ def test_unsure(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "ending", "verdict"),
+    ("text", "prosody", "model", "verdict"),
     [
-        ("a red one", 0.9, Verdict.COMPLETE),
-        ("a red one", 0.1, Verdict.UNFINISHED),
-        ("a red one", 0.5, Verdict.UNSURE),
-        ("what seems to be the problem", 0.1, Verdict.UNFINISHED),
-        ("i need a new charger for it", 0.9, Verdict.COMPLETE),
-        ("my number is", 0.9, Verdict.UNFINISHED),
+        ("a red one", None, None, Verdict.UNSURE),
+        ("a red one", 0.2, None, Verdict.VOICE_UP),
+        ("a red one", 0.9, None, Verdict.UNSURE),
+        ("a red one", None, 0.95, Verdict.COMPLETE),
+        ("a red one", None, 0.1, Verdict.UNFINISHED),
+        ("a red one", None, 0.5, Verdict.UNSURE),
+        ("a red one", 0.2, 0.95, Verdict.VOICE_UP),
+        ("a red one", 0.5, 0.95, Verdict.COMPLETE),
+        ("a red one", 0.5, 0.1, Verdict.UNFINISHED),
+        ("a red one", 0.9, 0.1, Verdict.UNSURE),
+        ("what seems to be the problem", 0.2, 0.1, Verdict.COMPLETE),
+        ("my number is", 0.9, 0.95, Verdict.UNFINISHED),
+        ("", 0.1, 0.1, Verdict.UNSURE),
+        ("it is in room 412.", 0.1, 0.1, Verdict.UNSURE),
+        ("555 2671", 0.1, 0.95, Verdict.UNSURE),
     ],
 )
-def test_a_model_and_the_text_have_one_verdict(text: str, ending: float, verdict: Verdict) -> None:
-    assert EndOfTurn().verdict(text, ending) is verdict
+def test_votes_count_where_the_words_do_not_settle_it(
+    text: str, prosody: float | None, model: float | None, verdict: Verdict
+) -> None:
+    assert EndOfTurn().verdict(text, prosody, model) is verdict
+
+
+def waits(state: Turn, at: int, prosody: float, *, resumed: bool = False, text: str = "a red one") -> tuple[Turn, int]:
+    """Say a statement that ends at `at` ms in this prosody: the state after it, and the silence in ms until its end."""
+    state, _ = step(state, SpeechStarted(samples(at - 1000)), samples(at - 900))
+    state, _ = step(state, SpeechPaused(samples(at)), samples(at + 180))
+    state, _ = step(state, Transcribed(state.revision, text, prosody=prosody), samples(at + 200))
+    assert state.deadline is not None
+    silence_ms = (state.deadline - samples(at)) * 1000 // RATE_HZ
+    if resumed:
+        state, _ = step(state, SpeechResumed(samples(at + 250)), samples(at + 250))
+        state, _ = step(state, SpeechPaused(samples(at + 1000)), samples(at + 1180))
+        state, _ = step(state, Transcribed(state.revision, text, prosody=1.0), samples(at + 1200))
+        assert state.deadline is not None
+    state, _ = step(state, Elapsed(), state.deadline or 0)
+    state, _ = step(state, ReplyStarted(state.revision), samples(at + 3000))
+    state, _ = step(state, ReplyFinished(state.revision), samples(at + 4000))
+    assert state.phase is Phase.LISTENING
+    return state, silence_ms
+
+
+def test_a_voice_that_is_up_is_waited_for_until_a_turn_ends_in_one() -> None:
+    up, down = 0.1, 0.9
+    rules = Rules()
+    waited = (rules.endpoint_ms + rules.unfinished_ms) // 2
+    state, first = waits(Turn(), 10_000, down)
+    state, second = waits(state, 20_000, up)
+    state, third = waits(state, 30_000, up)
+    assert (first, second, third) == (rules.endpoint_ms, waited, rules.endpoint_ms)
+    state, _ = waits(state, 40_000, up, resumed=True)
+    state, fifth = waits(state, 50_000, up)
+    assert fifth == waited, "a pause in such a voice was none: it is trusted again"
+
+
+def test_words_that_settle_it_do_not_blame_the_voice() -> None:
+    state, asked_ms = waits(Turn(), 10_000, 0.1, text="what seems to be the problem")
+    _, silence_ms = waits(state, 20_000, 0.1)
+    assert asked_ms == Rules().complete_ms
+    assert silence_ms > Rules().endpoint_ms

@@ -56,11 +56,11 @@ def test_both_verdicts_come_from_the_sound(tmp_path: Path) -> None:
 def test_it_runs_on_shared_workers(tmp_path: Path) -> None:
     model = EndOfTurnModel(energy_model(tmp_path / "turn.onnx", threshold=0.0))
 
-    async def main() -> list[float]:
+    async def main() -> list[float | None]:
         workers = ThreadWorkers(2)
         try:
             detector = EndOfTurnDetector(model, workers)
-            return await asyncio.gather(*(detector.ending(LINE, f"call {number}") for number in range(6)))
+            return await asyncio.gather(*(detector.by_model(LINE, f"call {number}") for number in range(6)))
         finally:
             await workers.close()
 
