@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
+from api.bench.turns_people import bench_people_turns
 from api.bench.turns_plot import curve_plot
 from pipeline.pauses.corpus import LONGEST_MS, SHORTEST_MS, SNR_DB, pause_corpus
 from pipeline.pauses.scores import (
@@ -77,6 +78,7 @@ def bench_turns(
     turns: int,
     seed: int,
     recognised: int,
+    audio: Path | None = None,
     as_json: bool,
     out: Path | None,
     svg: Path | None,
@@ -87,9 +89,13 @@ def bench_turns(
         turns: number of turns.
         seed: random seed of the turns.
         recognised: number of the recorded turns that PocketSphinx transcribes, too.
+        audio: directory of recordings of people, to be measured instead (see `bench_people_turns`).
         as_json: print JSON instead of the report.
         out, svg: files for the report and the plot; if both are given, the report includes the plot.
     """
+    if audio is not None:
+        bench_people_turns(console, audio=audio, as_json=as_json, out=out)
+        return
     began = time.monotonic()
     with console.status("Synthesizing and listening..."):
         corpus = list(pause_corpus(turns, seed))

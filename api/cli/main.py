@@ -193,6 +193,7 @@ def bench_turns(
     turns: Annotated[int, typer.Option(min=10, max=10_000, help="How many turns to synthesize.")] = 300,
     seed: Annotated[int, typer.Option(min=0, help="Random seed of the turns.")] = 1,
     recognised: Annotated[int, typer.Option(min=0, help="How many of them to transcribe with PocketSphinx, too.")] = 12,
+    audio: Annotated[Path | None, typer.Option(help="Directory of people's recordings to measure on.")] = None,
     as_json: Json = False,
     out: Annotated[Path | None, typer.Option(help="Markdown file for the report.")] = None,
     svg: Annotated[Path | None, typer.Option(help="SVG file for the plot of cut-offs against latency.")] = None,
@@ -200,7 +201,7 @@ def bench_turns(
     """Measure endpointing: false cut-offs in pauses and latency at ends of turns, compared with a silence timer."""
     from api.bench.turns import bench_turns as measure
 
-    measure(console(), turns=turns, seed=seed, recognised=recognised, as_json=as_json, out=out, svg=svg)
+    measure(console(), turns=turns, seed=seed, recognised=recognised, audio=audio, as_json=as_json, out=out, svg=svg)
 
 
 bench.command(name="numbers")(bench_numbers)

@@ -41,12 +41,16 @@ class HeardTurn:
         events: the speech events, each with the position of its frame.
         calm: for each frame, the next frame without possible onset of speech in a pause.
         texts: the transcript at each `SpeechPaused` event, by position.
+        prosodies, endings: the probability that the turn is over at each of them, by prosody and by a model; empty
+            without them.
     """
 
     turn: SpokenTurn
     events: tuple[tuple[int, SpeechEvent], ...]
     calm: NDArray[np.int64]
     texts: dict[int, str]
+    prosodies: dict[int, float | None] = field(default_factory=dict)
+    endings: dict[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +73,13 @@ class Score:
 
     @property
     def mean_ms(self) -> float:
-        """Mean latency."""
-        return float(np.mean(self.latency_ms))
+        """Mean latency; the longest that is measured if every turn was ended too early."""
+        return float(np.mean(self.latency_ms or (REST_MS,)))
 
     @property
     def median_ms(self) -> float:
-        """Median latency."""
-        return float(np.median(self.latency_ms))
+        """Median latency; likewise."""
+        return float(np.median(self.latency_ms or (REST_MS,)))
 
 
 def listen(turn: SpokenTurn, *endpoints: EndpointRules) -> list[HeardTurn]:
@@ -139,7 +143,8 @@ def ends_of_turn(heard: HeardTurn, rules: Rules, transcript_ms: int = TRANSCRIPT
             feed(_anew(found) if not state.utterance_open else found)
             if isinstance(found, SpeechPaused):
                 arrival = position + samples(transcript_ms)
-                coming.append((arrival, Transcribed(state.revision, heard.texts[position])))
+                votes = heard.prosodies.get(position), heard.endings.get(position)
+                coming.append((arrival, Transcribed(state.revision, heard.texts[position], "", *votes)))
         else:
             feed(Elapsed())
 
@@ -155,13 +160,13 @@ def _first_calm_frame(heard: HeardTurn, deadline: int, position: int) -> int:
     return (int(heard.calm[frame - 1]) + 1 if frame <= len(heard.calm) else frame) * FRAME
 
 
-def score(corpus: Sequence[HeardTurn], rules: Rules) -> Score:
-    """Score one setting."""
+def score(corpus: Sequence[HeardTurn], rules: Rules, transcript_ms: int = TRANSCRIPT_MS) -> Score:
+    """Score one setting; see `ends_of_turn`. A silence timer needs no transcript."""
     plain = rules.complete_ms == rules.endpoint_ms == rules.unfinished_ms
     by_turn = np.full((len(corpus), 3), np.nan)
     cut_turns = 0
     for row, heard in zip(by_turn, corpus, strict=True):
-        turn, ends = heard.turn, ends_of_turn(heard, rules, 0 if plain else TRANSCRIPT_MS)
+        turn, ends = heard.turn, ends_of_turn(heard, rules, 0 if plain else transcript_ms)
         counted = [pause for pause in turn.pauses if pause.ms >= LEAST_PAUSE_MS]
         row[:2] = len(counted), sum(any(_inside(end, pause.start, pause.end) for end in ends) for pause in counted)
         cut_turns += any(end < turn.end for end in ends)
@@ -250,7 +255,8 @@ def ratio_range(ours: Score, timers: Sequence[Score], draws: int = 500) -> tuple
 
 def _again(by_turn: NDArray[np.float64]) -> tuple[float, float]:
     pauses, cut_pauses, _ = by_turn.sum(axis=0)
-    return float(np.nanmean(by_turn[:, 2])), float(cut_pauses / max(1, pauses))
+    latency = by_turn[~np.isnan(by_turn[:, 2]), 2]
+    return float(latency.mean()) if len(latency) else float(REST_MS), float(cut_pauses / max(1, pauses))
 
 
 def with_texts(heard: HeardTurn, texts: dict[int, str]) -> HeardTurn:
