@@ -52,10 +52,10 @@ class Microphone:
         self._speech.append(_Utterance(samples, done))
         return done
 
-    def feed(self, samples: Int16) -> None:
-        """Queue samples of a real microphone; samples more than a second late are dropped."""
+    def feed(self, samples: Int16, late_s: float = 1.0) -> None:
+        """Queue samples of a real microphone; samples more than `late_s` late are dropped."""
         self._speech.append(_Utterance(samples))
-        while len(self._speech) * FRAME_S > 1:
+        while len(self._speech) * FRAME_S > late_s:
             self._speech.popleft()
 
     def frame(self, now: float) -> Int16:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol
+from uuid import uuid4
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
@@ -16,6 +17,7 @@ from api.client.call import Call, ClientError, Disconnected, Event, NoAnswer, Re
 from api.client.handset import FRAME_S, Int16, Microphone, Player, Spoken
 
 ACKNOWLEDGE_EVERY = 5  # frames: `played` goes out about every 100 ms
+CAUGHT_UP = 500  # frames: what was spoken in 10 s without a connection is sent later
 RESUMABLE = frozenset({1001, 1006, 1011, 1012})
 COMES_BACK = frozenset({"busy", "storage_failed", "http_502", "http_503", "close_1001", "close_1006", "close_1012"})
 """Refusals of a service that restarts, or whose database does: the call can be resumed a moment later."""
@@ -87,6 +89,8 @@ class VoiceClient:
         self.reconnects = 0
         self.renewals = 0
         self._return_at = 0.0
+        self._in_time = True
+        self._typed: dict[str, dict[str, str]] = {}
         self.ready: Event
 
     # What the person does
@@ -99,7 +103,7 @@ class VoiceClient:
 
     def feed(self, samples: Int16) -> None:
         """Feed a 20 ms frame of a real microphone."""
-        self._microphone.feed(samples)
+        self._microphone.feed(samples, 1.0 if self._in_time else CAUGHT_UP * FRAME_S)
 
     async def listen_until(self, when: float) -> None:
         """Stay silent until this time on the client's clock."""
@@ -111,8 +115,10 @@ class VoiceClient:
             await self._clock.sleep_until(self.player.busy_until)
 
     async def type_text(self, text: str) -> None:
-        """Send a typed message."""
-        await self._send({"type": "chat_message", "text": text})
+        """Send a typed message; it is sent again if the connection drops before it is acknowledged."""
+        message = {"type": "chat_message", "text": text, "message_id": str(uuid4())}
+        self._typed[message["message_id"]] = message
+        await self._send(message)
 
     async def commit(self) -> None:
         """End the utterance, with manual turns."""
@@ -250,6 +256,8 @@ class VoiceClient:
             try:
                 await self._open(resume, again=True)
                 self.reconnects += 1
+                for message in list(self._typed.values()):
+                    await self._send(message)
                 return
             except (Disconnected, Refused) as error:
                 if isinstance(error, Refused) and error.code == "not_found" and resume:
@@ -275,6 +283,8 @@ class VoiceClient:
         match event.type:
             case "reply.audio":
                 self._announced.append(event)
+            case "user.message":
+                self._typed.pop(str(event.data.get("message_id")), None)
             case "restarting":
                 self._return_at = self.now() + event["after_ms"] / 1000
             case "reply.cleared":
@@ -300,10 +310,13 @@ class VoiceClient:
         self._origin, microphone = self.now(), self._microphone
         while self._over is None:
             if not self._online.is_set():
+                self._in_time = False
                 await self._online.wait()
-                # Time passed while the connection was down: advance the recording's timeline and continue from here.
-                microphone.skip(max(0, int((self.now() - self._origin) / FRAME_S) - microphone.frames))
+                # What was spoken while the connection was down is sent at once; of a long time only the latest.
+                missed = int((self.now() - self._origin) / FRAME_S) - microphone.frames
+                microphone.skip(max(0, missed - CAUGHT_UP))
             begin = self._origin + microphone.frames * FRAME_S
+            self._in_time = self._in_time or begin + FRAME_S > self.now()
             await self._clock.sleep_until(begin + FRAME_S)
             samples = microphone.frame(begin)
             if not self._muted:

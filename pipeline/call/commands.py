@@ -24,9 +24,14 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """The caller typed this instead of speaking."""
+    """The caller typed this instead of speaking.
+
+    Attributes:
+        message_id: the caller's own id of the message, which is taken once however often it comes; None for a new one.
+    """
 
     text: str
+    message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +95,8 @@ async def obey(call: Call, command: Command) -> None:
             await call.hear(data)
         case Commit():
             await call.commit()
-        case Say(text):
-            await session.say(text)
+        case Say(text, message_id):
+            await session.say(text, message_id)
         case Stop():
             session.stop()
         case Mute(muted):

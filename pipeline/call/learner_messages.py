@@ -46,9 +46,9 @@ class LearnerMessages:
         self._new_id = new_id
         self._emit = emit
         self._give_up = give_up
-        self._typed: set[asyncio.Future[str]] = set()
+        self._typed: dict[str, asyncio.Future[str]] = {}
 
-    def typed(self, turn: int, text: str) -> asyncio.Future[str]:
+    def typed(self, turn: int, text: str, message_id: str | None = None) -> asyncio.Future[str]:
         """Take a typed message; the future resolves to its id once it is stored, or to the error.
 
         Half a character of it becomes U+FFFD.
@@ -57,10 +57,10 @@ class LearnerMessages:
             StorageBehind: too many messages wait to be stored.
         """
         text = clean(text)
-        message_id = self._new_id()
+        message_id = name = message_id or self._new_id()
         stored: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._typed.add(stored)
-        stored.add_done_callback(self._typed.discard)
+        self._typed[name] = stored
+        stored.add_done_callback(lambda _: self._typed.pop(name, None))
 
         async def store() -> None:
             try:
@@ -78,6 +78,15 @@ class LearnerMessages:
 
         self._conversation.typed(text, message_id)
         self._writer.put(store)
+        return stored
+
+    def repeated(self, turn: int, text: str, message_id: str) -> asyncio.Future[str]:
+        """Take a typed message that came before, as its caller was not told: it is acknowledged again."""
+        if (stored := self._typed.get(message_id)) is not None:
+            return stored
+        self._emit(UserMessage(turn, message_id, text))
+        stored = asyncio.get_running_loop().create_future()
+        stored.set_result(message_id)
         return stored
 
     def spoken(self, turn: int, text: str) -> None:
@@ -120,6 +129,6 @@ class LearnerMessages:
         """Report that the call ends with so many writes not carried out, as the database stayed away."""
         log.error("%d writes of a call are lost: the database stayed away.", writes)
         self._emit(LOST)
-        for stored in list(self._typed):
+        for stored in list(self._typed.values()):
             stored.set_exception(StorageFailed(LOST.message))
             stored.exception()

@@ -139,10 +139,8 @@ class VoiceSession(Audience):
         self._actions = Actions(*parts, clock, self._emit, self._end)
         self._reason: events.CallEndReason = "failed"
         self.restart_after_ms: int | None = None
-        self._begun = asyncio.Event()
-        self._ended = asyncio.Event()
-        self._position = 0
-        self._uncommitted_from = 0
+        self._begun, self._ended = asyncio.Event(), asyncio.Event()
+        self._position = self._uncommitted_from = 0
         self._began_at = self.active_at = clock.now()
 
     # ------------------------------------------------------------------ life
@@ -284,7 +282,7 @@ class VoiceSession(Audience):
         self._feed(events.Committed(started))
         self._uncommitted_from = self._position
 
-    def type_text(self, text: str) -> asyncio.Future[str]:
+    def type_text(self, text: str, message_id: str | None = None) -> asyncio.Future[str]:
         """Take a typed message; the future resolves to its id once it is stored.
 
         Raises:
@@ -293,20 +291,22 @@ class VoiceSession(Audience):
         if self.over:
             raise CallOver("The call has ended; open a new one, or send the message without a call.")
         self.active_at = self._clock.now()
+        if message_id is not None and self.conversation.has(message_id):
+            return self._messages.repeated(self._state.number, text, message_id)
         self._timers.restart_plan()
         event = events.Typed()
         state, to_do = step(self._state, event, self._position)
-        stored = self._messages.typed(state.number, text)
+        stored = self._messages.typed(state.number, text, message_id)
         self._enter(event, state, to_do)
         return stored
 
-    async def say(self, text: str) -> None:
+    async def say(self, text: str, message_id: str | None = None) -> None:
         """Take a typed message; return once it is stored, or kept as the database is away.
 
         Raises:
             CallOver: the call has ended.
         """
-        await self._writer.settled(self.type_text(text))
+        await self._writer.settled(self.type_text(text, message_id))
 
     def request_reply(self) -> None:
         """Answer what was said so far; during a turn, at its end."""

@@ -59,6 +59,10 @@ class Conversation:
         said = (entry.line.text for entry in reversed(self._entries) if entry.line.role == "assistant")
         return next((text for text in said if text), "")
 
+    def has(self, message_id: str) -> bool:
+        """Return whether this message was said or typed already."""
+        return any(entry.message_id == message_id for entry in self._entries)
+
     @property
     def awaits_answer(self) -> bool:
         """Whether the learner's words are the last ones that were said."""

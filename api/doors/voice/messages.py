@@ -141,6 +141,12 @@ class ChatMessage(_Message):
     text: str = Field(
         min_length=1, max_length=20_000, pattern=r"\S", description="What the learner wrote; more than blanks."
     )
+    message_id: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_-]{1,100}$",
+        description="An id that no other message has, such as a UUID. With it a message whose `user.message` did not "
+        "come can be sent again after resuming: it is taken once.",
+    )
 
 
 class ReplyNow(_Message):

@@ -115,8 +115,8 @@ class NativeDialect:
                 return Hear(audio_of(read))
             case Commit():
                 return line.Commit()
-            case ChatMessage(text=text):
-                return line.Say(text)
+            case ChatMessage(text=text, message_id=message_id):
+                return line.Say(text, message_id)
             case ReplyNow():
                 return line.RequestReply()
             case Transferred(done=done):

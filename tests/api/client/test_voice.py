@@ -250,6 +250,54 @@ def test_a_dropped_connection_is_resumed_and_nothing_is_heard_twice() -> None:
     assert resumed_with == ["r1"]
 
 
+def test_what_was_said_and_typed_without_a_connection_is_sent_when_it_is_back() -> None:
+    loud = np.full(320, 1_000, np.int16)
+    typed: list[dict[str, Any]] = []
+    heard: list[bytes] = []
+    closed = asyncio.Event()
+
+    async def first(line: Line) -> None:
+        await line.receive("chat_voice")
+        await line.send(READY)
+        typed.append(await line.receive("chat_message"))
+        await line.send({"type": "user.message", "turn": 1, "message_id": typed[0]["message_id"]})
+        typed.append(await line.receive("chat_message"))
+        await line.send({"type": "restarting", "resume": "r1", "after_ms": 1000})
+        await line.connection.close(1012)
+        closed.set()
+
+    async def second(line: Line) -> None:
+        await line.receive("chat_voice")
+        await line.send(READY)
+        typed.append(await line.receive("chat_message"))
+        while heard.count(loud.tobytes()) < 50:
+            heard.append(await line.receive("audio"))
+        await line.send({"type": "user.message", "turn": 2, "message_id": typed[2]["message_id"]})
+        await line.until_closed()
+
+    async def story() -> None:
+        clock = SteppedClock()
+        async with service(first, second) as url, open_call(url, Call("c1"), token=TOKEN, clock=clock) as client:
+            await client.type_text("One.")
+            await client.next("user.message")
+            await client.type_text("Two.")
+            await client.next("restarting")
+            await closed.wait()
+            await clock.advance(0.02)
+            for _ in range(50):  # a microphone goes on
+                client.feed(loud)
+                await clock.advance(0.02)
+            done = asyncio.ensure_future(client.next("user.message"))
+            while not done.done():
+                await clock.advance(0.02)
+                await asyncio.sleep(0)
+
+    asyncio.run(story())
+    assert [message["text"] for message in typed] == ["One.", "Two.", "Two."]
+    assert typed[1] == typed[2] != typed[0], "it has its id again"
+    assert heard[-50:] == [loud.tobytes()] * 50, "in one piece"
+
+
 def test_a_restart_is_waited_for_and_only_an_expired_call_is_a_new_one() -> None:
     opened_with: list[tuple[str | None, bool]] = []
 

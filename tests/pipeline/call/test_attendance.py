@@ -55,6 +55,19 @@ def test_what_happened_while_nobody_attended_is_handed_over_once() -> None:
     played_out(story)
 
 
+def test_a_message_that_comes_again_is_taken_once_and_acknowledged_again() -> None:
+    async def story(store: Store) -> None:
+        async with opened(store) as scene:
+            for _ in range(3):
+                await obey(scene.call, Say("Hello", "my-own-id"))
+            assert [event.message_id for event in scene.of(UserMessage)] == ["my-own-id"] * 3
+            await obey(scene.call, Say("Hello"))
+            messages = await store.messages(chat_of(scene))
+            assert [message.text for message in messages if message.role == "user"] == ["Hello", "Hello"]
+
+    played_out(story)
+
+
 def test_whom_a_hub_tells_takes_nothing_of_what_waits_for_the_one_who_resumes() -> None:
     async def story(store: Store) -> None:
         async with opened(store) as scene:
