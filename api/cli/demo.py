@@ -4,7 +4,7 @@ import asyncio
 import os
 import statistics
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -148,8 +148,11 @@ def run_demo(
         http = stack.enter_context(RemoteService(service.url, service.token))
         _, chat_id = http.start_named(scene.practice)
         client, problem = asyncio.run(_converse(console, service, chat_id, scene))
-        history = http.messages(chat_id)
-    seconds = write_stereo(out, client.recording())
+        seconds = write_stereo(out, client.recording())
+        try:
+            history = http.messages(chat_id)
+        except ClientError as error:
+            history, problem = None, problem or str(error)
     cut, causes = check(client.log, history, scene, problem)
     _summary(console, client.log, cut, causes, out, seconds, scene.persona)
 
@@ -174,16 +177,22 @@ def _started(
 
 
 async def _converse(console: Console, service: OwnService, chat_id: str, scene: Scene) -> tuple[VoiceClient, str]:
-    """Hold the conversation as far as it goes; return the client, and what stopped it, empty for nothing."""
+    """Hold the conversation as far as it goes; return the client, and what stopped it, empty for nothing.
+
+    Raises:
+        ClientError: there is no call at all.
+    """
     view = ConversationView(console, scene.persona)
-    async with open_call(service.url, Call(chat_id, noise=8), token=service.token, on_event=view) as client:
-        try:
+    called: VoiceClient | None = None
+    try:
+        async with open_call(service.url, Call(chat_id, noise=8), token=service.token, on_event=view) as client:
+            called = client
             await _take_turns(client, scene)
-        except ClientError as error:
-            with suppress(ClientError):
-                await client.hang_up()
-            return client, str(error)
-    return client, ""
+    except ClientError as error:
+        if called is None:
+            raise
+        return called, str(error)
+    return called, ""
 
 
 async def _take_turns(client: VoiceClient, scene: Scene) -> None:
@@ -211,13 +220,13 @@ def _joined(lines: list[Int16]) -> Int16:
 
 
 def check(
-    log: Sequence[Event], history: Sequence[StoredMessage], scene: Scene, problem: str = ""
+    log: Sequence[Event], history: Sequence[StoredMessage] | None, scene: Scene, problem: str = ""
 ) -> tuple[StoredMessage | None, list[str]]:
     """Check the conversation.
 
     Args:
         log: what the client received.
-        history: what is stored.
+        history: what is stored; None if the service does not answer any more.
         problem: what stopped it; empty if it went to its end.
 
     Returns:
@@ -236,8 +245,9 @@ def check(
     elif problem:
         causes.append(problem)
     interrupted = next((event for event in ended if event["interrupted"]), None)
-    if interrupted is None:
+    if interrupted is None and len(ended) >= len(scene.script):
         causes.append("The persona was not interrupted: it had said everything before you spoke.")
+    if interrupted is None or history is None:
         return None, causes
     stored = {line.message_id: line for line in history if line.is_persona}
     line = stored.get(interrupted["message_id"])
@@ -264,7 +274,8 @@ def _summary(
     if cut is not None:
         console.print(Text(f"In the history, the cut message reads: “{cut.text}”"))
     if waits:
-        console.print(Text(f"{len(waits)} answers, median {median:.0f} ms from your last word to theirs."))
+        answers = "1 answer" if len(waits) == 1 else f"{len(waits)} answers"
+        console.print(Text(f"{answers}, median {median:.0f} ms from your last word to theirs."))
     if median > _SLOW_MS:
         causes = [*causes, f"That is slow: a quiet machine with two processors takes half of {_SLOW_MS} ms."]
     for cause in causes:

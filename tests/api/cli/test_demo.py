@@ -64,8 +64,14 @@ def test_a_conversation_as_it_should_be_has_no_causes() -> None:
 def test_a_conversation_that_was_cut_short_is_told_with_its_cause() -> None:
     cut, causes = check([told(0)], [stored(0, "Good morning.")], DANA, "The service sent no reply.ended within 60 s.")
     assert cut is None
-    assert causes[0] == "Only 1 of 4 turns were answered. The service sent no reply.ended within 60 s."
-    assert "was not interrupted" in causes[1]
+    assert causes == ["Only 1 of 4 turns were answered. The service sent no reply.ended within 60 s."]
+
+
+def test_a_persona_that_was_quicker_than_the_interruption_is_told() -> None:
+    log = [told(number) for number in range(4)]
+    cut, (cause,) = check(log, [stored(0, "Good morning.")], DANA)
+    assert cut is None
+    assert "was not interrupted" in cause
 
 
 def test_no_conversation_at_all_is_a_failure() -> None:
@@ -76,3 +82,9 @@ def test_no_conversation_at_all_is_a_failure() -> None:
 def test_a_history_that_is_wrong_is_a_failure_on_any_machine() -> None:
     with pytest.raises(ClientError, match="please report this"):
         check([told(0, interrupted=True)], [stored(0, "Good morning.")], DANA)
+
+
+def test_a_service_that_is_gone_leaves_what_was_heard() -> None:
+    cut, causes = check([told(0), told(1, interrupted=True)], None, DANA, "The connection is gone.")
+    assert cut is None
+    assert causes == ["Only 2 of 4 turns were answered. The connection is gone."]
