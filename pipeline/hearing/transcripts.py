@@ -16,8 +16,7 @@ from pipeline.hearing.partials import StablePrefix
 from pipeline.hearing.utterance import Utterance
 from pipeline.tasks.clock import Clock
 from pipeline.tasks.slots import Slots
-from pipeline.turn.dictated import dictation
-from pipeline.turn.end_of_turn import EndOfTurn, leaves_open
+from pipeline.turn.end_of_turn import EndOfTurn
 from pipeline.turn.events import Event, Partial, Transcribed
 from voice.audio.formats import FRAME, Samples
 from voice.errors import VoiceError
@@ -167,7 +166,7 @@ class Transcripts:
     async def _transcribe(self, revision: int, look: Look | None, ending: EndOfTurnDetector | None) -> None:
         try:
             async with asyncio.timeout(self._transcript_s):
-                text, votes = await asyncio.gather(self._words(look), self._votes(ending, look))
+                text, votes = await asyncio.gather(self._words(look), self._votes(ending))
         except (VoiceError, TimeoutError) as error:
             code = error.code if isinstance(error, VoiceError) else "stt_failed"
             self._report(code, str(error) or "The recogniser did not answer in time; say it again or type it.")
@@ -192,10 +191,11 @@ class Transcripts:
         """Return what is known of a long utterance whose transcript failed; a short one is soon repeated."""
         return max(self._utterance.settled, self._stable.published, key=len) if self._utterance.is_long else ""
 
-    async def _votes(self, ending: EndOfTurnDetector | None, look: Look | None) -> tuple[float | None, float | None]:
+    async def _votes(self, ending: EndOfTurnDetector | None) -> tuple[float | None, float | None]:
         """Return the end-of-turn probabilities by prosody and by the model, None for whoever is absent, late or broken.
 
-        The model is dear: it is not asked if the voice is still up, or if the words are known already and settle it.
+        The model is dear: it is not asked if the voice is still up. It does not wait for the words, although they may
+        settle it: after them it would be too late for the endpoint delay of a complete text.
         """
         prosody = None
         if ending is None:
@@ -204,16 +204,12 @@ class Transcripts:
         try:
             async with asyncio.timeout(ENDING_S):
                 prosody = await ending.by_prosody(heard, self._call)
-                if self._judge.is_up(prosody) or self._settled(look):
+                if self._judge.is_up(prosody):
                     return prosody, None
                 return prosody, await ending.by_model(heard, self._call)
         except (VoiceError, TimeoutError) as error:
             log.warning("No vote on the end of the turn (%s); the words decide.", str(error) or "too slow")
             return prosody, None
-
-    def _settled(self, look: Look | None) -> bool:
-        words = None if look is None else look.words
-        return words is not None and not leaves_open(words, dictation(words.strip(), self._spoken()))
 
     async def _publish_look(self, turn: int, look: Look) -> None:
         try:

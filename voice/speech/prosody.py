@@ -34,7 +34,7 @@ Float = NDArray[np.float64]
 def ending_by_prosody(audio: Int16Mono16k) -> float | None:
     """Return the probability that the turn is complete, by pitch and level alone: 0 to 1.
 
-    Blocking; about 2 ms, whatever the length of the turn.
+    Blocking; about 3 ms, whatever the length of the turn.
 
     Args:
         audio: the turn up to the end of its speech, or into the silence after it, shape (n,); the last 3 s are used.
