@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from api.auth.scopes import OTHER_CHAT, Forbidden, calls_only, check_right
+from models.errors import StorageFailed
 from models.records.core import Grant
 from models.store import Store
 from pipeline.call.call import Call
@@ -180,7 +181,9 @@ class Access:
             await self._clock.sleep(LOOK_EVERY_S)
             try:
                 closed = await self.close_revoked()
-            except Exception as error:  # noqa: BLE001  # the database may be away; everything stays open meanwhile
+            except StorageFailed:
+                continue  # the store logs it; everything stays open meanwhile
+            except Exception as error:  # noqa: BLE001  # it is looked up again, whatever it was
                 log.warning("Revoked tokens cannot be looked up (%s); trying again.", type(error).__name__)
             else:
                 if closed:
