@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from models.errors import Invalid, NotFound, StorageFailed
+from models.private import private_file, private_folder, tighten
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,8 @@ class Files:
         path = self.path(file_id)
         part = path.with_suffix(PART)
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            private_folder(self._folder)
+            private_file(part)
             part.write_bytes(data)
             part.replace(path)
         except OSError as error:
@@ -56,9 +58,12 @@ class Files:
             raise StorageFailed("The recording cannot be stored at the moment; try again in a while.") from None
 
     def sweep(self) -> None:
-        """Remove what a killed process left half-written."""
+        """Remove what a killed process left half-written, and take what is there from everybody but its owner."""
+        tighten(self._folder)
         for part in self._folder.glob(f"*{PART}"):
             part.unlink(missing_ok=True)
+        for path in self._folder.glob("*"):
+            tighten(path)
 
     def ending(self, *suffixes: str) -> list[Path]:
         """List the files whose names end in one of these suffixes."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import os
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from sqlalchemy.pool import StaticPool
 
 from models import migrations
 from models.errors import StorageFailed, StoreUnavailable
+from models.private import private_file, private_folder, tighten
 from models.store.outage import Outage, Use, outage_of
 
 Parameters = ParamSpec("Parameters")
@@ -150,7 +152,7 @@ class Database:
             engine = create_async_engine(url, hide_parameters=True, poolclass=StaticPool)
         else:
             if not url.query.get("uri"):
-                Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
+                _make_private(Path(url.database or ""))
             engine = create_async_engine(url, hide_parameters=True)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
@@ -238,6 +240,16 @@ def _finished(running: set[asyncio.Task[Any]], task: asyncio.Task[Any]) -> None:
     running.discard(task)
     if not task.cancelled():
         task.exception()  # retrieved, in case that its caller was cancelled
+
+
+def _make_private(path: Path) -> None:
+    """Create the file, or tighten it, with what SQLite keeps beside it; its folder only if it is not there yet."""
+    if not path.parent.exists():
+        private_folder(path.parent)
+    if not path.exists() or os.access(path, os.W_OK):
+        private_file(path)
+    for suffix in ("-wal", "-shm"):
+        tighten(path.with_name(path.name + suffix))
 
 
 def _is_in_memory(url: URL) -> bool:

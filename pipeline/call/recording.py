@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 
 from models.files import PART, Files
+from models.private import private_file, private_folder
 from pipeline.call.call import Call
 from pipeline.call.follower import CallFollower
 from pipeline.call.registry import Calls
@@ -198,8 +199,10 @@ class _Recorder:
 
 
 def _write_at(path: Path, start: int, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("r+b" if path.exists() else "w+b") as file:
+    if not path.exists():
+        private_folder(path.parent)
+        private_file(path)
+    with path.open("r+b") as file:
         file.seek(start)
         file.write(data)
 
@@ -213,8 +216,9 @@ def _truncate(path: Path, size: int) -> None:
 def _join(left: Path, right: Path, path: Path) -> None:
     """Append both sides to one stereo file, after earlier calls of the chat."""
     part = path.with_suffix(PART)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(path.parent)
     try:
+        private_file(part)
         _write_both(left, right, part, path)
         part.replace(path)
     except OSError:
