@@ -93,7 +93,11 @@ class LanguageModelCoach:
         self._model = model
         self._total_s = total_s
         self._client = AsyncOpenAI(
-            base_url=base_url or _OFFICIAL, api_key=api_key or "none", max_retries=0, timeout=total_s
+            base_url=base_url or _OFFICIAL,
+            api_key=api_key or "none",
+            max_retries=0,
+            timeout=total_s,
+            http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False),
         )
 
     async def assess(self, task: CoachingTask) -> Assessment:

@@ -39,6 +39,7 @@ class ChatModel:
             api_key=api_key or "none",
             max_retries=0,
             timeout=openai.Timeout(self._deadlines.total_s, connect=self._deadlines.connect_s),
+            http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False),
         )
 
     async def complete(self, messages: Sequence[Message], tuning: Tuning | None = None) -> Completion:
@@ -120,6 +121,11 @@ class ChatModel:
             if error.status_code in _REFUSES_THE_REQUEST:
                 raise RequestRefused(
                     f"The language model '{self.name}' refused the request; it may take no tools or no pictures."
+                ) from None
+            if error.status_code < 400:
+                raise ResponderFailed(
+                    f"The server of the language model '{self.name}' redirects to another address, which is not "
+                    "followed; set the right base URL."
                 ) from None
             raise ResponderFailed(
                 f"The language model '{self.name}' refused or failed (HTTP {error.status_code}); check the key and the "

@@ -60,6 +60,7 @@ class OpenAIResponder:
             api_key=api_key or "none",
             max_retries=0,
             timeout=openai.Timeout(self._deadlines.total_s, connect=self._deadlines.connect_s),
+            http_client=openai.DefaultAsyncHttpxClient(follow_redirects=False),
         )
 
     async def reply(self, context: ReplyContext) -> AsyncIterator[ReplyPart]:
@@ -238,6 +239,8 @@ class OpenAIResponder:
 
     def _refusal(self, status: int) -> str:
         at = f"The language model at {self._where}"
+        if status < 400:
+            return f"{at} redirects to another address (HTTP {status}), which is not followed; set the right base URL."
         if status in (401, 403):
             return f"{at} refused the API key (HTTP {status}); check OPENAI_API_KEY."
         if status == 404:

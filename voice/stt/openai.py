@@ -82,6 +82,10 @@ class OpenAITranscriber:
         except APIConnectionError as error:
             raise self._failed("cannot be reached; check its address and that it runs") from error
         except APIStatusError as error:
+            if error.status_code < 400:
+                raise self._failed(
+                    "redirects to another address, which is not followed; set the right base URL"
+                ) from error
             remedy = "check the API key" if error.status_code in {401, 403} else "check the model and the server's log"
             raise self._failed(f"answered with status {error.status_code}; {remedy}") from error
         except (OpenAIError, ValueError, RecursionError) as error:
@@ -103,13 +107,17 @@ class OpenAITranscriber:
             client.close()
 
     def _connected(self) -> "OpenAI":
-        from openai import OpenAI
+        from openai import DefaultHttpxClient, OpenAI
 
         with self._making:
             if self._client is None:
                 # The client library requires a key, even for a local server that needs none.
                 self._client = OpenAI(
-                    base_url=self._base_url, api_key=self._api_key or "none", timeout=self._timeout_s, max_retries=0
+                    base_url=self._base_url,
+                    api_key=self._api_key or "none",
+                    timeout=self._timeout_s,
+                    max_retries=0,
+                    http_client=DefaultHttpxClient(follow_redirects=False),
                 )
             return self._client
 

@@ -56,6 +56,7 @@ class OpenAISynthesizer:
             api_key=api_key or os.environ.get("OPENAI_API_KEY") or "none",
             timeout=openai.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
             max_retries=0,
+            http_client=openai.DefaultHttpxClient(follow_redirects=False),
         )
 
     def close(self) -> None:
@@ -119,6 +120,11 @@ def _typed(error: Exception) -> VoiceError:
             return EngineUnavailable("The speech server refused the key; check the key in the settings.")
         case openai.RateLimitError():
             return EngineBusy("The speech server has too much to do; try again in a moment.")
+        case openai.APIStatusError(status_code=status) if status < 400:
+            return EngineUnavailable(
+                f"The speech server redirects to another address (status {status}), which is not followed; "
+                "set the right base URL."
+            )
         case openai.APIStatusError(status_code=status) if status < 500:
             return EngineUnavailable(
                 f"The speech server refused the request with status {status}; check the model and the voice."
