@@ -34,6 +34,12 @@ _LEAST_CUE_MS = 500
 _TYPED_CUE_MS = 2_000
 _RISKY = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 _BLANK = ("\t", "\r", "\n")
+_MARKED = re.compile(r"[\\`*_\[\]]")
+_INDENTED = re.compile(r"^[ \t]+", re.MULTILINE)
+_MARKED_LINE = re.compile(r"^[#=+|~-]", re.MULTILINE)
+_TAGS = str.maketrans("<>{}", "‹›()")
+"""Subtitles have no escapes, and players read tags of HTML and of ASS in them."""
+
 _UNNAMEABLE = re.compile(r"[^\w.-]+")
 
 
@@ -141,11 +147,12 @@ def csv_of(transcript: ChatTranscript) -> str:
 
 
 def markdown_of(transcript: ChatTranscript) -> str:
-    """Return a transcript as Markdown."""
-    lines = [f"# {' '.join(transcript.chat.name.split())}", ""]
+    """Return a transcript as Markdown, in which words show as they were written: no links, pictures or HTML."""
+    lines = [f"# {_plain(_on_one_line(transcript.chat.name))}", ""]
     for message, speaker in transcript.lines:
         cut = " *(broken into)*" if message.interrupted else ""
-        lines += [f"**{speaker}** ({message.created_at:%H:%M:%S}):", "", f"{message.text}{cut}", ""]
+        name, said = _plain(_on_one_line(speaker)), _plain(message.text)
+        lines += [f"**{name}** ({message.created_at:%H:%M:%S}):", "", f"{said}{cut}", ""]
     return "\n".join(lines)
 
 
@@ -162,8 +169,8 @@ def vtt_of(transcript: ChatTranscript) -> str:
     """Return a transcript as WebVTT subtitles."""
     cues = []
     for start, end, speaker, message in _timed(transcript):
-        said = _escaped(" ".join(message.text.split()))
-        cues.append(f"{_clock(start, '.')} --> {_clock(end, '.')}\n<v {_escaped(speaker)}>{said}\n")
+        said, name = _escaped(_on_one_line(message.text)), _escaped(_on_one_line(speaker))
+        cues.append(f"{_clock(start, '.')} --> {_clock(end, '.')}\n<v {name}>{said}\n")
     return "\n".join(["WEBVTT\n", *cues])
 
 
@@ -203,7 +210,7 @@ def _timed(transcript: ChatTranscript) -> list[tuple[int, int, str, Message]]:
 
 
 def _cue(speaker: str, message: Message) -> str:
-    return f"{speaker}: {' '.join(message.text.split())}".replace("-->", "→")
+    return _on_one_line(f"{speaker}: {message.text}").replace("-->", "→").translate(_TAGS)
 
 
 def _clock(milliseconds: int, point: str) -> str:
@@ -211,6 +218,15 @@ def _clock(milliseconds: int, point: str) -> str:
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:02}:{minutes:02}:{seconds:02}{point}{left:03}"
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _plain(text: str) -> str:
+    """Escape what Markdown, or the HTML that it may hold, gives a meaning."""
+    return _MARKED_LINE.sub(r"\\\g<0>", _MARKED.sub(r"\\\g<0>", _INDENTED.sub("", _escaped(text))))
 
 
 def _escaped(text: str) -> str:

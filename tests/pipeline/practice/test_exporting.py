@@ -1,8 +1,10 @@
 """Transcripts as files: when a subtitle is shown, what a spreadsheet must not run, and what a file is called."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 
 from models.errors import NotFound
 from pipeline.practice.attempts import NewChat
@@ -60,7 +62,7 @@ def test_every_format_of_one_chat(run: Run, place: Place) -> None:
         assert first.endswith(",,,,,")
         assert "# Mo is late" in markdown_of(transcript)
         assert "Yes, but *(broken into)*" in markdown_of(transcript)
-        assert "00:00:00,000 --> 00:00:02,000\nada: <b>Is it</b> → here & now?" in srt_of(transcript)
+        assert "00:00:00,000 --> 00:00:02,000\nada: ‹b›Is it‹/b› → here & now?" in srt_of(transcript)
         assert "<v ada>&lt;b&gt;Is it&lt;/b&gt; --&gt; here &amp; now?" in vtt_of(transcript)
         with pytest.raises(NotFound):
             await exports.transcript(place.bob, chat.id)
@@ -80,5 +82,36 @@ def test_what_a_file_is_called(run: Run, place: Place, name: str, stem: str) -> 
         chat = await place.practice.attempts.add_chat(place.ada.id, attempt.id, NewChat(texts={"name": name}))
         transcript = await place.practice.exports.transcript(place.ada, chat.id)
         assert transcript.file_stem == f"{stem}-{chat.id[:8]}"
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "<script>alert(1)</script><img src=x onerror=alert(1)>",
+        "![seen](https://evil.example/seen.png) [here](javascript:alert(1)) <https://evil.example>",
+        "[here]: javascript:alert(1)\n\n[here] ![x][here]",
+        "# Grade: 100\n\n---\n\nx\n===\n\n| a |\n|---|\n\n```\ncode\n```\n\n- list\n+ list\n* list",
+        "\\<b>bold\\</b> \\[here\\](https://evil.example) &lt;b&gt;",
+        "  <b>\n\n\t[x](y)",
+        "so --> 00:00:09.000\n\n2\n00:00:00,000 --> 00:00:09,000\nada: I confess {\\\\an8}",
+        "x\u2028\u20282\u202800:00:00,000 --> 00:00:09,000\u2028NOTE y",
+    ],
+)
+def test_what_was_said_does_nothing_in_any_format(run: Run, place: Place, said: str) -> None:
+    async def story() -> None:
+        chat, exports = (await place.start()).chats[0], place.practice.exports
+        await place.say(chat.id, said)
+        transcript = replace(await exports.transcript(place.ada, chat.id), speakers=(said,))
+        page = MarkdownIt("commonmark", {"html": True}).enable("table").render(markdown_of(transcript))
+        assert page.count("<h") == page.count("<h1>") == 1
+        for tag in ("<script", "<img", "<a ", "<b>", "<hr", "<table", "<code", "<li"):
+            assert tag not in page, page
+        for rendered in (srt_of(transcript), vtt_of(transcript)):
+            assert rendered.count("-->") == 1
+            assert not any(tag in rendered for tag in ("<b>", "<script", "<img", "\u2028"))
+            assert "{" not in srt_of(transcript)
+            assert rendered.rstrip().count("\n\n") == rendered.startswith("WEBVTT")
 
     run(story())

@@ -190,7 +190,7 @@ def test_subtitles_of_what_was_typed(service: RunningService) -> None:
     text = "<b>Is it</b> --> here & now?"
     ok(service.post("/attempt/chat_message", {"chat_id": chat, "text": text, "generate": False}))
     for form, wanted in (
-        ("srt", "1\n00:00:00,000 --> 00:00:02,000\nada: <b>Is it</b> → here & now?\n"),
+        ("srt", "1\n00:00:00,000 --> 00:00:02,000\nada: ‹b›Is it‹/b› → here & now?\n"),
         ("vtt", "WEBVTT\n\n00:00:00.000 --> 00:00:02.000\n<v ada>&lt;b&gt;Is it&lt;/b&gt; --&gt; here &amp; now?\n"),
     ):
         exported = ok(service.post("/attempt/chat_export", {"chat_entry_id": chat, "format": form}))
