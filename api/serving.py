@@ -15,6 +15,7 @@ import uvicorn
 
 from api.auth import with_run_token
 from api.settings import Settings
+from models.private import private_folder
 from models.store import Store
 
 if TYPE_CHECKING:
@@ -34,6 +35,19 @@ class ShortStartup(logging.Filter):
             lines = message.strip().splitlines()
             last_frame = max(number for number, line in enumerate(lines) if line.startswith((" ", _TRACEBACK)))
             record.msg, record.args = _ERROR_LINE.sub("", "\n".join(lines[last_frame + 1 :] or lines[-1:])), None
+        return True
+
+
+class PathsOnly(logging.Filter):
+    """A log filter that cuts the query off the URLs of uvicorn's access log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Cut the query; always return True."""
+        if isinstance(record.args, tuple) and record.name.startswith("uvicorn"):
+            record.args = tuple(
+                argument.partition("?")[0] if isinstance(argument, str) and argument.startswith("/") else argument
+                for argument in record.args
+            )
         return True
 
 
@@ -98,7 +112,7 @@ def prepare(settings: Settings) -> tuple[Settings, str | None]:
         ModelError: the database cannot be opened.
     """
     _check_address(settings.host, settings.port)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    private_folder(settings.data_dir)
 
     async def ask() -> tuple[Settings, str | None]:
         async with Store(settings.database_url) as store:
@@ -159,9 +173,12 @@ def run(settings: Settings, app: "FastAPI", announce: Callable[[int], None]) -> 
 
 
 def log_config(level: str) -> dict[str, Any]:
-    """Configure logging to standard error with redacted tokens; libraries log warnings and errors only."""
+    """Configure logging to standard error with redacted tokens; libraries log warnings and errors only.
+
+    At the level debug, too: below warnings the database's driver logs the parameters of statements, websockets what
+    callers say, and model clients whole prompts. Only uvicorn also tells of its requests then.
+    """
     debug = level == "debug"
-    others = "DEBUG" if debug else "WARNING"
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -169,15 +186,19 @@ def log_config(level: str) -> dict[str, Any]:
             "hide": {"()": "api.auth.HideTokens"},
             "short": {"()": "api.serving.ShortStartup"},
             "unflooded": {"()": "api.auth.Unflooded"},
+            "paths": {"()": "api.serving.PathsOnly"},
         },
         "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s", "datefmt": "%H:%M:%S"}},
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler",
-                "filters": ["unflooded", "hide"] if debug else ["unflooded", "short", "hide"],
+                "filters": ["unflooded", "paths", "hide"] if debug else ["unflooded", "short", "hide"],
                 "formatter": "line",
             }
         },
-        "root": {"handlers": ["stderr"], "level": others},
-        "loggers": {name: {"level": level.upper()} for name in ("api", "pipeline", "voice", "models")},
+        "root": {"handlers": ["stderr"], "level": "WARNING"},
+        "loggers": {
+            **{name: {"level": level.upper()} for name in ("api", "pipeline", "voice", "models")},
+            "uvicorn": {"level": "INFO" if debug else "WARNING"},
+        },
     }
