@@ -13,13 +13,13 @@ from rich.text import Text
 
 from api.bench.turn import BACKGROUND_NOISE, busy_note, spread
 from api.client.recordings import learner_recording
+from pipeline.hearing.ear import Ear
 from voice.audio.formats import RATE_HZ, AudioFormat, Int16Mono
 from voice.audio.g711 import alaw_encode, mulaw_encode
 from voice.audio.intake import AudioIntake
 from voice.audio.opus import OpusEncoder
 from voice.audio.resample import resample
 from voice.speech.endpointing import Endpointer
-from voice.speech.vad import SpeechDetector
 
 BUDGET_US = 150.0
 """Budget of a 20 ms frame in microseconds: one core can then listen to a hundred calls and still answer them."""
@@ -118,7 +118,7 @@ def _pcm16(audio: Int16Mono) -> bytes:
 
 def _cost_us(wire: AudioFormat, messages: Sequence[bytes]) -> float:
     """Measure one call, on the same objects that the service uses."""
-    intake, detector, endpointer = AudioIntake(wire), SpeechDetector(), Endpointer()
+    intake, ear, endpointer = AudioIntake(wire), Ear(RATE_HZ, cancels_echo=True), Endpointer()
     frames, position = 0, 0
     began = time.thread_time()
     for message in messages:
@@ -126,6 +126,7 @@ def _cost_us(wire: AudioFormat, messages: Sequence[bytes]) -> float:
         assert taken is not None  # none of these formats needs a thread
         for frame in taken[0]:
             position += len(frame)
-            endpointer.push(detector.push(frame), position)
+            heard = ear.hear(frame, position / RATE_HZ, in_utterance=endpointer.speaking)
+            endpointer.push(heard.speech, position)
             frames += 1
     return (time.thread_time() - began) / frames * 1e6

@@ -8,10 +8,11 @@ import numpy as np
 
 from models.records.core import Grant
 from pipeline.call.session import VoiceSession
-from pipeline.conversation.events import ReplyAudio, ReplyText, SessionEvent, UserPartial
+from pipeline.conversation.events import Problem, ReplyAudio, ReplyText, SessionEvent, UserPartial
 from pipeline.errors import Busy
 from voice.audio.formats import FRAME, AudioFormat, Int16Mono
 from voice.audio.intake import AudioIntake, Taken
+from voice.audio.sample_check import SilenceCheck
 
 BACKLOG_LIMIT = 500
 """Most events in the backlog; beyond this the oldest are dropped."""
@@ -19,6 +20,11 @@ BACKLOG_LIMIT = 500
 FRAMES_AT_ONCE = 25
 """Frames fed before yielding to the event loop: a client may send a minute of audio in one message."""
 
+
+SILENT = Problem(
+    "silent_audio",
+    "Your audio has been digital silence for 10 seconds, without even noise; choose another microphone or unmute it.",
+)
 
 _SILENT_FRAME: Int16Mono = np.zeros(FRAME, np.int16)
 
@@ -46,6 +52,7 @@ class Call:
         self.tap: Callable[[Int16Mono], None] | None = None
         self.waiting_bytes = 0
         self._intake = AudioIntake(wire)
+        self._silence = SilenceCheck()
         self._feeding = asyncio.Lock()
         self._backlog: deque[SessionEvent] = deque(maxlen=BACKLOG_LIMIT)
         self._stop_keeping: Callable[[], None] | None = None
@@ -225,5 +232,7 @@ class Call:
     def _hand_over(self, frames: list[Int16Mono]) -> None:
         for frame in frames:
             self.session.frame(frame)
+            if frame is not _SILENT_FRAME and self._silence.push(frame):
+                self.session.report(SILENT)
             if self.tap is not None:
                 self.tap(frame)

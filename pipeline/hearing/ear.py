@@ -1,4 +1,4 @@
-"""The learner's frames on their way to the endpointer and the recogniser: without echo and background."""
+"""The learner's frames on their way to the endpointer and the recogniser: without offset, hum, echo and background."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from pipeline.hearing.played import EchoFree
 from pipeline.turn.actions import Action, CloseUtterance, StoreMessage
 from voice.audio.formats import Int16Mono
 from voice.speech.background import BackgroundLevel
+from voice.speech.high_pass import HighPass
 from voice.speech.vad import SpeechDetector
 
 
@@ -16,7 +17,7 @@ class HeardFrame:
     """A frame of the learner's.
 
     Attributes:
-        audio: for the recogniser, without the persona's echo: int16, shape (320,), 16 kHz.
+        audio: for the recogniser, without offset, hum and the persona's echo: int16, shape (320,), 16 kHz.
         speech: the speech probability, 0 to 1.
     """
 
@@ -33,6 +34,7 @@ class Ear:
     """
 
     def __init__(self, output_rate_hz: int, *, cancels_echo: bool) -> None:
+        self._high_pass = HighPass()
         self._echo_free = EchoFree(output_rate_hz, cancels=cancels_echo)
         self._detector = SpeechDetector()
         self.background = BackgroundLevel()
@@ -58,7 +60,7 @@ class Ear:
             now: the time, in seconds.
             in_utterance: whether it belongs to the open utterance.
         """
-        cleaned = self._echo_free.frame(frame, now)
+        cleaned = self._echo_free.frame(self._high_pass.push(frame), now)
         speech = self._detector.push(cleaned.gated, least_db=self.background.threshold_db(in_utterance=in_utterance))
         self.background.push(self._detector.level_db, in_utterance=in_utterance)
         return HeardFrame(cleaned.audio, speech)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from voice.audio.containers import demuxer_of
 from voice.audio.formats import AudioFormat, Int16Mono
 from voice.audio.frames import FrameDecoder
+from voice.audio.sample_check import SampleCheck
 from voice.errors import VoiceError
 
 SLICE = 2048
@@ -40,6 +41,7 @@ class AudioIntake:
         """
         self.format = wire
         self._decoder = FrameDecoder(wire)
+        self._check = SampleCheck(wire)
         self._using = asyncio.Lock()
         self._lost: bytes | None = None
         self._nameless = False
@@ -89,7 +91,7 @@ class AudioIntake:
 
     def _linear(self, data: bytes) -> Taken:
         try:
-            return self._decoder.push(data), None
+            return self._decoder.push(data), self._check.push(data)
         except VoiceError as error:
             return [], error
 

@@ -266,7 +266,13 @@ ERRORS: tuple[ErrorCode, ...] = (
     ErrorCode("invalid_base64", 0, "The `audio` of a `chat_speak` is not base64."),
     ErrorCode("already_open", 0, "A second `chat_voice` on one connection."),
     ErrorCode("unsupported_format", 0, "An encoding, rate or codec that the service does not speak."),
-    ErrorCode("invalid_audio", 0, "The audio is not what it claims to be; what could be decoded was heard."),
+    ErrorCode(
+        "invalid_audio",
+        0,
+        "The audio is not what it claims to be; what could be decoded was heard. Also floats or big-endian samples "
+        "where pcm16 was declared: the sentence says which.",
+    ),
+    ErrorCode("silent_audio", 0, "The audio has been digital silence for 10 s: a muted or a wrong microphone."),
     ErrorCode("no_words", 0, "No words were heard in an utterance."),
     ErrorCode("answering", 0, "A `reply` was asked for while the persona answers already."),
     ErrorCode("call_over", 0, "The call takes nothing more, it is ending."),

@@ -207,6 +207,32 @@ def test_samples_that_are_no_numbers(service: RunningService, broken: float) -> 
     asyncio.run(story())
 
 
+def test_floats_and_big_endian_samples_in_pcm16(service: RunningService) -> None:
+    async def story(sent: bytes, says: str) -> None:
+        async with service.call(service.chat()) as client:
+            for start in range(0, len(sent), 20_000):
+                await client.raw(sent[start : start + 20_000])
+            await complaint(client, "invalid_audio", says)
+            await client.hang_up()
+            assert len(client.of("error")) == 1
+
+    asyncio.run(story((LINE / 32768).astype("<f4").tobytes() * 2, "look like 32-bit float samples, and pcm16 means"))
+    asyncio.run(story(LINE.astype(">i2").tobytes() * 2, "look like big-endian samples"))
+
+
+def test_a_microphone_that_is_silent_for_ten_seconds(service: RunningService) -> None:
+    async def story() -> None:
+        async with service.call(service.chat()) as client:
+            await client.hear(quiet(9_900))
+            await client.hear(np.concatenate([quiet(100), quiet(10_000)]))
+            await complaint(client, "silent_audio", "has been digital silence for 10 seconds")
+            await client.hear(LINE)
+            await goes_on(client)
+            assert len(client.of("error")) == 1
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize("garbage", [b"this is no recording at all", bytes(range(1, 200)), b"fLaC" + bytes(100)])
 def test_what_is_no_container(service: RunningService, garbage: bytes) -> None:
     async def story() -> None:

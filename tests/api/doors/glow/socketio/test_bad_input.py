@@ -159,6 +159,23 @@ def test_a_chat_that_has_ended_takes_nothing_more(service: RunningService) -> No
     asyncio.run(story())
 
 
+def test_samples_that_are_not_what_they_claim_to_be_are_named(service: RunningService) -> None:
+    async def story(audio: bytes, says: str) -> None:
+        chat = service.chat()
+        async with socket_of(service) as socket:
+            await socket.ask("attempt_audio_start", chat_id=chat)
+            await socket.until("attempt_audio_ready")
+            for start in range(0, len(audio), 16_000):
+                await socket.send("attempt_audio_frame", chat_id=chat, audio=audio[start : start + 16_000])
+            told = await socket.until("attempt_error")
+            assert told["type"] == "audio"
+            assert says in told["message"]
+
+    line = recording("rms/turns/07")
+    asyncio.run(story((line / 32768).astype("<f4").tobytes() * 2, "look like 32-bit float samples"))
+    asyncio.run(story(bytes(2 * 24_000 * 11), "has been digital silence for 10 seconds"))
+
+
 def test_a_chat_has_one_voice_session(service: RunningService) -> None:
     async def story() -> None:
         chat = service.chat()
