@@ -126,6 +126,22 @@ def test_a_user_is_added_once(run, store):
     assert Counter(type(result).__name__ for result in made) == {"User": 1, "Conflict": 9}
 
 
+def test_one_query_says_which_grants_stand_and_one_caller_spends_an_invite(run, store):
+    (secret, token), (other, _) = run(store.create_token("ada")), run(store.create_token("bob"))
+    client_secret, client = run(store.create_oauth_client("eve"))
+    access = run(store.issue_access_token(client.id, client_secret, "api/access", timedelta(hours=1)))
+    grants = [run(store.grant_for(each)) for each in (secret, other, access)]
+    assert run(store.standing(grants)) == set(grants)
+    run(store.revoke_token(token.id))
+    assert run(store.standing(grants)) == set(grants[1:])
+    assert run(store.standing(grants[:1])) == set()
+    run(store.revoke_oauth_client(client.id))
+    assert run(store.standing(grants)) == {grants[1]}
+    _, invite = run(store.create_token("ada", scope="invite", persona_id="mo"))
+    spent = at_once(run, *(store.spend_token(invite.id) for _ in range(10)))
+    assert sorted(spent) == [False] * 9 + [True]
+
+
 def test_a_draft_has_one_winner_and_a_chat_one_order(run, store, ada, attempt, chat_id):
     draft = run(store.save_draft(ada.id, {"name": "First"}))
     saves = (store.save_draft(ada.id, {"name": str(n)}, draft_id=draft.id, expected_version=1) for n in range(10))

@@ -44,6 +44,19 @@ def test_three_ways_to_bring_the_token(service: RunningService) -> None:
     asyncio.run(story())
 
 
+def test_a_page_of_any_origin_needs_a_token_as_everybody_does(service: RunningService) -> None:
+    chat = service.chat()
+
+    async def story() -> None:
+        async with service.connection(None, origin="https://elsewhere.example") as client:
+            assert (await client.open(chat, token=TOKENS["ada"]))["chat_id"] == chat
+            await client.hang_up()
+        async with service.connection(None, origin="https://elsewhere.example") as client:
+            assert (await refusal(client, {"type": "chat_voice", "chat_id": chat}))["code"] == "unauthorized"
+
+    asyncio.run(story())
+
+
 def test_a_short_lived_token_opens_a_call_until_its_time_is_over(service: RunningService) -> None:
     chat = service.chat()
 
