@@ -113,5 +113,5 @@ def test_a_misspelt_variable_is_noticed() -> None:
 
 
 def test_the_readme_shows_the_settings_as_they_are() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
     assert markdown_table() in readme
