@@ -4,12 +4,14 @@ import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 
 from api.client.call import Call
 from api.client.http import RemoteService, StoredMessage
 from api.client.voice import VoiceClient, open_call
+from tests.servers.postgres import postgres_running
 from tests.servers.process import ServiceProcess, service_process
 
 pytestmark = pytest.mark.slow
@@ -37,14 +39,16 @@ async def until_some_is_stored(remote: RemoteService, chat: str) -> None:
             pass
 
 
-async def ten_callers(service: ServiceProcess, stop: signal.Signals) -> tuple[list[VoiceClient], list[str], int]:
-    """Ten callers are being answered when the service gets the signal, go on when it is back, and hang up.
+async def called(
+    service: ServiceProcess, stop: signal.Signals, number_of_callers: int = CALLERS
+) -> tuple[list[VoiceClient], list[str], int]:
+    """Callers are being answered when the service gets the signal, go on when it is back, and hang up.
 
     Returns:
         The callers, their chats, and the exit status of the first process.
     """
     with RemoteService(service.url, service.token) as remote:
-        chats = [remote.start_named("The worried parent")[1] for _ in range(CALLERS)]
+        chats = [remote.start_named("The worried parent")[1] for _ in range(number_of_callers)]
     async with AsyncExitStack() as stack:
         remote = stack.enter_context(RemoteService(service.url, service.token))
         callers = [
@@ -85,7 +89,7 @@ def checked(service: ServiceProcess, callers: list[VoiceClient], chats: list[str
 
 
 def test_sigterm_lets_everybody_finish_and_nobody_notices(service: ServiceProcess) -> None:
-    callers, chats, status = asyncio.run(ten_callers(service, signal.SIGTERM))
+    callers, chats, status = asyncio.run(called(service, signal.SIGTERM))
     assert status == 0
     for caller in callers:
         assert [event.type for event in caller.log].count("restarting") == 1
@@ -96,7 +100,17 @@ def test_sigterm_lets_everybody_finish_and_nobody_notices(service: ServiceProces
 
 
 def test_kill_9_loses_nothing_that_was_acknowledged(service: ServiceProcess) -> None:
-    callers, chats, status = asyncio.run(ten_callers(service, signal.SIGKILL))
+    killed(service, CALLERS)
+
+
+def test_kill_9_loses_nothing_on_postgres(tmp_path: Path) -> None:
+    with postgres_running() as server, service_process(tmp_path, database_url=server.new_database()) as service:
+        killed(service, 3)
+
+
+def killed(service: ServiceProcess, number_of_callers: int) -> None:
+    """Kill the service under callers, and check what is left."""
+    callers, chats, status = asyncio.run(called(service, signal.SIGKILL, number_of_callers))
     assert status == -signal.SIGKILL
     for caller, history in zip(callers, checked(service, callers, chats), strict=True):
         first = next(event for event in caller.log if event.type == "reply.ended")
