@@ -53,9 +53,11 @@ class CallFollower(ABC):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._writer.drained(LAST_WRITES_S)
+        drained = asyncio.create_task(self._writer.drained(LAST_WRITES_S))
+        await asyncio.wait({drained, self._writing}, return_when=asyncio.FIRST_COMPLETED)
+        drained.cancel()
         self._writing.cancel()
-        await asyncio.gather(self._writing, return_exceptions=True)
+        await asyncio.gather(drained, self._writing, return_exceptions=True)
 
     def _failed(self, error: Exception) -> None:
         if isinstance(error, StorageFailed):

@@ -117,10 +117,10 @@ class CallKeeper:
             else:
                 self._idle.set()
 
-    async def flushed(self) -> None:
-        """Return when all rows are written, or the store stays away."""
+    async def flushed(self, running: asyncio.Task[None]) -> None:
+        """Return when all rows are written, the store stays away, or `run`, which is this task, has been cancelled."""
         waiting = [asyncio.ensure_future(self._idle.wait()), asyncio.ensure_future(self._clock.sleep(LAST_WRITES_S))]
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([*waiting, running], return_when=asyncio.FIRST_COMPLETED)
         for task in waiting:
             task.cancel()
 

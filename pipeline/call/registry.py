@@ -90,7 +90,7 @@ class Calls:
             call.session.hang_up("closing")
         for call in list(self._calls.values()):
             await call.session.finished()
-        await self._keeper.flushed()
+        await self._keeper.flushed(self._keeping)
         self._keeping.cancel()
         await self._tasks.__aexit__(kind, error, trace)
 
@@ -110,7 +110,7 @@ class Calls:
         ]
         await asyncio.gather(*releases)
         limit.cancel()
-        await self._keeper.flushed()
+        await self._keeper.flushed(self._keeping)
 
     async def _release(self, call: Call, limit: asyncio.Task[None], after_ms: int) -> None:
         session, stepped = call.session, asyncio.Event()
