@@ -96,6 +96,7 @@ def test_a_caller_who_dictates_the_answer_is_heard_out(story: NumberStory) -> No
 def test_the_persona_s_question_tells_when_a_number_is_whole() -> None:
     four = NumberStory("four digits", "ben", "", ("one nine", "two seven"), (700,), ("1 9", "1 9 2 7"))
     asked = replace(four, asked="What are the last four digits of your card?")
-    assert in_a_call(asked) == (["1 9 2 7"], [pytest.approx(360, abs=40)])
+    # After a pause of 700 ms the usual silence of a whole answer grows to 560: more may come at that pace.
+    assert in_a_call(asked) == (["1 9 2 7"], [pytest.approx(560, abs=40)])
     unknown = replace(four, asked="What is your booking reference?")
     assert in_a_call(unknown) == (["1 9 2 7"], [pytest.approx(1400, abs=40)])
