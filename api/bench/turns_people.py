@@ -184,7 +184,7 @@ def _report(halves: dict[Part, HalfScores], model: str, left_out: Sequence[str],
         f"{turns} turns with {pauses} pauses of {LEAST_PAUSE_MS} ms or more: the speakers' own, and {SHORTEST_MS} to "
         f"{LONGEST_MS} ms of each recording's room noise inserted between words. The words are those of {model}, "
         f"transcribed at each pause, {TRANSCRIPT_MS} ms after it was detected. Which half a recording belongs to "
-        "follows from its name; nothing was tuned on the held-out half."
+        "follows from its name; the weights of prosody were fitted on tuning halves."
     )
     yield (
         "**The pauses are spliced** into fluent speech: who hesitates lengthens the word before, and does not lower "
