@@ -11,6 +11,7 @@ def bench_numbers(
     ] = None,
     stt: Annotated[str, typer.Option(help="Recogniser; `glow models` lists them.")] = "auto",
     tts: Annotated[str, typer.Option(help="The second speaker's voice; `glow models` lists them.")] = "auto",
+    most: Annotated[int | None, typer.Option(min=1, help="So many stories of each kind; all by default.")] = None,
     each: Annotated[bool, typer.Option("--each", help="Print what was heard of every story that went wrong.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -21,4 +22,4 @@ def bench_numbers(
 
     if unknown := set(chosen or ()) - set(SETS):
         raise typer.BadParameter(f"{min(unknown)!r} is not one of {', '.join(SETS)}.", param_hint="--set")
-    measure(console(), stt=stt, tts=tts, sets=chosen or SETS, each=each, as_json=as_json)
+    measure(console(), stt=stt, tts=tts, sets=chosen or SETS, most=most, each=each, as_json=as_json)

@@ -72,6 +72,7 @@ _KINDS: tuple[tuple[Kind, int | None, re.Pattern[str]], ...] = (
             r"\bhow (?:many|much|old|long|far|often|tall|big|large|high|soon|late|early)\b|\bnumber of\b"
             r"|^(?:and |so |then )*when (?:is|are|do|does|did|will|would|can|was|were|should)\b"
             r"|\b(?:what|which) (?:time|room|floor|page|age|size|gate|day|date|option|one|letter|grade|level|chapter)\b"
+            rf"|\bor (?:{'|'.join(NUMBER_WORDS)}|[a-z])\b\W*$"
             rf"|\bscale\b|\b(?:{'|'.join(NUMBER_WORDS)}|\w) or (?:{'|'.join(NUMBER_WORDS)}|\w)\b"
             r"|\b(?:room|flight|bus|house|gate|page|line|train) number\b"
         ),
@@ -90,7 +91,7 @@ _KINDS: tuple[tuple[Kind, int | None, re.Pattern[str]], ...] = (
             r"\b(?:what|which) (?!(?:is|was|does|has|this|seems|happens|makes|brings|looks)\b)\w+s\b"
             r"|\blist\b|\bwhat (?:are|else)\b|\bwho (?:else )?(?:is|are|was|were) (?:coming|going|with)\b"
             r"|\bwhat (?:would|do|did|can|will|should) (?:you|we|i)"
-            r" (?:like|need|want|take|buy|bring|order|have|get|sell)\b"
+            r" (?:like|need|want|take|buy|bring|order|have|get|sell)\b(?! to (?!(?:order|buy|eat|drink|bring|take)\b))"
         ),
     ),
 )

@@ -105,9 +105,10 @@ def _dictation(text: str, asked: str, question: Asked | None) -> Dictation | Non
     if run.open:
         return Dictation.GOES_ON
     if run.letters and not run.digits:
-        return _spelled(run, wanted, _names(asked, run.before)) or (
-            Dictation.PERHAPS_WHOLE if re.search(r"(?:^|\w.* )A\W*$", text) else None  # "option A", not "a"
-        )
+        spelled = _spelled(run, wanted, _names(asked, run.before))
+        if spelled is None and broken_off(text, question):
+            return Dictation.GOES_ON
+        return spelled or (Dictation.PERHAPS_WHOLE if re.search(r"(?:^|\w.* )A\W*$", text) else None)  # "option A"
     match wanted:
         case Asked(Kind.QUANTITY):
             return None
@@ -162,18 +163,19 @@ def _counted(length: int, whole: int) -> Dictation:
 
 
 def _phone(run: DictatedRun) -> Dictation:
-    """Judge a phone number: North American ones have 10 digits, or 11 from 1; local ones groups of 3 and 4."""
+    """Judge a phone number: North American ones have 10 digits, or 11 from 1; local ones 7.
+
+    Recognisers add a digit to repeated ones ("312 5555" for "312 555"), so that groups of 3 and 4 tell nothing.
+    """
     digits, length = run.characters, len(run.characters)
-    if run.groups == (3, 4):
-        return Dictation.PERHAPS_WHOLE
+    abroad = run.before.rstrip().endswith(("+", "plus"))
+    if length == _LOCAL and digits[0] not in "01" and not abroad:
+        return Dictation.ANY_LENGTH
     if digits.startswith("0"):  # national elsewhere: pairs make ten, other groups eleven
         paired = length == 10 and run.groups[-1] == 2
         return Dictation.PERHAPS_WHOLE if paired or length > 11 else _counted(length, 11)
     if digits.startswith("1"):
         return _counted(length, 11)
-    if length == _LOCAL:
-        return Dictation.ANY_LENGTH
-    abroad = run.before.rstrip().endswith(("+", "plus"))
     return (Dictation.GOES_ON if length < 11 else Dictation.PERHAPS_WHOLE) if abroad else _counted(length, 10)
 
 

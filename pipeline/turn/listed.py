@@ -5,7 +5,8 @@ import re
 NO_ITEMS = frozenset(
     "yes no yeah yep okay ok well oh sure please thanks thank sorry hello hi hey bye goodbye right i you he she it we"
     " they is are was were do does did have has can could will would not don't here there now today tomorrow really too"
-    " actually exactly then again sir ma'am nothing none everything all what why how who that this".split()
+    " actually exactly then again sir ma'am nothing none everything all what why how who that this alright fine"
+    " good great let been going trying".split()
 )
 
 _NEEDS = (
@@ -19,6 +20,9 @@ _NEEDS_TWO = re.compile(
 """Two things that somebody needs, the second one not a name: "and" would come before the last of them."""
 
 _BEGINNING = re.compile(rf"^(?:{_NEEDS}|(?:i'd|we'd) like|i'll have|(?:it's|on|for|in|just|um|uh)\b)\s*", re.IGNORECASE)
+_ASKS = re.compile(
+    r"^(?:do|does|did|can|could|should|would|will|may|have|has|had|am|where|when|which)\b", re.IGNORECASE
+)
 _SEPARATORS = re.compile(r"[,.;!]+(?:\s+|$)")
 _LONGEST = 3
 
@@ -38,8 +42,9 @@ def list_goes_on(text: str) -> bool:
 
 def items_listed(text: str) -> int:
     """Count the items of an answer to a question for a list; 0 if it is none, or if "and" marks its last item."""
-    plain = _BEGINNING.sub("", text.strip().replace("’", "'"))
+    whole = text.strip().replace("’", "'")
+    plain = _BEGINNING.sub("", whole)
     items = [item.lower().split() for item in _SEPARATORS.split(plain) if item.strip()]
-    if not items or "?" in text or {"and", "or"}.intersection(items[-1][:-1]):
+    if not items or "?" in text or _ASKS.search(whole) or {"and", "or"}.intersection(items[-1][:-1]):
         return 0
     return len(items) if all(len(item) <= _LONGEST and not NO_ITEMS.intersection(item) for item in items) else 0

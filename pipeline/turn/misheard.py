@@ -32,6 +32,7 @@ _SOUND_LIKE_LETTERS = _words(
 )
 """How single letters come out."""
 
+_SPELLED_WITH_A_WORD = re.compile(r"\b(?:as (?:in|an|and)|for|like) \w+\W*$", re.IGNORECASE)
 _FEW_WORDS = 6
 _MORE_WORDS = 3
 _LEAST = {Kind.PHONE: 7, Kind.CARD: 15, Kind.ZIP: 5, Kind.CODE: 6}
@@ -51,7 +52,7 @@ def broken_off(text: str, asked: Asked | None) -> bool:
     if text.rstrip().endswith("?") or (_REFUSALS if is_spelling else _OTHERWISE).intersection(words):
         return False
     if is_spelling:
-        return len(words) <= _FEW_WORDS
+        return len(words) <= _FEW_WORDS or _SPELLED_WITH_A_WORD.search(text) is not None
     if asked.kind is Kind.DATE:
         return not _YEAR.search(text) and len(words) <= _FEW_WORDS
     digits = digits_in(text)

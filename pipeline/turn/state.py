@@ -93,7 +93,7 @@ class Rules:
                 between = (
                     self.endpoint_ms + RHYTHM_MS if dictated is Dictation.ANY_LENGTH else (most + self.endpoint_ms) / 2
                 )
-                return min(max(samples(between), round(1.5 * longest_pause)), samples(most))
+                return min(max(samples(between), round(1.75 * longest_pause)), samples(most))
             case Verdict.COMPLETE:
                 usual = samples(min(self.complete_ms, self.endpoint_ms))
             case Verdict.UNFINISHED:

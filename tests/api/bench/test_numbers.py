@@ -1,5 +1,6 @@
 """Dictated numbers and spelled names, from speech to message; on real weights, and the bench that counts them."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,3 +121,20 @@ def test_a_finished_number_ends_in_time(real: Stage, asked: str, said: str) -> N
     assert one.is_whole
     assert one.delay_ms is not None
     assert one.delay_ms <= SOON_MS
+
+
+@pytest.mark.slow
+def test_the_bench_counts_what_each_speaker_said() -> None:
+    arguments = ["--set", "unseen", "--most", "1", "--stt", "fixed:0", "--tts", "espeak", "--each"]
+    ran = CliRunner().invoke(app, ["bench", "numbers", *arguments, "--json"])
+    assert ran.exit_code == 0, ran.output
+    result = json.loads(ran.stdout)
+    dictated = [row for row in result["rows"] if row["kind"] == "dictated"]
+    assert [row["speaker"] for row in dictated] == ["a person", "espeak"]
+    assert all(row["stories"] == 1 for row in result["rows"])
+    told = [one for one in result["wrong"] if one["story"]["pauses_ms"]]
+    assert len(told) == sum(row["cut_off"] > 0 or row["doubled"] > 0 for row in dictated)
+    printed = CliRunner().invoke(app, ["bench", "numbers", *arguments])
+    assert printed.exit_code == 0
+    assert "Heard by fixed:0" in printed.output
+    assert "a person" in printed.output

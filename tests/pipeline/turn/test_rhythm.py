@@ -13,7 +13,7 @@ from tests.pipeline.turn_story import ms
     [
         (Verdict.UNFINISHED, Dictation.GOES_ON, 0, 1400),
         (Verdict.UNFINISHED, Dictation.ANY_LENGTH, 0, 550),
-        (Verdict.UNFINISHED, Dictation.ANY_LENGTH, 700, 1050),
+        (Verdict.UNFINISHED, Dictation.ANY_LENGTH, 700, 1225),
         (Verdict.UNFINISHED, Dictation.ANY_LENGTH, 1200, 1400),
         (Verdict.UNFINISHED, Dictation.FIRST_ITEM, 0, 950),
         (Verdict.COMPLETE, Dictation.WHOLE, 0, 350),
