@@ -16,12 +16,12 @@ FRAMES = 500
 """Frames over which the background is measured: 10 s."""
 
 STANDS_OUT_DB = 8.0
-"""How much louder than the background the loudest 300 ms of an utterance are, at least, if its words are unsure: babble
-reaches 6 dB, a caller 10 dB above the babble 10 to 15 dB."""
+"""How much louder than the background the loudest 300 ms of an utterance are, or a twentieth of a long one, if unsure
+words are to count: babble reaches 6 dB, a caller 10 dB above the babble 10 to 15 dB."""
 
 _STARTS_DB, _CONTINUES_DB = 5.0, 2.0  # how much louder than the background speech begins, and goes on
 _LATELY = 30
-_LOUD_FRAMES = 15
+_LOUD_FRAMES, _LOUD_SHARE = 15, 0.05
 _KNOWN, _EVERY = 20, 10
 _OWN_BACKGROUND = 0.2  # share of an utterance's frames that are its pauses, pre-roll and end
 _SILENCE_DB = -100.0
@@ -80,7 +80,8 @@ def stands_out(audio: Int16Mono16k, background_db: float | None) -> bool:
     samples = float32_of(audio[: max(len(audio) // FRAME, 1) * FRAME])
     frames = samples.reshape(-1, min(FRAME, len(samples)))
     powers = np.sort(np.mean(frames * frames, axis=1))
-    loudest_db = _decibels(float(np.mean(powers[-_LOUD_FRAMES:])))
+    loud_frames = max(_LOUD_FRAMES, int(len(powers) * _LOUD_SHARE))
+    loudest_db = _decibels(float(np.mean(powers[-loud_frames:])))
     if background_db is None:
         background_db = _decibels(float(powers[int(len(powers) * _OWN_BACKGROUND)]))
     return loudest_db - background_db >= STANDS_OUT_DB

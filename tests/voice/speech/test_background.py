@@ -81,3 +81,9 @@ def test_people_in_the_background_do_not() -> None:
 def test_a_frame_or_less_can_be_judged() -> None:
     assert not stands_out(noise(100, level_db=-30), None)
     assert stands_out(noise(100, level_db=-30), -60)
+
+
+def test_minutes_of_babble_do_not_stand_out_from_themselves() -> None:
+    voices = [float32_of(recording(name)) for name in recordings("clinic", "turns")]
+    for seed in range(4):
+        assert not stands_out(int16_of(babble(voices, 25, level=0.1, seed=seed)), None)

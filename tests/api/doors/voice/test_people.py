@@ -11,7 +11,9 @@ import pytest
 from tests.api.doors.voice.test_formats import at_rate, cut, packets
 from tests.neural import Spoken, people
 from tests.service import RunningService, quiet, running
+from tests.voice.audio.test_odd_recordings import WAYS
 from tests.voice.sound import encoded
+from voice.audio.formats import int16_of
 from voice.stt.word_error import WordErrors, word_errors
 
 pytestmark = pytest.mark.slow
@@ -58,3 +60,22 @@ def test_a_dozen_prompts_are_heard(neural_service: RunningService, encoding: str
         texts.append(asyncio.run(heard(spoken)))
         errors += word_errors(spoken.text, texts[-1])
     assert errors.rate <= 0.08, texts
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_people_with_odd_cards_are_heard(neural_service: RunningService, name: str) -> None:
+    prompts = PROMPTS[:3]
+
+    async def heard(spoken: Spoken) -> str:
+        audio = int16_of(WAYS[name](np.concatenate([np.zeros(4_800), spoken.audio, np.zeros(25_600)])))
+        async with neural_service.call(neural_service.chat(), hurries=True) as client:
+            await client.hear(audio)
+            text = str((await client.until("user.message"))["text"])
+            await client.hang_up()
+            return text
+
+    errors, texts = WordErrors(), []
+    for spoken in prompts:
+        texts.append(asyncio.run(heard(spoken)))
+        errors += word_errors(spoken.text, texts[-1])
+    assert errors.rate <= 0.1, texts
