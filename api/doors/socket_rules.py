@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Close, Frame
 from websockets.http11 import Request
 
 from api.doors.http_rules import release_lease
@@ -47,8 +48,12 @@ def protocol_by_path(rules: Mapping[str, SocketRules]) -> type[WebSocketsSansIOP
                     self.conn.max_message_size = found.max_bytes
             super().handle_connect(event)
 
+        _ending = False
+
         def send_receive_event_to_app(self) -> None:
-            if self.curr_msg_data_type == "text" and not self.close_sent:
+            if self._ending:
+                return
+            if self.curr_msg_data_type == "text":
                 try:
                     b"".join(self.frames).decode()
                 except UnicodeDecodeError:
@@ -60,17 +65,25 @@ def protocol_by_path(rules: Mapping[str, SocketRules]) -> type[WebSocketsSansIOP
             super().send_receive_event_to_app()
 
         def handle_parser_exception(self) -> None:
-            """Tell why the connection ends, and read on for a while; uvicorn closes at once.
+            if not (self.close_sent or self._ending):
+                assert self.conn.close_sent is not None
+                self._end(self.conn.close_sent)
+
+        def handle_close(self, event: Frame) -> None:
+            if self.close_sent or self._ending or self.transport.is_closing():
+                super().handle_close(event)
+            else:
+                assert self.conn.close_rcvd is not None
+                self._end(self.conn.close_rcvd)
+
+        def _end(self, close: Close) -> None:
+            """Tell the client that and why the connection ends, and read on for a while; uvicorn closes at once.
 
             With bytes unread, a system resets the connection, and the client never sees the code (RFC 6455, 7.1.1).
             """
-            if self.close_sent:
-                return
-            assert self.conn.close_sent is not None
-            code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
-            self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+            self._ending = True
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": close.code, "reason": close.reason})
             self.transport.write(b"".join(self.conn.data_to_send()))
-            self.close_sent = True
             if self.transport.can_write_eof():
                 self.transport.write_eof()
             self.transport.resume_reading()

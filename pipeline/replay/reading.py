@@ -21,6 +21,10 @@ from pipeline.replay.reading_learner import read_learner
 from pipeline.replay.reading_settings import read_settings
 from pipeline.replay.sounds import noise
 from pipeline.replay.stage import demo_pack
+from voice.audio.formats import FRAME, Int16Mono
+
+_QUIET: Int16Mono = np.eye(1, FRAME, dtype=np.int16)[0]
+"""The background of a call file that names none: the least there is, as digital silence would be told as a fault."""
 
 _BACKGROUND_PERIOD_MS = 4_000
 _PLAIN = Persona(
@@ -67,9 +71,7 @@ def _read(root: Section, path: Path) -> CallFile:
         settings=settings,
         learner=learner,
         expect=read_expectations(root.section("expect")),
-        background=noise("pink", _BACKGROUND_PERIOD_MS, room_db, seed)
-        if room_db > -math.inf
-        else np.zeros(0, np.int16),
+        background=noise("pink", _BACKGROUND_PERIOD_MS, room_db, seed) if room_db > -math.inf else _QUIET,
         echo=_echo(root.section("echo")),
         persona=who.persona,
         lesson=who.lesson,

@@ -10,7 +10,8 @@ Source of the cases: github.com/crossbario/autobahn-testsuite, sections 1 to 7, 
 import asyncio
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -301,15 +302,30 @@ def chat(service: RunningService) -> str:
     return service.chat()
 
 
+@asynccontextmanager
+async def opened(service: RunningService, chat: str) -> AsyncIterator[RawSocket]:
+    """A websocket with an open call, once the connection of the case before is noticed to be gone."""
+    opening = frame(TEXT, json.dumps({"type": "chat_voice", "chat_id": chat}).encode())
+    async with asyncio.timeout(WAIT_S), AsyncExitStack() as stack:
+        while True:
+            socket = await stack.enter_async_context(
+                raw_socket(service.url, "/attempt/chat_voice", service.headers("ada"))
+            )
+            await socket.send(opening)
+            async for received in socket.frames():
+                if received.opcode == TEXT:
+                    answer = json.loads(received.payload)
+                    break
+            if answer["type"] == "chat_voice":
+                break
+            assert answer["code"] == "session_conflict", answer
+        yield socket
+
+
 @pytest.mark.parametrize("case", CASES, ids=[case.number for case in CASES])
 def test_frames(service: RunningService, chat: str, case: Case) -> None:
     async def story() -> None:
-        async with raw_socket(service.url, "/attempt/chat_voice", service.headers("ada")) as socket:
-            await socket.send(frame(TEXT, json.dumps({"type": "chat_voice", "chat_id": chat}).encode()))
-            async for received in socket.frames():
-                if received.opcode == TEXT:
-                    assert json.loads(received.payload)["type"] == "chat_voice", received.payload
-                    break
+        async with opened(service, chat) as socket:
             pongs, taken, code = await outcome(socket, case)
         if case.closed:
             assert code in case.closed

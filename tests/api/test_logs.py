@@ -17,7 +17,9 @@ def test_nothing_said_and_no_secret_is_logged_at_any_level(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Services of other tests may have switched it off for this process.
-    monkeypatch.setattr(logging.getLogger("uvicorn.access"), "propagate", True)
+    access = logging.getLogger("uvicorn.access")
+    monkeypatch.setattr(access, "propagate", True)
+    access.setLevel(logging.NOTSET)
     with unhearing(tmp_path, log_level="debug") as service:
         chat = service.chat()
         http.get(f"{service.url}/health?said={WORDS[0]}&key={TOKENS['ada']}")
