@@ -94,7 +94,7 @@ def test_a_language_that_nobody_speaks_is_spoken_by_the_default_voice(tmp_path: 
 
 def test_what_a_persona_lacks_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     synthesizer = installed(tmp_path, JOE)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, "voice"):
         for _ in range(2):
             say(synthesizer, "Hola.", VoiceStyle(language="es"))
             say(synthesizer, "Hello.", VoiceStyle(names={"espeak": "en-us+f3"}))
