@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from websockets.exceptions import ConnectionClosed
 
 from api.doors.glow.socketio.table import Events
 from api.doors.glow.table import OPERATIONS
@@ -69,7 +70,7 @@ def chat(service: RunningService) -> str:
 def test_messages_of_the_voice_websocket(service: RunningService, chat: str, sent: list[str | bytes]) -> None:
     async def story() -> None:
         async with service.call(chat) as client:
-            with contextlib.suppress(Closed):
+            with contextlib.suppress(Closed, ConnectionClosed):
                 for message in sent:
                     await client.raw(message)
                 await client.send("ping")

@@ -17,9 +17,9 @@ def test_nothing_said_and_no_secret_is_logged_at_any_level(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Services of other tests may have switched it off for this process.
-    access = logging.getLogger("uvicorn.access")
-    monkeypatch.setattr(access, "propagate", True)
-    access.setLevel(logging.NOTSET)
+    for name in ("uvicorn", "uvicorn.access"):
+        monkeypatch.setattr(logging.getLogger(name), "propagate", True)
+    logging.getLogger("uvicorn.access").setLevel(logging.NOTSET)
     with unhearing(tmp_path, log_level="debug") as service:
         chat = service.chat()
         http.get(f"{service.url}/health?said={WORDS[0]}&key={TOKENS['ada']}")

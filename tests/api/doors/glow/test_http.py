@@ -7,7 +7,7 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.service import RunningService, base64_of, http, quiet
+from tests.service import SILENCE_MS, RunningService, base64_of, http, quiet
 from tests.voice.sound import recording
 
 QUESTION = "Hello, this is the records office. How can I help you?"
@@ -187,7 +187,7 @@ def test_a_call_opened_over_http_is_joined_by_websocket(service: RunningService)
             assert (await client.until("user.message"))["text"] == QUESTION, "what it missed"
             await client.until("reply.started")
             await client.send("stop")
-            await client.hear(np.concatenate([LINE, quiet(700)]))
+            await client.hear(np.concatenate([LINE, quiet(SILENCE_MS)]))
             assert (await client.until("user.message"))["text"] == "wait a minute"
             await client.hang_up()
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.service import Client, RunningService, base64_of, quiet
+from tests.service import SILENCE_MS, Client, RunningService, base64_of, quiet
 from tests.voice.sound import encoded, recording
 from voice.audio.formats import wav_bytes
 
@@ -32,7 +32,7 @@ async def complaint(client: Client, code: str, says: str) -> None:
 
 async def goes_on(client: Client) -> None:
     """What was said so far is still there, and the call ends as any other."""
-    await client.hear(quiet(700))
+    await client.hear(quiet(SILENCE_MS))
     assert (await client.until("user.message"))["text"] == WORDS
     await client.hang_up()
 
@@ -199,7 +199,7 @@ def test_samples_that_are_no_numbers(service: RunningService, broken: float) -> 
         async with service.call(service.chat(), input=CONTAINER) as client:
             await client.raw(float_wav(np.concatenate([LINE, quiet(200)]), broken)[:LIMIT])
             await complaint(client, "invalid_audio", "NaN or infinite; send finite samples")
-            await client.raw(wav_bytes(quiet(700), 16_000))
+            await client.raw(wav_bytes(quiet(SILENCE_MS), 16_000))
             assert (await client.until("user.message"))["text"] == WORDS
             await client.hang_up()
             assert len(client.of("error")) == 1
@@ -240,7 +240,7 @@ def test_what_is_no_container(service: RunningService, garbage: bytes) -> None:
             for _ in range(2):
                 await client.raw(garbage)
                 await complaint(client, "invalid_audio", "begin with the header of Ogg, WebM or WAV")
-            await client.raw(wav_bytes(np.concatenate([LINE, quiet(700)]), 16_000))
+            await client.raw(wav_bytes(np.concatenate([LINE, quiet(SILENCE_MS)]), 16_000))
             assert (await client.until("user.message"))["text"] == WORDS
             await client.hang_up()
 

@@ -12,11 +12,11 @@ from tests import hearing
 from tests.servers.llm import LlmServer
 from tests.servers.stt import transcription_server
 from tests.servers.tts import Answer, SpeechServer, speech_server
-from tests.service import Client, RunningService, quiet, running, unhearing
+from tests.service import SILENCE_MS, Client, RunningService, quiet, running, unhearing
 from tests.voice.sound import recording
 
 KEY = "sk-a-key-that-nobody-must-see"
-LINE = np.concatenate([quiet(100), recording("rms/turns/07"), quiet(700)])
+LINE = np.concatenate([quiet(100), recording("rms/turns/07"), quiet(SILENCE_MS)])
 
 
 async def explained(client: Client, last_words: str = "") -> tuple[dict[str, Any], str]:

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests import hearing
-from tests.service import Client, RunningService, base64_of, quiet
+from tests.service import SILENCE_MS, Client, RunningService, base64_of, quiet
 from tests.voice.sound import encoded, recording
 from voice.audio.formats import AudioFormat, wav_bytes
 from voice.audio.g711 import alaw_decode, mulaw_decode
@@ -23,7 +23,7 @@ Int16 = NDArray[np.int16]
 LINE = "rms/turns/07"
 WORDS = "wait a minute"
 QUESTION = "Hello, this is the records office. How can I help you?"
-SPEECH = np.concatenate([quiet(100), recording(LINE), quiet(700)])
+SPEECH = np.concatenate([quiet(100), recording(LINE), quiet(SILENCE_MS)])
 
 
 def at_rate(audio: Int16, rate_hz: int, channels: int = 1) -> Int16:

@@ -8,10 +8,10 @@ import pytest
 
 from pipeline.speaking.replies import APOLOGY
 from tests.servers.stt import transcription_server
-from tests.service import quiet, running
+from tests.service import SILENCE_MS, quiet, running
 from tests.voice.sound import recording
 
-LINE = np.concatenate([quiet(100), recording("rms/turns/07"), quiet(700)])
+LINE = np.concatenate([quiet(100), recording("rms/turns/07"), quiet(SILENCE_MS)])
 
 
 @pytest.mark.slow

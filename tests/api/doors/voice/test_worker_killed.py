@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from api.engines import LISTENING_THREADS
-from tests.service import WAIT_S, Client, RunningService, quiet, running
+from tests.service import SILENCE_MS, WAIT_S, Client, RunningService, quiet, running
 from tests.voice.corpus import corpus
 from tests.voice.sound import recording
 from voice.stt.process.process import ProcessTranscriber
@@ -42,7 +42,7 @@ def recogniser(service: RunningService) -> ProcessTranscriber:
 async def one_turn(service: RunningService, chat: str, name: str) -> Client:
     async with service.call(chat, hurries=True) as client:
         # In one message: between two of them a busy machine may take longer than the service waits for frames.
-        await client.raw(np.concatenate([quiet(200), recording(name), quiet(700)]).astype("<i2").tobytes())
+        await client.raw(np.concatenate([quiet(200), recording(name), quiet(SILENCE_MS)]).astype("<i2").tobytes())
         await client.until("user.message")
         await client.until("reply.ended")
         await client.hang_up()
