@@ -19,6 +19,7 @@ from api.doors.glow.socketio.server import SocketDoor
 from api.doors.glow.table import OPERATIONS
 from api.doors.http_rules import HttpRules, bounded_protocol
 from api.doors.openapi_page import serve_openapi_page
+from api.doors.pages import STATIC, KnownFiles
 from api.doors.refusals import BUSY_RETRY_S, explain_errors
 from api.doors.socket_rules import SocketRules, protocol_by_path
 from api.doors.voice import socket as voice
@@ -57,6 +58,7 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
     for router in (glow.router_of(operations), *routers, socket_http.router_of(operations)):
         app.router.routes.extend(router.routes)
     app.mount("/socket.io", sockets.asgi)
+    app.mount("/static", KnownFiles(directory=STATIC))
     serve_openapi_page(app)
     app.add_middleware(BodyLimit, bounds=(*tutor.BOUNDS, *gloo.BOUNDS, *glean.BOUNDS))
     app.add_middleware(AnyOrigin)

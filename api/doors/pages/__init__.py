@@ -1,0 +1,6 @@
+"""The pages that a browser talks on, and the files that they are made of: scripts, worklets, styles, texts."""
+
+from api.doors.pages.headers import page_headers
+from api.doors.pages.static_files import STATIC, KnownFiles
+
+__all__ = ["STATIC", "KnownFiles", "page_headers"]
