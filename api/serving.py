@@ -8,12 +8,16 @@ import re
 import signal
 import socket
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from types import FrameType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import uvicorn
 
+from api.addresses import ANY, network_address
 from api.auth import with_run_token
+from api.certificate import check_certificate, self_signed
 from api.settings import Settings
 from models.private import private_folder
 from models.store import Store
@@ -108,10 +112,12 @@ def prepare(settings: Settings) -> tuple[Settings, str | None]:
     """Return the settings and, if one is needed, the token of this run; create the data directory.
 
     Raises:
-        OSError: the address cannot be bound, or the data directory cannot be created.
+        OSError: the address cannot be bound, the certificate cannot be used, or the data directory cannot be created.
         ModelError: the database cannot be opened.
     """
     _check_address(settings.host, settings.port)
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        check_certificate(settings.tls_cert, settings.tls_key)
     private_folder(settings.data_dir)
 
     async def ask() -> tuple[Settings, str | None]:
@@ -139,6 +145,9 @@ def _check_address(host: str, port: int) -> None:
 
 def uvicorn_config(app: "FastAPI", settings: Settings) -> uvicorn.Config:
     """Configure uvicorn: bounded messages, no deflate (14 KB can inflate to 15 MiB), no tokens in logs."""
+    certificate, key = settings.tls_cert, settings.tls_key
+    if settings.tls_self_signed:
+        certificate, key = self_signed(settings.data_dir / "tls", _names(settings), datetime.now(UTC))
     return uvicorn.Config(
         app,
         host=settings.host,
@@ -154,7 +163,17 @@ def uvicorn_config(app: "FastAPI", settings: Settings) -> uvicorn.Config:
         server_header=False,
         timeout_graceful_shutdown=5,
         lifespan="on",
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
     )
+
+
+def _names(settings: Settings) -> tuple[str, ...]:
+    """List what clients may call this service: its certificate is for these."""
+    hosts = {"localhost", "127.0.0.1", settings.host, urlsplit(settings.public_url).hostname or ""}
+    if settings.host in ANY:
+        hosts |= {network_address(), socket.gethostname()}
+    return tuple(sorted(hosts - ANY))
 
 
 def run(settings: Settings, app: "FastAPI", announce: Callable[[int], None]) -> bool:

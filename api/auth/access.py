@@ -82,6 +82,16 @@ class Access:
         """Return whether a user's caller may attend this call of theirs, whoever opened it."""
         return not calls_only(grant.scope) or call.grant == grant
 
+    @staticmethod
+    def check_practice(grant: Grant | None, practice_id: str | None) -> None:
+        """Check that a caller may start this practice; None for what is none.
+
+        Raises:
+            Forbidden: its token is for other practices.
+        """
+        if grant is not None and grant.practice_ids and practice_id not in grant.practice_ids:
+            raise Forbidden("This token is for other practices: start one of those that it was made for.")
+
     async def started(self, grant: Grant | None, *chat_ids: str) -> None:
         """Remember which chats were started with a token that may have calls on those only."""
         if grant is not None and calls_only(grant.scope):

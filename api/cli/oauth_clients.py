@@ -1,17 +1,11 @@
 """`glow client`: create, list and revoke OAuth clients, and allow a token to act for other users."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from api.cli.commands import AsJson, show_list
-
-if TYPE_CHECKING:
-    from models.store import Store
-
-Result = TypeVar("Result")
+from api.cli.stored import ask_store
 
 app = typer.Typer(no_args_is_help=True, help="Create, list and revoke OAuth clients for POST /oauth2/token.")
 
@@ -22,7 +16,7 @@ def create(
     label: Annotated[str, typer.Option(help="What the client is for.")] = "",
 ) -> None:
     """Create a client and print its id and secret, once: only the secret's hash is stored."""
-    secret, client = _ask(lambda store: store.create_oauth_client(user, label))
+    secret, client = ask_store(lambda store: store.create_oauth_client(user, label))
     typer.echo(f"client_id={client.id}\nclient_secret={secret}")
     typer.echo(f"A client of {client.user.name}. The secret is not shown again.", err=True)
 
@@ -38,7 +32,7 @@ def list_(as_json: AsJson = False) -> None:
             "created_at": client.created_at,
             "revoked_at": client.revoked_at,
         }
-        for client in _ask(lambda store: store.list_oauth_clients())
+        for client in ask_store(lambda store: store.list_oauth_clients())
     ]
     show_list("clients", clients, as_json=as_json, empty="There is no client; make one with `glow client create USER`.")
 
@@ -46,7 +40,7 @@ def list_(as_json: AsJson = False) -> None:
 @app.command()
 def revoke(client_id: Annotated[str, typer.Argument(metavar="ID", help="The client's id.")]) -> None:
     """Revoke a client and all its access tokens, permanently."""
-    client = _ask(lambda store: store.revoke_oauth_client(client_id))
+    client = ask_store(lambda store: store.revoke_oauth_client(client_id))
     typer.echo(f"Client {client.id} of {client.user.name} opens nothing any more.")
 
 
@@ -55,16 +49,5 @@ def act_as(
     token_id: Annotated[str, typer.Argument(metavar="TOKEN_ID", help="Id of a token, or an unambiguous prefix of it.")],
 ) -> None:
     """Make a token an operator's: it may act for other users with the Glean headers X-Scio-Actas and X-Glean-ActAs."""
-    _ask(lambda store: store.allow_acting(token_id))
+    ask_store(lambda store: store.allow_acting(token_id))
     typer.echo("The token may act for other users now; revoke it to undo this.")
-
-
-def _ask(verb: Callable[["Store"], Awaitable[Result]]) -> Result:
-    from api.settings import Settings
-    from models.store import Store
-
-    async def ask() -> Result:
-        async with Store(Settings().database_url) as store:
-            return await verb(store)
-
-    return asyncio.run(ask())

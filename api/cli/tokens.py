@@ -1,19 +1,13 @@
 """`glow token`: create, list and revoke the Bearer tokens of users."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from api.cli.commands import AsJson, show_list
-
-if TYPE_CHECKING:
-    from models.store import Store
-
-Result = TypeVar("Result")
+from api.cli.stored import ask_store
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 _LONGEST_S = 100 * 366 * 86_400
@@ -62,7 +56,7 @@ def create(
     persona: Annotated[str | None, typer.Option(help="Id of the persona that an invite's call is with.")] = None,
 ) -> None:
     """Create a token and print it, once: only its hash is stored."""
-    secret, token = _ask(
+    secret, token = ask_store(
         lambda store: store.create_token(user, label, scope=scope.value, lifetime=expires_in, persona_id=persona)
     )
     typer.echo(secret)
@@ -84,8 +78,9 @@ def list_(as_json: AsJson = False) -> None:
             "revoked_at": token.revoked_at,
             "persona_id": token.persona_id,
             "spent_at": token.spent_at,
+            "practice_ids": list(token.practice_ids),
         }
-        for token in _ask(lambda store: store.list_tokens())
+        for token in ask_store(lambda store: store.list_tokens())
     ]
     show_list("tokens", tokens, as_json=as_json, empty="There is no token; make one with `glow token create USER`.")
 
@@ -95,16 +90,5 @@ def revoke(
     token_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the token, or an unambiguous prefix of it.")],
 ) -> None:
     """Revoke a token, permanently; what it has open is closed within seconds."""
-    token = _ask(lambda store: store.revoke_token(token_id))
+    token = ask_store(lambda store: store.revoke_token(token_id))
     typer.echo(f"Token {token.id} of {token.user.name} opens nothing any more.")
-
-
-def _ask(verb: Callable[["Store"], Awaitable[Result]]) -> Result:
-    from api.settings import Settings
-    from models.store import Store
-
-    async def ask() -> Result:
-        async with Store(Settings().database_url) as store:
-            return await verb(store)
-
-    return asyncio.run(ask())

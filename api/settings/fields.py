@@ -40,6 +40,15 @@ class Settings(BaseSettings):
     public_url: str = Field(
         default="", description="URL under which clients reach the service, if it runs behind a proxy."
     )
+    tls_cert: Path | None = Field(
+        default=None, description="Certificate in PEM, its chain included; the service then speaks https and wss."
+    )
+    tls_key: Path | None = Field(default=None, description="Private key of tls_cert in PEM.")
+    tls_self_signed: bool = Field(
+        default=False,
+        description="Speak https with a certificate that the service makes itself; browsers warn of it, and then give "
+        "the microphone.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Log level: debug, info, warning or error."
     )
@@ -297,7 +306,7 @@ class Settings(BaseSettings):
     )
     worker_threads: int = Field(default=2, ge=1, le=64, description="Number of threads that run the engines.")
 
-    @field_validator("data_dir", "models_dir", "end_of_turn_model")
+    @field_validator("data_dir", "models_dir", "end_of_turn_model", "tls_cert", "tls_key")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         return path and path.expanduser()
@@ -341,6 +350,19 @@ class Settings(BaseSettings):
         if self.eager_ms >= self.endpoint_ms:
             raise ValueError("GLOW_EAGER_MS must be smaller than GLOW_ENDPOINT_MS")
         return self
+
+    @model_validator(mode="after")
+    def _one_certificate(self) -> "Settings":
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("GLOW_TLS_CERT and GLOW_TLS_KEY go together: set both")
+        if self.tls_cert is not None and self.tls_self_signed:
+            raise ValueError("GLOW_TLS_SELF_SIGNED is for a service without GLOW_TLS_CERT: set one of them")
+        return self
+
+    @property
+    def scheme(self) -> Literal["http", "https"]:
+        """The scheme that the service itself speaks."""
+        return "https" if self.tls_cert is not None or self.tls_self_signed else "http"
 
     @property
     def static_tokens(self) -> dict[str, str]:

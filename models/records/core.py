@@ -28,6 +28,7 @@ class Token:
         expires_at: it opens nothing from then on; None for never.
         persona_id: the only persona that an invite's call may be with.
         spent_at: when an invite's one call was opened.
+        practice_ids: the only practices that may be started with it; empty for all.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Token:
     expires_at: datetime | None = None
     persona_id: str | None = None
     spent_at: datetime | None = None
+    practice_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Grant:
         credential: a token, an OAuth client, or nothing that can be revoked, such as a token of the settings.
         credential_id: the id of the token or of the client.
         persona_id: the only persona that an invite's call may be with.
+        practice_ids: the only practices that it may start; empty for all.
     """
 
     user: User
@@ -56,6 +59,7 @@ class Grant:
     credential: Literal["token", "client", "none"] = "none"
     credential_id: str = ""
     persona_id: str | None = None
+    practice_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import timedelta
 
@@ -14,7 +15,7 @@ from models.errors import Conflict, Invalid, NotFound
 from models.records.core import Scope, Token, User
 from models.store.database import Database, shielded
 from models.tables.accounts import TokenRow, UserRow
-from models.tables.content import PersonaRow
+from models.tables.content import PersonaRow, PracticeRow
 
 SECRET_PREFIX = "glow_"
 LISTED_AFTER_END = timedelta(days=1)
@@ -72,6 +73,7 @@ class AccountStore(Database):
         scope: Scope = "user",
         lifetime: timedelta | None = None,
         persona_id: str | None = None,
+        practice_ids: Collection[str] = (),
     ) -> tuple[str, Token]:
         """Create a token for a user, creating the user if unknown. The secret is returned here and stored nowhere.
 
@@ -80,13 +82,17 @@ class AccountStore(Database):
         Args:
             lifetime: after which it expires; None for never.
             persona_id: the only persona that an invite's call may be with.
+            practice_ids: the only practices that a kiosk, a phone or an invite may start; empty for all.
 
         Raises:
-            Invalid: the user's name is empty, or an invite has no persona, or another token has one.
-            NotFound: there is no such persona.
+            Invalid: the user's name is empty, or an invite has no persona, or another token has one, or a token that
+                is not for calls only has practices.
+            NotFound: there is no such persona, or practice.
         """
         if (scope == "invite") != (persona_id is not None):
             raise Invalid("Name a persona for an invite, and for no other token: its one call is with that persona.")
+        if practice_ids and scope in ("user", "operator"):
+            raise Invalid("Name practices for a kiosk, a phone or an invite only: a user may start all.")
         secret = SECRET_PREFIX + secrets.token_urlsafe(32)
 
         async def add() -> Token:
@@ -95,6 +101,11 @@ class AccountStore(Database):
                 await session.execute(delete(TokenRow).where(TokenRow.expires_at < now - LISTED_AFTER_END))
                 if persona_id is not None and await session.get(PersonaRow, persona_id) is None:
                     raise NotFound(f"There is no persona {persona_id!r}: `glow serve` installs those of its packs.")
+                for practice_id in practice_ids:
+                    if await session.get(PracticeRow, practice_id) is None:
+                        raise NotFound(
+                            f"There is no practice {practice_id!r}: `glow serve` installs those of its packs."
+                        )
                 user = await _user_named(session, user_name) or self._add_user(session, user_name)
                 await session.flush()
                 row = TokenRow(
@@ -106,6 +117,7 @@ class AccountStore(Database):
                     scope=scope,
                     expires_at=None if lifetime is None else now + lifetime,
                     persona_id=persona_id,
+                    practice_ids=list(practice_ids),
                 )
                 session.add(row)
                 return row.record(user)

@@ -33,6 +33,7 @@ class TokenRow(Base):
     expires_at: Mapped[datetime | None]
     persona_id: Mapped[str | None]
     spent_at: Mapped[datetime | None]
+    practice_ids: Mapped[list[str]] = mapped_column(server_default="[]")
 
     def record(self, user: UserRow) -> Token:
         return Token(
@@ -45,10 +46,11 @@ class TokenRow(Base):
             self.expires_at,
             self.persona_id,
             self.spent_at,
+            tuple(self.practice_ids),
         )
 
     def grant(self, user: UserRow) -> Grant:
-        return Grant(user.record(), self.scope, "token", self.id, self.persona_id)
+        return Grant(user.record(), self.scope, "token", self.id, self.persona_id, tuple(self.practice_ids))
 
 
 class TokenChatRow(Base):

@@ -38,6 +38,15 @@ def test_an_invite_is_to_a_persona_that_exists(run, store, scope, persona_id, er
     assert run(store.list_tokens()) == ()
 
 
+def test_a_token_for_calls_may_be_for_some_practices(run, store):
+    secret, token = run(store.create_token("ada", scope="kiosk", practice_ids=["p1"]))
+    assert run(store.grant_for(secret)).practice_ids == token.practice_ids == ("p1",)
+    with pytest.raises(NotFound, match="no practice 'none'"):
+        run(store.create_token("ada", scope="kiosk", practice_ids=["none"]))
+    with pytest.raises(Invalid, match="a user may start all"):
+        run(store.create_token("ada", practice_ids=["p1"]))
+
+
 def test_an_expired_token_opens_nothing_and_is_listed_for_a_day(run, store):
     secret, token = run(store.create_token("ada", lifetime=timedelta(seconds=-1)))
     with pytest.raises(TokenExpired, match="make another"):

@@ -89,6 +89,7 @@ async def _call(service: Service, grant: Grant, opening: Opening, output: AudioF
         case StandingChat(chat_id):
             await service.access.check(grant, SPEAK, chat_id=chat_id)
         case FreshAttempt(practice_id, home_id):
+            service.access.check_practice(grant, practice_id)
             chat_id = await service.practice.spoken.begin_attempt(user.id, practice_id=practice_id, home_id=home_id)
             await service.access.started(grant, chat_id)
     made = service.session_settings(output_rate_hz=output.rate_hz, manual=opening.manual)

@@ -1,5 +1,6 @@
 """The command line: what it prints, where, and with which exit code."""
 
+import asyncio
 import json
 import socket
 import subprocess
@@ -16,12 +17,14 @@ import soundfile
 import typer
 from typer.testing import CliRunner
 
+import models.packs as packs
 from api.cli import main as cli
 from api.settings import rows
+from models.store import Store
 from tests.weights import without_packages
 
 TOKEN_FIELDS = {
-    "id", "user", "scope", "label", "created_at", "expires_at", "revoked_at", "persona_id", "spent_at",
+    "id", "user", "scope", "label", "created_at", "expires_at", "revoked_at", "persona_id", "spent_at", "practice_ids",
 }  # fmt: skip
 
 
@@ -134,7 +137,7 @@ def test_a_setting_that_cannot_be_used_is_one_sentence_and_exit_code_2(
 
 PRINTS_NO_DATA = {
     "serve", "demo", "talk", "attempts audio_download", "attempts chat live", "token create", "token revoke",
-    "client create", "client revoke", "client act-as", "models pull", "pack new",
+    "client create", "client revoke", "client act-as", "models pull", "pack new", "kiosk remove",
 }  # fmt: skip
 """Commands that do something, and whose output is no list and no reply."""
 
@@ -207,6 +210,56 @@ def test_a_token_says_what_it_opens_and_until_when(glow: Glow) -> None:
     for wrong in ("30", "d", "0d", "-1d", "1.5h", "9999999w", "soon"):
         refused = glow("token", "create", "eve", "--expires-in", wrong)
         assert refused.code == 2, wrong
+
+
+def content(path: Path) -> None:
+    """Install the packaged content in the database of a data folder, as `glow serve` does."""
+
+    pack = packs.load_pack(packs.DEMO_PACK)
+
+    async def story() -> None:
+        async with Store(f"sqlite+aiosqlite:///{path}/glow.db") as store:
+            await store.install(
+                personas=pack.personas,
+                scenarios=pack.scenarios,
+                simulations=pack.simulations,
+                practices=pack.practices,
+                documents=pack.documents,
+                resources=pack.resources,
+            )
+
+    path.mkdir(exist_ok=True)
+    asyncio.run(story())
+
+
+def test_an_invitation_is_a_link_for_one_call_on_one_practice(glow: Glow, tmp_path: Path) -> None:
+    content(tmp_path / "data")
+    made = glow("invite", "the worried PARENT", "--expires-in", "30m")
+    assert made.out.startswith("http://127.0.0.1:8010/#invite=glow_")
+    assert "The worried parent with Dana Whitfield, until 20" in made.err
+    assert "works on this machine only" in made.err
+    (token,) = json.loads(glow("token", "list", "--json").out)["tokens"]
+    assert (token["scope"], token["user"], len(token["practice_ids"])) == ("invite", "guest", 1)
+    lasts = datetime.fromisoformat(token["expires_at"]) - datetime.fromisoformat(token["created_at"])
+    assert lasts == timedelta(minutes=30)
+    assert "there are: All three desks," in glow("invite", "nothing").err
+    other = glow("invite", "All three desks", "--persona", "Nobody")
+    assert "it has: Dana Whitfield, Marcus Bell, Ruth Penhallow." in other.err
+
+
+def test_a_kiosk_is_added_listed_and_removed(glow: Glow, tmp_path: Path) -> None:
+    content(tmp_path / "data")
+    made = glow("kiosk", "add", "hall", "--practice", "The nervous patient", "--language", "es")
+    url, browser = made.out.splitlines()
+    assert url.startswith("http://127.0.0.1:8010/kiosk?lang=es&idle=45#key=glow_")
+    assert browser.startswith("chromium --kiosk ")
+    assert browser.endswith(f"'{url}'")
+    assert "There is a kiosk 'hall' already" in glow("kiosk", "add", "hall").err
+    (listed,) = json.loads(glow("kiosk", "list", "--json").out)["kiosks"]
+    assert (listed["name"], listed["practices"]) == ("hall", ["The nervous patient"])
+    assert "opens nothing any more" in glow("kiosk", "remove", "hall").out
+    assert "There is no kiosk 'hall'" in glow("kiosk", "remove", "hall").err
+    assert "There is no kiosk" in glow("kiosk", "list").out
 
 
 def test_talking_to_nobody_says_how_to_start_a_service(glow: Glow, tmp_path: Path) -> None:

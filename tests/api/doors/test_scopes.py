@@ -43,13 +43,14 @@ ONLY_CALLS = "which is for calls only: use a user's token"
 Tokens = dict[Scope, str]
 
 
-def token(service: RunningService, scope: Scope, user: str = "ada") -> str:
+def token(service: RunningService, scope: Scope, user: str = "ada", practice_ids: Iterable[str] = ()) -> str:
     """A fresh token of a scope."""
 
     async def created() -> str:
         store = service.inside.store
         persona_id = (await store.find_personas("", "Dana"))[0].id if scope == "invite" else None
-        return (await store.create_token(user, scope=scope, persona_id=persona_id))[0]
+        made = store.create_token(user, scope=scope, persona_id=persona_id, practice_ids=tuple(practice_ids))
+        return (await made)[0]
 
     return asyncio.run_coroutine_threadsafe(created(), service.loop).result(WAIT_S)
 
@@ -191,6 +192,15 @@ def test_an_invite_is_spent_by_one_call_with_its_persona(service: RunningService
         assert "has had its one call" in await refused(chat)
 
     asyncio.run(story())
+
+
+def test_a_kiosk_starts_its_own_practices_only(service: RunningService) -> None:
+    own, other = service.practice("The worried parent"), service.practice("The nervous patient")
+    headers = {"Authorization": f"Bearer {token(service, 'kiosk', 'hall', [own])}"}
+    for body, status in (({"practice_id": own}, 200), ({"practice_id": other}, 403), ({"home_id": other}, 403)):
+        answer = http.post(f"{service.url}/attempt/start", json=body, headers=headers)
+        assert answer.status_code == status, answer.text
+    assert "This token is for other practices" in answer.text
 
 
 def test_a_kiosks_socket_hears_nothing_of_its_users_other_chats(service: RunningService, tokens: Tokens) -> None:

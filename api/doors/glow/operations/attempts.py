@@ -46,6 +46,7 @@ from pipeline.practice.overview import AttemptOverview
 
 async def start(service: Service, user: User, body: StartBody) -> StartReply:
     """Begin an attempt at a home's or a practice's simulation: one chat for each of its scenarios."""
+    service.access.check_practice(service.grant, body.practice_id)
     attempt = await service.practice.attempts.start(
         user.id,
         home_id=body.home_id,
