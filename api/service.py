@@ -11,6 +11,7 @@ from pathlib import Path
 
 import models.packs as packs
 from api.auth import Access
+from api.embeddings import open_embeddings
 from api.engines import SharedEngines, open_coach, open_engines
 from api.external import ExternalServices, open_external
 from api.settings import Settings
@@ -117,6 +118,9 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         await _recover(store, settings)
         for path in (packs.DEMO_PACK, *settings.packs):
             await _install(store, path)
+        meanings = await open_embeddings(settings)
+        if meanings is not None:
+            stack.push_async_callback(meanings.close)
         shared_engines = await open_engines(settings)
         stack.push_async_callback(shared_engines.close)
         shared_engines.check_voices(await store.find_personas(""))

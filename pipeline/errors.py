@@ -20,6 +20,13 @@ class ResponderFailed(PipelineError):
     http_status = 502
 
 
+class EmbeddingFailed(PipelineError):
+    """The sentence model or the embeddings server failed; a search goes on by words alone."""
+
+    code = "embedding_failed"
+    http_status = 502
+
+
 class Busy(PipelineError):
     """A limit of concurrent calls, replies or tasks is reached."""
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="List the engines, models and voices, and download more.")
 
-SMART_TURN = "smart-turn"
+SMART_TURN, MINILM = "smart-turn", "minilm"
 _HOW_TO_CHOOSE = (
     "`auto` takes the first installed one of each stage; GLOW_STT, GLOW_TTS and GLOW_LLM choose another by name.",
     "Download one with `glow models pull NAME`, also any other Piper voice by its name; without a network, add --from "
@@ -88,16 +88,21 @@ def pull(
     use = "with auto, `glow serve` uses it if it is the best one."
     if name == SMART_TURN:
         use = f"set GLOW_END_OF_TURN_MODEL={name} to use it."
+    elif name == MINILM:
+        use = "with GLOW_EMBEDDINGS=auto, `glow serve` uses it."
     typer.echo(f"{name} is installed in {where}; {use}")
 
 
 def _fetch(name: str, models_dir: Path, progress: "Progress", place: str | None) -> Path:
+    from pipeline.search.catalog import pull_minilm
     from voice.speech.catalog import pull_smart_turn
     from voice.stt.catalog import pull_whisper
     from voice.tts.catalog import pull_piper
 
     if name == SMART_TURN:
         return pull_smart_turn(models_dir, progress, place=place)
+    if name == MINILM:
+        return pull_minilm(models_dir, progress, place=place)
     if name.startswith("piper:") or (not name.startswith("whisper:") and "_" in name):
         return pull_piper(name.removeprefix("piper:"), models_dir, progress, place=place)
     return pull_whisper(name, models_dir, progress, place=place)
@@ -114,6 +119,7 @@ def _not_pulled(name: str) -> str | None:
 
 def rows(models_dir: Path, *, has_llm: bool) -> list[ModelRow]:
     """List all engines, models and voices, stage by stage."""
+    from pipeline.search.catalog import has_minilm
     from voice.speech.catalog import smart_turn_file
     from voice.stt.catalog import stt_models
     from voice.tts.catalog import KNOWN_PIPER, limits_of, packaged_voices, piper_voices
@@ -138,4 +144,7 @@ def rows(models_dir: Path, *, has_llm: bool) -> list[ModelRow]:
     listed.append(ModelRow("reply", "scripted", True, "the persona's own script, in its content pack"))
     about = "predicts the end of a turn; GLOW_END_OF_TURN_MODEL=smart-turn"
     listed.append(ModelRow("end of turn", SMART_TURN, smart_turn_file(models_dir).is_file(), about, 9))
+    about = "finds documents by meaning, English; used where it is installed"
+    listed.append(ModelRow("embeddings", MINILM, has_minilm(models_dir), about, 91))
+    listed.append(ModelRow("embeddings", "openai", has_llm, "any server with /v1/embeddings; GLOW_EMBEDDINGS=openai"))
     return listed

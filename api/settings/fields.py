@@ -164,6 +164,18 @@ class Settings(BaseSettings):
         description="API key of that server; also read from OPENAI_API_KEY.",
     )
 
+    embeddings: Literal["auto", "none", "minilm", "openai"] = Field(
+        default="auto",
+        description="What compares texts by meaning, beside their words: none, minilm, openai (a server with "
+        "/v1/embeddings), or auto (minilm if it is installed).",
+    )
+    embeddings_model: str = Field(
+        default="text-embedding-3-small", description="Model requested from the embeddings server (embeddings=openai)."
+    )
+    embeddings_base_url: str = Field(
+        default="", description="Base URL of the embeddings server (embeddings=openai); defaults to openai_base_url."
+    )
+
     endpoint_ms: int = Field(
         default=500,
         ge=200,
@@ -323,7 +335,7 @@ class Settings(BaseSettings):
     def _lower(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("public_url", "openai_base_url", "stt_base_url", "tts_base_url")
+    @field_validator("public_url", "openai_base_url", "stt_base_url", "tts_base_url", "embeddings_base_url")
     @classmethod
     def _is_http_url(cls, value: str) -> str:
         if value and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname):

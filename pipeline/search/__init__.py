@@ -1,0 +1,1 @@
+"""Search by words and by meaning: stems, passages, their ranking, and sentence models."""
