@@ -435,9 +435,9 @@ def test_what_a_model_says_in_its_own_words_is_cited_without_a_place(
     model.answers = []
     model.say("Twelve months. Repairs under warranty are free of charge, parts and labour.")
     first, *cited = ask(service, {"messages": [WARRANTY]}).json()["messages"][0]["fragments"]
-    (citation,) = [item["citation"] for item in cited]
-    assert [words for _, words in stretches(citation, first["text"])] == []
-    assert "one year" in citation["referenceRanges"][0]["snippets"][0]["text"]
+    citations = [item["citation"] for item in cited]
+    assert [words for citation in citations for _, words in stretches(citation, first["text"])] == []
+    assert any("one year" in citation["referenceRanges"][0]["snippets"][0]["text"] for citation in citations)
 
 
 def test_a_model_that_fails(modelled: tuple[RunningService, ToolsServer]) -> None:

@@ -51,7 +51,11 @@ def test_a_chat_comes_with_everything_about_it(service: RunningService) -> None:
         ({"personas": {"search": "nervous", "selected": False}}, "personas", ["Ruth Penhallow"]),
         ({"persona": {"search": "nervous", "selected": False}}, "personas", ["Ruth Penhallow"]),
         ({"personas": {"include": False}}, "personas", []),
-        ({"document_search": "warranty", "document_show_selected": False}, "documents", ["Warranty and returns"]),
+        (
+            {"document_search": "stained receipt", "document_show_selected": False},
+            "documents",
+            ["Warranty and returns"],
+        ),
         ({"document_search": "eligible student"}, "documents", ["FERPA in one page"]),
         ({"documents": {"selected": False, "limit": 1}}, "documents", ["FERPA in one page"]),
     ],
