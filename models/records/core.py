@@ -187,7 +187,7 @@ class Chat:
     Attributes:
         started_at: when its time limit began to run; None until it is opened.
         configuration: overrides of the scenario: "name", "description", "problem_statement", "objectives",
-            "persona_ids", "document_ids" and the ids of other resources.
+            "persona_ids", "document_ids" and the ids of other resources; the first of "scenario_ids" takes its place.
         previous_chat_id: the earlier chat whose outcome was taken over.
     """
 
@@ -252,10 +252,20 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ChatContext:
-    """The context that a reply in a chat is generated from."""
+    """The context that a reply in a chat is generated from.
+
+    Attributes:
+        former_personas: personas that have spoken in the chat before a draft put others in their place.
+    """
 
     chat: Chat
     personas: tuple[Persona, ...]
     scenario: Scenario | None
     documents: tuple[Document, ...]
     messages: tuple[Message, ...]
+    former_personas: tuple[Persona, ...] = ()
+
+    @property
+    def speakers(self) -> tuple[Persona, ...]:
+        """The personas who speak in the chat, and those who have spoken."""
+        return (*self.personas, *self.former_personas)

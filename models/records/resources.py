@@ -210,6 +210,12 @@ def resource_of(rubric: Rubric, owner_id: str | None = None) -> Resource:
     return Resource(rubric.id, "rubric", rubric.name, rubric.description, data, owner_id)
 
 
+def one_of_each_parameter(fields: Iterable[Resource]) -> list[Resource]:
+    """Return the last field of each parameter: a chat's own value takes the place of its scenario's."""
+    last = {str(item.data.get("parameter_id") or item.id): item for item in fields}
+    return list(last.values())
+
+
 def derived_id(owner: str, kind: str, position: int = 0) -> str:
     """Return the deterministic id of a text inside a scenario or a chat."""
     return str(uuid.uuid5(_NAMESPACE, f"{owner}/{kind}/{position}"))

@@ -1,39 +1,62 @@
 """A chat's configuration of its scenario: personas, documents, texts and parameters; and who may start an entry."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.records.core import ChatContext, Practice, Scenario, User
-from models.records.resources import Resource, with_parameters
-from models.tables.content import DocumentRow, PersonaRow
+from models.records.core import ChatContext, Persona, Practice, Scenario, User
+from models.records.resources import Resource, one_of_each_parameter, with_parameters
+from models.tables.content import DocumentRow, PersonaRow, ScenarioRow
 from models.tables.practice import ResourceRow
 
 
 async def configured(session: AsyncSession, context: ChatContext) -> ChatContext:
     """Apply a chat's configuration and parameters to its context; without any, this costs no query."""
-    scenario, changes = context.scenario, context.chat.configuration
-    fields = changes.get("parameter_field_ids")
-    if fields is None:
-        fields = scenario.resources.get("parameter_field", ()) if scenario else ()
-    if "persona_ids" in changes:
-        rows = {row.id: row for row in await session.scalars(_with_ids(PersonaRow, changes["persona_ids"]))}
-        personas = tuple(rows[ident].record() for ident in changes["persona_ids"] if ident in rows)
-        context = replace(context, personas=personas)
-    if "document_ids" in changes:
-        papers = {row.id: row for row in await session.scalars(_with_ids(DocumentRow, changes["document_ids"]))}
-        documents = tuple(papers[ident].record() for ident in changes["document_ids"] if ident in papers)
-        context = replace(context, documents=documents)
+    changes, former = context.chat.configuration, context.personas
+    persona_ids, document_ids = changes.get("persona_ids"), changes.get("document_ids")
+    scenario_id = next(iter(changes.get("scenario_ids", ())), context.chat.scenario_id)
+    if scenario_id != context.chat.scenario_id:
+        other = await session.get(ScenarioRow, scenario_id)
+        if other is not None:
+            scenario = other.record()
+            context = replace(context, scenario=scenario)
+            persona_ids = scenario.persona_ids if persona_ids is None else persona_ids
+            document_ids = scenario.document_ids if document_ids is None else document_ids
+    if persona_ids is not None:
+        context = replace(context, personas=await _records(session, PersonaRow, persona_ids))
+    if document_ids is not None:
+        context = replace(context, documents=await _records(session, DocumentRow, document_ids))
+    given = context.scenario.resources.get("parameter_field", ()) if context.scenario else ()
+    fields = (*given, *changes.get("parameter_field_ids", ()))
     if changes:
         context = replace(context, scenario=_changed(context, changes))
+        context = replace(context, former_personas=await _former(session, context, former))
     if fields:
-        values = await resources_by_id(session, fields)
+        values = one_of_each_parameter(await resources_by_id(session, fields))
         personas = tuple(with_parameters(persona, values) for persona in context.personas)
         context = replace(context, personas=personas)
     return context
+
+
+async def _former(session: AsyncSession, context: ChatContext, known: tuple[Persona, ...]) -> tuple[Persona, ...]:
+    """Return the personas of messages who are none of the chat's any more."""
+    here = {persona.id for persona in context.personas}
+    spoke = dict.fromkeys(item.persona_id for item in context.messages if item.persona_id)
+    gone = [ident for ident in spoke if ident not in here]
+    of_scenario = {persona.id: persona for persona in known}
+    if all(ident in of_scenario for ident in gone):
+        return tuple(of_scenario[ident] for ident in gone)
+    found: tuple[Persona, ...] = await _records(session, PersonaRow, gone)
+    return found
+
+
+async def _records(session: AsyncSession, kind: Any, ids: Sequence[str]) -> Any:
+    """Return the records with these ids, in this order; unknown ones are skipped."""
+    rows = {row.id: row for row in await session.scalars(_with_ids(kind, ids))}
+    return tuple(rows[ident].record() for ident in ids if ident in rows)
 
 
 def _changed(context: ChatContext, changes: Mapping[str, Any]) -> Scenario | None:

@@ -1,7 +1,8 @@
 """The messages of chats, and the context that replies are generated from."""
 
 from collections.abc import Mapping
-from typing import TypedDict, Unpack
+from dataclasses import replace
+from typing import Any, TypedDict, Unpack
 
 from sqlalchemy import and_, bindparam, exists, insert, literal, select, true, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,7 +10,7 @@ from sqlalchemy.orm import lazyload
 
 from models.columns import clean
 from models.errors import Conflict, Invalid, NotFound
-from models.records.core import ChatContext, Message, Origin, Role
+from models.records.core import Chat, ChatContext, Message, Origin, Role
 from models.store.attempts import CHAT_NOT_FOUND
 from models.store.configuration import configured
 from models.store.database import Database, shielded
@@ -75,11 +76,12 @@ class MessageChanges(TypedDict, total=False):
 
 class MessageStore(Database):
     @shielded
-    async def context(self, chat_id: str) -> ChatContext:
+    async def context(self, chat_id: str, configuration: Mapping[str, Any] | None = None) -> ChatContext:
         """Return a chat with its scenario, personas, documents and messages, in order, in one round trip.
 
         Args:
             chat_id: a chat that the caller may use (see `chat`).
+            configuration: show the chat as it would be with this configuration; None for its own.
 
         Raises:
             NotFound: no such chat.
@@ -98,9 +100,15 @@ class MessageStore(Database):
                 for row in rows
                 if row[2]
             ]
-            chat, user_id = rows[0][:2]
+            found, user_id = rows[0][:2]
+            chat: Chat = found.record(user_id)
+            if configuration is not None:
+                dropped = bool(chat.configuration.get("name")) and not configuration.get("name")
+                plain = scenarios[0].name if dropped and scenarios else chat.name
+                name = str(configuration.get("name") or plain)
+                chat = replace(chat, configuration=configuration, name=name)
             context = ChatContext(
-                chat=chat.record(user_id),
+                chat=chat,
                 personas=personas,
                 scenario=scenarios[0] if scenarios else None,
                 documents=documents,

@@ -78,16 +78,19 @@ class ProgressStore(Database):
 
     @shielded
     async def configure_chat(self, chat_id: str, configuration: Mapping[str, Any]) -> Chat:
-        """Set a chat's configuration of its scenario.
+        """Set a chat's configuration of its scenario; without a name in it, one that the earlier one had is dropped.
 
         Raises:
             NotFound: no such chat.
         """
         async with self._writing() as session:
             chat, user_id = await chat_to_change(session, chat_id)
-            chat.configuration = dict(configuration)
             if configuration.get("name"):
                 chat.name = clean(str(configuration["name"]))
+            elif chat.configuration.get("name") and chat.scenario_id is not None:
+                scenario = await session.get_one(ScenarioRow, chat.scenario_id)
+                chat.name = scenario.name
+            chat.configuration = dict(configuration)
             return chat.record(user_id)
 
     @shielded

@@ -115,5 +115,5 @@ async def open_unattended(
     """
     call = await calls.open(user_id, chat_id, wire, settings, persona_id)
     call.keep_events()
-    call.session.announce()
+    call.session.opening.announce()
     return call

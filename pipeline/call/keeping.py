@@ -73,7 +73,7 @@ class CallKeeper:
             input=asdict(call.wire),
             output={},
             settings=_SETTINGS.dump_python(replace(session.settings, tools=()), mode="json"),
-            recorded=session.recorded,
+            recorded=session.opening.recorded,
             turn=session.state.number,
             reply_id=None,
             began_at=earlier.began_at if earlier is not None else self._store.now(),
@@ -145,7 +145,7 @@ class CallKeeper:
         chat_id = call.session.conversation.chat_id
         if (row := self._rows.get(chat_id)) is None:
             return
-        changed = replace(row, turn=call.session.state.number, recorded=call.session.recorded, **changes)
+        changed = replace(row, turn=call.session.state.number, recorded=call.session.opening.recorded, **changes)
         if changed != row:
             self._rows[chat_id] = changed
             self._put(chat_id, changed)

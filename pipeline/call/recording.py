@@ -75,7 +75,7 @@ class Recordings(CallFollower):
             call.tap = recorder.learner_said
             call.session.subscribe(recorder.hear)
 
-        call.session.when_recorded(begin)
+        call.session.opening.when_recorded(begin)
 
     async def remove(self, chat_ids: Iterable[str]) -> None:
         """Remove the recordings of the calls on these chats, once what waits to be written is written.

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from models.records.core import ChatContext
 from pipeline.call.actions import ANSWERING, LEAST_COMMIT_MS, NO_WORDS, Actions, milliseconds
 from pipeline.call.audience import Audience, Listener, Watcher
 from pipeline.call.keypad import Keypad
@@ -58,6 +59,7 @@ class VoiceSession(Audience):
 
     Attributes:
         conversation_id, group_id: the ids of this call.
+        opening: how it begins, and whether it may be recorded.
         resume_token: lets its owner resume it after a dropped connection.
         restart_after_ms: a call ended by "closing" tells its owner to resume it after this time; None does not.
     """
@@ -134,8 +136,8 @@ class VoiceSession(Audience):
             time_limit=settings.time_limit,
             feed=self._feed,
         )
-        self._opening = OpeningPrompts(settings, self._feed)
-        parts = (self._transcripts, self._replies, self._messages, self._timers, self._opening, self._waterfall)
+        self.opening = OpeningPrompts(settings, self._feed)
+        parts = (self._transcripts, self._replies, self._messages, self._timers, self.opening, self._waterfall)
         self._actions = Actions(*parts, clock, self._emit, self._end)
         self._reason: events.CallEndReason = "failed"
         self.restart_after_ms: int | None = None
@@ -204,12 +206,18 @@ class VoiceSession(Audience):
         """
         self._replies.keep_ahead(lead_ms)
         self._connected.set()
-        self._opening.announce()
+        self.opening.announce()
 
     def disconnect(self) -> None:
         """Stop sending audio: the line is gone. What was not played will be sent again."""
         self._connected.clear()
         self._replies.lost_connection()
+
+    def take_context(self, context: ChatContext) -> None:
+        """Take on the chat's persona, documents and scenario as they are now, from the next message on."""
+        self.conversation.take_context(context)
+        self._transcripts.expect(self.conversation.vocabulary, self.conversation.persona.voice.language)
+        self._replies.take_context()
 
     def report(self, problem: Problem) -> None:
         """Publish a problem from outside the session."""
@@ -227,20 +235,7 @@ class VoiceSession(Audience):
 
     def greet(self) -> None:
         """Have the persona speak first."""
-        self._opening.greet()
-
-    @property
-    def recorded(self) -> bool:
-        """Whether the call may be recorded: its announcement was heard, or it needs none."""
-        return self._opening.recorded
-
-    def announce(self) -> None:
-        """Say the announcement of a recording, if there is one, though no line attends."""
-        self._opening.announce()
-
-    def when_recorded(self, begin: Callable[[], None]) -> None:
-        """Call `begin` as soon as the call may be recorded: at once, after the announcement, or never."""
-        self._opening.when_recorded(begin)
+        self.opening.greet()
 
     def expect(self, frames: int) -> None:
         """Note that so many frames arrive at once: the next ones may take as long as these last."""
@@ -395,6 +390,6 @@ class VoiceSession(Audience):
         lost = leave is not None and bool(leave.target) and leave.target not in settings.transfers
         kept = leave is not None and leave.reason == "persona" and not settings.hangs_up
         self._feed(events.ReplyFinished(revision, None if lost or kept else leave))
-        self._opening.finished(revision, heard=self._replies.sounded)
+        self.opening.finished(revision, heard=self._replies.sounded)
         if lost:
             self._feed(events.Prompted(settings.transfer_failed, insists=True))

@@ -1,7 +1,7 @@
 """The history of a chat in memory: its persona and subject, and what was said and heard."""
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, Unpack
 
 from models.records.core import ChatContext, Message, Origin, Persona, Role
@@ -27,26 +27,36 @@ class Conversation:
 
     Args:
         context: the chat with its persona, scenario, documents and messages.
-        persona: the one that answers.
+        persona_id: the persona that answers, by default the chat's first; a plain one answers in a chat without any.
 
     Attributes:
         tools: the persona's tools during the call.
         last_message: the chat's latest one before the call.
     """
 
-    def __init__(self, context: ChatContext, persona: Persona) -> None:
+    def __init__(self, context: ChatContext, persona_id: str | None = None) -> None:
         self.chat_id = context.chat.id
         self.attempt_id = context.chat.attempt_id
         self.user_id = context.chat.user_id
-        self.persona = persona
         self.tools: tuple[Tool, ...] = ()
-        self._scenario = context.scenario
-        self._documents = context.documents
+        self._persona_id = persona_id
+        self.take_context(context)
         self.last_message = context.messages[-1] if context.messages else None
         self._entries = [
             _Entry(HistoryEntry(message.role, message.text, _was_cut(message)), message.id)
             for message in context.messages
         ]
+
+    def take_context(self, context: ChatContext) -> None:
+        """Take on the chat's persona, scenario and documents as they are now; what was said stays."""
+        chosen = next((persona for persona in context.personas if persona.id == self._persona_id), None)
+        self.persona = chosen or (context.personas[0] if context.personas else Persona(id="", name="Assistant"))
+        self._scenario = context.scenario
+        self._documents = context.documents
+
+    def taken_on(self, context: ReplyContext) -> ReplyContext:
+        """Return the context of a reply with the persona, scenario and documents as they are now."""
+        return replace(context, persona=self.persona, scenario=self._scenario, documents=self._documents)
 
     @property
     def is_new(self) -> bool:
@@ -125,9 +135,7 @@ def _was_cut(message: Message) -> bool:
 
 def conversation_of(context: ChatContext, persona_id: str | None = None) -> Conversation:
     """Make the conversation of a chat with one of its personas, by default the first; with a plain one without any."""
-    chosen = next((persona for persona in context.personas if persona.id == persona_id), None)
-    persona = chosen or (context.personas[0] if context.personas else Persona(id="", name="Assistant"))
-    return Conversation(context, persona)
+    return Conversation(context, persona_id)
 
 
 class MessageLog(Protocol):

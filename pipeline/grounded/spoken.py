@@ -165,4 +165,4 @@ def open_spoken(
         messages=tuple(lines),
     )
     spoken = SpokenChat(chat, answering, store)
-    return OpenConversation(Conversation(context, persona), spoken, spoken)
+    return OpenConversation(Conversation(context), spoken, spoken)

@@ -93,6 +93,10 @@ class Transcripts:
         self._last_sound = 0
         self._look: Look | None = None
 
+    def expect(self, prompt: str, language: str) -> None:
+        """Expect other words, or another language, from the next utterance on; see `Utterance`."""
+        self._utterance.expect(prompt, language)
+
     def open(self, at: Samples, now: Samples) -> None:
         """Open an utterance whose speech began at `at`, or continue the open one."""
         if not self._utterance.is_open:

@@ -50,8 +50,9 @@ class Utterance:
         keep_all: bool = False,
         background: BackgroundLevel | None = None,
     ) -> None:
-        self._recogniser = stt.of(call, language)
-        self._prompt = prompt
+        self._stt, self._call = stt, call
+        self._language: str | None = None
+        self.expect(prompt, language)
         self._background = background or BackgroundLevel()
         self._manual = keep_all
         self._preroll: deque[NDArray[np.int16]] = deque(
@@ -61,6 +62,13 @@ class Utterance:
         self._segment: Segment | None = None
         self._segment_frames = self._frames = 0
         self._settling = asyncio.Lock()
+
+    def expect(self, prompt: str, language: str) -> None:
+        """Expect other words, or another language, from the next segment on."""
+        self._prompt = prompt
+        if language != self._language:
+            self._recogniser = self._stt.of(self._call, language)
+            self._language = language
 
     def remember(self, frame: NDArray[np.int16]) -> None:
         """Keep a 20 ms frame outside any utterance as pre-roll."""

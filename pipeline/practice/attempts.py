@@ -10,8 +10,9 @@ from models.records.resources import ResourceKind
 from models.store import Store
 from pipeline.chats.events import ChatChannel
 from pipeline.chats.hub import Hub, profile_channel
+from pipeline.practice.configuring import Configurations
 from pipeline.practice.own_chats import OwnChats
-from pipeline.practice.selection import visible_configuration
+from pipeline.practice.selection import configuration_of
 from pipeline.practice.values import QuestionValue, Values
 
 ALL_DONE = "Every scenario of this attempt is complete."
@@ -47,13 +48,17 @@ class Attempts:
         store: keeps them.
         hub: takes the events.
         own: finds the chats.
+        configurations: applies drafts.
         new_id: makes the ids of resources.
     """
 
-    def __init__(self, store: Store, hub: Hub, own: OwnChats, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self, store: Store, hub: Hub, own: OwnChats, configurations: Configurations, new_id: Callable[[], str]
+    ) -> None:
         self._store = store
         self._hub = hub
         self._own = own
+        self._configurations = configurations
         self._new_id = new_id
 
     async def start(
@@ -79,8 +84,9 @@ class Attempts:
             user_id, home_id=home_id, practice_id=practice_id, infinite_mode=infinite_mode
         )
         first = attempt.chats[0]
-        if draft is not None:
-            await self._apply_draft(user_id, first, draft.id)
+        if draft is not None:  # of another attempt's chat, it is a pattern for this one
+            configuration = await self._configurations.of(first, draft.state)
+            first = await self._store.configure_chat(first.id, configuration)
         about = {"attempt_id": attempt.id, "chat_entry_id": first.id}
         self._hub.publish(profile_channel(user_id), "attempt_started", about, user_id=user_id, entity_id=attempt.id)
         return attempt
@@ -96,6 +102,7 @@ class Attempts:
 
         Raises:
             NotFound: unknown attempt or draft, or another user's.
+            Invalid: the draft is another chat's than the next.
         """
         attempt = await self._store.attempt(user_id, attempt_id)
         chosen = await self._next(user_id, attempt)
@@ -103,7 +110,7 @@ class Attempts:
             publish_attempt_ended(self._hub, user_id, attempt.id, message=ALL_DONE)
             return None
         if draft_id is not None:
-            await self._apply_draft(user_id, chosen, draft_id)
+            await self._configurations.apply(chosen, draft_id)
         chat = await self._store.open_chat(chosen.id)
         ChatChannel(self._hub, chat.id, user_id).publish("attempt_chat_started", {"attempt_id": attempt.id})
         return chat
@@ -120,17 +127,13 @@ class Attempts:
             return await self._store.add_chat(user_id, attempt.id, scenario_id=scenario_id, name=scenario.name)
         return left[-1] if left else None
 
-    async def _apply_draft(self, user_id: str, chat: Chat, draft_id: str) -> None:
-        """Apply a draft to the chat's configuration."""
-        draft = await self._store.draft(user_id, draft_id)
-        await self._store.configure_chat(chat.id, await visible_configuration(self._store, user_id, draft.state))
-
     async def add_chat(self, user_id: str, attempt_id: str, new: NewChat) -> Chat:
         """Add a chat to an attempt.
 
         Raises:
             NotFound: unknown attempt, chat or draft, or another user's.
             Conflict: the attempt has ended, or has as many chats as one may have.
+            Invalid: unknown ids, which the message names.
         """
         attempt = await self._store.attempt(user_id, attempt_id)
         if attempt.ended_at is not None:
@@ -139,10 +142,12 @@ class Attempts:
         if new.previous_id is not None:
             await self._store.chat(user_id, new.previous_id)
         state = dict((await self._store.draft(user_id, new.draft_id)).state) if new.draft_id is not None else {}
+        chosen = {f"{kind}_id": ident for kind, ident in new.text_ids.items() if kind not in new.texts}
+        await self._configurations.check(user_id, {**new.ids, **chosen}, attempt.chats)
         values = Values(user_id, self._new_id)
         state |= _chosen(values, new)
         await values.keep(self._store)
-        configuration = await visible_configuration(self._store, user_id, state)
+        configuration = await configuration_of(self._store, state)
         return await self._store.add_chat(
             user_id,
             attempt.id,

@@ -8,6 +8,7 @@ from models.records.outcomes import Draft
 from models.records.resources import ResourceKind
 from models.store import Store
 from models.store.drafts import check_version
+from pipeline.practice.configuring import Configurations, check_draft_of
 from pipeline.practice.own_chats import OwnChats
 from pipeline.practice.values import MediaValue, OptionValue, QuestionValue, Values
 
@@ -35,18 +36,32 @@ class DraftChanges:
     options: Sequence[OptionValue] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SavedDraft:
+    """A saved draft.
+
+    Attributes:
+        applied: its chat has taken it on.
+    """
+
+    draft: Draft
+    applied: bool
+
+
 class Drafts:
-    """Saves drafts.
+    """Saves drafts; a chat takes on its own draft with every save.
 
     Args:
         store: keeps them.
         own: finds the chats that drafts belong to.
+        configurations: checks what they choose, and changes their chats.
         new_id: makes the ids of resources.
     """
 
-    def __init__(self, store: Store, own: OwnChats, new_id: Callable[[], str]) -> None:
+    def __init__(self, store: Store, own: OwnChats, configurations: Configurations, new_id: Callable[[], str]) -> None:
         self._store = store
         self._own = own
+        self._configurations = configurations
         self._new_id = new_id
 
     async def save(
@@ -58,33 +73,53 @@ class Drafts:
         expected_version: int | None = None,
         chat_id: str | None = None,
         attempt_id: str | None = None,
-    ) -> Draft:
-        """Save a draft, a new one if `draft_id` is None.
+    ) -> SavedDraft:
+        """Save a draft, a new one if `draft_id` is None; a chat that has not ended takes on its draft.
 
         Args:
             expected_version: the version that this save continues; None continues any.
-            chat_id, attempt_id: the chat or attempt that it is a draft of, if known.
+            chat_id: the chat that it is a draft of, from now on; None for the chat of the earlier version, if any.
+            attempt_id: the attempt that the chat belongs to, or whose resources it chooses; it changes none of them.
 
         Raises:
             NotFound: unknown draft, chat or attempt, or another user's.
             Conflict: the draft was saved by another client meanwhile.
+            Invalid: unknown ids, which the message names; or the draft is another chat's.
         """
-        if chat_id is not None:
-            await self._own.find(user_id, chat_id, attempt_id)
-        elif attempt_id is not None:
-            await self._store.attempt(user_id, attempt_id)
-        # A conflicting save is refused before it makes resources; the version is checked again as it is written.
+        # A save that is refused makes no resources; the version is checked again as it is written.
         known = await self._store.draft(user_id, draft_id) if draft_id is not None else None
         check_version(expected_version, known.version if known else 0)
+        if known is not None and chat_id is not None:
+            await self._own.find(user_id, chat_id, attempt_id)
+            check_draft_of(known, chat_id)
+        chat_id = chat_id or (known.chat_id if known else None)
+        chat = await self._own.find(user_id, chat_id, attempt_id) if chat_id is not None else None
+        chats = [chat] if chat is not None else []
+        if chat is None and attempt_id is not None:
+            chats = list((await self._store.attempt(user_id, attempt_id)).chats)
+        chosen = {f"{kind}_id": ident for kind, ident in changes.text_ids.items() if kind not in changes.texts}
+        asked = [option.question_id for option in changes.options or () if option.question_id]
+        questions = {"question_ids": [*changes.ids.get("question_ids", ()), *asked]}
+        await self._configurations.check(user_id, {**changes.ids, **questions, **chosen}, chats)
         state = await self._state(user_id, changes)
-        return await self._store.save_draft(
+        draft = await self._store.save_draft(
             user_id, state, draft_id=draft_id, chat_id=chat_id, expected_version=expected_version
         )
+        applied = chat is not None and chat.completed_at is None
+        if chat is not None and applied:
+            await self._configurations.apply(chat, draft.id)
+        return SavedDraft(draft, applied)
 
     async def _state(self, user_id: str, changes: DraftChanges) -> dict[str, Any]:
         """Return the changes to the state."""
         values = Values(user_id, self._new_id)
         state: dict[str, Any] = {name: list(ids) for name, ids in changes.ids.items()}
+        for kind in ("name", "description", "problem_statement"):
+            if state.get(f"{kind}_ids") == []:
+                state |= {kind: None, f"{kind}_id": None}
+            elif ids := state.get(f"{kind}_ids"):
+                found = await self._store.resources(ids[:1])
+                state |= {kind: found[0].name if found else None, f"{kind}_id": ids[0]}
         for kind in dict.fromkeys((*changes.texts, *changes.text_ids)):
             text = changes.texts.get(kind)
             if text is not None:

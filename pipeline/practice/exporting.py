@@ -97,7 +97,7 @@ class Exports:
         """
         chat = await self._own.find(user.id, chat_id, attempt_id)
         context = await self._store.context(chat.id)
-        names = {persona.id: persona.name for persona in context.personas}
+        names = {persona.id: persona.name for persona in context.speakers}
         speakers = (
             user.name if item.role == "user" else names.get(item.persona_id or "", "Persona")
             for item in context.messages

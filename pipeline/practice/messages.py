@@ -12,6 +12,7 @@ from pipeline.chats.chats import Chats, Sent
 from pipeline.errors import ResponderFailed
 from pipeline.hearing.dictation import transcribe_recording
 from pipeline.practice.coaching import MESSAGE_NOT_FOUND
+from pipeline.practice.configuring import Configurations
 from pipeline.practice.own_chats import OwnChats
 from voice.stt.speech_to_text import SpeechToText
 
@@ -27,6 +28,7 @@ class NewMessage:
         auto_link_parent: without a parent it answers the chat's last message.
         audio_id: a recording of it.
         generate: whether the persona answers.
+        draft_id: a draft that the chat takes on first.
     """
 
     chat_id: str
@@ -36,6 +38,7 @@ class NewMessage:
     auto_link_parent: bool = True
     audio_id: str | None = None
     generate: bool = True
+    draft_id: str | None = None
 
 
 class Messages:
@@ -47,14 +50,24 @@ class Messages:
         files: where recordings are.
         stt: transcribes them.
         own: finds the chats.
+        configurations: applies drafts.
     """
 
-    def __init__(self, store: Store, chats: Chats, files: Files, stt: SpeechToText, own: OwnChats) -> None:
+    def __init__(
+        self,
+        store: Store,
+        chats: Chats,
+        files: Files,
+        stt: SpeechToText,
+        own: OwnChats,
+        configurations: Configurations,
+    ) -> None:
         self._store = store
         self._chats = chats
         self._files = files
         self._stt = stt
         self._own = own
+        self._configurations = configurations
 
     async def send(self, user_id: str, message: NewMessage, *, asker: str = "") -> Sent:
         """Store a message and begin to answer it.
@@ -63,8 +76,8 @@ class Messages:
             asker: the channel that gets a failure.
 
         Raises:
-            Invalid: it has no words.
-            NotFound: unknown chat, persona or recording, or another user's.
+            Invalid: it has no words, or the draft is another chat's.
+            NotFound: unknown chat, persona, draft or recording, or another user's.
             Conflict: the chat has ended, or its time is up.
             Busy: too many replies are being written.
             UnsupportedFormat, InvalidAudio, EngineBusy, EngineFailed: the recording cannot be transcribed.
@@ -72,7 +85,9 @@ class Messages:
         text = message.text
         if not text.strip() and message.audio_id is None:
             raise Invalid("text or contents is required")
-        await self._own.open(user_id, message.chat_id)
+        chat = await self._own.open(user_id, message.chat_id)
+        if message.draft_id is not None:
+            await self._configurations.apply(chat, message.draft_id)
         if message.audio_id is not None:
             text = await self.spoken_text(user_id, message.audio_id, text)
         return await self._chats.message(

@@ -1,18 +1,18 @@
 """Overviews of a chat or an attempt: everything about it in one object."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from models.records.core import Attempt, Chat, ChatContext, Scenario, Simulation
+from models.records.core import Attempt, Chat, ChatContext, Simulation
 from models.records.outcomes import Draft, Grade, Note
 from models.records.resources import Rubric
 from models.store import Store
 from pipeline.call.registry import Calls
 from pipeline.chats.chats import Chats, Run
+from pipeline.practice.configuring import Configurations
 from pipeline.practice.grading import rubric_for
 from pipeline.practice.own_chats import OwnChats
 from pipeline.practice.sections import ChatSection, Narrowing, sections_of
-from pipeline.practice.selection import configuration_of
 from pipeline.practice.timing import ChatTime, time_of
 
 COMPLETED, TIME_IS_UP = "The chat is completed.", "The time for this chat is up."
@@ -71,13 +71,15 @@ class Overviews:
         store: keeps them.
         chats, calls: the written replies and the open calls.
         own: finds the chats.
+        configurations: shows a chat as a draft would make it.
     """
 
-    def __init__(self, store: Store, chats: Chats, calls: Calls, own: OwnChats) -> None:
+    def __init__(self, store: Store, chats: Chats, calls: Calls, own: OwnChats, configurations: Configurations) -> None:
         self._store = store
         self._chats = chats
         self._calls = calls
         self._own = own
+        self._configurations = configurations
 
     async def chat(
         self,
@@ -100,12 +102,10 @@ class Overviews:
         """
         store = self._store
         chat = await self._own.find(user_id, chat_id, attempt_id)
-        context = await store.context(chat_id)
         draft = await store.draft(user_id, draft_id) if draft_id else None
-        scenario = context.scenario
-        if draft is not None:
-            chat = replace(chat, configuration={**chat.configuration, **await configuration_of(store, draft.state)})
-            scenario = _configured(scenario, chat)
+        preview = await self._configurations.of(chat, draft.state) if draft is not None else None
+        context = await store.context(chat_id, preview)
+        chat = context.chat
         attempt = await store.attempt(user_id, chat.attempt_id)
         simulation = await store.simulation(attempt.simulation_id)
         call = self._calls.find(user_id, chat_id=chat_id)
@@ -119,7 +119,7 @@ class Overviews:
             closed_because=COMPLETED if chat.completed_at else TIME_IS_UP if time.expired else None,
             group_id=call.session.group_id if call else None,
             notes=await store.notes([chat_id], "hint", "feedback"),
-            sections=await sections_of(store, user_id, replace(context, chat=chat, scenario=scenario), narrowed or {}),
+            sections=await sections_of(store, user_id, context, narrowed or {}),
         )
 
     async def attempt(self, user_id: str, attempt_id: str) -> AttemptOverview:
@@ -144,12 +144,3 @@ class Overviews:
             time=time_of(current, attempt, simulation, store.now()) if current else ChatTime(),
             runs=[run for ident in ids for run in self._chats.runs_of(ident)],
         )
-
-
-def _configured(scenario: Scenario | None, chat: Chat) -> Scenario | None:
-    """Return the scenario with the texts of a draft that is not applied to the chat yet."""
-    own = chat.configuration
-    if scenario is None:
-        return None
-    changed = replace(scenario, **{key: own[key] for key in ("description", "problem_statement") if key in own})
-    return replace(changed, objectives=tuple(own["objectives"])) if "objectives" in own else changed

@@ -13,6 +13,7 @@ from pipeline.conversation.reply import Responder
 from pipeline.practice.attempts import Attempts
 from pipeline.practice.benchmarks import Benchmarks
 from pipeline.practice.coaching import Coaching
+from pipeline.practice.configuring import Configurations
 from pipeline.practice.content import Content
 from pipeline.practice.drafts import Drafts
 from pipeline.practice.ending import Ending
@@ -71,10 +72,11 @@ class Decisions:
         self.progress = ProgressPublisher(hub, new_id)
 
         self.own = own = OwnChats(store)
-        self.overviews = Overviews(store, chats, calls, own)
-        self.attempts = Attempts(store, hub, own, new_id)
+        self.configurations = configurations = Configurations(store, calls)
+        self.overviews = Overviews(store, chats, calls, own, configurations)
+        self.attempts = Attempts(store, hub, own, configurations, new_id)
         self.spoken = SpokenChats(calls, own, self.attempts, hub)
-        self.drafts = Drafts(store, own, new_id)
+        self.drafts = Drafts(store, own, configurations, new_id)
         self.writing = DraftWriting(store, responder, background, new_id)
         self.content = Content(store, new_id)
         self.exports = Exports(store, files, own)
@@ -83,7 +85,7 @@ class Decisions:
         self.grading = grading = Grading(store, coach, hub, own)
         self.coaching = coaching = Coaching(store, coach, hub, own)
         self.questions = Questions(store, hub)
-        self.messages = messages = Messages(store, chats, files, stt, own)
+        self.messages = messages = Messages(store, chats, files, stt, own, configurations)
         self.exchanges = Exchanges(
             store=store,
             chats=chats,

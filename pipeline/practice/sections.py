@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from models.records.core import ChatContext, Document, Persona, Scenario
-from models.records.resources import Resource, ResourceKind
+from models.records.resources import Resource, ResourceKind, one_of_each_parameter
 from models.store import Store
 from pipeline.practice.selection import own_texts, selected_ids
 
@@ -114,7 +114,7 @@ class _Filling:
         await self._section("scenario", own, lambda words: store.find_scenarios(user_id, words))
 
     async def _parameters(self) -> None:
-        fields = await self._store.resources(self._chosen["parameter_field"])
+        fields = one_of_each_parameter(await self._store.resources(self._chosen["parameter_field"]))
         wanted = self._of("parameter_field").parameter_ids
         of_wanted = [item for item in fields if not wanted or item.data.get("parameter_id") in wanted]
         await self._resources("parameter_field", of_wanted)

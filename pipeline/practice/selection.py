@@ -27,7 +27,10 @@ def selected_ids(chat: Chat, scenario: Scenario | None) -> dict[str, list[str]]:
         "scenario": [scenario.id] if scenario and scenario.id else [],
     }
     for kind in OF_SCENARIO:
-        chosen[kind] = list(own.get(f"{kind}_ids", scenario.resources.get(kind, ()) if scenario else ()))
+        given = scenario.resources.get(kind, ()) if scenario else ()
+        chosen[kind] = list(own.get(f"{kind}_ids", given))
+        if kind == "parameter_field":  # a value of one parameter leaves the scenario's of the others
+            chosen[kind] = list(dict.fromkeys((*given, *chosen[kind])))
     chosen["option"] = list(own.get("option_ids", ()))
     return chosen
 
@@ -36,7 +39,8 @@ def own_texts(chat: Chat, scenario: Scenario | None) -> list[Resource]:
     """Return the chat's name, description, problem statement and objectives, each with an id."""
     own = chat.configuration
     owner = scenario.id if scenario and scenario.id else chat.id
-    found = [Resource(own.get("name_id") or derived_id(chat.id, "name"), "name", chat.name)]
+    named_by = owner if scenario is not None and chat.name == scenario.name else chat.id
+    found = [Resource(own.get("name_id") or derived_id(named_by, "name"), "name", chat.name)]
     if scenario is not None and scenario.description:
         ident = own.get("description_id") or derived_id(owner, "description")
         found.append(Resource(ident, "description", scenario.description))
@@ -50,33 +54,36 @@ def own_texts(chat: Chat, scenario: Scenario | None) -> list[Resource]:
     return found
 
 
-async def configuration_of(store: Store, state: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a draft's state as the configuration of a chat: ids of texts become the texts, others stay ids."""
-    configuration: dict[str, Any] = {}
+async def configuration_of(
+    store: Store, state: Mapping[str, Any], base: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return a chat's configuration with a draft's state applied: ids of texts become the texts, others stay ids.
+
+    What the state does not mention stays as in `base`. An emptied text, and empty personas or scenarios, without which
+    there is no conversation, become the scenario's again; any other empty list empties.
+    """
+    configuration = dict(base or {})
     for kind in ("name", "description", "problem_statement"):
+        if f"{kind}_id" not in state and f"{kind}_ids" not in state:
+            continue
         ident = state.get(f"{kind}_id") or next(iter(state.get(f"{kind}_ids") or ()), None)
-        if ident is not None and (found := await store.resources([ident])):
+        found = await store.resources([ident]) if ident is not None else []
+        if found:
             configuration |= {kind: found[0].name, f"{kind}_id": ident}
+        else:
+            configuration = {key: kept for key, kept in configuration.items() if key not in (kind, f"{kind}_id")}
     if "objective_ids" in state:
         objectives = await store.resources(state["objective_ids"])
         configuration |= {
             "objectives": [item.name for item in objectives],
             "objective_ids": [item.id for item in objectives],
         }
-    for kind in ("persona", "document", *OF_SCENARIO, "option"):
-        # An empty list of personas would leave the chat without one.
-        if (ids := state.get(f"{kind}_ids")) is not None and (ids or kind != "persona"):
+    if "field_ids" in state:  # another name of the same values
+        state = {**state, "parameter_field_ids": [*state.get("parameter_field_ids", ()), *state["field_ids"]]}
+    for kind in ("persona", "document", "scenario", *OF_SCENARIO, "option"):
+        ids = state.get(f"{kind}_ids")
+        if ids or (ids is not None and kind not in ("persona", "scenario")):
             configuration[f"{kind}_ids"] = list(ids)
+        elif ids is not None:
+            configuration.pop(f"{kind}_ids", None)
     return configuration
-
-
-async def visible_configuration(store: Store, user_id: str, state: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the configuration without personas and documents that are unknown or not visible to the user."""
-    seen = dict(state)
-    if seen.get("persona_ids"):
-        personas = {item.id for item in await store.find_personas(user_id, ids=seen["persona_ids"])}
-        seen["persona_ids"] = [ident for ident in seen["persona_ids"] if ident in personas]
-    if seen.get("document_ids"):
-        documents = {item.id for item in await store.find_documents(user_id, ids=seen["document_ids"])}
-        seen["document_ids"] = [ident for ident in seen["document_ids"] if ident in documents]
-    return await configuration_of(store, seen)

@@ -96,7 +96,7 @@ async def _live_through(
         learner = Learner(call, calls, opened, timeline, clock)
         opened.session.observe(timeline.on_step)
         opened.session.subscribe(timeline.on_event)
-        opened.session.when_recorded(timeline.recorded)
+        opened.session.opening.when_recorded(timeline.recorded)
         learner.connect()
         await asyncio.sleep(0)  # let the session's tasks start
         if call.greet:

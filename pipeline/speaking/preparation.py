@@ -66,6 +66,7 @@ class Preparation:
     Attributes:
         revision, turn: the ones that it answers.
         context: the responder's input.
+        responder: who writes it; None if nobody does.
         sentence: what is said instead, without a responder.
         aside: the sentence is not the persona's own.
         voiceless: it is sent as text alone.
@@ -88,6 +89,7 @@ class Preparation:
     leave: Leave | None = None
     truncated: bool = False
     task: str = ""
+    responder: Responder | None = None
     text: str = ""
     published: int = 0
     written: bool = False

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,6 +106,21 @@ class Replies:
         """Whether the learner has heard, or in text-only calls read, any of the latest reply."""
         return self._text_only or (self._latest is not None and self._latest.heard_ms > 0)
 
+    def take_context(self) -> None:
+        """Take on the conversation's persona and subject as they are now; what is on the air is finished as it was."""
+        persona = self._conversation.persona
+        self._speaker = replace(self._speaker, style=self._conversation.style)
+        for voice in (self._speaker.tts, self._speaker.fallback):
+            if voice is not None:
+                voice.keep((persona.greeting,))
+        parked, self._parked = self._parked, None
+        if parked is not None:
+            self._slots.cancel(parked.task)
+        ahead = self._next
+        if ahead is not None and ahead.responder is not None:
+            context = self._conversation.taken_on(ahead.context)
+            self._begin(self._preparation(ahead.revision, ahead.turn, context), ahead.responder)
+
     # --------------------------------------------------------- ahead of time
 
     def prepare(self, revision: int, turn: int, said: str) -> None:
@@ -149,7 +164,7 @@ class Replies:
         return Preparation(revision, turn, context, self._clock, self._speaker, APOLOGY, voiceless=self._text_only)
 
     def _begin(self, preparation: Preparation, responder: Responder | None) -> None:
-        self._next = preparation
+        self._next, preparation.responder = preparation, responder
         preparation.task = f"prepare {preparation.revision}"
         self._slots.replace(preparation.task, preparation.run(responder))
 
@@ -244,7 +259,7 @@ class Replies:
 
     def _began(self, playout: Playout | Writing) -> None:
         preparation, message_id = playout.preparation, playout.message_id
-        persona_id = self._conversation.persona.id
+        persona_id = preparation.context.persona.id
         self._conversation.said("", message_id, aside=preparation.aside)
         self._hooks.emit(ReplyBegan(preparation.turn, message_id, persona_id))
         self._publish_text(playout)
@@ -316,7 +331,8 @@ class Replies:
         turn, message_id = playout.preparation.turn, playout.message_id
         truncated = playout.preparation.truncated
         self._conversation.said(heard, message_id, interrupted=heard.strip() != text.strip())
-        self._speaker = playout.preparation.speaker  # a failed engine is not tried again in this call
+        used = playout.preparation.speaker  # a failed engine is not tried again in this call
+        self._speaker = replace(self._speaker, tts=used.tts, fallback=used.fallback)
         self._last_spoken = playout.spoken
 
         async def store() -> None:

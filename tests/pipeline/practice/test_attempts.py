@@ -3,7 +3,6 @@
 import pytest
 
 from models.errors import Conflict, Invalid, NotFound
-from models.records.core import Persona
 from pipeline.practice.attempts import ALL_DONE, NewChat
 from pipeline.practice.drafts import DraftChanges
 from pipeline.practice.values import OptionValue, QuestionValue
@@ -49,9 +48,8 @@ def test_in_infinite_mode_the_scenarios_begin_again(run: Run, place: Place) -> N
 def test_a_draft_customises_the_first_and_the_next_chat(run: Run, place: Place) -> None:
     async def story() -> None:
         ada = place.ada.id
-        await place.store.install(personas=[Persona("own", "Own", owner_id=place.bob.id)])
-        changes = DraftChanges(texts={"name": "Another morning"}, ids={"persona_ids": ["lee", "own", "nobody"]})
-        draft = await place.practice.drafts.save(ada, changes)
+        changes = DraftChanges(texts={"name": "Another morning"}, ids={"persona_ids": ["lee"]})
+        draft = (await place.practice.drafts.save(ada, changes)).draft
         attempt = await place.start(draft_id=draft.id)
         context = await place.store.context(attempt.chats[0].id)
         assert (context.chat.name, [persona.id for persona in context.personas]) == ("Another morning", ["lee"])

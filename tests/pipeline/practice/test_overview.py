@@ -75,7 +75,7 @@ def test_a_chat_is_shown_as_a_draft_would_make_it(run: Run, place: Place) -> Non
     async def story() -> None:
         chat, ada = (await place.start()).chats[0], place.ada.id
         changes = DraftChanges(texts={"description": "Rain."}, ids={"persona_ids": ["lee"]}, objectives=["Be dry."])
-        draft = await place.practice.drafts.save(ada, changes)
+        draft = (await place.practice.drafts.save(ada, changes)).draft
         seen = await place.practice.overviews.chat(ada, chat.id, draft_id=draft.id)
         assert seen.draft == draft
         for kind, name in (("persona", "Lee"), ("description", "Rain."), ("objective", "Be dry.")):

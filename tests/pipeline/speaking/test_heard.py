@@ -220,7 +220,7 @@ async def act(scene: Scene, cut_ms: float | None = None, speaks: Synthesizer | N
     clock, notebook, writer, slots = LoopClock(), Notebook(), Writer(LoopClock()), Slots()
     chat = Chat("chat", "attempt", "user", "name", None, position=0, created_at=datetime(2024, 1, 1, tzinfo=UTC))
     persona = Persona("dana", "Dana")
-    conversation = Conversation(ChatContext(chat, (persona,), None, (), ()), persona)
+    conversation = Conversation(ChatContext(chat, (persona,), None, (), ()))
     engine = Metronome(scene.chunks, scene.timed, scene.stretch) if speaks is None else Witness(speaks)
     connected, begun, over = asyncio.Event(), asyncio.Event(), asyncio.Event()
     connected.set()

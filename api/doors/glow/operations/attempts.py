@@ -108,7 +108,7 @@ def _entries(user: User, seen: AttemptOverview) -> AttemptEntries:
     messages: list[MessageData] = []
     for context in seen.contexts:
         own = [note for note in notes if note.chat_id == context.chat.id]
-        messages += message_data(context.messages, own, context.personas, user.name)
+        messages += message_data(context.messages, own, context.speakers, user.name)
     return AttemptEntries(
         attempt_chat=[chat_data(chat, grades.get(chat.id)) for chat in seen.attempt.chats],
         attempt_message=messages,

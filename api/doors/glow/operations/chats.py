@@ -139,7 +139,7 @@ def chat_reply(user: User, seen: ChatOverview) -> ChatGetReply:
         draft_id=draft.id if draft else None,
         draft_version=draft.version if draft else None,
         timer=timer(seen.time),
-        messages=message_data(seen.context.messages, seen.notes, seen.context.personas, user.name),
+        messages=message_data(seen.context.messages, seen.notes, seen.context.speakers, user.name),
     )
     for kind, section in seen.sections.items():
         setattr(reply, f"{kind}_ids", list(section.ids))

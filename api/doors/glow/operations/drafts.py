@@ -17,13 +17,13 @@ from api.doors.glow.operations.shapes_drafts import (
 from api.service import Service
 from models.errors import Invalid
 from models.records.core import User
-from pipeline.practice.drafts import DraftChanges
+from pipeline.practice.drafts import DraftChanges, SavedDraft
 from pipeline.practice.selection import LISTS
 from pipeline.practice.values import MediaValue, OptionValue
 
 
 async def chat_draft(service: Service, user: User, body: ChatDraftBody) -> ChatDraftReply:
-    """Save a draft: values become resources, ids are merged, and each save is a version."""
+    """Save a draft: each save is a version; with `chat_id` that chat takes it on from the next message."""
     saved = await service.practice.drafts.save(
         user.id,
         _changes(body),
@@ -32,14 +32,26 @@ async def chat_draft(service: Service, user: User, body: ChatDraftBody) -> ChatD
         chat_id=body.chat_id,
         attempt_id=body.attempt_id,
     )
-    message = "Draft created." if saved.version == 1 else f"Draft saved as version {saved.version}."
+    draft = saved.draft
     return ChatDraftReply(
-        draft_id=saved.id,
-        new_version=saved.version,
-        version=saved.version,
-        message=message,
-        form_state=FormState(**_form(saved.state)),
+        draft_id=draft.id,
+        new_version=draft.version,
+        version=draft.version,
+        message=_message(saved),
+        chat_id=draft.chat_id,
+        applied=saved.applied,
+        form_state=FormState(**_form(draft.state)),
     )
+
+
+def _message(saved: SavedDraft) -> str:
+    draft = saved.draft
+    done = "Draft created." if draft.version == 1 else f"Draft saved as version {draft.version}."
+    if saved.applied:
+        return f"{done} The chat takes it on from the next message."
+    if draft.chat_id is not None:
+        return f"{done} Its chat has ended, so it changes nothing there."
+    return f"{done} Give its draft_id with a message, a chat or an attempt that is to take it on."
 
 
 async def chat_drafts(service: Service, user: User, body: ChatDraftsBody) -> ChatDraftsReply:

@@ -39,7 +39,7 @@ async def chat_export(service: Service, user: User, body: ChatExportBody) -> Cha
 async def _json(service: Service, user: User, transcript: ChatTranscript) -> str:
     chat = transcript.chat
     notes = await service.store.notes([chat.id], "hint", "feedback")
-    items = message_data(transcript.messages, notes, transcript.context.personas, user.name)
+    items = message_data(transcript.messages, notes, transcript.context.speakers, user.name)
     data = {
         "chat_id": chat.id,
         "attempt_id": chat.attempt_id,

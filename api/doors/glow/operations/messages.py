@@ -25,6 +25,7 @@ async def chat_message(service: Service, user: User, body: ChatMessageBody) -> C
         auto_link_parent=body.auto_link_parent,
         audio_id=body.audios_id,
         generate=body.generate,
+        draft_id=body.draft_id,
     )
     sent = await service.practice.messages.send(user.id, message, asker=service.asker)
     reply = ChatMessageReply(

@@ -237,6 +237,7 @@ class ChatMessageBody(WriteBody):
     auto_link_parent: bool = True
     audios_id: str | None = Field(default=None, max_length=200, validation_alias=AliasChoices("audios_id", "audio_id"))
     generate: bool = Field(default=True, description="Whether the persona answers.")
+    draft_id: str | None = Field(default=None, max_length=200, description="A draft that the chat takes on first.")
     wait_for_complete: bool = Field(default=False, description="Reply when the persona has answered.")
 
     @model_validator(mode="before")

@@ -116,6 +116,8 @@ class ChatDraftReply(Success):
     new_version: int
     version: int
     message: str
+    chat_id: str | None = Field(default=None, description="The chat that it is a draft of.")
+    applied: bool = Field(default=False, description="Whether the chat takes it on from the next message.")
     form_state: FormState
 
 

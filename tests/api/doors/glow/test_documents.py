@@ -55,7 +55,15 @@ def ids(service: RunningService) -> dict[str, str]:
     started = service.post("/attempt/start", {"practice_id": service.practice()}).json()
     said = {"chat_id": started["chat_id"], "text": "Good morning.", "generate": False}
     assert service.post("/attempt/chat_message", said).status_code == 200
-    return {"your-chat-entry-uuid": started["chat_id"], "parent-attempt-uuid": started["attempt_id"]}
+    personas = service.post("/persona/search", {}).json()["personas"]
+    papers = service.post("/document/search", {}).json()["documents"]
+    return {
+        "your-chat-entry-uuid": started["chat_id"],
+        "parent-attempt-uuid": started["attempt_id"],
+        "concerned-student-uuid": personas[0]["persona_id"],
+        "ferpa-policy-uuid": papers[0]["document_id"],
+        "supplemental-guide-uuid": papers[1]["document_id"],
+    }
 
 
 @pytest.mark.parametrize("name", CURLS)
@@ -80,6 +88,6 @@ def test_the_documents_lines_work_as_they_stand(service: RunningService, ids: di
     elif name == "draft":
         assert answer["success"]
         assert answer["form_state"]["name"] == "Custom FERPA Chat"
-        assert answer["form_state"]["document_ids"] == ["ferpa-policy-uuid", "supplemental-guide-uuid"]
+        assert answer["form_state"]["document_ids"] == [ids["ferpa-policy-uuid"], ids["supplemental-guide-uuid"]]
     else:
         assert {"id", "version", "created_at"} <= set(answer["entries"][0])

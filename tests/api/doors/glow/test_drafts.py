@@ -19,6 +19,11 @@ def save(service: RunningService, user: str = "ada", **body: Any) -> dict[str, A
     return ok(service.post("/attempt/chat_draft", body, user))
 
 
+def found(service: RunningService, kind: str, search: str = "") -> list[str]:
+    items = ok(service.post(f"/{kind}/search", {"search": search}))[f"{kind}s"]
+    return [item[f"{kind}_id"] for item in items]
+
+
 def test_a_form_has_the_lists_of_a_draft_and_a_chat_its_sections() -> None:
     assert [name for name in FormState.model_fields if name.endswith("_ids")] == list(LISTS)
     lists = {name.removesuffix("_ids") for name in ChatGetReply.model_fields if name.endswith("_ids")}
@@ -26,11 +31,12 @@ def test_a_form_has_the_lists_of_a_draft_and_a_chat_its_sections() -> None:
 
 
 def test_every_save_is_a_version_and_keeps_what_it_does_not_mention(service: RunningService) -> None:
-    first = save(service, name="Custom FERPA Chat", persona_ids=["p1"])
-    second = save(service, draft_id=first["draft_id"], expected_version=1, document_ids=["d1", "d2"])
+    persona, papers = found(service, "persona")[0], found(service, "document")[:2]
+    first = save(service, name="Custom FERPA Chat", persona_ids=[persona])
+    second = save(service, draft_id=first["draft_id"], expected_version=1, document_ids=papers)
     assert (first["new_version"], second["new_version"], second["version"]) == (1, 2, 2)
     form = second["form_state"]
-    assert (form["name"], form["persona_ids"], form["document_ids"]) == ("Custom FERPA Chat", ["p1"], ["d1", "d2"])
+    assert (form["name"], form["persona_ids"], form["document_ids"]) == ("Custom FERPA Chat", [persona], papers)
     assert form["name_ids"] == [form["name_id"]]
 
 
@@ -138,3 +144,38 @@ def test_a_chat_started_from_a_draft_uses_it(service: RunningService) -> None:
     assert "Ruth" in ok(service.post("/attempt/chat_message", said))["assistant_content"]
     shown = ok(service.post("/attempt/chat_get", {"chat_entry_id": start(service)["chat_id"], "draft_id": draft}))
     assert (shown["draft_version"], [item["objective"] for item in shown["objectives"]]) == (1, ["Be kind"])
+
+
+def test_a_draft_of_a_chat_changes_it_from_the_next_message(service: RunningService) -> None:
+    started = start(service)
+    chat = started["chat_id"]
+    said = {"chat_id": chat, "wait_for_complete": True}
+    ok(service.post("/attempt/chat_message", {**said, "text": "Good morning."}))
+    ruth = found(service, "persona", "nervous patient")
+    changed = save(service, chat_id=chat, persona_ids=ruth, objectives=["Be kind"])
+    assert (changed["chat_id"], changed["applied"]) == (chat, True)
+    assert changed["message"] == "Draft created. The chat takes it on from the next message."
+    text = "My name is Kim, I am your nurse."
+    assert "Ruth" in ok(service.post("/attempt/chat_message", {**said, "text": text}))["assistant_content"]
+    got = ok(service.post("/attempt/chat_get", {"chat_entry_id": chat}))
+    assert (got["persona_ids"], [item["objective"] for item in got["objectives"]]) == (ruth, ["Be kind"])
+    names = [message["contents"][0]["name"] for message in got["messages"]]
+    assert names == ["ada", "Dana Whitfield", "ada", "Ruth Penhallow"], "who has spoken keeps the name"
+
+
+def test_a_draft_is_taken_on_with_a_message_and_by_no_other_chat(service: RunningService) -> None:
+    chat, other = start(service)["chat_id"], start(service)["chat_id"]
+    draft = save(service, persona_ids=found(service, "persona", "nervous patient"))
+    assert (draft["chat_id"], draft["applied"]) == (None, False)
+    said = {"chat_id": chat, "text": "I am your nurse.", "draft_id": draft["draft_id"], "wait_for_complete": True}
+    ok(service.post("/attempt/chat_message", said))
+    assert ok(service.post("/attempt/chat_get", {"chat_entry_id": chat}))["personas"][0]["name"] == "Ruth Penhallow"
+    of_other = save(service, chat_id=other, name="Only here")["draft_id"]
+    refused = service.post("/attempt/chat_message", {**said, "draft_id": of_other})
+    assert (refused.status_code, other in refused.json()["detail"]) == (400, True)
+
+
+def test_unknown_ids_are_refused_by_name(service: RunningService) -> None:
+    body = {"persona_ids": ["concerned-student-uuid"], "document_ids": found(service, "document")[:1]}
+    status, reason = detail(service.post("/attempt/chat_draft", body))
+    assert (status, reason.partition(".")[0]) == (400, "Unknown ids: persona_ids: concerned-student-uuid")
