@@ -18,6 +18,7 @@ from pipeline.grounded.sources import Sources
 from pipeline.llm.deadlines import Deadlines
 from pipeline.tasks.clock import Clock
 from pipeline.tasks.rate_limits import Limits
+from pipeline.tutoring.answers import is_right
 from pipeline.tutoring.spoken import SpokenTutor
 from pipeline.tutoring.tutor import Tutor
 
@@ -46,7 +47,7 @@ async def open_external(
         InvalidPack: a lesson is invalid.
     """
     folders = [LESSONS, *(path / "lessons" for path in settings.packs if (path / "lessons").is_dir())]
-    lessons = [lesson for folder in folders for lesson in await asyncio.to_thread(load_lessons, folder)]
+    lessons = [lesson for folder in folders for lesson in await asyncio.to_thread(load_lessons, folder, is_right)]
     model = _model(settings)
     tutor = Tutor(store, lessons, model)
     chats = GroundedChats(store, Grounded(Sources(store), model), calls)

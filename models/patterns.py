@@ -5,6 +5,7 @@ words are ASCII words; texts and patterns are folded first, so that "café" is o
 """
 
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 
 import re2
@@ -49,6 +50,11 @@ class ContentPattern:
     def found_in(self, text: str) -> bool:
         """Return whether it matches anywhere."""
         return self._compiled.search(folded(text)) is not None
+
+    def spans_in(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield where it matches, as (start, end) in the folded text."""
+        for found in self._compiled.finditer(folded(text)):
+            yield found.start(1), found.end(1)
 
     def longest_in(self, text: str) -> int:
         """Return the length of its longest match in characters; 0 without one."""

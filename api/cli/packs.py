@@ -19,6 +19,7 @@ def check(
     from models.errors import InvalidPack
     from models.packs import load_pack
     from models.packs.lesson_loader import load_lessons
+    from pipeline.tutoring.answers import is_right
 
     problems: list[str] = []
     found: dict[str, Any] = {}
@@ -30,7 +31,7 @@ def check(
     except InvalidPack as error:
         problems += error.problems
     try:
-        lessons = load_lessons(path / "lessons") if (path / "lessons").is_dir() else ()
+        lessons = load_lessons(path / "lessons", is_right) if (path / "lessons").is_dir() else ()
         found["lessons"] = [lesson.title for lesson in lessons]
     except InvalidPack as error:
         problems += error.problems

@@ -1,6 +1,7 @@
 """Loader of lessons, one YAML file each; reports every problem with its file and line."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -14,6 +15,8 @@ from models.records.lessons import (
     Difficulty,
     ExampleDifficulty,
     Lesson,
+    Mistake,
+    Point,
     Question,
     QuestionType,
 )
@@ -26,9 +29,15 @@ _QUESTION_TYPES = ("text", "code", "draw")
 _DIFFICULTIES = ("easy", "medium", "hard")
 _EXAMPLE_DIFFICULTIES = ("simple", "moderate", "challenging")
 
+Judge = Callable[[Question, str], bool]
+"""Decides whether an answer to a question is right."""
 
-def load_lessons(path: Path | str = LESSONS) -> tuple[Lesson, ...]:
+
+def load_lessons(path: Path | str = LESSONS, judge: Judge | None = None) -> tuple[Lesson, ...]:
     """Load the lessons of one YAML file, or of every YAML file of a folder, by file name.
+
+    Args:
+        judge: checks every question by its own examples of right and wrong answers; without one they are only read.
 
     Raises:
         InvalidPack: lists every problem as "file:line: reason".
@@ -41,7 +50,7 @@ def load_lessons(path: Path | str = LESSONS) -> tuple[Lesson, ...]:
     lessons: dict[str, Lesson] = {}
     nodes: dict[str, str] = {}
     for section in sections:
-        lesson = _lesson(section)
+        lesson = _lesson(section, judge)
         if lesson.slug in lessons:
             section.problem(
                 f"another file has the lesson '{lesson.slug}' already; rename one", section.line_at("lesson")
@@ -57,7 +66,7 @@ def load_lessons(path: Path | str = LESSONS) -> tuple[Lesson, ...]:
     return tuple(lessons.values())
 
 
-def _lesson(section: Section) -> Lesson:
+def _lesson(section: Section, judge: Judge | None) -> Lesson:
     slug = section.text("lesson", required=True)
     if slug and not _SLUG.fullmatch(slug):
         section.problem(f"'lesson' is '{slug}'; use lower-case letters, digits and hyphens", section.line_at("lesson"))
@@ -70,7 +79,7 @@ def _lesson(section: Section) -> Lesson:
     lines: dict[str, int] = {}
     chunks = []
     for part in parts:
-        chunk = _chunk(part)
+        chunk = _chunk(part, judge)
         if chunk.id in lines:
             part.problem(f"duplicate id '{chunk.id}' in chunks; line {lines[chunk.id]} has it already")
         lines.setdefault(chunk.id, part.line)
@@ -87,7 +96,7 @@ def _lesson(section: Section) -> Lesson:
     return lesson
 
 
-def _chunk(section: Section) -> Chunk:
+def _chunk(section: Section, judge: Judge | None) -> Chunk:
     question = section.section("question")
     if question is None:
         section.problem("'question' is missing; every chunk asks something")
@@ -106,32 +115,56 @@ def _chunk(section: Section) -> Chunk:
         hints=_lines(section, "hints", required=True),
         examples=tuple((cast(ExampleDifficulty, name), text) for name, text in examples.items()),
         diagram=section.text("diagram"),
-        question=_question(question) if question else Question("text", "", (), ""),
-        exercises=tuple(_question(exercise) for exercise in section.sections("exercises")),
+        question=_question(question, judge) if question else Question("text", "", (), ""),
+        exercises=tuple(_question(exercise, judge) for exercise in section.sections("exercises")),
     )
     section.finish()
     return chunk
 
 
-def _question(section: Section) -> Question:
-    groups = section.sections("accept")
-    if not groups:
+def _question(section: Section, judge: Judge | None) -> Question:
+    points, known = section.sections("accept"), len(section.problems.found)
+    if not points:
         section.problem("'accept' is missing; list what a right answer says, each item as '- any: [...]'")
+    right, wrong = section.texts("right"), section.texts("wrong")
     question = Question(
         type=cast(QuestionType, section.choice("type", _QUESTION_TYPES, "text")),
         ask=section.text("ask", required=True),
-        accept=tuple(_group(group) for group in groups),
+        accept=tuple(_point(point) for point in points),
         answer=section.text("answer", required=True),
         difficulty=cast(Difficulty, section.choice("difficulty", _DIFFICULTIES, "medium")),
+        reject=tuple(_mistake(mistake) for mistake in section.sections("reject")),
+        right=tuple(text.value for text in right),
+        wrong=tuple(text.value for text in wrong),
     )
     section.finish()
+    if judge is None or len(section.problems.found) > known:
+        return question  # patterns that cannot be read judge nothing
+    if not judge(question, question.answer):
+        section.problem("its own 'answer' is taken as wrong; change 'accept' or 'reject'", section.line_at("answer"))
+    for text in right:
+        if not judge(question, text.value):
+            section.problem(f"'{text.value}' is taken as wrong; change 'accept' or 'reject'", text.line)
+    for text in wrong:
+        if judge(question, text.value):
+            section.problem(f"'{text.value}' is taken as right; change 'accept' or 'reject'", text.line)
     return question
 
 
-def _group(section: Section) -> tuple[str, ...]:
-    patterns = tuple(_pattern(section, pattern) for pattern in section.texts("any", required=True))
+def _point(section: Section) -> Point:
+    point = Point(_patterns(section), section.flag("even_negated"))
     section.finish()
-    return patterns
+    return point
+
+
+def _mistake(section: Section) -> Mistake:
+    mistake = Mistake(_patterns(section), section.text("say"))
+    section.finish()
+    return mistake
+
+
+def _patterns(section: Section) -> tuple[str, ...]:
+    return tuple(_pattern(section, pattern) for pattern in section.texts("any", required=True))
 
 
 def _pattern(section: Section, pattern: Text) -> str:

@@ -14,21 +14,51 @@ CHUNK_LIMIT = 10
 
 
 @dataclass(frozen=True, slots=True)
+class Point:
+    """Something that a right answer says.
+
+    Attributes:
+        patterns: one of them must match the answer (lower case, no punctuation; code also verbatim), not negated.
+        even_negated: a negated match counts, too.
+    """
+
+    patterns: tuple[str, ...]
+    even_negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """Something that no right answer says.
+
+    Attributes:
+        patterns: an answer is wrong if one of them matches it, not negated.
+        say: what the tutor replies to it; empty for nothing in particular.
+    """
+
+    patterns: tuple[str, ...]
+    say: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """A question and its accepted answers.
 
     Attributes:
-        accept: groups of patterns, matched against the answer (lower case, no punctuation; code also verbatim). An
-            answer is right if every group has a matching pattern.
+        accept: all that a right answer says.
         answer: a model answer, in words.
         difficulty: its difficulty among the exercises of a chunk.
+        reject: what makes any answer wrong.
+        right, wrong: examples, which the patterns are checked by when the lesson is loaded.
     """
 
     type: QuestionType
     ask: str
-    accept: tuple[tuple[str, ...], ...]
+    accept: tuple[Point, ...]
     answer: str
     difficulty: Difficulty = "medium"
+    reject: tuple[Mistake, ...] = ()
+    right: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +67,7 @@ class Chunk:
 
     Attributes:
         explain: simpler explanations, given in order on request; the last one repeats.
-        hints: given in order after wrong answers; the last one repeats.
+        hints: given in order after wrong answers, the first three of them.
         examples: worked examples by difficulty.
         diagram: an ASCII diagram; empty if there is none.
         exercises: further questions on the same step.

@@ -69,6 +69,7 @@ class _SpokenAnswer:
     chat: ExternalChat
     answer: GroundedAnswer
     student_kind: str = ""
+    student_data: Mapping[str, Any] = field(default_factory=dict)
 
     def stream(self) -> AsyncIterator[str]:
         return self.answer.words

@@ -1,8 +1,8 @@
 """Calls on external chats: their own answers, spoken, and their own log of messages."""
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
-from typing import Protocol, Unpack
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Protocol, Unpack
 
 from models.errors import ModelError
 from models.records.core import Chat, ChatContext, Message, Origin, Persona, Role, Scenario
@@ -21,9 +21,13 @@ class SpokenAnswer(Protocol):
 
     Attributes:
         student_kind: the dialect's message type of the learner's message that it answers.
+        student_data: the dialect's fields of that message.
     """
 
     student_kind: str
+
+    @property
+    def student_data(self) -> Mapping[str, Any]: ...
 
     def stream(self) -> AsyncIterator[str]:
         """Stream the spoken text.
@@ -115,7 +119,7 @@ class SpokenChat:
             self._begun = answer
         if question_id is not None and answer.student_kind:
             # The learner's words are final only now: the turn may have grown since they were stored.
-            await self._store.update_external_message(question_id, kind=answer.student_kind)
+            await self._store.update_external_message(question_id, kind=answer.student_kind, data=answer.student_data)
         self._prepared.pop(question, None)
         self._question = (None, "")
         if id is not None:

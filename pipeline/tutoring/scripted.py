@@ -3,18 +3,21 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from models.patterns import pattern
 from models.records.external import Node
 from models.records.lessons import Chunk, Lesson, Question
-from pipeline.llm.reflection import normalised
+from pipeline.tutoring.answers import MATCHED_LIMIT, Judgement, judge
 from pipeline.tutoring.tools import Toolbox
-from pipeline.tutoring.turns import LessonState, StudentTurn, TutorTurn
+from pipeline.tutoring.turns import AnswerVerdict, LessonState, StudentTurn, TutorTurn
 
-_MATCHED_LIMIT = 2_000
-"""Characters of an answer that are matched, which bounds the cost of a pack's patterns."""
+HELP_LEVELS = 3
+"""Number of wrong answers to a chunk that get help. The next one gets a good answer, and the one after it goes on."""
 
-TELL_AFTER = 3
-"""Number of wrong answers after which the tutor gives a model answer."""
+REPEATED_SCORE = 0.5
+"""Score of a right answer that the tutor had given before."""
+
+_GIVES_UP = frozenset(
+    ("i do not know", "do not know", "no idea", "i have no idea", "i am not sure", "not sure", "pass")
+)
 
 
 @dataclass(slots=True)
@@ -27,6 +30,7 @@ class _Turn:
     node: Node
     tools: Toolbox
     reasoning: list[str]
+    verdict: AnswerVerdict | None = None
 
     @property
     def chunk(self) -> Chunk:
@@ -50,6 +54,7 @@ class _Turn:
             results=tuple(self.tools.results),
             tools_used=tuple(self.tools.used),
             reasoning=tuple(self.reasoning),
+            verdict=self.verdict,
         )
 
 
@@ -60,7 +65,7 @@ async def scripted_turn(
     turn = _Turn(student, state, lesson, node, tools, [student.left_out] if student.left_out else [])
     if state.complete:
         turn.note("The lesson is complete already.")
-        return turn.done(lesson.closing, state)
+        return turn.done(closing(lesson, state), state)
     if not state.begun:
         return await _begin(turn)
     match student.kind:
@@ -71,6 +76,18 @@ async def scripted_turn(
         case "start" | "learning":
             turn.note(f"No answer was given: chunk {state.chunk + 1} is taught once more.")
             return turn.done(turn.chunk.teach, state)
+
+
+def closing(lesson: Lesson, state: LessonState) -> str:
+    """Return the last words of a lesson: its own if all was mastered, else what to go over again."""
+    if not state.unmastered:
+        return lesson.closing
+    titles = [chunk.title for chunk in lesson.chunks if chunk.id in state.unmastered]
+    shown = len(lesson.chunks) - len(titles)
+    return (
+        f"That was the last part. You have seen all {len(lesson.chunks)} parts and shown that you know "
+        f"{shown or 'none'} of them. Begin the lesson again to go over the rest: {'; '.join(titles)}."
+    )
 
 
 async def _begin(turn: _Turn) -> TutorTurn:
@@ -101,96 +118,154 @@ async def _begin(turn: _Turn) -> TutorTurn:
 
 async def _evaluate(turn: _Turn) -> TutorTurn:
     student, question, number = turn.student, turn.question, turn.state.chunk + 1
-    found, wanted = _matched(question, student.text)
-    if question.type == "draw" and student.drawing is not None and found < wanted:
+    judged = judge(question, student.text)
+    if question.type == "draw" and student.drawing is not None and judged.fault == "incomplete":
         turn.note("A drawing came, and no model that sees is configured: its words are asked for.")
         return turn.done(
             "I cannot see drawings here. Tell me in words what yours shows, and I compare it with a good one.",
             turn.state,
         )
-    asked = f"chunk {number}" if turn.state.exercise is None else f"the exercise of chunk {number}"
-    turn.note(f"Compared the answer with {asked}: {found} of {wanted} points found.")
-    right = found == wanted
+    if not student.text:
+        turn.note("The answer is empty, so there is nothing to judge.")
+        return turn.done("I did not get an answer.", turn.state)
+    is_exercise = turn.state.exercise is not None
+    asked = f"the exercise of chunk {number}" if is_exercise else f"chunk {number}"
+    turn.note(f"Compared the answer with {asked}: {judged.found} of {judged.wanted} points found.")
+    repeated = judged.right and turn.state.told and not is_exercise
+    score = REPEATED_SCORE if repeated else judged.score
+    turn.verdict = AnswerVerdict(judged.right, score, turn.chunk.id, is_exercise, turn.state.wrong + 1, judged.fault)
     outcome: dict[str, Any] = await turn.tools.run(
         "record_exercise_result",
         {
             "exercise_prompt": question.ask,
-            "student_answer": student.text[:_MATCHED_LIMIT],
-            "is_correct": right,
-            "score": round(found / wanted, 2),
-            "feedback": turn.chunk.praise if right else "",
+            "student_answer": student.text[:MATCHED_LIMIT],
+            "is_correct": judged.right,
+            "score": score,
+            "feedback": turn.chunk.praise if judged.right else judged.reply,
         },
     )
     turn.note(
         f"{outcome['correctCount']} of {outcome['totalAttempts']} answers right, mean {outcome['averageScore']:.2f}."
     )
-    return await (_go_on(turn) if right else _try_again(turn))
+    if not judged.right:
+        return await _try_again(turn, judged)
+    if is_exercise:
+        turn.note(f"The exercise is solved: back to the question of chunk {number}.")
+        return turn.done("Right. Now the question again.", _asking_again(turn))
+    if repeated:
+        turn.note(f"Chunk {number} is not mastered: its answer had been given.")
+        return _go_on(turn, "Yes, that is it.", mastered=False)
+    return _go_on(turn, turn.chunk.praise or "That is right.", mastered=True)
 
 
-async def _go_on(turn: _Turn) -> TutorTurn:
-    chunk, state = turn.chunk, turn.state
-    if state.exercise is not None:
-        turn.note(f"The exercise is solved: back to the question of chunk {state.chunk + 1}.")
-        return turn.done("Right. Now the question again.", _asking(replace(state, exercise=None), chunk.question))
-    praise = chunk.praise or "That is right."
+def _go_on(turn: _Turn, said: str, *, mastered: bool) -> TutorTurn:
+    """Go on to the next chunk, or end the lesson."""
+    state = turn.state
+    if not mastered:
+        state = replace(state, unmastered=(*state.unmastered, turn.chunk.id))
     following = state.chunk + 1
     if following >= len(turn.lesson.chunks):
-        turn.note("That was the last chunk: the lesson is complete.")
+        left = len(state.unmastered)
+        turn.note(f"That was the last chunk: all are covered, {f'{left} not mastered' if left else 'all mastered'}.")
         done = replace(state, complete=True, question="")
-        return turn.done(f"{praise}\n\n{turn.lesson.closing}", done)
-    next_chunk = turn.lesson.chunks[following]
-    turn.note(f"Go on to chunk {following + 1} of {len(turn.lesson.chunks)}: {next_chunk.title}.")
-    state = _asking(replace(state, chunk=following, wrong=0, explained=0), next_chunk.question)
-    return turn.done(f"{praise}\n\n{next_chunk.teach}", state)
+        return turn.done(f"{said}\n\n{closing(turn.lesson, done)}", done)
+    chunk = turn.lesson.chunks[following]
+    turn.note(f"Go on to chunk {following + 1} of {len(turn.lesson.chunks)}: {chunk.title}.")
+    state = replace(state, chunk=following, wrong=0, explained=0, exercise=None, told=False)
+    return turn.done(f"{said}\n\n{chunk.teach}", _asking(state, chunk.question))
 
 
-async def _try_again(turn: _Turn) -> TutorTurn:
+async def _try_again(turn: _Turn, judged: Judgement) -> TutorTurn:
+    """Help, each time more: three levels, then a good answer, then on to the next chunk."""
     chunk, state = turn.chunk, replace(turn.state, wrong=turn.state.wrong + 1)
-    hint = chunk.hints[min(state.wrong, len(chunk.hints)) - 1]
-    if not turn.student.text:
-        said = ["I did not get an answer.", hint]
-    elif state.wrong >= TELL_AFTER:
-        turn.note("Several wrong answers: say a good one, and ask for it in the student's words.")
-        answer = turn.question.answer
-        stop = "" if answer.endswith((".", "!", "?")) else "."
-        said = [f"Not yet. A good answer is this. {answer}{stop}", "Now say it in your own words."]
-    else:
-        turn.note(f"Stay with chunk {state.chunk + 1} and give hint {min(state.wrong, len(chunk.hints))}.")
-        said = ["Not quite.", hint]
-    if state.wrong == TELL_AFTER - 1 and state.exercise is None:
-        if chunk.examples:
-            example = await turn.tools.run("generate_example", {"topic": chunk.title, "difficulty": "simple"})
-            said.append(f"An example. {example['example']}")
-        if chunk.exercises:
-            made = await turn.tools.run("create_exercise", {"topic": chunk.title, "difficulty": "easy"})
-            index = next(i for i, exercise in enumerate(chunk.exercises) if exercise.ask == made["exercise"])
-            turn.note("An easier exercise comes first.")
-            said.append("Try this first.")
-            state = _asking(replace(state, exercise=index), chunk.exercises[index])
-    return turn.done(" ".join(said), state)
+    said = [_reply(judged, turn.student.text)]
+    if state.told and state.exercise is None:
+        turn.note(f"Chunk {state.chunk + 1} is left, not mastered.")
+        return _go_on(
+            turn, f"{said[0]} {_model_answer(chunk.question)} We come back to that another time.", mastered=False
+        )
+    if state.exercise is not None:
+        turn.note(f"The exercise is not solved: its answer, and back to the question of chunk {state.chunk + 1}.")
+        said.append(f"{_model_answer(turn.question)} Now the question again.")
+        state = replace(_asking_again(turn), wrong=state.wrong)
+    if state.wrong > HELP_LEVELS:
+        turn.note("Help has not helped: say a good answer, and ask for it in the student's words.")
+        said.append(f"{_model_answer(chunk.question)} Now say it in your own words.")
+        return turn.done(" ".join(said), replace(state, told=True))
+    turn.note(f"Stay with chunk {state.chunk + 1} and give help {state.wrong} of {HELP_LEVELS}.")
+    said.append(_ladder(*chunk.hints, *chunk.explain, chunk.teach)[state.wrong - 1])
+    figure = ""
+    if state.wrong == 2 and chunk.examples:
+        example = await turn.tools.run("generate_example", {"topic": chunk.title, "difficulty": "simple"})
+        said.append(f"An example. {example['example']}")
+    if state.wrong == 2 and chunk.exercises and turn.state.exercise is None:
+        made = await turn.tools.run("create_exercise", {"topic": chunk.title, "difficulty": "easy"})
+        index = next(i for i, exercise in enumerate(chunk.exercises) if exercise.ask == made["exercise"])
+        turn.note("An easier exercise comes first.")
+        said.append("Try this first.")
+        state = _asking(replace(state, exercise=index), chunk.exercises[index])
+    if state.wrong == HELP_LEVELS and chunk.diagram:
+        drawn = await turn.tools.run("visualize_concept", {"what": chunk.title, "style": "diagram"})
+        figure = drawn["diagram"]
+    return turn.done(" ".join(said), state, figure=figure)
+
+
+def _reply(judged: Judgement, answer: str) -> str:
+    """Return what is said to a wrong answer before the help."""
+    if answer.lower().replace("'", "").replace("dont", "do not").strip(" .!") in _GIVES_UP:
+        return "That is all right."
+    match judged.fault:
+        case "opposite":
+            return "Not quite: part of that says the opposite."
+        case "mistake":
+            return f"Not quite. {judged.reply}".strip()
+        case "echo":
+            return "That is the question itself."
+        case _:
+            return "That is a part of it." if judged.found else "Not quite."
 
 
 async def _clarify(turn: _Turn) -> TutorTurn:
+    """Explain in other words, each time more: three levels, then a good answer."""
     chunk, state = turn.chunk, turn.state
-    said = chunk.explain[min(state.explained, len(chunk.explain) - 1)] if chunk.explain else chunk.teach
-    turn.note(f"Explain chunk {state.chunk + 1} in other words.")
+    level = state.explained
+    state = replace(state, explained=level + 1)
+    if level >= HELP_LEVELS and state.exercise is None:
+        turn.note(f"Chunk {state.chunk + 1} was explained {HELP_LEVELS} times: say a good answer.")
+        return turn.done(
+            f"{_model_answer(chunk.question)} Say it in your own words, and we go on.",
+            replace(state, told=True),
+            asks=False,
+        )
+    turn.note(
+        f"Explain chunk {state.chunk + 1} in other words, level {min(level, HELP_LEVELS - 1) + 1} of {HELP_LEVELS}."
+    )
+    said = _ladder(*(chunk.explain or (chunk.teach,)), *chunk.hints, chunk.teach)[min(level, HELP_LEVELS - 1)]
     figure = ""
     if chunk.diagram:
         drawn = await turn.tools.run("visualize_concept", {"what": chunk.title, "style": "diagram"})
         figure = drawn["diagram"]
-    if state.explained > 0 and chunk.examples:
+    if level == 1 and chunk.examples:
         example = await turn.tools.run("generate_example", {"topic": chunk.title, "difficulty": "simple"})
         said = f"{said} {example['example']}"
-    return turn.done(said, replace(state, explained=state.explained + 1), figure=figure, asks=False)
+    return turn.done(said, state, figure=figure, asks=False)
+
+
+def _ladder(*texts: str) -> tuple[str, ...]:
+    """Return the first different texts, one for each level; the last one repeats where there are too few."""
+    found = list(dict.fromkeys(texts))[:HELP_LEVELS]
+    return (*found, *[found[-1]] * (HELP_LEVELS - len(found)))
+
+
+def _model_answer(question: Question) -> str:
+    stop = "" if question.answer.endswith((".", "!", "?")) else "."
+    return f"A good answer is this. {question.answer}{stop}"
 
 
 def _asking(state: LessonState, question: Question) -> LessonState:
     return replace(state, question=question.ask, question_type=question.type)
 
 
-def _matched(question: Question, answer: str) -> tuple[int, int]:
-    """Return the number of required points that an answer contains, and their total number."""
-    written = answer.lower()[:_MATCHED_LIMIT]
-    texts = [normalised(written)] + ([" ".join(written.split())] if question.type == "code" else [])
-    found = sum(any(pattern(one).found_in(text) for one in group for text in texts) for group in question.accept)
-    return found, len(question.accept)
+def _asking_again(turn: _Turn) -> LessonState:
+    """Return the state back at the chunk's own question, after an exercise."""
+    return _asking(replace(turn.state, exercise=None), turn.chunk.question)

@@ -1,7 +1,8 @@
 """Lessons as calls: the tutor asks, and an utterance is an answer unless it asks something back."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from models.errors import NotFound
 from models.records.core import Persona
@@ -37,6 +38,10 @@ class _TutorAnswer:
     opened: Opened
     turn: TutorTurn
     student_kind: str
+
+    @property
+    def student_data(self) -> Mapping[str, Any]:
+        return self.turn.verdict.data() if self.turn.verdict else {}
 
     async def stream(self) -> AsyncIterator[str]:
         yield self.turn.speech

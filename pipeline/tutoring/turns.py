@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -104,6 +105,8 @@ class LessonState:
         explained: number of further explanations.
         exercise: index of the exercise that replaces the chunk's own question; None for the question.
         question, question_type: the open question.
+        told: whether a good answer to the chunk's question has been given.
+        unmastered: names of the chunks that were left without the student's own right answer.
     """
 
     begun: bool = False
@@ -114,6 +117,8 @@ class LessonState:
     question: str = ""
     question_type: QuestionType = "text"
     complete: bool = False
+    told: bool = False
+    unmastered: tuple[str, ...] = ()
 
     def data(self) -> dict[str, Any]:
         """Serialise the state for the store."""
@@ -122,7 +127,37 @@ class LessonState:
 
 def state_of(data: Mapping[str, Any]) -> LessonState:
     """Deserialise the state of a session's lesson."""
-    return LessonState(**{field.name: data[field.name] for field in fields(LessonState) if field.name in data})
+    known = {field.name: data[field.name] for field in fields(LessonState) if field.name in data}
+    return LessonState(**known | {"unmastered": tuple(known.get("unmastered", ()))})
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerVerdict:
+    """How an answer was judged; it is stored with the student's message.
+
+    Attributes:
+        score: from 0 to 1.
+        chunk: the chunk's id or number.
+        exercise: whether an exercise was answered and not the chunk's own question.
+        attempt: the number of the answer to this chunk, from 1.
+        fault: why it is not right, in one word; empty where it is, or where a model judged.
+    """
+
+    right: bool
+    score: float
+    chunk: str
+    exercise: bool
+    attempt: int
+    fault: str = ""
+
+    def data(self) -> dict[str, Any]:
+        """Return the fields of the student's message that tell it: `wasSuccessful`, and `successSignal` as JSON."""
+        signal: dict[str, Any] = {"score": self.score, "chunk": self.chunk, "attempt": self.attempt}
+        if self.exercise:
+            signal["exercise"] = True
+        if self.fault:
+            signal["fault"] = self.fault
+        return {"wasSuccessful": self.right, "successSignal": json.dumps(signal)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +171,7 @@ class TutorTurn:
         results: exercise results.
         tools_used: tools that ran, in order.
         reasoning: trace of the decisions, in order.
+        verdict: on the student's answer; None where none was judged.
     """
 
     student: StudentTurn
@@ -146,6 +182,7 @@ class TutorTurn:
     results: tuple[ExerciseResult, ...] = ()
     tools_used: tuple[str, ...] = ()
     reasoning: tuple[str, ...] = ()
+    verdict: AnswerVerdict | None = None
 
     @property
     def complete(self) -> bool:

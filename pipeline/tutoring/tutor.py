@@ -173,7 +173,8 @@ class Tutor:
             turn = await self.plan(opened, student)
             drafts = [ExternalDraft("assistant", turn.message, turn.kind, data=_trace(turn))]
             if student.kind != "start":
-                drafts.insert(0, ExternalDraft("user", student.content, MESSAGE_KIND[student.kind]))
+                judged = turn.verdict.data() if turn.verdict else {}
+                drafts.insert(0, ExternalDraft("user", student.content, MESSAGE_KIND[student.kind], data=judged))
             await self.keep(opened.session, turn, drafts=drafts)
             return turn
 

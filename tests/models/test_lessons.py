@@ -7,7 +7,7 @@ import pytest
 from models.errors import InvalidPack
 from models.packs.lesson_loader import LESSONS, load_lessons
 from models.records.lessons import LEAST_CHUNKS, MOST_CHUNKS
-from pipeline.tutoring.scripted import _matched
+from pipeline.tutoring.answers import is_right
 
 CHUNK = """\
   - id: {id}
@@ -25,15 +25,16 @@ FOUR = "".join(CHUNK.format(id=f"c{number}") for number in range(4))
 
 
 def test_the_lessons_that_ship() -> None:
-    lessons = load_lessons()
+    lessons = load_lessons(judge=is_right)
     assert [lesson.slug for lesson in lessons] == ["binary-search", "worried-caller"]
     for lesson in lessons:
         assert LEAST_CHUNKS <= len(lesson.chunks) <= MOST_CHUNKS
         for chunk in lesson.chunks:
             for question in (chunk.question, *chunk.exercises):
-                found, wanted = _matched(question, question.answer)
-                assert found == wanted, f"{lesson.slug}/{chunk.id}: its own answer is not accepted"
-                assert _matched(question, "I do not know")[0] < wanted
+                assert min(len(question.right), len(question.wrong)) >= 3, "examples, which the loader has checked"
+                assert not is_right(question, "I do not know")
+                assert not is_right(question, question.ask), question.ask
+            assert len({*chunk.hints}) >= 3, "help goes on for three levels"
     assert {chunk.question.type for chunk in lessons[0].chunks} == {"text", "code", "draw"}
     assert all(path.suffix == ".yaml" for path in LESSONS.iterdir())
 
@@ -65,6 +66,24 @@ def test_mistakes(tmp_path: Path, text: str, problem: str) -> None:
     assert any(problem in line and line.startswith(f"{tmp_path}/lesson.yaml:") for line in refused.value.problems), str(
         refused.value
     )
+
+
+@pytest.mark.parametrize(
+    ("added", "problem"),
+    [
+        ("      right: ['no']\n", "'no' is taken as wrong; change 'accept' or 'reject'"),
+        ("      wrong:\n        - yes I do\n", "16: 'yes I do' is taken as right; change 'accept' or 'reject'"),
+        ("      reject:\n        - any: ['yes']\n", "its own 'answer' is taken as wrong"),
+        ("      reject:\n        - any: ['(']\n", "16: bad regular expression '('"),
+        ("      reject:\n        - any: ['(a{1000}){1000}']\n", "16: bad regular expression '(a{1000}){1000}'"),
+        ("      reject:\n        - say: No.\n", "16: 'any' is missing"),
+    ],
+)
+def test_questions_are_checked_by_their_own_examples(tmp_path: Path, added: str, problem: str) -> None:
+    (tmp_path / "lesson.yaml").write_text(HEAD + CHUNK.format(id="c") + added + FOUR)
+    with pytest.raises(InvalidPack) as refused:
+        load_lessons(tmp_path, is_right)
+    assert any(problem in line for line in refused.value.problems), str(refused.value)
 
 
 def test_two_lessons_of_one_name_or_for_one_node(tmp_path: Path) -> None:

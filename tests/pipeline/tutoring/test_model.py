@@ -121,6 +121,25 @@ def test_results_are_kept_and_markers_are_not(server: ToolsServer) -> None:
     taught(server, story)
 
 
+def test_verdicts_are_those_that_the_model_recorded_or_marked(server: ToolsServer) -> None:
+    server.say(f"Stripes.{QUESTION}", f"No. [SAME_CHUNK] Look.{QUESTION}")
+    server.call(("record_exercise_result", RECORD[1] | {"is_correct": False, "score": 0.25}))
+    server.say(f"We come back to it. [ADVANCE_CHUNK] Tails.{QUESTION}", f"Hm, say more.{QUESTION}")
+
+    async def story(store: Store, tutor: Tutor, user_id: str, session_id: str) -> None:
+        for content in ("", "[ANSWER] red ones", "[ANSWER] green ones", "[ANSWER] well"):
+            turn = await tutor.answer(user_id, session_id, student_turn(content))
+        assert (turn.state.chunk, turn.state.wrong, turn.state.unmastered) == (1, 0, ("1",))
+        assert "Not mastered so far: 1." in server.bodies[-1]["messages"][0]["content"]
+        judged = [item.data for item in await store.external_messages(session_id) if item.kind == "evaluation"]
+        assert [item.get("wasSuccessful") for item in judged] == [False, False, None]
+        assert json.loads(judged[1]["successSignal"]) == {"score": 0.25, "chunk": "1", "attempt": 2}
+        (progress,) = await store.progress(user_id)
+        assert (progress.mastery, progress.attempts) == (0.125, 2)
+
+    taught(server, story)
+
+
 def test_a_lesson_has_at_least_four_chunks_and_at_most_ten(server: ToolsServer) -> None:
     server.say(f"Stripes.{QUESTION}", "Done. [COMPLETE]", f"Yes. [ADVANCE_CHUNK]{QUESTION}")
 

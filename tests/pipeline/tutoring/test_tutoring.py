@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from models.records.external import Node
 from models.store import Store
 from pipeline.tutoring.spoken import spoken_turn
 from pipeline.tutoring.tools import NAMES, SCHEMAS, LessonToolFailed, Toolbox
-from pipeline.tutoring.turns import DRAWING_LIMIT, asks_back, parse_model_message, student_turn
+from pipeline.tutoring.turns import DRAWING_LIMIT, TutorTurn, asks_back, parse_model_message, student_turn
 from pipeline.tutoring.tutor import NoNode, NothingToTeach, Tutor
 from tests.stores import empty_store
 
@@ -27,7 +28,7 @@ ANSWERS = {
         "it must be sorted",
         "the low mark moves one past the middle",
         "low = mid + 1",
-        "14 is right of the middle",
+        "the middle is 9, and 14 is to the right of it",
         "about twenty",
     ],
     "worried-caller": [
@@ -171,25 +172,97 @@ def test_a_lesson_from_start_to_completion(slug: str) -> None:
     taught(story, node_id=slug)
 
 
-def test_a_wrong_answer_stays_and_gets_more_help_each_time() -> None:
+def test_a_wrong_answer_gets_more_help_each_time_and_then_the_lesson_goes_on() -> None:
+    chunk = LESSONS[0].chunks[0]
+
+    async def story(store: Store, tutor: Tutor, user_id: str, session_id: str) -> None:
+        async def answer(text: str) -> TutorTurn:
+            return await tutor.answer(user_id, session_id, student_turn(f"[ANSWER] {text}"))
+
+        await tutor.answer(user_id, session_id, student_turn(""))
+        first = await answer("because")
+        assert first.explanation == f"Not quite. {chunk.hints[0]}"
+        assert first.state.question == chunk.question.ask
+        second = await answer("it must not be in order")
+        assert second.explanation.startswith(f"Not quite: part of that says the opposite. {chunk.hints[1]} An example.")
+        assert second.tools_used == ("record_exercise_result", "generate_example", "create_exercise")
+        assert second.state.question == chunk.exercises[0].ask
+        solved = await answer("1, 2, 3")
+        assert solved.state.question == chunk.question.ask, "back to the question itself"
+        third = await answer("I do not know")
+        assert third.explanation == f"That is all right. {chunk.hints[2]}"
+        assert third.figure == chunk.diagram
+        told = await answer("because")
+        assert f"A good answer is this. {chunk.question.answer} Now say it" in told.explanation
+        assert (told.state.chunk, told.state.told) == (0, True)
+        on = await answer("because")
+        assert (on.state.chunk, on.state.told, on.state.unmastered) == (1, False, ("sorted",))
+        assert on.explanation.endswith(LESSONS[0].chunks[1].teach)
+        judged = [json.loads(message.data["successSignal"]) for message in await store.external_messages(session_id)
+                  if message.kind == "evaluation"]  # fmt: skip
+        assert [item["attempt"] for item in judged] == [1, 2, 3, 3, 4, 5]
+        assert [item.get("fault") for item in judged] == [
+            "incomplete", "opposite", None, "incomplete", "incomplete", "incomplete",
+        ]  # fmt: skip
+
+    taught(story)
+
+
+def test_an_exercise_that_is_not_solved_is_told_and_the_question_comes_back() -> None:
+    chunk = LESSONS[0].chunks[0]
+
+    async def story(store: Store, tutor: Tutor, user_id: str, session_id: str) -> None:
+        for content in ("", "[ANSWER] because", "[ANSWER] because"):
+            await tutor.answer(user_id, session_id, student_turn(content))
+        failed = await tutor.answer(user_id, session_id, student_turn("[ANSWER] 3, 1, 2"))
+        assert "A good answer is this. 1, 2, 3. Now the question again." in failed.explanation
+        assert failed.explanation.endswith(chunk.hints[2])
+        assert (failed.state.question, failed.state.exercise) == (chunk.question.ask, None)
+
+    taught(story)
+
+
+def test_who_answers_everything_wrong_covers_the_lesson_and_masters_nothing() -> None:
+    async def story(store: Store, tutor: Tutor, user_id: str, session_id: str) -> None:
+        turn = await tutor.answer(user_id, session_id, student_turn(""))
+        answers = 0
+        while not turn.complete:
+            answers += 1
+            assert answers <= 5 * 5, "help comes to an end"
+            turn = await tutor.answer(user_id, session_id, student_turn("[ANSWER] It must not be so."))
+        assert "shown that you know none of them" in turn.message
+        assert all(chunk.title in turn.message for chunk in LESSONS[0].chunks)
+        (progress,) = await store.progress(user_id)
+        assert (progress.mastery, progress.completed_at is not None) == (0.0, True), "covered, and not mastered"
+        messages = await store.external_messages(session_id)
+        evaluations = [message.data["wasSuccessful"] for message in messages if message.kind == "evaluation"]
+        assert evaluations == [False] * answers
+        assert all("wasSuccessful" not in message.data for message in messages if message.kind != "evaluation")
+
+    taught(story)
+
+
+def test_a_good_answer_that_is_said_back_counts_half_and_is_not_mastered() -> None:
     async def story(store: Store, tutor: Tutor, user_id: str, session_id: str) -> None:
         await tutor.answer(user_id, session_id, student_turn(""))
-        first = await tutor.answer(user_id, session_id, student_turn("[ANSWER] because"))
-        assert first.explanation == f"Not quite. {LESSONS[0].chunks[0].hints[0]}"
-        assert first.state.question == LESSONS[0].chunks[0].question.ask
-        second = await tutor.answer(user_id, session_id, student_turn("[ANSWER] because"))
-        assert second.tools_used == ("record_exercise_result", "generate_example", "create_exercise")
-        assert second.state.question == LESSONS[0].chunks[0].exercises[0].ask
-        told = await tutor.answer(user_id, session_id, student_turn("[ANSWER] because"))
-        assert told.reasoning[0] == "Compared the answer with the exercise of chunk 1: 0 of 1 points found."
-        assert "A good answer is this. 1, 2, 3. Now say it" in told.explanation
-        solved = await tutor.answer(user_id, session_id, student_turn("[ANSWER] 1, 2, 3"))
-        assert solved.state.question == LESSONS[0].chunks[0].question.ask, "and back to the question itself"
-        third = await tutor.answer(user_id, session_id, student_turn("[ANSWER] because"))
-        assert LESSONS[0].chunks[0].question.answer in third.explanation
-        assert third.state.chunk == 0
+        for _ in range(4):
+            told = await tutor.answer(user_id, session_id, student_turn("[CLARIFICATION] what do you mean?"))
+        assert f"A good answer is this. {LESSONS[0].chunks[0].question.answer}" in told.explanation
+        back = await tutor.answer(user_id, session_id, student_turn(f"[ANSWER] {LESSONS[0].chunks[0].question.answer}"))
+        assert (back.state.chunk, back.state.unmastered) == (1, ("sorted",))
         (progress,) = await store.progress(user_id)
-        assert (progress.mastery, progress.attempts) == (0.2, 5)
+        assert (progress.mastery, progress.attempts) == (0.5, 1)
+
+    taught(story)
+
+
+def test_an_empty_answer_is_not_judged() -> None:
+    async def story(store: Store, tutor: Tutor, user_id: str, session_id: str) -> None:
+        await tutor.answer(user_id, session_id, student_turn(""))
+        turn = await tutor.answer(user_id, session_id, student_turn("[ANSWER]\nMode: text\n"))
+        assert (turn.verdict, turn.tools_used, turn.state.wrong) == (None, (), 0)
+        assert turn.message.startswith("I did not get an answer.")
+        assert LESSONS[0].chunks[0].question.ask in turn.message
 
     taught(story)
 

@@ -122,6 +122,8 @@ def test_a_lesson_over_http(fresh: RunningService) -> None:
     assert found["endedAt"] is not None
     messages = ask(fresh, "GET", f"/chat/sessions/{session}/messages").json()
     assert [message["kind"] for message in messages] == ["learning", *["evaluation", "learning"] * 5]
+    assert [message["wasSuccessful"] for message in messages] == [None, *[True, None] * 5]
+    assert json.loads(messages[1]["successSignal"]) == {"score": 1.0, "chunk": "sorted", "attempt": 1}
     assert set(messages[0]) == {
         "id", "sessionId", "userId", "role", "kind", "content", "wasSuccessful", "successSignal", "createdAt",
     }  # fmt: skip
