@@ -19,10 +19,10 @@ from pipeline.turn.actions import (
     Transcribe,
 )
 from pipeline.turn.dictated import Dictation, dictation
-from pipeline.turn.end_of_turn import Verdict, leaves_open
+from pipeline.turn.end_of_turn import Verdict
 from pipeline.turn.events import Transcribed
 from pipeline.turn.interruption import Sound, sounds_like
-from pipeline.turn.state import Phase, ReplyPhase, Step, Turn
+from pipeline.turn.state import ENDINGS, Phase, ReplyPhase, Step, Turn
 from voice.audio.formats import Samples
 
 
@@ -38,10 +38,16 @@ def elapsed(state: Turn, now: Samples) -> Step:
         case Phase.PAUSING if state.transcript is None and not state.failed:
             return replace(state, deadline=None), []  # the transcript decides, and may still extend the time
         case Phase.PAUSING:
-            trusted = state.voice_trusted and not state.voice_up
-            return close_turn(replace(state, voice_trusted=trusted), "silence", state.last_speech)
+            return close_turn(_learned(state), "silence", state.last_speech)
         case _:
             return replace(state, deadline=None), []
+
+
+def _learned(state: Turn) -> Turn:
+    """Remember how high the voice is at the end of this turn."""
+    if state.prosody is None:
+        return state
+    return replace(state, endings=(*state.endings, state.prosody)[-ENDINGS:])
 
 
 def end_of_speech(state: Turn, now: Samples) -> Samples:
@@ -73,10 +79,8 @@ def transcribed(state: Turn, event: Transcribed, now: Samples) -> Step:
     state = replace(state, transcript=event.text, partial=event.text, spoken=event.spoken)
     state, actions = _act_on_words(state, event)
     dictated = dictation(event.text.strip(), event.spoken, state.so_far)
-    up = state.judge.is_up(event.prosody)
-    prosody = None if up and not state.voice_trusted else event.prosody
-    verdict = state.judge.verdict(event.text, prosody, event.ending, dictated=dictated)
-    state = replace(state, voice_up=up and leaves_open(event.text, dictated))
+    verdict = state.judge.verdict(event.text, event.prosody, event.ending, dictated=dictated, endings=state.endings)
+    state = replace(state, prosody=event.prosody if state.judge.heeds(event.text, dictated) else None)
     if verdict in (Verdict.UNFINISHED, Verdict.VOICE_UP) and state.reply is not ReplyPhase.NONE:
         verdict, dictated = Verdict.UNSURE, None  # the persona speaks on: nothing waits, and nothing was asked
     goes_on = dictated in (Dictation.GOES_ON, Dictation.ANY_LENGTH, Dictation.FIRST_ITEM)

@@ -1,6 +1,8 @@
 """Judges by text rules, and by the votes of prosody and of an end-of-turn model, whether a turn is complete."""
 
 import re
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -23,6 +25,8 @@ class EndOfTurn:
 
     Attributes:
         voice_unfinished: the probability by prosody up to which the voice is still up.
+        voice_higher: by how much less than at the ends of this caller's latest turns it is up, for callers who hardly
+            lower their voice.
         voice_fallen: the probability by prosody from which it has fallen. That alone ends nothing: it also falls at
             the end of a phrase.
         model_complete: an end-of-turn model's probability from which a turn counts as complete.
@@ -30,6 +34,7 @@ class EndOfTurn:
     """
 
     voice_unfinished: float = 0.35
+    voice_higher: float = 0.1
     voice_fallen: float = 0.6
     model_complete: float = 0.9
     model_unfinished: float = 0.2
@@ -41,6 +46,7 @@ class EndOfTurn:
         model: float | None = None,
         *,
         dictated: Dictation | None = None,
+        endings: Sequence[float] = (),
     ) -> Verdict:
         """Judge the text together with the votes.
 
@@ -49,11 +55,12 @@ class EndOfTurn:
             prosody: the probability that the turn is over by pitch and level, None if they do not tell.
             model: the same by an end-of-turn model (Smart Turn's output), None without one.
             dictated: whether the text ends with a dictation, and whether that is complete.
+            endings: the probabilities by prosody at the ends of this caller's latest turns.
         """
         written = _judged(text.strip(), dictated)
         if not leaves_open(text, dictated):
             return written
-        if self.is_up(prosody):
+        if self.is_up(prosody, endings):
             return Verdict.VOICE_UP
         if model is None:
             return written
@@ -62,9 +69,22 @@ class EndOfTurn:
         fallen = prosody is not None and prosody >= self.voice_fallen
         return Verdict.UNFINISHED if model <= self.model_unfinished and not fallen else written
 
-    def is_up(self, prosody: float | None) -> bool:
-        """Return whether the voice is still up, so that no model need be asked."""
-        return prosody is not None and prosody <= self.voice_unfinished
+    def is_up(self, prosody: float | None, endings: Sequence[float] = ()) -> bool:
+        """Return whether the voice is still up, also in comparison with the ends of this caller's latest turns."""
+        if prosody is None:
+            return False
+        usual = statistics.median(endings) - self.voice_higher if endings else self.voice_unfinished
+        return prosody <= min(self.voice_unfinished, usual)
+
+    def heeds(self, text: str, dictated: Dictation | None) -> bool:
+        """Return whether the end of this text shows how this caller ends turns.
+
+        Numbers and unfinished words do not, nor a question without a question word, which may rise.
+        """
+        stripped = text.strip()
+        if not stripped or dictated is not None or _NUMBER.search(stripped) or _may_rise(stripped):
+            return False
+        return _judged(stripped, None) is not Verdict.UNFINISHED
 
 
 def _words(text: str) -> frozenset[str]:
@@ -135,6 +155,7 @@ _QUESTION = re.compile(
     r" (?:i|you|we|they|he|she|it|there|this|that|these|those|the|my|your|his|her|our|their|anyone|anything|anybody)"
     r"|^(?:what|when|where|who|why|how|which|whose)) .*"
 )
+_QUESTION_WORD = re.compile(r"\b(?:what|when|where|who|why|how|which|whose)(?:'s)?\b")
 _CLOSING = re.compile(
     r"\b(?:please|thanks|thank you|goodbye|bye|okay|yes|no|sure|exactly|of course|you too|again)$"
     r"|\b(?:thank you|thanks)(?: \w+){1,6}$|^(?:right|yeah|yep|nope|hello|hi|stop|correct)$"
@@ -198,6 +219,13 @@ def _judged(stripped: str, dictated: Dictation | None) -> Verdict:
     if question and len(question[0].split()) >= 4:
         return Verdict.COMPLETE
     return Verdict.UNSURE
+
+
+def _may_rise(stripped: str) -> bool:
+    """Return whether this is a question without a question word."""
+    plain = " ".join(_TOKEN.findall(stripped.lower().replace("’", "'")))
+    asks = stripped.endswith("?") or _QUESTION.search(plain)
+    return bool(asks) and not _QUESTION_WORD.search(plain)
 
 
 def _hangs(words: list[str], plain: str) -> bool:

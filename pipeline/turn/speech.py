@@ -49,10 +49,15 @@ def _reopen(state: Turn, at: Samples) -> Step:
         over_reply=state.over_reply and not first,
         tuned_out=False,
         failed=False,
-        voice_trusted=state.voice_trusted or state.voice_up,
+        endings=_no_end(state),
     )
     reopened = replace(reopened, deadline=_limit(reopened))
     return reopened, [Suspend(state.revision), ReopenUtterance(state.number, at)]
+
+
+def _no_end(state: Turn) -> tuple[float, ...]:
+    """Return the ends of turns that still count: none with the voice as high as at a pause that was no end."""
+    return tuple(ending for ending in state.endings if state.prosody is None or ending > state.prosody)
 
 
 def open_utterance(state: Turn, at: Samples, actions: list[Action]) -> Step:
@@ -142,7 +147,7 @@ def speech_paused(state: Turn, last_speech: Samples) -> Step:
         failed=False,
         tuned_out=False,
         verdict=Verdict.UNSURE,
-        voice_up=False,
+        prosody=None,
         deadline=_limit(state) if state.rules.manual else last_speech + state.rules.patience(Verdict.UNSURE),
     )
     actions: list[Action] = [Transcribe(revision)]
@@ -164,6 +169,6 @@ def speech_resumed(state: Turn, at: Samples) -> Step:
         unanswered=False,
         deadline=_limit(state),
         longest_pause=max(state.longest_pause, at - state.last_speech),
-        voice_trusted=state.voice_trusted or state.voice_up,
+        endings=_no_end(state),
     )
     return resumed, actions

@@ -27,6 +27,10 @@ RHYTHM_MS = 50
 """How much longer than `endpoint_ms` a dictation that may be whole is waited on, at the caller's own rhythm."""
 
 
+ENDINGS = 5
+"""Ends of turns from which is learned how high the caller's voice is there."""
+
+
 def samples(milliseconds: float) -> Samples:
     """Convert milliseconds to samples at 16 kHz."""
     return round(milliseconds * RATE_HZ / 1000)
@@ -127,8 +131,8 @@ class Turn:
         verdict: whether its text is complete.
         so_far: its transcript at the pause before, if a dictation went on there.
         longest_pause: its longest pause with speech after it.
-        voice_up: at its latest pause the words did not settle it, and the voice was still up.
-        voice_trusted: a voice that is up is waited for: no turn ended in one since a pause in one was none.
+        prosody: at its latest pause, as far as it counts; see `EndOfTurn.heeds`.
+        endings: the prosody of the latest turns at their ends.
         typed: the turn holds typed text that awaits its answer.
         stored: the turn holds a message already, spoken (it was reopened after its end) or typed.
         over_reply: the utterance began over a reply that no words have stopped: it may be an echo.
@@ -163,8 +167,8 @@ class Turn:
     verdict: Verdict = Verdict.UNSURE
     so_far: str = ""
     longest_pause: Samples = 0
-    voice_up: bool = False
-    voice_trusted: bool = True
+    prosody: float | None = None
+    endings: tuple[float, ...] = ()
     typed: bool = False
     stored: bool = False
     over_reply: bool = False

@@ -155,21 +155,32 @@ def waits(state: Turn, at: int, prosody: float, *, resumed: bool = False, text: 
     return state, silence_ms
 
 
-def test_a_voice_that_is_up_is_waited_for_until_a_turn_ends_in_one() -> None:
+def test_a_voice_that_is_up_is_waited_for_unless_this_caller_ends_turns_in_one() -> None:
     up, down = 0.1, 0.9
     rules = Rules()
     waited = (rules.endpoint_ms + rules.unfinished_ms) // 2
-    state, first = waits(Turn(), 10_000, down)
+    state, first = waits(Turn(), 10_000, up)
     state, second = waits(state, 20_000, up)
-    state, third = waits(state, 30_000, up)
-    assert (first, second, third) == (rules.endpoint_ms, waited, rules.endpoint_ms)
-    state, _ = waits(state, 40_000, up, resumed=True)
-    state, fifth = waits(state, 50_000, up)
-    assert fifth == waited, "a pause in such a voice was none: it is trusted again"
+    assert (first, second) == (waited, rules.endpoint_ms)
+    state, _ = waits(state, 30_000, up, resumed=True)
+    state, fourth = waits(state, 40_000, up)
+    assert fourth == waited, "a pause in such a voice was none: it is up again"
+    state, _ = waits(state, 50_000, down)
+    assert waits(state, 60_000, up)[1] == waited, "mostly this caller lowers the voice"
 
 
-def test_words_that_settle_it_do_not_blame_the_voice() -> None:
-    state, asked_ms = waits(Turn(), 10_000, 0.1, text="what seems to be the problem")
-    _, silence_ms = waits(state, 20_000, 0.1)
-    assert asked_ms == Rules().complete_ms
-    assert silence_ms > Rules().endpoint_ms
+@pytest.mark.parametrize(
+    ("text", "learned"),
+    [
+        ("what seems to be the problem", True),
+        ("thank you", True),
+        ("is there anything else", False),
+        ("you moved here?", False),
+        ("it is in room 412", False),
+        ("my number is", False),
+    ],
+)
+def test_the_end_of_words_that_settle_it_shows_how_a_caller_ends(text: str, *, learned: bool) -> None:
+    state, _ = waits(Turn(), 10_000, 0.25, text=text)
+    assert (waits(state, 20_000, 0.25)[1] == Rules().endpoint_ms) is learned
+    assert waits(state, 30_000, 0.1)[1] > Rules().endpoint_ms, "higher than there it is up all the same"
