@@ -30,6 +30,7 @@ from pipeline.practice.practice import Decisions
 from pipeline.practice.removal import Retention
 from pipeline.tasks.background import Background
 from pipeline.tasks.clock import LoopClock
+from pipeline.tasks.presence import Presence
 from pipeline.turn.machine import Rules
 from voice.errors import VoiceError
 from voice.speech.endpointing import EndpointRules
@@ -115,7 +116,8 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
     """
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(settings.database_url, connections=settings.database_connections))
-        await _recover(store, settings)
+        presence = await stack.enter_async_context(Presence(store, LoopClock()))
+        await store.forget_calls(timedelta(seconds=settings.resume_s))
         for path in (packs.DEMO_PACK, *settings.packs):
             await _install(store, path)
         meanings = await open_embeddings(settings)
@@ -129,12 +131,14 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         access = await stack.enter_async_context(Access(store, calls, LoopClock()))
         hub = Hub(store.now, new_id)
         await stack.enter_async_context(CallPublisher(calls, store, hub, LoopClock()))
-        chats = await stack.enter_async_context(Chats(shared_engines.engines.responder, store, calls, new_id, hub))
+        chats = await stack.enter_async_context(
+            Chats(shared_engines.engines.responder, store, calls, new_id, hub, access.holding)
+        )
         coach = open_coach(settings)
         stack.push_async_callback(coach.close)
         files = Files(settings.data_dir / "audio")
-        recordings = await stack.enter_async_context(Recordings(calls, files, LoopClock()))
-        background = await stack.enter_async_context(Background())
+        recordings = await stack.enter_async_context(Recordings(calls, files, LoopClock(), recovers=presence.alone))
+        background = await stack.enter_async_context(Background(access.holding))
         external = await stack.enter_async_context(open_external(settings, store, calls, LoopClock()))
         practice = Decisions(
             store=store,
@@ -167,19 +171,6 @@ def _silence_plan(settings: Settings) -> SilencePlan:
     prompts = (Prompt(settings.prompt_after_s),) if settings.prompt_after_s else ()
     goodbye = Prompt(settings.goodbye_after_s, NOBODY_THERE) if settings.goodbye_after_s else None
     return SilencePlan(prompts, goodbye)
-
-
-async def _recover(store: Store, settings: Settings) -> None:
-    """Complete, fail or release what a killed process left half-done."""
-    recovered = await store.recover()
-    await store.release_calls()
-    await store.forget_calls(timedelta(seconds=settings.resume_s))
-    if recovered.replies or recovered.test_runs:
-        log.warning(
-            "The last process was killed: %d replies are completed by what was heard, %d test runs are failed.",
-            recovered.replies,
-            recovered.test_runs,
-        )
 
 
 async def _install(store: Store, path: Path) -> None:

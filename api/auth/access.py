@@ -1,4 +1,4 @@
-"""Access: which calls a grant may open, and the end of everything that a revoked one has open."""
+"""Access: which calls a grant may open, and the end of everything that a revoked or expired one has open."""
 
 import asyncio
 import logging
@@ -168,7 +168,10 @@ class Access:
                 await parts.aclose()
 
     async def close_revoked(self) -> int:
-        """Close what revoked tokens and clients, and users that are gone, have open; return how much that was."""
+        """Close what tokens and clients that open nothing any more, and users that are gone, have open; count it.
+
+        Work in the background that was begun by them is stopped, too.
+        """
         opened = [(call.grant, call) for call in self._calls.open_calls() if call.grant is not None]
         held = list(self._held.items())
         grants = {grant for grant, _ in opened} | {grant for _, (grant, _) in held}
@@ -197,4 +200,4 @@ class Access:
                 log.warning("Revoked tokens cannot be looked up (%s); trying again.", type(error).__name__)
             else:
                 if closed:
-                    log.info("Closed %d connections and calls of revoked tokens or deleted users.", closed)
+                    log.info("Closed or stopped %d things of revoked or expired tokens or deleted users.", closed)

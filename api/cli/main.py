@@ -20,6 +20,7 @@ from api.cli.packs import app as packs
 from api.cli.replay import replay
 from api.cli.terminal import FAILED, USAGE, Engine, Json, Llm, console, fail, load_settings, warn_of_unknown_variables
 from api.cli.tokens import app as tokens
+from api.cli.users import app as users
 
 if TYPE_CHECKING:
     from api.settings import SettingRow
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.add_typer(attempts, name="attempts")
 app.add_typer(tokens, name="token")
 app.add_typer(clients, name="client")
+app.add_typer(users, name="user")
 app.add_typer(models, name="models")
 app.add_typer(packs, name="pack")
 app.add_typer(kiosks, name="kiosk")

@@ -21,6 +21,23 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """A user, with what there is of theirs.
+
+    Attributes:
+        deleted_at: since when nothing opens what was kept of them; None for a user who is there.
+        tokens: that are neither revoked nor expired, with OAuth clients.
+        chats: of all doors.
+    """
+
+    user: User
+    created_at: datetime
+    deleted_at: datetime | None
+    tokens: int
+    chats: int
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
     """A Bearer token without its secret.
 
@@ -52,6 +69,7 @@ class Grant:
         credential_id: the id of the token or of the client.
         persona_id: the only persona that an invite's call may be with.
         practice_ids: the only practices that it may start; empty for all.
+        expires_at: it opens nothing from then on; None for never.
     """
 
     user: User
@@ -60,6 +78,7 @@ class Grant:
     credential_id: str = ""
     persona_id: str | None = None
     practice_ids: tuple[str, ...] = ()
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,11 @@ from models.store.library import LibraryStore
 from models.store.messages import MessageChanges, MessageStore
 from models.store.oauth import OAuthStore
 from models.store.open_calls import OpenCallStore
+from models.store.processes import ProcessStore
 from models.store.progress import ProgressStore
-from models.store.recovery import RecoveryStore
 from models.store.removal import RemovalStore, RemovedChats
 from models.store.tutoring import TutoringStore
+from models.store.users import UserStore
 
 __all__ = ["MessageChanges", "RemovedChats", "Store", "utc_now"]
 
@@ -44,7 +45,8 @@ class Store(
     KeyedCallStore,
     BenchmarkStore,
     RemovalStore,
+    UserStore,
     OpenCallStore,
-    RecoveryStore,
+    ProcessStore,
 ):
     """All persistent data of the service; see `Database` for how to open it, and the base classes for its methods."""

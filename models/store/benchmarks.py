@@ -78,6 +78,8 @@ class BenchmarkStore(Database):
             if only_from and row.status not in only_from:
                 return None
             row.status = status
+            if status == "running":
+                row.process_id = self.process_id
             row.chat_id = chat_id or row.chat_id
             return row.record()
 

@@ -76,6 +76,7 @@ class Database:
         self._outage = Outage()
         self._now = now
         self._new_id = new_id
+        self.process_id: str | None = None
         self._engine: AsyncEngine | None = None
         self._running: set[asyncio.Task[Any]] = set()
         self._read_turn: AbstractAsyncContextManager[Any] = nullcontext()

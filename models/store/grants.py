@@ -28,18 +28,15 @@ class GrantStore(Database):
             TokenExpired: its time is over.
         """
         async with self._reading() as session:
-            found = await _token_grant(session, secret) or await _access_grant(session, secret)
-            if found is None:
-                return None
-            grant, expires_at = found
-            if expires_at is not None and expires_at <= self._now():
+            grant = await _token_grant(session, secret) or await _access_grant(session, secret)
+            if grant is not None and _is_over(grant, self._now()):
                 raise TokenExpired(EXPIRED)
             return grant
 
     @shielded
     async def standing(self, grants: Collection[Grant]) -> set[Grant]:
-        """Return those of the grants whose user is there and whose credential is not revoked; expiry does not count."""
-        known, listed = set[tuple[str, str]](), list(grants)
+        """Return those of the grants whose user is there, and whose credential is neither revoked nor expired."""
+        now, known, listed = self._now(), set[tuple[str, str]](), list(grants)
         async with self._reading() as session:
             for start in range(0, len(listed), ASKED_AT_ONCE):
                 known |= await _known(session, listed[start : start + ASKED_AT_ONCE])
@@ -47,6 +44,7 @@ class GrantStore(Database):
             grant
             for grant in listed
             if ("user", grant.user.id) in known
+            and not _is_over(grant, now)
             and (grant.credential == "none" or (grant.credential, grant.credential_id) in known)
         }
 
@@ -78,13 +76,17 @@ class GrantStore(Database):
             await session.execute(update(TokenRow).where(TokenRow.id == token_id).values(spent_at=None))
 
 
-async def _token_grant(session: AsyncSession, secret: str) -> tuple[Grant, datetime | None] | None:
+def _is_over(grant: Grant, now: datetime) -> bool:
+    return grant.expires_at is not None and grant.expires_at <= now
+
+
+async def _token_grant(session: AsyncSession, secret: str) -> Grant | None:
     valid = (TokenRow.secret_hash == hash_of(secret), TokenRow.revoked_at.is_(None))
     row = (await session.execute(select(TokenRow, UserRow).join(UserRow).where(*valid))).one_or_none()
-    return None if row is None else (row[0].grant(row[1]), row[0].expires_at)
+    return None if row is None else row[0].grant(row[1])
 
 
-async def _access_grant(session: AsyncSession, secret: str) -> tuple[Grant, datetime | None] | None:
+async def _access_grant(session: AsyncSession, secret: str) -> Grant | None:
     found = await session.execute(
         select(UserRow, OAuthClientRow.id, AccessTokenRow.expires_at)
         .join(OAuthClientRow, OAuthClientRow.user_id == UserRow.id)
@@ -92,7 +94,7 @@ async def _access_grant(session: AsyncSession, secret: str) -> tuple[Grant, date
         .where(AccessTokenRow.secret_hash == hash_of(secret))
     )
     row = found.one_or_none()
-    return None if row is None else (Grant(row[0].record(), "user", "client", row[1]), row[2])
+    return None if row is None else Grant(row[0].record(), "user", "client", row[1], expires_at=row[2])
 
 
 async def _known(session: AsyncSession, grants: Collection[Grant]) -> set[tuple[str, str]]:
@@ -103,7 +105,7 @@ async def _known(session: AsyncSession, grants: Collection[Grant]) -> set[tuple[
         for credential in ("token", "client")
     )
     asked = [
-        select(literal("user"), UserRow.id).where(UserRow.id.in_(users)),
+        select(literal("user"), UserRow.id).where(UserRow.id.in_(users), UserRow.deleted_at.is_(None)),
         select(literal("token"), TokenRow.id).where(TokenRow.id.in_(tokens), TokenRow.revoked_at.is_(None)),
         select(literal("client"), OAuthClientRow.id).where(
             OAuthClientRow.id.in_(clients), OAuthClientRow.revoked_at.is_(None)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import fields
 from datetime import timedelta
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete
 
+from models.errors import Conflict
 from models.records.open_calls import KeptCall
 from models.store.database import Database, shielded
 from models.tables.open_calls import OpenCallRow
@@ -17,7 +18,8 @@ class OpenCallStore(Database):
         """Store these calls as they are now, and forget those that have ended, given by their chats."""
         async with self._writing() as session:
             for call in kept:
-                await session.merge(OpenCallRow(**{field.name: getattr(call, field.name) for field in fields(call)}))
+                named = {field.name: getattr(call, field.name) for field in fields(call)}
+                await session.merge(OpenCallRow(**named, process_id=self.process_id))
             if ended:
                 await session.execute(delete(OpenCallRow).where(OpenCallRow.chat_id.in_(list(ended))))
 
@@ -28,21 +30,19 @@ class OpenCallStore(Database):
         Args:
             resume_hash: of the token that its owner was given.
             within: how long after its release it can be resumed.
+
+        Raises:
+            Conflict: another process carries it, or was killed just now.
         """
         async with self._reading() as session:
             row = await session.get(OpenCallRow, chat_id)
             if row is None or (row.user_id, row.resume_hash) != (user_id, resume_hash):
                 return None
+            if row.released_at is None and row.process_id not in (None, self.process_id):
+                raise Conflict("Another process of this service has the call; resume it in a moment.")
             if row.released_at is None or self._now() - row.released_at > within:
                 return None
             return row.record()
-
-    @shielded
-    async def release_calls(self) -> None:
-        """Release the calls of a process that was killed; the time to resume them begins now. Call it at startup."""
-        async with self._writing() as session:
-            left = update(OpenCallRow).where(OpenCallRow.released_at.is_(None))
-            await session.execute(left.values(released_at=self._now()))
 
     @shielded
     async def forget_calls(self, within: timedelta) -> None:

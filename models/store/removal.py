@@ -63,7 +63,7 @@ class RemovalStore(Database):
             chat, owner = await chat_to_change(session, chat_id)
             if owner != user_id:
                 raise NotFound(CHAT_NOT_FOUND)
-            audio_ids = await _remove_chats(session, [(user_id, chat_id)])
+            audio_ids = await remove_chats_within(session, [(user_id, chat_id)])
             left = await session.scalar(select(func.count()).where(ChatRow.attempt_id == chat.attempt_id))
             if not left:
                 await session.execute(delete(AttemptRow).where(AttemptRow.id == chat.attempt_id))
@@ -83,9 +83,14 @@ class RemovalStore(Database):
             .where(ChatRow.attempt_id == AttemptRow.id, MessageRow.created_at >= before)
         )
         used = select(ChatRow.attempt_id).where(ChatRow.id.in_(list(but)))
+        in_call = (
+            select(OpenCallRow.chat_id)
+            .join(ChatRow, ChatRow.id == OpenCallRow.chat_id)
+            .where(ChatRow.attempt_id == AttemptRow.id, OpenCallRow.released_at.is_(None))
+        )
         old = (
             select(AttemptRow.id)
-            .where(AttemptRow.created_at < before, ~said_since.exists(), AttemptRow.id.not_in(used))
+            .where(AttemptRow.created_at < before, ~said_since.exists(), AttemptRow.id.not_in(used), ~in_call.exists())
             .order_by(AttemptRow.created_at)
             .limit(AT_ONCE)
         )
@@ -100,16 +105,21 @@ class RemovalStore(Database):
                 .where(AttemptRow.id.in_(attempt_ids))
             )
             chats = [(user_id, chat_id) for user_id, chat_id in await session.execute(of_attempts)]
-            audio_ids = await _remove_chats(session, chats)
+            audio_ids = await remove_chats_within(session, chats)
             await session.execute(delete(AttemptRow).where(AttemptRow.id.in_(attempt_ids)))
             return RemovedChats(tuple(chat_id for _, chat_id in chats), audio_ids)
 
     @shielded
     async def remove_external_chats_before(self, before: datetime, *, but: Collection[str] = ()) -> RemovedChats:
         """Remove at most `AT_ONCE` chats of other doors, unchanged since `before`, but those in use."""
+        in_call = select(OpenCallRow.chat_id).where(OpenCallRow.released_at.is_(None))
         old = (
             select(ExternalChatRow.id)
-            .where(ExternalChatRow.updated_at < before, ExternalChatRow.id.not_in(list(but)))
+            .where(
+                ExternalChatRow.updated_at < before,
+                ExternalChatRow.id.not_in(list(but)),
+                ExternalChatRow.id.not_in(in_call),
+            )
             .order_by(ExternalChatRow.updated_at)
             .limit(AT_ONCE)
         )
@@ -136,7 +146,7 @@ class RemovalStore(Database):
             return RemovedChats(audio_ids=audio_ids)
 
 
-async def _remove_chats(session: AsyncSession, chats: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+async def remove_chats_within(session: AsyncSession, chats: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     """Delete chats, given with their users; return the uploaded recordings that no message has any more."""
     ids = [chat_id for _, chat_id in chats]
     messages = (

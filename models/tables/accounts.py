@@ -15,6 +15,8 @@ class UserRow(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime]
+    # Since when nothing opens what is left of the user; the name is free then.
+    deleted_at: Mapped[datetime | None]
 
     def record(self) -> User:
         return User(self.id, self.name)
@@ -50,7 +52,8 @@ class TokenRow(Base):
         )
 
     def grant(self, user: UserRow) -> Grant:
-        return Grant(user.record(), self.scope, "token", self.id, self.persona_id, tuple(self.practice_ids))
+        practices = tuple(self.practice_ids)
+        return Grant(user.record(), self.scope, "token", self.id, self.persona_id, practices, self.expires_at)
 
 
 class TokenChatRow(Base):

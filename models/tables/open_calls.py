@@ -28,6 +28,7 @@ class OpenCallRow(Base):
     reply_id: Mapped[str | None]
     began_at: Mapped[datetime]
     released_at: Mapped[datetime | None]
+    process_id: Mapped[str | None]
 
     def record(self) -> KeptCall:
         return KeptCall(**{field.name: getattr(self, field.name) for field in fields(KeptCall)})

@@ -201,6 +201,8 @@ class TestRunRow(Base):
     status: Mapped[str]
     chat_id: Mapped[str | None]
     created_at: Mapped[datetime]
+    # The process that runs it, or did.
+    process_id: Mapped[str | None]
 
     def record(self) -> TestRun:
         status = cast(RunStatus, self.status)

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from models.errors import StorageFailed
+from models.errors import Conflict, StorageFailed
 from models.records.core import Message
 from models.records.open_calls import KeptCall
 from models.store import Store
@@ -25,6 +25,7 @@ from pipeline.conversation.events import (
     UserMessage,
     UserStarted,
 )
+from pipeline.errors import Busy
 from pipeline.tasks.clock import Clock
 from pipeline.tasks.writer import LONGEST_RETRY_S
 from voice.audio.formats import AudioFormat
@@ -92,8 +93,12 @@ class CallKeeper:
 
         Raises:
             StorageFailed: the store is away.
+            Busy: another process carries it, or was killed just now.
         """
-        return await self._store.kept_call(user_id, chat_id, hash_of(token), self._within)
+        try:
+            return await self._store.kept_call(user_id, chat_id, hash_of(token), self._within)
+        except Conflict as error:
+            raise Busy(str(error)) from None
 
     async def forget(self) -> None:
         """Forget the calls of earlier processes that can be resumed no more."""

@@ -42,16 +42,19 @@ class Recordings(CallFollower):
         calls: the registry whose calls are recorded.
         files: the storage of the recordings.
         clock: the calls' clock.
+        recovers: whether to take up what a killed process left; not while another one records into the same files.
     """
 
-    def __init__(self, calls: Calls, files: Files, clock: Clock) -> None:
+    def __init__(self, calls: Calls, files: Files, clock: Clock, *, recovers: bool = True) -> None:
         super().__init__(calls, "Some of a recording could not be written", clock)
         self._files = files
         self._clock = clock
+        self._recovers = recovers
 
     async def __aenter__(self) -> Self:
         """Join the tracks that a killed process left, and remove what it left half-written."""
-        await asyncio.to_thread(self._recover)
+        if self._recovers:
+            await asyncio.to_thread(self._recover)
         return await super().__aenter__()
 
     def _recover(self) -> None:

@@ -158,7 +158,11 @@ class Calls:
         return await self._open(user_id, chat_id, wire, settings, persona_id)
 
     async def kept(self, user_id: str, chat_id: str, token: str) -> KeptCall | None:
-        """Return the call that this token resumes, if it is one of an earlier process that was released recently."""
+        """Return the call that this token resumes, if it is one of an earlier process that was released recently.
+
+        Raises:
+            Busy: another process carries it, or was killed just now.
+        """
         return None if chat_id in self._calls or self._closing else await self._keeper.kept(user_id, chat_id, token)
 
     async def adopt(self, kept: KeptCall, token: str, wire: AudioFormat | None, settings: SessionSettings) -> Call:

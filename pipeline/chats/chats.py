@@ -19,6 +19,7 @@ from pipeline.chats.hub import Hub
 from pipeline.conversation.conversation import conversation_of
 from pipeline.conversation.reply import Responder, Retraction, Truncation
 from pipeline.errors import Busy, PipelineError
+from pipeline.tasks.acting import Holding, hold
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,11 @@ class Run:
     stopped: bool = False
     task: "asyncio.Task[Message | None]" = field(init=False)
 
+    def stop(self) -> None:
+        """Stop it; what there is of it is stored."""
+        self.stopped = True
+        self.task.cancel()
+
 
 @dataclass(frozen=True, slots=True)
 class Sent:
@@ -73,16 +79,24 @@ class Chats:
         calls: a chat with an open call takes a written message as one typed into the call.
         new_id: makes ids.
         hub: takes the events; None to publish none.
+        holding: has a reply stopped with the grant by which it was asked for.
     """
 
     def __init__(
-        self, responder: Responder, store: Store, calls: Calls, new_id: Callable[[], str], hub: Hub | None = None
+        self,
+        responder: Responder,
+        store: Store,
+        calls: Calls,
+        new_id: Callable[[], str],
+        hub: Hub | None = None,
+        holding: Holding | None = None,
     ) -> None:
         self._responder = responder
         self._store = store
         self._calls = calls
         self._new_id = new_id
         self._hub = Hub(store.now, new_id) if hub is None else hub
+        self._holding = holding
         self._runs: dict[str, Run] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -198,8 +212,7 @@ class Chats:
             if run.user_id == user_id and (run.chat_id == chat_id or run.name.group_id == group_id)
         ]
         for run in stopped:
-            run.stopped = True
-            run.task.cancel()
+            run.stop()
         await asyncio.gather(*(run.task for run in stopped), return_exceptions=True)
         if stopped or chat_id is None:
             return bool(stopped)
@@ -220,6 +233,7 @@ class Chats:
         run = Run(RunName(self._new_id(), group_id or self._new_id()), chat_id, user_id, asker, self._new_id())
         run.task = asyncio.get_running_loop().create_task(self._answer(run, persona_id, parent_id))
         self._runs[run.name.run_id] = run
+        hold(self._holding, run.task, run.stop)
         run.task.add_done_callback(lambda task: self._forget(run, task))
         return run
 

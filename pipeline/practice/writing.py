@@ -5,6 +5,7 @@ the name, all of them the description and the problem statement, each sentence a
 never invented: the words of the instructions search for existing ones.
 """
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ DRAFTED = frozenset({"chat", "attempt"})
 NAME_LIMIT = 80
 LINKED_LIMIT = 3
 OBJECTIVES_LIMIT = 8
+
+STOPPED = "The draft was not written: its token was revoked or has expired, or the service stopped."
 
 _WORD = re.compile(r"[\w'-]{4,}")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
@@ -134,6 +137,9 @@ class _Writing:
                 made |= await self._make(kind.removesuffix("s"))
                 self._publish("progress", _progress(done, len(kinds), kind))
             draft_id = await self._kept(made)
+        except asyncio.CancelledError:
+            self._publish("error", {"success": False, "message": STOPPED})
+            raise
         except REFUSALS as error:
             self._publish("error", {"success": False, "message": sentence_of(error)})
             return

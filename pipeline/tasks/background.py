@@ -6,14 +6,20 @@ from types import TracebackType
 from typing import Any, Self
 
 from pipeline.errors import Busy
+from pipeline.tasks.acting import Holding, hold
 
 RUNNING_LIMIT = 32
 
 
 class Background:
-    """A bounded set of named tasks. Use as an async context manager; leaving it cancels them all."""
+    """A bounded set of named tasks. Use as an async context manager; leaving it cancels them all.
 
-    def __init__(self) -> None:
+    Args:
+        holding: has a task cancelled with the grant by which it was started.
+    """
+
+    def __init__(self, holding: Holding | None = None) -> None:
+        self._holding = holding
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def __aenter__(self) -> Self:
@@ -38,6 +44,7 @@ class Background:
             raise Busy("Too much is being worked on; try again in a moment.")
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks[name] = task
+        hold(self._holding, task, lambda: _cancel(task))
         task.add_done_callback(lambda done: self._forget(name, done))
         return task
 
@@ -59,3 +66,7 @@ class Background:
             del self._tasks[name]
         if not task.cancelled():
             task.exception()
+
+
+def _cancel(task: "asyncio.Task[None]") -> None:
+    task.cancel()

@@ -15,6 +15,7 @@ from models.errors import Conflict, Invalid, NotFound, TokenExpired
 from models.records.core import Grant
 from models.store import Store
 from models.store.accounts import hash_of
+from tests.models.conftest import START
 from tests.models.test_database import MIGRATIONS, query
 
 HOUR = timedelta(hours=1)
@@ -23,7 +24,9 @@ HOUR = timedelta(hours=1)
 def test_a_token_has_a_scope_and_a_persona(run, store):
     for scope, persona_id in (("user", None), ("operator", None), ("kiosk", None), ("phone", None), ("invite", "mo")):
         secret, token = run(store.create_token("ada", scope=scope, lifetime=HOUR, persona_id=persona_id))
-        assert run(store.grant_for(secret)) == Grant(token.user, scope, "token", token.id, persona_id)
+        assert run(store.grant_for(secret)) == Grant(
+            token.user, scope, "token", token.id, persona_id, (), token.expires_at
+        )
         assert token.expires_at == token.created_at + HOUR
         assert token in run(store.list_tokens())
 
@@ -92,6 +95,8 @@ def test_one_query_says_which_of_many_grants_still_stand(run, store, path, ada):
     _, other = run(store.create_oauth_client("ada"))
     grants += [Grant(ada, "user", "client", client.id), Grant(ada, "user", "client", other.id), Grant(ada)]
     grants.append(Grant(replace(ada, id="deleted")))
+    expiring = run(store.grant_for(run(store.create_token("ada", lifetime=timedelta(days=1)))[0]))
+    grants += [expiring, replace(expiring, expires_at=START)]
     run(store.revoke_token(grants[1].credential_id))
     run(store.revoke_oauth_client(client.id))
     with closing(sqlite3.connect(path)) as connection:
@@ -101,7 +106,7 @@ def test_one_query_says_which_of_many_grants_still_stand(run, store, path, ada):
     asked = []
     event.listen(store._engine.sync_engine, "before_cursor_execute", lambda *said: asked.append(said[2]))
     standing = run(store.standing(grants))
-    assert standing == {grants[0], grants[2], grants[5], grants[6]}
+    assert standing == {grants[0], grants[2], grants[5], grants[6], expiring}
     assert len(asked) == 1
 
 

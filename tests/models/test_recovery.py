@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from models.records.open_calls import KeptCall
-from models.store.recovery import Recovered
+from models.store.processes import Recovered
 from tests.models.conftest import START
 
 MINUTE = timedelta(minutes=1)
@@ -51,7 +51,7 @@ def test_a_kept_call_is_its_owners_once_no_process_carries_it(run, store, ada, c
     call = kept(ada, chat_id)
     run(store.keep_calls([call]))
     assert run(store.kept_call(ada.id, chat_id, "hash", MINUTE)) is None, "a process carries it"
-    run(store.release_calls())
+    run(store.recover())
     found = run(store.kept_call(ada.id, chat_id, "hash", MINUTE))
     assert found == replace(call, released_at=found.released_at)
     assert run(store.kept_call("eve", chat_id, "hash", MINUTE)) is None
@@ -59,7 +59,7 @@ def test_a_kept_call_is_its_owners_once_no_process_carries_it(run, store, ada, c
     run(store.keep_calls([replace(call, turn=4)]))
     assert run(store.kept_call(ada.id, chat_id, "hash", MINUTE)) is None, "it is carried again"
     run(store.keep_calls(ended=[chat_id]))
-    run(store.release_calls())
+    run(store.recover())
     assert run(store.kept_call(ada.id, chat_id, "hash", MINUTE)) is None
 
 
@@ -67,7 +67,7 @@ def test_a_call_released_long_ago_is_forgotten(run, store, ada, chat_id):
     run(store.keep_calls([replace(kept(ada, chat_id), released_at=START - MINUTE)]))
     assert run(store.kept_call(ada.id, chat_id, "hash", MINUTE)) is None
     assert run(store.kept_call(ada.id, chat_id, "hash", timedelta(hours=1))) is not None
-    run(store.release_calls())
+    run(store.recover())
     run(store.forget_calls(timedelta(hours=1)))
     assert run(store.kept_call(ada.id, chat_id, "hash", timedelta(hours=1))) is not None
     run(store.forget_calls(MINUTE))

@@ -13,6 +13,7 @@ from api.service import Service
 from models.records.core import Grant, User
 from models.records.outcomes import StagedCall
 from pipeline.practice.staging import Subject, nothing_pending
+from pipeline.tasks.acting import acting_by
 
 
 async def carry_out(service: Service, grant: Grant, operation: Operation, body: Body) -> Reply:
@@ -25,7 +26,11 @@ async def carry_out(service: Service, grant: Grant, operation: Operation, body: 
     """
     about = {name: getattr(body, name, None) for name in ("chat_id", "conversation_id")}
     await service.access.check(grant, operation.key, **about)
-    service, user = service.asked_by(grant), grant.user
+    with acting_by(grant):
+        return await _carry_out(service.asked_by(grant), grant.user, operation, body)
+
+
+async def _carry_out(service: Service, user: User, operation: Operation, body: Body) -> Reply:
     if not isinstance(body, WriteBody):
         return await _run(service, user, operation, body)
     staging, subject = service.practice.staging, _subject(body)

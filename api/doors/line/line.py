@@ -37,7 +37,7 @@ from voice.errors import VoiceError
 MESSAGES_AT_ONCE = 8
 """Messages read before yielding to the event loop: a receive buffer may hold thousands of them."""
 
-REVOKED = "The token of this call was revoked, or its user deleted; the call ends."
+REVOKED = "The token of this call was revoked or has expired, or its user was deleted; the call ends."
 
 
 @dataclass(frozen=True, slots=True)

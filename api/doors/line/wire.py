@@ -15,7 +15,7 @@ class Close(Enum):
     NOT_ALLOWED = auto()
     """The caller has no access, or does not speak the protocol."""
     REVOKED = auto()
-    """The caller's token was revoked, or its user deleted."""
+    """The caller's token was revoked or has expired, or its user was deleted."""
     TOO_LARGE = auto()
     """A message was larger than the wire's limit; the call can be resumed."""
     BROKEN = auto()

@@ -251,7 +251,9 @@ ERRORS: tuple[ErrorCode, ...] = (
     ErrorCode("not_open", 1008, "Something else came before `chat_voice`."),
     ErrorCode("unauthorized", 1008, "No token, or one that opens nothing."),
     ErrorCode("forbidden", 1008, "The token's scope does not include this call."),
-    ErrorCode("revoked", 1008, "The token of the call was revoked, or its user deleted: the call ends."),
+    ErrorCode(
+        "revoked", 1008, "The token of the call was revoked or has expired, or its user was deleted: the call ends."
+    ),
     ErrorCode("not_found", 1008, "There is no such chat of this user's, or no call to resume: open a new one."),
     ErrorCode("session_conflict", 1008, "The chat has a call that a connection attends, or has ended."),
     ErrorCode("busy", 1013, "The service carries as many calls as it takes: try again in a moment."),

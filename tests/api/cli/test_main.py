@@ -1,6 +1,7 @@
 """The command line: what it prints, where, and with which exit code."""
 
 import asyncio
+import io
 import json
 import socket
 import subprocess
@@ -137,7 +138,7 @@ def test_a_setting_that_cannot_be_used_is_one_sentence_and_exit_code_2(
 
 PRINTS_NO_DATA = {
     "serve", "demo", "talk", "attempts audio_download", "attempts chat live", "token create", "token revoke",
-    "client create", "client revoke", "client act-as", "models pull", "pack new", "kiosk remove",
+    "client create", "client revoke", "client act-as", "user delete", "models pull", "pack new", "kiosk remove",
 }  # fmt: skip
 """Commands that do something, and whose output is no list and no reply."""
 
@@ -162,15 +163,16 @@ def test_every_command_that_prints_data_prints_json_too() -> None:
     [
         (["token", "list"], "tokens", TOKEN_FIELDS),
         (["client", "list"], "clients", {"id", "user", "label", "created_at", "revoked_at"}),
+        (["user", "list"], "users", {"id", "name", "created_at", "deleted_at", "tokens", "chats"}),
         (["models"], "models", {"stage", "name", "is_here", "about", "size_mb"}),
         (["models", "list"], "models", {"stage", "name", "is_here", "about", "size_mb"}),
         (["settings"], "settings", {"name", "variable", "value", "default", "help"}),
     ],
 )
 def test_a_list_is_one_line_of_json(glow: Glow, arguments: list[str], name: str, fields: set[str]) -> None:
-    if name in ("tokens", "clients"):
+    if name in ("tokens", "clients", "users"):
         assert json.loads(glow(*arguments, "--json").out) == {name: []}
-        glow(arguments[0], "create", "ada")
+        glow("token" if name == "users" else arguments[0], "create", "ada")
     ran = glow(*arguments, "--json")
     assert len(ran.out.splitlines()) == 1
     [(listed, items)] = json.loads(ran.out).items()
@@ -195,6 +197,24 @@ def test_a_token_is_made_listed_and_revoked(glow: Glow) -> None:
     unknown = glow("token", "revoke", "nothing-like-it")
     assert unknown.code == 1
     assert "list the tokens" in unknown.err
+
+
+def test_a_user_is_deleted_once_that_is_confirmed(glow: Glow, monkeypatch: pytest.MonkeyPatch) -> None:
+    glow("token", "create", "ada")
+    monkeypatch.setenv("GLOW_TOKENS", "ada:a-token-of-the-settings-0123456789")
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert glow("user", "delete", "ada").code == 1
+    assert "ada" in glow("user", "list").out
+    kept = glow("user", "delete", "ada", "--yes", "--keep-data")
+    assert kept.out == "ada is deleted; what was said is kept.\n"
+    assert "GLOW_TOKENS still has a token of ada" in kept.err
+    ((user_id, name),) = [
+        (user["id"], user["name"]) for user in json.loads(glow("user", "list", "--json").out)["users"]
+    ]
+    assert name == f"deleted {user_id}"
+    assert "0 chats are removed" in glow("user", "delete", user_id, "--yes").out
+    assert "There is no user; one is made" in glow("user", "list").out
+    assert "glow user list" in glow("user", "delete", "nobody", "--yes").err
 
 
 def test_a_token_says_what_it_opens_and_until_when(glow: Glow) -> None:

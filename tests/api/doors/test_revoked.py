@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import pytest
 
 from api.doors.glow.socketio.server import REVOKED as SOCKET_REVOKED
 from api.service import Service
+from models.store import utc_now
+from tests.servers.llm import LlmServer
 from tests.service import WAIT_S, RunningService, http, unhearing
 from tests.socket_client import POLLING_FIRST, socket_of
 
@@ -139,6 +142,69 @@ def test_a_call_of_a_clients_access_token(service: RunningService) -> None:
     asyncio.run(story())
 
 
+def test_a_call_whose_token_expires(service: RunningService, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        secret, _ = await within(service, lambda inside: inside.store.create_token("zoe", lifetime=timedelta(hours=1)))
+        chat = await asyncio.to_thread(started, service, secret)
+        async with service.connection(None) as client, socket_of(service, auth={"token": secret}) as socket:
+            await client.open(chat, token=secret)
+            await within(service, lambda inside: inside.access.close_revoked())
+            with monkeypatch.context() as later:
+                later.setattr(service.inside.store, "_now", lambda: utc_now() + timedelta(hours=1))
+                await within(service, lambda inside: inside.access.close_revoked())
+            assert (await client.until("error"))["code"] == "revoked"
+            assert await client.until_closed() == 1008
+            assert (await socket.until("connection_closed")) == {"message": SOCKET_REVOKED}
+
+    asyncio.run(story())
+
+
+def working(service: RunningService) -> set[str]:
+    """What the service works on in the background: hints, drafts, test runs."""
+    names = service.ask(lambda _: {task.get_name() for task in asyncio.all_tasks()})
+    return {name.partition(" ")[0] for name in names} & {"hints", "generation", "test"}
+
+
+@pytest.mark.slow
+def test_what_a_token_has_begun_stops_with_it(tmp_path: Path, llm_server: LlmServer) -> None:
+    """A written reply keeps what there is of it; a draft and a test run are marked as stopped."""
+    chosen = {"llm": "openai", "llm_model": "slow", "openai_base_url": llm_server.url, "openai_api_key": "key"}
+
+    async def story(service: RunningService) -> None:
+        secret, token_id = await made(service)
+        chat = await asyncio.to_thread(started, service, secret)
+        headers = {"Authorization": f"Bearer {secret}"}
+
+        def asked(path: str, **body: Any) -> Any:
+            answer = http.post(f"{service.url}{path}", json=body, headers=headers)
+            assert answer.status_code == 200, answer.text
+            return answer.json()
+
+        other, _ = await made(service)
+        async with (
+            socket_of(service, auth={"token": secret}) as socket,
+            socket_of(service, auth={"token": other}) as watching,
+        ):
+            await watching.ask("attempt_join", chat_id=chat)
+            await asyncio.to_thread(asked, "/attempt/message", chat_id=chat, message="Hello there.")
+            await asyncio.to_thread(llm_server.wait_for_request)
+            llm_server.release(3)
+            await watching.until("attempt_assistant_progress")
+            parts = {"artifact_types": [{"name": "chat"}], "resource_types": ["names"]}
+            await socket.ask("generate", **parts, user_instructions=["A parent asks for grades."])
+            await asyncio.to_thread(llm_server.wait_for_request)
+            assert working(service) == {"hints", "generation"}
+            await revoked(service, token_id)
+            await watching.until("attempt_stopped")
+        await service.until(lambda inside: not inside.chats.chat_ids)
+        _, kept = await within(service, lambda inside: inside.store.messages(chat))
+        assert (kept.text, kept.interrupted) == ("This is a", True)
+        assert working(service) == set()
+
+    with unhearing(tmp_path, **chosen) as service:
+        asyncio.run(story(service))
+
+
 def revoked_by_the_command(data_dir: Path, token_id: str) -> None:
     environment = {**os.environ, "GLOW_DATA_DIR": str(data_dir)}
     command = [sys.executable, "-m", "api.cli.main", "token", "revoke", token_id]
@@ -146,15 +212,23 @@ def revoked_by_the_command(data_dir: Path, token_id: str) -> None:
     assert "opens nothing any more" in done.stdout, done.stderr
 
 
-def deleted_by_another_process(data_dir: Path, token_id: str) -> None:
+def deleted_by_the_command(data_dir: Path, _: str) -> None:
+    environment = {**os.environ, "GLOW_DATA_DIR": str(data_dir)}
+    command = [sys.executable, "-m", "api.cli.main", "user", "delete", "zoe", "--yes"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout == "zoe is deleted; 2 chats are removed.\n", done.stderr
+
+
+def until_it_opens_nothing(data_dir: Path, token_id: str) -> None:
+    """Wait until the other process has said so."""
     with closing(sqlite3.connect(data_dir / "glow.db")) as connection:
-        ((user_id,),) = connection.execute("SELECT user_id FROM tokens WHERE id = ?", (token_id,)).fetchall()
-        connection.execute("DELETE FROM users WHERE id = ?", (user_id,))
-        connection.commit()
+        stands = "SELECT count(*) FROM tokens WHERE id = ? AND revoked_at IS NULL"
+        while connection.execute(stands, (token_id,)).fetchone() != (0,):
+            pass
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("end", [revoked_by_the_command, deleted_by_another_process])
+@pytest.mark.parametrize("end", [revoked_by_the_command, deleted_by_the_command])
 def test_within_five_seconds_of_what_another_process_does(
     tmp_path: Path, end: Callable[[Path, str], None], record_property: Callable[[str, object], None]
 ) -> None:
@@ -172,7 +246,8 @@ def test_within_five_seconds_of_what_another_process_does(
             await client.open(chat, token=secret)
             await socket.ask("attempt_audio_start", chat_id=second)
             websocket = socket.client.eio.ws
-            await asyncio.to_thread(end, tmp_path, token_id)
+            ending = asyncio.create_task(asyncio.to_thread(end, tmp_path, token_id))
+            await asyncio.to_thread(until_it_opens_nothing, tmp_path, token_id)
             began = time.monotonic()
             assert await client.until_closed() == 1008
             await socket.client.eio.wait()
@@ -181,6 +256,10 @@ def test_within_five_seconds_of_what_another_process_does(
             await service.until(lambda inside: not inside.calls.open_calls())
             record_property("seconds", f"{time.monotonic() - began:.2f}")
             assert time.monotonic() - began < 5
+            await ending
+        with closing(sqlite3.connect(tmp_path / "glow.db")) as connection:
+            left = connection.execute("SELECT count(*) FROM users JOIN chats WHERE users.name = 'zoe'").fetchone()
+        assert left == (0 if end is deleted_by_the_command else 2,)
 
     with unhearing(tmp_path) as service:
         asyncio.run(story(service))

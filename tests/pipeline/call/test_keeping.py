@@ -120,7 +120,7 @@ def test_after_a_crash_its_owner_is_told_what_was_cut_and_answered_what_is_owed(
         await store.update_message(began.message_id, text=crashed[1].text, completed=False, interrupted=False)
         await store.keep_calls([replace(row, released_at=None)])
         await store.recover()
-        await store.release_calls()
+        await store.recover()
         async with resumed(store, scene) as again:
             assert names(again) == names(scene)
             cleared, ended = again.events
@@ -177,7 +177,7 @@ async def messages(store: Store, scene: Scene):
 
 async def left(store: Store, scene: Scene):
     """What is kept of the scene's call once no process carries it."""
-    await store.release_calls()
+    await store.recover()
     session = scene.call.session
     chat_id, key = session.conversation.chat_id, hash_of(session.resume_token)
     return await store.kept_call(scene.call.user_id, chat_id, key, timedelta(days=1))

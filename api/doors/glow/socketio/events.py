@@ -21,6 +21,7 @@ from models.errors import Invalid
 from models.records.core import Grant, User
 from pipeline.chats.hub import profile_channel
 from pipeline.practice.progress import REFUSALS
+from pipeline.tasks.acting import acting_by
 
 Payload = dict[str, Any]
 
@@ -100,7 +101,8 @@ class ClientEvent:
         """
         about = {name: getattr(body, name, None) for name in ("chat_id", "conversation_id")}
         await asker.service.access.check(asker.grant, self.right, **about)
-        return await self.run(asker, body)
+        with acting_by(asker.grant):
+            return await self.run(asker, body)
 
 
 async def perform(asker: Asker, event: ClientEvent, payload: Any) -> Payload:

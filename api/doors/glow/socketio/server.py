@@ -32,7 +32,7 @@ NAMELESS_S = 15.0
 REFUSED_S = 0.5
 """Time that a refused connection has to read the reason."""
 
-REVOKED = "The token of this socket was revoked, or its user deleted."
+REVOKED = "The token of this socket was revoked or has expired, or its user was deleted."
 
 PACKETS_AT_ONCE = 16
 """Most packets in the answer to a polling request: the library's own clients take no more."""

@@ -135,7 +135,7 @@ SOCKET = (
         "connection_closed",
         "the asking socket",
         "message",
-        "The socket's token was revoked, or its user deleted; the service closes the socket, a websocket with 1008.",
+        "The token was revoked or has expired, or its user was deleted; the socket is closed, a websocket with 1008.",
     ),
     ServerEvent(
         "attempt_error",
