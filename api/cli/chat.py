@@ -30,13 +30,16 @@ def message(
     persona_id: Annotated[str | None, typer.Option(help="Who shall answer.")] = None,
     parent_message_id: Annotated[str | None, typer.Option(help="The message that it answers.")] = None,
     generate: Annotated[bool, typer.Option("--answer/--no-answer", help="Whether the persona answers.")] = True,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for the answer and show it.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Wait for the answer and print it, or print the ids at once.")
+    ] = True,
+    draft_id: Annotated[str | None, typer.Option(help="A draft that the chat takes on first.")] = None,
     body: Body = None,
     instance_url: Url = URL,
     token: Token = "",
     as_json: AsJson = False,
 ) -> None:
-    """Send a message."""
+    """Send a message, and print the persona's answer."""
     from api.cli.instance import Instance
 
     given = {
@@ -45,14 +48,19 @@ def message(
         "persona_id": persona_id,
         "parent_message_id": parent_message_id,
         "generate": None if generate else False,
-        "wait_for_complete": True if wait else None,
+        "wait_for_complete": wait and generate,
+        "draft_id": draft_id,
     }
     request = merged(body, given)
     with Instance(instance_url, token) as instance:
         if audio is not None:
             request["audios_id"] = instance.upload(audio)
         reply = instance.ask("/attempt/chat_message", request)
-    show(reply, as_json=as_json)
+    answer = reply.get("assistant_content")
+    if answer is None or as_json:
+        show(reply, as_json=as_json)
+    else:
+        typer.echo(answer)
 
 
 def audio(
@@ -83,7 +91,7 @@ def speak(
     token: Token = "",
     as_json: AsJson = False,
 ) -> None:
-    """Feed a recording to the voice session that `voice` opened; `silence` ends it."""
+    """Feed a recording to the voice session that `voice` opened; `silence` ends it and prints the answer."""
     from api.cli.instance import Instance
 
     request = merged(body, {"chat_id": chat_id})
@@ -94,6 +102,26 @@ def speak(
             for piece in _pieces(file):
                 reply = instance.ask("/attempt/chat_speak", {**request, "audio": base64.b64encode(piece).decode()})
     show(reply, as_json=as_json)
+
+
+def silence(
+    chat_id: ChatId = None,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Let the persona answer first, or end the session at once.")
+    ] = True,
+    body: Body = None,
+    instance_url: Url = URL,
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
+    """Finish what is being said, print what was heard and answered, and end the voice session."""
+    request = merged(body, {"chat_id": chat_id, "wait_for_complete": wait})
+    reply = ask("/attempt/chat_silence", request, instance_url, token)
+    said = [("You", reply.get("transcript")), ("Persona", reply.get("assistant_content"))]
+    if as_json or not any(text for _, text in said):
+        show(reply, as_json=as_json)
+    else:
+        typer.echo("\n".join(f"{who}: {text}" for who, text in said if text))
 
 
 def _pieces(file: Path) -> list[bytes]:
@@ -118,7 +146,7 @@ def export(
     token: Token = "",
     as_json: AsJson = False,
 ) -> None:
-    """Write the transcript to standard output, or to a file with --out."""
+    """Write the transcript, of the last chat where none is given, to standard output, or to a file with --out."""
     from api.client.call import ClientError
 
     request = merged(body, {"chat_entry_id": chat_id, "format": file_format})
@@ -161,6 +189,6 @@ def commands(operations: Iterable[Operation]) -> typer.Typer:
     for operation in operations:
         if operation.artifact == "attempt" and operation.name.startswith("chat_"):
             add(app, operation, operation.name.removeprefix("chat_"))
-    for command in (get, message, audio, speak, export, live):
+    for command in (get, message, audio, speak, silence, export, live):
         app.command()(command)
     return app

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -16,7 +18,7 @@ _MOST_COLUMNS = 5
 
 def reply_view(reply: Mapping[str, Any]) -> RenderableType:
     """Render any reply: its fields, then a table for each of its lists of objects."""
-    values = Table.grid(padding=(0, 2))
+    values = _grid()
     tables: list[RenderableType] = []
     known = {f"{name.removesuffix('s')}_ids" for name, value in reply.items() if _is_things(value)}
     for name, value in reply.items():
@@ -94,7 +96,15 @@ def _things(title: str, items: list[Mapping[str, Any]]) -> RenderableType:
         if name not in _STANDING and any(item.get(name) not in (None, "", [], {}) for item in items)
     ]
     if len(columns) > _MOST_COLUMNS or sum(name == "id" or name.endswith("_id") for name in columns) > 1:
-        return Group(Text(title, "bold"), *(_thing(item, columns) for item in items))
+        return _below_each_other(title, items, columns)
+    return _Narrowing(_table(title, items, columns), _below_each_other(title, items, columns))
+
+
+def _below_each_other(title: str, items: list[Mapping[str, Any]], columns: list[str]) -> Group:
+    return Group(Text(title, "bold"), *(_thing(item, columns) for item in items))
+
+
+def _table(title: str, items: list[Mapping[str, Any]], columns: list[str]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     for name in columns:
         # Do not truncate ids: they are for copying.
@@ -104,12 +114,32 @@ def _things(title: str, items: list[Mapping[str, Any]]) -> RenderableType:
     return table
 
 
+@dataclass(frozen=True, slots=True)
+class _Narrowing:
+    """A table where its words fit into the terminal, else the other rendering."""
+
+    table: Table
+    other: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        fits = Measurement.get(console, options.update(max_width=10_000), self.table).minimum <= options.max_width
+        yield self.table if fits else self.other
+
+
 def _thing(item: Mapping[str, Any], columns: list[str]) -> RenderableType:
-    lines = Table.grid(padding=(0, 2))
+    lines = _grid()
     for name in columns:
         if item.get(name) not in (None, "", [], {}):
             lines.add_row(Text(f"  {name}", "dim"), Text(_cell(item[name])))
     return Group(lines, Text())
+
+
+def _grid() -> Table:
+    """Make a grid of names and values, which are folded rather than cut: ids are for copying."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    return grid
 
 
 def _cell(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.columns import clean
@@ -12,10 +12,11 @@ from models.store.configuration import may_open
 from models.store.database import Database, shielded
 from models.tables.accounts import UserRow
 from models.tables.content import PracticeRow, ScenarioRow, SimulationScenarioRow
-from models.tables.conversations import AttemptRow, ChatRow
+from models.tables.conversations import AttemptRow, ChatRow, MessageRow
 
 # One message for an unknown id and for another user's, so that it does not reveal which ids exist.
 CHAT_NOT_FOUND = "Chat not found: use a chat of one of your own attempts."
+NO_CHAT = "There is no chat yet: start an attempt first."
 ATTEMPT_NOT_FOUND = "Attempt not found: use one of your own attempts, or start one."
 
 
@@ -125,6 +126,24 @@ class AttemptStore(Database):
             )
             if row is None:
                 raise NotFound(CHAT_NOT_FOUND)
+            return row.record(user_id)
+
+    @shielded
+    async def last_chat(self, user_id: str, attempt_id: str | None = None) -> Chat:
+        """Return the user's chat, of this attempt if one is given, in which something was said or begun last.
+
+        Raises:
+            NotFound: the user has none.
+        """
+        said = select(func.max(MessageRow.created_at)).where(MessageRow.chat_id == ChatRow.id).scalar_subquery()
+        latest = func.coalesce(said, ChatRow.started_at, ChatRow.created_at)
+        query = select(ChatRow).join(AttemptRow).where(AttemptRow.user_id == user_id)
+        if attempt_id is not None:
+            query = query.where(AttemptRow.id == attempt_id)
+        async with self._reading() as session:
+            row = await session.scalar(query.order_by(latest.desc(), ChatRow.position, ChatRow.id).limit(1))
+            if row is None:
+                raise NotFound(NO_CHAT if attempt_id is None else ATTEMPT_NOT_FOUND)
             return row.record(user_id)
 
     @shielded

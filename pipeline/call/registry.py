@@ -113,15 +113,19 @@ class Calls:
         await self._keeper.flushed(self._keeping)
 
     async def _release(self, call: Call, limit: asyncio.Task[None], after_ms: int) -> None:
-        session, stepped = call.session, asyncio.Event()
-        limit.add_done_callback(lambda _: stepped.set())
-        session.observe(lambda _event, _actions: stepped.set())
-        while not (limit.done() or session.over or session.state.floor_is_free):
-            stepped.clear()
-            await stepped.wait()
+        session = call.session
+        await _heard_out(session, limit)
         session.restart_after_ms = after_ms
         session.hang_up("closing")
         await session.finished()
+
+    async def hear_out(self, call: Call, within_s: float) -> None:
+        """Return when what is being said in a call was said and answered, or after so many seconds."""
+        limit = self._tasks.create_task(self._clock.sleep(within_s), name="limit of an answer")
+        try:
+            await _heard_out(call.session, limit)
+        finally:
+            limit.cancel()
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -346,6 +350,17 @@ class Calls:
                         )
                     )
                     call.session.hang_up("idle")
+
+
+async def _heard_out(session: VoiceSession, limit: asyncio.Task[None]) -> None:
+    """Return when nobody speaks and nobody is waited for, the call is over, or `limit` is done."""
+    stepped = asyncio.Event()
+    limit.add_done_callback(lambda _: stepped.set())
+    stop = session.observe(lambda _event, _actions: stepped.set())
+    while not (limit.done() or session.over or session.state.floor_is_free):
+        stepped.clear()
+        await stepped.wait()
+    stop()
 
 
 def _log_end(conversation_id: str) -> Callable[[SessionEvent], None]:

@@ -22,6 +22,14 @@ class _Entry:
     aside: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class SaidLine:
+    """A message's id and text."""
+
+    id: str
+    text: str
+
+
 class Conversation:
     """The history of a chat, in memory during a call.
 
@@ -72,6 +80,19 @@ class Conversation:
     def has(self, message_id: str) -> bool:
         """Return whether this message was said or typed already."""
         return any(entry.message_id == message_id for entry in self._entries)
+
+    @property
+    def last_exchange(self) -> tuple[SaidLine | None, SaidLine | None]:
+        """The learner's latest spoken words of this call, and the persona's answer as far as it was heard."""
+        said: SaidLine | None = None
+        answer: SaidLine | None = None
+        for entry in self._entries:
+            line = SaidLine(entry.message_id, entry.line.text)
+            if entry.line.role == "user":
+                said, answer = (line, None) if entry.spoken_turn is not None else (None, None)
+            elif said is not None and entry.line.text and not entry.aside:
+                answer = line
+        return said, answer
 
     @property
     def awaits_answer(self) -> bool:

@@ -89,13 +89,16 @@ class Exports:
         self._files = files
         self._own = own
 
-    async def transcript(self, user: User, chat_id: str, attempt_id: str | None = None) -> ChatTranscript:
-        """Return the transcript of a chat.
+    async def transcript(self, user: User, chat_id: str | None = None, attempt_id: str | None = None) -> ChatTranscript:
+        """Return the transcript of a chat, by default of the one in which something was said or begun last.
 
         Raises:
-            NotFound: unknown, another user's, or of another attempt.
+            NotFound: unknown, another user's, or of another attempt; or there is none yet.
         """
-        chat = await self._own.find(user.id, chat_id, attempt_id)
+        if chat_id is None:
+            chat = await self._store.last_chat(user.id, attempt_id)
+        else:
+            chat = await self._own.find(user.id, chat_id, attempt_id)
         context = await self._store.context(chat.id)
         names = {persona.id: persona.name for persona in context.speakers}
         speakers = (

@@ -1,6 +1,7 @@
 """Calls on a learner's chats: who may open one, and audio input by request."""
 
 from contextlib import suppress
+from dataclasses import dataclass
 
 from models.errors import Conflict, Invalid, NotFound, TooLarge
 from pipeline.call.attendance import admit, open_unattended
@@ -10,6 +11,7 @@ from pipeline.call.registry import Calls
 from pipeline.call.settings import SessionSettings
 from pipeline.chats.events import ChatChannel
 from pipeline.chats.hub import Hub
+from pipeline.conversation.conversation import SaidLine
 from pipeline.errors import NotOwner, SessionConflict
 from pipeline.practice.attempts import Attempts
 from pipeline.practice.own_chats import OwnChats
@@ -22,7 +24,25 @@ FRAME_LIMIT = 1_000_000
 STAGED_LIMIT = 16_000_000
 """Most bytes of audio by request that may wait to be heard in one call."""
 
+ANSWER_S = 90.0
+"""Longest that the end of a call waits for the persona's last answer."""
+
 NO_SESSION = "No active audio session"
+
+
+@dataclass(frozen=True, slots=True)
+class EndedCall:
+    """The end of a call.
+
+    Attributes:
+        stopped: whether one was open.
+        said: what the learner said last in it, if anything.
+        answer: what the persona answered, as far as it was heard.
+    """
+
+    stopped: bool
+    said: SaidLine | None = None
+    answer: SaidLine | None = None
 
 
 class SpokenChats:
@@ -125,22 +145,27 @@ class SpokenChats:
             raise NotFound(NO_SESSION)
         await call.hear(audio, waiting_limit=STAGED_LIMIT)
 
-    async def end(self, user_id: str, chat_id: str) -> bool:
+    async def end(self, user_id: str, chat_id: str, *, answered: bool = False) -> EndedCall:
         """Finish the open utterance and end the call.
 
-        Returns:
-            Whether one was open.
+        Args:
+            answered: have what was said answered before, which takes at most ANSWER_S.
 
         Raises:
             NotOwner: it is another user's.
         """
         call = self._calls.find(user_id, chat_id=chat_id)
         if call is None:
-            return False
+            return EndedCall(stopped=False)
+        if answered:
+            with suppress(VoiceError):
+                await call.hear_rest()
+            call.session.mute(True)
+            await self._calls.hear_out(call, ANSWER_S)
         with suppress(VoiceError):  # a truncated recording ends as well; what could be decoded was heard
             await obey(call, HangUp())
         await call.session.finished()
-        return True
+        return EndedCall(True, *call.session.conversation.last_exchange)
 
     async def mute(self, user_id: str, chat_id: str, muted: bool) -> None:
         """Mute or unmute the call's input; muting ends an open utterance.

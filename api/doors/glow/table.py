@@ -86,7 +86,6 @@ CHATS = (
     Operation(
         "chat_silence",
         "voice:chat_silence",
-        command=Command("Finish what is being said and end the voice session.", (_CHAT,)),
         events=(
             EventRow(order="voice", kind="audio"),
             EventRow("attempt_audio_stop", v5=True, order="voice", kind="audio", answers="attempt_audio_ended"),
@@ -105,12 +104,17 @@ CHATS = (
         "chat_draft",
         "drafts:chat_draft",
         command=Command(
-            "Save a draft of a chat; give --draft-id and --expected-version to change one.",
+            "Save a draft of a chat, which the chat takes on; give --draft-id and --expected-version to change one.",
             (
+                Field("chat_id", "The chat that takes it on from the next message.", flag="--chat-id"),
                 Field("draft_id", "The draft to change; a new one otherwise.", flag="--draft-id"),
                 Field("expected_version", "The version that you change.", int, "--expected-version"),
                 Field("name", "What to call the chat.", flag="--name"),
                 *_CHAT_FIELDS[1:],
+                Field(
+                    "parameter_field_ids", "A parameter's value; may be repeated.", list[str], "--parameter-field-id"
+                ),
+                Field("objectives", "What to achieve; may be repeated.", list[str], "--objective"),
             ),
         ),
         also=(("PATCH", "/attempt/chat_draft"), ("POST", "/attempt/draft")),
@@ -135,7 +139,7 @@ CHATS = (
         ),
         bare=True,
     ),
-    Operation("chat_export", "exporting:chat_export"),
+    Operation("chat_export", "exporting:chat_export", bare=True),
 )
 
 ATTEMPTS = (

@@ -1,22 +1,43 @@
 """Which chats may be called, and audio that comes by request."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from models.errors import Conflict, Invalid, NotFound, TooLarge
+from models.store import Store
 from pipeline.call.attendance import Attendance
 from pipeline.call.call import Call
 from pipeline.call.session import SessionSettings
+from pipeline.chats.hub import Hub
+from pipeline.conversation.reply import ReplyContext
 from pipeline.errors import Busy, SessionConflict
-from pipeline.practice.own_chats import TIME_IS_UP
-from pipeline.practice.spoken import FRAME_LIMIT
+from pipeline.practice.attempts import Attempts
+from pipeline.practice.configuring import Configurations
+from pipeline.practice.own_chats import TIME_IS_UP, OwnChats
+from pipeline.practice.spoken import FRAME_LIMIT, EndedCall, SpokenChats
+from pipeline.replay.virtual_time import run_virtually
+from tests.pipeline import scene
 from tests.pipeline.practice.conftest import Run
 from tests.pipeline.practice.place import LIMIT_S, Place, opened
+from tests.voice.sound import recording
 from voice.audio.formats import AudioFormat
 
 WIRE = AudioFormat()
+
+WELL = "Well, let me see what I can do for you."
+
+
+class Says:
+    """Says the same in answer to everything."""
+
+    name = "says"
+
+    async def reply(self, _context: ReplyContext) -> AsyncIterator[str]:
+        """The line."""
+        yield WELL
 
 
 async def called(place: Place, chat_id: str) -> Call:
@@ -100,13 +121,32 @@ def test_audio_by_request_is_bounded_and_wants_a_call(run: Run, place: Place) ->
             await spoken.hear(place.ada.id, b"\0\0", chat_id=chat.id)
         with pytest.raises(NotFound):
             await spoken.mute(place.ada.id, chat.id, True)
-        assert not await spoken.end(place.ada.id, chat.id)
+        assert not (await spoken.end(place.ada.id, chat.id)).stopped
         call = await spoken.open(place.ada.id, chat.id, WIRE, SessionSettings())
         assert await spoken.open(place.ada.id, chat.id, WIRE, SessionSettings()) is call
         await spoken.hear(place.ada.id, bytes(640), chat_id=chat.id)
         with pytest.raises(TooLarge):
             await spoken.hear(place.ada.id, bytes(FRAME_LIMIT + 1), chat_id=chat.id)
-        assert await spoken.end(place.ada.id, chat.id)
+        assert (await spoken.end(place.ada.id, chat.id)).stopped
         assert call.session.ended
 
     run(story())
+
+
+@pytest.mark.parametrize(("answered", "answers"), [(True, [WELL]), (False, [])])
+def test_the_end_of_a_call_may_wait_for_the_answer(answered: bool, answers: list[str]) -> None:
+    async def story(store: Store) -> None:
+        async with scene.opened(store, scene.engines(responder=Says())) as there:
+            own, hub = OwnChats(store), Hub(store.now, lambda: "id")
+            attempts = Attempts(store, hub, own, Configurations(store, there.calls), lambda: "id")
+            spoken, chat_id = SpokenChats(there.calls, own, attempts, hub), there.call.session.conversation.chat_id
+            await there.call.hear(recording("slt/records-office/05").astype("<i2").tobytes())
+            ended = await spoken.end(there.call.user_id, chat_id, answered=answered)
+            assert ended.stopped
+            assert ended.said is not None
+            assert (ended.said.text, [ended.answer.text] if ended.answer else []) == (scene.Repeater().words, answers)
+            stored = await store.messages(chat_id)
+            assert [item.text for item in stored] == [scene.Repeater().words, *answers]
+            assert await spoken.end(there.call.user_id, chat_id) == EndedCall(stopped=False)
+
+    scene.steadily(story, run_virtually)

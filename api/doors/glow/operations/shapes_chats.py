@@ -340,11 +340,12 @@ class ChatExportBody(Body):
         }
     )
 
-    chat_entry_id: str = Field(
+    chat_entry_id: str | None = Field(
+        default=None,
         min_length=1,
         max_length=200,
         validation_alias=AliasChoices("chat_entry_id", "chat_id", "attempt_chat_id"),
-        description="The chat; `chat_id` and `attempt_chat_id` are other names of this field.",
+        description="The chat, by default the last one; `chat_id` and `attempt_chat_id` are other names of this field.",
     )
     attempt_id: str | None = Field(default=None, max_length=200)
     draft_id: str | None = Field(default=None, max_length=200)

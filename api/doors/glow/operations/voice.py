@@ -51,11 +51,18 @@ class ChatSilenceBody(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"chat_id": EXAMPLE_CHAT}]})
 
     chat_id: ChatId
+    wait_for_complete: bool = Field(default=False, description="Let the persona answer first, and reply with it.")
 
 
 class Silenced(Reply):
+    """The end of a voice session, with what was said last in it."""
+
     chat_id: str
     stopped: bool
+    message_id: str | None = None
+    transcript: str | None = None
+    assistant_message_id: str | None = None
+    assistant_content: str | None = None
 
 
 async def chat_voice(service: Service, user: User, body: ChatVoiceBody) -> ChatVoiceReply:
@@ -92,7 +99,13 @@ async def chat_speak(service: Service, user: User, body: ChatSpeakBody) -> Accep
 
 async def chat_silence(service: Service, user: User, body: ChatSilenceBody) -> Silenced:
     """Finish the open utterance and end the voice session."""
-    return Silenced(chat_id=body.chat_id, stopped=await service.practice.spoken.end(user.id, body.chat_id))
+    ended = await service.practice.spoken.end(user.id, body.chat_id, answered=body.wait_for_complete)
+    reply = Silenced(chat_id=body.chat_id, stopped=ended.stopped)
+    if ended.said is not None:
+        reply.message_id, reply.transcript = ended.said.id, ended.said.text
+    if ended.answer is not None:
+        reply.assistant_message_id, reply.assistant_content = ended.answer.id, ended.answer.text
+    return reply
 
 
 async def chat_mute(service: Service, user: User, body: MuteBody) -> Accepted:
