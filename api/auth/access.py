@@ -111,7 +111,8 @@ class Access:
             yield None
             return
         call = self._calls.find(grant.user.id, chat_id=chat_id)
-        if resume is not None or (call is not None and call.grant == grant):
+        mine = call is not None and call.grant == grant
+        if resume is not None or mine or (call is None and await self._calls.left(grant.user.id, chat_id=chat_id)):
             yield grant.persona_id
             return
         context = await self._store.context(chat_id)

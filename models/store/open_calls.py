@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from datetime import timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from models.errors import Conflict
 from models.records.open_calls import KeptCall
@@ -43,6 +43,17 @@ class OpenCallStore(Database):
             if row.released_at is None or self._now() - row.released_at > within:
                 return None
             return row.record()
+
+    @shielded
+    async def left_call(
+        self, user_id: str, within: timedelta, *, chat_id: str | None = None, conversation_id: str | None = None
+    ) -> KeptCall | None:
+        """Return the user's call on this chat, or of this conversation, if it was released recently."""
+        named = OpenCallRow.chat_id == chat_id if chat_id else OpenCallRow.conversation_id == conversation_id
+        recently = OpenCallRow.released_at >= self._now() - within
+        async with self._reading() as session:
+            row = await session.scalar(select(OpenCallRow).where(named, OpenCallRow.user_id == user_id, recently))
+            return row.record() if row is not None else None
 
     @shielded
     async def forget_calls(self, within: timedelta) -> None:

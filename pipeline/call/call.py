@@ -38,6 +38,7 @@ class Call:
         attended: a line attends it.
         grant: what the caller who opened or last attended it may; None if no credential is known.
         revoked: that grant was revoked; lines leave at once, and the call ends.
+        earlier_hash: of the resume token that it had in an earlier process, if that was not at hand; empty otherwise.
         tap: gets every 20 ms frame of the learner's audio, after the session.
         waiting_bytes: bytes of audio received and not fed to the session yet.
     """
@@ -49,6 +50,7 @@ class Call:
         self.attended = False
         self.grant: Grant | None = None
         self.revoked = False
+        self.earlier_hash = ""
         self.tap: Callable[[Int16Mono], None] | None = None
         self.waiting_bytes = 0
         self._intake = AudioIntake(wire)

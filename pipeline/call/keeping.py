@@ -15,7 +15,7 @@ from models.records.core import Message
 from models.records.open_calls import KeptCall
 from models.store import Store
 from pipeline.call.call import Call
-from pipeline.call.settings import CallNames, CallRecording, SessionSettings
+from pipeline.call.settings import CallNames, CallRecording, SessionSettings, new_resume_token
 from pipeline.conversation.events import (
     CallEnded,
     ReplyBegan,
@@ -100,6 +100,16 @@ class CallKeeper:
         except Conflict as error:
             raise Busy(str(error)) from None
 
+    async def left(self, user_id: str, chat_id: str | None, conversation_id: str | None) -> KeptCall | None:
+        """Return the user's call that no process carries, and whose time is not over, by what names it in requests.
+
+        Raises:
+            StorageFailed: the store is away.
+        """
+        if not chat_id and not conversation_id:
+            return None
+        return await self._store.left_call(user_id, self._within, chat_id=chat_id, conversation_id=conversation_id)
+
     async def forget(self) -> None:
         """Forget the calls of earlier processes that can be resumed no more."""
         with suppress(StorageFailed):
@@ -166,9 +176,14 @@ def hash_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def names_of(kept: KeptCall, token: str) -> CallNames:
-    """Return the names with which a kept call goes on."""
-    return CallNames(kept.conversation_id, kept.group_id, token, kept.turn)
+def is_resumed_by(call: Call, token: str) -> bool:
+    """Return whether this is the call's resume token, or that which it had in an earlier process."""
+    return call.session.resume_token == token or call.earlier_hash == hash_of(token)
+
+
+def names_of(kept: KeptCall, token: str | None) -> CallNames:
+    """Return the names with which a kept call goes on; without its resume token, with a new one."""
+    return CallNames(kept.conversation_id, kept.group_id, token or new_resume_token(), kept.turn)
 
 
 def input_of(kept: KeptCall) -> AudioFormat:

@@ -11,8 +11,9 @@ from models.errors import ModelError, NotFound
 from models.records.open_calls import KeptCall
 from models.store import Store
 from pipeline.call.call import Call
-from pipeline.call.keeping import CallKeeper, events_of, input_of, names_of, output_of, settings_of
+from pipeline.call.keeping import CallKeeper, events_of, input_of, is_resumed_by, names_of, output_of, settings_of
 from pipeline.call.session import Engines, SessionSettings, VoiceSession
+from pipeline.call.settings import CallNames
 from pipeline.conversation.conversation import ConversationSource, OpenConversation, conversation_of
 from pipeline.conversation.events import CallEnded, Problem, SessionEvent
 from pipeline.errors import Busy, NotOwner, SessionConflict
@@ -169,12 +170,22 @@ class Calls:
         """
         return None if chat_id in self._calls or self._closing else await self._keeper.kept(user_id, chat_id, token)
 
-    async def adopt(self, kept: KeptCall, token: str, wire: AudioFormat | None, settings: SessionSettings) -> Call:
+    async def left(
+        self, user_id: str, *, chat_id: str | None = None, conversation_id: str | None = None
+    ) -> KeptCall | None:
+        """Return the user's call that an earlier process has released recently, for a caller who has no token of it."""
+        return None if self._closing else await self._keeper.left(user_id, chat_id, conversation_id)
+
+    async def adopt(
+        self, kept: KeptCall, token: str | None, wire: AudioFormat | None, settings: SessionSettings
+    ) -> Call:
         """Carry on a call of an earlier process: with its names, its settings, and its turns' numbers.
 
         What its owner has missed is in the backlog, and a message that was not answered is answered.
 
         Args:
+            token: the call's resume token. Without it the call is unattended, as one with audio by request, and has
+                a new one; the old one resumes it, too.
             wire: the format of the learner's audio from now on; None for that of before.
             settings: those of a new call, for what the kept one does not say.
 
@@ -184,9 +195,13 @@ class Calls:
         elapsed_s = (self._store.now() - kept.began_at).total_seconds()
         settings = settings_of(kept, settings, elapsed_s)
         wire = wire or input_of(kept)
-        call = await self._open(kept.user_id, kept.chat_id, wire, settings, kept.persona_id, kept, token)
+        names = names_of(kept, token)
+        call = await self._open(kept.user_id, kept.chat_id, wire, settings, kept.persona_id, kept, names)
         call.output = output_of(kept)
-        call.session.disconnect()  # nothing is said until a line attends
+        if token is None:
+            call.earlier_hash = kept.resume_hash
+        else:
+            call.session.disconnect()  # nothing is said until a line attends
         call.keep_events(events_of(kept, call.session.conversation.last_message))
         if call.session.conversation.awaits_answer and not settings.rules.on_request:
             call.session.request_reply()
@@ -201,7 +216,7 @@ class Calls:
         settings: SessionSettings,
         persona_id: str | None,
         kept: KeptCall | None = None,
-        token: str = "",
+        names: CallNames | None = None,
     ) -> Call:
         wire.check()
         if not self._closing and (chat_id in self._calls or chat_id in self._opening):
@@ -211,7 +226,6 @@ class Calls:
         try:
             opened = await self._conversation(user_id, chat_id, persona_id)
             engines = self._engines if opened.responder is None else replace(self._engines, responder=opened.responder)
-            names = names_of(kept, token) if kept is not None else None
             session = VoiceSession(opened.conversation, engines, opened.log, self._clock, settings, self._new_id, names)
             call = Call(user_id, session, wire)
             self._tasks.create_task(self._carry(chat_id, call), name=f"call {session.conversation_id}")
@@ -268,7 +282,7 @@ class Calls:
         call = self._calls.get(chat_id)
         if self._closing and (call is None or call.session.over):
             raise Busy("The service restarts; resume the call in a moment.")
-        if call is None or call.user_id != user_id or call.session.resume_token != token:
+        if call is None or call.user_id != user_id or not is_resumed_by(call, token):
             raise NotFound("There is no call to resume here any more; open a new one without `resume`.")
         return call
 

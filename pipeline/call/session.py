@@ -5,7 +5,6 @@ It takes audio frames and publishes `SessionEvent`s. All methods are called on t
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable
 
 import numpy as np
@@ -17,7 +16,7 @@ from pipeline.call.audience import Audience, Listener, Watcher
 from pipeline.call.keypad import Keypad
 from pipeline.call.learner_messages import LearnerMessages
 from pipeline.call.opening import OpeningPrompts
-from pipeline.call.settings import CallNames, Engines, SessionSettings
+from pipeline.call.settings import CallNames, Engines, SessionSettings, new_resume_token
 from pipeline.call.timers import Timers
 from pipeline.call.tools import call_tools
 from pipeline.conversation.conversation import Conversation, MessageLog
@@ -78,7 +77,7 @@ class VoiceSession(Audience):
         self.conversation = conversation
         self.settings = settings
         conversation.tools = call_tools(settings)
-        names = names or CallNames(new_id(), new_id(), secrets.token_urlsafe(24))
+        names = names or CallNames(new_id(), new_id(), new_resume_token())
         self.conversation_id, self.group_id = names.conversation_id, names.group_id
         self.resume_token = names.resume_token
         self._clock = clock

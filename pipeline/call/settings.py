@@ -1,5 +1,6 @@
 """The engines and the settings of a voice session."""
 
+import secrets
 from dataclasses import dataclass, field
 
 from pipeline.conversation.reply import Responder
@@ -25,6 +26,11 @@ class Engines:
     tts: TextToSpeech
     fallback: TextToSpeech | None = None
     ending: EndOfTurnDetector | None = None
+
+
+def new_resume_token() -> str:
+    """Return a secret by which a call is resumed."""
+    return secrets.token_urlsafe(24)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ class CallPublisher(CallFollower):
         call.session.subscribe(_Follower(call, self._store, self._hub, self._clock, self.put).hear)
 
 
+RESTARTS = "The service restarts: open the session again in a moment; the call goes on."
+
 CHANNEL_AUDIO = AudioFormat("pcm16", 24_000, 1)
 """The audio format of channels, whatever the call's own."""
 
@@ -161,7 +163,8 @@ class _Follower:
                 if not self._call.attended:
                     channel.publish_to_owner("attempt_error", {"type": "audio", "message": message})
             case CallEnded():
-                channel.publish("attempt_audio_ended", {"success": True})
+                goes_on = self._session.restart_after_ms is not None
+                channel.publish("attempt_audio_ended", {"success": True} | ({"message": RESTARTS} if goes_on else {}))
                 ended: dict[str, Any] = {"group_id": run.group_id, "success": True, "message": ""}
                 channel.publish_to_owner("attempt.chat.voice_ended", ended, operation="chat_silence")
             case _ as never:

@@ -1,9 +1,12 @@
 """Calls on a learner's chats: who may open one, and audio input by request."""
 
+import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
 from models.errors import Conflict, Invalid, NotFound, TooLarge
+from models.records.core import Grant
 from pipeline.call.attendance import admit, open_unattended
 from pipeline.call.call import Call
 from pipeline.call.commands import HangUp, Mute, obey
@@ -45,6 +48,21 @@ class EndedCall:
     answer: SaidLine | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks for a call by request, so that one of an earlier process can go on.
+
+    Attributes:
+        user_id: the call's owner.
+        grant: by what.
+        settings: makes the settings of a new call.
+    """
+
+    user_id: str
+    grant: Grant
+    settings: Callable[[], SessionSettings]
+
+
 class SpokenChats:
     """Opens, feeds and ends the calls of a user's chats.
 
@@ -59,6 +77,7 @@ class SpokenChats:
         self._own = own
         self._attempts = attempts
         self._hub = hub
+        self._adopting = asyncio.Lock()
 
     async def begin_attempt(self, user_id: str, *, home_id: str | None = None, practice_id: str | None = None) -> str:
         """Start an attempt by voice.
@@ -101,9 +120,31 @@ class SpokenChats:
                     raise SessionConflict(str(error)) from None
         return await admit(self._calls, user_id, chat_id, wire, settings, resume=resume, persona_id=persona_id)
 
-    async def open(
-        self, user_id: str, chat_id: str, wire: AudioFormat, settings: SessionSettings, persona_id: str | None = None
-    ) -> Call:
+    async def find(
+        self, asking: Asking, *, chat_id: str | None = None, conversation_id: str | None = None
+    ) -> Call | None:
+        """Find the open call on a chat, or of that conversation id; one of an earlier process goes on in this one.
+
+        Requests name a call by what does not change over a restart, and bring their user's token: they need no other.
+
+        Raises:
+            NotOwner: it is another user's.
+            Busy: it goes on as soon as fewer calls are open.
+        """
+        user_id = asking.user_id
+        if (call := self._calls.find(user_id, chat_id=chat_id, conversation_id=conversation_id)) is not None:
+            return call
+        async with self._adopting:  # several requests may come at once
+            if (call := self._calls.find(user_id, chat_id=chat_id, conversation_id=conversation_id)) is not None:
+                return call
+            kept = await self._calls.left(user_id, chat_id=chat_id, conversation_id=conversation_id)
+            if kept is None:
+                return None
+            call = await self._calls.adopt(kept, None, None, asking.settings())
+            call.grant = asking.grant
+            return call
+
+    async def open(self, asking: Asking, chat_id: str, wire: AudioFormat, persona_id: str | None = None) -> Call:
         """Open a call with audio input by request, or return the one that is open on the chat already.
 
         Args:
@@ -114,11 +155,12 @@ class SpokenChats:
             Conflict: it has ended, or its time is up (which ends it).
             SessionConflict, Busy, UnsupportedFormat: as `Calls.open`.
         """
+        user_id = asking.user_id
         try:
-            call = self._calls.find(user_id, chat_id=chat_id)
+            call = await self.find(asking, chat_id=chat_id)
             if call is None:
                 await self._own.open(user_id, chat_id)
-                call = await open_unattended(self._calls, user_id, chat_id, wire, settings, persona_id)
+                call = await open_unattended(self._calls, user_id, chat_id, wire, asking.settings(), persona_id)
         except (NotFound, NotOwner):  # never reveals whether somebody else's chat exists
             raise Invalid(f"Attempt chat {chat_id} not found") from None
         session, channel = call.session, ChatChannel(self._hub, chat_id, user_id)
@@ -128,7 +170,7 @@ class SpokenChats:
         return call
 
     async def hear(
-        self, user_id: str, audio: bytes, *, chat_id: str | None = None, conversation_id: str | None = None
+        self, asking: Asking, audio: bytes, *, chat_id: str | None = None, conversation_id: str | None = None
     ) -> None:
         """Feed audio to an open call, in its input format.
 
@@ -140,12 +182,12 @@ class SpokenChats:
         """
         if len(audio) > FRAME_LIMIT:
             raise TooLarge(f"Send at most {FRAME_LIMIT} bytes of audio in one request.")
-        call = self._calls.find(user_id, chat_id=chat_id, conversation_id=conversation_id)
+        call = await self.find(asking, chat_id=chat_id, conversation_id=conversation_id)
         if call is None:
             raise NotFound(NO_SESSION)
         await call.hear(audio, waiting_limit=STAGED_LIMIT)
 
-    async def end(self, user_id: str, chat_id: str, *, answered: bool = False) -> EndedCall:
+    async def end(self, asking: Asking, chat_id: str, *, answered: bool = False) -> EndedCall:
         """Finish the open utterance and end the call.
 
         Args:
@@ -154,7 +196,7 @@ class SpokenChats:
         Raises:
             NotOwner: it is another user's.
         """
-        call = self._calls.find(user_id, chat_id=chat_id)
+        call = await self.find(asking, chat_id=chat_id)
         if call is None:
             return EndedCall(stopped=False)
         if answered:
@@ -167,14 +209,14 @@ class SpokenChats:
         await call.session.finished()
         return EndedCall(True, *call.session.conversation.last_exchange)
 
-    async def mute(self, user_id: str, chat_id: str, muted: bool) -> None:
+    async def mute(self, asking: Asking, chat_id: str, muted: bool) -> None:
         """Mute or unmute the call's input; muting ends an open utterance.
 
         Raises:
             NotFound: no call is open.
             NotOwner: it is another user's.
         """
-        call = self._calls.find(user_id, chat_id=chat_id)
+        call = await self.find(asking, chat_id=chat_id)
         if call is None:
             raise NotFound(NO_SESSION)
         await obey(call, Mute(muted))

@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from models.errors import Conflict, Invalid, NotFound, TooLarge
+from models.records.core import Grant, User
 from models.store import Store
 from pipeline.call.attendance import Attendance
 from pipeline.call.call import Call
+from pipeline.call.registry import CallLimits, Calls
 from pipeline.call.session import SessionSettings
 from pipeline.chats.hub import Hub
 from pipeline.conversation.reply import ReplyContext
@@ -17,11 +20,13 @@ from pipeline.errors import Busy, SessionConflict
 from pipeline.practice.attempts import Attempts
 from pipeline.practice.configuring import Configurations
 from pipeline.practice.own_chats import TIME_IS_UP, OwnChats
-from pipeline.practice.spoken import FRAME_LIMIT, EndedCall, SpokenChats
+from pipeline.practice.spoken import FRAME_LIMIT, Asking, EndedCall, SpokenChats
 from pipeline.replay.virtual_time import run_virtually
+from pipeline.tasks.clock import LoopClock
 from tests.pipeline import scene
 from tests.pipeline.practice.conftest import Run
 from tests.pipeline.practice.place import LIMIT_S, Place, opened
+from tests.pipeline.scene import engines
 from tests.voice.sound import recording
 from voice.audio.formats import AudioFormat
 
@@ -38,6 +43,11 @@ class Says:
     async def reply(self, _context: ReplyContext) -> AsyncIterator[str]:
         """The line."""
         yield WELL
+
+
+def asking(user: User) -> Asking:
+    """A user who asks by request."""
+    return Asking(user.id, Grant(user), SessionSettings)
 
 
 async def called(place: Place, chat_id: str) -> Call:
@@ -60,7 +70,7 @@ def test_a_chats_time_runs_from_its_first_call_on_and_ends_it_for_callers(run: R
             await called(place, second.id)
         assert (await place.practice.own.find(place.ada.id, second.id)).completion_message == TIME_IS_UP
         with pytest.raises(Conflict):
-            await place.practice.spoken.open(place.ada.id, second.id, WIRE, SessionSettings())
+            await place.practice.spoken.open(asking(place.ada), second.id, WIRE)
 
     run(story())
 
@@ -109,7 +119,7 @@ def test_who_asks_for_a_call_that_is_not_theirs_learns_nothing(run: Run, place: 
         await called(place, chat.id)
         for chat_id in (chat.id, "nowhere"):
             with pytest.raises(Invalid, match=f"Attempt chat {chat_id} not found"):
-                await place.practice.spoken.open(place.bob.id, chat_id, WIRE, SessionSettings())
+                await place.practice.spoken.open(asking(place.bob), chat_id, WIRE)
 
     run(story())
 
@@ -118,16 +128,16 @@ def test_audio_by_request_is_bounded_and_wants_a_call(run: Run, place: Place) ->
     async def story() -> None:
         spoken, chat = place.practice.spoken, (await place.start()).chats[0]
         with pytest.raises(NotFound):
-            await spoken.hear(place.ada.id, b"\0\0", chat_id=chat.id)
+            await spoken.hear(asking(place.ada), b"\0\0", chat_id=chat.id)
         with pytest.raises(NotFound):
-            await spoken.mute(place.ada.id, chat.id, True)
-        assert not (await spoken.end(place.ada.id, chat.id)).stopped
-        call = await spoken.open(place.ada.id, chat.id, WIRE, SessionSettings())
-        assert await spoken.open(place.ada.id, chat.id, WIRE, SessionSettings()) is call
-        await spoken.hear(place.ada.id, bytes(640), chat_id=chat.id)
+            await spoken.mute(asking(place.ada), chat.id, True)
+        assert not (await spoken.end(asking(place.ada), chat.id)).stopped
+        call = await spoken.open(asking(place.ada), chat.id, WIRE)
+        assert await spoken.open(asking(place.ada), chat.id, WIRE) is call
+        await spoken.hear(asking(place.ada), bytes(640), chat_id=chat.id)
         with pytest.raises(TooLarge):
-            await spoken.hear(place.ada.id, bytes(FRAME_LIMIT + 1), chat_id=chat.id)
-        assert (await spoken.end(place.ada.id, chat.id)).stopped
+            await spoken.hear(asking(place.ada), bytes(FRAME_LIMIT + 1), chat_id=chat.id)
+        assert (await spoken.end(asking(place.ada), chat.id)).stopped
         assert call.session.ended
 
     run(story())
@@ -140,13 +150,47 @@ def test_the_end_of_a_call_may_wait_for_the_answer(answered: bool, answers: list
             own, hub = OwnChats(store), Hub(store.now, lambda: "id")
             attempts = Attempts(store, hub, own, Configurations(store, there.calls), lambda: "id")
             spoken, chat_id = SpokenChats(there.calls, own, attempts, hub), there.call.session.conversation.chat_id
+            asker = asking(User(there.call.user_id, "ada"))
             await there.call.hear(recording("slt/records-office/05").astype("<i2").tobytes())
-            ended = await spoken.end(there.call.user_id, chat_id, answered=answered)
+            ended = await spoken.end(asker, chat_id, answered=answered)
             assert ended.stopped
             assert ended.said is not None
             assert (ended.said.text, [ended.answer.text] if ended.answer else []) == (scene.Repeater().words, answers)
             stored = await store.messages(chat_id)
             assert [item.text for item in stored] == [scene.Repeater().words, *answers]
-            assert await spoken.end(there.call.user_id, chat_id) == EndedCall(stopped=False)
+            assert await spoken.end(asker, chat_id) == EndedCall(stopped=False)
 
     scene.steadily(story, run_virtually)
+
+
+def test_a_call_by_request_goes_on_after_a_restart_whoever_asks_first(run: Run, place: Place) -> None:
+    """Ten requests come at once; a line with the call's old token finds the same call, too, and bob finds nothing."""
+
+    async def story() -> None:
+        chat, ada = (await place.start()).chats[0], asking(place.ada)
+        before = (await place.practice.spoken.open(ada, chat.id, WIRE)).session
+        await before.say("Hello")
+        await place.calls.drain(0.0)
+        parts, ids = engines(), count()
+        async with Calls(parts, place.store, LoopClock(), CallLimits(), lambda: f"again-{next(ids)}") as calls:
+            spoken = SpokenChats(calls, place.practice.own, place.practice.attempts, place.hub)
+            assert await spoken.find(asking(place.bob), chat_id=chat.id) is None
+            with pytest.raises(NotFound):
+                await spoken.hear(ada, bytes(640), conversation_id="another")
+            hearing = (spoken.hear(ada, bytes(640), conversation_id=before.conversation_id) for _ in range(10))
+            await asyncio.gather(*hearing)
+            call = await spoken.open(ada, chat.id, WIRE)
+            assert call.grant == ada.grant
+            assert call.session.conversation_id == before.conversation_id
+            assert call.session.state.number == before.state.number == 1
+            assert call.session.resume_token != before.resume_token, "which is stored as its hash only"
+            for token in (before.resume_token, call.session.resume_token):
+                assert calls.resume(place.ada.id, chat.id, token) is call
+            with pytest.raises(NotFound):
+                calls.resume(place.ada.id, chat.id, "another")
+            assert (await spoken.end(ada, chat.id)).stopped
+            await asyncio.sleep(0)
+        async with Calls(parts, place.store, LoopClock(), CallLimits(), lambda: f"third-{next(ids)}") as calls:
+            assert await calls.left(place.ada.id, chat_id=chat.id) is None, "it was ended, and not by a restart"
+
+    run(story())

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from functools import partial
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,6 +11,7 @@ from api.doors.glow.operations.shapes_chats import Accepted, MuteBody
 from api.service import Service
 from models.errors import Invalid
 from models.records.core import Grant, User
+from pipeline.practice.spoken import Asking
 from voice.audio.formats import AudioFormat, Encoding
 
 HTTP_WIRE = AudioFormat("pcm16", 24_000, 1)
@@ -65,16 +67,21 @@ class Silenced(Reply):
     assistant_content: str | None = None
 
 
+def asking_of(service: Service, user: User) -> Asking:
+    """Say who asks, and with which settings a call of theirs goes on or is opened."""
+    settings = partial(service.session_settings, output_rate_hz=24_000)
+    return Asking(user.id, service.grant or Grant(user), settings)
+
+
 async def chat_voice(service: Service, user: User, body: ChatVoiceBody) -> ChatVoiceReply:
     """Open a voice session, or return the one that is open on the chat already."""
     chosen = body.input
     wire = AudioFormat(chosen.encoding, chosen.rate, chosen.channels) if chosen else HTTP_WIRE
-    settings = service.session_settings(output_rate_hz=24_000)
-    grant = service.grant or Grant(user)
-    async with service.access.opening(grant, body.chat_id) as persona_id:
-        call = await service.practice.spoken.open(user.id, body.chat_id, wire, settings, persona_id)
+    asking = asking_of(service, user)
+    async with service.access.opening(asking.grant, body.chat_id) as persona_id:
+        call = await service.practice.spoken.open(asking, body.chat_id, wire, persona_id)
     if not call.attended:
-        call.grant = grant
+        call.grant = asking.grant
     session = call.session
     return ChatVoiceReply(
         chat_id=body.chat_id,
@@ -93,13 +100,15 @@ async def chat_speak(service: Service, user: User, body: ChatSpeakBody) -> Accep
         audio = base64.b64decode(body.audio, validate=True)
     except (binascii.Error, ValueError):
         raise Invalid("Invalid base64 audio data") from None
-    await service.practice.spoken.hear(user.id, audio, chat_id=body.chat_id, conversation_id=body.conversation_id)
+    await service.practice.spoken.hear(
+        asking_of(service, user), audio, chat_id=body.chat_id, conversation_id=body.conversation_id
+    )
     return Accepted(accepted=True)
 
 
 async def chat_silence(service: Service, user: User, body: ChatSilenceBody) -> Silenced:
     """Finish the open utterance and end the voice session."""
-    ended = await service.practice.spoken.end(user.id, body.chat_id, answered=body.wait_for_complete)
+    ended = await service.practice.spoken.end(asking_of(service, user), body.chat_id, answered=body.wait_for_complete)
     reply = Silenced(chat_id=body.chat_id, stopped=ended.stopped)
     if ended.said is not None:
         reply.message_id, reply.transcript = ended.said.id, ended.said.text
@@ -110,5 +119,5 @@ async def chat_silence(service: Service, user: User, body: ChatSilenceBody) -> S
 
 async def chat_mute(service: Service, user: User, body: MuteBody) -> Accepted:
     """Mute or unmute the learner; muting ends an open utterance."""
-    await service.practice.spoken.mute(user.id, body.chat_id, body.muted)
+    await service.practice.spoken.mute(asking_of(service, user), body.chat_id, body.muted)
     return Accepted(accepted=True)
