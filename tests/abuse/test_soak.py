@@ -15,6 +15,7 @@ from tests.service import RunningService, quiet, unhearing
 from tests.voice.sound import recording
 
 TURNS_PER_CALL = 10
+SHOWN_EVERY = 500
 LINE = "rms/turns/07"
 
 GROWTH_BYTES = 2_000
@@ -79,10 +80,11 @@ def hold(service: RunningService, turns: int) -> None:
 
 def check(service: RunningService, warm: int, turns: int) -> None:
     hold(service, warm)
-    before = holdings(service)
-    hold(service, turns)
-    after = holdings(service)
-    sys.stderr.write(f"{turns} turns: {before} -> {after}\n")
+    before = after = holdings(service)
+    for done in range(0, turns, SHOWN_EVERY):
+        hold(service, min(SHOWN_EVERY, turns - done))
+        after = holdings(service)
+        sys.stderr.write(f"{min(done + SHOWN_EVERY, turns)} turns: {before} -> {after}\n")
     assert after.descriptors <= before.descriptors + 4
     assert after.threads <= before.threads + 2
     assert after.tasks <= before.tasks + 4
