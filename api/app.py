@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from starlette.middleware.gzip import GZipMiddleware
 
 from api.doors import glean, gloo, tutor
 from api.doors.body_limit import BodyLimit
@@ -58,7 +59,7 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
     for router in (glow.router_of(operations), *routers, socket_http.router_of(operations)):
         app.router.routes.extend(router.routes)
     app.mount("/socket.io", sockets.asgi)
-    app.mount("/static", KnownFiles(directory=STATIC))
+    app.mount("/static", GZipMiddleware(KnownFiles(directory=STATIC)))
     serve_openapi_page(app)
     app.add_middleware(BodyLimit, bounds=(*tutor.BOUNDS, *gloo.BOUNDS, *glean.BOUNDS))
     app.add_middleware(AnyOrigin)

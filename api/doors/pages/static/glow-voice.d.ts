@@ -60,7 +60,13 @@ export class CallError extends Error {
 
 export interface CallEvents {
   /** The state changed, or its reason, or `muted`. `key` and `sentence` with `trouble`, `reconnecting` and `ended`. */
-  state: { state: State; previous: State; muted: boolean; key?: string; sentence?: string; retryInMs?: number };
+  state: {
+    state: State; previous: State; muted: boolean; key?: string; sentence?: string;
+    /** When it tries again by itself. */
+    retryInMs?: number;
+    /** With `ended`: the `reason` of the service's `chat_silence`. */
+    reason?: string;
+  };
   /** What the learner is saying, not final: grey. Empty when it was withdrawn. */
   partial: { turn: number; text: string; lang?: string };
   /** The learner's words, stored; again with the same id when the turn grew. `typed` for what `say` sent. */
