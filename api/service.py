@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from pathlib import Path
 
 import models.packs as packs
 from api.auth import Access
@@ -26,6 +25,7 @@ from pipeline.chats.call_events import CallPublisher
 from pipeline.chats.chats import Chats
 from pipeline.chats.hub import Hub
 from pipeline.coach.coach import Coach
+from pipeline.practice.installed_packs import InstalledPacks
 from pipeline.practice.practice import Decisions
 from pipeline.practice.removal import Retention
 from pipeline.tasks.background import Background
@@ -118,8 +118,8 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         store = await stack.enter_async_context(Store(settings.database_url, connections=settings.database_connections))
         presence = await stack.enter_async_context(Presence(store, LoopClock()))
         await store.forget_calls(timedelta(seconds=settings.resume_s))
-        for path in (packs.DEMO_PACK, *settings.packs):
-            await _install(store, path)
+        installed = InstalledPacks(store, (packs.DEMO_PACK, *settings.packs))
+        await installed.install()
         meanings = await open_embeddings(settings)
         if meanings is not None:
             stack.push_async_callback(meanings.close)
@@ -151,6 +151,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
             background=background,
             stt=shared_engines.engines.stt,
             responder=shared_engines.engines.responder,
+            packs=installed,
             new_id=new_id,
         )
         if settings.retention_days:
@@ -171,20 +172,6 @@ def _silence_plan(settings: Settings) -> SilencePlan:
     prompts = (Prompt(settings.prompt_after_s),) if settings.prompt_after_s else ()
     goodbye = Prompt(settings.goodbye_after_s, NOBODY_THERE) if settings.goodbye_after_s else None
     return SilencePlan(prompts, goodbye)
-
-
-async def _install(store: Store, path: Path) -> None:
-    pack = await asyncio.to_thread(packs.load_pack, path)
-    await store.install(
-        personas=pack.personas,
-        scenarios=pack.scenarios,
-        simulations=pack.simulations,
-        practices=pack.practices,
-        documents=pack.documents,
-        resources=pack.resources,
-    )
-    documents = [document.id for document in pack.documents]
-    await store.describe_documents(documents, publisher=pack.name, datasource=pack.slug)
 
 
 async def _warm(service: Service) -> None:

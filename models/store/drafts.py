@@ -96,14 +96,17 @@ class DraftStore(Database):
         user_id: str,
         *,
         search: str = "",
+        chat_id: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int = 50,
         offset: int = 0,
     ) -> tuple[list[Draft], int]:
-        """Return a page of the user's drafts, most recently changed first, and their total number."""
+        """Return a page of the user's drafts, of one chat if it is given, the latest change first, and their number."""
         async with self._reading() as session:
             query = select(DraftRow).where(DraftRow.user_id == user_id)
+            if chat_id is not None:
+                query = query.where(DraftRow.chat_id == chat_id)
             for word in search.lower().split()[:20]:
                 query = query.where(func.lower(cast(DraftRow.state, Text)).contains(word, autoescape=True))
             if since is not None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from models.errors import NotFound
 from models.files import Files
 from models.records.core import Chat, ChatContext, Message, User
+from models.records.outcomes import Draft, Grade, Note, NoteKind, Response
 from models.store import Store
 from pipeline.call.recording import recording_of
 from pipeline.conversation.events import STAGES
@@ -30,6 +31,9 @@ COLUMNS = (
     "audios_id",
     *STAGES,
 )
+DRAFTS_LIMIT = 100
+"""Most drafts of a chat in its export, the latest changed first."""
+
 _LEAST_CUE_MS = 500
 _TYPED_CUE_MS = 2_000
 _RISKY = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
@@ -76,6 +80,29 @@ class ChatTranscript:
         return f"{stem}-{self.chat.id[:8]}"
 
 
+@dataclass(frozen=True, slots=True)
+class QuizAnswer:
+    """An answer to a question of a chat, with its words."""
+
+    response: Response
+    question: str
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatOutcome:
+    """What has become of a chat, besides its messages: its newest grade, notes, answers to questions, and drafts."""
+
+    grade: Grade | None
+    notes: Sequence[Note]
+    answers: Sequence[QuizAnswer]
+    drafts: Sequence[Draft]
+
+    def notes_of(self, kind: NoteKind) -> list[Note]:
+        """Return the notes of one kind."""
+        return [note for note in self.notes if note.kind == kind]
+
+
 class Exports:
     """Reads transcripts and recordings for export.
 
@@ -106,6 +133,29 @@ class Exports:
             for item in context.messages
         )
         return ChatTranscript(context, tuple(speakers))
+
+    async def outcome(self, user_id: str, chat: Chat, draft_id: str | None = None) -> ChatOutcome:
+        """Return what has become of a chat.
+
+        Args:
+            draft_id: a draft to show besides those of the chat.
+
+        Raises:
+            NotFound: unknown draft, or another user's.
+        """
+        store = self._store
+        drafts, _ = await store.drafts(user_id, chat_id=chat.id, limit=DRAFTS_LIMIT)
+        if draft_id is not None and draft_id not in {draft.id for draft in drafts}:
+            drafts.append(await store.draft(user_id, draft_id))
+        responses = await store.responses(chat.id)
+        ids = [ident for one in responses for ident in (one.question_id, *one.option_ids)]
+        texts = {item.id: item.name for item in await store.resources(ids)}
+        answers = [
+            QuizAnswer(one, texts.get(one.question_id, ""), tuple(texts.get(ident, "") for ident in one.option_ids))
+            for one in responses
+        ]
+        grades = await store.grades_of([chat.id])
+        return ChatOutcome(grades.get(chat.id), await store.notes([chat.id]), answers, drafts)
 
     async def recording(self, chat: Chat) -> bytes:
         """Return the recorded calls of a chat as a WAV file.
@@ -149,14 +199,71 @@ def csv_of(transcript: ChatTranscript) -> str:
     return file.getvalue()
 
 
-def markdown_of(transcript: ChatTranscript) -> str:
-    """Return a transcript as Markdown, in which words show as they were written: no links, pictures or HTML."""
+def markdown_of(transcript: ChatTranscript, outcome: ChatOutcome | None = None) -> str:
+    """Return a transcript as Markdown, in which words show as they were written: no links, pictures or HTML.
+
+    Args:
+        outcome: its grade, notes, answers and drafts, which follow the transcript.
+    """
     lines = [f"# {_plain(_on_one_line(transcript.chat.name))}", ""]
     for message, speaker in transcript.lines:
         cut = " *(broken into)*" if message.interrupted else ""
         name, said = _plain(_on_one_line(speaker)), _plain(message.text)
         lines += [f"**{name}** ({message.created_at:%H:%M:%S}):", "", f"{said}{cut}", ""]
+    if outcome is not None:
+        lines += _outcome_lines(outcome)
     return "\n".join(lines)
+
+
+def _outcome_lines(outcome: ChatOutcome) -> list[str]:
+    lines: list[str] = []
+    if (grade := outcome.grade) is not None:
+        verdict = "passed" if grade.passed else "not passed"
+        marks = f"{grade.score} of {grade.total_points} points, {verdict} ({grade.pass_points} are needed)"
+        lines += ["## Grade", "", marks, "", _inline(grade.description), ""]
+    lists = {
+        "Feedback": [_points(note) + _inline(note.data.get("feedback")) for note in outcome.notes_of("feedback")],
+        "Strengths": [_remark(note) for note in outcome.notes_of("strength")],
+        "Improvements": [_remark(note) for note in outcome.notes_of("improvement")],
+        "Analyses": [_inline(note.data.get("content")) for note in outcome.notes_of("analysis")],
+        "Hints": [_inline(note.data.get("hint")) for note in outcome.notes_of("hint")],
+        "Answers": [_quiz_answer(answer) for answer in outcome.answers],
+        "Drafts": [_draft(draft) for draft in outcome.drafts],
+    }
+    for title, items in lists.items():
+        if items:
+            lines += [f"## {title}", "", *(f"- {item}" for item in items), ""]
+    return lines
+
+
+def _points(note: Note) -> str:
+    total = note.data.get("total")
+    return "" if total is None else f"({total}) "
+
+
+def _remark(note: Note) -> str:
+    data = note.data
+    said = [f"“{_inline(part.get('section'))}”" for part in data.get("highlights", ())]
+    said += [
+        f"“{_inline(part.get('section'))}” → “{_inline(part.get('replace'))}”" for part in data.get("replacements", ())
+    ]
+    return f"**{_inline(data.get('name'))}** {' '.join([_inline(data.get('description')), *said])}".rstrip()
+
+
+def _quiz_answer(answer: QuizAnswer) -> str:
+    verdict = "right" if answer.response.is_correct else "wrong"
+    return f"{_inline(answer.question)} {_inline('; '.join(answer.options))} ({verdict})"
+
+
+def _draft(draft: Draft) -> str:
+    chosen = {name: len(ids) for name, ids in draft.state.items() if name.endswith("_ids") and ids}
+    counts = ", ".join(f"{count} {name.removesuffix('_ids').replace('_', ' ')}" for name, count in chosen.items())
+    name = _inline(draft.state.get("name")) or draft.id
+    return f"**{name}**, version {draft.version}, {draft.updated_at:%Y-%m-%d %H:%M}" + (f": {counts}" if counts else "")
+
+
+def _inline(text: object) -> str:
+    return _plain(_on_one_line(str(text or "")))
 
 
 def srt_of(transcript: ChatTranscript) -> str:

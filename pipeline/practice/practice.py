@@ -20,12 +20,14 @@ from pipeline.practice.ending import Ending
 from pipeline.practice.exchanges import Exchanges
 from pipeline.practice.exporting import Exports
 from pipeline.practice.grading import Grading
+from pipeline.practice.installed_packs import InstalledPacks
 from pipeline.practice.keys import Keys
 from pipeline.practice.messages import Messages
 from pipeline.practice.overview import Overviews
 from pipeline.practice.own_chats import OwnChats
 from pipeline.practice.progress import ProgressPublisher
 from pipeline.practice.questions import Questions
+from pipeline.practice.refreshing import Refreshing
 from pipeline.practice.removal import Removal
 from pipeline.practice.spoken import SpokenChats
 from pipeline.practice.staging import Staging
@@ -48,6 +50,7 @@ class Decisions:
         background: runs work that outlives its request.
         stt: transcribes recordings.
         responder: writes drafts.
+        packs: the content on disk.
         new_id: makes ids.
     """
 
@@ -64,6 +67,7 @@ class Decisions:
         background: Background,
         stt: SpeechToText,
         responder: Responder,
+        packs: InstalledPacks,
         new_id: Callable[[], str],
     ) -> None:
         self.new_id = new_id
@@ -78,6 +82,7 @@ class Decisions:
         self.spoken = SpokenChats(calls, own, self.attempts, hub)
         self.drafts = Drafts(store, own, configurations, new_id)
         self.writing = DraftWriting(store, responder, background, new_id)
+        self.refreshing = Refreshing(packs, configurations, calls)
         self.content = Content(store, new_id)
         self.exports = Exports(store, files, own)
         self.uploads = Uploads(store, files, new_id)

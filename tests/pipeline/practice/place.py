@@ -1,7 +1,7 @@
 """A practice room: two scenarios, the scripted persona, a coach that counts, a clock to put forward."""
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,7 @@ from pipeline.chats.chats import Chats
 from pipeline.chats.hub import Hub, HubEvent, Subscription, user_feed
 from pipeline.coach.coach import Assessment, CoachingTask
 from pipeline.coach.rules import RuleCoach
+from pipeline.practice.installed_packs import InstalledPacks
 from pipeline.practice.practice import Decisions
 from pipeline.tasks.background import Background
 from pipeline.tasks.clock import LoopClock
@@ -120,7 +121,9 @@ async def install(file: Path) -> None:
 
 
 @asynccontextmanager
-async def opened(folder: Path, installed: Path, *, max_calls: int = 100, **chosen: Any) -> AsyncIterator[Place]:
+async def opened(
+    folder: Path, installed: Path, *, max_calls: int = 100, packs: Sequence[Path] = (), **chosen: Any
+) -> AsyncIterator[Place]:
     """The room in a folder, on a copy of an installed database, for the length of the block."""
     passed: list[float] = []
     ticks, numbers = count(), count(1)
@@ -143,7 +146,8 @@ async def opened(folder: Path, installed: Path, *, max_calls: int = 100, **chose
         background = await stack.enter_async_context(Background())
         practice = Decisions(
             store=store, files=files, chats=chats, calls=calls, recordings=recordings, coach=coach, hub=hub,
-            background=background, stt=parts.stt, responder=parts.responder, new_id=new_id,
+            background=background, stt=parts.stt, responder=parts.responder,
+            packs=InstalledPacks(store, packs), new_id=new_id,
         )  # fmt: skip
         ada, bob = await store.create_user("ada"), await store.create_user("bob")
         feed = hub.subscribe([user_feed(ada.id)])

@@ -8,6 +8,9 @@ from markdown_it import MarkdownIt
 
 from models.errors import NotFound
 from pipeline.practice.attempts import NewChat
+from pipeline.practice.coaching import WrittenHint
+from pipeline.practice.drafts import DraftChanges
+from pipeline.practice.ending import ChatVerdict
 from pipeline.practice.exporting import COLUMNS, csv_of, cue_spans, markdown_of, safe_cell, srt_of, vtt_of
 from tests.pipeline.practice.conftest import Run
 from tests.pipeline.practice.place import Place
@@ -113,5 +116,36 @@ def test_what_was_said_does_nothing_in_any_format(run: Run, place: Place, said: 
             assert not any(tag in rendered for tag in ("<b>", "<script", "<img", "\u2028"))
             assert "{" not in srt_of(transcript)
             assert rendered.rstrip().count("\n\n") == rendered.startswith("WEBVTT")
+
+    run(story())
+
+
+def test_a_whole_chat_with_its_outcome(run: Run, place: Place) -> None:
+    async def story() -> None:
+        practice, ada = place.practice, place.ada.id
+        chat = (await place.start()).chats[0]
+        [message] = await place.say(chat.id, "Why so late? # ask")
+        await practice.coaching.hints(ada, chat.id, [WrittenHint("Ask *when*.", message)])
+        await practice.questions.respond(ada, chat.id, "q1", ["o2"])
+        await practice.drafts.save(
+            ada, DraftChanges(texts={"name": "Kindly"}, objectives=["Be kind."]), chat_id=chat.id
+        )
+        other = (await practice.drafts.save(ada, DraftChanges(texts={"name": "A pattern"}))).draft
+        await practice.ending.end_chat(ada, chat.id, chat.attempt_id, ChatVerdict())
+        transcript = await practice.exports.transcript(place.ada, chat.id)
+        outcome = await practice.exports.outcome(ada, transcript.chat, other.id)
+        assert outcome.grade is not None
+        assert [(answer.question, answer.options) for answer in outcome.answers] == [("When?", ("At ten",))]
+        assert [draft.state["name"] for draft in outcome.drafts] == ["Kindly", "A pattern"]
+        text = markdown_of(transcript, outcome)
+        assert f"{outcome.grade.score} of 100 points" in text
+        assert "## Hints\n\n- Ask \\*when\\*.\n" in text
+        assert "## Answers\n\n- When? At ten (wrong)\n" in text
+        assert "- **Kindly**, version 1, " in text
+        assert "## Feedback\n\n- (" in text
+        assert markdown_of(transcript) == text[: len(markdown_of(transcript))], "the transcript comes first"
+        assert "Grade" not in srt_of(transcript) + vtt_of(transcript) + csv_of(transcript)
+        with pytest.raises(NotFound, match="Draft not found"):
+            await practice.exports.outcome(place.bob.id, transcript.chat, other.id)
 
     run(story())

@@ -23,6 +23,7 @@ from api.doors.glow.operations.shapes import (
     VideoItem,
 )
 from api.doors.glow.operations.shapes_chats import (
+    ChangedItem,
     ChatCompleteBody,
     ChatCompleteReply,
     ChatCreateBody,
@@ -43,8 +44,6 @@ from pipeline.practice.attempts import NewChat
 from pipeline.practice.overview import ChatOverview
 from pipeline.practice.sections import KINDS, ChatSection, Narrowing
 from pipeline.practice.values import OptionValue, QuestionValue
-
-VIEWS = ["chat_mv", "chat_drafts_mv"]
 
 TEXTS: tuple[ResourceKind, ...] = ("name", "description", "problem_statement")
 """The kinds that a body may give as a text or as an id."""
@@ -219,7 +218,13 @@ async def chat_delete(service: Service, user: User, body: ChatDeleteBody) -> Cha
     return ChatDeleteReply(chat_id=body.chat_id)
 
 
-async def chat_refresh(_service: Service, _user: User, body: ChatRefreshBody) -> ChatRefreshReply:
-    """Refresh views. Ours are always current: the request is confirmed, and clients are notified to read again."""
-    targets = [target for target in body.targets or VIEWS if target in VIEWS]
-    return ChatRefreshReply(refreshed_views=targets, invalidated_tags=["chat", "chat_drafts"])
+async def chat_refresh(service: Service, _user: User, body: ChatRefreshBody) -> ChatRefreshReply:
+    """Refresh views: packs and documents that have changed on disk are read again, and open calls take them on."""
+    done = await service.practice.refreshing.refresh(body.targets or ())
+    return ChatRefreshReply(
+        success=not done.problems,
+        refreshed_views=list(done.views),
+        invalidated_tags=[view.removesuffix("_mv") for view in done.views],
+        changed=[ChangedItem(kind=record.kind, id=record.id, name=record.name) for record in done.changed],
+        problems=list(done.problems),
+    )

@@ -17,6 +17,7 @@ from api.doors.glow.operations.shapes_drafts import (
 from api.service import Service
 from models.errors import Invalid
 from models.records.core import User
+from models.records.outcomes import Draft
 from pipeline.practice.drafts import DraftChanges, SavedDraft
 from pipeline.practice.selection import LISTS
 from pipeline.practice.values import MediaValue, OptionValue
@@ -59,24 +60,27 @@ async def chat_drafts(service: Service, user: User, body: ChatDraftsBody) -> Cha
     drafts, total = await service.store.drafts(
         user.id,
         search=body.search or "",
+        chat_id=body.chat_id,
         since=_time(body.date_from, "date_from"),
         until=_time(body.date_to, "date_to"),
         limit=body.page_limit,
         offset=body.page_offset,
     )
     return ChatDraftsReply(
-        entries=[
-            DraftEntry(
-                id=draft.id,
-                version=draft.version,
-                created_at=draft.created_at.isoformat(),
-                updated_at=draft.updated_at.isoformat(),
-                chat_id=draft.chat_id,
-                **_form(draft.state),
-            )
-            for draft in drafts
-        ],
+        entries=[draft_entry(draft) for draft in drafts],
         total=total,
+    )
+
+
+def draft_entry(draft: Draft) -> DraftEntry:
+    """Render a draft in a list."""
+    return DraftEntry(
+        id=draft.id,
+        version=draft.version,
+        created_at=draft.created_at.isoformat(),
+        updated_at=draft.updated_at.isoformat(),
+        chat_id=draft.chat_id,
+        **_form(draft.state),
     )
 
 

@@ -325,9 +325,17 @@ class ChatRefreshBody(WriteBody):
     targets: list[Id] | None = Field(default=None, max_length=LONGEST_LIST)
 
 
+class ChangedItem(BaseModel):
+    kind: str
+    id: str
+    name: str
+
+
 class ChatRefreshReply(Success):
-    refreshed_views: list[str]
+    refreshed_views: list[str] = Field(description="Those of users, and those whose content has changed on disk.")
     invalidated_tags: list[str]
+    changed: list[ChangedItem] = Field(default=[], description="Content that was read again.")
+    problems: list[str] = Field(default=[], description="Of packs that cannot be read, and stay as they were.")
 
 
 ExportFormat = Literal["csv", "json", "markdown", "md", "srt", "vtt", "wav"]

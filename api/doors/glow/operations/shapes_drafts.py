@@ -127,6 +127,7 @@ class ChatDraftsBody(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{}, {"search": "FERPA", "page_limit": 20}]})
 
     search: str | None = Field(default=None, max_length=500)
+    chat_id: OptionalChatId = None
     date_from: str | None = Field(default=None, max_length=40, description="ISO 8601; the oldest change to list.")
     date_to: str | None = Field(default=None, max_length=40, description="ISO 8601; the newest change to list.")
     page_limit: int = Field(default=50, ge=1, le=500)

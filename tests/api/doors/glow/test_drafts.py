@@ -1,6 +1,7 @@
 """Drafts: versions, conflicts, what they select, and the chats that are made from them."""
 
 import asyncio
+import json
 from typing import Any
 
 import httpx
@@ -161,6 +162,11 @@ def test_a_draft_of_a_chat_changes_it_from_the_next_message(service: RunningServ
     assert (got["persona_ids"], [item["objective"] for item in got["objectives"]]) == (ruth, ["Be kind"])
     names = [message["contents"][0]["name"] for message in got["messages"]]
     assert names == ["ada", "Dana Whitfield", "ada", "Ruth Penhallow"], "who has spoken keeps the name"
+    exported = json.loads(ok(service.post("/attempt/chat_export", {"chat_id": chat, "format": "json"}))["content"])
+    assert [draft["id"] for draft in exported["drafts"]] == [changed["draft_id"]]
+    assert (exported["grade"], exported["responses"], exported["hints"]) == (None, [], [])
+    listed = ok(service.post("/attempt/chat_drafts", {"chat_id": chat}))["entries"]
+    assert [draft["id"] for draft in listed] == [changed["draft_id"]]
 
 
 def test_a_draft_is_taken_on_with_a_message_and_by_no_other_chat(service: RunningService) -> None:
