@@ -264,6 +264,7 @@ def _responder(settings: Settings) -> "OpenAIResponder | ScriptedResponder":
             api_key=_key(settings) or None,
             model=settings.llm_model,
             deadlines=Deadlines(first_token_s=settings.llm_first_token_s, total_s=settings.llm_timeout_s),
+            thinks=settings.llm_thinks,
         )
     except ValueError as error:
         raise EngineUnavailable(str(error)) from None

@@ -81,5 +81,6 @@ def _model(settings: Settings) -> "ChatModel | None":
         model=settings.llm_model,
         base_url=settings.openai_base_url or None,
         api_key=key or None,
+        thinks=settings.llm_thinks,
         deadlines=Deadlines(first_token_s=settings.llm_first_token_s, total_s=settings.llm_timeout_s),
     )

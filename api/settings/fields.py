@@ -153,6 +153,11 @@ class Settings(BaseSettings):
         default=8.0, gt=0, le=120, description="Timeout in seconds for the first token of a reply."
     )
     llm_timeout_s: float = Field(default=30.0, gt=0, le=600, description="Timeout in seconds for a whole reply.")
+    llm_thinks: bool = Field(
+        default=False,
+        description="The model begins every answer with a thought that ends with a tag (`</think>`) and may have no "
+        "opening one: nothing is said before its end. Without this the first such thought is known at its end only.",
+    )
     openai_base_url: str = Field(
         default="",
         validation_alias=AliasChoices("GLOW_OPENAI_BASE_URL", "OPENAI_BASE_URL"),

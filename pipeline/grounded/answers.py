@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from models.records.core import Document
@@ -11,6 +11,7 @@ from pipeline.conversation.reply import HistoryEntry
 from pipeline.grounded.prose import sentence_ends
 from pipeline.grounded.sources import EVERYTHING, Source, SourceFilter, Sources, fitting_sentences
 from pipeline.llm.completions import Message, Tuning
+from pipeline.llm.deltas import LENGTH, StreamEnding
 from pipeline.llm.reflection import normalised, topic
 
 if TYPE_CHECKING:
@@ -76,10 +77,12 @@ class GroundedAnswer:
 
     Attributes:
         sources: the passages that it quotes, or that the model was given.
+        ending: why it ends, once `words` is exhausted: "length" where a limit cut it.
     """
 
     sources: tuple[Source, ...]
     words: AsyncIterator[str]
+    ending: StreamEnding = field(default_factory=StreamEnding)
 
 
 class Grounded:
@@ -103,8 +106,9 @@ class Grounded:
         found = await self._sources.find(
             user_id, question.text, limit=question.sources_limit, allowed=question.allowed, more=question.files
         )
+        ending = StreamEnding()
         if self.model is not None and question.text.strip():
-            words = self._model_words(question, found)
+            words = self._model_words(question, found, ending)
         else:
             chosen = fitting_sentences(question.text, found, SENTENCES)
             found = [source for source in found if any(source is origin for _, origin in chosen)]
@@ -112,12 +116,15 @@ class Grounded:
         if question.spoken:
             words = without_citations(words)
         if question.character_limit is not None:
-            words = within(words, question.character_limit)
-        return GroundedAnswer(tuple(found), words)
+            words = within(words, question.character_limit, ending)
+        return GroundedAnswer(tuple(found), words, ending)
 
-    async def _model_words(self, question: GroundedQuestion, found: Sequence[Source]) -> AsyncIterator[str]:
+    async def _model_words(
+        self, question: GroundedQuestion, found: Sequence[Source], ending: StreamEnding
+    ) -> AsyncIterator[str]:
         assert self.model is not None
-        async with aclosing(cast(Any, self.model.stream(_messages(question, found), question.tuning))) as words:
+        stream = self.model.stream(_messages(question, found), question.tuning, ending)
+        async with aclosing(cast(Any, stream)) as words:
             async for word in words:
                 yield word
 
@@ -165,8 +172,12 @@ def _messages(question: GroundedQuestion, found: Sequence[Source]) -> list[Messa
     return [*messages, *said, {"role": "user", "content": question.text}]
 
 
-async def within(words: AsyncIterator[str], limit: int) -> AsyncIterator[str]:
-    """Yield the text sentence by sentence while it fits the limit; a first sentence that is too long is truncated."""
+async def within(words: AsyncIterator[str], limit: int, ending: StreamEnding) -> AsyncIterator[str]:
+    """Yield the text sentence by sentence while it fits the limit; a first sentence that is too long is truncated.
+
+    Args:
+        ending: is told where the limit cut the text.
+    """
     given, held = 0, ""
     async with aclosing(cast(AsyncGenerator[str, None], words)) as stream:
         async for word in stream:
@@ -174,18 +185,22 @@ async def within(words: AsyncIterator[str], limit: int) -> AsyncIterator[str]:
             while end := _first_end(held):
                 sentence, held = held[:end], held[end:]
                 if given + len(sentence.rstrip()) > limit:
+                    ending.reason = LENGTH
                     if given == 0:
                         yield cut(sentence, limit)
                     return
                 given += len(sentence)
                 yield sentence
             if given == 0 and len(held.rstrip()) > limit:
+                ending.reason = LENGTH
                 yield cut(held, limit)
                 return
     if held and given + len(held.rstrip()) <= limit:
         yield held
-    elif held and given == 0:
-        yield cut(held, limit)
+    elif held:
+        ending.reason = LENGTH
+        if given == 0:
+            yield cut(held, limit)
 
 
 def _first_end(text: str) -> int:

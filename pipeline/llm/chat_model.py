@@ -29,11 +29,18 @@ class ChatModel:
     """A language model that takes the caller's own messages."""
 
     def __init__(
-        self, *, model: str, base_url: str | None = None, api_key: str | None = None, deadlines: Deadlines | None = None
+        self,
+        *,
+        model: str,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        deadlines: Deadlines | None = None,
+        thinks: bool = False,
     ) -> None:
         self.name = model
         self._deadlines = deadlines or Deadlines()
-        self._thinks_first: bool | None = None
+        self._thinks = thinks
+        self._thinks_first: bool | None = thinks or None
         self._client = AsyncOpenAI(
             base_url=base_url or OFFICIAL,
             api_key=api_key or "none",
@@ -64,8 +71,13 @@ class ChatModel:
                 completion_tokens=usage.completion_tokens if usage else 0,
             )
 
-    async def stream(self, messages: Sequence[Message], tuning: Tuning | None = None) -> AsyncIterator[str]:
+    async def stream(
+        self, messages: Sequence[Message], tuning: Tuning | None = None, ending: StreamEnding | None = None
+    ) -> AsyncIterator[str]:
         """Request a completion and yield its words as they arrive; closing the iterator closes the request.
+
+        Args:
+            ending: is told why the model stopped.
 
         Raises:
             RequestRefused: the model does not take such a request.
@@ -73,7 +85,7 @@ class ChatModel:
         """
         async with self._failures(), asyncio.timeout(self._deadlines.first_token_s):
             stream = AnswerStream(await self._ask(messages, tuning, stream=True))
-        patience, joiner, ending = self._deadlines.first_token_s, TextJoiner(), StreamEnding()
+        patience, joiner, ending = self._deadlines.first_token_s, TextJoiner(), ending or StreamEnding()
         answer = AnswerText(thinks_first=self._thinks_first)
         try:
             while not answer.over:
@@ -88,7 +100,7 @@ class ChatModel:
                     yield text
             if rest := answer.push(joiner.flush()) + answer.flush(cut=ending.reason == "length"):
                 yield rest
-            self._thinks_first = answer.unopened or None  # these words cannot be taken back
+            self._thinks_first = answer.unopened or self._thinks or None  # these words cannot be taken back
         finally:
             await stream.close()
 

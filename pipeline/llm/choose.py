@@ -24,8 +24,12 @@ def choose_responder(
     max_tokens: int = 300,
     temperature: float = 0.7,
     budget: PromptBudget | None = None,
+    thinks: bool = False,
 ) -> "OpenAIResponder | ScriptedResponder":
     """Create the responder of a setting; "auto" takes the language model if one is configured, else the script.
+
+    Args:
+        thinks: every answer begins with a thought, which ends with a tag: nothing is said before that.
 
     Raises:
         ValueError: a language model was requested and none is configured, or the base URL is invalid.
@@ -49,4 +53,5 @@ def choose_responder(
         max_tokens=max_tokens,
         temperature=temperature,
         budget=budget,
+        thinks=thinks,
     )

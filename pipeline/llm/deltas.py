@@ -4,6 +4,9 @@ from typing import Any
 
 from models.columns import clean
 
+LENGTH = "length"
+"""The reason where a limit stopped the model."""
+
 _REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
 
 

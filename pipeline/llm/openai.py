@@ -45,13 +45,16 @@ class OpenAIResponder:
         max_tokens: int = 300,
         temperature: float = 0.7,
         budget: PromptBudget | None = None,
+        thinks: bool = False,
     ) -> None:
         self._model = model
         self._deadlines = deadlines or Deadlines()
         self._budget = budget or PromptBudget()
         self._tuning: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature}
         self._takes_tools = True
-        self._thinks_first: bool | None = None  # whether the latest answer began with a thought without a tag
+        self._thinks = thinks
+        # Whether the latest answer began with a thought without a tag; None before the first.
+        self._thinks_first: bool | None = thinks or None
         self._where = _host(base_url or _OFFICIAL)
         # The client requires a key, though many local servers need none. Its retries may take minutes, which is too
         # long in a call: `_open` retries instead, once and at once.
@@ -119,7 +122,7 @@ class OpenAIResponder:
             called = calls.calls()
             if ending.reason == "content_filter" or not called:
                 self._check(said, ending.reason, complete=stream.complete or answer.over)
-            self._thinks_first = answer.unopened
+            self._thinks_first = answer.unopened or self._thinks
             if ending.reason == "length":
                 yield Truncation()
             for call in called:

@@ -23,8 +23,9 @@ from voice.tts.text.clauses import ClauseSplitter
 
 APOLOGY = "I am sorry, something went wrong on my side. Could you say that again?"
 
-CLAUSES_AHEAD = 16
-"""Most clauses that await synthesis; at the limit the responder's stream is not read (backpressure)."""
+CLAUSES_AHEAD = 1_000
+"""Most clauses that await synthesis: a whole reply, which is read as it is written, so that its end, or that its
+beginning is to be taken back, is known before all of it is said. At the limit the responder's stream is not read."""
 
 CHUNKS_AHEAD = 32
 """Most synthesized chunks that await playout; at the limit synthesis waits (backpressure)."""

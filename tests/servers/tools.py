@@ -27,6 +27,7 @@ class ToolsServer:
         self.answers: list[Any] = []
         self.bodies: list[dict[str, Any]] = []
         self.url = ""
+        self.longest_tokens = 50
 
     def say(self, *texts: str) -> None:
         """Prepare answers in words."""
@@ -62,18 +63,22 @@ class ToolsServer:
         prepared = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(prepared, int):
             return JSONResponse({"error": {"message": "No.", "type": "invalid_request_error"}}, prepared)
+        words, most = (prepared["content"] or "").split(" "), int(body.get("max_tokens") or self.longest_tokens)
+        if cut := len(words) > most:
+            prepared = prepared | {"content": " ".join(words[:most])}
+        finish = "tool_calls" if "tool_calls" in prepared else "length" if cut else "stop"
         if body.get("stream"):
-            return StreamingResponse(_chunks(prepared["content"]), media_type="text/event-stream")
-        finish = "tool_calls" if "tool_calls" in prepared else "stop"
+            return StreamingResponse(_chunks(prepared["content"], finish), media_type="text/event-stream")
         choice = {"index": 0, "message": prepared, "finish_reason": finish}
         usage = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
         head = {"id": "c1", "object": "chat.completion", "created": 1, "model": body["model"]}
         return JSONResponse({**head, "choices": [choice], "usage": usage})
 
 
-def _chunks(text: str) -> Iterator[str]:
-    for word in text.split(" "):
-        choice = {"index": 0, "delta": {"content": f"{word} "}, "finish_reason": None}
+def _chunks(text: str, finish: str) -> Iterator[str]:
+    words = [({"content": f"{word} "}, None) for word in text.split(" ")]
+    for delta, reason in (*words, ({}, finish)):
+        choice = {"index": 0, "delta": delta, "finish_reason": reason}
         yield f"data: {json.dumps({'id': 'c1', 'object': 'chat.completion.chunk', 'choices': [choice]})}\n\n"
     yield "data: [DONE]\n\n"
 

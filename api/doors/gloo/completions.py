@@ -18,6 +18,7 @@ from pipeline.conversation.reply import HistoryEntry
 from pipeline.errors import PipelineError
 from pipeline.grounded.answers import GroundedQuestion
 from pipeline.llm.completions import Completion, Tuning
+from pipeline.llm.deltas import StreamEnding
 
 router = APIRouter(prefix="/ai/v2", tags=["gloo"], route_class=GlooRoute)
 
@@ -77,13 +78,16 @@ async def completions(body: CompletionBody, user: GlooUser, request: Request) ->
     if grounded.model is not None and not body.stream:
         return _whole(head, await grounded.model.complete(_messages(body), _tuning(body)), body)
     if grounded.model is not None:
-        words = grounded.model.stream(_messages(body), _tuning(body))
+        ending = StreamEnding()
+        words = grounded.model.stream(_messages(body), _tuning(body), ending)
     else:
-        words = (await grounded.answer(user.id, _question(body))).words
+        answer = await grounded.answer(user.id, _question(body))
+        words, ending = answer.words, answer.ending
     if not body.stream:
-        return _whole(head, Completion("".join([word async for word in words])), body)
+        text = "".join([word async for word in words])
+        return _whole(head, Completion(text, finish=ending.reason or "stop"), body)
     first = await anext(words, "")
-    return StreamingResponse(_streamed(head, first, words), media_type="text/event-stream")
+    return StreamingResponse(_streamed(head, first, words, ending), media_type="text/event-stream")
 
 
 def _tuning(body: CompletionBody) -> Tuning:
@@ -145,13 +149,15 @@ def _chunk(head: dict[str, Any], delta: dict[str, Any], finish: str | None = Non
     return server_sent(chunk)
 
 
-async def _streamed(head: dict[str, Any], first: str, words: AsyncIterator[str]) -> AsyncIterator[str]:
+async def _streamed(
+    head: dict[str, Any], first: str, words: AsyncIterator[str], ending: StreamEnding
+) -> AsyncIterator[str]:
     try:
         yield _chunk(head, {"role": "assistant", "content": first})
         async with aclosing(cast(AsyncGenerator[str, None], words)) as stream:
             async for word in stream:
                 yield _chunk(head, {"content": word})
-        yield _chunk(head, {}, "stop")
+        yield _chunk(head, {}, ending.reason or "stop")
     except PipelineError as error:
         yield server_sent({"detail": str(error)})
     yield "data: [DONE]\n\n"

@@ -10,6 +10,7 @@ from pipeline.grounded.answers import Grounded, GroundedQuestion, cut, within, w
 from pipeline.grounded.prose import quoted
 from pipeline.grounded.sources import Sources
 from pipeline.llm.chat_model import ChatModel
+from pipeline.llm.deltas import StreamEnding
 from tests.stores import empty_store
 
 
@@ -77,7 +78,9 @@ def test_an_answer_that_found_nothing_rests_on_nothing() -> None:
 def test_a_limit_cuts_after_a_sentence_and_not_after_an_abbreviation(limit: int, kept: str) -> None:
     whole = "It is a law of the U.S. Senate, e.g. for schools. It has 3.5 pages."
 
-    assert joined(within(letters(whole), limit)).strip() == kept
+    ending = StreamEnding()
+    assert joined(within(letters(whole), limit, ending)).strip() == kept
+    assert ending.reason == ("length" if kept != whole else None)
     assert cut(whole, limit) == kept
 
 

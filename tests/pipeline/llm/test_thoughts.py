@@ -77,6 +77,27 @@ def test_a_thought_that_nothing_announced_is_taken_back(llm_server: "LlmServer",
     assert len(fourth) == len("Hello there."), "and after that as it comes"
 
 
+def test_a_model_that_is_said_to_think_says_nothing_before_the_end_of_its_thought(llm_server: "LlmServer") -> None:
+    """From the first answer on, also after one without a thought, and of one that was cut in it nothing is said."""
+    written = "They greet me, politely.</think>Hello there."
+
+    async def story() -> None:
+        model = OpenAIResponder(model="letters", base_url=llm_server.url, deadlines=PATIENT, thinks=True)
+        other = ChatModel(model="letters", base_url=llm_server.url, deadlines=PATIENT, thinks=True)
+        try:
+            for said in (written, "Hello there.", written):
+                llm_server.replies["script"] = [said]
+                parts = [part async for part in model.reply(ASKED)]
+                assert "".join(map(str, parts)) == "Hello there."
+                asked = [{"role": "user", "content": "Hello?"}]
+                assert "".join([word async for word in other.stream(asked)]) == "Hello there."
+        finally:
+            await model.close()
+            await other.close()
+
+    asyncio.run(story())
+
+
 def test_thoughts_over_the_wire(llm_server: "LlmServer") -> None:
     llm_server.replies["script"] = [written for _, written, _ in WRITTEN]
 

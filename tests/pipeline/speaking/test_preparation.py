@@ -96,8 +96,9 @@ async def at_once() -> None:
     """Wait for nothing."""
 
 
-def test_a_retracted_thought_is_neither_said_nor_stored() -> None:
-    thought = "They greet me, so I greet them. And politely. It is a call. " * 3
+@pytest.mark.parametrize("times", [3, 60])
+def test_a_retracted_thought_is_neither_said_nor_stored(times: int) -> None:
+    thought = "They greet me, so I greet them. And politely. It is a call. " * times
 
     async def story(store: Store) -> None:
         async with opened(store, engines(responder=ThinksAloud(thought, at_once))) as scene:

@@ -325,6 +325,39 @@ def test_completions(modelled: tuple[RunningService, ToolsServer], stream: bool)
 
 
 @pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("most", "said", "finish"), [(3, "One two three", "length"), (4, "One two three four.", "stop")]
+)
+def test_a_completion_says_whether_its_limit_cut_it(
+    modelled: tuple[RunningService, ToolsServer], stream: bool, most: int, said: str, finish: str
+) -> None:
+    service, model = modelled
+    model.answers = []
+    model.say("One two three 4.")
+    assert completed(service, stream, most) == (said, finish)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_without_a_model_the_limit_is_told_too(service: RunningService, stream: bool) -> None:
+    cut, finish = completed(service, stream, 2)
+    whole = completed(service, stream, 2_000)
+    assert (finish, whole[1]) == ("length", "stop")
+    assert len(cut) <= 8 < len(whole[0])
+
+
+def completed(service: RunningService, stream: bool, most: int) -> tuple[str, str]:
+    """The words of a completion of at most so many tokens, and why it ended."""
+    body = {"messages": [{"role": "user", "content": QUESTION}], "auto_routing": True, "max_tokens": most}
+    answer = Gloo(service).post("/ai/v2/chat/completions", body | {"stream": stream})
+    if not stream:
+        choice = answer.json()["choices"][0]
+        return choice["message"]["content"], choice["finish_reason"]
+    choices = [chunk["choices"][0] for chunk in events_of(answer)]
+    assert {choice["finish_reason"] for choice in choices[:-1]} == {None}
+    return "".join(choice["delta"].get("content", "") for choice in choices).strip(), choices[-1]["finish_reason"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
 def test_completions_with_tools(modelled: tuple[RunningService, ToolsServer], stream: bool) -> None:
     service, model = modelled
     model.answers = []
