@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 NoteKind = Literal["hint", "feedback", "strength", "improvement", "analysis"]
 Source = Literal["coach", "hand"]
-RunStatus = Literal["pending", "running", "replayed", "graded", "stopped", "failed"]
+RunStatus = Literal["pending", "running", "replayed", "graded", "ended", "stopped", "failed"]
 
 
 @dataclass(frozen=True, slots=True)

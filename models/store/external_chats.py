@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import and_, delete, exists, or_, select, update
+from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.columns import clean
@@ -271,13 +271,13 @@ class ExternalChatStore(Database):
     async def describe_documents(self, document_ids: Iterable[str], *, publisher: str, datasource: str) -> None:
         """Set the origin of installed documents, replacing an earlier one."""
         async with self._writing() as session:
-            for document_id in document_ids:
-                if await session.scalar(select(exists().where(DocumentRow.id == document_id))):
-                    await session.merge(
-                        DocumentOriginRow(
-                            document_id=document_id, publisher=clean(publisher), datasource=clean(datasource), url=""
-                        )
-                    )
+            # Read together, as packs bring dozens and say the same at every start.
+            query = select(DocumentRow.id, DocumentOriginRow).outerjoin(DocumentOriginRow)
+            query = query.where(DocumentRow.id.in_(list(document_ids)))
+            for document_id, row in (await session.execute(query)).all():
+                if row is None:
+                    session.add(row := DocumentOriginRow(document_id=document_id))
+                row.publisher, row.datasource, row.url = clean(publisher), clean(datasource), ""
 
     @shielded
     async def document_origins(self) -> dict[str, DocumentOrigin]:

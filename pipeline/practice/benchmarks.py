@@ -20,6 +20,9 @@ from pipeline.tasks.background import Background
 LEFT: Sequence[RunStatus] = ("pending", "failed", "stopped")
 """The statuses of runs that may be replayed."""
 
+OVER: Sequence[RunStatus] = ("graded", "ended")
+"""The statuses of runs that have been ended, with a grade and without."""
+
 
 @dataclass(frozen=True, slots=True)
 class TestReport:
@@ -179,25 +182,28 @@ class Benchmarks:
 
         Raises:
             NotFound: unknown test or run, or another user's.
-            Conflict: it has not been replayed yet.
+            Conflict: it has not been replayed yet, or has ended already.
         """
         test = await self._store.own_test(user_id, test_id=test_id)
         run = _run(test, invocation_id, run_id, done=True)
+        if run.status == "graded" or (run.status == "ended" and not grade):
+            raise Conflict("This run has ended already: test_get shows how, and test_next goes on.")
         if run.chat_id is None:
             raise Conflict("This run was not replayed yet: run it first.")
         await self._background.finished(_task(run))
         given = (await self._grading.grade(user_id, run.chat_id)).grade if grade else None
-        await self._store.update_test_run(run.id, "graded")
+        await self._store.update_test_run(run.id, "graded" if given else "ended")
         test = await self._store.own_test(user_id, test_id=test.id)
-        if not test.infinite_mode and all(item.status == "graded" for item in test.runs):
+        if not test.infinite_mode and all(item.status in OVER for item in test.runs):
             await self._store.end_test(user_id, test.id)
-        payload = {
-            "grade_id": given.id if given else None,
-            "score": given.score if given else None,
-            "passed": given.passed if given else None,
-            "feedback": given.description if given else None,
-        }
-        self._publish(test, "test_graded", payload)
+        if given is not None:
+            payload = {
+                "grade_id": given.id,
+                "score": given.score,
+                "passed": given.passed,
+                "feedback": given.description,
+            }
+            self._publish(test, "test_graded", payload)
         return EndedRun(test, given)
 
     async def stop(self, user_id: str, invocation_id: str) -> str | None:
@@ -262,7 +268,7 @@ def _run(test: Test, invocation_id: str, run_id: str | None, *, done: bool = Fal
     if run_id is not None:
         chosen = [run for run in test.runs if run.id == run_id]
     elif done:
-        chosen = [run for run in reversed(test.runs) if run.chat_id is not None and run.status != "graded"]
+        chosen = [run for run in reversed(test.runs) if run.chat_id is not None and run.status not in OVER]
     else:
         chosen = [run for run in test.runs if run.status in LEFT]
     if not chosen:

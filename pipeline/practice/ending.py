@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from models.errors import Conflict
 from models.records.core import Attempt, Chat
 from models.records.outcomes import Grade
 from models.store import Store
@@ -16,6 +17,10 @@ from pipeline.practice.grading import Graded, Grading
 from pipeline.practice.own_chats import OwnChats
 
 NOT_BEGUN = "Some scenarios were ended before they were begun."
+CHAT_ENDED_ALREADY = "This chat has ended already: go on to the next one, or start another attempt."
+HAD_ENDED = "This chat had ended already."
+GRADED_AFTER_ITS_END = "This chat had ended already; it has been graded now."
+ATTEMPT_ENDED_ALREADY = "This attempt had ended already."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +41,25 @@ class ChatVerdict:
     improvements: Sequence[WrittenRemark] = ()
     analyses: Sequence[str] = ()
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person wrote anything."""
+        written = (self.feedback, self.strengths, self.improvements, self.analyses)
+        return self.score is not None or any(written)
+
 
 @dataclass(frozen=True, slots=True)
 class EndedChat:
-    """A chat that has ended, and whether its attempt is over with it."""
+    """A chat that has ended, and whether its attempt is over with it.
+
+    Attributes:
+        message: a sentence to show if it had ended before.
+    """
 
     chat: Chat
     grade: Grade | None
     finished: bool
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +68,7 @@ class EndedAttempt:
 
     Attributes:
         all_begun: every scenario was begun.
-        message: a sentence to show if one was not.
+        message: a sentence to show if one was not, or if the attempt had ended before.
     """
 
     attempt: Attempt
@@ -90,26 +106,32 @@ class Ending:
         self._coaching = coaching
         self._own = own
 
-    async def complete_chat(self, user_id: str, chat_id: str, message: str | None = None) -> Chat:
-        """Mark a chat completed; stop its written reply and end its call.
+    async def complete_chat(self, user_id: str, chat_id: str, message: str | None = None) -> EndedChat:
+        """Mark a chat completed; stop its written reply and end its call. One that had ended keeps its end.
 
         Raises:
             NotFound: unknown, or another user's.
         """
-        await self._own.find(user_id, chat_id)
+        had_ended = (await self._own.find(user_id, chat_id)).completed_at is not None
         await self._silence(user_id, chat_id)
         chat = await self._store.complete_chat(chat_id, message)
         ChatChannel(self._hub, chat.id, user_id).publish("attempt_chat_ended", {"is_attempt_finished": None})
-        return chat
+        return EndedChat(chat, None, finished=False, message=HAD_ENDED if had_ended else None)
 
     async def end_chat(self, user_id: str, chat_id: str, attempt_id: str, verdict: ChatVerdict) -> EndedChat:
-        """End one chat of an attempt, and grade it.
+        """End one chat of an attempt, and grade it; one whose time ran out is graded, too.
 
         Raises:
             NotFound: unknown chat, another user's, or of another attempt.
+            Conflict: it has ended already, and nothing is left to grade.
             Invalid: the verdict does not fit the rubric, or quotes what was not said.
         """
         chat = await self._own.find(user_id, chat_id, attempt_id)
+        had_ended = chat.completed_at is not None
+        if had_ended and not verdict.by_hand:
+            graded = await self._store.grades_of([chat.id])
+            if graded or not verdict.by_coach:
+                raise Conflict(CHAT_ENDED_ALREADY)
         await self._silence(user_id, chat.id)
         chat = await self._store.complete_chat(chat.id)
         grade = await self._judge(user_id, chat, verdict)
@@ -123,7 +145,7 @@ class Ending:
         if finished:
             ended = {"attempt_id": attempt.id, "success": True, "all_scenarios_complete": True}
             channel.publish("attempt_ended", ended)
-        return EndedChat(chat, grade, finished)
+        return EndedChat(chat, grade, finished, GRADED_AFTER_ITS_END if had_ended else None)
 
     async def _judge(self, user_id: str, chat: Chat, verdict: ChatVerdict) -> Grade | None:
         coaching = self._coaching
@@ -153,7 +175,8 @@ class Ending:
             if chat.id not in graded and await self._was_spoken_in(chat):
                 await self._grading.grade(user_id, chat.id)
         all_begun = all(chat.started_at is not None for chat in attempt.chats)
-        result = EndedAttempt(ended, all_begun, None if all_begun else NOT_BEGUN)
+        message = ATTEMPT_ENDED_ALREADY if attempt.ended_at is not None else None if all_begun else NOT_BEGUN
+        result = EndedAttempt(ended, all_begun, message)
         about = {
             "attempt_id": attempt.id,
             "success": True,

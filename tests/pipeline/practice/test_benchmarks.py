@@ -38,6 +38,27 @@ def test_a_benchmark_from_its_first_run_to_its_last(run: Run, place: Place) -> N
     run(story())
 
 
+def test_a_run_that_is_ended_without_a_grade_has_none_and_tells_of_none(run: Run, place: Place) -> None:
+    async def story() -> None:
+        benchmarks, ada = place.practice.benchmarks, place.ada.id
+        test = await benchmarks.start(ada, "b1")
+        for _ in range(2):
+            replayed = await benchmarks.run(ada, test.id, test.invocation_id, wait=True)
+            ended = await benchmarks.end(ada, test.id, test.invocation_id, replayed.id, grade=False)
+            assert ended.grade is None
+        report = await benchmarks.report(ada, test.id)
+        assert [item.status for item in report.test.runs] == ["ended", "ended"]
+        assert (report.test.ended_at is not None, report.grades) == (True, {})
+        assert "test_graded" not in await place.names()
+        with pytest.raises(Conflict, match="ended already"):
+            await benchmarks.end(ada, test.id, test.invocation_id, replayed.id, grade=False)
+        assert (await benchmarks.end(ada, test.id, test.invocation_id, replayed.id)).grade is not None
+        with pytest.raises(Conflict, match="ended already"):
+            await benchmarks.end(ada, test.id, test.invocation_id, replayed.id)
+
+    run(story())
+
+
 def test_in_infinite_mode_the_runs_begin_again(run: Run, place: Place) -> None:
     async def story() -> None:
         benchmarks, ada = place.practice.benchmarks, place.ada.id

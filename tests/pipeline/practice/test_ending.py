@@ -2,9 +2,15 @@
 
 import pytest
 
-from models.errors import NotFound
+from models.errors import Conflict, NotFound
 from pipeline.practice.coaching import WrittenFeedback, WrittenPassage, WrittenRemark
-from pipeline.practice.ending import NOT_BEGUN, ChatVerdict
+from pipeline.practice.ending import (
+    ATTEMPT_ENDED_ALREADY,
+    GRADED_AFTER_ITS_END,
+    HAD_ENDED,
+    NOT_BEGUN,
+    ChatVerdict,
+)
 from tests.pipeline.practice.conftest import Run
 from tests.pipeline.practice.place import Place
 
@@ -25,6 +31,32 @@ def test_the_last_chat_ends_the_attempt(run: Run, place: Place) -> None:
         assert (await place.store.attempt(ada, attempt.id)).ended_at is not None
         with pytest.raises(NotFound):
             await ending.end_chat(ada, first.id, "elsewhere", ChatVerdict())
+
+    run(story())
+
+
+def test_an_ended_chat_says_so_when_it_is_ended_again(run: Run, place: Place) -> None:
+    async def story() -> None:
+        attempt, ending, ada = await place.start(), place.practice.ending, place.ada.id
+        first, second = attempt.chats
+        await place.say(first.id, "Why was the bus late?")
+        await ending.complete_chat(ada, first.id)
+        again = await ending.complete_chat(ada, first.id, "Too late for a last word.")
+        assert (again.chat.completion_message, again.message) == (None, HAD_ENDED)
+
+        graded = await ending.end_chat(ada, first.id, attempt.id, ChatVerdict())
+        assert (graded.grade is not None, graded.message) == (True, GRADED_AFTER_ITS_END)
+        asked = place.coach.asked
+        for verdict in (ChatVerdict(), ChatVerdict(by_coach=False)):
+            with pytest.raises(Conflict, match="ended already"):
+                await ending.end_chat(ada, first.id, attempt.id, verdict)
+        assert place.coach.asked == asked, "what is graded stays as it is"
+        by_hand = await ending.end_chat(ada, first.id, attempt.id, ChatVerdict(score=5))
+        assert by_hand.grade is not None
+        assert by_hand.grade.score == 5
+
+        assert (await ending.end_chat(ada, second.id, attempt.id, ChatVerdict(by_coach=False))).message is None
+        assert (await ending.end_all(ada, attempt.id)).message == ATTEMPT_ENDED_ALREADY
 
     run(story())
 
@@ -83,7 +115,7 @@ def test_completing_grades_nothing(run: Run, place: Place) -> None:
         await place.say(first.id, "Good morning.")
         await place.told()
         completed = await ending.complete_chat(ada, first.id, "Enough.")
-        assert completed.completion_message == "Enough."
+        assert (completed.chat.completion_message, completed.message) == ("Enough.", None)
         assert await place.names() == ["attempt_chat_ended"]
         assert list(await ending.complete(ada, attempt.id, "All of it.")) == [second.id]
         assert (await place.store.attempt(ada, attempt.id)).completion_message == "All of it."

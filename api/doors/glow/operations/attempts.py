@@ -162,6 +162,7 @@ async def end(service: Service, user: User, body: EndBody) -> EndReply:
         grade_id=grade.id if grade else None,
         score=grade.score if grade else None,
         passed=grade.passed if grade else None,
+        message=ended.message,
     )
 
 

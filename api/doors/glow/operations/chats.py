@@ -208,8 +208,9 @@ def question_values(questions: Sequence[NewQuestion] | None) -> list[QuestionVal
 
 async def chat_complete(service: Service, user: User, body: ChatCompleteBody) -> ChatCompleteReply:
     """Mark a chat completed; stop its written reply and end its call."""
-    chat = await service.practice.ending.complete_chat(user.id, body.chat_id, body.message)
-    return ChatCompleteReply(completion_id=derived_id(chat.id, "completion"), chat_id=chat.id)
+    ended = await service.practice.ending.complete_chat(user.id, body.chat_id, body.message)
+    chat = ended.chat
+    return ChatCompleteReply(completion_id=derived_id(chat.id, "completion"), chat_id=chat.id, message=ended.message)
 
 
 async def chat_delete(service: Service, user: User, body: ChatDeleteBody) -> ChatDeleteReply:

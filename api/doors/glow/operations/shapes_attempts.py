@@ -165,6 +165,7 @@ class EndReply(WriteReply):
     grade_id: str | None = None
     score: int | None = None
     passed: bool | None = None
+    message: str | None = Field(default=None, description="A sentence to show if the chat had ended before.")
 
 
 class EndAllBody(WriteBody):

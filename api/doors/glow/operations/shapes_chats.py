@@ -290,6 +290,7 @@ class ChatCompleteBody(WriteBody):
 class ChatCompleteReply(Success):
     completion_id: str
     chat_id: str
+    message: str | None = Field(default=None, description="A sentence to show if the chat had ended before.")
 
 
 class ChatDeleteBody(WriteBody):
