@@ -10,7 +10,7 @@ from typing import Literal, cast
 
 from models.errors import Invalid, InvalidPack
 from models.packs.located import Problems, Section, Text, read_yaml
-from models.packs.practice_loader import SECTIONS, load_resources, parameter_fields
+from models.packs.practice_loader import MEDIA, SECTIONS, load_resources, parameter_fields
 from models.patterns import ContentPattern
 from models.records.core import Cue, Document, Persona, Practice, Scenario, Simulation, VoiceProfile
 from models.records.resources import Resource
@@ -275,6 +275,7 @@ class _Loader:
         resources = {
             "question": self._references(section, "questions", "question", others["questions"]),
             "parameter_field": parameter_fields(section, others["parameters"], self._id),
+            **{kind[:-1]: self._references(section, kind, kind[:-1], others[kind]) for kind in MEDIA},
         }
         return Scenario(
             id=self._id("scenario", key),

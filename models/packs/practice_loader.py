@@ -1,14 +1,26 @@
-"""Loader of a pack's resources: rubrics, questions, parameters, cohorts, benchmarks."""
+"""Loader of a pack's resources: rubrics, questions, parameters, cohorts, benchmarks, media, flags, departments."""
 
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import Any, cast
 
 from models.errors import Invalid
 from models.packs.located import Section
 from models.patterns import ContentPattern
-from models.records.resources import Measure, Resource, Rubric, Standard, StandardGroup, resource_of
+from models.records.resources import (
+    WEB_ADDRESS,
+    Measure,
+    Resource,
+    ResourceKind,
+    Rubric,
+    Standard,
+    StandardGroup,
+    resource_of,
+)
 
-SECTIONS = ("rubrics", "questions", "parameters", "cohorts", "benchmarks")
+MEDIA = ("images", "videos", "flags", "departments")
+"""What a scenario shows beside its texts."""
+
+SECTIONS = ("rubrics", "questions", "parameters", "cohorts", "benchmarks", *MEDIA)
 
 _MEASURES = ("objectives", "questions", "turns", "balance", "signs")
 _MOST_POINTS = 10_000
@@ -43,6 +55,8 @@ def load_resources(
         found.append(Resource(ident("cohort", key), "cohort", name, description, {"members": members}))
     for key, section in parts["benchmarks"].items():
         found.append(_benchmark(key, section, ident, scenarios, simulations))
+    for kind in MEDIA:
+        found += [_shown(kind[:-1], key, section, ident) for key, section in parts[kind].items()]
     return tuple(found)
 
 
@@ -181,6 +195,21 @@ def _benchmark(
     }
     name = section.text("name", required=True)
     return Resource(ident("benchmark", key), "benchmark", name, section.text("description"), data)
+
+
+def _shown(kind: str, key: str, section: Section, ident: Ident) -> Resource:
+    """Read an image, a video, a flag or a department."""
+    data: dict[str, Any] = {}
+    if kind in ("image", "video"):
+        data["url"] = section.text("url")
+        if data["url"] and not WEB_ADDRESS.fullmatch(data["url"]):
+            section.problem("'url' is no address of the web; begin it with https://", section.line_at("url"))
+    if kind == "video":
+        data["length_seconds"] = round(section.number("seconds", low=0, high=1_000_000, default=0)) or None
+    if kind == "flag":
+        data |= {"type": section.text("type"), "icon": section.text("icon"), "value": section.flag("value")}
+    name, description = section.text("name", required=True), section.text("description")
+    return Resource(ident(kind, key), cast(ResourceKind, kind), name, description, data)
 
 
 def _points(section: Section, key: str, default: int = 0) -> int:

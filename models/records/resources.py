@@ -32,6 +32,9 @@ ResourceKind = Literal[
 Measure = Literal["objectives", "questions", "turns", "balance", "signs"]
 
 _NAMESPACE = uuid.UUID("0d9d2bb1-7c9c-54d3-9f0e-6d1b4f7f2a10")
+WEB_ADDRESS = re.compile(r"https?://[^\s\"'<>]{1,1990}")
+"""The address of an image or a video: clients load it, so nothing but the web's own schemes."""
+
 _PLACEHOLDER = re.compile(r"\{\{\s*([\w -]+?)\s*\}\}")
 
 

@@ -272,10 +272,11 @@ class ExternalChatStore(Database):
         """Set the origin of installed documents, replacing an earlier one."""
         async with self._writing() as session:
             # Read together, as packs bring dozens and say the same at every start.
-            query = select(DocumentRow.id, DocumentOriginRow).outerjoin(DocumentOriginRow)
-            query = query.where(DocumentRow.id.in_(list(document_ids)))
-            for document_id, row in (await session.execute(query)).all():
-                if row is None:
+            installed = select(DocumentRow.id).where(DocumentRow.id.in_(list(document_ids)))
+            described = select(DocumentOriginRow).where(DocumentOriginRow.document_id.in_(installed))
+            held = {row.document_id: row for row in await session.scalars(described)}
+            for document_id in (await session.scalars(installed)).all():
+                if (row := held.get(document_id)) is None:
                     session.add(row := DocumentOriginRow(document_id=document_id))
                 row.publisher, row.datasource, row.url = clean(publisher), clean(datasource), ""
 

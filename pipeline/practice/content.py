@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from models.errors import Invalid, NotFound
 from models.patterns import ContentPattern
@@ -47,8 +47,8 @@ class Content:
         store = self._store
         _all_there(scenario.persona_ids, await store.find_personas(user_id, ids=scenario.persona_ids), "Persona")
         _all_there(scenario.document_ids, await store.find_documents(user_id, ids=scenario.document_ids), "Document")
-        await self._resources_there(user_id, "question", scenario.resources.get("question", ()))
-        await self._resources_there(user_id, "parameter_field", scenario.resources.get("parameter_field", ()))
+        for kind, ids in scenario.resources.items():
+            await self._resources_there(user_id, cast(ResourceKind, kind), ids)
         await store.install(scenarios=[scenario])
 
     async def add_simulation(self, user_id: str, simulation: Simulation) -> None:

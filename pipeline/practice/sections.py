@@ -1,7 +1,7 @@
 """The sections of a chat: the selected and the available resources of each kind, filtered."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from models.records.core import ChatContext, Document, Persona, Scenario
@@ -122,7 +122,7 @@ class _Filling:
         await self._resources("parameter", await self._store.resources(parameter_ids))
 
     async def _options(self) -> None:
-        """Fill the options; the correctness of one is revealed once its question was answered."""
+        """Fill the options, of the shown questions alone; correctness is revealed once a question was answered."""
         options = await self._store.options_of(self._chosen["question"])
         if self._chosen["option"]:
             options = [item for item in options if item.id in self._chosen["option"]] or options
@@ -131,6 +131,11 @@ class _Filling:
             item.id: bool(item.data.get("is_correct")) for item in options if item.data.get("question_id") in answered
         }
         await self._resources("option", options, revealed)
+        if self._of("question").include is not False:
+            asked = {item.id for item, _ in self._filled["question"].shown}
+            whole = self._filled["option"]
+            shown = tuple(pair for pair in whole.shown if _question_of(pair[0]) in asked)
+            self._filled["option"] = replace(whole, shown=shown)
 
     async def _resources(
         self, kind: str, selected: Sequence[Resource], revealed: Mapping[str, bool] | None = None
@@ -165,6 +170,10 @@ class _Filling:
 
     def _of(self, kind: str) -> Narrowing:
         return self._narrowed.get(kind, Narrowing())
+
+
+def _question_of(option: Record) -> str:
+    return str(option.data.get("question_id", "")) if isinstance(option, Resource) else ""
 
 
 def _has(item: Record, words: Sequence[str]) -> bool:

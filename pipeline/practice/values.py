@@ -34,6 +34,7 @@ class MediaValue:
     description: str = ""
     upload_id: str | None = None
     length_s: int | None = None
+    url: str = ""
 
 
 class Values:
@@ -68,7 +69,7 @@ class Values:
 
     def media(self, kind: ResourceKind, media: MediaValue) -> str:
         """Make an image or a video; return its id."""
-        data = {"upload_id": media.upload_id, "length_seconds": media.length_s}
+        data = {"upload_id": media.upload_id, "length_seconds": media.length_s, "url": media.url}
         return self._add(Resource(self._new_id(), kind, media.name, media.description, data, self._user_id))
 
     async def keep(self, store: Store) -> None:

@@ -91,6 +91,30 @@ def test_a_cue_may_end_or_hand_on_the_call(tmp_path: Path, field: str, ends_call
     assert (price.ends_call, price.transfer) == (ends_call, transfer)
 
 
+def test_a_scenario_may_show_images_videos_flags_and_departments(tmp_path: Path) -> None:
+    shown = """\
+images: {form: {name: The form, url: 'https://example.org/form.png'}}
+videos: {tour: {name: A tour, seconds: 90}}
+flags: {first: {name: First call, type: channel, value: true}}
+departments: {annex: {name: The annex}}
+"""
+    chosen = "    images: [form]\n    videos: [tour]\n    flags: [first]\n    departments: [annex]\n"
+    text = WHOLE.replace("    documents: [prices]\n", f"    documents: [prices]\n{chosen}") + shown
+    pack = load_pack(written(tmp_path, text))
+    data = {item.kind: dict(item.data) for item in pack.resources}
+    assert data == {
+        "image": {"url": "https://example.org/form.png"},
+        "video": {"url": "", "length_seconds": 90},
+        "flag": {"type": "channel", "icon": "", "value": True},
+        "department": {},
+    }
+    assert pack.scenarios[0].resources == {item.kind: (item.id,) for item in pack.resources}
+    bad = text.replace("https://example.org/form.png", "javascript:alert(1)").replace("flags: [first]", "flags: [last]")
+    first, second = problems(written(tmp_path, bad))
+    assert "unknown flag 'last'; the pack has first" in first
+    assert "'url' is no address of the web" in second
+
+
 def test_ids_are_the_same_on_each_load_and_differ_between_things(tmp_path: Path) -> None:
     file = written(tmp_path, WHOLE)
     assert load_pack(file) == load_pack(file)

@@ -256,6 +256,7 @@ CONTENT = (
     *_content("content_parts", "rubric", "question"),
     *_content("content", "practice", "home"),
     *_content("content_parts", "cohort", "parameter", "benchmark"),
+    *_content("content_media", "image", "video", "flag", "department"),
 )
 
 OPERATIONS: tuple[Operation, ...] = (*CHATS, *ATTEMPTS, *TESTS, *CONTENT)

@@ -35,8 +35,8 @@ from api.doors.glow.operations.shapes_chats import (
     ChatRefreshBody,
     ChatRefreshReply,
     NewQuestion,
-    SectionFilter,
 )
+from api.doors.glow.operations.shapes_filters import SectionFilter
 from api.service import Service
 from models.records.core import User
 from models.records.resources import ResourceKind, derived_id
@@ -84,11 +84,14 @@ _SHOWN: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
     "option": lambda item, flags: OptionItem(
         option_id=item.id, option_text=item.name, question_id=item.data.get("question_id", ""), **flags
     ),
-    "image": lambda item, flags: ImageItem(image_id=item.id, name=item.name, description=item.description, **flags),
+    "image": lambda item, flags: ImageItem(
+        image_id=item.id, name=item.name, description=item.description, url=item.data.get("url") or "", **flags
+    ),
     "video": lambda item, flags: VideoItem(
         video_id=item.id,
         name=item.name,
         description=item.description,
+        url=item.data.get("url") or "",
         length_seconds=item.data.get("length_seconds"),
         **flags,
     ),
@@ -101,7 +104,7 @@ _SHOWN: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
         value=bool(item.data.get("value")),
         **flags,
     ),
-    "department": lambda item, flags: DepartmentItem(id=item.id, name=item.name, **flags),
+    "department": lambda item, flags: DepartmentItem(id=item.id, name=item.name, description=item.description, **flags),
 }
 
 

@@ -4,7 +4,7 @@ What a user creates is their own: others see it only through a home or practice 
 """
 
 from collections.abc import Sequence
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from api.doors.glow.operations.chats import shown
 from api.doors.glow.operations.shapes import DocumentItem
@@ -34,6 +34,7 @@ from api.doors.glow.operations.shapes_content import (
 from api.service import Service
 from models.records.core import Document, Persona, Practice, Scenario, Simulation, User, VoiceProfile
 from pipeline.practice.content import found_one
+from pipeline.practice.selection import OF_SCENARIO
 
 Item = TypeVar("Item")
 
@@ -150,7 +151,7 @@ async def scenario_get(service: Service, user: User, body: GetBody) -> ScenarioD
 
 async def scenario_create(service: Service, user: User, body: NewScenario) -> ScenarioDetail:
     """Create a scenario of the user's own."""
-    resources = {"question": tuple(body.question_ids), "parameter_field": tuple(body.parameter_field_ids)}
+    resources = {kind: tuple(getattr(body, f"{kind}_ids")) for kind in OF_SCENARIO}
     scenario = Scenario(
         id=service.practice.new_id(),
         name=body.name,
@@ -167,6 +168,7 @@ async def scenario_create(service: Service, user: User, body: NewScenario) -> Sc
 
 
 def _scenario(item: Scenario) -> ScenarioDetail:
+    chosen: dict[str, Any] = {f"{kind}_ids": list(item.resources.get(kind, ())) for kind in OF_SCENARIO}
     return ScenarioDetail(
         scenario_id=item.id,
         name=item.name,
@@ -176,8 +178,7 @@ def _scenario(item: Scenario) -> ScenarioDetail:
         objectives=list(item.objectives),
         persona_ids=list(item.persona_ids),
         document_ids=list(item.document_ids),
-        question_ids=list(item.resources.get("question", ())),
-        parameter_field_ids=list(item.resources.get("parameter_field", ())),
+        **chosen,
     )
 
 

@@ -101,7 +101,7 @@ def _changes(body: ChatDraftBody) -> DraftChanges:
 
 
 def _media(media: NewMedia) -> MediaValue:
-    return MediaValue(media.name, media.description, media.upload_id, media.length_seconds)
+    return MediaValue(media.name, media.description, media.upload_id, media.length_seconds, media.url)
 
 
 def _form(state: Mapping[str, Any]) -> dict[str, Any]:

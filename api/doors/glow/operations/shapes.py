@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
+from models.records.resources import WEB_ADDRESS
+
 LONGEST_TEXT = 20_000
 LONGEST_LIST = 200
 
@@ -159,6 +161,7 @@ class VideoItem(ResourceItem):
     video_id: str
     name: str
     description: str = ""
+    url: str = ""
     length_seconds: int | None = None
 
 
@@ -166,6 +169,7 @@ class ImageItem(ResourceItem):
     image_id: str
     name: str
     description: str = ""
+    url: str = ""
 
 
 class FlagItem(ResourceItem):
@@ -194,6 +198,7 @@ class ParameterFieldItem(ResourceItem):
 class DepartmentItem(ResourceItem):
     id: str
     name: str
+    description: str = ""
 
 
 # ------------------------------------------------------- messages and grades
@@ -348,5 +353,9 @@ class Timer(BaseModel):
     remaining_seconds: int | None = None
     expired: bool = False
 
+
+Url = Annotated[
+    str, Field(pattern=rf"^({WEB_ADDRESS.pattern})?$", description="Where it can be loaded, beginning with https://.")
+]
 
 Extra = dict[str, Any]

@@ -39,35 +39,12 @@ from api.doors.glow.operations.shapes import (
     WriteBody,
     WriteReply,
 )
+from api.doors.glow.operations.shapes_filters import FilteredBody
 
 # ------------------------------------------------------------------ chat_get
 
 
-class SectionFilter(BaseModel):
-    """The filter of one section: `{"personas": {"search": "confused", "selected": false}}`.
-
-    Attributes:
-        search: words to search for.
-        selected: false shows what is available, too.
-        suggested: true shows only what is available and not selected.
-        include: false leaves the section out.
-    """
-
-    model_config = ConfigDict(extra="ignore")
-
-    search: str | None = Field(default=None, max_length=500)
-    limit: int | None = Field(default=None, ge=0, le=1000)
-    selected: bool | None = None
-    suggested: bool | None = None
-    include: bool | None = None
-    parameter_ids: Ids | None = None
-
-
-def _section(one: str, many: str) -> SectionFilter | None:
-    return Field(default=None, validation_alias=AliasChoices(many, one))
-
-
-class ChatGetBody(Body):
+class ChatGetBody(FilteredBody):
     """A chat and filters of its sections: ten flat ones, and objects that do the same section by section."""
 
     model_config = ConfigDict(
@@ -88,33 +65,6 @@ class ChatGetBody(Body):
     attempt_id: str | None = Field(default=None, max_length=200)
     draft_id: str | None = Field(default=None, max_length=200, description="Show the chat as this draft would make it.")
     snapshot_key: str | None = Field(default=None, max_length=200)
-
-    description_search: str | None = Field(default=None, max_length=500)
-    persona_search: str | None = Field(default=None, max_length=500)
-    document_search: str | None = Field(default=None, max_length=500)
-    problem_statement_search: str | None = Field(default=None, max_length=500)
-    image_search: str | None = Field(default=None, max_length=500)
-    video_search: str | None = Field(default=None, max_length=500)
-    question_search: str | None = Field(default=None, max_length=500)
-    option_search: str | None = Field(default=None, max_length=500)
-    persona_show_selected: bool | None = None
-    document_show_selected: bool | None = None
-
-    names: SectionFilter | None = _section("name", "names")
-    descriptions: SectionFilter | None = _section("description", "descriptions")
-    problem_statements: SectionFilter | None = _section("problem_statement", "problem_statements")
-    objectives: SectionFilter | None = _section("objective", "objectives")
-    personas: SectionFilter | None = _section("persona", "personas")
-    documents: SectionFilter | None = _section("document", "documents")
-    scenarios: SectionFilter | None = _section("scenario", "scenarios")
-    parameters: SectionFilter | None = _section("parameter", "parameters")
-    parameter_fields: SectionFilter | None = _section("parameter_field", "parameter_fields")
-    questions: SectionFilter | None = _section("question", "questions")
-    options: SectionFilter | None = _section("option", "options")
-    images: SectionFilter | None = _section("image", "images")
-    videos: SectionFilter | None = _section("video", "videos")
-    flags: SectionFilter | None = _section("flag", "flags")
-    departments: SectionFilter | None = _section("department", "departments")
 
 
 class ChatGetReply(Reply):

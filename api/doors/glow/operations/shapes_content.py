@@ -59,6 +59,10 @@ class GetBody(Body):
             "cohort_id",
             "parameter_id",
             "benchmark_id",
+            "image_id",
+            "video_id",
+            "flag_id",
+            "department_id",
         ),
     )
 
@@ -137,6 +141,10 @@ class NewScenario(WriteBody):
     document_ids: Ids = []
     question_ids: Ids = []
     parameter_field_ids: Ids = []
+    image_ids: Ids = []
+    video_ids: Ids = []
+    flag_ids: Ids = []
+    department_ids: Ids = []
 
 
 class ScenarioDetail(ScenarioItem, WriteReply):
@@ -146,6 +154,10 @@ class ScenarioDetail(ScenarioItem, WriteReply):
     document_ids: list[str] = []
     question_ids: list[str] = []
     parameter_field_ids: list[str] = []
+    image_ids: list[str] = []
+    video_ids: list[str] = []
+    flag_ids: list[str] = []
+    department_ids: list[str] = []
 
 
 class ScenariosFound(Found):

@@ -11,6 +11,7 @@ from api.doors.glow.operations.shapes import (
     Reply,
     Success,
     Text,
+    Url,
     WriteBody,
 )
 from api.doors.glow.operations.shapes_chats import NewQuestion
@@ -19,6 +20,7 @@ from api.doors.glow.operations.shapes_chats import NewQuestion
 class NewMedia(BaseModel):
     name: Text
     description: Text = ""
+    url: Url = ""
     upload_id: str | None = Field(default=None, max_length=200)
     length_seconds: int | None = Field(default=None, ge=0, le=1_000_000)
 

@@ -86,6 +86,37 @@ def test_every_text_can_be_searched(service: RunningService, name: str, section:
         assert all(search in item[text].lower() for item in got[section])
 
 
+def test_a_search_for_questions_leaves_the_options_of_those(service: RunningService) -> None:
+    chat = start(service)["chat_id"]
+    got = ok(service.post("/attempt/chat_get", {"chat_entry_id": chat, "question_search": "permission"}))
+    (question,) = got["questions"]
+    assert {item["question_id"] for item in got["options"]} == {question["question_id"]}
+    assert len(got["options"]) == 3
+    assert len(got["option_ids"]) == 6, "a filter never changes what is selected"
+    both = {"chat_entry_id": chat, "question_search": "permission", "option_search": "release form"}
+    assert ok(service.post("/attempt/chat_get", both))["options"] == [], "that option is another question's"
+
+
+def test_filters_that_do_not_exist_or_do_not_fit_are_refused(service: RunningService) -> None:
+    chat = start(service)["chat_id"]
+    for filters, words in (
+        ({"persona_serach": "x", "person_search": "confused"}, "no filter 'person_search'"),
+        ({"option_show_selected": True}, "no filter 'option_show_selected'"),
+        ({"persona_search": 5}, "persona_search takes a text"),
+        ({"document_search": ["FERPA"]}, "document_search takes a text"),
+        ({"persona_show_selected": "yes"}, "persona_show_selected takes true or false"),
+        ({"persons": {"search": "x"}}, "no section 'persons'"),
+        ({"personas": "confused"}, "personas takes an object"),
+        ({"personas": {"searhc": "x"}}, "personas has no filter 'searhc'"),
+        ({"personas": {"limit": "1"}}, "personas.limit"),
+        ({"documents": {"limit": -1}}, "documents.limit"),
+    ):
+        status, sentence = detail(service.post("/attempt/chat_get", {"chat_entry_id": chat, **filters}))
+        assert (status, words in sentence) == (400, True), (filters, sentence)
+    fine = {"chat_entry_id": chat, "persona_search": None, "personas": None, "locale": "en"}
+    assert service.post("/attempt/chat_get", fine).status_code == 200
+
+
 def test_images_and_videos_can_be_searched(service: RunningService) -> None:
     media = {"images": [{"name": "The form", "description": "blue"}], "videos": [{"name": "A tour"}]}
     draft = ok(service.post("/attempt/chat_draft", media))["draft_id"]

@@ -101,6 +101,48 @@ def test_a_whole_practice_of_ones_own(service: RunningService) -> None:
     assert [item["snippet"] for item in found(service, "document", search="herons feeding")] != []
 
 
+def test_what_a_scenario_shows_beside_its_texts(service: RunningService) -> None:
+    """Images, videos, flags and departments of one's own: made, found, filtered in a chat, and hidden from others."""
+    picture = create(service, "image", name="The form", description="blue", url="https://example.org/form.png")
+    film = create(service, "video", name="A tour", url="https://example.org/tour.mp4", length_seconds=90)
+    flag = create(service, "flag", name="First call", type="channel", icon="phone", value=True)
+    office = create(service, "department", name="Annex", description="behind the library")
+    chosen = {
+        "image_ids": [picture["image_id"]],
+        "video_ids": [film["video_id"]],
+        "flag_ids": [flag["id"]],
+        "department_ids": [office["id"]],
+    }
+    dana = found(service, "persona", search="worried")[0]["persona_id"]
+    scenario = create(service, "scenario", name="At the annex", persona_ids=[dana], **chosen)
+    assert {name: scenario[name] for name in chosen} == chosen
+    simulation = create(service, "simulation", name="The annex", scenario_ids=[scenario["scenario_id"]])
+    practice = create(service, "practice", name="The annex", simulation_id=simulation["simulation_id"])
+    chat = ok(service.post("/attempt/start", {"practice_id": practice["practice_id"]}))["chat_id"]
+
+    got = ok(service.post("/attempt/chat_get", {"chat_entry_id": chat}))
+    assert {name: got[name] for name in chosen} == chosen
+    assert (got["images"][0]["url"], got["videos"][0]["length_seconds"]) == ("https://example.org/form.png", 90)
+    assert (got["flags"][0]["value"], got["departments"][0]["description"]) == (True, "behind the library")
+    for filters, section, names in (
+        ({"image_search": "blue"}, "images", ["The form"]),
+        ({"image_search": "moon"}, "images", []),
+        ({"video_search": "tour"}, "videos", ["A tour"]),
+        ({"flags": {"search": "call"}}, "flags", ["First call"]),
+        ({"departments": {"search": "registrar", "selected": False}}, "departments", ["Office of the Registrar"]),
+    ):
+        shown = ok(service.post("/attempt/chat_get", {"chat_entry_id": chat, **filters}))[section]
+        assert [item["name"] for item in shown] == names, filters
+
+    assert ok(service.post("/image/get", {"image_id": picture["image_id"]}))["name"] == "The form"
+    assert [item["name"] for item in ok(service.post("/department/search", {"search": "annex"}))["departments"]]
+    assert ok(service.post("/video/search", {"search": "tour"}, "bob"))["videos"] == []
+    assert service.post("/flag/get", {"flag_id": flag["id"]}, "bob").status_code == 404
+    theirs = {"name": "x", "persona_ids": [dana], "image_ids": [picture["image_id"]]}
+    assert service.post("/scenario/create", theirs, "bob").status_code == 404
+    assert service.post("/image/create", {"name": "x", "url": "javascript:alert(1)"}).status_code == 422
+
+
 def test_parameters_reach_the_personas_words(service: RunningService) -> None:
     town = create(service, "parameter", name="home town", values=["York"])
     persona = create(service, "persona", name="Kim", instructions="You live in {{home_town}}.", greeting="Hello.")
