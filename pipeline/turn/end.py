@@ -87,7 +87,7 @@ def transcribed(state: Turn, event: Transcribed, now: Samples) -> Step:
     state = replace(state, verdict=verdict, so_far=event.text if goes_on else "")
     if state.rules.manual:
         return state, actions
-    patience = state.rules.patience(verdict, dictated, longest_pause=state.longest_pause)
+    patience = state.rules.patience(verdict, dictated, pauses=state.pauses)
     state = replace(state, deadline=state.last_speech + patience)
     settled, more = elapsed(state, now)
     return settled, actions + more

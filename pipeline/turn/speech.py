@@ -5,7 +5,7 @@ from dataclasses import replace
 from pipeline.turn.actions import Action, Duck, GoOn, Hold, OpenUtterance, ReopenUtterance, Restore, Suspend, Transcribe
 from pipeline.turn.end_of_turn import Verdict
 from pipeline.turn.interruption import Sound, sounds_like
-from pipeline.turn.state import Phase, ReplyPhase, Step, Turn, samples
+from pipeline.turn.state import PAUSES, Phase, ReplyPhase, Step, Turn, samples
 from voice.audio.formats import Samples
 
 
@@ -40,7 +40,7 @@ def _reopen(state: Turn, at: Samples) -> Step:
         phase=Phase.HEARING,
         started_at=at if first else state.started_at,
         last_speech=at,
-        longest_pause=0 if first else max(state.longest_pause, at - state.last_speech),
+        pauses=() if first else _with_pause(state, at),
         closing=None,
         unanswered=False,
         owed=state.owed or (state.rules.on_request and not state.awaits_transcript),
@@ -53,6 +53,10 @@ def _reopen(state: Turn, at: Samples) -> Step:
     )
     reopened = replace(reopened, deadline=_limit(reopened))
     return reopened, [Suspend(state.revision), ReopenUtterance(state.number, at)]
+
+
+def _with_pause(state: Turn, at: Samples) -> tuple[Samples, ...]:
+    return (*state.pauses, at - state.last_speech)[-PAUSES:]
 
 
 def _no_end(state: Turn) -> tuple[float, ...]:
@@ -73,7 +77,7 @@ def open_utterance(state: Turn, at: Samples, actions: list[Action]) -> Step:
         partial="",
         verdict=Verdict.UNSURE,
         so_far="",
-        longest_pause=0,
+        pauses=(),
         stored=False,
         over_reply=state.reply is not ReplyPhase.NONE,
         tuned_out=False,
@@ -168,7 +172,7 @@ def speech_resumed(state: Turn, at: Samples) -> Step:
         transcript=None,
         unanswered=False,
         deadline=_limit(state),
-        longest_pause=max(state.longest_pause, at - state.last_speech),
+        pauses=_with_pause(state, at),
         endings=_no_end(state),
     )
     return resumed, actions

@@ -27,6 +27,13 @@ RHYTHM_MS = 50
 """How much longer than `endpoint_ms` a dictation that may be whole is waited on, at the caller's own rhythm."""
 
 
+STEADY = 0.75
+STEADY_TIMES, UNSTEADY_TIMES = 1.4, 1.75
+"""How many times the longest pause of a dictation the next one may last: less if all are this share of it or more."""
+
+PAUSES = 8
+"""Pauses of a turn from which the caller's rhythm is known."""
+
 ENDINGS = 5
 """Ends of turns from which is learned how high the caller's voice is there."""
 
@@ -83,21 +90,24 @@ class Rules:
     on_request: bool = False
     partials: bool = True
 
-    def patience(self, verdict: Verdict, dictated: Dictation | None = None, *, longest_pause: Samples = 0) -> Samples:
+    def patience(
+        self, verdict: Verdict, dictated: Dictation | None = None, *, pauses: tuple[Samples, ...] = ()
+    ) -> Samples:
         """Return the silence that ends a turn.
 
         Args:
             verdict: that of its text.
             dictated: whether the text ends with a dictation: then the caller's own rhythm counts, too.
-            longest_pause: the longest pause of the turn so far; 0 without one.
+            pauses: the latest pauses of the turn.
         """
+        longest_pause = max(pauses, default=0)
         match verdict:
             case _ if dictated in (Dictation.ANY_LENGTH, Dictation.FIRST_ITEM):
                 most = max(self.unfinished_ms, self.endpoint_ms)
                 between = (
                     self.endpoint_ms + RHYTHM_MS if dictated is Dictation.ANY_LENGTH else (most + self.endpoint_ms) / 2
                 )
-                return min(max(samples(between), round(1.75 * longest_pause)), samples(most))
+                return min(max(samples(between), round(_times(pauses) * longest_pause)), samples(most))
             case Verdict.COMPLETE:
                 usual = samples(min(self.complete_ms, self.endpoint_ms))
             case Verdict.UNFINISHED:
@@ -110,6 +120,12 @@ class Rules:
                 assert_never(never)
         rhythm = round(1.2 * longest_pause) if dictated is not None else 0
         return max(usual, min(rhythm, samples(self.endpoint_ms + RHYTHM_MS)))
+
+
+def _times(pauses: tuple[Samples, ...]) -> float:
+    """Return how many times the longest pause the next one may last, less for a caller with a steady rhythm."""
+    between = [pause for pause in pauses if pause > max(pauses) / 2]  # the others are within groups
+    return STEADY_TIMES if len(between) >= 2 and min(between) >= STEADY * max(between) else UNSTEADY_TIMES
 
 
 # ----------------------------------------------------------------- state
@@ -130,7 +146,7 @@ class Turn:
         spoken: the persona's latest words at the time of that partial.
         verdict: whether its text is complete.
         so_far: its transcript at the pause before, if a dictation went on there.
-        longest_pause: its longest pause with speech after it.
+        pauses: its latest pauses with speech after them.
         prosody: at its latest pause, as far as it counts; see `EndOfTurn.heeds`.
         endings: the prosody of the latest turns at their ends.
         typed: the turn holds typed text that awaits its answer.
@@ -166,7 +182,7 @@ class Turn:
     spoken: str = ""
     verdict: Verdict = Verdict.UNSURE
     so_far: str = ""
-    longest_pause: Samples = 0
+    pauses: tuple[Samples, ...] = ()
     prosody: float | None = None
     endings: tuple[float, ...] = ()
     typed: bool = False
