@@ -276,6 +276,11 @@ class Settings(BaseSettings):
     idle_s: float = Field(
         default=300.0, gt=0, description="Seconds without any message from the client after which its call is ended."
     )
+    act_for_unknown: bool = Field(
+        default=False,
+        description="Make the user of an address that nobody registered when a token acts for it (Glean's "
+        "`X-Scio-Actas`); without it such a request is refused.",
+    )
     record_calls: bool = Field(
         default=False,
         description="Record every call as a stereo WAV file; enable it only where everyone who speaks has consented.",

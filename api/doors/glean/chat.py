@@ -25,6 +25,7 @@ from models.store import Store
 from pipeline.conversation.reply import HistoryEntry
 from pipeline.errors import PipelineError
 from pipeline.grounded.answers import DEFAULT_SOURCES, GroundedAnswer, GroundedQuestion
+from pipeline.grounded.applications import Application, applications_of
 from pipeline.grounded.chats import GroundedExchange, history_of, source_data, title_of
 from pipeline.grounded.suggestions import suggest
 from pipeline.llm.completions import Tuning
@@ -116,6 +117,10 @@ class _Turn:
             history = history_of(await self.store.external_messages(self.kept.id))
         else:
             history = tuple(_line(item) for item in said[:place] if _is_content(item) and item.text)
+        applications = await self._applications()
+        allowed = self.body.allowed
+        for application in applications:
+            allowed = application.narrowed(allowed)
         files = [name for item in said for name in item.uploadedFileIds or ()]
         quick = self.agent["mode"] == "QUICK" or self.agent["agent"] == "FAST"
         # The agent GPT uses the model alone.
@@ -124,8 +129,8 @@ class _Turn:
             self.query.text,
             history=history,
             sources_limit=limit,
-            allowed=self.body.allowed,
-            instructions=await self._instructions(said),
+            allowed=allowed,
+            instructions=self._instructions(said, applications),
             files=await self.external.chats.documents_of(self.user.id, files),
             tuning=Tuning(max_tokens=QUICK_TOKENS) if quick else None,
         )
@@ -197,12 +202,22 @@ class _Turn:
             response |= {"chatId": self.kept.id, "chatSessionTrackingToken": self.kept.id}
         return response
 
-    async def _instructions(self, said: list[GleanMessage]) -> str:
-        """Join the instructions of the application and of the caller."""
-        parts = [item.text for item in said if item.messageType == "CONTEXT" and item.text]
-        if self.body.applicationId:
-            for persona in await self.store.find_personas(self.user.id, "", [self.body.applicationId]):
-                parts.insert(0, persona.instructions)
+    async def _applications(self) -> list[Application]:
+        """Find what configures the answer.
+
+        Raises:
+            HTTPException: 400, there is no such application or agent.
+        """
+        ids = self.body.applications(self.kept.subject_id if self.kept else None)
+        try:
+            return await applications_of(self.store, self.user.id, ids)
+        except NotFound as error:
+            raise HTTPException(400, str(error)) from None
+
+    def _instructions(self, said: list[GleanMessage], applications: list[Application]) -> str:
+        """Join the instructions of the applications and of the caller."""
+        parts = [application.instructions for application in applications]
+        parts += [item.text for item in said if item.messageType == "CONTEXT" and item.text]
         if self.offset is not None:
             local = datetime.now(UTC) + timedelta(minutes=self.offset)
             parts.append(f"It is {local:%A, %d %B %Y, %H:%M} where the user is.")

@@ -6,13 +6,26 @@ from typing import Annotated, Any
 from fastapi import Depends, HTTPException, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
-from api.auth import ACT_FOR_OTHERS, Expired, Unauthorized, authenticates, check_right, keep_grant, request_grant
+from api.auth import (
+    ACT_FOR_OTHERS,
+    Expired,
+    Forbidden,
+    Unauthorized,
+    authenticates,
+    check_right,
+    keep_grant,
+    request_grant,
+)
 from api.doors.refusals import Failure, route_class
 from api.external import external_of
 from api.service import Service
 from models.records.core import User
 
 ACT_AS = ("x-scio-actas", "x-glean-actas")
+UNKNOWN_ADDRESS = (
+    "Nobody is registered by the address to act for: make a token for it with `glow token create ADDRESS`, or set "
+    "GLOW_ACT_FOR_UNKNOWN=true on the service."
+)
 NAME_LIMIT = 320
 """Longest email address, in characters."""
 
@@ -47,7 +60,7 @@ async def glean_user(request: Request) -> User:
 
     Raises:
         HTTPException: 401 or 400.
-        Forbidden: the token's scope does not include this door, or acting for others.
+        Forbidden: the token's scope does not include this door, or acting for others, or nobody registered the address.
         TooMany: too many requests.
     """
     service: Service = request.app.state.service
@@ -64,7 +77,12 @@ async def glean_user(request: Request) -> User:
     check_right(grant, ACT_FOR_OTHERS)
     if len(named) > NAME_LIMIT or "@" not in named:
         raise HTTPException(400, "the user to act for must be an email address")
-    other = await service.store.user_named(named)
+    if service.settings.act_for_unknown:
+        other = await service.store.user_named(named)
+    elif (known := await service.store.user_by_name(named)) is not None:
+        other = known
+    else:
+        raise Forbidden(UNKNOWN_ADDRESS)
     keep_grant(request, replace(grant, user=other))
     return other
 

@@ -5,15 +5,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipeline.grounded.applications import NOTHING
 from pipeline.grounded.sources import SourceFilter
 
 Answer = Literal["json", "lines", "text"]
 """One JSON object as application/json; a line of JSON for each part as text/plain; one JSON object as text/plain."""
 
 MESSAGE_LIMIT = 500
-
-NOTHING = "\0"
-"""A name that no document and no datasource has."""
 
 
 class _Loose(BaseModel):
@@ -38,8 +36,8 @@ class GleanMessage(_Loose):
 
 
 class AgentConfig(_Loose):
-    agent: str | None = None
-    mode: str | None = None
+    agent: Literal["DEFAULT", "GPT", "UNIVERSAL", "FAST", "ADVANCED", "AUTO"] | None = None
+    mode: Literal["DEFAULT", "QUICK"] | None = None
 
 
 class Filters(_Loose):
@@ -71,12 +69,17 @@ class ChatRequest(_Loose):
     messages: list[GleanMessage] = Field(min_length=1, max_length=MESSAGE_LIMIT)
     agentConfig: AgentConfig | None = None  # noqa: N815
     applicationId: str | None = None  # noqa: N815
+    agentId: str | None = None  # noqa: N815
     chatId: str | None = None  # noqa: N815
     saveChat: bool | None = None  # noqa: N815
     inclusions: Filters | None = None
     exclusions: Filters | None = None
     stream: bool | None = None
     timeoutMillis: int | None = Field(default=None, ge=1, le=3_600_000)  # noqa: N815
+
+    def applications(self, before: str | None) -> list[str]:
+        """Return the ids of what configures the answer; an application that the chat had `before` stays."""
+        return list(dict.fromkeys(one for one in (self.applicationId or before, self.agentId) if one))
 
     @property
     def allowed(self) -> SourceFilter:

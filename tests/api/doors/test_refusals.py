@@ -133,7 +133,7 @@ MANY = f'"totalQuestions": 1{"0" * 30}, "incorrectQuestions": 0'
         ("/api/chat/hints", f'{{"userId": "{LEARNER}", "nodeId": "abc123", "requestMessageId": "{BROKEN}"}}', 201),
         ("/api/chat/sessions", '{"userId": NaN}', 400),
         ("/api/assessments", f'{{"userId": "{LEARNER}", "nodeId": "abc123", {MANY}}}', 400),
-        ("/chat", f'{{"messages": [{{"fragments": null}}], "agentConfig": {{"agent": "{BROKEN}"}}}}', 200),
+        ("/chat", f'{{"messages": [{{"fragments": null}}], "agentConfig": {{"agent": "{BROKEN}"}}}}', 400),
         ("/rest/api/v1/getchat", f'{{"id": "{BROKEN}"}}', 404),
         ("/ai/v1/message", f'{{"query": "{BROKEN}"}}', 422),
         ("/chat", '{"messages": ' + "[" * 100_000, 400),

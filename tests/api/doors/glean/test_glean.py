@@ -176,12 +176,21 @@ def test_inclusions_and_exclusions(service: RunningService) -> None:
 
 @pytest.mark.parametrize(
     ("agent", "sources"),
-    [({"agent": "GPT"}, 0), ({"mode": "QUICK"}, 2), ({"agent": "FAST"}, 2), ({"agent": "NEW_ONE"}, 3), (None, 3)],
+    [({"agent": "GPT"}, 0), ({"mode": "QUICK"}, 2), ({"agent": "FAST"}, 2), ({"agent": "ADVANCED"}, 3), (None, 3)],
 )
 def test_the_agent_decides_how_much_is_searched(service: RunningService, agent: Any, sources: int) -> None:
     answer = chat(service, user("warranty records test"), agentConfig=agent)
     assert len(titles_of(answer)) == sources
     assert answer["messages"][0]["agentConfig"]["agent"] == ((agent or {}).get("agent") or "DEFAULT")
+
+
+def test_an_agent_that_there_is_not_says_which_there_are(service: RunningService) -> None:
+    for config, known in (({"agent": "NEW_ONE"}, "'DEFAULT', 'GPT'"), ({"mode": "SLOW"}, "'DEFAULT' or 'QUICK'")):
+        refused = ask(service, {"messages": [WARRANTY], "agentConfig": config})
+        assert (refused.status_code, known in refused.text) == (400, True), refused.text
+    for name in ("applicationId", "agentId"):
+        refused = ask(service, {"messages": [WARRANTY], name: "app"})
+        assert (refused.status_code, "no application or agent 'app'" in refused.text) == (400, True), refused.text
 
 
 def test_a_kept_chat(service: RunningService) -> None:
@@ -262,6 +271,12 @@ def test_applications_are_personas(service: RunningService) -> None:
     assert (found["id"], found["name"]) == (persona.id, persona.name)
     assert call(service, "getchatapplication", {"id": "none"}).status_code == 404
     kept = chat(service, WARRANTY, applicationId=persona.id, saveChat=True)["chatId"]
+    # An application searches the documents of its scenarios, and its chats keep to it.
+    asked = user("What does the law say about education records?")
+    for further in ({"applicationId": persona.id}, {"agentId": persona.id}, {"chatId": kept, "saveChat": False}):
+        assert titles_of(chat(service, asked, **further)) == ["FERPA in one page"], further
+    none = chat(service, asked, agentId=persona.id, inclusions={"documentSpecs": [{"id": "elsewhere"}]})
+    assert titles_of(none) == []
     assert call(service, "getchat", {"id": kept}).json()["chatResult"]["chat"]["applicationId"] == persona.id
 
 
@@ -349,8 +364,14 @@ def test_acting_for_another_user_takes_a_token_that_may(service: RunningService,
         await service.inside.store.allow_acting(made.id)
         return secret
 
+    async def registered() -> None:
+        await service.inside.store.create_user(f"{header}@example.com")
+
     mighty = {"Authorization": f"Bearer {asyncio.run_coroutine_threadsafe(token(), service.loop).result(100)}"}
     body = {"messages": [WARRANTY], "saveChat": True}
+    unknown = ask(service, body, **mighty, **{header: f"{header}@example.com"})
+    assert (unknown.status_code, "Nobody is registered" in unknown.json()["message"]) == (403, True)
+    asyncio.run_coroutine_threadsafe(registered(), service.loop).result(100)
     kept = ask(service, body, **mighty, **{header: f"{header}@example.com"}).json()["chatId"]
     listed = http.post(
         f"{service.url}/rest/api/v1/listchats", headers={**mighty, header: f"{header}@example.com"}
@@ -360,6 +381,18 @@ def test_acting_for_another_user_takes_a_token_that_may(service: RunningService,
     own = http.post(f"{service.url}/rest/api/v1/listchats", headers=mighty).json()["chatResults"]
     assert own == []
     assert ask(service, body, **mighty, **{header: "no address"}).status_code == 400
+
+
+def test_an_operator_may_have_users_made_for_whom_a_token_acts(tmp_path: Path) -> None:
+    with unhearing(tmp_path, act_for_unknown=True) as service:
+
+        async def token() -> str:
+            return (await service.inside.store.create_token("admin", scope="operator"))[0]
+
+        secret = asyncio.run_coroutine_threadsafe(token(), service.loop).result(100)
+        headers = {"Authorization": f"Bearer {secret}", "X-Scio-Actas": "new@example.com"}
+        answer = http.post(f"{service.url}/rest/api/v1/listchats", headers=headers)
+    assert (answer.status_code, answer.json()) == (200, {"chatResults": []})
 
 
 def test_too_many_requests(tmp_path: Path) -> None:
