@@ -17,6 +17,7 @@ from pipeline.coach.rules import RuleCoach
 from pipeline.llm.choose import choose_responder
 from pipeline.llm.deadlines import Deadlines
 from pipeline.llm.scripted import ScriptedResponder
+from pipeline.search.meaning import Meanings
 from pipeline.tasks.clock import Clock
 from voice.errors import EngineUnavailable, VoiceError
 from voice.speech.catalog import end_of_turn_file
@@ -166,7 +167,7 @@ class SharedEngines:
             await self.listening_workers.close()
 
 
-async def open_engines(settings: Settings) -> SharedEngines:
+async def open_engines(settings: Settings, meanings: Meanings | None = None) -> SharedEngines:
     """Choose and create the engines; `warm` loads their models.
 
     Raises:
@@ -174,7 +175,7 @@ async def open_engines(settings: Settings) -> SharedEngines:
     """
     transcriber = await asyncio.to_thread(_transcriber, settings)
     synthesizer = await asyncio.to_thread(_synthesizer, settings)
-    responder = _responder(settings)
+    responder = _responder(settings, meanings)
     workers = ThreadWorkers(settings.worker_threads, settings.max_queue)
     fallback_workers = ThreadWorkers(FALLBACK_THREADS, settings.max_queue)
     fallback = None
@@ -256,7 +257,7 @@ def _synthesizer(settings: Settings, *, lazy: bool = True) -> Synthesizer:
     return choose_synthesizer(settings.tts, models_dir=settings.models_dir, openai=server, lazy=lazy)
 
 
-def _responder(settings: Settings) -> "OpenAIResponder | ScriptedResponder":
+def _responder(settings: Settings, meanings: Meanings | None) -> "OpenAIResponder | ScriptedResponder":
     try:
         return choose_responder(
             settings.llm,
@@ -265,6 +266,7 @@ def _responder(settings: Settings) -> "OpenAIResponder | ScriptedResponder":
             model=settings.llm_model,
             deadlines=Deadlines(first_token_s=settings.llm_first_token_s, total_s=settings.llm_timeout_s),
             thinks=settings.llm_thinks,
+            meanings=meanings,
         )
     except ValueError as error:
         raise EngineUnavailable(str(error)) from None

@@ -123,7 +123,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         meanings = await open_embeddings(settings)
         if meanings is not None:
             stack.push_async_callback(meanings.close)
-        shared_engines = await open_engines(settings)
+        shared_engines = await open_engines(settings, meanings)
         stack.push_async_callback(shared_engines.close)
         shared_engines.check_voices(await store.find_personas(""))
         limits = CallLimits(settings.max_calls, settings.idle_s, settings.resume_s, settings.calls_per_user)

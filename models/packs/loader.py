@@ -1,26 +1,22 @@
 """Loader of content packs: returns every record, or reports every problem."""
 
 import re
-import string
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
-from models.errors import Invalid, InvalidPack
-from models.packs.located import Problems, Section, Text, read_yaml
+from models.errors import InvalidPack
+from models.packs.located import Problems, Section, read_yaml
+from models.packs.persona_loader import read_persona_section
 from models.packs.practice_loader import MEDIA, SECTIONS, load_resources, parameter_fields
-from models.patterns import ContentPattern
-from models.records.core import Cue, Document, Persona, Practice, Scenario, Simulation, VoiceProfile
-from models.records.resources import Resource
+from models.records.core import Document, Persona, Practice, Scenario, Simulation
+from models.records.resources import Resource, unfilled
 
 _NAMESPACE = uuid.UUID("6b1f0a52-6f0f-5c1e-9a56-0d6a4f0f7c11")
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_PLACEHOLDERS = {"topic", "said"}
 _MAX_DOCUMENT_BYTES = 1_000_000
-_MAX_TARGET = 200
-_ENGINES = ("espeak", "piper", "openai")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +55,7 @@ def load_pack(path: Path | str) -> Pack:
 
 def read_persona(section: Section, slug: str) -> Persona:
     """Read a persona that is defined outside a pack, such as in a call file; problems are added to the section's."""
-    persona = _Loader(complete=True).persona(slug, section)
+    persona = read_persona_section(section, pack_id("", "persona", slug))
     section.finish()
     return persona
 
@@ -96,15 +92,27 @@ class _Loader:
             slug=self._slug,
             name=name,
             documents=tuple(self._document(key, section) for key, section in documents.items()),
-            personas=tuple(self.persona(key, section) for key, section in personas.items()),
+            personas=tuple(
+                read_persona_section(section, self._id("persona", key)) for key, section in personas.items()
+            ),
             scenarios=tuple(self._scenario(k, s, personas, documents, others) for k, s in scenarios.items()),
             simulations=tuple(self._simulation(k, s, scenarios, others) for k, s in simulations.items()),
             practices=tuple(self._practice(k, s, simulations, others) for k, s in practices.items()),
             resources=load_resources(others, self._id, scenarios, simulations),
         )
+        self._check_placeholders(pack, personas)
         for section in [*parts, *_all(documents, personas, scenarios, simulations, practices, *others.values())]:
             section.finish()
         return pack
+
+    def _check_placeholders(self, pack: Pack, sections: Mapping[str, Section]) -> None:
+        parameters = [item.name for item in pack.resources if item.kind == "parameter"]
+        for persona, section in zip(pack.personas, sections.values(), strict=True):
+            for name in unfilled(persona, parameters) if self._complete else ():
+                section.problem(
+                    f"'{{{{{name}}}}}' is no parameter here ({', '.join(parameters) or 'it has none'}); define it "
+                    f"or write a default, '{{{{{name}|some text}}}}'"
+                )
 
     def _heading(self, parts: list[Section]) -> tuple[str, str]:
         """Return the pack's slug and name, which exactly one file of the folder must define."""
@@ -171,98 +179,6 @@ class _Loader:
             except UnicodeDecodeError:
                 section.problem(f"the document file '{name}' is not UTF-8 text; save it as UTF-8", line)
         return ""
-
-    def persona(self, key: str, section: Section) -> Persona:
-        return Persona(
-            id=self._id("persona", key),
-            name=section.text("name", required=True),
-            description=section.text("description"),
-            instructions=section.text("instructions", required=True),
-            greeting=section.text("greeting", required=True),
-            icon=section.text("icon"),
-            color=section.text("color"),
-            voice=self._voice(section.section("voice")),
-            cues=self._cues(section.sections("cues")),
-            fallbacks=self._fallbacks(section),
-        )
-
-    def _voice(self, section: Section | None) -> VoiceProfile:
-        if section is None:
-            return VoiceProfile()
-        names = section.pairs("names")
-        for engine in names.keys() - set(_ENGINES):
-            section.problem(
-                f"unknown engine '{engine}'; the engines are {', '.join(_ENGINES)}", section.line_at("names")
-            )
-        voice = VoiceProfile(
-            names=names,
-            rate=section.number("rate", low=0.5, high=2, default=1),
-            pitch=section.number("pitch", low=0.5, high=2, default=1),
-            language=section.text("language", default="en"),
-        )
-        section.finish()
-        return voice
-
-    def _fallbacks(self, section: Section) -> tuple[str, ...]:
-        fallbacks = section.texts("fallbacks")
-        for line in fallbacks:
-            try:
-                names = {name for _, name, _, _ in string.Formatter().parse(line.value) if name is not None}
-            except ValueError as error:
-                section.problem(f"bad placeholder in 'fallbacks' ({error}); write {{topic}} or {{said}}", line.line)
-                continue
-            for name in names - _PLACEHOLDERS:
-                section.problem(f"unknown placeholder '{{{name}}}'; write {{topic}} or {{said}}", line.line)
-        return tuple(line.value for line in fallbacks)
-
-    def _cues(self, sections: list[Section]) -> tuple[Cue, ...]:
-        cues: list[Cue] = []
-        lines: dict[str, int] = {}
-        followed: list[tuple[Section, Text]] = []
-        for section in sections:
-            name = section.text("id", required=True)
-            if name in lines:
-                section.problem(f"duplicate id '{name}' in cues; line {lines[name]} has it already")
-            lines.setdefault(name, section.line)
-            after = section.texts("after")
-            followed += [(section, earlier) for earlier in after]
-            ends_call, transfer = section.flag("ends_call"), section.text("transfer")
-            if ends_call and transfer:
-                section.problem("'ends_call' and 'transfer' are both given; keep one", section.line_at("transfer"))
-            if len(transfer) > _MAX_TARGET:
-                section.problem(f"'transfer' is longer than {_MAX_TARGET} characters", section.line_at("transfer"))
-            cues.append(
-                Cue(
-                    id=name,
-                    when=tuple(self._pattern(section, when) for when in section.texts("when", required=True)),
-                    say=tuple(line.value for line in section.texts("say", required=True)),
-                    after=tuple(earlier.value for earlier in after),
-                    once=section.flag("once"),
-                    ends_call=ends_call,
-                    transfer=transfer,
-                )
-            )
-            section.finish()
-        for section, earlier in followed:
-            if earlier.value not in lines:
-                section.problem(
-                    f"'after' names the unknown cue '{earlier.value}'; write an id of this persona", earlier.line
-                )
-        return tuple(cues)
-
-    def _pattern(self, section: Section, when: Text) -> str:
-        try:
-            pattern = ContentPattern(when.value)
-        except Invalid as error:
-            section.problem(f"bad regular expression '{when.value}': {error}", when.line)
-            return when.value
-        if re.search(r"[A-Z]", re.sub(r"\\.", "", when.value)):
-            section.problem(f"'{when.value}' has capitals, and speech is matched in lower case; write it so", when.line)
-        elif when.value.endswith((".*", ".+")):
-            section.problem(f"'{when.value}' ends in a wildcard, and the longest match wins; leave it off", when.line)
-        elif pattern.found_in(""):
-            section.problem(f"'{when.value}' matches anything; name at least one word", when.line)
-        return when.value
 
     def _scenario(
         self,

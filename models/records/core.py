@@ -109,6 +109,11 @@ class Cue:
         once: use this cue at most once.
         ends_call: end the call once the reply was heard.
         transfer: whom the call is transferred to then; empty for nobody.
+        examples: sentences of the learner with the cue's meaning; where no pattern matches, the nearest one counts.
+        unless: regular expressions that forbid the cue where one of them matches.
+        before: cue ids; the cue counts as long as none of them has been used.
+        kind, rude: replies instead of `say` to a learner who is kind or rude in the same breath.
+        reacts: the cue is itself a reaction to the learner's tone, and no reaction goes before it.
     """
 
     id: str
@@ -118,10 +123,44 @@ class Cue:
     once: bool = False
     ends_call: bool = False
     transfer: str = ""
+    examples: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+    kind: tuple[str, ...] = ()
+    rude: tuple[str, ...] = ()
+    reacts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Steer:
+    """A line that leads the scripted persona back to its matter.
+
+    Attributes:
+        say: the line, said at most once.
+        unless: cue ids; the line is left out once one of them has been used.
+    """
+
+    say: str
+    unless: tuple[str, ...] = ()
+
+
+Utterance = Literal[
+    "rude", "kind", "noticing", "confides", "why", "suggestion", "opinion", "personal", "whether", "question", "offer",
+    "promise", "guess", "refusal", "demand", "again", "vague",
+]  # fmt: skip
+"""What the learner did in a line that no cue answers; "again" is a cue of which all lines have been said."""
 
 
 @dataclass(frozen=True, slots=True)
 class Persona:
+    """Who is talked to.
+
+    Attributes:
+        reactions: what the scripted persona says where no cue counts, by what the learner did.
+        fallbacks: what it says there to a statement, and where `reactions` has nothing.
+        steers: what it says after either, in order.
+    """
+
     id: str
     name: str
     description: str = ""
@@ -133,6 +172,8 @@ class Persona:
     cues: tuple[Cue, ...] = ()
     fallbacks: tuple[str, ...] = ()
     owner_id: str | None = None
+    reactions: Mapping[Utterance, tuple[str, ...]] = field(default_factory=dict)
+    steers: tuple[Steer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ _NAMESPACE = uuid.UUID("0d9d2bb1-7c9c-54d3-9f0e-6d1b4f7f2a10")
 WEB_ADDRESS = re.compile(r"https?://[^\s\"'<>]{1,1990}")
 """The address of an image or a video: clients load it, so nothing but the web's own schemes."""
 
-_PLACEHOLDER = re.compile(r"\{\{\s*([\w -]+?)\s*\}\}")
+_PLACEHOLDER = re.compile(r"\{\{\s*([\w -]{1,80}?)\s*(?:\|([^{}]{0,500}))?\}\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,17 +245,21 @@ def texts_of(scenario: Scenario) -> tuple[Resource, ...]:
 def with_parameters(persona: Persona, fields: Iterable[Resource]) -> Persona:
     """Substitute a chat's parameter values in its persona.
 
-    `{{location}}` in instructions, greeting, cues and fallbacks becomes the value of the parameter "location"; unknown
-    placeholders stay. Values that the instructions do not mention are appended to them.
+    `{{location}}` in instructions, greeting and all that a script says becomes the value of the parameter "location",
+    and `{{location|here}}` becomes "here" where the chat has none; other placeholders stay. Values that the
+    instructions do not mention are appended to them.
     """
     values = {str(item.data.get("parameter_name", "")): item.name for item in fields}
-    if not values:
+    if not values and all(filled(text) == text for text in _texts(persona)):
         return persona
     by_key = {_key(name): value for name, value in values.items()}
-    mentioned = {_key(name) for name in _PLACEHOLDER.findall(persona.instructions)}
+    mentioned = {_key(found[1]) for found in _PLACEHOLDER.finditer(persona.instructions)}
 
     def fill(text: str) -> str:
-        return _PLACEHOLDER.sub(lambda found: by_key.get(_key(found[1]), found[0]), text)
+        return filled(text, by_key)
+
+    def fill_all(texts: Iterable[str]) -> tuple[str, ...]:
+        return tuple(fill(text) for text in texts)
 
     rest = [f"- {name}: {value}" for name, value in values.items() if _key(name) not in mentioned]
     facts = "\n".join(["", "", "What is so in this conversation:", *rest]) if rest else ""
@@ -263,9 +267,39 @@ def with_parameters(persona: Persona, fields: Iterable[Resource]) -> Persona:
         persona,
         instructions=fill(persona.instructions) + facts,
         greeting=fill(persona.greeting),
-        cues=tuple(replace(cue, say=tuple(fill(line) for line in cue.say)) for cue in persona.cues),
-        fallbacks=tuple(fill(line) for line in persona.fallbacks),
+        cues=tuple(
+            replace(cue, say=fill_all(cue.say), kind=fill_all(cue.kind), rude=fill_all(cue.rude))
+            for cue in persona.cues
+        ),
+        fallbacks=fill_all(persona.fallbacks),
+        reactions={said: fill_all(lines) for said, lines in persona.reactions.items()},
+        steers=tuple(replace(steer, say=fill(steer.say)) for steer in persona.steers),
     )
+
+
+def filled(text: str, values: Mapping[str, str] | None = None) -> str:
+    """Replace each `{{name}}` of `values` by its value, and `{{name|text}}` without one by the text."""
+
+    def value(found: re.Match[str]) -> str:
+        known = (values or {}).get(_key(found[1]))
+        return known if known is not None else found[0] if found[2] is None else found[2].strip()
+
+    return _PLACEHOLDER.sub(value, text) if "{{" in text else text
+
+
+def unfilled(persona: Persona, names: Iterable[str]) -> list[str]:
+    """Return the placeholders of a persona that have no default and are none of these parameters."""
+    known = {_key(name) for name in names}
+    found = (one for text in _texts(persona) for one in _PLACEHOLDER.finditer(text))
+    return sorted({one[1] for one in found if one[2] is None and _key(one[1]) not in known})
+
+
+def _texts(persona: Persona) -> Iterable[str]:
+    yield from (persona.instructions, persona.greeting, *persona.fallbacks, *(steer.say for steer in persona.steers))
+    for cue in persona.cues:
+        yield from (*cue.say, *cue.kind, *cue.rude)
+    for lines in persona.reactions.values():
+        yield from lines
 
 
 def _key(name: str) -> str:

@@ -34,11 +34,8 @@ async def configured(session: AsyncSession, context: ChatContext) -> ChatContext
     if changes:
         context = replace(context, scenario=_changed(context, changes))
         context = replace(context, former_personas=await _former(session, context, former))
-    if fields:
-        values = one_of_each_parameter(await resources_by_id(session, fields))
-        personas = tuple(with_parameters(persona, values) for persona in context.personas)
-        context = replace(context, personas=personas)
-    return context
+    values = one_of_each_parameter(await resources_by_id(session, fields)) if fields else []
+    return replace(context, personas=tuple(with_parameters(persona, values) for persona in context.personas))
 
 
 async def _former(session: AsyncSession, context: ChatContext, known: tuple[Persona, ...]) -> tuple[Persona, ...]:

@@ -1,7 +1,7 @@
 """Personas, documents, scenarios, simulations and practices as rows, and their conversion to records."""
 
 from dataclasses import asdict
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -13,6 +13,8 @@ from models.records.core import (
     Practice,
     Scenario,
     Simulation,
+    Steer,
+    Utterance,
     VoiceProfile,
 )
 from models.tables.base import Base, PracticeKind
@@ -31,6 +33,8 @@ class PersonaRow(Base):
     voice: Mapped[dict[str, Any]]
     cues: Mapped[list[dict[str, Any]]]
     fallbacks: Mapped[list[str]]
+    reactions: Mapped[dict[str, Any]]
+    steers: Mapped[list[dict[str, Any]]]
     owner_id: Mapped[str | None]
 
     @classmethod
@@ -53,6 +57,8 @@ class PersonaRow(Base):
             },
             cues=[asdict(cue) for cue in persona.cues],
             fallbacks=list(persona.fallbacks),
+            reactions={said: list(lines) for said, lines in persona.reactions.items()},
+            steers=[asdict(steer) for steer in persona.steers],
             owner_id=persona.owner_id,
         )
 
@@ -66,22 +72,17 @@ class PersonaRow(Base):
             icon=self.icon,
             color=self.color,
             voice=VoiceProfile(**self.voice),
-            cues=tuple(
-                Cue(
-                    cue["id"],
-                    tuple(cue["when"]),
-                    tuple(cue["say"]),
-                    tuple(cue["after"]),
-                    cue["once"],
-                    # Older rows were stored before cues could end a call.
-                    cue.get("ends_call", False),
-                    cue.get("transfer", ""),
-                )
-                for cue in self.cues
-            ),
+            # JSON has lists for tuples. Older rows lack what cues could not do then.
+            cues=tuple(Cue(**{key: _frozen(value) for key, value in cue.items()}) for cue in self.cues),
             fallbacks=tuple(self.fallbacks),
             owner_id=self.owner_id,
+            reactions={cast(Utterance, said): tuple(lines) for said, lines in self.reactions.items()},
+            steers=tuple(Steer(steer["say"], tuple(steer["unless"])) for steer in self.steers),
         )
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 class DocumentRow(Base):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypedDict
 
 from models.records.core import Document, Persona, Scenario
+from models.records.resources import filled
 from pipeline.conversation.reply import HistoryEntry, ReplyContext
 
 CUT = " —"
@@ -71,7 +72,7 @@ def _system(context: ReplyContext, budget: PromptBudget) -> str:
 def _persona(persona: Persona) -> str:
     about = f" {persona.description.strip()}" if persona.description else ""
     return "\n\n".join(
-        part for part in (f"You are {_one_line(persona.name)}.{about}", persona.instructions.strip()) if part
+        part for part in (f"You are {_one_line(persona.name)}.{about}", filled(persona.instructions.strip())) if part
     )
 
 

@@ -8,6 +8,7 @@ _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'"})
 _CONTRACTIONS = (
     (re.compile(r"\bcan't\b|\bcan not\b"), "cannot"),
     (re.compile(r"\bwon't\b"), "will not"),
+    (re.compile(r"\balright\b"), "all right"),
     (re.compile(r"\bshan't\b"), "shall not"),
     (re.compile(r"\blet's\b"), "let us"),
     (re.compile(r"n't\b"), " not"),
@@ -57,6 +58,22 @@ _QUESTION = re.compile(
     r"|has)\b"
 )
 _MAX_REFLECTED_WORDS = 12
+_MARKS = ".,;:!?\"'()"
+_SUBJECTS = frozenset("i you he she it we they this that there".split())
+_FINITE = frozenset(
+    "is are was were has have had does do did can cannot could will would shall should may might must needs takes goes "
+    "costs comes works".split()
+)
+_NOT_A_VERB = frozenset(
+    "i you he she it we they and or but so the a an my your his her our their of to in on at for with from by all "
+    "both".split()
+)
+_JOINS = frozenset(
+    "that because if when and but what how why where who whether than as while since before after or".split()
+)
+_STRANGE = frozenset(
+    "please hello hi hey okay ok oh um uh yeah yes no us let thanks thank well right sorry haha hmm".split()
+)
 
 
 def normalised(text: str) -> str:
@@ -89,26 +106,85 @@ def topic(said: str) -> str | None:
 
 
 def reflected(said: str) -> str | None:
-    """Reflect a normalised statement with pronouns swapped; None for a question, or a statement that is too long."""
+    """Reflect a normalised statement with pronouns swapped; None where the result may be no sentence.
+
+    That holds for questions and requests, for what has more than one clause, and for statements that are too long: only
+    a subject with its verb can be turned around safely.
+    """
     words = said.split()
-    if not 2 <= len(words) <= _MAX_REFLECTED_WORDS or _QUESTION.match(said):
+    if not 2 <= len(words) <= _MAX_REFLECTED_WORDS or _QUESTION.match(said) or not _is_one_clause(words):
         return None
+    return _swapped(words)
+
+
+def in_first_person(sentence: str) -> str | None:
+    """Turn a sentence about "you" into the first person: "You have it." is "I have it."; None where it is unsure."""
+    words = sentence.split()
+    plain = [word.lower().strip(_MARKS) for word in words]
+    clauses = []
+    for place, word in enumerate(plain):
+        before = plain[place - 1] if place else ""
+        if word == "you" and before and before not in _JOINS | _BEFORE_OBJECT and words[place - 1][-1] not in ",;:":
+            return None
+        # "And you" begins a clause; the swap takes it for an object.
+        clauses.append("I" if word == "you" and before == "and" and words[place][-1] not in _MARKS else words[place])
+    turned = _swapped(clauses, marks=True)
+    return turned[:1].upper() + turned[1:]
+
+
+def is_stop_word(word: str) -> bool:
+    """Return whether a normalised word says little about what a line is about."""
+    return word in _STOP_WORDS
+
+
+def _is_one_clause(words: list[str]) -> bool:
+    first, rest = words[0], words[1:]
+    if first in _SUBJECTS:
+        starts = rest[0] not in _NOT_A_VERB
+    else:
+        starts = first in _DETERMINERS and any(word in _FINITE for word in words[2:5])
+    # A second subject without a word that joins it begins another clause: "i get it i have kids".
+    joined = all(
+        before in _JOINS or before in _BEFORE_OBJECT
+        for before, word in itertools.pairwise(rest)
+        if word in ("i", "he", "she", "we", "they")
+    )
+    return starts and joined and not _STRANGE & set(words)
+
+
+def _swapped(words: list[str], *, marks: bool = False) -> str:
+    """Swap the pronouns of the first and the second person.
+
+    Args:
+        words: of one sentence.
+        marks: they carry capitals and punctuation.
+    """
+    plain = [word.lower().strip(_MARKS) if marks else word for word in words]
     turned: list[str] = []
     index = 0
     while index < len(words):
-        pair = (words[index], words[index + 1]) if index + 1 < len(words) else None
+        pair = (plain[index], plain[index + 1]) if index + 1 < len(words) else None
         if pair in _SWAPPED_PAIRS:
-            turned.append(_SWAPPED_PAIRS[pair])
+            turned.append(_SWAPPED_PAIRS[pair] + _end_marks(words[index + 1], marks))
             index += 2
             continue
-        word = words[index]
+        word = plain[index]
         if word == "you":
-            last = index + 1 == len(words)
-            turned.append("me" if index > 0 and (last or words[index - 1] in _BEFORE_OBJECT) else "I")
+            last = index + 1 == len(words) or bool(_end_marks(words[index], marks))
+            turned.append(
+                ("me" if index > 0 and (last or plain[index - 1] in _BEFORE_OBJECT) else "I")
+                + _end_marks(words[index], marks)
+            )
+        elif word in _SWAPPED:
+            turned.append(_SWAPPED[word] + _end_marks(words[index], marks))
         else:
-            turned.append(_SWAPPED.get(word, word))
+            turned.append(words[index])
         index += 1
     return " ".join(turned)
+
+
+def _end_marks(word: str, marks: bool) -> str:
+    return word[len(word.rstrip(_MARKS)) :] if marks else ""
 
 
 def _content_run(words: list[str], start: int) -> list[str]:

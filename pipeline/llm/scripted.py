@@ -1,24 +1,25 @@
-"""The scripted persona: answers deterministically by the cues of its content pack, without a model or a network."""
+"""The scripted persona: answers deterministically by the cues of its content pack, without a language model."""
 
+import logging
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
 
-from models.patterns import pattern
 from models.records.core import Cue, Persona
+from models.records.resources import filled
 from pipeline.conversation.reply import HistoryEntry, ReplyContext, ReplyPart
 from pipeline.conversation.tools import EndCall, Transfer
-from pipeline.llm.reflection import normalised, reflected, topic
+from pipeline.errors import EmbeddingFailed
+from pipeline.llm.facts import fact_for, facts_of
+from pipeline.llm.matching import DOUBTFUL, MAX_MATCHED_CHARS, WEAK, Match, Vectors, matcher_of
+from pipeline.llm.off_script import has_reaction, off_script, opener, way_back
+from pipeline.llm.reflection import normalised
+from pipeline.llm.utterances import asks_for_a_fact, tone, utterances
+from pipeline.search.meaning import Meanings
+
+log = logging.getLogger(__name__)
 
 DEFAULT_GREETING = "Hello. I am listening."
-_PUZZLED = "I am not sure that I understood you. Could you put it another way?"
-DEFAULT_FALLBACKS = (
-    "{topic}, you say. Tell me a little more about that.",
-    "So {said}. And what follows from that?",
-    _PUZZLED,
-    "Let us stay with {topic} for a moment. What should I know about it?",
-)
 _TAKEN_UP = "As I was saying: "
 _SAID_AGAIN = "I said: "
 _LISTENING = ("Go on, I am listening.", "Sorry, you first.", "I am all ears.")
@@ -37,19 +38,18 @@ _GO_ON = re.compile(
 )
 _REPEAT = re.compile(
     _LEAD + r"((i am )?sorry |please )?((can|could|would|will) you (please )?)?"
-    r"(repeat|say (that|it)|what did you (just )?say|what was that|come again|once more|one more time|pardon|"
+    r"(repeat|what|huh|say (that|it)|what did you (just )?say|what was that|come again|once more|one more time|pardon|"
+    r"(what were we|what are we) (talking about|saying)|where were we|what was (it|the question)|"
     r"i did not (hear|catch|get))( (that|it|you|me|again|once|more|one|time|please|what|said))*"
 )
-# Utterances are short; of a longer text only the end is matched, which bounds the cost of a pack's patterns.
-_MAX_MATCHED_CHARS = 600
 
 
 @dataclass(slots=True)
 class _Said:
-    """The cues and fallbacks used so far, reconstructed by replaying the history."""
+    """The cues and other lines used so far, reconstructed by replaying the history."""
 
     cues: dict[str, int] = field(default_factory=dict)
-    fallbacks: dict[str, int] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
     asides: int = 0
 
 
@@ -57,38 +57,87 @@ class _Said:
 class _Answer:
     text: str
     cue: str | None = None
-    fallback: str | None = None
+    lines: tuple[str, ...] = ()
     asks: EndCall | Transfer | None = None
 
 
 class ScriptedResponder:
-    """A deterministic `Responder`: its reply is a function of persona and history."""
+    """A deterministic `Responder`: its reply is a function of persona, history and sentence model.
+
+    Args:
+        meanings: compares what is said with the examples of cues; by words alone without it.
+    """
 
     name = "scripted"
 
+    def __init__(self, meanings: Meanings | None = None) -> None:
+        self._meanings = meanings
+
     async def reply(self, context: ReplyContext) -> AsyncIterator[ReplyPart]:
         """Stream the reply word by word, and what its cue asks for."""
-        given = _answer(context.persona, context.history)
+        given = _answer(context.persona, context.history, await self._vectors(context.persona, context.history))
         for delta in _words(given.text):
             yield delta
         if given.asks is not None:
             yield given.asks
 
+    async def _vectors(self, persona: Persona, history: Sequence[HistoryEntry]) -> Vectors | None:
+        """Compute the vectors of what will be compared; None where that fails, or there is no model."""
+        if self._meanings is None or not any(line.role == "user" for line in history):
+            return None
+        texts = texts_to_compare(persona, history)
+        try:
+            vectors = dict(zip(texts, await self._meanings.embed(texts), strict=True))
+        except EmbeddingFailed as error:
+            log.warning("%s answers by words alone: %s", persona.name, error)
+            return None
+        return vectors.get
+
     async def close(self) -> None:
-        """Do nothing: there are no connections."""
+        """Do nothing: the model belongs to whoever made it."""
 
 
-def answer(persona: Persona, history: Sequence[HistoryEntry]) -> str:
-    """Return the persona's next reply."""
-    return _answer(persona, history).text
+def texts_to_compare(persona: Persona, history: Sequence[HistoryEntry]) -> list[str]:
+    """Return the texts whose vectors `answer` asks for."""
+    texts = list(dict.fromkeys(_said_alone_and_together(history)))
+    matcher = matcher_of(persona.cues)
+    compared = [form for text in texts for form in matcher.forms(text)]
+    return list(dict.fromkeys([*matcher.examples, *(fact.told for fact in facts_of(persona)), *compared]))
 
 
-def cue_for(persona: Persona, history: Sequence[HistoryEntry]) -> str | None:
+def _said_alone_and_together(history: Sequence[HistoryEntry]) -> Iterator[str]:
+    unanswered: list[str] = []
+    for line in history:
+        if line.role != "user":
+            unanswered = []
+            continue
+        unanswered.append(line.text)
+        yield from dict.fromkeys((line.text, " ".join(unanswered)))
+
+
+def answer(persona: Persona, history: Sequence[HistoryEntry], vectors: Vectors | None = None) -> str:
+    """Return the persona's next reply.
+
+    Args:
+        persona: who answers.
+        history: of the conversation.
+        vectors: of `texts_to_compare`, where there is a sentence model.
+    """
+    return _answer(persona, history, vectors).text
+
+
+def cue_for(persona: Persona, history: Sequence[HistoryEntry], vectors: Vectors | None = None) -> str | None:
     """Return the id of the cue that answers the last entry, or None."""
-    return _answer(persona, history).cue
+    return _answer(persona, history, vectors).cue
 
 
-def _answer(persona: Persona, history: Sequence[HistoryEntry]) -> _Answer:
+def _answer(persona: Persona, history: Sequence[HistoryEntry], vectors: Vectors | None = None) -> _Answer:
+    """Answer the history's last entry; placeholders without a value become their defaults."""
+    given = _replayed(persona, history, vectors)
+    return replace(given, text=filled(given.text)) if "{{" in given.text else given
+
+
+def _replayed(persona: Persona, history: Sequence[HistoryEntry], vectors: Vectors | None) -> _Answer:
     """Replay the history through the script, and answer its last entry.
 
     Only the learner's entries count, since the persona's are stored as heard and may be truncated. An entry of the
@@ -101,16 +150,16 @@ def _answer(persona: Persona, history: Sequence[HistoryEntry]) -> _Answer:
         return _Answer(persona.greeting or DEFAULT_GREETING)
     used = _Said()
     unanswered: list[str] = []
-    heard, meant = "", _Answer(persona.greeting)
+    heard, meant = "", _Answer(filled(persona.greeting))
     given = _Answer("")
     for line in history:
         if line.role == "user":
-            unanswered.append(normalised(line.text)[-_MAX_MATCHED_CHARS:])
-            given = _respond(persona, unanswered, heard, meant, used)
+            unanswered.append(line.text)
+            given = _respond(persona, unanswered, heard, meant, used, vectors)
         else:
             if unanswered:
                 _use_up(used, given)
-                meant = given
+                meant = replace(given, text=filled(given.text))
             unanswered, heard = [], line.text
     return given
 
@@ -124,14 +173,16 @@ def _asked(history: Sequence[HistoryEntry]) -> _Answer:
 def _use_up(used: _Said, given: _Answer) -> None:
     if given.cue is not None:
         used.cues[given.cue] = used.cues.get(given.cue, 0) + 1
-    elif given.fallback is not None:
-        used.fallbacks[given.fallback] = used.fallbacks.get(given.fallback, 0) + 1
-    else:
+    for line in given.lines:
+        used.lines[line] = used.lines.get(line, 0) + 1
+    if given.cue is None and not given.lines:
         used.asides += 1
 
 
-def _respond(persona: Persona, unanswered: Sequence[str], heard: str, meant: _Answer, used: _Said) -> _Answer:
-    said = unanswered[-1]
+def _respond(
+    persona: Persona, unanswered: Sequence[str], heard: str, meant: _Answer, used: _Said, vectors: Vectors | None
+) -> _Answer:
+    said = _normal(unanswered[-1])
     if not said:
         return _Answer(_SILENCE[used.asides % len(_SILENCE)])
     rest = _unheard(heard, meant.text)
@@ -139,45 +190,71 @@ def _respond(persona: Persona, unanswered: Sequence[str], heard: str, meant: _An
         return _Answer(_TAKEN_UP + rest.removeprefix(_TAKEN_UP), asks=meant.asks)
     if rest and _HOLD.fullmatch(said):
         return _Answer(_LISTENING[used.asides % len(_LISTENING)])
+    matcher = matcher_of(persona.cues)
     # Match an utterance that a barge-in split ("can you" / "repeat that") as a whole, if its end alone has no match.
-    for text in dict.fromkeys([said, " ".join(unanswered)]):
-        cue, length = _best(persona.cues, text, used)
-        if heard and length < len(text) and _REPEAT.fullmatch(text):
+    for text in dict.fromkeys([unanswered[-1], " ".join(unanswered)]):
+        found = matcher.match(text, lambda cue: _is_open(cue, used), vectors)
+        normal = _normal(text)
+        if heard and (found is None or found.length < len(normal)) and _REPEAT.fullmatch(normal):
             return _Answer(_SAID_AGAIN + (meant.text if rest else heard).removeprefix(_SAID_AGAIN), asks=meant.asks)
-        if cue is not None:
-            line = cue.say[min(used.cues.get(cue.id, 0), len(cue.say) - 1)]
-            return _Answer(line, cue=cue.id, asks=_asks(cue))
+        if found is not None and not _is_in_passing(persona, found, text, used):
+            return _by_cue(persona, found.cue, text, used)
     if heard and (_GO_ON.fullmatch(said) or _HOLD.fullmatch(said)):
         return _Answer(_LISTENING[used.asides % len(_LISTENING)])
-    return _fallback(persona, said, used)
+    if (known := _by_fact(persona, unanswered[-1], used, vectors)) is not None:
+        return known
+    spoken, lines = off_script(persona, unanswered[-1], used.lines, used.cues)
+    return _Answer(spoken, lines=lines)
+
+
+def _is_open(cue: Cue, used: _Said) -> bool:
+    """Return whether a cue counts now, by what has been said."""
+    if cue.once and used.cues.get(cue.id):
+        return False
+    if any(used.cues.get(later) for later in cue.before):
+        return False
+    return not cue.after or any(used.cues.get(earlier) for earlier in cue.after)
+
+
+def _is_in_passing(persona: Persona, found: Match, text: str, used: _Said) -> bool:
+    """Return whether a line only touches on the cue, and the persona has a reaction to what the line does instead."""
+    if found.cue.reacts or not persona.reactions or found.score >= (DOUBTFUL if found.crosses else WEAK):
+        return False
+    done = utterances(text)
+    return bool(done) and (found.crosses or done[0] in ("kind", "rude")) and has_reaction(persona, done, used.lines)
+
+
+def _by_cue(persona: Persona, cue: Cue, text: str, used: _Said) -> _Answer:
+    """Answer with a cue's next line, in the learner's tone; at a rude word it is answered first."""
+    times, how = used.cues.get(cue.id, 0), tone(text)
+    lines = (cue.kind if how == "kind" else cue.rude if how == "rude" else ()) or cue.say
+    if times >= len(lines) and (again := _again(persona, used)):
+        steer = None if again.endswith("?") else way_back(persona.steers, used.lines, used.cues)
+        added = (again, steer.say) if steer else (again,)
+        return _Answer(" ".join(added), cue.id, added, _asks(cue))
+    line = lines[min(times, len(lines) - 1)]
+    if how == "rude" and not cue.reacts and not cue.rude and (first := opener(persona, "rude", used.lines)):
+        return _Answer(f"{first} {line}", cue.id, (first,), _asks(cue))
+    return _Answer(line, cue.id, asks=_asks(cue))
+
+
+def _again(persona: Persona, used: _Said) -> str | None:
+    """Return an unused line for a matter on which the persona has said all it has."""
+    return next((line for line in persona.reactions.get("again", ()) if not used.lines.get(line)), None)
+
+
+def _by_fact(persona: Persona, text: str, used: _Said, vectors: Vectors | None) -> _Answer | None:
+    """Answer a question with a fact among the persona's instructions."""
+    if not asks_for_a_fact(text):
+        return None
+    fact = fact_for(persona, text, used.lines, vectors)
+    return None if fact is None else _Answer(fact, lines=(fact,))
 
 
 def _asks(cue: Cue) -> EndCall | Transfer | None:
     if cue.transfer:
         return Transfer(cue.transfer)
     return EndCall() if cue.ends_call else None
-
-
-def _best(cues: Sequence[Cue], said: str, used: _Said) -> tuple[Cue | None, int]:
-    """Return the cue with the longest match in the utterance, and its length; on a tie, the first of the pack."""
-    best: Cue | None = None
-    longest = 0
-    for cue in cues:
-        if cue.once and used.cues.get(cue.id):
-            continue
-        if cue.after and not any(used.cues.get(earlier) for earlier in cue.after):
-            continue
-        length = _matched(cue.when, said)
-        if length > longest:
-            best, longest = cue, length
-    return best, longest
-
-
-# Each reply replays the whole history; the cache keeps long calls as fast as short ones.
-@lru_cache(maxsize=20_000)
-def _matched(when: tuple[str, ...], said: str) -> int:
-    """Return the length of the longest match of these patterns, from the beginning of a word."""
-    return max((pattern(one, at_words=True).longest_in(said) for one in when), default=0)
 
 
 def _unheard(heard: str, meant: str) -> str:
@@ -189,17 +266,8 @@ def _unheard(heard: str, meant: str) -> str:
     return whole[sentence:]
 
 
-def _fallback(persona: Persona, said: str, used: _Said) -> _Answer:
-    """Answer with the applicable fallback that was used least so far."""
-    about, back = topic(said), reflected(said)
-    fitting = [
-        line
-        for line in persona.fallbacks or DEFAULT_FALLBACKS
-        if ("{topic}" not in line or about) and ("{said}" not in line or back)
-    ]
-    line = min(fitting, key=lambda line: used.fallbacks.get(line, 0), default=_PUZZLED)
-    text = line.replace("{topic}", about or "").replace("{said}", back or "")
-    return _Answer(text[:1].upper() + text[1:], fallback=line)
+def _normal(text: str) -> str:
+    return normalised(text)[-MAX_MATCHED_CHARS:]
 
 
 def _words(text: str) -> Iterator[str]:

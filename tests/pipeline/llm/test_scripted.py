@@ -12,8 +12,9 @@ from models.packs import DEMO_PACK, load_pack
 from models.records.core import Cue, Persona
 from pipeline.conversation.reply import HistoryEntry, ReplyContext, ReplyPart
 from pipeline.conversation.tools import EndCall, Transfer
+from pipeline.llm.off_script import DEFAULT_FALLBACKS
 from pipeline.llm.reflection import normalised, reflected, topic
-from pipeline.llm.scripted import DEFAULT_FALLBACKS, ScriptedResponder, answer, cue_for
+from pipeline.llm.scripted import ScriptedResponder, answer, cue_for
 
 RECORDINGS = json.loads((Path(voice.__file__).parent / "recordings" / "manifest.json").read_text(encoding="utf-8"))
 PERSONAS = {persona.name.split()[0]: persona for persona in load_pack(DEMO_PACK).personas}
@@ -116,10 +117,13 @@ def test_the_reply_streams_in_words_and_is_the_same_each_time() -> None:
     assert "".join(first) == answer(DANA, after_greeting(DANA, "you understand, I am worried about the parking"))
 
 
-def test_a_cue_goes_on_to_its_next_line_and_stays_at_the_last() -> None:
+def test_a_cue_goes_on_to_its_next_line_and_then_says_that_it_was_said() -> None:
     lines = next(cue.say for cue in DANA.cues if cue.id == "no-permission")
-    said = ["I cannot share his grades", "Hello?"] * 4
-    assert conversation(DANA, *said)[::2] == [*lines, lines[-1]]
+    said = conversation(DANA, *["I cannot share his grades"] * 6)
+    again = DANA.reactions["again"]
+    assert said[:3] == list(lines)
+    assert [line.startswith(start) for line, start in zip(said[3:], again, strict=False)] == [True, True]
+    assert said[5] == lines[-1], "after that the last one is said"
 
 
 def test_cues_may_wait_for_others_and_may_be_used_once() -> None:
