@@ -1,5 +1,6 @@
 """Addresses: which are of this machine, and under which one others reach the service."""
 
+import re
 import socket
 from urllib.parse import urlsplit
 
@@ -8,6 +9,9 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 ANY = frozenset({"0.0.0.0", "::", ""})
 """What a service listens on that listens on every address."""
+
+ORIGIN = re.compile(r"https?://[A-Za-z0-9.*-]+(:\d{1,5})?")
+"""A web origin: scheme, host and port; `*` for any name below a domain."""
 
 _FAR = ("192.0.2.1", 9)
 """An address for documentation (RFC 5737), which nothing is sent to."""

@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.middleware.gzip import GZipMiddleware
 
-from api.doors import glean, gloo, tutor
+from api.doors import glean, gloo, pages, tutor
 from api.doors.body_limit import BodyLimit
 from api.doors.cors import AnyOrigin
 from api.doors.glow import http as glow
@@ -20,7 +20,7 @@ from api.doors.glow.socketio.server import SocketDoor
 from api.doors.glow.table import OPERATIONS
 from api.doors.http_rules import HttpRules, bounded_protocol
 from api.doors.openapi_page import serve_openapi_page
-from api.doors.pages import STATIC, KnownFiles
+from api.doors.pages import STATIC, KnownFiles, OneUseCodes
 from api.doors.refusals import BUSY_RETRY_S, explain_errors
 from api.doors.socket_rules import SocketRules, protocol_by_path
 from api.doors.voice import socket as voice
@@ -51,11 +51,21 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
     app.state.socket_rules = dict[str, SocketRules]()
     app.state.socket_protocol = protocol_by_path(app.state.socket_rules)
     app.state.http_protocol = bounded_protocol(HttpRules(per_address=settings.connections_per_address))
+    app.state.page_codes = OneUseCodes()
+    app.state.page_opened = lambda: None  # `glow serve` prints the next link
     explain_errors(app)
     operations = tuple(operations)
     # The routes themselves, not copies: FastAPI would build each one's models again for every application, and do so in
     # the first request.
-    routers = (attempt_audio.router, attempt_watch.router, voice.router, tutor.router, gloo.router, glean.router)
+    routers = (
+        attempt_audio.router,
+        attempt_watch.router,
+        voice.router,
+        tutor.router,
+        gloo.router,
+        glean.router,
+        pages.router,
+    )
     for router in (glow.router_of(operations), *routers, socket_http.router_of(operations)):
         app.router.routes.extend(router.routes)
     app.mount("/socket.io", sockets.asgi)

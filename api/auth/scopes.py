@@ -20,9 +20,16 @@ CONNECT = "socket.connect"
 
 ACT_FOR_OTHERS = "act_for_others"
 
+SEEING_OFFERS = "page.offers"
+"""Seeing which practices a token may start."""
+
+BEGINNING_A_VISIT = "kiosk.visit"
+"""Exchanging a kiosk's key for a visitor's token."""
+
 CALLING = frozenset(
     {
         CONNECT,
+        SEEING_OFFERS,
         "attempt.start",
         "attempt.chat_voice",
         "attempt.chat_speak",
@@ -31,6 +38,9 @@ CALLING = frozenset(
     }
 )
 """The rights of a kiosk, a phone and an invite."""
+
+RECEIVING = frozenset({BEGINNING_A_VISIT})
+"""The rights of a kiosk's own key, which its visitors' tokens have not."""
 
 OPERATING = frozenset({ACT_FOR_OTHERS})
 """The rights of an operator alone."""
@@ -57,7 +67,9 @@ def includes(scope: Scope, right: str) -> bool:
             return True
         case "user":
             return right not in OPERATING
-        case "kiosk" | "phone" | "invite":
+        case "kiosk":
+            return right in CALLING | RECEIVING
+        case "phone" | "invite":
             return right in CALLING
         case _ as never:
             assert_never(never)

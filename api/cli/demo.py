@@ -286,7 +286,7 @@ def _summary(
     console.print()
     console.print(Text("Next:"))
     for command, meaning in (
-        ("glow serve", "run the service and print a token"),
+        ("glow serve", "run the service and print a link to talk in your browser"),
         ("glow talk FILE.wav", "speak to it with a recording of yours (--mic for the microphone)"),
         ("glow models", "list the engines, models and voices, and download better ones"),
     ):

@@ -5,18 +5,24 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from api.certificate import fingerprint
+from api.cli.links import NO_MICROPHONE, has_microphone, page_url
 from api.settings import Settings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+SELF_SIGNED = (
+    "The certificate is the service's own, so browsers warn of it once: nobody vouches that this is the "
+    "machine you mean. Go on only if the fingerprint that the browser shows is {}."
+)
 
 _STAGES = (("stt", "hears with"), ("llm", "answers with"), ("tts", "speaks with"))
 
 
 def welcome(console: Console, app: "FastAPI", settings: Settings, port: int, token: str | None) -> None:
     """Print the message."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    url = settings.public_url or f"http://{host}:{port}"
+    url = page_url(settings, "", port=port)
     console.print(Text(f"Glow Voice at {url}", "bold"))
     names = app.state.service.shared_engines.names
     for stage, verb in _STAGES:
@@ -27,6 +33,22 @@ def welcome(console: Console, app: "FastAPI", settings: Settings, port: int, tok
         console.print(line)
     for sentence in app.state.service.shared_engines.unvoiced:
         console.print(Text(f"  {sentence}", "dim"))
+    if settings.is_loopback and not settings.public_url:
+
+        def link() -> None:
+            """Print a link to the talk page, and another one when it was used."""
+            address = page_url(settings, port=port, opens=f"code={app.state.page_codes.issue(token)}")
+            console.print(Text(f"Talk in your browser, once by this link: {address}", "bold"))
+
+        app.state.page_opened = link
+        link()
+    else:
+        console.print(Text("Talk in a browser: `glow invite PRACTICE` makes a link for one call.", "dim"))
+        if not has_microphone(url):
+            console.print(Text(NO_MICROPHONE, "yellow"))
+    if settings.tls_self_signed:
+        printed = fingerprint(settings.data_dir / "tls" / "certificate.pem")
+        console.print(Text(SELF_SIGNED.format(printed), "dim"))
     if token:
         console.print(Text(f"Token for this run: {token}"))
         console.print(Text(f"Try: GLOW_TOKEN={token} glow talk FILE.wav --url {url}", "dim"))

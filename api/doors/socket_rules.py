@@ -82,7 +82,6 @@ def protocol_by_path(rules: Mapping[str, SocketRules]) -> type[WebSocketsSansIOP
             With bytes unread, a system resets the connection, and the client never sees the code (RFC 6455, 7.1.1).
             """
             self._ending = True
-            self.stop_keepalive()  # a ping cannot be written any more
             self.queue.put_nowait({"type": "websocket.disconnect", "code": close.code, "reason": close.reason})
             self.transport.write(b"".join(self.conn.data_to_send()))
             if self.transport.can_write_eof():

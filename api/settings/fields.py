@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from api.addresses import LOOPBACK
+from api.addresses import LOOPBACK, ORIGIN
 
 PREFIX = "GLOW_"
 """What the variable of every setting begins with."""
@@ -39,6 +39,11 @@ class Settings(BaseSettings):
     port: int = Field(default=8010, ge=0, le=65535, description="TCP port to listen on; 0 picks a free one.")
     public_url: str = Field(
         default="", description="URL under which clients reach the service, if it runs behind a proxy."
+    )
+    embedders: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Origins that may show the service's pages in a frame, comma-separated, such as "
+        "https://museum.example.",
     )
     tls_cert: Path | None = Field(
         default=None, description="Certificate in PEM, its chain included; the service then speaks https and wss."
@@ -338,6 +343,18 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(Path(part.strip()).expanduser() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("embedders", mode="before")
+    @classmethod
+    def _split_origins(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("embedders")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not ORIGIN.fullmatch(origin) for origin in value):
+            raise ValueError("Each must be an origin, scheme and host, such as https://museum.example")
         return value
 
     @field_validator("log_level", mode="before")

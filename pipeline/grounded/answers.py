@@ -176,7 +176,7 @@ async def within(words: AsyncIterator[str], limit: int, ending: StreamEnding) ->
     """Yield the text sentence by sentence while it fits the limit; a first sentence that is too long is truncated.
 
     Args:
-        ending: is told where the limit cut the text.
+        ending: hears where the limit cut the text.
     """
     given, held = 0, ""
     async with aclosing(cast(AsyncGenerator[str, None], words)) as stream:

@@ -77,7 +77,7 @@ class ChatModel:
         """Request a completion and yield its words as they arrive; closing the iterator closes the request.
 
         Args:
-            ending: is told why the model stopped.
+            ending: hears why the model stopped.
 
         Raises:
             RequestRefused: the model does not take such a request.

@@ -23,6 +23,7 @@ from pipeline.practice.grading import Grading
 from pipeline.practice.installed_packs import InstalledPacks
 from pipeline.practice.keys import Keys
 from pipeline.practice.messages import Messages
+from pipeline.practice.offers import Offers
 from pipeline.practice.overview import Overviews
 from pipeline.practice.own_chats import OwnChats
 from pipeline.practice.progress import ProgressPublisher
@@ -83,6 +84,7 @@ class Decisions:
         self.drafts = Drafts(store, own, configurations, new_id)
         self.writing = DraftWriting(store, responder, background, new_id)
         self.refreshing = Refreshing(packs, configurations, calls)
+        self.offers = Offers(store)
         self.content = Content(store, new_id)
         self.exports = Exports(store, files, own)
         self.uploads = Uploads(store, files, new_id)

@@ -1,7 +1,6 @@
 """The database killed under the service, and its disk full: calls go on, requests are told when to come again."""
 
 import asyncio
-import io
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,12 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import soundfile
 
-from tests.disk import filled, full_disk, small_disk
+from tests.disk import full_disk
 from tests.servers.postgres import Postgres, postgres_running
 from tests.service import Client, RunningService, http, unhearing
-from tests.voice.sound import recording
 
 pytestmark = pytest.mark.slow
 
@@ -129,51 +126,3 @@ def test_a_full_disk(tmp_path: Path) -> None:
 
         asyncio.run(story())
         assert not list(tmp_path.rglob("*.part"))
-
-
-def test_a_disk_without_a_byte_left(tmp_path: Path) -> None:
-    """A real one, with the database, a recorded call and an upload on it."""
-    with small_disk(tmp_path / "disk", 32) as disk, unhearing(disk, record_calls=True) as service:
-        chat = service.chat()
-        audio, sound = disk / "audio", io.BytesIO()
-        soundfile.write(sound, recording("rms/turns/13"), 16_000, format="WAV")
-
-        def upload() -> int:
-            files = {"file": ("a.wav", sound.getvalue(), "audio/wav")}
-            address = f"{service.url}/attempt/audio_upload"
-            return http.post(address, files=files, headers=service.headers()).status_code
-
-        async def story() -> None:
-            async with service.call(chat, hurries=True) as client:
-                await said(client, 1)
-                await client.until("reply.ended", turn=1)
-                assert await asyncio.to_thread(upload) == 200
-                before = set(audio.iterdir())
-                with filled(disk):
-                    await said(client, 2)
-                    await client.send("chat_message", text="Are you still there? " * 50)
-                    await client.until("reply.audio", turn=3)
-                    await asyncio.to_thread(refused_to_write, service)
-                    assert await asyncio.to_thread(upload) == 503
-                    assert set(audio.iterdir()) == before, "no part of a file is left"
-                await client.until("reply.ended", turn=3)
-                assert {(event["code"], event["fatal"]) for event in client.of("error")} == {("storage_failed", False)}
-                assert (await asyncio.to_thread(http.get, f"{service.url}/ready")).status_code == 200
-                assert await asyncio.to_thread(upload) == 200
-                await client.hang_up()
-            assert [kind for kind, _ in await asyncio.to_thread(service.lines, chat)] == ["query", "response"] * 3
-
-        with the_log() as lines:
-            asyncio.run(story())
-        assert not [line for line in lines if "Traceback" in line]
-        recorded = soundfile.info(audio / f"call-{chat}")
-        assert (recorded.channels, recorded.samplerate) == (2, 16_000)
-        assert {path.suffix for path in audio.iterdir()} == {""}, "neither tracks nor parts are left"
-
-
-def refused_to_write(service: RunningService) -> None:
-    """What has to be written is refused for a while, and that is told to whoever asks whether the service is ready."""
-    answer = service.post("/attempt/start", {"practice_id": service.practice("The worried parent")})
-    assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
-    ready = http.get(f"{service.url}/ready")
-    assert (ready.status_code, ready.json()["database"]) == (503, "away")

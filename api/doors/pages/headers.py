@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterable
 
+from api.addresses import ORIGIN
+
 PERMISSIONS = "microphone=(self), camera=(), geolocation=(), screen-wake-lock=(self)"
 
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
-_ORIGIN = re.compile(r"https?://[A-Za-z0-9.*-]+(:\d{1,5})?")
 
 
 def page_headers(host: str, *, secure: bool, embedders: Iterable[str] = ()) -> dict[str, str]:
@@ -23,7 +24,7 @@ def page_headers(host: str, *, secure: bool, embedders: Iterable[str] = ()) -> d
     """
     embedders = tuple(embedders)
     for origin in embedders:
-        if not _ORIGIN.fullmatch(origin):
+        if not ORIGIN.fullmatch(origin):
             raise ValueError(f"{origin!r} is no origin: write the scheme and the host, as in https://museum.example.")
     # What is no host name was made up by the client: the page is then left with 'self'.
     socket = f" {'wss' if secure else 'ws'}://{host}" if _HOST.fullmatch(host) else ""

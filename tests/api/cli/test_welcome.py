@@ -1,6 +1,7 @@
 """What `glow serve` prints when it is up."""
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -34,5 +35,18 @@ def test_it_names_the_engines_and_says_where_tokens_come_from(
     assert "glow models pull whisper:base" in hears
     assert "scripted" in answers
     assert "espeak" in speaks
+    browser, *rest = rest
+    assert ("glow invite PRACTICE" if "host" in chosen else "http://127.0.0.1:8010/#code=") in browser
     assert says in "\n".join(rest)
     assert bool(rest) == bool(says)
+    assert any("no microphone to a page of plain http" in line for line in rest) is ("host" in chosen)
+
+
+def test_a_link_that_was_used_is_followed_by_another(service: RunningService, tmp_path: Path) -> None:
+    printed = io.StringIO()
+    settings = Settings(_env_file=None, data_dir=tmp_path)
+    welcome(Console(file=printed, soft_wrap=True), service.app, settings, 8010, "of-this-run")
+    service.app.state.page_opened()
+    first, second = re.findall(r"#code=(\S+)", printed.getvalue())
+    for code in (first, second):
+        assert service.app.state.page_codes.redeem(code) == (True, "of-this-run")

@@ -197,22 +197,6 @@ def url() -> Iterator[str]:
         yield address
 
 
-def test_nobody_is_pinged_after_the_goodbye(caplog: pytest.LogCaptureFixture) -> None:
-    """A client that says goodbye and lingers with the connection: the service has ended its side."""
-
-    async def story(url: str) -> None:
-        async with raw(url, "/often") as leaving, raw(url, "/often") as staying:
-            leaving._protocol.send_close(1000)
-            leaving.flush()
-            await leaving.until(Opcode.CLOSE)
-            leaving.answers = False
-            await staying.until(Opcode.PING, count=10)
-
-    with bounded({"/often": SocketRules(ping_every_s=OFTEN)}) as address, caplog.at_level("ERROR", "asyncio"):
-        asyncio.run(story(address))
-    assert not caplog.records
-
-
 @pytest.mark.parametrize(
     ("path", "found"),
     [("/a", "a"), ("/a/", "a"), ("/a/c", "a"), ("/a/b", "ab"), ("/a/b/c", "ab"), ("/ab", None), ("/", None)],

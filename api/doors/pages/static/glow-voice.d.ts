@@ -8,8 +8,8 @@ export interface CallOptions {
   url?: string;
   /** A Bearer token, or a function that fetches one; it is asked again at each connection. Never part of an address. */
   token: string | (() => string | Promise<string>);
-  /** The chat to speak in, of `POST /attempt/start`. */
-  chat: string;
+  /** The chat to speak in, of `POST /attempt/start`; or a function, which is called once the token is there. */
+  chat: string | (() => string);
   /** The microphone; `false` for a call that is typed. All but a chosen device are wishes. */
   input?: false | InputOptions;
   /** The loudspeaker; `false` for replies in writing alone. */

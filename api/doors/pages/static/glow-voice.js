@@ -620,7 +620,7 @@ export class Call extends EventTarget {
       const { chat, turns, greet, output, opening } = this.#options;
       const silent = output && this.#playback ? {} : { text_only: true };
       socket.send(JSON.stringify({
-        type: "chat_voice", chat_id: chat, turns, greet: Boolean(greet) && !this.#greeted, resume: this.#resume,
+        type: "chat_voice", chat_id: typeof chat === "function" ? chat() : chat, turns, greet: Boolean(greet) && !this.#greeted, resume: this.#resume,
         token: offered ? undefined : token, ...this.#formats, ...silent, ...opening,
       }));
     };
