@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from models.errors import InvalidPack
+from models.packs.criteria_loader import load_objectives
 from models.packs.located import Problems, Section, read_yaml
 from models.packs.persona_loader import read_persona_section
 from models.packs.practice_loader import MEDIA, SECTIONS, load_resources, parameter_fields
@@ -79,6 +80,7 @@ class _Loader:
         # A missing reference may be defined in a file that could not be read: do not report it as a second problem.
         self._complete = complete
         self._slug = ""
+        self._criteria: list[Resource] = []
 
     def load(self, parts: list[Section]) -> Pack:
         self._slug, name = self._heading(parts)
@@ -98,7 +100,7 @@ class _Loader:
             scenarios=tuple(self._scenario(k, s, personas, documents, others) for k, s in scenarios.items()),
             simulations=tuple(self._simulation(k, s, scenarios, others) for k, s in simulations.items()),
             practices=tuple(self._practice(k, s, simulations, others) for k, s in practices.items()),
-            resources=load_resources(others, self._id, scenarios, simulations),
+            resources=(*load_resources(others, self._id, scenarios, simulations), *self._criteria),
         )
         self._check_placeholders(pack, personas)
         for section in [*parts, *_all(documents, personas, scenarios, simulations, practices, *others.values())]:
@@ -188,17 +190,20 @@ class _Loader:
         documents: Mapping[str, Section],
         others: Mapping[str, Mapping[str, Section]],
     ) -> Scenario:
+        objectives, criteria = load_objectives(key, section, self._id)
+        self._criteria += criteria
         resources = {
             "question": self._references(section, "questions", "question", others["questions"]),
             "parameter_field": parameter_fields(section, others["parameters"], self._id),
             **{kind[:-1]: self._references(section, kind, kind[:-1], others[kind]) for kind in MEDIA},
+            "criterion": tuple(criterion.id for criterion in criteria),
         }
         return Scenario(
             id=self._id("scenario", key),
             name=section.text("name", required=True),
             description=section.text("description"),
             problem_statement=section.text("problem_statement", required=True),
-            objectives=tuple(objective.value for objective in section.texts("objectives")),
+            objectives=objectives,
             persona_ids=self._references(section, "personas", "persona", personas, required=True),
             document_ids=self._references(section, "documents", "document", documents),
             resources={kind: ids for kind, ids in resources.items() if ids},

@@ -233,6 +233,18 @@ class Section:
             return []
         return [section for item in node.value if (section := self._mapping(item, f"an item of '{key}'")) is not None]
 
+    def mixed(self, key: str) -> list["Text | Section"]:
+        """Read a list of texts and sections; a single one counts as a list of one."""
+        node = self._take(key, required=False)
+        if node is None:
+            return []
+        items: Sequence[yaml.Node] = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        read = [
+            self._mapping(item, f"'{key}'") if isinstance(item, yaml.MappingNode) else self._scalar(item, f"'{key}'")
+            for item in items
+        ]
+        return [item for item in read if item is not None]
+
     def pairs(self, key: str) -> dict[str, str]:
         """Read a mapping of text to text."""
         below = self.section(key)

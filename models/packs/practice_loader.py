@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from models.errors import Invalid
+from models.packs.criteria_loader import load_signs
 from models.packs.located import Section
-from models.patterns import ContentPattern
 from models.records.resources import (
     WEB_ADDRESS,
+    Advice,
     Measure,
     Resource,
     ResourceKind,
@@ -22,7 +22,7 @@ MEDIA = ("images", "videos", "flags", "departments")
 
 SECTIONS = ("rubrics", "questions", "parameters", "cohorts", "benchmarks", *MEDIA)
 
-_MEASURES = ("objectives", "questions", "turns", "balance", "signs")
+_MEASURES = ("objectives", "questions", "turns", "balance", "signs", "quiz")
 _MOST_POINTS = 10_000
 
 Ident = Callable[[str, str], str]
@@ -117,14 +117,7 @@ def _group(rubric: str, section: Section, ident: Ident) -> StandardGroup:
 
 def _standard(group: str, group_id: str, section: Section, ident: Ident) -> Standard:
     key = section.text("id", required=True)
-    signs = []
-    for sign in section.texts("signs"):
-        try:
-            if ContentPattern(sign.value).found_in(""):
-                section.problem(f"'{sign.value}' matches anything; name at least one word", sign.line)
-        except Invalid as error:
-            section.problem(f"bad regular expression '{sign.value}': {error}", sign.line)
-        signs.append(sign.value)
+    signs = load_signs(section)
     standard = Standard(
         ident("standard", f"{group}/{key}"),
         group_id,
@@ -132,8 +125,9 @@ def _standard(group: str, group_id: str, section: Section, ident: Ident) -> Stan
         _points(section, "points", default=10),
         section.text("description"),
         cast(Measure, section.choice("measure", _MEASURES, "signs" if signs else "objectives")),
-        tuple(signs),
+        tuple(sign.pattern for sign in signs),
         round(section.number("needed", low=1, high=100, default=1)),
+        tuple(Advice(sign.do, sign.say) for sign in signs),
     )
     section.finish()
     return standard

@@ -191,7 +191,7 @@ class Scenario:
 
     Attributes:
         resources: ids of its other resources, by kind: "question", "parameter_field", "image", "video", "flag",
-            "department".
+            "department", "criterion".
         owner_id: the user who owns it; None for public content.
     """
 

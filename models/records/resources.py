@@ -27,9 +27,10 @@ ResourceKind = Literal[
     "rubric",
     "cohort",
     "benchmark",
+    "criterion",
 ]
 
-Measure = Literal["objectives", "questions", "turns", "balance", "signs"]
+Measure = Literal["objectives", "questions", "turns", "balance", "signs", "quiz"]
 
 _NAMESPACE = uuid.UUID("0d9d2bb1-7c9c-54d3-9f0e-6d1b4f7f2a10")
 WEB_ADDRESS = re.compile(r"https?://[^\s\"'<>]{1,1990}")
@@ -57,6 +58,14 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True)
+class Advice:
+    """What to do, told to who did not, and an example of it in the learner's words; both may be empty."""
+
+    do: str = ""
+    say: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Standard:
     """A criterion of a rubric.
 
@@ -64,6 +73,7 @@ class Standard:
         measure: how the rule-based coach measures it.
         signs: regular expressions; a match in what the learner said is a sign that the standard was met.
         needed: number of different signs that earn all its points.
+        advice: for each sign, where there is any.
     """
 
     id: str
@@ -74,6 +84,7 @@ class Standard:
     measure: Measure = "objectives"
     signs: tuple[str, ...] = ()
     needed: int = 1
+    advice: tuple[Advice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +187,7 @@ def rubric_of(resource: Resource) -> Rubric:
                         standard.get("measure", "objectives"),
                         tuple(standard.get("signs", ())),
                         int(standard.get("needed", 1)),
+                        tuple(Advice(*item) for item in standard.get("advice", ())),
                     )
                     for standard in group["standards"]
                 ),
@@ -203,6 +215,7 @@ def resource_of(rubric: Rubric, owner_id: str | None = None) -> Resource:
                     "measure": standard.measure,
                     "signs": list(standard.signs),
                     "needed": standard.needed,
+                    "advice": [[item.do, item.say] for item in standard.advice],
                 }
                 for standard in group.standards
             ],

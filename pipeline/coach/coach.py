@@ -5,8 +5,21 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from models.records.core import ChatContext, Message
+from models.records.criteria import Criterion
 from models.records.outcomes import NewNote
 from models.records.resources import Rubric, Standard
+
+
+@dataclass(frozen=True, slots=True)
+class QuizItem:
+    """A question beside the conversation.
+
+    Attributes:
+        is_right: of the latest answer; None where there is none.
+    """
+
+    question: str
+    is_right: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +28,20 @@ class CoachingTask:
 
     Attributes:
         instructions: additional instructions for the grader.
+        criteria: by what the scenario's objectives are judged, of those that have it.
+        quiz: the questions that the chat asks beside the conversation, with the learner's answers.
     """
 
     chat: ChatContext
     rubric: Rubric
     instructions: str = ""
+    criteria: tuple[Criterion, ...] = ()
+    quiz: tuple[QuizItem, ...] = ()
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """The objectives of the scenario."""
+        return self.chat.scenario.objectives if self.chat.scenario else ()
 
     @property
     def learner(self) -> tuple[Message, ...]:

@@ -1,16 +1,18 @@
 """Grades: by hand, or by the coach against the rubric of the chat's simulation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from models.errors import Invalid
 from models.records.core import Chat
+from models.records.criteria import criterion_of
 from models.records.outcomes import Grade, Note
 from models.records.resources import GENERAL_RUBRIC, Rubric, rubric_of
 from models.store import Store
 from pipeline.chats.events import ChatChannel
 from pipeline.chats.hub import Hub
-from pipeline.coach.coach import Assessment, Coach, CoachingTask, notes_of
+from pipeline.coach.coach import Assessment, Coach, CoachingTask, QuizItem, notes_of
 from pipeline.practice.own_chats import OwnChats
+from pipeline.practice.selection import selected_ids
 from pipeline.practice.timing import time_taken_s
 
 PREVIEW_LIMIT = 200
@@ -27,18 +29,32 @@ class Graded:
 
 
 async def rubric_for(store: Store, simulation_id: str) -> Rubric:
-    """Return the rubric of a simulation."""
+    """Return the rubric of a simulation; the general one where it has none, or one without standards."""
     simulation = await store.simulation(simulation_id)
     if simulation.rubric_id is None:
         return GENERAL_RUBRIC
-    return rubric_of(await store.resource("rubric", simulation.rubric_id))
+    rubric = rubric_of(await store.resource("rubric", simulation.rubric_id))
+    if rubric.standards:
+        return rubric
+    return replace(GENERAL_RUBRIC, name=f"{GENERAL_RUBRIC.name}, as “{rubric.name}” has no standards")
 
 
 async def lesson_of(store: Store, chat: Chat, instructions: str = "") -> CoachingTask:
     """Return a chat as the coach's task."""
     attempt = await store.attempt(chat.user_id, chat.attempt_id)
     rubric = await rubric_for(store, attempt.simulation_id)
-    return CoachingTask(await store.context(chat.id), rubric, instructions)
+    context = await store.context(chat.id)
+    scenario = context.scenario
+    criteria = await store.resources(scenario.resources.get("criterion", ())) if scenario else ()
+    asked = await store.resources(selected_ids(context.chat, scenario)["question"])
+    latest = {response.question_id: response.is_correct for response in await store.responses(chat.id)} if asked else {}
+    return CoachingTask(
+        context,
+        rubric,
+        instructions,
+        tuple(criterion_of(item) for item in criteria if item.kind == "criterion"),
+        tuple(QuizItem(question.name, latest.get(question.id)) for question in asked),
+    )
 
 
 class Grading:

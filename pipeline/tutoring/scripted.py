@@ -16,7 +16,7 @@ REPEATED_SCORE = 0.5
 """Score of a right answer that the tutor had given before."""
 
 _GIVES_UP = frozenset(
-    ("i do not know", "do not know", "no idea", "i have no idea", "i am not sure", "not sure", "pass")
+    ("i do not know", "do not know", "no idea", "i have no idea", "i am not sure", "not sure", "dunno", "pass")
 )
 
 
@@ -181,9 +181,7 @@ async def _try_again(turn: _Turn, judged: Judgement) -> TutorTurn:
     said = [_reply(judged, turn.student.text)]
     if state.told and state.exercise is None:
         turn.note(f"Chunk {state.chunk + 1} is left, not mastered.")
-        return _go_on(
-            turn, f"{said[0]} {_model_answer(chunk.question)} We come back to that another time.", mastered=False
-        )
+        return _go_on(turn, f"{said[0]} We leave this one for another time.", mastered=False)
     if state.exercise is not None:
         turn.note(f"The exercise is not solved: its answer, and back to the question of chunk {state.chunk + 1}.")
         said.append(f"{_model_answer(turn.question)} Now the question again.")

@@ -7,6 +7,7 @@ import pytest
 
 from models.errors import InvalidPack
 from models.packs import DEMO_PACK, load_pack, pack_id
+from models.records.criteria import Prohibition, Sign, criterion_of, criterion_resource
 
 WHOLE = """\
 pack: shop
@@ -52,6 +53,23 @@ def written(folder: Path, text: str, name: str = "pack.yaml") -> Path:
     file = folder / name
     file.write_text(text, encoding="utf-8")
     return file
+
+
+CRITERIA = """\
+    objectives:
+      - Be kind
+      - text: Sell at the price.
+        signs:
+          - nine
+          - any: ['costs? \\d+', 'that is \\d+']
+            do: Say the price.
+            say: It costs nine.
+        needed: 2
+        never:
+          - any: ['half price', 'for free']
+            tell: You gave it away.
+            instead: It costs nine.
+"""
 
 
 def problems(path: Path) -> list[str]:
@@ -274,3 +292,36 @@ def test_the_demo_pack_holds_three_role_plays() -> None:
         spoken = [persona.greeting, *persona.fallbacks, *(line for cue in persona.cues for line in cue.say)]
         assert all(line.endswith((".", "?", "!")) and len(line) < 300 for line in spoken)
         assert len(spoken) == len(set(spoken))
+
+
+def test_objectives_with_what_meets_and_what_breaks_them(tmp_path: Path) -> None:
+    pack = load_pack(written(tmp_path, WHOLE.replace("    objectives: [Be kind]\n", CRITERIA)))
+    (scenario,) = pack.scenarios
+    assert scenario.objectives == ("Be kind", "Sell at the price.")
+    (resource,) = [item for item in pack.resources if item.kind == "criterion"]
+    assert scenario.resources["criterion"] == (resource.id,)
+    criterion = criterion_of(resource)
+    assert (criterion.objective, criterion.needed) == ("Sell at the price.", 2)
+    assert criterion.signs == (
+        Sign("nine"),
+        Sign(r"(?:costs? \d+)|(?:that is \d+)", "Say the price.", "It costs nine."),
+    )
+    assert criterion.never == (Prohibition("(?:half price)|(?:for free)", "You gave it away.", "It costs nine."),)
+    assert criterion_of(criterion_resource(resource.id, criterion)) == criterion
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("- nine", "- '('", "bad regular expression '('"),
+        ("- nine", "- 'x*'", "'x*' matches anything; name at least one word"),
+        ("needed: 2", "needed: 3", "'needed' is 3, more than there are signs (2)"),
+        ("            do: Say the price.\n", "", "'do' is missing"),
+        ("            tell: You gave it away.\n", "", "'tell' is missing"),
+        ("            instead: It costs nine.\n", "", "'instead' is missing"),
+        ("never:", "nevver:", "unknown key 'nevver'; did you mean 'never'?"),
+    ],
+)
+def test_objectives_that_cannot_be_read(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    text = WHOLE.replace("    objectives: [Be kind]\n", CRITERIA.replace(old, new, 1))
+    assert any(problem in line for line in problems(written(tmp_path, text)))

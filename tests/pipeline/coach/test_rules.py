@@ -8,7 +8,7 @@ import pytest
 from models.records.core import Chat, ChatContext, Document, Message, Persona, Scenario
 from models.records.resources import GENERAL_RUBRIC, Measure, Rubric, Standard, StandardGroup
 from pipeline.coach.coach import CoachingTask, exact_section, notes_of
-from pipeline.coach.measures import measured, talk_share
+from pipeline.coach.measures import Reading, measured, talk_share
 from pipeline.coach.rules import STATED, assess, hints, suggestions
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -30,7 +30,8 @@ def lesson(*lines: str, rubric: Rubric = GENERAL_RUBRIC, objectives: tuple[str, 
 
 
 def share(measure: Measure, *lines: str, signs: tuple[str, ...] = (), needed: int = 1) -> float:
-    return measured(Standard("s", "g", "S", 10, measure=measure, signs=signs, needed=needed), lesson(*lines)).share
+    standard = Standard("s", "g", "S", 10, measure=measure, signs=signs, needed=needed)
+    return measured(standard, Reading(lesson(*lines))).share
 
 
 @pytest.mark.parametrize(
@@ -44,10 +45,17 @@ def share(measure: Measure, *lines: str, signs: tuple[str, ...] = (), needed: in
         ("a closed one half", "questions", ("Is it broken?",), 0.125),
         ("speech has no question mark", "questions", ("what happened then",), 0.25),
         ("no more than all", "questions", ("What? How? Why? When? Where?",), 1.0),
-        ("turns", "turns", ("One.", "- Two.", "Three."), 2 / 6),
-        ("nobody answered", "balance", ("One two three.",), 0.0),
-        ("even talk", "balance", ("One two three.", "- One two three."), 1.0),
-        ("hardly a word", "balance", ("One.", "- " + "word " * 9), 0.4),
+        ("turns", "turns", ("It is me.", "- Two.", "I am here."), 2 / 6),
+        ("a turn that is repeated is none", "turns", ("It is me.", "- Two.", "It is me!"), 1 / 6),
+        ("nobody answered", "balance", ("It is me.",), 0.0),
+        ("even talk", "balance", ("It is me.", "- One two three."), 1.0),
+        ("hardly a word", "balance", ("Yes.", "- " + "word " * 9), 0.4),
+        ("a heap of words is no objective", "objectives", ("receipt repair refund warranty laptop",), 0.0),
+        ("nor questions", "questions", ("what how why when where",), 0.0),
+        ("nor turns", "turns", ("receipt repair refund warranty laptop", "- Pardon?", "sorry understand"), 0.0),
+        ("nor talk", "balance", ("receipt repair refund warranty laptop", "- One two three."), 0.0),
+        ("nor is the task, read aloud", "objectives", ("Ask about the receipt. Offer a repair or a refund.",), 0.0),
+        ("rudeness costs", "questions", ("What happened? How? Why? When was it? Are you deaf?",), 0.8),
     ],
 )
 def test_what_is_counted(story: str, measure: Measure, lines: tuple[str, ...], wanted: float) -> None:
@@ -59,6 +67,7 @@ def test_signs_are_looked_for_from_the_beginning_of_a_word_on() -> None:
     assert share("signs", "I'm so sorry!", signs=signs, needed=2) == 0.5
     assert share("signs", "I am sorry. We understand.", signs=signs, needed=2) == 1.0
     assert share("signs", "unsorry", signs=signs) == 0.0
+    assert share("signs", "I am not sorry.", signs=signs) == 0.0, "not negated"
 
 
 def test_the_talk_is_measured_in_time_where_a_call_has_timings() -> None:
@@ -75,9 +84,15 @@ def test_the_talk_is_measured_in_time_where_a_call_has_timings() -> None:
 def test_points_are_rounded_half_up_and_add_up() -> None:
     standards = (Standard("s", "g", "Turns", 9, measure="turns"),)
     rubric = Rubric("r", "R", 9, 4, groups=(StandardGroup("g", "G", 9, standards=standards),))
-    judged = assess(lesson("A b.", "- c.", "D e.", "- f.", "G h.", rubric=rubric))
+    judged = assess(lesson("It is me.", "- c.", "I am here.", "- f.", "Yes.", rubric=rubric))
     assert [score.points for score in judged.scores] == [5]
     assert judged.summary == f"5 of 9 points, passed. {STATED}"
+
+
+def test_a_rubric_without_standards_grades_nothing_and_says_so() -> None:
+    judged = assess(lesson("It is me.", "- Hm.", rubric=Rubric("r", "R", 0, 0)))
+    assert (judged.scores, judged.score) == ((), 0)
+    assert "the rubric has no standards" in judged.summary
 
 
 def test_it_always_judges_the_same() -> None:
@@ -91,9 +106,9 @@ def test_what_it_quotes_stands_in_the_message() -> None:
     talk = lesson(
         "What happened? Tell me everything.",
         "- It died.",
-        "I can't do that, Sir! You have to calm down.",
+        "I can't do that, Sir! You have to wait.",
         "- " + "word " * 20,
-        "Of course. Can you wait?",
+        "Oh, calm down. Can you wait?",
     )
     judged = assess(talk)
     texts = {item.id: item.text for item in talk.chat.messages}
@@ -102,7 +117,7 @@ def test_what_it_quotes_stands_in_the_message() -> None:
     assert quoted
     assert all(message_id in texts and passage.section in texts[message_id] for message_id, passage in quoted)
     replaced = {passage.section: passage.replace for remark in judged.improvements for passage in remark.passages}
-    assert "I can't do that, Sir" in replaced
+    assert {"I can't do that, Sir", "Oh, calm down."} <= set(replaced)
     assert all(replaced.values())
 
 

@@ -193,7 +193,7 @@ class NewStandard(BaseModel):
     name: Name
     description: Text = ""
     points: Points
-    measure: Literal["objectives", "questions", "turns", "balance", "signs"] = "objectives"
+    measure: Literal["objectives", "questions", "turns", "balance", "signs", "quiz"] = "objectives"
     signs: list[Annotated[str, Field(min_length=1, max_length=300)]] = Field(default=[], max_length=50)
     needed: int = Field(default=1, ge=1, le=50)
 

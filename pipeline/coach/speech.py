@@ -1,0 +1,164 @@
+"""The learner's sentences: what is said to somebody, what asks, and what is only a heap of words.
+
+Transcripts of speech may have no punctuation, so beginnings of questions count, too.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from models.records.core import Message
+from pipeline.llm.polarity import Statement, statement
+from pipeline.llm.reflection import normalised
+
+MOST_SIGNS = 2
+"""Number of signs that one sentence can show: a sentence with more of them is a list."""
+
+_SENTENCE = re.compile(r"[^.!?…]+(?:[.!?…]+(?!\s|$)[^.!?…]*)*[.!?…]*")
+_ABBREVIATED = re.compile(r"\b(?:mr|mrs|ms|dr|st|prof)\.$", re.IGNORECASE)
+_CLAUSE_END = re.compile(r"[,;:—–-]\s")
+
+_AND = r"(?:(?:so|and|but|well|okay|ok|now|oh|right|then|please|yes|no|good|sure|thanks|thank you|hello|hi) )*"
+_WHO = r"(?:you|he|she|it|they|we|i|there|that|this|these|those|your|the|his|her|my|our|any|anything|somebody|anybody)"
+_AUX = (
+    r"(?:do|does|did|is|are|am|was|were|can|could|will|would|shall|should|may|might|must|have|has|had|is not|are not)"
+)
+_WH = r"(?:what|when|where|who|whom|whose|why|how|which)"
+_TELLS = r"(?:(?:(?:can|could|would|will) you (?:please )?)?tell me|describe|help me understand|say more)\b"
+_OPEN = re.compile(rf"^{_AND}(?:{_WH}\b|{_TELLS})")
+_INVERTED = re.compile(
+    rf"^{_AND}(?:{_AUX} {_WHO}\b|{_TELLS}"
+    rf"|{_WH} (?:(?!{_WHO} )\w+ ){{0,2}}?(?:{_AUX}|happened|brings|makes|worries|went)\b)"
+)
+_INSIDE = re.compile(rf"\b(?:{_AUX} (?:you|he|she|they|we|i) \w+|{_WH} (?:{_AUX}) {_WHO}\b)")
+_ASKING_WORDS = re.compile(rf"\b{_WH} {_WH} {_WH}\b")
+_NOT_ASKED = re.compile(rf"^{_AND}(?:which|who|what) (?:is|was) (?:why|how|what|where|when)\b")
+
+_FUNCTION = frozenset(
+    (
+        "a about after again all am an and any anything are as at be because been before being but by can cannot could "
+        "did do does for from had has have he her here him his how i if in into is it its just let may me might more "
+        "must my no not nothing now of off on one or our out over please she should so some something than that the "
+        "their them then there these they this those to too under until up us was we were what when where which while "
+        "who whom whose why will with without would yes you your yours"
+    ).split()
+)
+_LEAST_FUNCTION_SHARE = 0.25
+_LONGEST_RUN = 4
+_SHORT = re.compile(
+    r"^(?:(?:hello|hi|welcome|good (?:morning|afternoon|evening|day)|sorry|thanks|thank you|please|goodbye|bye"
+    r"|take care|certainly|of course|gladly|i see|i understand|absolutely|yes|no|okay|what happened|what else"
+    r"|anything else|how (?:so|come|long|often|bad)|since when|like what|(?:mrs?|ms|miss|sir|madam|dr)(?: \w+)?"
+    r"|\w+ speaking|records office) ?)+$"
+)
+_SHORT_WORDS = 8
+_LEAST_RECITED = 4
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A verbatim sentence of a message."""
+
+    message: Message
+    text: str
+
+    @cached_property
+    def plain(self) -> str:
+        """The sentence in lower case, without punctuation."""
+        return normalised(self.text)
+
+    @cached_property
+    def said(self) -> Statement:
+        """The sentence as a statement with polarities."""
+        return statement(self.text)
+
+    @cached_property
+    def asks(self) -> bool:
+        """Whether it is a question."""
+        if self.text.rstrip().endswith("?"):
+            return True
+        if _NOT_ASKED.match(self.plain):
+            return False
+        if any(_INVERTED.match(clause) for clause in self._clauses):
+            return True
+        return not self._punctuated and _INSIDE.search(self.plain) is not None
+
+    @cached_property
+    def is_open(self) -> bool:
+        """Whether it asks for more than yes or no."""
+        return self.asks and any(_OPEN.match(clause) for clause in self._clauses)
+
+    @cached_property
+    def is_speech(self) -> bool:
+        """Whether it is said to somebody, and not a heap of key words."""
+        words = self.plain.split()
+        if len(words) < 3:
+            return any(word in _FUNCTION for word in words) or _SHORT.match(self.plain) is not None
+        if _ASKING_WORDS.search(self.plain):
+            return False
+        known = [word in _FUNCTION for word in words]
+        run = longest = 0
+        for is_known in known:
+            run = 0 if is_known else run + 1
+            longest = max(longest, run)
+        if longest > _LONGEST_RUN + (len(self._clauses) > 1):
+            return False
+        return sum(known) >= _LEAST_FUNCTION_SHARE * len(words) or (
+            len(words) <= _SHORT_WORDS and _SHORT.match(self.plain) is not None
+        )
+
+    def affirms(self, pattern: str) -> bool:
+        """Return whether a pattern is found in it, not negated."""
+        return True in self.said.polarities(pattern)
+
+    @property
+    def _clauses(self) -> list[str]:
+        return [plain for clause in _CLAUSE_END.split(self.text) if (plain := normalised(clause))]
+
+    @property
+    def _punctuated(self) -> bool:
+        return any(mark in self.message.text for mark in ".!?")
+
+
+def sentences(messages: Sequence[Message]) -> Iterator[Sentence]:
+    """Yield the sentences of these messages, in order."""
+    for message in messages:
+        begun = ""
+        for found in _SENTENCE.finditer(message.text):
+            begun += found.group()
+            if _ABBREVIATED.search(begun.rstrip()):
+                continue
+            if normalised(begun):
+                yield Sentence(message, begun.strip())
+            begun = ""
+        if normalised(begun):
+            yield Sentence(message, begun.strip())
+
+
+def spoken(messages: Sequence[Message], recited: Sequence[str] = ()) -> tuple[Sentence, ...]:
+    """Return the sentences that count: said to somebody, once each, and not read off the task.
+
+    Args:
+        recited: texts of the task, such as objectives; what repeats one of them counts for nothing.
+    """
+    known: set[str] = set()
+    counted = []
+    texts = [normalised(text) for text in recited]
+    for sentence in sentences(messages):
+        if sentence.plain in known or not sentence.is_speech:
+            continue
+        known.add(sentence.plain)
+        if not any(_recites(sentence.plain, text) for text in texts):
+            counted.append(sentence)
+    return tuple(counted)
+
+
+def _recites(plain: str, text: str) -> bool:
+    said, asked = plain.split(), text.split()
+    if len(said) < _LEAST_RECITED or said[0] not in asked[:1]:
+        return False
+    matcher = difflib.SequenceMatcher(None, said, asked, autojunk=False)
+    same = sum(block.size for block in matcher.get_matching_blocks() if block.size > 1)
+    return same >= 0.75 * len(said)
