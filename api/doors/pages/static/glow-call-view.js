@@ -59,12 +59,13 @@ header { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem; }
 #level i, #level b { position: absolute; inset-block: 0; inset-inline-start: 0; background: var(--accent); }
 #level i { width: 100%; transform-origin: left; transform: scaleX(var(--level, 0)); }
 #level b { width: 3px; inset-inline-start: calc(100% * var(--peak, 0)); background: var(--ink); }
-#controls, form { display: flex; flex-wrap: wrap; gap: .5rem; }
+#controls, form { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem; }
 button, select, input:not([type=checkbox]) { font: inherit; color: inherit; min-height: 2.75rem; min-width: 2.75rem; padding: .4rem 1rem;
   border: 1px solid var(--edge); border-radius: .5rem; background: var(--ground); }
 button { cursor: pointer; }
 button[part~=main] { background: var(--accent); color: var(--on-accent); border-color: var(--accent); font-weight: 600; }
 button[aria-pressed=true] { border-width: 3px; border-style: double; font-weight: 600; }
+#mute[aria-pressed=true] { background: var(--bad); color: var(--ground); border-color: var(--bad); text-decoration: underline; }
 #talk { touch-action: none; user-select: none; flex: 1; }
 #text { flex: 1; min-width: 8rem; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }

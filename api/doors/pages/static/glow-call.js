@@ -187,7 +187,7 @@ export class GlowCall extends HTMLElement {
     view.start.textContent = this.#say(state === "ended" ? "again" : "start");
     view.stop.hidden = state !== "speaking";
     view.mute.hidden = !live || this.#push;
-    view.mute.textContent = muted ? `🔇 ${this.#say("unmute")}` : this.#say("mute");
+    view.mute.textContent = this.#say(muted ? "unmute" : "mute");
     view.mute.setAttribute("aria-pressed", String(muted));
     view.talk.hidden = !live || !this.#push;
     view.talk.textContent = this.#say(muted ? "talk" : "talking");
