@@ -1,6 +1,7 @@
 """The settings of the service, and how they are shown."""
 
-from api.settings.fields import PREFIX, Settings
+from api.settings.fields import Settings
+from api.settings.serving import PREFIX
 from api.settings.shown import SettingRow, explain, markdown_table, rows, unknown_variables
 
 __all__ = ["PREFIX", "SettingRow", "Settings", "explain", "markdown_table", "rows", "unknown_variables"]

@@ -3,15 +3,11 @@
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode
 
-from api.addresses import LOOPBACK, ORIGIN
-
-PREFIX = "GLOW_"
-"""What the variable of every setting begins with."""
+from api.settings.serving import ServingSettings, http_url
 
 
 def _default_data_dir() -> Path:
@@ -19,48 +15,8 @@ def _default_data_dir() -> Path:
     return Path(base).expanduser() / "glow-voice"
 
 
-class Settings(BaseSettings):
+class Settings(ServingSettings):
     """What an operator can configure; with the defaults the service runs on the embedded engines."""
-
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_file=".env",
-        env_file_encoding="utf-8",
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-        populate_by_name=True,
-        hide_input_in_errors=True,
-    )
-
-    host: str = Field(
-        default="127.0.0.1", description="Address to listen on; 0.0.0.0 opens the service to the network."
-    )
-    port: int = Field(default=8010, ge=0, le=65535, description="TCP port to listen on; 0 picks a free one.")
-    public_url: str = Field(
-        default="", description="URL under which clients reach the service, if it runs behind a proxy."
-    )
-    embedders: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=(),
-        description="Origins that may show the service's pages in a frame, comma-separated, such as "
-        "https://museum.example.",
-    )
-    tls_cert: Path | None = Field(
-        default=None, description="Certificate in PEM, its chain included; the service then speaks https and wss."
-    )
-    tls_key: Path | None = Field(default=None, description="Private key of tls_cert in PEM.")
-    tls_self_signed: bool = Field(
-        default=False,
-        description="Speak https with a certificate that the service makes itself; browsers warn of it, and then give "
-        "the microphone.",
-    )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="Log level: debug, info, warning or error."
-    )
-    tokens: SecretStr | None = Field(
-        default=None,
-        description="Static Bearer tokens as comma-separated `user:token` pairs, beside those of `glow token create`.",
-    )
 
     data_dir: Path = Field(
         default_factory=_default_data_dir,
@@ -333,7 +289,7 @@ class Settings(BaseSettings):
     )
     worker_threads: int = Field(default=2, ge=1, le=64, description="Number of threads that run the engines.")
 
-    @field_validator("data_dir", "models_dir", "end_of_turn_model", "tls_cert", "tls_key")
+    @field_validator("data_dir", "models_dir", "end_of_turn_model")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         return path and path.expanduser()
@@ -345,29 +301,10 @@ class Settings(BaseSettings):
             return tuple(Path(part.strip()).expanduser() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("embedders", mode="before")
-    @classmethod
-    def _split_origins(cls, value: Any) -> Any:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-    @field_validator("embedders")
-    @classmethod
-    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if any(not ORIGIN.fullmatch(origin) for origin in value):
-            raise ValueError("Each must be an origin, scheme and host, such as https://museum.example")
-        return value
-
-    @field_validator("log_level", mode="before")
-    @classmethod
-    def _lower(cls, value: Any) -> Any:
-        return value.lower() if isinstance(value, str) else value
-
-    @field_validator("public_url", "openai_base_url", "stt_base_url", "tts_base_url", "embeddings_base_url")
+    @field_validator("openai_base_url", "stt_base_url", "tts_base_url", "embeddings_base_url")
     @classmethod
     def _is_http_url(cls, value: str) -> str:
-        if value and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname):
-            raise ValueError("it must be a URL that begins with http:// or https://")
-        return value.rstrip("/")
+        return http_url(value)
 
     @field_validator("database_url")
     @classmethod
@@ -376,45 +313,8 @@ class Settings(BaseSettings):
             raise ValueError("It must name an asynchronous driver, such as sqlite+aiosqlite:///glow.db")
         return value
 
-    @field_validator("tokens")
-    @classmethod
-    def _has_pairs(cls, value: SecretStr | None) -> SecretStr | None:
-        for user, token in _pairs(value):
-            if not user or len(token) < 16:
-                raise ValueError("Each entry must be user:token, and the token must have at least 16 characters")
-        return value
-
     @model_validator(mode="after")
     def _eager_comes_first(self) -> "Settings":
         if self.eager_ms >= self.endpoint_ms:
             raise ValueError("GLOW_EAGER_MS must be smaller than GLOW_ENDPOINT_MS")
         return self
-
-    @model_validator(mode="after")
-    def _one_certificate(self) -> "Settings":
-        if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError("GLOW_TLS_CERT and GLOW_TLS_KEY go together: set both")
-        if self.tls_cert is not None and self.tls_self_signed:
-            raise ValueError("GLOW_TLS_SELF_SIGNED is for a service without GLOW_TLS_CERT: set one of them")
-        return self
-
-    @property
-    def scheme(self) -> Literal["http", "https"]:
-        """The scheme that the service itself speaks."""
-        return "https" if self.tls_cert is not None or self.tls_self_signed else "http"
-
-    @property
-    def static_tokens(self) -> dict[str, str]:
-        """The user names by static token."""
-        return {token: user for user, token in _pairs(self.tokens)}
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether the service listens on loopback only."""
-        return self.host in LOOPBACK
-
-
-def _pairs(tokens: SecretStr | None) -> list[tuple[str, str]]:
-    entries = tokens.get_secret_value().split(",") if tokens else []
-    parted = [entry.strip().partition(":") for entry in entries if entry.strip()]
-    return [(user.strip(), token.strip()) for user, _, token in parted]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr, ValidationError
 
-from api.settings.fields import PREFIX, Settings
+from api.settings.fields import Settings
+from api.settings.serving import PREFIX
 
 # Variables of the client commands, not of the service.
 _CLIENT_VARIABLES = frozenset({"GLOW_TOKEN", "GLOW_INSTANCE_URL"})
