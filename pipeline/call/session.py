@@ -260,7 +260,10 @@ class VoiceSession(Audience):
         if self._state.wants_frames:
             start = self._position - self._endpointer.speech_run(self._position)
             last = self._endpointer.last_speech
-            self._feed(events.SpeechContinued(max(0, last - start), self._position - last))
+            run = max(0, last - start)
+            lasts = self._state.reply is ReplyPhase.DUCKED and run >= samples(self._state.rules.interrupt_ms)
+            faint = lasts and not self._transcripts.stands_out
+            self._feed(events.SpeechContinued(run, self._position - last, stands_out=not faint))
         due = self._state.deadline is not None and self._position >= self._state.deadline
         if due and not self._endpointer.stirring(self._position):
             self._feed(events.Elapsed())

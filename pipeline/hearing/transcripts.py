@@ -146,6 +146,11 @@ class Transcripts:
         ending = None if turn_is_over else self._ending
         self._slots.replace("transcript", self._transcribe(revision, look, ending))
 
+    @property
+    def stands_out(self) -> bool:
+        """Whether the open utterance is louder than what sounds in the background."""
+        return self._utterance.stands_out
+
     def suspend(self) -> None:
         """Cancel the requested transcript."""
         self._slots.cancel("transcript")

@@ -111,6 +111,11 @@ class Utterance:
         return np.zeros(0, np.int16) if self._segment is None else self._segment.audio
 
     @property
+    def stands_out(self) -> bool:
+        """Whether the utterance, or its current segment, is louder than what sounds in the background."""
+        return len(self.latest) > 0 and stands_out(self.latest, self._background.level_db)
+
+    @property
     def too_long(self) -> bool:
         """Whether `settle` is due: the segment has become as long as a recogniser takes."""
         return self._segment_frames * FRAME >= LONGEST_SEGMENT_MS * RATE_HZ // 1000

@@ -36,10 +36,14 @@ class Leave:
 
 @dataclass(frozen=True, slots=True)
 class SpeechContinued:
-    """A frame while the learner speaks over a reply: `run` samples of unbroken speech, or `quiet` samples of none."""
+    """A frame while the learner speaks over a reply: `run` samples of unbroken speech, or `quiet` samples of none.
+
+    `stands_out` tells whether the utterance is louder than what sounds in the background anyway.
+    """
 
     run: Samples
     quiet: Samples
+    stands_out: bool = True
 
 
 @dataclass(frozen=True, slots=True)

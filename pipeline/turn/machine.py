@@ -68,8 +68,8 @@ def _react(state: Turn, event: Event, now: Samples) -> Step:
     match event:
         case SpeechStarted(at):
             return speech_started(state, at)
-        case SpeechContinued(run, quiet):
-            return speech_continued(state, run, quiet)
+        case SpeechContinued(run, quiet, stands_out):
+            return speech_continued(state, run, quiet, stands_out=stands_out)
         case SpeechPaused(last_speech):
             return speech_paused(state, last_speech)
         case SpeechResumed(at):

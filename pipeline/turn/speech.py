@@ -93,7 +93,7 @@ def _limit(state: Turn) -> Samples:
     return state.started_at + samples(state.rules.max_turn_ms)
 
 
-def speech_continued(state: Turn, run: Samples, quiet: Samples) -> Step:
+def speech_continued(state: Turn, run: Samples, quiet: Samples, *, stands_out: bool = True) -> Step:
     """Take a frame of speech over a reply: duck, restore, hold or resume it."""
     rules = state.rules
     if not state.wants_frames or state.protected_to:
@@ -116,9 +116,11 @@ def speech_continued(state: Turn, run: Samples, quiet: Samples) -> Step:
         return state, []
     if sound is Sound.WORDS:
         return _stop_for_words(state)
-    if not rules.partials or run >= samples(rules.interrupt_without_words_ms):
-        return replace(state, reply=ReplyPhase.HELD), [Hold()]
-    return state, []
+    if rules.partials and run < samples(rules.interrupt_without_words_ms):
+        return state, []
+    if not stands_out:  # people in the background, so far: only words stop the reply
+        return replace(state, reply=ReplyPhase.PLAYING, tuned_out=True), [Restore()]
+    return replace(state, reply=ReplyPhase.HELD), [Hold()]
 
 
 def partial(state: Turn, text: str, spoken: str) -> Step:

@@ -48,8 +48,8 @@ def resumes(at: float) -> At:
     return At(at, SpeechResumed(ms(at)))
 
 
-def goes_on(at: float, run: float) -> At:
-    return At(at, SpeechContinued(ms(run), 0))
+def goes_on(at: float, run: float, *, stands_out: bool = True) -> At:
+    return At(at, SpeechContinued(ms(run), 0, stands_out))
 
 
 def is_quiet(at: float, quiet: float) -> At:

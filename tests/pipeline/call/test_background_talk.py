@@ -7,7 +7,14 @@ import pytest
 
 from models.store import Store
 from pipeline.call.session import SessionSettings
-from pipeline.conversation.events import UserMessage, UserPartial, UserStarted
+from pipeline.conversation.events import (
+    ReplyAudio,
+    ReplyCleared,
+    ReplyEnded,
+    UserMessage,
+    UserPartial,
+    UserStarted,
+)
 from pipeline.replay.virtual_time import run_virtually
 from tests.neural import people
 from tests.pipeline.scene import engines, opened, steadily
@@ -21,6 +28,11 @@ from voice.work.cancellation import Cancelled, never_cancelled
 
 VOICES = [float32_of(recording(name)) for name in recordings("clinic", "turns")]
 LINES = [float32_of(recording(f"slt/records-office/0{number}")) for number in (1, 5)]
+
+LONG = (
+    "The law protects the privacy of every student. That is why nobody can tell you more than this over the telephone. "
+    "Is there anything else that I can do for you today? If there is not, then I wish you a pleasant afternoon."
+)
 
 
 class Confident:
@@ -73,6 +85,47 @@ def test_sure_words_count_at_any_level(confidence: float | None) -> None:
     level = 1.5 * level_of(LINES[0])
     audio = spaced(LINES[:1], pause_s=2)
     assert messages(audio + babble(VOICES, len(audio) / 16_000, level=level), confidence)[2] >= 1
+
+
+def longest_gap_s(audio: np.ndarray, before_s: int) -> tuple[float, int]:
+    """The longest gap in the audio of a reply over this audio, in seconds, and how often the reply was cut or dropped.
+
+    So many seconds of the audio come before it.
+    """
+    sent: list[float] = []
+    stopped: list[object] = []
+    before = before_s * 16_000
+
+    async def story(store: Store) -> None:
+        chosen, settings = engines(transcriber=Confident(0.3)), SessionSettings(greeting=LONG)
+        async with opened(store, chosen, settings=settings) as scene:
+            await scene.say(audio[:before], message_ms=20)
+            loop = asyncio.get_running_loop()
+            scene.call.session.subscribe(
+                lambda event: sent.append(loop.time()) if isinstance(event, ReplyAudio) else None
+            )
+            scene.call.session.greet()
+            await scene.say(audio[before:], message_ms=20)
+            stopped.extend(scene.of(ReplyCleared))
+            stopped.extend(ended for ended in scene.of(ReplyEnded) if ended.interrupted)
+
+    steadily(story, run_virtually)
+    return float(np.diff(sent).max()), len(stopped)
+
+
+@pytest.mark.slow
+def test_babble_does_not_stop_a_reply() -> None:
+    for seed in (2, 5):
+        gap_s, stopped = longest_gap_s(int16_of(babble(VOICES, 14, level=0.05, seed=seed)), 0)
+        assert stopped == 0
+        assert gap_s <= 0.7
+
+
+@pytest.mark.slow
+def test_a_caller_over_babble_stops_a_reply() -> None:
+    audio = babble(VOICES, 14, level=level_of(LINES[0]) * 10 ** (-10 / 20))
+    audio[8 * 16_000 :][: len(LINES[0])] += LINES[0]
+    assert longest_gap_s(int16_of(audio), 4)[1] >= 1
 
 
 @pytest.mark.slow

@@ -46,6 +46,23 @@ STORIES: list[Story] = [
         [*DUCKED, Restore()],
     ),
     (
+        "talk in the background ducks the reply and lets it go on, however long it lasts",
+        [*answered(), starts(4000), *[goes_on(4020 + run, 20 + run, stands_out=False) for run in range(0, 6000, 20)]],
+        [*DUCKED, Restore()],
+    ),
+    (
+        "words in what was talk in the background stop the reply all the same",
+        [
+            *answered(),
+            starts(4000),
+            goes_on(4600, 600, stands_out=False),
+            At(4900, Partial("wait", "")),
+            goes_on(4920, 920),
+            goes_on(4940, 940),
+        ],
+        [*DUCKED, Restore(), Duck(), Hold()],
+    ),
+    (
         "words over the reply stop it at once",
         [*answered(), starts(4000), At(4280, Partial("wait", "")), goes_on(4300, 300), goes_on(4320, 320)],
         [*DUCKED, Hold()],
