@@ -43,7 +43,7 @@ _BOTH = 0.05
 _TRUST = (0.0, 0.0, 0.3, 0.5)
 """Weight of the share of an example that is found, by its content words: one word in common says little."""
 
-_ALL_OF_IT, _MOST_OF_IT = 0.82, 0.72
+_ALL_OF_IT, _MOST_OF_IT = 0.82, 0.66
 """Likeness from which an example counts that has stop words only, such as "what is up", and one content word only."""
 
 _UNKNOWN_RARITY = 1.5
@@ -52,7 +52,7 @@ _LEAST_RESPELLED = 7
 
 _MOST_PARTS = 8
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n+")
-_CLAUSE_END = re.compile(r"(?<=[.!?;,:])\s+|\n+|\b(?:and|but|because|so)\b", re.IGNORECASE)
+_CLAUSE_END = re.compile(r"(?<=[.!?;,:])\s+|\n+|\b(?:and|or|but|because|so)\b", re.IGNORECASE)
 _MOST_KEPT = 500
 MAX_MATCHED_CHARS = 600
 """Utterances are short; of a longer text only the end is matched, which bounds the cost of a pack's patterns."""
