@@ -37,6 +37,9 @@ _LEAST_COSINE = 0.58
 _FUNCTION_WEIGHT, _ASKING_WEIGHT = 0.22, 0.6
 """Weights of stop words and of question words, where a content word has 1 to 2."""
 
+_RESPELLED = 0.94
+"""Factor for words as they sound."""
+
 _BOTH = 0.05
 """What a pattern adds to the score of an example."""
 
@@ -58,18 +61,16 @@ MAX_MATCHED_CHARS = 600
 """Utterances are short; of a longer text only the end is matched, which bounds the cost of a pack's patterns."""
 
 _ASKS = frozenset(("?",))
-_LIGHT = frozenset(("i", "you"))
+_LIGHT = frozenset(("i", "you", "he"))
 _ASKING = frozenset("what when where who why how which whose".split())
 _PERSONS = {
-    "i": "i",
-    "me": "i",
-    "my": "i",
-    "we": "i",
-    "us": "i",
-    "our": "i",
-    "you": "you",
-    "your": "you",
-    "yours": "you",
+    word: person
+    for person, words in {
+        "i": "i me my mine we us our ours",
+        "you": "you your yours",
+        "he": "he him his she her hers",
+    }.items()
+    for word in words.split()
 }
 _LITERAL = re.compile(r"[a-z]{3,}")
 
@@ -143,11 +144,9 @@ class Matcher:
     def _forms(self, text: str, *, respelled_too: bool) -> dict[str, float]:
         parts = _parts(text)
         if respelled_too:
-            parts |= {form: parts.get(form, weight) for part, weight in parts.items() for form in self._heard(part)}
+            heard = {respelled(part, self._known): weight * _RESPELLED for part, weight in parts.items()}
+            parts = heard | parts
         return parts
-
-    def _heard(self, part: str) -> tuple[str]:
-        return (respelled(part, self._known),)
 
     def match(self, text: str, allowed: Callable[[Cue], bool], vectors: Vectors | None = None) -> Match | None:
         """Return the best match among the allowed cues, or None; on a tie, the first of the pack.
@@ -157,17 +156,19 @@ class Matcher:
             allowed: whether a cue counts now.
             vectors: of the examples and of `forms(text)`.
         """
-        said = normalised(text)[-MAX_MATCHED_CHARS:]
-        best = self._best(said, self._nearness(text, vectors, respelled_too=False), allowed, 1)
+        said, asks = normalised(text)[-MAX_MATCHED_CHARS:], text.rstrip().endswith("?")
+        best = self._best(said, self._nearness(text, vectors, respelled_too=False), allowed, 1, asks)
         if best is not None or not self._examples:
             return best
         # Words as they sound come second: "tired" is not "tried" as long as it means something by itself.
         heard, near = respelled(said, self._known), self._nearness(text, vectors, respelled_too=True)
-        return self._best(heard, near, allowed, _LEAST_RESPELLED)
+        return self._best(heard, near, allowed, _LEAST_RESPELLED, asks)
 
-    def _best(self, said: str, near: Sequence[float], allowed: Callable[[Cue], bool], least: int) -> Match | None:
+    def _best(
+        self, said: str, near: Sequence[float], allowed: Callable[[Cue], bool], least: int, asks: bool
+    ) -> Match | None:
         best: Match | None = None
-        words = _meanings(said)
+        words = _meanings(said) | (_ASKS if asks else frozenset())
         for place, cue in enumerate(self._cues):
             if not allowed(cue) or any(pattern(one, at_words=True).found_in(said) for one in cue.unless):
                 continue
@@ -267,8 +268,11 @@ def _likeness(words: frozenset[str], example: _Example, common: float, total: fl
     elif both < _ALL_OF_IT:
         return 0.0
     score = (1 - example.trust) * both + example.trust * common / example.weight
-    asked, expected = words & _ASKING, example.words & _ASKING
-    if asked and expected and not asked & expected:
+    asking, expected = words & _ASKING, example.words & _ASKING
+    if asking and expected and not asking & expected:
+        score *= 0.75
+    of_whom, expected = words & _LIGHT, example.words & _LIGHT
+    if of_whom and expected and not of_whom & expected:
         score *= 0.75
     if bool(words & _ASKS) != bool(example.words & _ASKS):
         score *= 0.85

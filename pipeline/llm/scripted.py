@@ -37,9 +37,9 @@ _GO_ON = re.compile(
     r"(you were saying|what were you saying|finish|you first))( please| sorry)*"
 )
 _REPEAT = re.compile(
-    _LEAD + r"((i am )?sorry |please )?((can|could|would|will) you (please )?)?"
-    r"(repeat|what|huh|say (that|it)|what did you (just )?say|what was that|come again|once more|one more time|pardon|"
-    r"(what were we|what are we) (talking about|saying)|where were we|what was (it|the question)|"
+    _LEAD + r"((i am )?sorry |please |i was not listening )?((can|could|would|will) you (please )?)?"
+    r"(repeat|what|huh|say (that|it|again)|what did you (just )?say|what was that|come again|once more|one more time|"
+    r"pardon|(what were we|what are we) (talking about|saying)|where were we|what was (it|the question)|"
     r"i did not (hear|catch|get))( (that|it|you|me|again|once|more|one|time|please|what|said))*"
 )
 
