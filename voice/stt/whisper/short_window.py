@@ -2,8 +2,8 @@
 
 Stock Whisper weights at exactly the utterance's length fall into repetition. A margin of `MARGIN` mel frames after the
 speech avoids this if it is filled as in training, with silence. A result that looks wrong nonetheless is retried with
-the margin `WIDER`, and one that is broken then at the full window. docs/benchmarks.md shows how the margins were
-chosen.
+the margin `WIDER`, or `AFTER_A_LOOP`, and one that is broken then at the full window. docs/benchmarks.md shows how the
+margins were chosen.
 
 Source: Radford et al. 2022, sections 2 and 4.5 (compression ratio, average log-probability, no-speech probability);
 CTranslate2 `Whisper.encode` and `Whisper.generate`.
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from voice.audio.formats import RATE_HZ, Float32Mono16k
 from voice.stt.whisper.speech_presence import holds_speech, speech_seconds
-from voice.stt.whisper.suspicion import is_sparse, repeats_itself
+from voice.stt.whisper.suspicion import is_sparse, repeats_itself, words_of
 from voice.stt.whisper.vocabulary import with_terms
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 HOP = 160
 FULL_WINDOW = 3000
-MARGIN, WIDER = 640, 1536
+MARGIN, WIDER, AFTER_A_LOOP = 640, 1536, 1024
 STEP = 128
 """Windows are multiples of this, so that utterances of similar length can be batched."""
 
@@ -171,7 +171,8 @@ class ShortWindow:
         ]
 
     def _looked_again(self, request: Request, first: Decoded) -> Decoded:
-        own, wider = window_of(len(request.audio), self._margin), window_of(len(request.audio), WIDER)
+        own = window_of(len(request.audio), self._margin)
+        wider = window_of(len(request.audio), AFTER_A_LOOP if first.is_broken else WIDER)
         sparse = _too_few_words(first.text, request.audio)
         # No retry without speech: noise must cost no more than speech.
         if wider <= own or not (sparse or (first.looks_wrong and holds_speech(request.audio))):
@@ -376,8 +377,9 @@ def _limit(prompt: int, tokens: int) -> int:
 
 
 def _disagree(first: Decoded, second: Decoded) -> bool:
-    """Return whether the first result repeats a phrase that the second has once: it may really have been repeated."""
-    return not first.is_broken and repeats_itself(first.text) and not repeats_itself(second.text)
+    """Return whether a phrase is repeated in one result, and not, or less often, in the other: it may be meant."""
+    repeated = repeats_itself(first.text) or repeats_itself(second.text)
+    return repeated and not first.is_broken and words_of(first.text) != words_of(second.text)
 
 
 def _better(second: Decoded, first: Decoded) -> bool:

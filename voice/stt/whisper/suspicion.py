@@ -12,9 +12,14 @@ SPARSE_SECONDS = 3.0
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
+def words_of(text: str) -> list[str]:
+    """Return the words of a text in small letters, without punctuation."""
+    return [word.lower() for word in _WORD.findall(text)]
+
+
 def repeats_itself(text: str) -> bool:
     """Return whether the text is one phrase repeated, or contains a phrase of `UNIT` words twice in a row."""
-    words = [word.lower() for word in _WORD.findall(text)]
+    words = words_of(text)
     count = len(words)
     for length in range(1, count // 2 + 1):
         if count % length == 0 and words == words[:length] * (count // length):
