@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from api.doors.guarded import GuardedRoute
 from api.doors.json_bounds import parsed
@@ -50,6 +51,8 @@ def failure_of(error: Exception) -> Failure:
             return _unprocessable(error)
         case HTTPException():
             return Failure(error.status_code, str(error.detail), headers=dict(error.headers or {}))
+        case ClientDisconnect():
+            return Failure(400, "The client left in the middle of its request.")
         case ModelError() | PipelineError() | VoiceError() if error.http_status != 500:
             return Failure(error.http_status, clean(str(error)), headers=_headers_of(error))
         case _:
@@ -90,7 +93,7 @@ def detail(failure: Failure) -> Response:
 
 def explain_errors(app: FastAPI) -> None:
     """Have every route without its own shape render failures in FastAPI's."""
-    for kind in (ModelError, PipelineError, VoiceError, RequestValidationError):
+    for kind in (ModelError, PipelineError, VoiceError, RequestValidationError, ClientDisconnect):
         app.add_exception_handler(kind, _explain)
 
 

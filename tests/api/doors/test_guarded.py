@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import httpx
+import pytest
 from fastapi.routing import APIRoute
 
 from api.doors.json_bounds import DEPTH_LIMIT, VALUES_LIMIT
@@ -47,6 +48,44 @@ def test_a_strangers_body_is_not_read_at_any_route(service: RunningService) -> N
             assert answered_early(service, path, headers).split()[1] in {b"401", b"404", b"405"}, path
     assert answered_early(service, "/attempt/start").split()[1] == b"401"
     assert answered_early(service, "/rest/api/v1/chat").split()[1] == b"401"
+
+
+@pytest.mark.slow
+def test_who_leaves_in_the_middle_of_a_body_leaves_no_trace(
+    service: RunningService, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At every route that reads one: JSON, a form, an upload."""
+    paths = {
+        re.sub(r"{[^}]*}", "x", route.path)
+        for route in service.app.routes
+        if isinstance(route, APIRoute) and "POST" in route.methods
+    }
+    upload = "multipart/form-data; boundary=b"
+    kinds = {"/attempt/audio_upload": upload, "/rest/api/v1/uploadchatfiles": upload}
+    kinds["/oauth2/token"] = "application/x-www-form-urlencoded"
+
+    async def story() -> None:
+        host, _, port = service.url.removeprefix("http://").partition(":")
+        for path in sorted(paths):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            head = {
+                "host": "x",
+                "content-type": kinds.get(path, "application/json"),
+                "content-length": "9000",
+                "expect": "100-continue",  # answered when the body is read
+                **service.headers(),
+            }
+            lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+            writer.write(f"POST {path} HTTP/1.1\r\n{lines}\r\n".encode())
+            async with asyncio.timeout(WAIT_S):
+                await reader.readline()
+            writer.write(b"[")
+            writer.close()
+        await service.until(lambda _: not [task for task in asyncio.all_tasks() if "run_asgi" in repr(task.get_coro())])
+
+    with caplog.at_level("ERROR"):
+        asyncio.run(story())
+    assert not caplog.records
 
 
 def test_json_is_bounded_in_depth_and_values(service: RunningService) -> None:
