@@ -137,7 +137,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         coach = open_coach(settings)
         stack.push_async_callback(coach.close)
         files = Files(settings.data_dir / "audio")
-        recordings = await stack.enter_async_context(Recordings(calls, files, LoopClock(), recovers=presence.alone))
+        recordings = await stack.enter_async_context(Recordings(calls, files, LoopClock(), alone=presence.alone))
         background = await stack.enter_async_context(Background(access.holding))
         external = await stack.enter_async_context(open_external(settings, store, calls, LoopClock()))
         practice = Decisions(

@@ -57,11 +57,9 @@ class Files:
             log.error("A file cannot be written: %s", error.strerror)
             raise StorageFailed("The recording cannot be stored at the moment; try again in a while.") from None
 
-    def sweep(self) -> None:
-        """Remove what a killed process left half-written, and take what is there from everybody but its owner."""
+    def tighten(self) -> None:
+        """Take what is there from everybody but its owner."""
         tighten(self._folder)
-        for part in self._folder.glob(f"*{PART}"):
-            part.unlink(missing_ok=True)
         for path in self._folder.glob("*"):
             tighten(path)
 

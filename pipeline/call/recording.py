@@ -5,6 +5,7 @@ import logging
 import wave
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -42,29 +43,51 @@ class Recordings(CallFollower):
         calls: the registry whose calls are recorded.
         files: the storage of the recordings.
         clock: the calls' clock.
-        recovers: whether to take up what a killed process left; not while another one records into the same files.
+        alone: is set when no other process records into the same files any more; None if there is none.
     """
 
-    def __init__(self, calls: Calls, files: Files, clock: Clock, *, recovers: bool = True) -> None:
+    def __init__(self, calls: Calls, files: Files, clock: Clock, *, alone: asyncio.Event | None = None) -> None:
         super().__init__(calls, "Some of a recording could not be written", clock)
         self._files = files
         self._clock = clock
-        self._recovers = recovers
+        self._alone = alone
+        self._waiting: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Join the tracks that a killed process left, and remove what it left half-written."""
-        if self._recovers:
-            await asyncio.to_thread(self._recover)
-        return await super().__aenter__()
+        """Join the tracks that a killed process left, and remove what it left half-written.
 
-    def _recover(self) -> None:
-        self._files.sweep()
-        for left in self._files.ending(_LEARNER, _PERSONA):
-            chat, beside = left.name.partition(".")[0], left.with_suffix("")
-            if not left.exists() or beside.name == chat:
+        While another process runs, whose these may be, that is put off until it runs no more.
+        """
+        await asyncio.to_thread(self._files.tighten)
+        left = await asyncio.to_thread(self._files.ending, PART, _LEARNER, _PERSONA)
+        entered = await super().__aenter__()
+        if self._alone is None or self._alone.is_set():
+            await asyncio.to_thread(self._recover, left)
+        else:
+            self._waiting = asyncio.create_task(self._recover_later(left, self._alone), name="leftover recordings")
+        return entered
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            await asyncio.gather(self._waiting, return_exceptions=True)
+        await super().__aexit__(kind, error, trace)
+
+    async def _recover_later(self, left: list[Path], alone: asyncio.Event) -> None:
+        await alone.wait()
+        self._put_file_work(lambda: self._recover(left))
+
+    def _recover(self, left: list[Path]) -> None:
+        for path in left:
+            chat, beside = path.name.partition(".")[0], path.with_suffix("")
+            if path.suffix == PART:
+                path.unlink(missing_ok=True)
+            if not path.exists() or beside.name == chat:
                 continue
             try:
-                _join(Path(f"{beside}{_LEARNER}"), Path(f"{beside}{_PERSONA}"), left.with_name(chat))
+                _join(Path(f"{beside}{_LEARNER}"), Path(f"{beside}{_PERSONA}"), path.with_name(chat))
                 log.info("The recording of a call that was broken off is joined to %s.", chat)
             except (OSError, wave.Error, EOFError) as error:
                 log.warning("The recording of a call that was broken off stays apart: %s", error)

@@ -23,14 +23,14 @@ class Presence:
         clock: paces the beats.
 
     Attributes:
-        alone: no other process ran at the start.
+        alone: is set when no other process runs any more, from the start or later.
     """
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._was_away = False
-        self.alone = True
+        self.alone = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         """Enter the process, and recover what is nobody's.
@@ -40,7 +40,7 @@ class Presence:
         """
         await self._store.join()
         await self._recover(always=True)
-        self.alone = not await self._store.others_run()
+        await self._look_around()
         self._task = asyncio.create_task(self._beat(), name="presence")
         return self
 
@@ -62,9 +62,14 @@ class Presence:
                 if self._was_away:  # for the others, too: they have the time of a beat to say that they run
                     self._was_away = False
                     continue
+                await self._look_around()
                 await self._recover(always=False)
             except StorageFailed:
                 self._was_away = True
+
+    async def _look_around(self) -> None:
+        if not self.alone.is_set() and not await self._store.others_run():
+            self.alone.set()
 
     async def _recover(self, *, always: bool) -> None:
         found = await self._store.recover(always=always)

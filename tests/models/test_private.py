@@ -39,7 +39,7 @@ def test_recordings_are_private_and_older_ones_become_so(tmp_path: Path) -> None
     (folder / "old").write_bytes(b"old")
     (folder / "old").chmod(0o644)
     files = Files(folder)
-    files.sweep()
+    files.tighten()
     files.write("new", b"new")
     assert mode(folder) == 0o700
     assert {path.name: mode(path) for path in folder.iterdir()} == {"old": 0o600, "new": 0o600}

@@ -36,7 +36,7 @@ def test_a_process_beats_and_leaves_the_others_a_beat_after_an_outage() -> None:
     async def story(store: Store) -> None:
         away: Any = Away(store)
         async with Presence(away, LoopClock()) as presence:
-            assert presence.alone
+            assert presence.alone.is_set()
             await asyncio.sleep(BEAT_S + 0.5)
             away.away = True
             await asyncio.sleep(BEAT_S)
