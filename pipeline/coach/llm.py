@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from collections.abc import Sequence
 from typing import Any, TypeVar, cast
 
 import openai
@@ -10,9 +11,9 @@ from openai import AsyncOpenAI
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models.records.core import Message
-from pipeline.coach import rules as coach_rules
+from pipeline.coach.breaches import Breach
 from pipeline.coach.coach import Assessment, CoachingTask, Passage, Remark, StandardScore, exact_section, fitted
-from pipeline.coach.measures import Reading
+from pipeline.coach.rules import RuleCoach, broken_in, broken_remarks
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +96,7 @@ class LanguageModelCoach:
     ) -> None:
         self._model = model
         self._total_s = total_s
+        self._rules = RuleCoach()
         self._client = AsyncOpenAI(
             base_url=base_url or _OFFICIAL,
             api_key=api_key or "none",
@@ -105,10 +107,11 @@ class LanguageModelCoach:
 
     async def assess(self, task: CoachingTask) -> Assessment:
         """Grade by the rubric; scores for unknown standards and wrong quotes of the model are corrected or dropped."""
-        ruled = coach_rules.assess(task)
+        ruled = await self._rules.assess(task)
         if not task.learner:
             return ruled
-        read = await self._ask(_assessment_prompt(task), _ASSESSMENT_SCHEMA, _Assessment)
+        broken = await asyncio.to_thread(broken_in, task)
+        read = await self._ask(_assessment_prompt(task, broken), _ASSESSMENT_SCHEMA, _Assessment)
         if read is None:
             return Assessment(
                 ruled.scores,
@@ -134,7 +137,6 @@ class LanguageModelCoach:
             task.rubric,
         )
         improvements = [improvement for item in read.improvements if (improvement := _improvement(item, task))]
-        broken = coach_rules.broken_remarks(Reading(task))
         score = sum(item.points for item in scores)
         verdict = "passed" if score >= task.rubric.pass_points else "not passed yet"
         summary = f"{score} of {task.rubric.total_points} points, {verdict}. {read.summary}".strip()
@@ -142,7 +144,7 @@ class LanguageModelCoach:
             scores,
             summary,
             tuple(_strength(item, task) for item in read.strengths[:_MOST]) or ruled.strengths,
-            tuple([*broken, *improvements][:_MOST]) or ruled.improvements,
+            tuple([*broken_remarks(broken), *improvements][:_MOST]) or ruled.improvements,
             tuple(text.strip() for text in read.analyses[:_MOST] if text.strip()) or ruled.analyses,
         )
 
@@ -150,13 +152,13 @@ class LanguageModelCoach:
         """Return hints for the learner's next turn."""
         asked = "Give the learner one to three short hints on what to do next. Do not write their lines for them."
         read = await self._ask(_lines_prompt(task, asked), _LINES_SCHEMA, _Lines)
-        return _some(read) or coach_rules.hints(task)
+        return _some(read) or await self._rules.hints(task)
 
     async def suggestions(self, task: CoachingTask) -> tuple[str, ...]:
         """Suggest messages that the learner could say next."""
         asked = "Write three different lines that the learner could say next, in plain spoken words."
         read = await self._ask(_lines_prompt(task, asked), _LINES_SCHEMA, _Lines)
-        return _some(read) or coach_rules.suggestions(task)
+        return _some(read) or await self._rules.suggestions(task)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -199,7 +201,7 @@ class LanguageModelCoach:
         return str(answer.choices[0].message.content or "")
 
 
-def _assessment_prompt(task: CoachingTask) -> list[dict[str, str]]:
+def _assessment_prompt(task: CoachingTask, broken: Sequence[Breach]) -> list[dict[str, str]]:
     rubric = task.rubric
     standards = "\n".join(
         f"{number}. {standard.name} (0 to {standard.points} points): {standard.description}"
@@ -209,16 +211,16 @@ def _assessment_prompt(task: CoachingTask) -> list[dict[str, str]]:
         f"Rubric “{rubric.name}”. {rubric.description}".strip(),
         standards,
         *([f"Look at this besides: {task.instructions}"] if task.instructions else []),
-        *_noticed(task),
+        *_noticed(task, broken),
         f"Answer with one JSON object of this schema: {json.dumps(_ASSESSMENT_SCHEMA)}",
     ]
     return [{"role": "system", "content": _TASK}, {"role": "user", "content": _material(task) + "\n\n".join(asked)}]
 
 
-def _noticed(task: CoachingTask) -> list[str]:
+def _noticed(task: CoachingTask, broken: Sequence[Breach]) -> list[str]:
     """Return what the rules have found broken, for the model to weigh."""
     numbers = {message.id: number for number, message in enumerate(task.chat.messages, 1)}
-    found = [f"- line {numbers[item.sentence.message.id]}: {item.tell}" for item in Reading(task).breaches[:_MOST]]
+    found = [f"- line {numbers[item.sentence.message.id]}: {item.tell}" for item in broken[:_MOST]]
     return ["\n".join(["Rules have noticed this in the learner's lines; weigh it:", *found])] if found else []
 
 

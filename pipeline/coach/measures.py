@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 from models.records.criteria import Criterion, Sign
 from models.records.resources import Advice, Standard
 from pipeline.coach.breaches import Breach, breaches
 from pipeline.coach.coach import CoachingTask
-from pipeline.coach.speech import MOST_SIGNS, Sentence, sentences, spoken
+from pipeline.coach.speech import MOST_SIGNS, Sentence, counted, sentences
 from pipeline.coach.words import content
 
 TURNS_FOR_ALL = 6
@@ -22,6 +23,9 @@ QUESTIONS_FOR_ALL = 4
 
 BALANCED = (0.25, 0.65)
 """The learner's share of the talk that earns all points; the score falls to zero at 0 and at 1."""
+
+MOST_SENTENCES = 500
+"""Number of the learner's sentences that are read, which bounds the cost of a chat."""
 
 BREACH_COSTS = 0.2
 """The share of its points that each breach takes from every standard but the quiz."""
@@ -67,9 +71,9 @@ class Reading:
 
     def __init__(self, task: CoachingTask) -> None:
         self.task = task
-        self.every = tuple(sentences(task.learner))
+        self.every = tuple(islice(sentences(task.learner), MOST_SENTENCES))
         recited = [*task.objectives, *(standard.description for standard in task.rubric.standards)]
-        self.said = spoken(task.learner, recited)
+        self.said = counted(self.every, recited)
 
     @cached_property
     def breaches(self) -> tuple[Breach, ...]:

@@ -12,10 +12,12 @@ Only sentences that are said to somebody count: no heaps of key words, nothing t
 breach, a rude remark or what the scenario forbids, takes a fifth from every standard but the quiz.
 """
 
+import asyncio
 import re
 from collections.abc import Sequence
 
 from models.records.resources import Advice, Standard
+from pipeline.coach.breaches import Breach
 from pipeline.coach.coach import Assessment, CoachingTask, Passage, Remark, StandardScore
 from pipeline.coach.measures import Finding, Reading, measured, quoted, talk_share
 from pipeline.coach.speech import Sentence, sentences
@@ -70,15 +72,15 @@ class RuleCoach:
 
     async def assess(self, task: CoachingTask) -> Assessment:
         """Grade by the rules."""
-        return assess(task)
+        return await asyncio.to_thread(assess, task)
 
     async def hints(self, task: CoachingTask) -> tuple[str, ...]:
         """Return hints on what is still missing, most useful first."""
-        return hints(task)
+        return await asyncio.to_thread(hints, task)
 
     async def suggestions(self, task: CoachingTask) -> tuple[str, ...]:
         """Suggest messages from what is still missing."""
-        return suggestions(task)
+        return await asyncio.to_thread(suggestions, task)
 
     async def close(self) -> None:
         """Do nothing: there are no connections."""
@@ -105,15 +107,20 @@ def assess(task: CoachingTask) -> Assessment:
         if finding.share < _GOOD
         for remark in _missing_words(standard, finding, task)
     ]
-    improvements = _one_for_each([*broken_remarks(reading), *_better_words(task), *_too_long(task), *missing])
+    improvements = _one_for_each([*broken_remarks(reading.breaches), *_better_words(task), *_too_long(task), *missing])
     return Assessment(
         scores, summary, tuple(strengths[:_MOST_REMARKS]), tuple(improvements[:_MOST_REMARKS]), analyses(task)
     )
 
 
-def broken_remarks(reading: Reading) -> list[Remark]:
+def broken_in(task: CoachingTask) -> tuple[Breach, ...]:
+    """Return what was said in a chat and must not be."""
+    return Reading(task).breaches
+
+
+def broken_remarks(broken: Sequence[Breach]) -> list[Remark]:
     """Return an improvement for everything that must not be said, the scenario's first."""
-    ordered = sorted(reading.breaches, key=lambda breach: breach.objective is None)
+    ordered = sorted(broken, key=lambda breach: breach.objective is None)
     return [
         Remark(
             breach.objective.rstrip(".") if breach.objective else "Stay friendly",

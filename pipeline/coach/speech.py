@@ -33,6 +33,7 @@ _INVERTED = re.compile(
     rf"|{_WH} (?:(?!{_WHO} )\w+ ){{0,2}}?(?:{_AUX}|happened|brings|makes|worries|went)\b)"
 )
 _INSIDE = re.compile(rf"\b(?:{_AUX} (?:you|he|she|they|we|i) \w+|{_WH} (?:{_AUX}) {_WHO}\b)")
+_OPEN_INSIDE = re.compile(rf"\b(?:{_WH} (?:\w+ )?{_AUX} {_WHO}\b|{_TELLS})")
 _ASKING_WORDS = re.compile(rf"\b{_WH} {_WH} {_WH}\b")
 _NOT_ASKED = re.compile(rf"^{_AND}(?:which|who|what) (?:is|was) (?:why|how|what|where|when)\b")
 
@@ -88,7 +89,11 @@ class Sentence:
     @cached_property
     def is_open(self) -> bool:
         """Whether it asks for more than yes or no."""
-        return self.asks and any(_OPEN.match(clause) for clause in self._clauses)
+        if not self.asks:
+            return False
+        if any(_OPEN.match(clause) for clause in self._clauses):
+            return True
+        return not self._punctuated and _OPEN_INSIDE.search(self.plain) is not None
 
     @cached_property
     def is_speech(self) -> bool:
@@ -137,22 +142,23 @@ def sentences(messages: Sequence[Message]) -> Iterator[Sentence]:
             yield Sentence(message, begun.strip())
 
 
-def spoken(messages: Sequence[Message], recited: Sequence[str] = ()) -> tuple[Sentence, ...]:
+def counted(said: Sequence[Sentence], recited: Sequence[str] = ()) -> tuple[Sentence, ...]:
     """Return the sentences that count: said to somebody, once each, and not read off the task.
 
     Args:
+        said: all of them.
         recited: texts of the task, such as objectives; what repeats one of them counts for nothing.
     """
     known: set[str] = set()
-    counted = []
+    found = []
     texts = [normalised(text) for text in recited]
-    for sentence in sentences(messages):
+    for sentence in said:
         if sentence.plain in known or not sentence.is_speech:
             continue
         known.add(sentence.plain)
         if not any(_recites(sentence.plain, text) for text in texts):
-            counted.append(sentence)
-    return tuple(counted)
+            found.append(sentence)
+    return tuple(found)
 
 
 def _recites(plain: str, text: str) -> bool:

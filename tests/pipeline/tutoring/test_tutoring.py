@@ -11,7 +11,7 @@ import pytest
 from models.packs.lesson_loader import load_lessons
 from models.records.external import Node
 from models.store import Store
-from pipeline.tutoring.spoken import spoken_turn
+from pipeline.tutoring.spoken import SpokenTutor, spoken_turn
 from pipeline.tutoring.tools import NAMES, SCHEMAS, LessonToolFailed, Toolbox
 from pipeline.tutoring.turns import DRAWING_LIMIT, TutorTurn, asks_back, parse_model_message, student_turn
 from pipeline.tutoring.tutor import NoNode, NothingToTeach, Tutor
@@ -385,5 +385,22 @@ def test_what_cannot_be_taught_says_why() -> None:
         strange = await store.add_external_chat(user_id, "tutor", subject_id=node.id)
         with pytest.raises(NothingToTeach, match="No lesson teaches 'zebras'"):
             await tutor.answer(user_id, strange.id, student_turn(""))
+
+    taught(story)
+
+
+def test_a_spoken_answer_is_judged_on_its_own_message() -> None:
+    async def story(store: Store, tutor: Tutor, user_id: str, session_id: str) -> None:
+        opened = await SpokenTutor(tutor, store).open(user_id, session_id)
+        assert opened is not None
+        assert opened.responder is not None
+        for number, said in enumerate(["hello", "it takes no order at all it must not be sorted", "it must be sorted"]):
+            await opened.log.add_message(session_id, "user", said, origin="spoken", id=f"u{number}")
+            context = opened.conversation.context(number, said)
+            spoken = "".join([delta async for delta in opened.responder.reply(context)])
+            await opened.log.add_message(session_id, "assistant", spoken, origin="spoken", id=f"a{number}")
+        told = {item.id: item.data for item in await store.external_messages(session_id)}
+        assert [told[f"u{number}"].get("wasSuccessful") for number in range(3)] == [None, False, True]
+        assert all("wasSuccessful" not in told[f"a{number}"] for number in range(3))
 
     taught(story)
