@@ -16,6 +16,7 @@ from api.external import ExternalServices, open_external
 from api.settings import Settings
 from models.files import Files
 from models.records.core import Grant
+from models.records.resources import with_parameters
 from models.store import Store
 from pipeline.call.recording import Recordings
 from pipeline.call.registry import CallLimits, Calls
@@ -25,6 +26,7 @@ from pipeline.chats.call_events import CallPublisher
 from pipeline.chats.chats import Chats
 from pipeline.chats.hub import Hub
 from pipeline.coach.coach import Coach
+from pipeline.llm.scripted import ScriptedResponder
 from pipeline.practice.installed_packs import InstalledPacks
 from pipeline.practice.practice import Decisions
 from pipeline.practice.removal import Retention
@@ -186,3 +188,6 @@ async def _warm(service: Service) -> None:
                 log.error("An engine cannot be loaded: %s", error)
             logged = str(error)
             await asyncio.sleep(WARM_AGAIN_S)
+    responder = service.shared_engines.responder
+    if isinstance(responder, ScriptedResponder):
+        await responder.warm([with_parameters(one, ()) for one in await service.store.find_personas("")])

@@ -130,7 +130,7 @@ class Matcher:
             [word for _, text in texts for word in text.split()]
             + [word for cue in cues for one in cue.when for word in _LITERAL.findall(one)]
         )
-        self._near: dict[tuple[str, ...], tuple[float, ...]] = {}
+        self._known_lines: dict[tuple[str, bool], tuple[list[Match], list[Match]]] = {}
 
     @property
     def examples(self) -> list[str]:
@@ -156,30 +156,40 @@ class Matcher:
             allowed: whether a cue counts now.
             vectors: of the examples and of `forms(text)`.
         """
-        said, asks = normalised(text)[-MAX_MATCHED_CHARS:], text.rstrip().endswith("?")
-        best = self._best(said, self._nearness(text, vectors, respelled_too=False), allowed, 1, asks)
-        if best is not None or not self._examples:
-            return best
+        first, by_sound = self._ranked(text, vectors)
+        best = next((one for one in first if allowed(one.cue)), None)
         # Words as they sound come second: "tired" is not "tried" as long as it means something by itself.
-        heard, near = respelled(said, self._known), self._nearness(text, vectors, respelled_too=True)
-        return self._best(heard, near, allowed, _LEAST_RESPELLED, asks)
+        return best or next((one for one in by_sound if allowed(one.cue)), None)
 
-    def _best(
-        self, said: str, near: Sequence[float], allowed: Callable[[Cue], bool], least: int, asks: bool
-    ) -> Match | None:
-        best: Match | None = None
+    def _ranked(self, text: str, vectors: Vectors | None) -> tuple[Sequence[Match], Sequence[Match]]:
+        """Return all matches of a line, the best first: as it was written, and as it sounds."""
+        key = text, vectors is None
+        if key in self._known_lines:
+            return self._known_lines[key]
+        said, asks = normalised(text)[-MAX_MATCHED_CHARS:], text.rstrip().endswith("?")
+        first = self._matches(said, self._nearness(text, vectors, respelled_too=False), 1, asks)
+        by_sound: list[Match] = []
+        if self._examples:
+            heard, near = respelled(said, self._known), self._nearness(text, vectors, respelled_too=True)
+            by_sound = self._matches(heard, near, _LEAST_RESPELLED, asks)
+        # Each reply replays the whole history; what was compared once keeps long calls as fast as short ones.
+        if len(self._known_lines) >= _MOST_KEPT:
+            self._known_lines.clear()
+        self._known_lines[key] = first, by_sound
+        return first, by_sound
+
+    def _matches(self, said: str, near: Sequence[float], least: int, asks: bool) -> list[Match]:
+        found = []
         words = _meanings(said) | (_ASKS if asks else frozenset())
         for place, cue in enumerate(self._cues):
-            if not allowed(cue) or any(pattern(one, at_words=True).found_in(said) for one in cue.unless):
-                continue
-            length = _matched(cue.when, said)
+            length = _longest(cue.when, said)
             score = _pattern_score(length) if length >= least else 0.0
             by_example = near[place] >= LEAST
             if by_example:
                 score = max(score, near[place]) + (_BOTH if length >= least else 0.0)
-            if score > (best.score if best else 0.0):
-                best = Match(cue, score, length, not by_example and self._crosses(place, words))
-        return best
+            if score and not any(pattern(one, at_words=True).found_in(said) for one in cue.unless):
+                found.append(Match(cue, score, length, not by_example and self._crosses(place, words)))
+        return sorted(found, key=lambda one: -one.score)
 
     def _crosses(self, place: int, words: frozenset[str]) -> bool:
         examples = [example for example in self._examples if example.cue == place]
@@ -212,9 +222,6 @@ class Matcher:
         return found
 
     def _nearness_by_words(self, forms: Mapping[str, float]) -> list[float]:
-        key = tuple(forms)
-        if key in self._near:
-            return list(self._near[key])
         found = [0.0] * len(self._cues)
         for form, part_weight in forms.items():
             words = _meanings(form)
@@ -227,9 +234,6 @@ class Matcher:
                 example = self._examples[index]
                 score = _likeness(words, example, common, total) * part_weight
                 found[example.cue] = max(found[example.cue], score)
-        if len(self._near) >= _MOST_KEPT:
-            self._near.clear()
-        self._near[key] = tuple(found)
         return found
 
     def _weight(self, words: Iterable[str]) -> float:
@@ -285,9 +289,7 @@ def _pattern_score(length: int) -> float:
     return 0.5 + 0.45 * (1 - math.exp(-length / 16))
 
 
-# Each reply replays the whole history; the cache keeps long calls as fast as short ones.
-@lru_cache(maxsize=20_000)
-def _matched(when: tuple[str, ...], said: str) -> int:
+def _longest(when: tuple[str, ...], said: str) -> int:
     """Return the length of the longest match of these patterns, from the beginning of a word."""
     return max((pattern(one, at_words=True).longest_in(said) for one in when), default=0)
 

@@ -1,8 +1,9 @@
 """The scripted persona: answers deterministically by the cues of its content pack, without a language model."""
 
+import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from models.records.core import Cue, Persona
@@ -20,6 +21,7 @@ from pipeline.search.meaning import Meanings
 log = logging.getLogger(__name__)
 
 DEFAULT_GREETING = "Hello. I am listening."
+_MAX_READ_CHARS = 2 * MAX_MATCHED_CHARS
 _TAKEN_UP = "As I was saying: "
 _SAID_AGAIN = "I said: "
 _LISTENING = ("Go on, I am listening.", "Sorry, you first.", "I am all ears.")
@@ -81,6 +83,16 @@ class ScriptedResponder:
         if given.asks is not None:
             yield given.asks
 
+    async def warm(self, personas: Iterable[Persona]) -> None:
+        """Read the examples of these personas ahead; otherwise the first reply of each takes as long."""
+        for persona in personas:
+            matcher = await asyncio.to_thread(matcher_of, persona.cues)
+            if self._meanings is not None:
+                try:
+                    await self._meanings.embed(matcher.examples, urgent=False)
+                except EmbeddingFailed as error:
+                    log.warning("%s answers by words alone: %s", persona.name, error)
+
     async def _vectors(self, persona: Persona, history: Sequence[HistoryEntry]) -> Vectors | None:
         """Compute the vectors of what will be compared; None where that fails, or there is no model."""
         if self._meanings is None or not any(line.role == "user" for line in history):
@@ -111,8 +123,8 @@ def _said_alone_and_together(history: Sequence[HistoryEntry]) -> Iterator[str]:
         if line.role != "user":
             unanswered = []
             continue
-        unanswered.append(line.text)
-        yield from dict.fromkeys((line.text, " ".join(unanswered)))
+        unanswered.append(line.text[-_MAX_READ_CHARS:])
+        yield from dict.fromkeys((unanswered[-1], " ".join(unanswered)))
 
 
 def answer(persona: Persona, history: Sequence[HistoryEntry], vectors: Vectors | None = None) -> str:
@@ -154,7 +166,7 @@ def _replayed(persona: Persona, history: Sequence[HistoryEntry], vectors: Vector
     given = _Answer("")
     for line in history:
         if line.role == "user":
-            unanswered.append(line.text)
+            unanswered.append(line.text[-_MAX_READ_CHARS:])
             given = _respond(persona, unanswered, heard, meant, used, vectors)
         else:
             if unanswered:

@@ -1,7 +1,7 @@
 """What a line of the learner does, by its words: a question, an offer, a kind or a rude word. English only."""
 
 import re
-from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ def sentences(text: str) -> list[str]:
     return [said for part in _SENTENCE_END.split(text) if (said := normalised(part))]
 
 
+@lru_cache(maxsize=4096)
 def tone(text: str) -> Utterance | None:
     """Return "kind" or "rude", or None for neither; who apologises or consoles is kind, whatever else is said."""
     said = sentences(text)
@@ -68,7 +69,8 @@ def is_question(text: str) -> bool:
     return text.rstrip().endswith("?") or bool(said and begins_as_question(said[-1]))
 
 
-def utterances(text: str) -> Sequence[Utterance]:
+@lru_cache(maxsize=4096)
+def utterances(text: str) -> tuple[Utterance, ...]:
     """Return what a line does, the most telling first; nothing for a plain statement.
 
     What is said last is what is answered, so a question at the end goes before a kind word at the beginning.
@@ -86,11 +88,11 @@ def utterances(text: str) -> Sequence[Utterance]:
     if any(_ANYWHERE["confides"].search(one) for one in said):
         found.append("confides")
     if asked:
-        return found
+        return tuple(found)
     found += ["demand"] if _FIRST["demand"].match(last) or _ANYWHERE["must"].search(last) else []
     found += ["suggestion"] if _ANYWHERE["advice"].search(last) else []
     found += [name for name in _STATED if _ANYWHERE[name].search(last)]
     words = [word for one in said for word in one.split()]
     if not found and len(words) <= _MOST_VAGUE and all(is_stop_word(word) or _FILLER.fullmatch(word) for word in words):
         found.append("vague")
-    return found
+    return tuple(found)

@@ -206,3 +206,13 @@ def test_a_sentence_model_finds_what_words_do_not_and_may_fail() -> None:
     by_words = ScriptedResponder(Meanings(embedder))
     assert asyncio.run(text_of_reply(by_words.reply(context))) == answer(SAM, history) == "I see. I need a card."
     assert cue_for(SAM, history) is None
+
+
+def test_examples_are_read_ahead() -> None:
+    meanings = Meanings(Opposites())
+    asyncio.run(ScriptedResponder(meanings).warm([SAM]))
+    assert meanings.known("we will send you another card") is not None
+    broken = Opposites()
+    broken.broken = True
+    asyncio.run(ScriptedResponder(Meanings(broken)).warm([SAM]))
+    asyncio.run(ScriptedResponder().warm([SAM]))
