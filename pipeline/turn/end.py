@@ -22,7 +22,7 @@ from pipeline.turn.dictated import Dictation, dictation
 from pipeline.turn.end_of_turn import Verdict
 from pipeline.turn.events import Transcribed
 from pipeline.turn.interruption import Sound, sounds_like
-from pipeline.turn.state import ENDINGS, Phase, ReplyPhase, Step, Turn
+from pipeline.turn.state import ENDINGS, IN_VAIN, Phase, ReplyPhase, Step, Turn
 from voice.audio.formats import Samples
 
 
@@ -44,10 +44,11 @@ def elapsed(state: Turn, now: Samples) -> Step:
 
 
 def _learned(state: Turn) -> Turn:
-    """Remember how high the voice is at the end of this turn."""
+    """Remember how high the voice is at the end of this turn; that counts more if the turn was waited on for it."""
     if state.prosody is None:
         return state
-    return replace(state, endings=(*state.endings, state.prosody)[-ENDINGS:])
+    times = IN_VAIN if state.verdict is Verdict.VOICE_UP else 1
+    return replace(state, endings=(*state.endings, *[state.prosody] * times)[-ENDINGS:])
 
 
 def end_of_speech(state: Turn, now: Samples) -> Samples:

@@ -37,6 +37,9 @@ PAUSES = 8
 ENDINGS = 5
 """Ends of turns from which is learned how high the caller's voice is there."""
 
+IN_VAIN = 3
+"""How many of them an end counts for that was waited on in vain: one is enough to wait no more."""
+
 
 def samples(milliseconds: float) -> Samples:
     """Convert milliseconds to samples at 16 kHz."""

@@ -150,3 +150,23 @@ def test_people_over_babble_are_heard_by_real_weights_and_the_babble_is_not(
     assert len(heard) == len(callers), heard
     errors = (word_errors(caller.text, text) for caller, text in zip(callers, heard, strict=True))
     assert sum(errors, WordErrors()).rate <= 0.2
+
+
+@pytest.mark.long
+def test_ten_minutes_of_babble_are_no_storm_of_messages(whisper_base: FasterWhisper) -> None:
+    prompts = people("prompts")
+    callers, others = prompts[:4], [prompt.audio for prompt in prompts[4:]]
+    lines = spaced([caller.audio for caller in callers], pause_s=117)
+    level = float(np.median([level_of(caller.audio) for caller in callers])) * 10 ** (-10 / 20)
+    heard: list[str] = []
+
+    async def story(store: Store) -> None:
+        chosen, settings = engines(transcriber=whisper_base), SessionSettings(partial_every_ms=900, text_only=True)
+        async with opened(store, chosen, settings=settings) as scene:
+            await scene.say(int16_of(lines + babble(others, len(lines) / 16_000, level=level)), message_ms=1000)
+            await asyncio.sleep(2)
+            heard.extend(message.text for message in scene.of(UserMessage))
+
+    steadily(story, run_virtually)
+    assert len(lines) >= 590 * 16_000
+    assert len(callers) <= len(heard) <= len(callers) + 2, heard
