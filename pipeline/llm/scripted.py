@@ -124,7 +124,7 @@ def _said_alone_and_together(history: Sequence[HistoryEntry]) -> Iterator[str]:
             unanswered = []
             continue
         unanswered.append(line.text[-_MAX_READ_CHARS:])
-        yield from dict.fromkeys((unanswered[-1], " ".join(unanswered)))
+        yield from dict.fromkeys((unanswered[-1], " ".join(unanswered)[-_MAX_READ_CHARS:]))
 
 
 def answer(persona: Persona, history: Sequence[HistoryEntry], vectors: Vectors | None = None) -> str:
@@ -204,7 +204,7 @@ def _respond(
         return _Answer(_LISTENING[used.asides % len(_LISTENING)])
     matcher = matcher_of(persona.cues)
     # Match an utterance that a barge-in split ("can you" / "repeat that") as a whole, if its end alone has no match.
-    for text in dict.fromkeys([unanswered[-1], " ".join(unanswered)]):
+    for text in dict.fromkeys([unanswered[-1], " ".join(unanswered)[-_MAX_READ_CHARS:]]):
         found = matcher.match(text, lambda cue: _is_open(cue, used), vectors)
         normal = _normal(text)
         if heard and (found is None or found.length < len(normal)) and _REPEAT.fullmatch(normal):

@@ -20,9 +20,12 @@ from api.doors.json_bounds import check_shape
 from models.errors import ModelError
 from models.packs.located import composed
 from models.patterns import pattern
+from models.records.core import Cue, Persona
+from pipeline.conversation.reply import HistoryEntry
 from pipeline.grounded.prose import lead_ins, sentences
 from pipeline.llm.answer_text import AnswerText
 from pipeline.llm.reflection import normalised, topic
+from pipeline.llm.scripted import answer as scripted_answer
 from pipeline.turn.dictated import dictation
 from pipeline.turn.end_of_turn import judge_text
 from voice.audio.formats import AudioFormat
@@ -94,6 +97,19 @@ def split(text: str) -> None:
     splitter.flush()
 
 
+def script(said: str, messages: bool) -> Parser:
+    """A scripted reply to one long message, or to many, none of which was answered."""
+    persona = Persona("mo", "Mo", cues=(Cue("late", ("late",), ("The bus.",)),))
+
+    def reply(size: int) -> None:
+        texts = (
+            [f"{said} {number}" for number in range(size // len(said))] if messages else [said * (size // len(said))]
+        )
+        scripted_answer(persona, [HistoryEntry("user", text) for text in texts])
+
+    return reply
+
+
 PARSERS: dict[str, Parser] = {
     "wav: empty chunks": wav(b"junk\0\0\0\0", 2_048),
     "wav: byte by byte": wav(b"junk\0\0\0\0", 1),
@@ -123,6 +139,8 @@ PARSERS: dict[str, Parser] = {
     "turn: verdict": of_text(judge_text, "x, y, and "),
     "turn: digits": of_text(dictation, "1, "),
     "turn: letters": of_text(dictation, "S-M-I-"),
+    "script: a long message": script("is it late? ", messages=False),
+    "script: unanswered messages": script("is it late by now, and if it is why? ", messages=True),
     "clauses, letter by letter": of_text(split, "a, b "),
     "clauses: open directions": of_text(split, "*a (b, "),
     **{
