@@ -80,6 +80,17 @@ def bench_stt(
     measure(console(), audio=audio, model=model, most=most, windows=windows, as_json=as_json)
 
 
+@app.command(name="spoken")
+def bench_spoken(
+    most: Annotated[int | None, typer.Option(min=1, help="Maximum number of values; by default all.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say written values with the Piper voice, hear them with Whisper, and list those that do not come back."""
+    from api.bench.spoken import bench_spoken as measure
+
+    measure(console(), most=most, as_json=as_json)
+
+
 @app.command(name="load")
 def bench_load(
     sessions: Annotated[

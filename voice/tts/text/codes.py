@@ -21,11 +21,17 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _LEADING_ZERO = re.compile(r"(?<![\w.,:/-])0[0-9]{2,11}(?!\w|[.,:/-][0-9])")
-_ADDRESS = re.compile(r"(?<![\w.])([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})(?![\w]|\.[0-9])")
+_ADDRESS = re.compile(
+    r"(?<![\w.])([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})(?::([0-9]{1,5}))?(?![\w]|\.[0-9])"
+)
 _CARD = re.compile(
     r"(?<![\w.,-])[0-9]{4}(?:[ -][0-9]{4}){3}(?![\w-])|(?<![\w.,-])[0-9]{4}[ -][0-9]{6}[ -][0-9]{5}(?![\w-])"
 )
 _FLIGHT = re.compile(r"(?<=\bflight )([A-Z]{2,3}|[A-Z][0-9]|[0-9][A-Z])[ -]?([0-9]{1,4})\b", re.IGNORECASE)
+_OF_FLIGHT = re.compile(
+    r"(\b(?:[Ff]lights?|[Ff]ly|[Ff]lying|[Ff]lew|[Bb]oarding)\b[^.!?\n]{0,40}?\b)"
+    r"([A-Z]{2}|[A-Z][0-9]|[0-9][A-Z]) ?([0-9]{2,4})\b"
+)
 _VANITY = re.compile(r"(?<![\w-])1-(8[0-9]{2})-([A-Z][A-Z0-9-]{3,12})\b")
 _YEARS = re.compile(r"(1[1-9]|20)([0-9]{2})-([0-9]{2}|(?:1[1-9]|20)[0-9]{2})")
 _DATE = re.compile(r"[0-9]{1,2}-[0-9]{1,2}-[0-9]{4}")
@@ -37,7 +43,8 @@ _LONG = 4
 
 def coded(text: Traced) -> Traced:
     """Put spaces between the digits of codes; run after dates, times and amounts, before ranges. Never raises."""
-    text = text.replace(_ADDRESS, _address).replace(_CARD, _card).replace(_FLIGHT, _flight).replace(_VANITY, _vanity)
+    text = text.replace(_ADDRESS, _address).replace(_CARD, _card).replace(_FLIGHT, _flight)
+    text = text.replace(_OF_FLIGHT, lambda m: [m.span(1), " ".join(m[2] + m[3])]).replace(_VANITY, _vanity)
     text = text.replace(_LETTERED, _lettered).replace(_GROUPS, _groups).replace(_NAMED, _named)
     return text.replace(_LEADING_ZERO, lambda m: [" ".join(m[0])])
 
@@ -72,8 +79,11 @@ def _named(match: re.Match[str]) -> list[Piece]:
 
 
 def _address(match: re.Match[str]) -> list[Piece] | None:
-    parts = match.groups()
-    return None if any(int(part) > 255 for part in parts) else [" dot ".join(" ".join(part) for part in parts)]
+    parts = match.groups()[:4]
+    if any(int(part) > 255 for part in parts):
+        return None
+    port = f" port {' '.join(match[5])}" if match[5] else ""
+    return [" dot ".join(" ".join(part) for part in parts) + port]
 
 
 def _card(match: re.Match[str]) -> list[Piece]:

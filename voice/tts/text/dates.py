@@ -27,6 +27,7 @@ _MONTH_DAY = re.compile(
 )
 _DAY_MONTH = re.compile(rf"(\bthe )?(?<![\w.,:/-])(0?[1-9]|[12][0-9]|3[01]) ({'|'.join(MONTHS)})\b")
 _ISO = re.compile(r"(?<![\w-])([12][0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(?![\w-])")
+_ISO_SLASHED = re.compile(r"(?<![\w/])([12][0-9]{3})/(0[1-9]|1[0-2])/(0[1-9]|[12][0-9]|3[01])(?![\w/])")
 _SLASHED = re.compile(r"(?<![\w/.])([0-9]{1,2})([/.])([0-9]{1,2})\2([12][0-9]{3}|[0-9]{2})(?![\w/]|\.[0-9])")
 _SLASHED_DAY = re.compile(
     r"\b(on|by|from|until|since|before|after|date|dated|due) (0?[1-9]|1[0-2])/(0?[1-9]|[12][0-9]|3[01])(?![\w/])",
@@ -44,6 +45,7 @@ _TIME_RANGE = re.compile(
 def dated(text: Traced) -> Traced:
     """Put dates and their ranges in spoken order. Never raises."""
     text = text.replace(_ISO, lambda m: _spoken(int(m[2]), int(m[3]), m[1]))
+    text = text.replace(_ISO_SLASHED, lambda m: _spoken(int(m[2]), int(m[3]), m[1]))
     text = text.replace(_SLASHED, _slashed).replace(_SLASHED_DAY, _slashed_day)
     text = text.replace(_TIME_RANGE, lambda m: [m.span(1 if m[1] else 2), " to "])
     text = text.replace(_DAY_RANGE, _day_range).replace(_LONE_DAY, _day)

@@ -14,6 +14,12 @@ _BEFORE = re.compile(
     re.IGNORECASE,
 )
 _AFTER = re.compile(rf"(?<![\w.,$£€¥₹])({_N}){_SCALE}? ?({_CURRENCY})(?! ?[0-9])", re.IGNORECASE)
+_GROUPED = re.compile(
+    r"(?<![\w.,])([0-9]{1,3})\.([0-9]{3})(?:\.([0-9]{3}))?,([0-9]{2})(?= ?(?:[$£€¥₹]|(?:USD|EUR|GBP|CHF)\b))"
+)
+"""An amount as the continent writes it, in front of its currency: 1.000,50 €."""
+_CENTS = re.compile(rf"(?<![\w.,$£€¥₹])({_N}) ?¢")
+_PENCE = re.compile(r"(?<![\w.,$£€¥₹-])([1-9][0-9]?)p\b(?!\.)")
 _DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9]{2}$)")
 _MONEY = {
     "$": ("dollar", "cent"),
@@ -57,7 +63,10 @@ _AFTER_ELSEWHERE = re.compile(rf"(?<![0-9.,])({_AMOUNT_ELSEWHERE.pattern}) ?([$�
 
 def money(text: Traced) -> Traced:
     """Put English amounts in spoken order, keeping the digits. Never raises."""
-    return text.replace(_BEFORE, _before).replace(_AFTER, _after)
+    text = text.replace(_GROUPED, _grouped)
+    text = text.replace(_BEFORE, _before).replace(_AFTER, _after)
+    text = text.replace(_CENTS, lambda m: [m.span(1), " cent" if m[1] == "1" else " cents"])
+    return text.replace(_PENCE, lambda m: [m.span(1), " penny" if m[1] == "1" else " pence"])
 
 
 def money_elsewhere(text: Traced, language: str) -> Traced:
@@ -75,6 +84,11 @@ def money_elsewhere(text: Traced, language: str) -> Traced:
 
     text = text.replace(_BEFORE_ELSEWHERE, lambda m: [m.span(2), f" {name(m[1])}"])
     return text.replace(_AFTER_ELSEWHERE, lambda m: [m.span(1), f" {name(m[2])}"])
+
+
+def _grouped(match: re.Match[str]) -> list[Piece]:
+    thousands: list[Piece] = [",", match.span(3)] if match[3] else []
+    return [match.span(1), ",", match.span(2), *thousands, ".", match.span(4)]
 
 
 def _before(match: re.Match[str]) -> list[Piece] | None:

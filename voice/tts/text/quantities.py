@@ -48,8 +48,24 @@ _UNITS = {
     "mb": "megabyte",
     "kb": "kilobyte",
     "khz": "kilohertz",
+    "mhz": "megahertz",
+    "ghz": "gigahertz",
     "hz": "hertz",
+    "tb": "terabyte",
+    "kph": "kilometer an hour",
+    "m/s": "meter a second",
+    "tbsp": "tablespoon",
+    "tsp": "teaspoon",
+    "gal": "gallon",
+    "yd": "yard",
+    "mi": "mile",
+    "kcal": "kilocalorie",
+    "db": "decibel",
+    "sq m": "square meter",
 }
+_SPACED_UNITS = {"m": "meter", "s": "second", "h": "hour", "W": "watt", "V": "volt", "t": "ton"}
+"""Units of one letter, which mean something else in capitals, or right behind the number."""
+_POWERS = {"²": "square", "³": "cubic"}
 _FRACTIONS = {"1/2": "one half", "1/3": "one third", "2/3": "two thirds", "1/4": "one quarter", "3/4": "three quarters"}
 _SIGNS = {
     "#": "number ",
@@ -60,6 +76,7 @@ _SIGNS = {
     "<": "under ",
     "≤": "at most ",
 }
+_SCALE_NAMES = {"C": " Celsius", "F": " Fahrenheit"}
 _FRACTION_SIGNS = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4"}
 
 _PHONE = re.compile(
@@ -78,21 +95,37 @@ _DEGREES = re.compile(rf"({_N})(?: ?° ?([CF]\b)?|([CF])\b(?![#+-]))")
 _SCALED = re.compile(r"(?<![\w.,])([0-9]{1,3}(?:\.[0-9]{1,3})?)([kKMB])\b(?![-/])")
 _PLACE = re.compile(
     r"\b(?:seat|room|apartment|gate|row|unit|suite|bus|platform|exit|building|class|grade|section|table|figure|part|step"
-    r"|line|flat|channel|track|number|page|question|exercise) $",
+    r"|line|flat|channel|track|number|page|question|exercise)(?: is| was|:)? $",
     re.IGNORECASE,
 )
-_HEIGHT = re.compile(r"(?<![\w.,'])([0-9]{1,2})'(?: ?([0-9]{1,2}(?:\.[0-9])?)(?:\"|''))?(?!\w)")
+_HEIGHT = re.compile(
+    r"(?<![\w.,'])([0-9]{1,2})'(?: ?([0-9]{1,2}(?:\.[0-9])?)(?:\"|'')|([0-9]|1[01])(?=[\s,.;:!?)]|$))?(?!\w)"
+)
+_FEET_AND_INCHES = re.compile(r"(?<![\w.,'])([0-9]{1,2}) ?(?:ft|feet)\.? ?([0-9]{1,2}) ?in(?:\.(?=\s+[a-z]))?(?![\w'])")
+_INCHES_OF = re.compile(rf"{_FRONT}({_N}) in\.?(?= (?:wide|long|deep|high|thick|tall|across|screen|pipe)\b)")
+_POINT = re.compile(r"(?<![\w.,$£€¥₹])\.(?=[0-9]{1,6}(?![\w]|\.[0-9]))")
+_DECIMAL_COMMA = re.compile(r"(?<![\w.,])([0-9]{1,3}),([0-9]{1,2})(?= ?(?:[kcm]?m|[km]?g|[kc]?l|ml|km/h|°|%)(?!\w))")
+_POWER_OF = re.compile(r"(?<=[0-9])\^(?=-?[0-9])")
+_EVEN = re.compile(r"(?<![\w/.])(50/50|24/7|9/11)(?![\w/]|\.[0-9])")
+_SPACED_DEGREES = re.compile(
+    r"(?<![\w.,])(-?[0-9]{2,3}(?:\.[0-9])?) ([FC])(?=[.,;!?)]|$| (?:outside|inside|today|now|and|or|in)\b)"
+)
 _INCHES = re.compile(rf"{_FRONT}({_N})(?:\"|'')(?=[\s,.;:!?)x]|$)")
 _RATIO = re.compile(r"(?<![\w:.])([0-9]{1,3}):([0-9]{1,3})(?![\w:])")
 _OUT_OF = re.compile(r"(?<![\w/.])([0-9]{1,2}\.[0-9]|[0-9]{1,2})/(5|10|100)(?![\w/]|\.[0-9])")
 _SUM = re.compile(rf"(?<![\w.,-])({_N}) [-–] ({_N})(?![\w-])(?=( ?=)?)")
 _UNIT = re.compile(rf"{_FRONT}({_N}) ?({'|'.join(sorted(_UNITS, key=len, reverse=True))})\b(?!/)", re.IGNORECASE)
+_SPACED_UNIT = re.compile(
+    rf"{_FRONT}({_N}) ({'|'.join(_SPACED_UNITS)})(?![\w/'’.-]|[²³])|{_FRONT}({_N}) ([mhs])(?=\.(?:\s|$))"
+)
+_POWER = re.compile(rf"{_FRONT}({_N}) ?([kcm]?m|ft|in|mi|yd)([²³])")
 _FRACTION = re.compile(r"(?<![\w/.])([0-9]{1,4})/([0-9]{1,4})(?:/([0-9]{2,4}))?(?![\w/])|([½⅓⅔¼¾])")
 _WHOLE = re.compile(r"(?<![\w.,:/])[0-9]{1,3} $")
 _RANGE = re.compile(rf"(?<![\w.,-])({_N}) ?[–-] ?({_N})(?![\w-])")
 _MINUS = re.compile(r"(?<![\w)\]])[-−](?=[0-9])")
 _TIMES = re.compile(r"(?<=[0-9])x\b(?! ?[0-9])")
 _BY = re.compile(r"(?<=[0-9]) ?[x×] ?(?=[0-9])")
+_TAGGED = re.compile(r"#([0-9]{4,12})\b(?![.,][0-9])")
 _SIGNED = re.compile(r"#(?=[0-9])|[~≈] ?(?=[0-9$£€])|[>≥] ?(?=[0-9$£€])|[<≤] ?(?=[0-9$£€])")
 _VERSION = re.compile(r"(?<![0-9.])[0-9]{1,6}(?:\.[0-9]{1,6}){2,8}(?![\w])")
 _ORDINAL = re.compile(r"(?<![\w.,])([0-9]{1,12})(?:st|nd|rd|th)\b", re.IGNORECASE)
@@ -106,15 +139,22 @@ def arranged(text: Traced) -> Traced:
     """Put money, times, measures and the like in spoken order, keeping the digits. Never raises."""
     text = text.replace(_PHONE, _phone)
     text = dated(text).replace(_DURATION, _duration).replace(_TIME, _time)
+    text = text.replace(_TAGGED, lambda m: ["number ", " ".join(m[1])])
     text = text.replace(_SIGNED, lambda m: [_SIGNS[m[0][0]]])
     text = money(text).replace(_PERCENT, lambda m: [m.span(1), " percent"])
+    text = text.replace(_POINT, "0.").replace(_DECIMAL_COMMA, lambda m: [m.span(1), ".", m.span(2)])
+    text = text.replace(_SPACED_DEGREES, lambda m: [m.span(1), " degrees", _SCALE_NAMES[m[2]]])
     text = text.replace(_SCALED, _scaled).replace(_DEGREES, _degrees)
+    text = text.replace(_POWER_OF, " to the power of ").replace(_EVEN, lambda m: [m[0].replace("/", " ")])
+    text = text.replace(_FEET_AND_INCHES, lambda m: [m.span(1), " foot ", m.span(2)])
+    text = text.replace(_INCHES_OF, lambda m: [m.span(1), " ", _named("inch", m[1])]).replace(_BY, " by ")
     text = text.replace(_HEIGHT, _height).replace(_INCHES, lambda m: [m.span(1), " ", _named("inch", m[1])])
+    text = text.replace(_POWER, _power).replace(_SPACED_UNIT, _spaced_unit)
     text = text.replace(_UNIT, _unit).replace(_OUT_OF, _out_of).replace(_FRACTION, _fraction)
     text = coded(text)
     text = text.replace(_RATIO, lambda m: [m.span(1), " to ", m.span(2)]).replace(_SUM, _sum)
     text = text.replace(_RANGE, lambda m: [m.span(1), " to ", m.span(2)])
-    text = text.replace(_MINUS, "minus ").replace(_TIMES, " times").replace(_BY, " by ")
+    text = text.replace(_MINUS, "minus ").replace(_TIMES, " times")
     return text.replace(_VERSION, lambda m: [m[0].replace(".", " point ")])
 
 
@@ -132,6 +172,17 @@ def _words(match: re.Match[str]) -> list[Piece]:
     before = " " if start and text[start - 1].isalnum() else ""
     after = " " if end < len(text) and text[end].isalnum() else ""
     return [before + number(match[0].replace(",", "")) + after]
+
+
+def _power(match: re.Match[str]) -> list[Piece]:
+    names = _UNITS | _SPACED_UNITS | {"in": "inch"}
+    name = _named(names[match[2]], match[1])
+    return [match.span(1), f" {_POWERS[match[3]]} {name}"]
+
+
+def _spaced_unit(match: re.Match[str]) -> list[Piece]:
+    group = 1 if match[1] else 3
+    return [match.span(group), f" {_named(_SPACED_UNITS[match[group + 1]], match[group])}"]
 
 
 def _phone(match: re.Match[str]) -> list[Piece]:
@@ -164,7 +215,7 @@ def _time(match: re.Match[str]) -> list[Piece]:
 
 
 def _degrees(match: re.Match[str]) -> list[Piece]:
-    return [match.span(1), " degrees" + {"C": " Celsius", "F": " Fahrenheit"}.get(match[2] or match[3] or "", "")]
+    return [match.span(1), " degrees" + _SCALE_NAMES.get(match[2] or match[3] or "", "")]
 
 
 def _scaled(match: re.Match[str]) -> list[Piece] | None:
@@ -173,6 +224,8 @@ def _scaled(match: re.Match[str]) -> list[Piece] | None:
 
 
 def _height(match: re.Match[str]) -> list[Piece] | None:
+    if match[3]:
+        return [match.span(1), " foot ", match.span(3)]
     if not match[2]:
         text, end = match.string, match.end()
         quoted = "'" in text[: match.start()] or (end < len(text) and text[end].isalpha())

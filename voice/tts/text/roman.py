@@ -6,7 +6,9 @@ from voice.tts.text.numbers import cardinal, ordinal
 from voice.tts.text.traced import Piece, Traced
 
 _NUMERAL = r"(?=[IVXL])(?:X[LX]|L?X{0,3})(?:I[XV]|V?I{0,3})(?<=[IVXL])"
-_AFTER_NAME = re.compile(rf"\b([A-Z][\w'’]{{1,20}})( )({_NUMERAL})\b(?![.'’-]\w)(?=( [a-z]+)?)")
+_AFTER_NAME = re.compile(
+    rf"\b([A-Z][\w'’]{{1,20}})((?<=\bVol)\. | )({_NUMERAL})\b(?![.-]\w|['’](?!s\b)\w)(?=( [a-z]+)?)"
+)
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50}
 
 _RULERS = frozenset(
@@ -17,6 +19,7 @@ _RULERS = frozenset(
     "Suleiman Robert David Wilhelm Maximilian Rudolf Joseph Umberto Emmanuel Pedro".split()
 )
 _PARTS = frozenset(
+    "Vol "
     "Chapter Part Volume Book Act Scene Type Phase Section Article Title Appendix War Level Class Grade Stage Schedule "
     "Episode Season Bowl Mark Category Division Group Annex Table Figure Canto Psalm Unit Module Lesson Version".split()
 )
@@ -35,6 +38,8 @@ def _said(match: re.Match[str]) -> list[Piece] | None:
     if numeral == "I" and following in _ONE_LETTER_VERBS:
         return None
     value = _value(numeral)
+    if name == "Vol":
+        return ["Volume ", cardinal(value)]
     return [match.span(1), " ", f"the {ordinal(value)}" if name in _RULERS else cardinal(value)]
 
 
