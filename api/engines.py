@@ -36,6 +36,7 @@ from voice.tts.synthesis import TextToSpeech
 from voice.work.workers import ThreadWorkers
 
 if TYPE_CHECKING:
+    from pipeline.llm.chat_model import ChatModel
     from pipeline.llm.openai import OpenAIResponder
 
 FALLBACK_THREADS = 1
@@ -52,6 +53,9 @@ OPENAI_URL = "https://api.openai.com/v1"
 
 
 log = logging.getLogger(__name__)
+
+AUTHOR_S = 120.0
+"""Timeout of one answer of the model that writes content: it is long, and nobody waits for it in a call."""
 
 COACH_S = 60.0
 """Timeout of the coach: a grading may take longer than a spoken reply, since no caller waits for it."""
@@ -270,6 +274,22 @@ def _responder(settings: Settings, meanings: Meanings | None) -> "OpenAIResponde
         )
     except ValueError as error:
         raise EngineUnavailable(str(error)) from None
+
+
+def open_author_model(settings: Settings) -> "ChatModel | None":
+    """Create the language model that writes content on request; None without one."""
+    key = _key(settings)
+    if settings.llm == "scripted" or not (settings.openai_base_url or key):
+        return None
+    from pipeline.llm.chat_model import ChatModel  # takes a second to import, and most runs do not need it
+
+    total_s = max(AUTHOR_S, settings.llm_timeout_s)
+    return ChatModel(
+        model=settings.llm_model,
+        base_url=settings.openai_base_url or None,
+        api_key=key or None,
+        deadlines=Deadlines(first_token_s=total_s, total_s=total_s),
+    )
 
 
 def open_coach(settings: Settings) -> Coach:

@@ -11,7 +11,7 @@ from datetime import timedelta
 import models.packs as packs
 from api.auth import Access
 from api.embeddings import open_embeddings
-from api.engines import SharedEngines, open_coach, open_engines
+from api.engines import SharedEngines, open_author_model, open_coach, open_engines
 from api.external import ExternalServices, open_external
 from api.settings import Settings
 from models.files import Files
@@ -27,6 +27,7 @@ from pipeline.chats.chats import Chats
 from pipeline.chats.hub import Hub
 from pipeline.coach.coach import Coach
 from pipeline.llm.scripted import ScriptedResponder
+from pipeline.practice.authoring import Author
 from pipeline.practice.installed_packs import InstalledPacks
 from pipeline.practice.practice import Decisions
 from pipeline.practice.removal import Retention
@@ -142,6 +143,10 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         recordings = await stack.enter_async_context(Recordings(calls, files, LoopClock(), alone=presence.alone))
         background = await stack.enter_async_context(Background(access.holding))
         external = await stack.enter_async_context(open_external(settings, store, calls, LoopClock()))
+        author_model = open_author_model(settings)
+        if author_model is not None:
+            stack.push_async_callback(author_model.close)
+        author = Author(author_model) if author_model is not None else None
         practice = Decisions(
             store=store,
             files=files,
@@ -152,7 +157,8 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
             hub=hub,
             background=background,
             stt=shared_engines.engines.stt,
-            responder=shared_engines.engines.responder,
+            author=author,
+            embedder=meanings,
             packs=installed,
             new_id=new_id,
         )

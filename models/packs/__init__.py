@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from models.packs.loader import Pack, load_pack, pack_id
+from models.packs.loader import Pack, load_pack, load_pack_text, pack_id
 
 DEMO_PACK = Path(__file__).parent / "demo"
 """The pack that ships with the service."""
 
-__all__ = ["DEMO_PACK", "Pack", "load_pack", "pack_id"]
+__all__ = ["DEMO_PACK", "Pack", "load_pack", "load_pack_text", "pack_id"]

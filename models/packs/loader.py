@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 from models.errors import InvalidPack
 from models.packs.criteria_loader import load_objectives
-from models.packs.located import Problems, Section, read_yaml
+from models.packs.located import Problems, Section, read_mapping, read_yaml
 from models.packs.persona_loader import read_persona_section
 from models.packs.practice_loader import MEDIA, SECTIONS, load_resources, parameter_fields
 from models.records.core import Document, Persona, Practice, Scenario, Simulation
@@ -49,6 +49,20 @@ def load_pack(path: Path | str) -> Pack:
     files = _files(Path(path), problems)
     parts = [part for file in files if (part := read_yaml(file, problems)) is not None]
     pack = _Loader(complete=len(parts) == len(files)).load(parts)
+    if problems.found:
+        raise InvalidPack(problems.lines())
+    return pack
+
+
+def load_pack_text(text: str) -> Pack:
+    """Load a pack from YAML or JSON that is in no file, by the same rules; its documents have their text in it.
+
+    Raises:
+        InvalidPack: lists every problem as "text:line: reason".
+    """
+    problems = Problems()
+    part = read_mapping(text, Path("text"), problems, "a pack", "'pack:' and 'name:'")
+    pack = _Loader(complete=part is not None).load([part] if part is not None else [])
     if problems.found:
         raise InvalidPack(problems.lines())
     return pack

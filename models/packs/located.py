@@ -82,11 +82,20 @@ def read_yaml(
         least: the keys that it must have.
     """
     try:
-        node = composed(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
     except OSError as error:
         problems.add(file, 1, f"cannot be read ({error.strerror or 'input error'}); check its path and permissions")
     except UnicodeDecodeError as error:
         problems.add(file, 1, f"is not UTF-8 text (byte {error.start}); save it as UTF-8")
+    else:
+        return read_mapping(text, file, problems, what, least)
+    return None
+
+
+def read_mapping(text: str, file: Path, problems: Problems, what: str, least: str) -> "Section | None":
+    """Read YAML, of which JSON is a part, as a mapping; arguments and result as those of `read_yaml`."""
+    try:
+        node = composed(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problems.add(file, mark.line + 1 if mark else 1, f"YAML syntax: {error.problem or error.context}")

@@ -9,9 +9,10 @@ from pipeline.call.registry import Calls
 from pipeline.chats.chats import Chats
 from pipeline.chats.hub import Hub
 from pipeline.coach.coach import Coach
-from pipeline.conversation.reply import Responder
 from pipeline.practice.attempts import Attempts
+from pipeline.practice.authoring import Author
 from pipeline.practice.benchmarks import Benchmarks
+from pipeline.practice.choosing import Choosing
 from pipeline.practice.coaching import Coaching
 from pipeline.practice.configuring import Configurations
 from pipeline.practice.content import Content
@@ -33,7 +34,8 @@ from pipeline.practice.removal import Removal
 from pipeline.practice.spoken import SpokenChats
 from pipeline.practice.staging import Staging
 from pipeline.practice.uploads import Uploads
-from pipeline.practice.writing import DraftWriting
+from pipeline.practice.writing import ContentWriting
+from pipeline.search.meaning import Embedder
 from pipeline.tasks.background import Background
 from voice.stt.speech_to_text import SpeechToText
 
@@ -50,7 +52,8 @@ class Decisions:
         hub: takes the events.
         background: runs work that outlives its request.
         stt: transcribes recordings.
-        responder: writes drafts.
+        author: writes content; None without a language model.
+        embedder: the sentence model, for searches; None without one.
         packs: the content on disk.
         new_id: makes ids.
     """
@@ -67,7 +70,8 @@ class Decisions:
         hub: Hub,
         background: Background,
         stt: SpeechToText,
-        responder: Responder,
+        author: Author | None = None,
+        embedder: Embedder | None = None,
         packs: InstalledPacks,
         new_id: Callable[[], str],
     ) -> None:
@@ -82,10 +86,18 @@ class Decisions:
         self.attempts = Attempts(store, hub, own, configurations, new_id)
         self.spoken = SpokenChats(calls, own, self.attempts, hub)
         self.drafts = Drafts(store, own, configurations, new_id)
-        self.writing = DraftWriting(store, responder, background, new_id)
         self.refreshing = Refreshing(packs, configurations, calls)
         self.offers = Offers(store)
-        self.content = Content(store, new_id)
+        self.content = content = Content(store, new_id)
+        self.writing = ContentWriting(
+            store=store,
+            own=own,
+            content=content,
+            author=author,
+            choosing=Choosing(embedder),
+            background=background,
+            new_id=new_id,
+        )
         self.exports = Exports(store, files, own)
         self.uploads = Uploads(store, files, new_id)
 

@@ -1,68 +1,78 @@
-"""Writes the requested parts of a chat's draft, one after the other, from a few instructions.
+"""What `generate` makes: a persona, a document, a scenario, or a draft of a chat, from a few instructions.
 
-A language model writes the texts. Without one the instructions are the texts, by a fixed rule: their first sentence is
-the name, all of them the description and the problem statement, each sentence an objective. Personas and documents are
-never invented: the words of the instructions search for existing ones.
+A language model writes it, by the rules of content packs, and chooses what exists among what a search finds. Without
+one nothing is invented: the search chooses among what is there, and the result says so.
 """
 
-import asyncio
-import re
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from models.errors import Invalid
-from models.records.core import Persona
+from models.records.core import Document, Persona, Scenario
+from models.records.resources import Resource, derived_id
 from models.store import Store
 from pipeline.chats.events import RunName
-from pipeline.conversation.reply import HistoryEntry, ReplyContext, Responder, text_of_reply
+from pipeline.practice.authoring import Author, WrittenParts
+from pipeline.practice.choosing import Choice, Choosing
+from pipeline.practice.content import Content
+from pipeline.practice.own_chats import OwnChats
 from pipeline.practice.progress import REFUSALS, sentence_of
 from pipeline.tasks.background import Background
 
 DRAFTED = frozenset({"chat", "attempt"})
-"""The artifacts that have drafts."""
+"""The artifacts that are drafts of a chat."""
 
-NAME_LIMIT = 80
-LINKED_LIMIT = 3
-OBJECTIVES_LIMIT = 8
+WRITTEN = frozenset({"persona", "document", "scenario"})
+"""The artifacts that are content."""
 
-STOPPED = "The draft was not written: its token was revoked or has expired, or the service stopped."
+PARTS = ("name", "description", "problem_statement", "objective", "persona", "document", "parameter_field", "question")
+"""The parts of a draft and of a scenario, in the order in which they are reported."""
 
-_WORD = re.compile(r"[\w'-]{4,}")
-_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
+_OF_SCENARIO = ("name", "description", "problem_statement", "objective", "persona", "document")
+_NEEDED = ("name", "problem_statement", "persona")
+"""The parts without which there is no scenario."""
 
-_AUTHOR = "You write material for practice conversations. Answer with the text that is asked for, and nothing else."
+_LISTED = {"persona": 3, "document": 3, "parameter_field": 8}
+"""The parts that are chosen among what is there, and how many at most."""
 
-_ASKED = {
-    "name": "a short name for it: one line of at most eight words",
-    "description": "a description of it in one or two sentences",
-    "problem_statement": "the situation that the learner is in, in two to four sentences",
-    "objective": "what the learner should achieve, one objective on each line, at most five",
-}
+_SHOWN = 8
+"""How many of them a model may choose among."""
 
-Publish = Callable[[str, Mapping[str, Any]], None]
-"""Publishes a stage, "started", "progress", "complete" or "error", with its payload."""
+_FORMS = {"objective": "objectives", "question": "questions"}
+
+NO_MODEL = "No language model is configured, so this can only choose from what is there."
+NOTHING_FITS = (
+    "No language model is configured, so this can only choose from what is there, and nothing fits the instructions; "
+    "say more in them, or configure a model."
+)
+
+Publish = Callable[[str, str, Mapping[str, Any]], None]
+"""Publishes, of an artifact, a stage, "started", "progress", "complete" or "error", with its payload."""
 
 Save = Callable[[Mapping[str, Any]], Awaitable[str]]
-"""Saves what was written, by the draft's fields; returns the draft's id."""
+"""Saves a draft by its fields; returns its id."""
 
 
 @dataclass(frozen=True, slots=True)
-class WantedDraft:
-    """A request to write a draft.
+class WantedContent:
+    """A request to generate.
 
     Attributes:
-        artifact: the kind of thing that it is a draft of.
-        kinds: the parts in their order, such as "names" and "personas".
-        instructions: its subject.
-        artifact_id: the existing thing, if any.
+        artifacts: the kinds of things, one after the other: "chat", "persona", "document" or "scenario".
+        kinds: the parts of a draft or a scenario, such as "names" and "personas"; empty for all.
+        linked: the parts of which nothing new is to be made.
+        instructions: the subject.
+        artifact_id: of one artifact: the chat that the draft is of, or the user's own content that is written anew.
         draft_id: the draft to continue.
-        save: whether to create a draft if there is none.
+        save: whether to keep it.
         run_id, group_id: ids of the run; None for new ones.
     """
 
-    artifact: str
-    kinds: Sequence[str]
+    artifacts: Sequence[str]
+    kinds: Sequence[str] = ()
+    linked: frozenset[str] = frozenset()
     instructions: Sequence[str] = ()
     artifact_id: str | None = None
     draft_id: str | None = None
@@ -71,129 +81,395 @@ class WantedDraft:
     group_id: str | None = None
 
 
-class DraftWriting:
-    """Writes drafts in the background.
+class ContentWriting:
+    """Generates in the background.
 
     Args:
         store: keeps personas, documents and drafts.
-        responder: the language model.
+        own: finds the chats that drafts are of.
+        content: keeps scenarios.
+        author: the language model; None where there is none.
+        choosing: searches what is there.
         background: runs the writing.
-        new_id: makes ids of runs.
+        new_id: makes ids.
     """
-
-    def __init__(self, store: Store, responder: Responder, background: Background, new_id: Callable[[], str]) -> None:
-        self._store = store
-        self._responder = responder
-        self._background = background
-        self._new_id = new_id
-
-    async def begin(self, user_id: str, wanted: WantedDraft, publish: Publish, save: Save) -> RunName:
-        """Begin to write; `publish` gets the progress.
-
-        Raises:
-            Invalid: such an artifact has no drafts.
-            NotFound: unknown draft, or another user's.
-            Busy: too many background tasks are running.
-        """
-        if wanted.artifact not in DRAFTED:
-            raise Invalid(f"Drafts of {wanted.artifact!r} cannot be generated here; ask for one of a chat.")
-        if wanted.draft_id is not None:
-            await self._store.draft(user_id, wanted.draft_id)
-        run = RunName(wanted.run_id or self._new_id(), wanted.group_id or self._new_id())
-        work = _Writing(self._store, self._responder, user_id, wanted, run, publish, save)
-        self._background.start(f"generation {self._new_id()}", work.run())
-        return run
-
-
-class _Writing:
-    """One run: writes the parts in order, then saves the draft."""
 
     def __init__(
         self,
+        *,
         store: Store,
-        responder: Responder,
-        user_id: str,
-        wanted: WantedDraft,
-        run: RunName,
-        publish: Publish,
-        save: Save,
+        own: OwnChats,
+        content: Content,
+        author: Author | None,
+        choosing: Choosing,
+        background: Background,
+        new_id: Callable[[], str],
     ) -> None:
         self._store = store
-        self._responder = responder
-        self._user_id = user_id
-        self._wanted = wanted
-        self._about = {"group_id": run.group_id, "run_id": run.run_id, "artifact_type": wanted.artifact}
-        self._sink = publish
-        self._save = save
-        self._instructions = [text.strip() for text in wanted.instructions if text.strip()]
+        self._own = own
+        self._content = content
+        self._author = author
+        self._choosing = choosing
+        self._background = background
+        self._new_id = new_id
+
+    async def begin(self, user_id: str, wanted: WantedContent, publish: Publish, save: Save) -> RunName:
+        """Begin to write; `publish` gets the progress.
+
+        Raises:
+            Invalid: no such artifact or part can be generated, or the content is not the user's own.
+            NotFound: unknown draft, chat or content, or another user's.
+            Busy: too many background tasks are running.
+        """
+        for artifact in wanted.artifacts:
+            if artifact not in DRAFTED | WRITTEN:
+                known = ", ".join(sorted(DRAFTED | WRITTEN))
+                raise Invalid(f"A {artifact!r} cannot be generated here; ask for one of {known}.")
+        kinds = [kind.removesuffix("s") for kind in wanted.kinds]
+        if unknown := [kind for kind, part in zip(wanted.kinds, kinds, strict=True) if part not in PARTS]:
+            known = ", ".join(f"{part}s" for part in PARTS)
+            raise Invalid(f"{', '.join(unknown[:5])} cannot be generated here; the parts are {known}.")
+        if wanted.artifact_id is not None and len(wanted.artifacts) > 1:
+            raise Invalid("An artifact_id belongs to one artifact: ask for the others without it.")
+        if wanted.draft_id is not None:
+            await self._store.draft(user_id, wanted.draft_id)
+        if wanted.artifact_id is not None:
+            await self._check_owned(user_id, wanted.artifacts[0], wanted.artifact_id)
+        run = RunName(wanted.run_id or self._new_id(), wanted.group_id or self._new_id())
+        self._background.start(
+            f"generation {self._new_id()}", self._write(user_id, replace(wanted, kinds=kinds), run, publish, save)
+        )
+        return run
+
+    async def _check_owned(self, user_id: str, artifact: str, artifact_id: str) -> None:
+        if artifact in DRAFTED:
+            await self._own.find(user_id, artifact_id)
+            return
+        item: Persona | Document | Scenario | None
+        if artifact == "scenario":
+            item = await self._store.scenario(artifact_id)
+        else:
+            item = await self.content(artifact, artifact_id)
+        if item is None or item.owner_id != user_id:
+            raise Invalid(f"This {artifact} is not your own to write anew: leave artifact_id out to make another one.")
+
+    async def _write(self, user_id: str, wanted: WantedContent, run: RunName, publish: Publish, save: Save) -> None:
+        for artifact in wanted.artifacts:
+            about = {"group_id": run.group_id, "run_id": run.run_id, "artifact_type": artifact}
+
+            def tell(stage: str, payload: Mapping[str, Any], artifact: str = artifact, about: Any = about) -> None:
+                publish(artifact, stage, {**about, **payload})
+
+            work = _Work(self, user_id, wanted, artifact, tell, save)
+            try:
+                await work.run()
+            except REFUSALS as error:
+                tell("error", {"success": False, "message": sentence_of(error)})
+                return
+
+    # ------------------------------------------------------------- for its runs
+
+    @property
+    def author(self) -> Author | None:
+        """The language model."""
+        return self._author
+
+    def new_id(self) -> str:
+        """Make an id."""
+        return self._new_id()
+
+    async def choices(self, user_id: str, part: str) -> list[Choice]:
+        """Return what of a kind the user may choose."""
+        store = self._store
+        match part:
+            case "persona":
+                found: Sequence[Persona | Document | Scenario | Resource] = await store.find_personas(user_id)
+            case "document":
+                found = await store.find_documents(user_id)
+            case "scenario":
+                found = await store.find_scenarios(user_id)
+            case _:
+                found = await store.find_resources(user_id, "parameter_field")
+        return [Choice.of(item) for item in found]
+
+    async def best(self, instructions: Sequence[str], choices: Sequence[Choice], limit: int) -> list[Choice]:
+        """Return the choices that fit the instructions."""
+        return await self._choosing.best("\n".join(instructions), choices, limit)
+
+    async def scenario(self, scenario_id: str) -> Scenario:
+        """Return a scenario."""
+        return await self._store.scenario(scenario_id)
+
+    async def content(self, artifact: str, content_id: str | None) -> Persona | Document | None:
+        """Return a persona or a document; None without an id."""
+        if content_id is None:
+            return None
+        return await (self._store.persona(content_id) if artifact == "persona" else self._store.document(content_id))
+
+    async def keep(self, user_id: str, item: Persona | Document | Scenario) -> None:
+        """Keep content as the user's own."""
+        match item:
+            case Persona():
+                await self._store.install(personas=[item])
+            case Document():
+                await self._store.install(documents=[item])
+            case Scenario():
+                await self._content.add_scenario(user_id, item)
+
+
+@dataclass
+class _Work:
+    """One artifact of a run: chooses or writes its parts, then keeps it."""
+
+    writing: ContentWriting
+    user_id: str
+    wanted: WantedContent
+    artifact: str
+    tell: Callable[[str, Mapping[str, Any]], None]
+    save: Save
+    made: dict[str, Any] = field(default_factory=dict)
+    fresh: list[Persona | Document] = field(default_factory=list)
 
     async def run(self) -> None:
-        """Write everything and publish the progress."""
-        kinds = self._wanted.kinds
-        self._publish("started", {"resource_types": list(kinds)})
-        try:
-            made: dict[str, Any] = {}
-            for done, kind in enumerate(kinds, 1):
-                made |= await self._make(kind.removesuffix("s"))
-                self._publish("progress", _progress(done, len(kinds), kind))
-            draft_id = await self._kept(made)
-        except asyncio.CancelledError:
-            self._publish("error", {"success": False, "message": STOPPED})
-            raise
-        except REFUSALS as error:
-            self._publish("error", {"success": False, "message": sentence_of(error)})
-            return
-        result = {"success": True, "message": f"{len(made)} parts were written.", "resources": made}
-        self._publish("complete", result | {"artifact_id": self._wanted.artifact_id or draft_id, "draft_id": draft_id})
+        """Make everything, and publish the progress."""
+        parts = self._parts()
+        self.tell("started", {"resource_types": [f"{part}s" for part in parts]})
+        author = self.writing.author
+        if author is None:
+            message, artifact_id = await self._choose(parts), None
+            if not self.made:
+                self.tell("error", {"success": False, "message": NOTHING_FITS})
+                return
+        elif self.artifact in ("persona", "document"):
+            there = await self.writing.content(self.artifact, self.wanted.artifact_id)
+            material = f"So it is now:\n{json.dumps(_shown(there), ensure_ascii=False)}" if there is not None else ""
+            written = await author.write(
+                f"a {self.artifact}", self._instructions(), [self.artifact], material, self._there
+            )
+            artifact_id = await self._keep_content(written)
+            message = f"A {self.artifact} was written."
+        else:
+            written = await self._with_model(author, parts)
+            message, artifact_id = f"{len(self.made)} parts were written.", None
+        for done, part in enumerate(parts, 1):
+            self.tell("progress", _progress(done, len(parts), part))
+        draft_id = None
+        if self.artifact in DRAFTED:
+            draft_id = await self._keep_draft()
+            artifact_id = self.wanted.artifact_id or draft_id
+        elif self.artifact == "scenario" and author is not None:
+            artifact_id = await self._keep_scenario()
+        elif author is None:
+            artifact_id = self.made.get(f"{self.artifact}_id")
+        ended = {"success": True, "message": message, "resources": self.made}
+        self.tell("complete", ended | {"artifact_id": artifact_id or self.wanted.artifact_id, "draft_id": draft_id})
 
-    async def _make(self, kind: str) -> dict[str, Any]:
-        store, user_id = self._store, self._user_id
-        match kind:
+    def _parts(self) -> list[str]:
+        if self.artifact in ("persona", "document"):
+            return [self.artifact]
+        if self.artifact in DRAFTED:
+            return list(self.wanted.kinds or PARTS)
+        needed = () if self.wanted.artifact_id is not None else _NEEDED
+        return [part for part in _OF_SCENARIO if not self.wanted.kinds or part in (*self.wanted.kinds, *needed)]
+
+    def _instructions(self) -> list[str]:
+        return [text.strip() for text in self.wanted.instructions if text.strip()]
+
+    def _there(self, parts: Mapping[str, Any]) -> list[str]:
+        return [] if self.artifact in parts else [f"'{self.artifact}' is missing; add it"]
+
+    # ------------------------------------------------------------ without a model
+
+    async def _choose(self, parts: Sequence[str]) -> str:
+        """Choose what fits of each part: the texts are those of the best scenario."""
+        writing, instructions = self.writing, self._instructions()
+        if self.artifact in WRITTEN:
+            found = await writing.best(instructions, await writing.choices(self.user_id, self.artifact), 1)
+            if found:
+                self.made = {f"{self.artifact}_id": found[0].id, "name": found[0].name}
+            return f"{NO_MODEL} Chosen is the {self.artifact} “{found[0].name}”." if found else NOTHING_FITS
+        texts = [part for part in parts if part in ("name", "description", "problem_statement", "objective")]
+        named = []
+        if texts:
+            scenarios = await writing.best(instructions, await writing.choices(self.user_id, "scenario"), 1)
+            if scenarios:
+                named.append(f"the scenario “{scenarios[0].name}”")
+                self._take_texts(texts, await writing.scenario(scenarios[0].id))
+        for part, limit in _LISTED.items():
+            if part in parts:
+                found = await writing.best(instructions, await writing.choices(self.user_id, part), limit)
+                if found:
+                    self.made[f"{part}_ids"] = [choice.id for choice in found]
+                    named.append(f"the {part.replace('_', ' ')} “{found[0].name}”")
+        return f"{NO_MODEL} Chosen is {', '.join(named)}."
+
+    def _take_texts(self, texts: Sequence[str], scenario: Scenario) -> None:
+        for part in texts:
+            if part == "objective":
+                ids = [derived_id(scenario.id, "objective", place) for place in range(len(scenario.objectives))]
+                self.made["objective_ids"] = ids
+            elif getattr(scenario, part):
+                self.made[f"{part}_id"] = derived_id(scenario.id, part)
+
+    # --------------------------------------------------------------- with a model
+
+    async def _with_model(self, author: Author, parts: Sequence[str]) -> WrittenParts:
+        """Have the texts written, and what exists chosen by its number in a list; new content where nothing fits."""
+        forms = [_FORMS.get(part, part) for part in parts if part not in _LISTED]
+        listed: dict[str, list[Choice]] = {}
+        material = []
+        for part in _LISTED:
+            if part not in parts:
+                continue
+            everything = await self.writing.choices(self.user_id, part)
+            fitting = await self.writing.best(self._instructions(), everything, _SHOWN)
+            others = [choice for choice in everything if choice not in fitting]
+            listed[part] = [*fitting, *others][:_SHOWN]
+            forms += [f"{part}_numbers"] if listed[part] else []
+            if part in ("persona", "document") and part not in self.wanted.linked:
+                forms.append(part)
+            material += _numbered(part, listed[part], new=part in forms)
+        what = "a scenario to practise" if self.artifact == "scenario" else "a practice conversation"
+        check = _NumbersIn(listed).problems
+        written = await author.write(what, self._instructions(), forms, "\n".join(material), check)
+        for part in parts:
+            self._take(part, written, listed)
+        return written
+
+    def _take(self, part: str, written: WrittenParts, listed: Mapping[str, Sequence[Choice]]) -> None:
+        """Take a part over into what was made: the fields of a draft."""
+        parts, [scenario] = written.parts, written.pack.scenarios
+        match part:
             case "name" | "description" | "problem_statement":
-                text = await self._text(kind)
-                return {kind: text} if text else {}
+                self.made[part] = getattr(scenario, part)
             case "objective":
-                lines = [line.strip(" -*•\t") for line in _SENTENCE.split(await self._text(kind))]
-                return {"objectives": [line for line in lines if line][:OBJECTIVES_LIMIT]}
-            case "persona":
-                return {"persona_ids": await self._found(lambda word: store.find_personas(user_id, word))}
-            case "document":
-                return {"document_ids": await self._found(lambda word: store.find_documents(user_id, word))}
+                self.made["objectives"] = list(scenario.objectives)
+            case "question":
+                self.made["questions"] = _questions(written.pack.resources)
             case _:
-                return {}
+                numbers = list(dict.fromkeys(parts.get(f"{part}_numbers", ())))[: _LISTED[part]]
+                chosen = [listed[part][number - 1].id for number in numbers]
+                if part in parts:
+                    made = written.pack.personas[0] if part == "persona" else written.pack.documents[0]
+                    new = replace(made, id=self.writing.new_id(), owner_id=self.user_id)
+                    self.fresh.append(new)
+                    self.made[part] = _shown(new)
+                    chosen.insert(0, new.id)
+                self.made[f"{part}_ids"] = chosen
 
-    async def _text(self, kind: str) -> str:
-        said = " ".join(self._instructions)
-        if self._responder.name == "scripted" or not said:
-            return (_SENTENCE.split(said)[0][:NAME_LIMIT] if kind == "name" else said).strip()
-        author = Persona(id="author", name="Author", instructions=_AUTHOR)
-        request = f"A practice conversation: {said}\n\nWrite {_ASKED[kind]}."
-        context = ReplyContext(author, None, (), (HistoryEntry("user", request),))
-        text = (await text_of_reply(self._responder.reply(context))).strip()
-        return text.splitlines()[0][:NAME_LIMIT] if kind == "name" and text else text
+    # ------------------------------------------------------------------- keeping
 
-    async def _found(self, find: Callable[[str], Awaitable[Any]]) -> list[str]:
-        words = dict.fromkeys(word.lower() for text in self._instructions for word in _WORD.findall(text))
-        hits: dict[str, int] = {}
-        for word in list(words)[:50]:
-            for item in await find(word):
-                hits[item.id] = hits.get(item.id, 0) + 1
-        return sorted(hits, key=lambda ident: -hits[ident])[:LINKED_LIMIT]
-
-    async def _kept(self, made: Mapping[str, Any]) -> str | None:
-        """Save what was written; return the draft's id, None if none was requested."""
-        if not self._wanted.save and self._wanted.draft_id is None:
+    async def _keep_content(self, written: WrittenParts) -> str | None:
+        """Keep a persona or a document as the user's own; return its id, None if it is not to be kept."""
+        made = written.pack.personas[0] if self.artifact == "persona" else written.pack.documents[0]
+        item = replace(made, id=self.wanted.artifact_id or self.writing.new_id(), owner_id=self.user_id)
+        self.made = _shown(item)
+        if not self.wanted.save:
             return None
-        return await self._save({"draft_id": self._wanted.draft_id, **made})
+        await self.writing.keep(self.user_id, item)
+        return item.id
 
-    def _publish(self, stage: str, payload: Mapping[str, Any]) -> None:
-        self._sink(stage, {**self._about, **payload})
+    async def _keep_scenario(self) -> str | None:
+        if not self.wanted.save:
+            return None
+        await self._keep_fresh()
+        artifact_id = self.wanted.artifact_id
+        there = await self.writing.scenario(artifact_id) if artifact_id is not None else None
+        scenario = there or Scenario(self.writing.new_id(), "", owner_id=self.user_id)
+        made = self.made
+        scenario = replace(
+            scenario,
+            name=made.get("name", scenario.name),
+            description=made.get("description", scenario.description),
+            problem_statement=made.get("problem_statement", scenario.problem_statement),
+            objectives=tuple(made.get("objectives", scenario.objectives)),
+            persona_ids=tuple(made.get("persona_ids", scenario.persona_ids)),
+            document_ids=tuple(made.get("document_ids", scenario.document_ids)),
+        )
+        await self.writing.keep(self.user_id, scenario)
+        return scenario.id
+
+    async def _keep_draft(self) -> str | None:
+        """Save what was made as a draft; return its id, None if none was requested."""
+        if not self.wanted.save and self.wanted.draft_id is None:
+            return None
+        await self._keep_fresh()
+        fields = {name: value for name, value in self.made.items() if name not in ("persona", "document")}
+        return await self.save({"draft_id": self.wanted.draft_id, "chat_id": self.wanted.artifact_id, **fields})
+
+    async def _keep_fresh(self) -> None:
+        for item in self.fresh:
+            await self.writing.keep(self.user_id, item)
 
 
-def _progress(done: int, total: int, kind: str) -> dict[str, Any]:
+class _NumbersIn:
+    """Checks the numbers by which a model chooses."""
+
+    def __init__(self, listed: Mapping[str, Sequence[Choice]]) -> None:
+        self._listed = listed
+
+    def problems(self, parts: Mapping[str, Any]) -> list[str]:
+        """Return what is wrong with them."""
+        found = []
+        for part, choices in self._listed.items():
+            numbers = parts.get(f"{part}_numbers", [])
+            wrong = not isinstance(numbers, list) or any(
+                isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= len(choices)
+                for number in numbers
+            )
+            if wrong:
+                found.append(f"'{part}_numbers' must be a list of numbers from 1 to {len(choices)}")
+            elif part == "persona" and not numbers and "persona" not in parts:
+                found.append("there is no persona; choose one by its number, or write one")
+        return found
+
+
+def _numbered(part: str, choices: Sequence[Choice], *, new: bool) -> list[str]:
+    name = part.replace("_", " ")
+    lines = [
+        f"{number}. {choice.name}: {' '.join(choice.description.split())[:200]}"
+        for number, choice in enumerate(choices, 1)
+    ]
+    rule = f"choose in {part}_numbers those that fit, as few as needed" if choices else "there is none yet"
+    if new:
+        rule += f"; write one as '{part}' only if none fits, otherwise leave '{part}' out"
+    return [f"The {name}s that are there ({rule}):", *lines]
+
+
+def _questions(resources: Sequence[Resource]) -> list[dict[str, Any]]:
+    options: dict[str, list[dict[str, Any]]] = {}
+    for item in resources:
+        if item.kind == "option":
+            option = {"option_text": item.name, "is_correct": bool(item.data["is_correct"])}
+            options.setdefault(str(item.data["question_id"]), []).append(option)
+    return [
+        {
+            "question_text": item.name,
+            "allow_multiple": bool(item.data["allow_multiple"]),
+            "options": options.get(item.id, []),
+        }
+        for item in resources
+        if item.kind == "question"
+    ]
+
+
+def _shown(item: Persona | Document) -> dict[str, Any]:
+    if isinstance(item, Persona):
+        return {
+            "persona_id": item.id,
+            "name": item.name,
+            "description": item.description,
+            "instructions": item.instructions,
+            "greeting": item.greeting,
+            "fallbacks": list(item.fallbacks),
+        }
+    return {"document_id": item.id, "name": item.name, "description": item.description, "text": item.text}
+
+
+def _progress(done: int, total: int, part: str) -> dict[str, Any]:
     return {
         "completed_resources": done,
         "total_resources": total,
         "percentage": round(100 * done / total),
-        "last_completed_resource": kind,
+        "last_completed_resource": f"{part}s",
     }

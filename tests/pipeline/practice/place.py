@@ -19,6 +19,7 @@ from pipeline.chats.chats import Chats
 from pipeline.chats.hub import Hub, HubEvent, Subscription, user_feed
 from pipeline.coach.coach import Assessment, CoachingTask
 from pipeline.coach.rules import RuleCoach
+from pipeline.practice.authoring import Author
 from pipeline.practice.installed_packs import InstalledPacks
 from pipeline.practice.practice import Decisions
 from pipeline.tasks.background import Background
@@ -122,7 +123,13 @@ async def install(file: Path) -> None:
 
 @asynccontextmanager
 async def opened(
-    folder: Path, installed: Path, *, max_calls: int = 100, packs: Sequence[Path] = (), **chosen: Any
+    folder: Path,
+    installed: Path,
+    *,
+    max_calls: int = 100,
+    packs: Sequence[Path] = (),
+    author: Author | None = None,
+    **chosen: Any,
 ) -> AsyncIterator[Place]:
     """The room in a folder, on a copy of an installed database, for the length of the block."""
     passed: list[float] = []
@@ -146,7 +153,7 @@ async def opened(
         background = await stack.enter_async_context(Background())
         practice = Decisions(
             store=store, files=files, chats=chats, calls=calls, recordings=recordings, coach=coach, hub=hub,
-            background=background, stt=parts.stt, responder=parts.responder,
+            background=background, stt=parts.stt, author=author,
             packs=InstalledPacks(store, packs), new_id=new_id,
         )  # fmt: skip
         ada, bob = await store.create_user("ada"), await store.create_user("bob")

@@ -51,7 +51,7 @@ def test_values_become_resources_and_ids_choose_them(run: Run, place: Place) -> 
         made = {item.name: item.data for item in await place.store.resources([
             *state["image_ids"], *state["video_ids"], *state["question_ids"], *state["option_ids"],
         ])}  # fmt: skip
-        assert made["Map"] == {"upload_id": "u1", "length_seconds": None}
+        assert made["Map"] == {"upload_id": "u1", "length_seconds": None, "url": ""}
         assert made["Tour"]["length_seconds"] == 60
         assert made["Why?"] == {"allow_multiple": False, "time": 30}
         assert made["Of the first"] == {"question_id": "q1", "is_correct": False, "position": 0}

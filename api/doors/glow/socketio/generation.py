@@ -1,4 +1,4 @@
-"""`generate`: write the parts of a chat's draft, one after the other, from a few instructions.
+"""`generate`: make a persona, a document, a scenario or a chat's draft from a few instructions.
 
 Source: docs/socketio.md, `generate`.
 """
@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.doors.glow.operations.shapes import LONGEST_LIST, Body, Id, Text
 from api.doors.glow.socketio.events import Asker, Payload
-from pipeline.practice.writing import WantedDraft
+from models.errors import Invalid
+from pipeline.practice.writing import WantedContent
 
 
 class _Item(BaseModel):
@@ -33,7 +34,7 @@ class EntryTypeItem(_Item):
 
 
 class DraftBody(Body):
-    """The kind and the parts of the draft to write."""
+    """What to make: "chat" (a draft), "persona", "document" or "scenario", and of a draft or a scenario which parts."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -64,14 +65,20 @@ class DraftBody(Body):
 
 async def generate(asker: Asker, body: DraftBody) -> Payload:
     """Begin to write; progress is published in events."""
-    artifact = body.artifact_types[0].name
-    wanted = WantedDraft(
-        artifact,
-        [kind if isinstance(kind, str) else kind.name for kind in body.resource_types],
+    artifacts = [item for item in body.artifact_types if item.operation in ("draft", "save")]
+    if not artifacts:
+        raise Invalid("Nothing is to be made: ask for an artifact with the operation 'draft' or 'save'.")
+    kinds = [ResourceTypeItem(name=kind) if isinstance(kind, str) else kind for kind in body.resource_types]
+    kinds = [kind for kind in kinds if kind.operation in ("create", "link", "search")]
+    new = {kind.name for kind in kinds if kind.operation == "create"}
+    wanted = WantedContent(
+        list(dict.fromkeys(item.name for item in artifacts)),
+        list(dict.fromkeys(kind.name for kind in kinds)),
+        frozenset(kind.name.removesuffix("s") for kind in kinds if kind.name not in new),
         body.user_instructions or (),
         artifact_id=body.artifact_id,
         draft_id=body.draft_id,
-        save=body.save,
+        save=body.save or any(item.operation == "save" for item in artifacts),
         run_id=body.run_id,
         group_id=body.group_id,
     )
@@ -79,7 +86,7 @@ async def generate(asker: Asker, body: DraftBody) -> Payload:
     async def save(made: Mapping[str, Any]) -> str:
         return str((await asker.ask("attempt.chat_draft", made))["draft_id"])
 
-    def send(stage: str, payload: Mapping[str, Any]) -> None:
+    def send(artifact: str, stage: str, payload: Mapping[str, Any]) -> None:
         asker.send(f"{artifact}_generation_{stage}", payload)
 
     run = await asker.service.practice.writing.begin(asker.user.id, wanted, send, save)

@@ -255,7 +255,7 @@ def test_a_draft_is_generated_from_instructions(service: RunningService) -> None
                 "generate",
                 artifact_types=[{"name": "chat", "operation": "draft"}],
                 resource_types=["names", "objectives", {"name": "personas", "operation": "link"}],
-                user_instructions=["A worried parent asks for grades. Keep them private."],
+                user_instructions=["A worried parent asks for their son's grades, which are private by law."],
                 save=True,
             )
             assert (await socket.until("chat_generation_started"))["resource_types"] == [
@@ -267,11 +267,13 @@ def test_a_draft_is_generated_from_instructions(service: RunningService) -> None
             assert done["run_id"] == begun["run_id"]
             steps = [step["percentage"] for step in socket.of("chat_generation_progress")]
             assert steps == [33, 67, 100]
-            assert done["resources"]["name"] == "A worried parent asks for grades."
-            assert done["resources"]["objectives"] == ["A worried parent asks for grades.", "Keep them private."]
+            assert done["message"].startswith("No language model is configured, so this can only choose from what")
+            persona = await socket.ask("persona.get", id=done["resources"]["persona_ids"][0])
+            assert persona["name"] == "Dana Whitfield"
             drafts = (await socket.ask("attempt.chat_drafts"))["entries"]
             draft = next(entry for entry in drafts if entry["id"] == done["draft_id"])
-            assert len(draft["objective_ids"]) == 2
+            assert draft["objective_ids"] == done["resources"]["objective_ids"]
+            assert draft["name"] == "The records office"
             await socket.ask("generate", artifact_types=[{"name": "rocket"}], resource_types=[])
             assert "cannot be generated" in (await socket.until("rocket_generation_error"))["message"]
 
