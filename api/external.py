@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,10 @@ from models.store import Store
 from pipeline.call.registry import Calls
 from pipeline.grounded.answers import Grounded
 from pipeline.grounded.chats import GroundedChats
+from pipeline.grounded.meaning_index import MeaningIndex
 from pipeline.grounded.sources import Sources
 from pipeline.llm.deadlines import Deadlines
+from pipeline.search.meaning import Meanings
 from pipeline.tasks.clock import Clock
 from pipeline.tasks.rate_limits import Limits
 from pipeline.tutoring.answers import is_right
@@ -39,7 +41,7 @@ class ExternalServices:
 
 @asynccontextmanager
 async def open_external(
-    settings: Settings, store: Store, calls: Calls, clock: Clock
+    settings: Settings, store: Store, calls: Calls, clock: Clock, meanings: Meanings | None
 ) -> AsyncIterator[ExternalServices]:
     """Create the services and register their chats for calls.
 
@@ -50,19 +52,19 @@ async def open_external(
     lessons = [lesson for folder in folders for lesson in await asyncio.to_thread(load_lessons, folder, is_right)]
     model = _model(settings)
     tutor = Tutor(store, lessons, model)
-    chats = GroundedChats(store, Grounded(Sources(store), model), calls)
-    calls.register(SpokenTutor(tutor, store))
-    calls.register(chats)
-    try:
+    async with AsyncExitStack() as stack:
+        if model is not None:
+            stack.push_async_callback(model.close)
+        index = None if meanings is None else await stack.enter_async_context(MeaningIndex(meanings, store))
+        chats = GroundedChats(store, Grounded(Sources(store, index), model), calls)
+        calls.register(SpokenTutor(tutor, store))
+        calls.register(chats)
         yield ExternalServices(
             tutor,
             chats,
             Limits(settings.requests_per_minute, clock.now),
             Limits(settings.guesses_per_minute, clock.now),
         )
-    finally:
-        if model is not None:
-            await model.close()
 
 
 def external_of(request: Request) -> ExternalServices:

@@ -142,7 +142,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         files = Files(settings.data_dir / "audio")
         recordings = await stack.enter_async_context(Recordings(calls, files, LoopClock(), alone=presence.alone))
         background = await stack.enter_async_context(Background(access.holding))
-        external = await stack.enter_async_context(open_external(settings, store, calls, LoopClock()))
+        external = await stack.enter_async_context(open_external(settings, store, calls, LoopClock(), meanings))
         author_model = open_author_model(settings)
         if author_model is not None:
             stack.push_async_callback(author_model.close)

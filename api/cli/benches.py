@@ -178,6 +178,29 @@ def bench_interruptions(
         raise typer.Exit(FAILED)
 
 
+@app.command(name="search")
+def bench_search(
+    chosen: Annotated[
+        list[str] | None, typer.Option("--set", help="Questions: tuning or heldout; may be given several times.")
+    ] = None,
+    database_url: Annotated[
+        str | None, typer.Option(help="SQLAlchemy URL of an empty database; by default SQLite in a temporary folder.")
+    ] = None,
+    each: Annotated[bool, typer.Option("--each", help="Print each question that went wrong.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Search the packaged documents for 120 questions: what is found, and what is cited where nothing answers."""
+    from api.bench.search import SETS
+    from api.bench.search import bench_search as measure
+
+    if unknown := set(chosen or ()) - set(SETS):
+        raise typer.BadParameter(f"{min(unknown)!r} is not one of {', '.join(SETS)}.", param_hint="--set")
+    models_dir = load_settings().models_dir
+    measure(
+        console(), models_dir=models_dir, database_url=database_url, sets=chosen or SETS, each=each, as_json=as_json
+    )
+
+
 @app.command(name="idle")
 def bench_idle(
     sessions: Annotated[int, typer.Option(min=1, max=1000, help="Number of listening sessions.")] = 50,

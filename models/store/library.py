@@ -25,6 +25,20 @@ _TSVECTOR = text(
     "FROM documents, to_tsquery('english', :query) AS q "
     "WHERE words @@ q ORDER BY ts_rank(words, q) DESC, id LIMIT :limit"
 )
+_FTS5_ANY = text(
+    "SELECT documents_fts.id FROM documents_fts JOIN documents ON documents.id = documents_fts.id "
+    "WHERE documents_fts MATCH :query AND (owner_id IS NULL OR owner_id = :user_id) LIMIT :limit"
+)
+# The index holds the beginning of a long document; the end of the few that are longer is searched as it stands.
+_TSVECTOR_ANY = text(
+    "SELECT id FROM documents WHERE words @@ plainto_tsquery('english', :query) "
+    "AND (owner_id IS NULL OR owner_id = :user_id) UNION "
+    "SELECT id FROM documents WHERE octet_length(text) > :indexed AND position(:query IN lower(text)) > 0 "
+    "AND (owner_id IS NULL OR owner_id = :user_id) LIMIT :limit"
+)
+_INDEXED = 300_000
+"""Characters of a document that PostgreSQL's index holds; see the migration 0005."""
+
 _MOST_FOUND = 1000
 
 
@@ -60,6 +74,39 @@ class LibraryStore(Database):
     async def document_snippets(self, search: str) -> dict[str, str]:
         """Return a snippet around the matches by document id, best first."""
         return await self._full_text(search)
+
+    @shielded
+    async def documents_with(self, user_id: str, terms: Sequence[str]) -> dict[str, list[str]]:
+        """Return the ids of a user's and the public documents that have each word, in any form of it, by word.
+
+        Args:
+            user_id: the user.
+            terms: single words in lower case.
+        """
+        async with self._reading() as session:
+            on_sqlite = session.get_bind().dialect.name == "sqlite"
+            statement = _FTS5_ANY if on_sqlite else _TSVECTOR_ANY
+            found = {}
+            for term in terms:
+                bound = {"query": _fts5_word(term) if on_sqlite else clean(term), "user_id": user_id}
+                more = {} if on_sqlite else {"indexed": _INDEXED}
+                rows = await session.scalars(statement, bound | more | {"limit": _MOST_FOUND})
+                found[term] = list(rows)
+            return found
+
+    @shielded
+    async def count_documents(self, user_id: str) -> int:
+        """Return how many documents a user may choose."""
+        async with self._reading() as session:
+            query = select(func.count()).select_from(DocumentRow).where(_seen_by(DocumentRow, user_id))
+            return await session.scalar(query) or 0
+
+    @shielded
+    async def public_document_ids(self) -> list[str]:
+        """Return the ids of the documents that nobody owns, such as those of packs."""
+        async with self._reading() as session:
+            query = select(DocumentRow.id).where(DocumentRow.owner_id.is_(None)).order_by(DocumentRow.id)
+            return list(await session.scalars(query))
 
     @shielded
     async def find_entries(self, user_id: str, kind: str, search: str = "") -> list[Practice]:
@@ -151,6 +198,11 @@ class LibraryStore(Database):
 def _fts5_query(search: str) -> str:
     words = [word.replace('"', "") for word in clean(search).split()]
     return " ".join(f'"{word}"*' for word in words if word)
+
+
+def _fts5_word(word: str) -> str:
+    """Quote a word, whose forms the index's stemmer then finds."""
+    return '"' + clean(word).replace('"', "") + '"'
 
 
 def _tsquery(search: str) -> str:

@@ -1,5 +1,6 @@
 """Answers grounded in documents: retrieved passages, phrased by a language model or quoted verbatim."""
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
@@ -8,8 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from models.records.core import Document
 from pipeline.conversation.reply import HistoryEntry
+from pipeline.grounded.extracts import fitting_sentences, rests_on
 from pipeline.grounded.prose import sentence_ends
-from pipeline.grounded.sources import EVERYTHING, Source, SourceFilter, Sources, fitting_sentences
+from pipeline.grounded.sources import EVERYTHING, Findings, Source, SourceFilter, Sources
 from pipeline.llm.completions import Message, Tuning
 from pipeline.llm.deltas import LENGTH, StreamEnding
 from pipeline.llm.reflection import normalised, topic
@@ -71,12 +73,12 @@ class GroundedQuestion:
     tuning: Tuning | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class GroundedAnswer:
     """An answer whose text is streamed by `words`, once.
 
     Attributes:
-        sources: the passages that it quotes, or that the model was given.
+        sources: the passages that answer the question; once `words` is exhausted also others that the model has used.
         ending: why it ends, once `words` is exhausted: "length" where a limit cut it.
     """
 
@@ -106,43 +108,57 @@ class Grounded:
         found = await self._sources.find(
             user_id, question.text, limit=question.sources_limit, allowed=question.allowed, more=question.files
         )
-        ending = StreamEnding()
+        answer = GroundedAnswer(found.answering, _nothing())
         if self.model is not None and question.text.strip():
-            words = self._model_words(question, found, ending)
+            words = self._model_words(question, found, answer)
         else:
-            chosen = fitting_sentences(question.text, found, SENTENCES)
-            found = [source for source in found if any(source is origin for _, origin in chosen)]
-            words = _found_words(question, chosen)
+            chosen = fitting_sentences(question.text, found.answering, SENTENCES)
+            answer.sources = tuple(item for item in found.answering if any(item is origin for _, origin in chosen))
+            words = _found_words(question, chosen, found.near)
         if question.spoken:
             words = without_citations(words)
         if question.character_limit is not None:
-            words = within(words, question.character_limit, ending)
-        return GroundedAnswer(tuple(found), words, ending)
+            words = within(words, question.character_limit, answer.ending)
+        answer.words = words
+        return answer
 
     async def _model_words(
-        self, question: GroundedQuestion, found: Sequence[Source], ending: StreamEnding
+        self, question: GroundedQuestion, found: Findings, answer: GroundedAnswer
     ) -> AsyncIterator[str]:
         assert self.model is not None
-        stream = self.model.stream(_messages(question, found), question.tuning, ending)
+        stream = self.model.stream(_messages(question, [*found.answering, *found.near]), question.tuning, answer.ending)
+        said = ""
         async with aclosing(cast(Any, stream)) as words:
             async for word in words:
+                said += word
                 yield word
+        used = await asyncio.to_thread(lambda: [item for item in found.near if rests_on(said, question.text, item)])
+        answer.sources = (*answer.sources, *used)
 
 
-async def _found_words(question: GroundedQuestion, chosen: Sequence[tuple[str, Source]]) -> AsyncIterator[str]:
-    for word in re.findall(r"\S+\s*", _found_text(question, chosen)):
+async def _nothing() -> AsyncIterator[str]:
+    empty: tuple[str, ...] = ()
+    for word in empty:
         yield word
 
 
-def _found_text(question: GroundedQuestion, chosen: Sequence[tuple[str, Source]]) -> str:
+async def _found_words(
+    question: GroundedQuestion, chosen: Sequence[tuple[str, Source]], near: Sequence[Source]
+) -> AsyncIterator[str]:
+    for word in re.findall(r"\S+\s*", _found_text(question, chosen, near)):
+        yield word
+
+
+def _found_text(question: GroundedQuestion, chosen: Sequence[tuple[str, Source]], near: Sequence[Source]) -> str:
     if not question.text.strip():
         return "What would you like to know?"
     if not chosen:
         about = topic(normalised(question.text))
         named = f" about {about}" if about else ""
+        hint = f" “{near[0].document.name}” comes nearest." if near else ""
         return (
-            f"I found nothing{named} in the documents I may use. Tell me more about what you are looking for, or ask "
-            "it in other words."
+            f"I found nothing{named} in the documents I may use.{hint} Tell me more about what you are looking for, or "
+            "ask it in other words."
         )
     parts: list[str] = []
     title = ""
@@ -150,7 +166,7 @@ def _found_text(question: GroundedQuestion, chosen: Sequence[tuple[str, Source]]
         if source.document.name != title:
             title = source.document.name
             parts += [] if question.spoken else [f"From “{title}”:"]
-        parts.append(sentence if sentence[-1] in ".!?…" else f"{sentence}.")
+        parts.append(sentence if sentence[-1] in ".!?…:" else f"{sentence}.")
     return " ".join(parts)
 
 
@@ -159,7 +175,9 @@ def _messages(question: GroundedQuestion, found: Sequence[Source]) -> list[Messa
     if question.character_limit is not None:
         parts.append(f"Write at most {question.character_limit} characters.")
     if found:
-        listed = "\n".join(f"<source title={source.document.name!r}>\n{source.text}\n</source>" for source in found)
+        listed = "\n".join(
+            f"<source title={_inert(source.document.name)!r}>\n{_inert(source.text)}\n</source>" for source in found
+        )
         parts.append(f"<sources>\n{listed}\n</sources>")
     messages: list[Message] = [{"role": "system", "content": "\n\n".join(part for part in parts if part)}]
     left = HISTORY_LIMIT
@@ -170,6 +188,11 @@ def _messages(question: GroundedQuestion, found: Sequence[Source]) -> list[Messa
             break
         said.insert(0, {"role": line.role, "content": line.text})
     return [*messages, *said, {"role": "user", "content": question.text}]
+
+
+def _inert(text: str) -> str:
+    """Escape what could end the sources, so that a document says nothing in the prompt's own name."""
+    return text.replace("<", "&lt;")
 
 
 async def within(words: AsyncIterator[str], limit: int, ending: StreamEnding) -> AsyncIterator[str]:

@@ -12,6 +12,7 @@ _STOP = re.compile(r"[.!?…]+[\"'”’)]*(?=\s|$)")
 _CLOSERS = "\"'”’)"
 _LEAD_IN = re.compile(r"^[^\S\n]*\*\*([^*]+)\*\*\s*", re.MULTILINE)
 _MARKS = re.compile(r"[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
+_BLOCKS = re.compile(r"\n(?=[^\S\n]*(?:\n|[>*+-][^\S\n]|\d+\.[^\S\n]|#))")
 _LIST_ITEM = re.compile(r"^\s*([>*-]+|\d+\.)\s+")
 
 
@@ -30,12 +31,14 @@ def lead_ins(text: str) -> str:
 
 
 def sentences(text: str) -> list[str]:
-    """Split a text into sentences, without headings, lead-ins and markup."""
-    plain = (_MARKS.sub("", _LEAD_IN.sub("", line)) for line in text.splitlines() if not line.startswith("#"))
-    lines = (_LIST_ITEM.sub("", line).strip() for line in plain)
-    joined = " ".join(line for line in lines if line)
-    pieces = (joined[start:end].strip() for start, end in pairwise([0, *sentence_ends(joined), len(joined)]))
-    return [piece for piece in pieces if piece]
+    """Split a text into sentences, without headings, lead-ins and markup; each point of a list is one at least."""
+    found: list[str] = []
+    for block in _BLOCKS.split(text):
+        plain = (_MARKS.sub("", _LEAD_IN.sub("", line)) for line in block.splitlines() if not line.startswith("#"))
+        joined = " ".join(line for line in (_LIST_ITEM.sub("", line).strip() for line in plain) if line)
+        pieces = (joined[start:end].strip() for start, end in pairwise([0, *sentence_ends(joined), len(joined)]))
+        found += [piece for piece in pieces if piece]
+    return found
 
 
 def quoted(passage: str, text: str) -> list[tuple[int, int]]:

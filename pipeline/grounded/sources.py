@@ -1,43 +1,32 @@
-"""Retrieval of the passages that match a question, within a caller's filters."""
+"""Retrieval of the passages that answer a question, within a caller's filters."""
 
 import asyncio
-import math
-import re
-from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from models.records.core import Document
 from models.records.external import DocumentOrigin
 from models.store import Store
-from pipeline.grounded.prose import lead_ins, sentences
+from pipeline.grounded.meaning_index import MeaningIndex
+from pipeline.search.answerable import answers, is_near
+from pipeline.search.editions import outdated
+from pipeline.search.passages import Paragraph, paragraphs_of
+from pipeline.search.question import Query, question_of
+from pipeline.search.ranking import Candidate, Relevance, matches, rarity
+from pipeline.search.words import stems
 
-TERMS_LIMIT = 10
-"""Maximum number of search terms of a question; more add little."""
+CANDIDATES_LIMIT = 40
+"""Maximum number of documents whose paragraphs are ranked, besides those that are near by meaning."""
 
-CANDIDATES_LIMIT = 20
-"""Maximum number of documents whose passages are ranked."""
+PER_DOCUMENT = 2
+"""Maximum number of passages of one document."""
 
-PASSAGE_CHARS = 600
-"""Maximum length of a passage: a paragraph, or a part of a long one."""
-
-CACHED_DOCUMENTS = 256
-
-TITLE_WEIGHT = 0.5
-"""Weight of a match in a document's name, relative to one in the passage."""
-
-_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
-_STOP_WORDS = frozenset(
-    (
-        "a about after again all also am an and another any are as ask at be because been before being but by "
-        "can cannot come could did do does doing done each else ever every few find first for from get give go had "
-        "has have having he hello help her here hers him his how i if in into is it its just know let like long "
-        "make many may me might more most much must my need no not now of off on once one only or other our "
-        "out over own please say she should so some such take tell than thank thanks that the their them then "
-        "there these they thing things this those to too under until up us very want was we well were what "
-        "when where which while who whom whose why will with without would yes yet you your "
-    ).split()
-)
+CACHED_CHARS = 20_000_000
+"""Characters of documents whose paragraphs are kept, the latest ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +66,7 @@ class Source:
     Attributes:
         start, end: span of the passage in the document's text.
         score: relevance; meaningful only for ranking.
+        focus: the paragraph of it that matches best.
     """
 
     document: Document
@@ -85,148 +75,187 @@ class Source:
     start: int
     end: int
     score: float
+    focus: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found of a question, best first.
+
+    Attributes:
+        answering: the passages that answer it.
+        near: passages about the same things, which may not.
+    """
+
+    answering: tuple[Source, ...] = ()
+    near: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Corpus:
+    """What is searched: documents with their origins and paragraphs, and how frequent terms are beyond them."""
+
+    documents: Sequence[tuple[Document, DocumentOrigin]]
+    counts: Mapping[str, int]
+    total: int
 
 
 class Sources:
-    """Searches the documents that a user may see, deterministically."""
+    """Searches the documents that a user may see, deterministically.
 
-    def __init__(self, store: Store) -> None:
+    Args:
+        store: the documents.
+        index: compares them by meaning, too; None for words alone.
+    """
+
+    def __init__(self, store: Store, index: MeaningIndex | None = None) -> None:
         self._store = store
-        self._passages: OrderedDict[tuple[str, int], list[_Passage]] = OrderedDict()
+        self._index = index
+        self._cut: OrderedDict[tuple[str, int], tuple[int, list[Paragraph]]] = OrderedDict()
 
     async def find(
         self,
         user_id: str,
-        question: str,
+        text: str,
         *,
         limit: int,
         allowed: SourceFilter = EVERYTHING,
         more: Sequence[Document] = (),
-    ) -> list[Source]:
-        """Return the best passage of each document, best first.
+    ) -> Findings:
+        """Return the passages that answer a question, and the others that are near it.
 
         Args:
+            user_id: whose documents are searched, with the public ones.
+            text: the question; of a long one only the end is read.
             limit: maximum number of passages.
             allowed: the filter of documents.
             more: documents in addition to those of the store, such as the files of a chat; not filtered.
         """
-        terms = _terms(question)
-        if not terms or limit <= 0:
+        question = question_of(text)
+        found = await self.ranked(user_id, question, limit=limit, allowed=allowed, more=more)
+        fitting = [answers(question, match, source.text) for source, match in found]
+        return Findings(
+            tuple(source for (source, _), fits in zip(found, fitting, strict=True) if fits),
+            tuple(source for (source, match), fits in zip(found, fitting, strict=True) if not fits and is_near(match)),
+        )
+
+    async def ranked(
+        self,
+        user_id: str,
+        question: Query,
+        *,
+        limit: int,
+        allowed: SourceFilter = EVERYTHING,
+        more: Sequence[Document] = (),
+    ) -> list[tuple[Source, Relevance]]:
+        """Return the passages that match a question best, whether they answer it or not."""
+        if limit <= 0 or not question.text:
             return []
-        documents = await self._candidates(user_id, terms)
+        vector = await self._index.question(question.text) if self._index is not None else None
+        if not question.terms and vector is None:
+            return []
+        corpus = await self._corpus(user_id, question, vector, allowed, more)
+        if self._index is not None:
+            self._index.note(document for document, _ in corpus.documents)
+        return await asyncio.to_thread(self._best, corpus, question, vector, limit)
+
+    async def candidate_titles(self, user_id: str, question: Query) -> set[str]:
+        """Return the titles of the documents whose paragraphs are ranked: with its rarest words, or near by meaning."""
+        vector = await self._index.question(question.text) if self._index is not None else None
+        corpus = await self._corpus(user_id, question, vector, EVERYTHING, ())
+        return {document.name for document, _ in corpus.documents}
+
+    async def _candidates(
+        self, user_id: str, question: Query, vector: NDArray[np.float32] | None
+    ) -> tuple[list[str], dict[str, int]]:
+        found = await self._store.documents_with(user_id, question.words)
+        weights: dict[str, float] = {}
+        counts: dict[str, int] = {}
+        for word, term in zip(question.words, question.terms, strict=True):
+            counts[term] = len(found[word])
+            for document_id in found[word]:
+                weights[document_id] = weights.get(document_id, 0.0) + question.weight(term) / len(found[word])
+        ids = sorted(weights, key=lambda document_id: (-weights[document_id], document_id))[:CANDIDATES_LIMIT]
+        if vector is not None and self._index is not None:
+            ids += await asyncio.to_thread(self._index.nearest, vector, user_id)
+        return list(dict.fromkeys(ids)), counts
+
+    async def _corpus(
+        self,
+        user_id: str,
+        question: Query,
+        vector: NDArray[np.float32] | None,
+        allowed: SourceFilter,
+        more: Sequence[Document],
+    ) -> _Corpus:
+        ids, counts = await self._candidates(user_id, question, vector)
+        visible = {item.id: item for item in await self._store.find_documents(user_id, "", ids)} if ids else {}
         origins = await self._store.document_origins()
         chosen = [
-            (document, origin)
-            for document in documents
-            if allowed.lets(document, origin := origins.get(document.id) or DocumentOrigin(document.id, "", ""))
+            (visible[ident], origins.get(ident) or DocumentOrigin(ident, "", "")) for ident in ids if ident in visible
         ]
+        chosen = [(document, origin) for document, origin in chosen if allowed.lets(document, origin)]
         chosen += [(document, DocumentOrigin(document.id, "", "upload")) for document in more]
-        return await asyncio.to_thread(self._best, chosen, terms, limit)
-
-    async def _candidates(self, user_id: str, terms: Sequence[str]) -> list[Document]:
-        weights: dict[str, float] = {}
-        for term in terms:
-            found = await self._store.document_snippets(term)
-            for document_id in found:
-                weights[document_id] = weights.get(document_id, 0.0) + 1 / len(found)
-        ids = sorted(weights, key=lambda document_id: (-weights[document_id], document_id))[: CANDIDATES_LIMIT * 5]
-        visible = {item.id: item for item in await self._store.find_documents(user_id, "", ids)} if ids else {}
-        return [visible[document_id] for document_id in ids if document_id in visible][:CANDIDATES_LIMIT]
+        return _Corpus(chosen, counts, await self._store.count_documents(user_id) + len(more))
 
     def _best(
-        self, chosen: Sequence[tuple[Document, DocumentOrigin]], terms: Sequence[str], limit: int
-    ) -> list[Source]:
-        passages = [(document, origin, passage) for document, origin in chosen for passage in self._cut(document)]
-        wanted = {_stem(term) for term in terms}
-        rarity = {
-            term: math.log(1 + len(passages) / (1 + sum(term in passage.stems for _, _, passage in passages)))
-            for term in wanted
-        }
-        named = {document.id: _stems(document.name) for document, _ in chosen}
-        best: dict[str, Source] = {}
-        for document, origin, passage in passages:
-            found = {term for term in wanted if term in passage.stems}
-            titled = {term for term in wanted if term in named[document.id]}
-            # A single common word out of many is chance.
-            if not found or len(found | titled) < math.ceil(len(wanted) / 3):
-                continue
-            score = sum(rarity[term] * passage.stems[term] / (passage.stems[term] + 1.0) for term in found)
-            score += TITLE_WEIGHT * sum(rarity[term] for term in titled)
-            if document.id not in best or score > best[document.id].score:
-                best[document.id] = Source(
-                    document, origin, passage.text, passage.start, passage.start + len(passage.text), score
-                )
-        return sorted(best.values(), key=lambda source: (-source.score, source.document.id))[:limit]
+        self, corpus: _Corpus, question: Query, vector: NDArray[np.float32] | None, limit: int
+    ) -> list[tuple[Source, Relevance]]:
+        old = outdated(document for document, _ in corpus.documents)
+        entries: list[Candidate] = []
+        similarities: dict[int, float] = {}
+        for number, (document, _) in enumerate(corpus.documents):
+            near = self._index.similarities(document, vector) if self._index and vector is not None else None
+            if near is not None:
+                similarities |= dict(enumerate(near, len(entries)))
+            title = frozenset(stems(document.name))
+            entries += [Candidate(item, number, title, document.id in old) for item in self._paragraphs(document)]
+        rarities = _rarities(corpus, entries, question.terms)
+        found: dict[tuple[int, int], Relevance] = {}
+        for match in matches(question, entries, rarities, similarities):
+            place = (entries[match.entry].document, entries[match.entry].paragraph.passage)
+            if place not in found and sum(document == place[0] for document, _ in found) < PER_DOCUMENT:
+                found[place] = match
+                if len(found) == limit:
+                    break
+        spans = _spans(entries, found)
+        return [
+            (_source(*corpus.documents[place[0]], *spans[place], match, entries), match)
+            for place, match in found.items()
+        ]
 
-    def _cut(self, document: Document) -> list["_Passage"]:
-        key = (document.id, hash(document.text))
-        passages = self._passages.get(key)
-        if passages is None:
-            passages = _passages(document.text)
-            self._passages[key] = passages
-            while len(self._passages) > CACHED_DOCUMENTS:
-                self._passages.popitem(last=False)
-        return passages
-
-
-@dataclass(frozen=True, slots=True)
-class _Passage:
-    text: str
-    start: int
-    stems: Counter[str]
+    def _paragraphs(self, document: Document) -> list[Paragraph]:
+        key = (document.id, hash((document.name, document.text)))
+        if key not in self._cut:
+            self._cut[key] = (len(document.text), paragraphs_of(document.text, document.name))
+        self._cut.move_to_end(key)
+        while sum(size for size, _ in self._cut.values()) > CACHED_CHARS and len(self._cut) > 1:
+            self._cut.popitem(last=False)
+        return self._cut[key][1]
 
 
-def _passages(text: str) -> list[_Passage]:
-    cut = []
-    for paragraph in re.finditer(r"\S[\s\S]*?(?=\n\s*\n|\Z)", text):
-        body, start = paragraph.group().rstrip(), paragraph.start()
-        while body:
-            end = len(body)
-            if end > PASSAGE_CHARS:
-                ends = [found.end() for found in re.finditer(r"[.!?](?=\s)|\s", body[:PASSAGE_CHARS])]
-                end = ends[-1] if ends else PASSAGE_CHARS
-            piece = body[:end].rstrip()
-            if _WORD.search(piece) and not (piece.startswith("#") and "\n" not in piece):
-                cut.append(_Passage(piece, start, _stems(piece)))
-            rest = body[end:]
-            start += end + len(rest) - len(rest.lstrip())
-            body = rest.lstrip()
-    return cut
+def _rarities(corpus: _Corpus, entries: Sequence[Candidate], terms: Sequence[str]) -> dict[str, float]:
+    """Return the weight of each term, with what the index knows of documents that are not at hand."""
+    here = len(corpus.documents)
+    having = {term: {entry.document for entry in entries if entry.has(term)} for term in terms}
+    beyond = {term: max(1.0, corpus.counts.get(term, 0) / max(1, len(documents))) for term, documents in having.items()}
+    return rarity(entries, terms, len(entries) * max(1.0, corpus.total / max(1, here)), beyond)
 
 
-def _terms(question: str) -> list[str]:
-    words = [word for word in _WORD.findall(question.lower()) if word not in _STOP_WORDS and len(word) > 1]
-    return list(dict.fromkeys(words))[:TERMS_LIMIT]
+def _spans(
+    entries: Sequence[Candidate], places: Mapping[tuple[int, int], Relevance]
+) -> dict[tuple[int, int], tuple[int, int]]:
+    spans: dict[tuple[int, int], tuple[int, int]] = {}
+    for entry in entries:
+        place = (entry.document, entry.paragraph.passage)
+        if place in places:
+            start = spans[place][0] if place in spans else entry.paragraph.start
+            spans[place] = (start, entry.paragraph.end)
+    return spans
 
 
-def _stems(text: str) -> Counter[str]:
-    return Counter(_stem(word) for word in _WORD.findall(text.lower()))
-
-
-def _stem(word: str) -> str:
-    """Stem a word by its commonest suffixes, enough to match "students" with "student"."""
-    for ending in ("ings", "ing", "ies", "ed", "es", "s"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word[: -len(ending)] + ("y" if ending == "ies" else "")
-    return word
-
-
-def fitting_sentences(question: str, sources: Sequence[Source], limit: int) -> list[tuple[str, Source]]:
-    """Select the most relevant sentences of these passages, in reading order.
-
-    Each is chosen for the question's words that the ones before do not cover, so that all its parts are answered.
-    """
-    missing = wanted = {_stem(term) for term in _terms(question)}
-    listed = [
-        (-place, -order, wanted & (set(_stems(sentence)) | about), sentence, source)
-        for place, source in enumerate(sources)
-        for about in [set(_stems(lead_ins(source.text)))]
-        for order, sentence in enumerate(sentences(source.text))
-    ]
-    left, chosen = [item for item in listed if item[2]], listed[:0]
-    while left and len(chosen) < limit:
-        best = max(left, key=lambda item: (len(item[2] & missing), len(item[2]), item[:2]))
-        left.remove(best)
-        chosen.append(best)
-        missing = missing - best[2]
-    return [(item[3], item[4]) for item in sorted(chosen, key=lambda item: item[:2], reverse=True)]
+def _source(
+    document: Document, origin: DocumentOrigin, start: int, end: int, match: Relevance, entries: Sequence[Candidate]
+) -> Source:
+    focus = entries[match.entry].paragraph.text
+    return Source(document, origin, document.text[start:end], start, end, match.score, focus)

@@ -71,10 +71,19 @@ def stems(text: str) -> list[str]:
     return [stem(word) for word in words(text)]
 
 
+def content_words(text: str) -> list[str]:
+    """Return the words that say what a text is about, without the negations, in order; of each stem the first."""
+    said = (word for word in words(text) if word not in STOP_WORDS and word not in NEGATIONS)
+    firsts: dict[str, str] = {}
+    for word in said:
+        if len(word) > 1 or word.isdigit():
+            firsts.setdefault(stem(word), word)
+    return list(firsts.values())
+
+
 def content_stems(text: str) -> list[str]:
     """Return the stems of the words that say what a text is about, each once, in order; without the negations."""
-    said = (word for word in words(text) if word not in STOP_WORDS and word not in NEGATIONS)
-    return list(dict.fromkeys(stem(word) for word in said if len(word) > 1 or word.isdigit()))
+    return [stem(word) for word in content_words(text)]
 
 
 def is_negated(text: str) -> bool:

@@ -99,6 +99,13 @@ def test_documents_are_found_as_in_sqlite(run, store, ada):
     assert names("o'clock") == ["House rules"]
     assert names("word17") == ["A million letters"]
     assert run(store.document_snippets("rule"))["rules"].startswith("punctual again; it is the rule")
+    # Candidates of a search: any form of a word, also beyond what the index holds of a long document.
+    odd = run(store.documents_with(ada.id, ["rules", "word17", "word80000", "o'clock", "' | \\", "the", "\x00"]))
+    assert odd == {
+        "rules": ["rules"], "word17": ["long"], "word80000": ["long"], "o'clock": ["rules"], "' | \\": [], "the": [],
+        "\x00": [],
+    }  # fmt: skip
+    assert run(store.count_documents(ada.id)) == 4
 
 
 def test_a_staged_call_is_carried_out_once(run, store, ada):

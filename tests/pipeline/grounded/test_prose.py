@@ -17,7 +17,7 @@ LAW = (
         ("It takes 3.5 days. Write to help@example.com.", ["It takes 3.5 days.", "Write to help@example.com."]),
         ("Ask Dr. May. She knows.", ["Ask Dr. May.", "She knows."]),
         ('He said "Stop." Then he left', ['He said "Stop."', "Then he left"]),
-        ("# A heading\n\n- a *point*\n- another.", ["a point another."]),
+        ("# A heading\n\n- a *point*\n- another.", ["a point", "another."]),
         (
             LAW,
             [

@@ -139,7 +139,7 @@ def test_the_answer_on_the_wire(service: RunningService, accept: str, stream: bo
 
 @pytest.mark.parametrize("accept", ["application/json", "text/plain"])
 def test_citations_point_at_what_they_say(service: RunningService, accept: str) -> None:
-    asked = user("warranty of a computer, records of a student, and the test")
+    asked = WARRANTY
     answer = ask(service, {"messages": [asked]}, Accept=accept)
     parts = [json.loads(line)["messages"][0] for line in answer.text.splitlines()]
     text = "".join(item.get("text", "") for part in parts for item in part["fragments"])
@@ -155,7 +155,7 @@ def test_citations_point_at_what_they_say(service: RunningService, accept: str) 
 
 
 def test_inclusions_and_exclusions(service: RunningService) -> None:
-    asked = user("warranty of a computer, records of a student, and the test")
+    asked = WARRANTY
     everything = titles_of(chat(service, asked))
     assert len(everything) > 1
     cited = chat(service, asked)["messages"][0]["fragments"][1:]
@@ -179,7 +179,7 @@ def test_inclusions_and_exclusions(service: RunningService) -> None:
     [({"agent": "GPT"}, 0), ({"mode": "QUICK"}, 2), ({"agent": "FAST"}, 2), ({"agent": "ADVANCED"}, 3), (None, 3)],
 )
 def test_the_agent_decides_how_much_is_searched(service: RunningService, agent: Any, sources: int) -> None:
-    answer = chat(service, user("warranty records test"), agentConfig=agent)
+    answer = chat(service, WARRANTY, agentConfig=agent)
     assert len(titles_of(answer)) == sources
     assert answer["messages"][0]["agentConfig"]["agent"] == ((agent or {}).get("agent") or "DEFAULT")
 
@@ -466,7 +466,7 @@ def test_what_a_model_says_in_its_own_words_is_cited_without_a_place(
 ) -> None:
     service, model = modelled
     model.answers = []
-    model.say("Twelve months. Repairs under warranty are free of charge, parts and labour.")
+    model.say("Twelve months, from the day on which it was bought.")
     first, *cited = ask(service, {"messages": [WARRANTY]}).json()["messages"][0]["fragments"]
     citations = [item["citation"] for item in cited]
     assert [words for citation in citations for _, words in stretches(citation, first["text"])] == []

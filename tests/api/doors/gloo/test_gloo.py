@@ -161,7 +161,7 @@ def test_sources_are_limited_by_number_switch_and_publisher(gloo: Gloo) -> None:
     name = "Three conversations at a desk"
     assert gloo.ask(sources_limit=0)["sources"] == []
     assert gloo.ask(enable_sources=0)["sources"] == []
-    assert len(gloo.ask("warranty records test", sources_limit=1)["sources"]) == 1
+    assert len(gloo.ask(sources_limit=1)["sources"]) == 1
     assert gloo.ask(publishers=["Nobody"])["sources"] == []
     assert gloo.ask(publishers=[name.upper()])["sources"][0]["publisher"] == name
     switched = gloo.call(

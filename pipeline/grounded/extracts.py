@@ -1,0 +1,132 @@
+"""The sentences of passages that answer a question, quoted where no language model phrases the answer."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipeline.grounded.prose import lead_ins, sentences
+from pipeline.grounded.sources import Source
+from pipeline.search.question import WEAK_TERMS, Query, question_of
+from pipeline.search.words import STOP_WORDS, content_stems, is_negated, stems, words
+
+LEAST_SHARED, SHARED, LEAST_NEW = 4, 0.7, 2
+"""When a sentence of an answer rests on a passage: words shared, their share, and those that the question has not."""
+
+LIST_CHARS = 600
+"""Maximum length of a list that is quoted as one."""
+
+NEARLY = 0.9
+"""Share of the first passage's score from which on another document's is quoted, too."""
+
+_PARAGRAPHS = re.compile(r"\n[^\S\n]*\n")
+
+
+@dataclass(frozen=True, slots=True)
+class _Extract:
+    """Sentences that are quoted together: one, or a list with the line before it."""
+
+    sentences: tuple[str, ...]
+    source: Source
+    place: tuple[int, int, int]
+    terms: frozenset[str]
+    value: float
+
+
+def fitting_sentences(text: str, sources: Sequence[Source], limit: int) -> list[tuple[str, Source]]:
+    """Select the most relevant sentences of these passages, in reading order; a list counts as one.
+
+    Each is chosen for the question's words that the ones before do not cover, so that all its parts are answered.
+    """
+    question = question_of(text)
+    left = [extract for rank, source in enumerate(sources) for extract in _extracts(question, rank, source)]
+    missing, chosen = set(question.terms), list[_Extract]()
+    while left and len(chosen) < limit:
+        best = max(left, key=lambda item: (_worth(question, item, missing), [-part for part in item.place]))
+        begun = any(best.source is extract.source for extract in chosen)
+        if chosen and not best.terms & missing and not (begun and best.value >= 1):
+            break
+        chosen.append(best)
+        left = [extract for extract in left if not set(extract.sentences) & set(best.sentences)]
+        missing -= best.terms
+    chosen += _seconded(sources, chosen, left)[: limit - len(chosen)]
+    chosen.sort(key=lambda item: item.place)
+    return [(sentence, item.source) for item in chosen for sentence in item.sentences]
+
+
+def _seconded(sources: Sequence[Source], chosen: Sequence[_Extract], left: Sequence[_Extract]) -> list[_Extract]:
+    """Return the best extract of each other document that answers nearly as well as the first one."""
+    quoted = {extract.source.document.id for extract in chosen}
+    found = []
+    for source in sources:
+        if source.document.id not in quoted and source.score >= NEARLY * sources[0].score:
+            own = [extract for extract in left if extract.source is source]
+            found += [max(own, key=lambda item: item.value)] if own else []
+            quoted.add(source.document.id)
+    return found
+
+
+def _extracts(question: Query, rank: int, source: Source) -> Iterator[_Extract]:
+    asked = set(question.terms)
+    titled = asked & set(stems(source.document.name))
+    is_about = all(term in titled or term in WEAK_TERMS for term in asked)
+    for number, paragraph in enumerate(_whole_lists(source.text)):
+        lead_in = lead_ins(paragraph)
+        heading = set(stems(lead_in))
+        value = len(question.stems & heading) / len(heading) if heading else 0.0
+        value -= 2 * (bool(heading) and is_negated(lead_in) != question.negated)
+        # Where the title is what is asked about, no paragraph matches more than another by chance.
+        value += is_about or source.focus in paragraph or paragraph.strip() in source.focus
+        for order, together in enumerate(_together(sentences(paragraph))):
+            said = " ".join(together)
+            terms = frozenset(asked & (set(stems(said)) | heading))
+            worth = value + sum(map(question.weight, terms)) / 2 - rank / 2
+            worth += 0.5 * (question.kind != "other" and question.fits(said))
+            if len(together) > 1:  # the one point of a list that is asked for is better than all of them
+                worth += 0.5 if (asked - titled - WEAK_TERMS).isdisjoint(stems(" ".join(together[1:]))) else -0.4
+            worth -= STOP_WORDS.isdisjoint(words(said)) and len(together) == 1  # a name or a heading says nothing
+            yield _Extract(together, source, (rank, number, order), terms | titled, worth)
+
+
+def _worth(question: Query, extract: _Extract, missing: set[str]) -> float:
+    return extract.value + sum(map(question.weight, extract.terms & missing))
+
+
+def _whole_lists(text: str) -> Iterator[str]:
+    """Split a text into paragraphs; a list stays with the line before it."""
+    held = ""
+    for paragraph in _PARAGRAPHS.split(text):
+        held = f"{held}\n{paragraph}" if held else paragraph
+        if not paragraph.rstrip().endswith(":"):
+            yield held
+            held = ""
+    if held:
+        yield held
+
+
+def _together(said: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Yield each sentence; one that announces others with a colon comes with those after it."""
+    for index, sentence in enumerate(said):
+        if not sentence.endswith(":"):
+            yield (sentence,)
+            continue
+        rest = [sentence]
+        for item in said[index + 1 :]:
+            if len(" ".join([*rest, item])) > LIST_CHARS:
+                break
+            rest.append(item)
+        if len(rest) > 1:
+            yield tuple(rest)
+
+
+def rests_on(said: str, question: str, source: Source) -> bool:
+    """Return whether an answer in a model's words has a sentence whose content is that of a passage.
+
+    Four words of content at least, most of them the passage's, and two of them not merely the question's.
+    """
+    held, asked = set(stems(f"{source.document.name} {source.text}")), set(stems(question))
+    for sentence in sentences(said):
+        content = set(content_stems(sentence))
+        shared = content & held
+        if len(shared) >= LEAST_SHARED and len(shared) >= SHARED * len(content) and len(shared - asked) >= LEAST_NEW:
+            return True
+    return False

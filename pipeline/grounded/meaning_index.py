@@ -1,0 +1,149 @@
+"""The meanings of documents' paragraphs, computed in the background, and the documents nearest to a question."""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import ModelError
+from models.records.core import Document
+from models.store import Store
+from pipeline.errors import EmbeddingFailed
+from pipeline.search.meaning import Meanings, Vectors
+from pipeline.search.passages import Paragraph, paragraphs_of
+
+log = logging.getLogger(__name__)
+
+INDEXED_PARAGRAPHS = 15_000
+"""Maximum number of paragraphs with a vector: 23 MB of MiniLM's. The documents that were not searched longest go."""
+
+WAITING_LIMIT = 1000
+"""Maximum number of documents that wait for their vectors; the others are taken when they are searched next."""
+
+PARAGRAPHS_AT_ONCE = 16
+NEAREST_LIMIT = 10
+"""Documents whose words need not match, because their meaning does."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Indexed:
+    owner_id: str | None
+    version: int
+    vectors: Vectors
+
+
+class MeaningIndex:
+    """Vectors of paragraphs by document. Use as an async context manager, which owns the task that computes them.
+
+    Args:
+        meanings: computes the vectors.
+        store: the documents; the public ones are indexed from the beginning.
+    """
+
+    def __init__(self, meanings: Meanings, store: Store) -> None:
+        self._meanings = meanings
+        self._store = store
+        self._indexed: OrderedDict[str, _Indexed] = OrderedDict()
+        self._waiting: OrderedDict[str, Document | None] = OrderedDict()
+        self._wanted = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        for document_id in (await self._store.public_document_ids())[:WAITING_LIMIT]:
+            self._waiting[document_id] = None
+        self._wanted.set()
+        self._task = asyncio.create_task(self._run(), name="index meanings")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def settled(self) -> None:
+        """Wait until all documents that were seen so far have their vectors, or failed to get them."""
+        await self._settled.wait()
+
+    def note(self, documents: Iterable[Document]) -> None:
+        """Have the vectors of these documents computed where they are missing or of an older text."""
+        for document in documents:
+            known = self._indexed.get(document.id)
+            if known is not None and known.version == _version(document):
+                self._indexed.move_to_end(document.id)
+            elif document.id in self._waiting or len(self._waiting) < WAITING_LIMIT:
+                self._waiting[document.id] = document
+        if self._waiting:
+            self._settled.clear()
+            self._wanted.set()
+
+    async def question(self, text: str) -> NDArray[np.float32] | None:
+        """Return the vector of a question, shape (d,); None where it failed: words have to do then."""
+        try:
+            return np.asarray((await self._meanings.embed([text]))[0], np.float32)
+        except EmbeddingFailed as error:
+            log.warning("A search goes on by words alone: %s", error)
+            return None
+
+    def nearest(self, vector: NDArray[np.float32], user_id: str) -> list[str]:
+        """Return the ids of the public and the user's documents with the nearest paragraphs, nearest first."""
+        near = [
+            (float((item.vectors @ vector).max()), document_id)
+            for document_id, item in list(self._indexed.items())
+            if item.owner_id in (None, user_id) and item.vectors.shape[1:] == vector.shape
+        ]
+        return [document_id for _, document_id in sorted(near, reverse=True)[:NEAREST_LIMIT]]
+
+    def similarities(self, document: Document, vector: NDArray[np.float32]) -> list[float] | None:
+        """Return the cosine of each paragraph of a document with a question; None if they are not known yet."""
+        item = self._indexed.get(document.id)
+        if item is None or item.version != _version(document) or item.vectors.shape[1:] != vector.shape:
+            return None
+        return [float(cosine) for cosine in item.vectors @ vector]
+
+    async def _run(self) -> None:
+        while True:
+            if not self._waiting:
+                self._settled.set()
+                self._wanted.clear()
+                await self._wanted.wait()
+            document_id, document = self._waiting.popitem(last=False)
+            try:
+                if document is None:
+                    document = next(iter(await self._store.find_documents("", ids=[document_id])), None)
+                if document is not None:
+                    await self._index(document)
+            except (EmbeddingFailed, ModelError) as error:
+                log.warning("A document is not searched by its meaning for now: %s", error)
+
+    async def _index(self, document: Document) -> None:
+        paragraphs = await asyncio.to_thread(paragraphs_of, document.text, document.name)
+        texts = [text_of(document, paragraph) for paragraph in paragraphs[:INDEXED_PARAGRAPHS]]
+        if not texts:
+            return
+        steps = range(0, len(texts), PARAGRAPHS_AT_ONCE)
+        found = [await self._meanings.embed(texts[start : start + PARAGRAPHS_AT_ONCE], urgent=False) for start in steps]
+        self._indexed[document.id] = _Indexed(document.owner_id, _version(document), np.concatenate(found))
+        self._indexed.move_to_end(document.id)
+        total = sum(len(item.vectors) for item in self._indexed.values())
+        while total > INDEXED_PARAGRAPHS and len(self._indexed) > 1:
+            _, oldest = self._indexed.popitem(last=False)
+            total -= len(oldest.vectors)
+
+
+def text_of(document: Document, paragraph: Paragraph) -> str:
+    """Return what the vector of a paragraph is computed of: its text under its headings and the title."""
+    above = f"{document.name}. {paragraph.heading}" if paragraph.heading else document.name
+    return f"{above}: {paragraph.text}"
+
+
+def _version(document: Document) -> int:
+    return hash((document.name, document.text))  # 0.3 ms for 1 MB
