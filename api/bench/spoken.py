@@ -62,7 +62,8 @@ _MARKS = (
     (re.compile(r"(\d)(?:st|nd|rd|th|s)\b"), r"\1"),
 )
 _SAME = {
-    "dollar": "dollars", "cent": "cents", "euro": "euros", "pound": "pounds", "dr": "doctor", "st": "street", "saint": "street",
+    "dollar": "dollars", "cent": "cents", "euro": "euros", "pound": "pounds", "dr": "doctor", "st": "street",
+    "saint": "street",
     "mrs": "missis", "missus": "missis", "prof": "professor", "vs": "versus", "etc": "etcetera", "litres": "liters",
     "metres": "meters", "kilometres": "kilometers", "millilitres": "milliliters", "mph": "mph", "gb": "gigabytes",
     "kg": "kilograms", "km": "kilometers", "ml": "milliliters", "ghz": "gigahertz", "mbps": "megabits", "lbs": "pounds",
