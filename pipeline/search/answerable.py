@@ -18,6 +18,9 @@ SPECIFIC, SPECIFIC_WORDS = 0.05, 0.25
 COVERED, WORDED = 0.6, 1.2
 """Without meanings: least share of the terms, and least sum of the share and of BM25's relative score."""
 
+CERTAIN = 0.9
+"""BM25's relative score from which a passage with all of the terms answers, whatever the meanings."""
+
 NEAR, NEAR_WORDS = 0.3, 0.3
 """Least similarity, or share of the terms, of a passage that is worth mentioning although it may not answer."""
 
@@ -34,6 +37,8 @@ def answers(question: Query, match: Relevance, text: str) -> bool:
     """
     if not question.fits(text):
         return False
+    if match.coverage == 1 and match.words >= CERTAIN:
+        return True
     is_specific = _SPECIFIC.match(question.text) is not None
     if match.similarity is not None:
         return match.similarity - SPECIFIC * is_specific >= SIMILAR

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pipeline.search.passages import Paragraph
 from pipeline.search.question import Query
-from pipeline.search.words import NEGATIONS, stem
+from pipeline.search.words import NEGATIONS, stem, stems
 
 K1, B = 1.2, 0.5
 
@@ -18,6 +18,9 @@ HEADING_WEIGHT, TITLE_WEIGHT = 1.0, 1.2
 
 PHRASED = 0.15
 """What it adds to be under a heading that is the question word by word, as "what is not covered" is."""
+
+DEFINED = 0.4
+"""What it adds to say what the title names, under a lead-in such as "What it is", where one asks what it is."""
 
 TOGETHER = 0.15
 """What it adds to have all terms in one sentence that holds the sort of thing that is asked for."""
@@ -37,6 +40,8 @@ UNFIT = 0.1
 WORDS_WEIGHT = 0.35
 """Weight of the words beside the similarity of meanings."""
 
+_WHAT_IS = frozenset(stems("what is"))
+_IT = frozenset(stems("what it is"))
 _NOT = frozenset(map(stem, NEGATIONS))
 
 
@@ -133,6 +138,8 @@ def matches(
         if not covered and similarity is None:
             continue
         words = max(0.0, score / (whole * (K1 + 1)) + _phrasing(question, paragraph))
+        if entry.title.issuperset(question.terms) and question.terms and _is_definition(question, paragraph):
+            words += DEFINED
         words += TOGETHER * _together(question, paragraph, weights, covered)
         total = WORDS_WEIGHT * (words + ELSEWHERE * documents[entry.document]) + (similarity or 0.0)
         if not question.fits(paragraph.text):
@@ -149,6 +156,12 @@ def _coverage_of_documents(entries: Sequence[Candidate], weights: Mapping[str, f
         found.setdefault(entry.document, set()).update(term for term in weights if entry.has(term))
     whole = sum(weights.values()) or 1.0
     return {document: sum(weights[term] for term in terms) / whole for document, terms in found.items()}
+
+
+def _is_definition(question: Query, paragraph: Paragraph) -> bool:
+    return (
+        question.stems >= _WHAT_IS and paragraph.heading_stems >= _WHAT_IS and len(paragraph.heading_stems) <= len(_IT)
+    )
 
 
 def _together(question: Query, paragraph: Paragraph, weights: Mapping[str, float], covered: float) -> float:
