@@ -4,14 +4,16 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from models.records.core import Document
 from pipeline.conversation.reply import HistoryEntry
+from pipeline.grounded.courtesies import Courtesy, courtesy_of, reply_to
 from pipeline.grounded.extracts import fitting_sentences, rests_on
 from pipeline.grounded.prose import sentence_ends
 from pipeline.grounded.sources import EVERYTHING, Findings, Source, SourceFilter, Sources
+from pipeline.grounded.suggestions import Suggestions
 from pipeline.llm.completions import Message, Tuning
 from pipeline.llm.deltas import LENGTH, StreamEnding
 from pipeline.llm.reflection import normalised, topic
@@ -26,6 +28,17 @@ SENTENCES = 3
 """Number of sentences quoted from documents without a model."""
 
 DEFAULT_SOURCES = 5
+
+TITLES_LIMIT = 200
+"""Maximum number of titles in a prompt, where somebody asks which documents there are."""
+
+ABOUT_LIMIT = 12
+"""Maximum number of passages whose documents are named as being about a subject."""
+
+WITHOUT_EITHER = (
+    "No language model is set up here, and this question is not to be answered from documents. Ask it again with the "
+    "documents: the agent DEFAULT searches them, for instance."
+)
 
 _RULES = """\
 You are a helpful, truthful assistant. Answer the user's last message in plain sentences.
@@ -96,6 +109,7 @@ class Grounded:
 
     def __init__(self, sources: Sources, model: "ChatModel | None") -> None:
         self._sources = sources
+        self._suggestions = Suggestions(sources, model)
         self.model = model
 
     @property
@@ -103,8 +117,30 @@ class Grounded:
         """The name of the model, or of the fallback."""
         return self.model.name if self.model is not None else "scripted"
 
+    async def suggest(self, user_id: str, question: GroundedQuestion, answer: str, used: Sequence[Source]) -> list[str]:
+        """Suggest what the user could ask next: questions that the documents answer."""
+        return await self._suggestions.after(
+            user_id,
+            question.text,
+            answer,
+            used,
+            asked=[line.text for line in question.history if line.role == "user"],
+            allowed=question.allowed,
+            more=question.files,
+        )
+
     async def answer(self, user_id: str, question: GroundedQuestion) -> GroundedAnswer:
         """Retrieve the sources and begin the answer; its stream may raise ResponderFailed."""
+        if (courtesy := courtesy_of(question.text)) is not None:
+            titles = await self._titles(user_id, question, courtesy) if courtesy.names_documents else []
+            if self.model is None:
+                said = reply_to(courtesy, titles, spoken=question.spoken)
+                return GroundedAnswer((), _words_of(cut(said, question.character_limit or len(said))))
+            listed = "\n".join(_inert(title) for title in titles[:TITLES_LIMIT])
+            known = (
+                f"{question.instructions}\n\n<documents>\n{listed}\n</documents>" if titles else question.instructions
+            )
+            question = replace(question, sources_limit=0, instructions=known)
         found = await self._sources.find(
             user_id, question.text, limit=question.sources_limit, allowed=question.allowed, more=question.files
         )
@@ -114,13 +150,24 @@ class Grounded:
         else:
             chosen = fitting_sentences(question.text, found.answering, SENTENCES)
             answer.sources = tuple(item for item in found.answering if any(item is origin for _, origin in chosen))
-            words = _found_words(question, chosen, found.near)
+            words = _words_of(_found_text(question, chosen, found.near))
         if question.spoken:
             words = without_citations(words)
         if question.character_limit is not None:
             words = within(words, question.character_limit, answer.ending)
         answer.words = words
         return answer
+
+    async def _titles(self, user_id: str, question: GroundedQuestion, courtesy: Courtesy) -> list[str]:
+        """Return the titles of the documents that may be asked about, or of those about the subject."""
+        if not courtesy.about:
+            documents = await self._sources.visible(user_id, question.allowed, question.files)
+        else:
+            found = await self._sources.find(
+                user_id, courtesy.about, limit=ABOUT_LIMIT, allowed=question.allowed, more=question.files
+            )
+            documents = [source.document for source in (*found.answering, *found.near)]
+        return list(dict.fromkeys(document.name for document in documents))
 
     async def _model_words(
         self, question: GroundedQuestion, found: Findings, answer: GroundedAnswer
@@ -142,16 +189,16 @@ async def _nothing() -> AsyncIterator[str]:
         yield word
 
 
-async def _found_words(
-    question: GroundedQuestion, chosen: Sequence[tuple[str, Source]], near: Sequence[Source]
-) -> AsyncIterator[str]:
-    for word in re.findall(r"\S+\s*", _found_text(question, chosen, near)):
+async def _words_of(text: str) -> AsyncIterator[str]:
+    for word in re.findall(r"\S+\s*", text):
         yield word
 
 
 def _found_text(question: GroundedQuestion, chosen: Sequence[tuple[str, Source]], near: Sequence[Source]) -> str:
     if not question.text.strip():
         return "What would you like to know?"
+    if question.sources_limit <= 0:
+        return WITHOUT_EITHER
     if not chosen:
         about = topic(normalised(question.text))
         named = f" about {about}" if about else ""

@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,6 +112,7 @@ class Sources:
     def __init__(self, store: Store, index: MeaningIndex | None = None) -> None:
         self._store = store
         self._index = index
+        self._cutting = Lock()  # searches run in threads, several at once
         self._cut: OrderedDict[tuple[str, int], tuple[int, list[Paragraph]]] = OrderedDict()
 
     async def find(
@@ -158,6 +160,15 @@ class Sources:
         if self._index is not None:
             self._index.note(document for document, _ in corpus.documents)
         return await asyncio.to_thread(self._best, corpus, question, vector, limit)
+
+    async def visible(
+        self, user_id: str, allowed: SourceFilter = EVERYTHING, more: Sequence[Document] = ()
+    ) -> list[Document]:
+        """Return every document that may be searched, by name, and those in addition."""
+        origins = await self._store.document_origins()
+        documents = await self._store.find_documents(user_id)
+        kept = (one for one in documents if allowed.lets(one, origins.get(one.id) or DocumentOrigin(one.id, "", "")))
+        return [*kept, *more]
 
     async def candidate_titles(self, user_id: str, question: Query) -> set[str]:
         """Return the titles of the documents whose paragraphs are ranked: with its rarest words, or near by meaning."""
@@ -226,12 +237,15 @@ class Sources:
 
     def _paragraphs(self, document: Document) -> list[Paragraph]:
         key = (document.id, hash((document.name, document.text)))
-        if key not in self._cut:
-            self._cut[key] = (len(document.text), paragraphs_of(document.text, document.name))
-        self._cut.move_to_end(key)
-        while sum(size for size, _ in self._cut.values()) > CACHED_CHARS and len(self._cut) > 1:
-            self._cut.popitem(last=False)
-        return self._cut[key][1]
+        with self._cutting:
+            held = self._cut.get(key)
+        held = held or (len(document.text), paragraphs_of(document.text, document.name))
+        with self._cutting:
+            self._cut[key] = held
+            self._cut.move_to_end(key)
+            while sum(size for size, _ in self._cut.values()) > CACHED_CHARS and len(self._cut) > 1:
+                self._cut.popitem(last=False)
+        return held[1]
 
 
 def _rarities(corpus: _Corpus, entries: Sequence[Candidate], terms: Sequence[str]) -> dict[str, float]:

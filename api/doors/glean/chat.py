@@ -27,7 +27,6 @@ from pipeline.errors import PipelineError
 from pipeline.grounded.answers import DEFAULT_SOURCES, GroundedAnswer, GroundedQuestion
 from pipeline.grounded.applications import Application, applications_of
 from pipeline.grounded.chats import GroundedExchange, history_of, source_data, title_of
-from pipeline.grounded.suggestions import suggest
 from pipeline.llm.completions import Tuning
 
 router = APIRouter(tags=["glean"], route_class=GleanRoute)
@@ -178,7 +177,7 @@ class _Turn:
         """Return the rest of the response; store the exchange if the caller wants it."""
         assert self.answer is not None
         body = self.body
-        prompts = await suggest(self.query.text, text, self.answer.sources, self.external.chats.grounded.model)
+        prompts = await self.external.chats.grounded.suggest(self.user.id, self.asked, text, self.answer.sources)
         if body.saveChat or (self.kept is not None and body.saveChat is None):
             chat = self.kept or await self.store.add_external_chat(
                 self.user.id, "glean", title=title_of(self.query.text), subject_id=body.applicationId

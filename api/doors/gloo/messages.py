@@ -18,10 +18,9 @@ from models.errors import ModelError, NotFound
 from models.records.external import ExternalChat, ExternalMessage
 from models.store import Store
 from pipeline.errors import PipelineError
-from pipeline.grounded.answers import GroundedAnswer, GroundedQuestion
+from pipeline.grounded.answers import DEFAULT_SOURCES, GroundedAnswer, GroundedQuestion
 from pipeline.grounded.chats import GroundedExchange, history_of, source_data, title_of
 from pipeline.grounded.sources import SourceFilter
-from pipeline.grounded.suggestions import suggest
 
 router = APIRouter(prefix="/ai/v1", tags=["gloo"], route_class=GlooRoute)
 
@@ -166,7 +165,7 @@ class _Turn:
         asked = GroundedQuestion(
             body.query,
             history=history_of(await store.external_messages(chat.id)) if chat else (),
-            sources_limit=0 if body.enable_sources == 0 else body.sources_limit,
+            sources_limit=body.sources_limit or DEFAULT_SOURCES,
             allowed=SourceFilter(publishers=frozenset(name.lower() for name in body.publishers)),
             character_limit=body.character_limit,
         )
@@ -179,9 +178,12 @@ class _Turn:
         """Return the answer once it is complete and stored."""
         text = (said + "".join([word async for word in self.answer.words])).strip()
         body, model = self.body, self.external.chats.grounded.name
-        sources = [source_data(source) for source in self.answer.sources]
+        # A limit of 0 hides the sources, and the answer still rests on them.
+        hidden = body.enable_sources == 0 or body.sources_limit == 0
+        sources = [] if hidden else [source_data(source) for source in self.answer.sources]
+        grounded = self.external.chats.grounded
         suggestions = (
-            await suggest(body.query, text, self.answer.sources, self.external.chats.grounded.model)
+            await grounded.suggest(self.user_id, self.asked, text, self.answer.sources)
             if body.enable_suggestions
             else []
         )
