@@ -340,9 +340,7 @@ def test_completions(modelled: tuple[RunningService, ToolsServer], stream: bool)
 
 
 @pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize(
-    ("most", "said", "finish"), [(3, "One two three", "length"), (4, "One two three four.", "stop")]
-)
+@pytest.mark.parametrize(("most", "said", "finish"), [(3, "One two three", "length"), (4, "One two three 4.", "stop")])
 def test_a_completion_says_whether_its_limit_cut_it(
     modelled: tuple[RunningService, ToolsServer], stream: bool, most: int, said: str, finish: str
 ) -> None:

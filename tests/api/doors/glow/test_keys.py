@@ -114,5 +114,6 @@ def test_the_api_document_tells_every_operation(service: RunningService, name: s
     operation = operations["get" if name == "watch" else "post"]
     assert {"200", "401", "404", "409", "422"} <= set(operation["responses"])
     if name != "watch":
-        reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        (reference,) = [one["$ref"].rpartition("/")[2] for one in schema.get("anyOf", [schema]) if "$ref" in one]
         assert document["components"]["schemas"][reference].get("examples")
