@@ -155,6 +155,9 @@ def test_the_wheel_is_built_and_installed_as_the_notes_say(tmp_path: Path) -> No
         "api/py.typed",
         "models/packs/demo/pack.yaml",
         "voice/recordings/manifest.json",
+        "api/doors/pages/static/glow-voice.js",
+        "api/doors/pages/static/glow-voice.d.ts",
+        "api/doors/pages/static/glow-playback.js",
     ):
         assert name in names
     assert {name for name in names if name.endswith("/nano.onnx")}

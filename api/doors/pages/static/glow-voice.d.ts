@@ -20,7 +20,7 @@ export interface CallOptions {
   greet?: boolean;
   /** The language that is spoken (BCP 47): handed on with messages and captions. */
   lang?: string;
-  /** Send and receive Opus where the browser has WebCodecs: a tenth of the bytes. Default true. */
+  /** Send Opus where the browser has WebCodecs: a tenth of the bytes. Default true. */
   opus?: boolean;
   /** Keep the screen on during the call. Default false. */
   wakeLock?: boolean;

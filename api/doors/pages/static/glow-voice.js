@@ -97,9 +97,9 @@ export class Call extends EventTarget {
   #gain;
   #volume;
   #encoder;
-  #decoder;
   #formats;
   #socket;
+  #connecting;
   #opening; // the promise of open()
   #ending; // the resolver of end()
   #cleanup = new AbortController();
@@ -127,7 +127,6 @@ export class Call extends EventTarget {
   #typed = new Map(); // message_id: what was typed and is not stored yet
   #blockAt = 0;
   #encoded = 0; // samples
-  #decoded = 0; // packets
   #blocks = 0;
   #flat = 0;
   #unheard = 0;
@@ -141,7 +140,6 @@ export class Call extends EventTarget {
   #ducked = false;
   #cutTurn;
   #announced = [];
-  #decoding = new Map();
   #marks = [];
   #spoken = new Map(); // turn: what was announced of it, block by block
   #caption = {};
@@ -277,7 +275,7 @@ export class Call extends EventTarget {
   async retry() {
     if (this.#over) return void (await this.open());
     if (this.#options.input && this.#stream?.active !== true) await this.#takeMicrophone();
-    if (this.#timers.connect) this.#connect();
+    if (this.#lostAt) this.#connect();
   }
 
   async pickInput(deviceId) {
@@ -376,14 +374,14 @@ export class Call extends EventTarget {
     else this.#trouble("suspended");
   }
 
-  /** Opus both ways where the browser has it: 3 kB/s in place of 96. */
+  /** Opus to the service where the browser has it: 3 kB/s in place of 96. */
   async #takeOpus(sampleRate) {
     const common = { codec: "opus", sampleRate, numberOfChannels: 1 };
     const failed = () => {
       // On with PCM: formats are free to change when a call is resumed.
       this.#options.opus = false;
-      this.#formats.input = this.#formats.output = { encoding: "pcm16", rate: sampleRate };
-      this.#encoder = this.#decoder = undefined;
+      this.#formats.input = { encoding: "pcm16", rate: sampleRate };
+      this.#encoder = undefined;
       this.#drop();
     };
     const frames = { frameDuration: 20_000, application: "voip", signal: "voice" };
@@ -398,20 +396,6 @@ export class Call extends EventTarget {
       this.#encoder = new AudioEncoder({ output, error: failed });
       this.#encoder.configure(encoding);
       this.#formats.input = { encoding: "opus", rate: 16_000 };
-    }
-    // Decoders give 48 kHz, whatever was asked for.
-    if (sampleRate === 48_000 && (await can(globalThis.AudioDecoder, common))) {
-      const output = (data) => {
-        const samples = new Float32Array(data.numberOfFrames);
-        data.copyTo(samples, { planeIndex: 0, format: "f32-planar" });
-        data.close();
-        const announced = this.#decoding.get(data.timestamp);
-        this.#decoding.delete(data.timestamp);
-        if (announced) this.#play(announced, samples);
-      };
-      this.#decoder = new AudioDecoder({ output, error: failed });
-      this.#decoder.configure(common);
-      this.#formats.output = { encoding: "opus", rate: 48_000 };
     }
   }
 
@@ -441,6 +425,7 @@ export class Call extends EventTarget {
   }
 
   #captured({ block, rms, peak, loud, rate }) {
+    if (this.#over) return;
     this.#blockAt = millis();
     this.#solved("microphone_stuck");
     this.#blocks += 1;
@@ -496,16 +481,23 @@ export class Call extends EventTarget {
   #heard(data) {
     const announced = this.#announced.shift();
     if (!announced || announced.dropped || !this.#playback) return;
-    if (!this.#decoder) return this.#play(announced, new Int16Array(data));
-    const timestamp = (this.#decoded += 1) * 20_000; // microseconds
-    this.#decoding.set(timestamp, announced);
-    this.#decoder.decode(new EncodedAudioChunk({ type: "key", timestamp, data }));
+    this.#play(announced, new Int16Array(data));
   }
 
   #play(announced, samples) {
-    if (announced.dropped) return;
-    const { turn, at_ms: ms, duration_ms: duration, text } = announced;
+    const { turn, at_ms: ms, duration_ms: duration } = announced;
+    let { text } = announced;
     const blocks = (this.#spoken.get(turn) ?? []).filter((block) => block.ms < ms); // what comes again counts once
+    // Where a line was cut, some words were announced to nobody, or are announced again inside a block that was cut.
+    const whole = turn === this.#reply.turn ? this.#reply.text : "";
+    const before = blocks.map((block) => block.text).join("");
+    const last = blocks.at(-1);
+    if (last && text.trim() && whole.startsWith(before)) {
+      const again = last.ms + last.duration > ms + 1 ? last.text.length : 0;
+      const at = whole.indexOf(text.trim(), before.length - again);
+      if (at > before.length) text = whole.slice(before.length, at) + text;
+      else if (at >= 0 && at < before.length) last.text = last.text.slice(0, at - before.length);
+    }
     blocks.push({ ms, duration, text });
     this.#spoken.delete(turn);
     this.#spoken.set(turn, blocks);
@@ -516,11 +508,11 @@ export class Call extends EventTarget {
   }
 
   #cut(turn) {
-    for (const one of [...this.#announced, ...this.#decoding.values()]) {
+    for (const one of this.#announced) {
       if (turn === undefined || one.turn === turn) one.dropped = true;
     }
     this.#playback?.port.postMessage({ clear: true, turn });
-    this.#marks.cut = true;
+    if (turn !== undefined) this.#marks.cut = true;
   }
 
   #duck(ducked) {
@@ -535,6 +527,7 @@ export class Call extends EventTarget {
 
   /** Follow the worklet: what it has put out by which frame, and so what the ear has of it now. */
   #ticked({ frame, marks }) {
+    if (this.#over) return;
     const all = this.#marks;
     all.push(...marks);
     const { sampleRate } = this.#context;
@@ -601,13 +594,16 @@ export class Call extends EventTarget {
   async #connect() {
     clearTimeout(this.#timers.connect);
     this.#timers.connect = undefined;
+    const mine = (this.#connecting = {});
+    this.#socket?.close();
+    this.#socket = undefined;
     let { token, url } = this.#options;
     try {
       if (typeof token === "function") token = await token();
     } catch {
       return this.#again("token_failed");
     }
-    if (this.#over) return;
+    if (this.#over || mine !== this.#connecting) return;
     const address = new URL("attempt/chat_voice", url.endsWith("/") ? url : `${url}/`);
     address.protocol = address.protocol.replace("http", "ws");
     // A subprotocol takes the characters of a token of HTTP only; any other goes into the first message.
@@ -617,6 +613,7 @@ export class Call extends EventTarget {
     this.#socket = socket;
     this.#fatal = undefined;
     socket.onopen = () => {
+      if (socket !== this.#socket) return;
       const { chat, turns, greet, output, opening } = this.#options;
       const silent = output && this.#playback ? {} : { text_only: true };
       socket.send(JSON.stringify({
@@ -630,6 +627,7 @@ export class Call extends EventTarget {
       else this.#heard(data);
     };
     socket.onclose = ({ code }) => socket === this.#socket && this.#lost(code);
+    clearTimeout(this.#timers.answer);
     this.#timers.answer = setTimeout(() => this.#drop(), ANSWER_MS);
   }
 
@@ -695,16 +693,16 @@ export class Call extends EventTarget {
         this.#opened(event);
         break;
       case "user.started":
-        this.#unheard = 0;
+        this.#unheard = -Infinity; // somebody is, until the turn is over
         this.#turn = turn;
         this.#thinks(false);
         if (this.#sounding) this.#duck(true);
         break;
       case "user.partial":
-        this.#unheard = 0;
         this.#emit("partial", { turn, text: event.text });
         break;
       case "user.ended":
+        this.#unheard = 0;
         this.#duck(false);
         this.#thinks(false, 300);
         break;
@@ -791,7 +789,7 @@ export class Call extends EventTarget {
   #listen() {
     const { signal } = this.#cleanup;
     const on = (target, type, listener) => target?.addEventListener(type, listener, { signal });
-    const now = () => this.#timers.connect && this.#connect();
+    const now = () => this.#lostAt && this.#connect();
     on(globalThis, "online", now);
     on(globalThis, "pagehide", () => {
       this.#send({ type: "chat_silence" });
@@ -863,11 +861,11 @@ export class Call extends EventTarget {
     this.#timers = {};
     this.#stream?.getTracks().forEach((track) => track.stop());
     for (const node of [this.#capture, this.#playback]) node?.port.postMessage({ over: true });
-    for (const codec of [this.#encoder, this.#decoder]) if (codec?.state === "configured") codec.close();
+    if (this.#encoder?.state === "configured") this.#encoder.close();
     this.#context?.close().catch(() => {});
     const socket = this.#socket;
     this.#socket = this.#context = this.#stream = this.#source = this.#capture = this.#playback = undefined;
-    this.#encoder = this.#decoder = this.#gain = undefined;
+    this.#encoder = this.#gain = undefined;
     this.#queue = [];
     socket?.close(1000);
     this.#sounding = this.#thinking = false;
