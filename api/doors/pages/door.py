@@ -11,13 +11,14 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
 from api.addresses import is_local
-from api.auth import Forbidden, Unauthorized, having
+from api.auth import Unauthorized, having
 from api.auth.scopes import BEGINNING_A_VISIT, SEEING_OFFERS
 from api.auth.tokens import LOCAL_USER
 from api.doors.guarded import GuardedRoute
 from api.doors.pages.headers import page_headers
 from api.doors.pages.links import OneUseCodes
 from api.service import Service
+from models.errors import TooLarge
 from models.records.core import Grant
 from pipeline.practice.offers import Offer, OfferedChat
 
@@ -32,16 +33,14 @@ SESSION = timedelta(hours=12)
 VISIT = timedelta(minutes=30)
 """How long a visitor of a kiosk has to begin the one call of the visit."""
 
+LONGEST_CODE = 200
+
 OTHER_ORIGIN = "Only the page of this service, opened on its own machine, may ask for this."
 USED = (
     "This link was used already, or is of an earlier start: `glow serve` prints a new one each time that one is used."
 )
 
 router = APIRouter(route_class=GuardedRoute, tags=["pages"])
-
-
-class SessionBody(BaseModel):
-    code: str = Field(max_length=200, description="The code of the link that `glow serve` printed.")
 
 
 class SessionReply(BaseModel):
@@ -116,12 +115,17 @@ for path, file in PAGES.items():
 
 
 @router.post("/page/session")
-async def session(request: Request, body: SessionBody) -> SessionReply:
-    """Exchange the code of a link for a token, once; for the talk page on the service's own machine."""
+async def session(request: Request) -> SessionReply:
+    """Exchange the code of a link, the body, for a token, once; for the talk page on the service's own machine."""
     if not _from_own_page(request):
-        raise Forbidden(OTHER_ORIGIN)
+        raise Unauthorized(OTHER_ORIGIN)
+    read = b""
+    async for part in request.stream():
+        read += part
+        if len(read) > LONGEST_CODE:
+            raise TooLarge("A code is much shorter: take the link as it was printed.")
     codes: OneUseCodes = request.app.state.page_codes
-    good, token = codes.redeem(body.code)
+    good, token = codes.redeem(read.decode("utf-8", "replace"))
     if not good:
         raise Unauthorized(USED)
     service: Service = request.app.state.service

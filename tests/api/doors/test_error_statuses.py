@@ -39,6 +39,7 @@ ROWS: list[tuple[type[Exception], str, int]] = [
     (models_errors.TokenExpired, "unauthorized", 401),
     (Forbidden, "forbidden", 403),
     (pipeline_errors.ResponderFailed, "llm_failed", 502),
+    (pipeline_errors.EmbeddingFailed, "embedding_failed", 502),
     (RequestRefused, "llm_failed", 502),
     (EmptyReply, "llm_failed", 502),
     (pipeline_errors.Busy, "busy", 429),

@@ -6,7 +6,7 @@ A socket can also attend an unattended session that another door has opened, but
 from pydantic import ConfigDict, Field
 
 from api.doors.glow.operations.shapes import Body, ChatId
-from api.doors.glow.operations.shapes_chats import MuteBody
+from api.doors.glow.operations.shapes_chats import MuteBody, Silenced
 from api.doors.glow.socketio.events import Asker, Payload
 from pipeline.call.call import Call
 from pipeline.call.commands import Mute, obey
@@ -46,10 +46,10 @@ async def stop(asker: Asker, body: AudioBody) -> Payload:
     call = _call(asker, body.chat_id)
     if call is None:
         asker.send("attempt_audio_ended", {"chat_id": body.chat_id, "success": False, "message": NO_SESSION})
-        return {"chat_id": body.chat_id, "stopped": False}
+        return Silenced(chat_id=body.chat_id, stopped=False).model_dump()
     if asker.connection is not None and asker.connection.sits_in(call):
         await asker.connection.heard(call)
-        return {"chat_id": body.chat_id, "stopped": True}
+        return Silenced(chat_id=body.chat_id, stopped=True).model_dump()
     return await asker.ask("attempt.chat_silence", {"chat_id": body.chat_id})
 
 

@@ -42,8 +42,7 @@ function sentence({ detail }) {
 
 /** Exchange the code of a link for a token. */
 export async function redeem(code) {
-  const body = JSON.stringify({ code });
-  const answer = await fetch("page/session", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  const answer = await fetch("page/session", { method: "POST", body: code });
   const found = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Refused(answer.status, sentence(found) ?? "The link does not open anything.");
   return found.token;

@@ -204,7 +204,7 @@ async def service_in(
             calls=calls,
             recordings=unused,
             stt=shared.stt,
-            responder=shared.responder,
+            packs=unused,
             new_id=new_id,
             **parts,
         )

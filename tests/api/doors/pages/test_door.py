@@ -60,7 +60,7 @@ def test_a_link_opens_the_page_once(service: RunningService) -> None:
     opened = []
     service.app.state.page_opened = lambda: opened.append(True)
     own = {"Origin": service.url}
-    made = http.post(f"{service.url}/page/session", json={"code": codes.issue()}, headers=own)
+    made = http.post(f"{service.url}/page/session", content=codes.issue(), headers=own)
     assert http.get(f"{service.url}/page/offers", headers=bearer(made.json()["token"])).json()["user"] == "local"
     code = codes.issue("the-token-of-this-run")
     for headers in (
@@ -70,13 +70,14 @@ def test_a_link_opens_the_page_once(service: RunningService) -> None:
         {"Origin": "http://evil.example", "Host": "evil.example"},
         {"Origin": service.url.replace("http:", "https:")},
     ):
-        refused = http.post(f"{service.url}/page/session", json={"code": code}, headers=headers)
-        assert refused.status_code == 403, headers
-    answer = http.post(f"{service.url}/page/session", json={"code": code}, headers=own)
+        refused = http.post(f"{service.url}/page/session", content=code, headers=headers)
+        assert refused.status_code == 401, headers
+    assert http.post(f"{service.url}/page/session", content=code * 99, headers=own).status_code == 413
+    answer = http.post(f"{service.url}/page/session", content=code, headers=own)
     assert answer.json() == {"token": "the-token-of-this-run"}
     assert len(opened) == 2
     for spent in (code, "", "é"):
-        again = http.post(f"{service.url}/page/session", json={"code": spent}, headers=own)
+        again = http.post(f"{service.url}/page/session", content=spent, headers=own)
         assert (again.status_code, "was used already" in again.json()["detail"]) == (401, True)
 
 

@@ -43,6 +43,7 @@ NEVER_TOLD = {
     "too_large": "calls write nothing that a client chose",
     "store_unavailable": "the service does not start",
     "invalid_pack": "the service does not start",
+    "embedding_failed": "a search goes on by words",
     "too_many": "told by sockets and requests, of which a call is none",
 }
 
