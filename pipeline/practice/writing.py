@@ -193,7 +193,9 @@ class ContentWriting:
         return [Choice.of(item) for item in found]
 
     async def best(self, instructions: Sequence[str], choices: Sequence[Choice], limit: int) -> list[Choice]:
-        """Return the choices that fit the instructions."""
+        """Return the choices that fit the instructions; without any, the first, as everything does."""
+        if not instructions:
+            return list(choices[:limit])
         return await self._choosing.best("\n".join(instructions), choices, limit)
 
     async def scenario(self, scenario_id: str) -> Scenario:

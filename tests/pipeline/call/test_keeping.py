@@ -110,7 +110,7 @@ def test_after_a_crash_its_owner_is_told_what_was_cut_and_answered_what_is_owed(
         async with opened(store) as scene:
             await scene.call.session.say("Hello")
             began = await scene.until(ReplyBegan)
-            await asyncio.sleep(1.5)
+            await asyncio.sleep(1.05)
             chat_id = scene.call.session.conversation.chat_id
             crashed = await messages(store, scene)
             assert crashed[1].text, "a checkpoint each second"

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from models.errors import Invalid
+from models.records.core import Grant
 from pipeline.call.session import SessionSettings
 from pipeline.practice.refreshing import OWN_VIEWS
+from pipeline.practice.spoken import Asking
 from tests.pipeline.practice.conftest import Run
 from tests.pipeline.practice.place import opened
 from voice.audio.formats import AudioFormat
@@ -41,7 +43,8 @@ def test_what_has_changed_is_read_again(run: Run, tmp_path: Path, installed: Pat
             assert (await refresh()).views == OWN_VIEWS, "nothing has changed"
             [practice] = await place.store.find_entries(place.ada.id, "practice", "Trips")
             chat = (await place.practice.attempts.start(place.ada.id, practice_id=practice.id)).chats[0]
-            call = await place.practice.spoken.open(place.ada.id, chat.id, AudioFormat(), SessionSettings())
+            asking = Asking(place.ada.id, Grant(place.ada), SessionSettings)
+            call = await place.practice.spoken.open(asking, chat.id, AudioFormat())
 
             (folder / "plan.md").write_text("At ten o'clock.")
             (folder / "pack.yaml").write_text(PACK.replace("You steer.", "You steer to the east."))

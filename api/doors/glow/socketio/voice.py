@@ -6,7 +6,8 @@ A socket can also attend an unattended session that another door has opened, but
 from pydantic import ConfigDict, Field
 
 from api.doors.glow.operations.shapes import Body, ChatId
-from api.doors.glow.operations.shapes_chats import MuteBody, Silenced
+from api.doors.glow.operations.shapes_chats import MuteBody
+from api.doors.glow.operations.voice import Silenced
 from api.doors.glow.socketio.events import Asker, Payload
 from pipeline.call.call import Call
 from pipeline.call.commands import Mute, obey
