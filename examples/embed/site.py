@@ -22,14 +22,16 @@ PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Our front desk</title>
 <script type="module" src="{glow}/static/glow-call.js"></script>
-<link rel="stylesheet" href="/style.css">
+<link rel="stylesheet" href="/style.css"><link rel="icon" href="data:,">
 </head>
 <body>
+<main>
 <h1>Our front desk</h1>
 <glow-call token-url="/glow-token" name="{name}" greet>
   <p slot="before">{name} answers. Ask anything about your records.</p>
   <p slot="after">Thank you for talking with us.</p>
 </glow-call>
+</main>
 </body>
 </html>
 """

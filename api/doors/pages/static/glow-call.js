@@ -56,7 +56,7 @@ export class GlowCall extends HTMLElement {
 
   get #state() { return this.#call?.state ?? "idle"; }
 
-  get #over() { return ["idle", "ended"].includes(this.#state); }
+  get #over() { return this.#state === "idle" || this.#call.over; }
 
   get #push() { return this.getAttribute("mode") === "push"; }
 
@@ -180,11 +180,12 @@ export class GlowCall extends HTMLElement {
     this.dataset.state = state;
     const muted = this.#call?.muted ?? false;
     const live = !over && state !== "connecting";
-    view.before.hidden = state !== "idle";
+    view.before.hidden = state !== "idle" && !(over && !this.#lines.size);
     view.log.hidden = view.partial.hidden = state === "idle";
     view.after.hidden = state !== "ended";
     view.start.hidden = view.typing.hidden = !over;
     view.start.textContent = this.#say(state === "ended" ? "again" : "start");
+    view.retry.hidden = over; // then it is "start"
     view.stop.hidden = state !== "speaking";
     view.mute.hidden = !live || this.#push;
     view.mute.textContent = this.#say(muted ? "unmute" : "mute");
@@ -204,7 +205,6 @@ export class GlowCall extends HTMLElement {
     view.sentence.textContent = this.#say(`trouble.${key}`) ?? sentence ?? this.#say("state.trouble");
     view.trouble.hidden = false;
     view.retry.textContent = this.#say("retry");
-    if (this.#over) view.start.hidden = view.typing.hidden = false;
   }
 
   async #retry() {

@@ -113,6 +113,8 @@ export class Call extends EventTarget {
   open(): Promise<this>;
 
   readonly state: State;
+  /** The call is over, or was refused: `open()` begins another. */
+  readonly over: boolean;
   readonly muted: boolean;
   /** The service's `chat_voice`: ids, formats, engines. */
   readonly ready?: Record<string, unknown>;

@@ -159,6 +159,10 @@ export class Call extends EventTarget {
     return this.#shown.state;
   }
 
+  get over() {
+    return this.#over;
+  }
+
   get muted() {
     return this.#muted;
   }

@@ -127,10 +127,10 @@ async function credentials() {
   return { token: service.token, chat: begun.id };
 }
 
-function changed({ state, previous }) {
-  $("choose").hidden = !["idle", "ended"].includes(state);
-  if (state === "connecting" && previous === "idle") $("result").replaceChildren();
-  if (state === "ended" && previous !== "ended") over();
+function changed({ state }) {
+  const done = state === "idle" || call.call.over;
+  $("choose").hidden = !done;
+  if (done && begun.id) over();
 }
 
 async function over() {
