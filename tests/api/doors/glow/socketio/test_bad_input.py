@@ -94,6 +94,121 @@ def test_frames_of_odd_length_are_one_stream(service: RunningService) -> None:
             await socket.ask("attempt_audio_start", chat_id=chat)
             for _ in range(100):
                 await socket.send("attempt_audio_frame", chat_id=chat, audio=b"abc")
+            assert (await socket.ask("attempt_audio_stop", chat_id=chat))["stopped"]
+            assert not socket.of("attempt_error")
+
+    asyncio.run(story())
+
+
+# ------------------------------------------------------- somebody else's things
+
+
+@pytest.mark.parametrize(
+    "event",
+    "attempt_join attempt_message attempt_stop attempt_audio_start attempt_response_submit attempt.chat_get"
+    " attempt.chat_message attempt.chat_grade attempt.chat_voice attempt.chat_export".split(),
+)
+def test_another_users_chat_is_not_found(service: RunningService, event: str) -> None:
+    async def story() -> None:
+        chat = service.chat("bob")
+        body = {"message": "hi", "text": "hi", "question_id": "q", "option_ids": ["o"]}
+        async with socket_of(service) as socket:
+            refused = await socket.ask(event, {"chat_id": chat, "chat_entry_id": chat, **body})
+            unknown = await socket.ask(event, {"chat_id": "nowhere", "chat_entry_id": "nowhere", **body})
+            assert refused["success"] is False
+            assert refused == unknown, "and whether it exists is not told"
+        assert service.history(chat, "bob") == []
+
+    asyncio.run(story())
+
+
+def test_another_users_room_and_session_are_closed(service: RunningService) -> None:
+    async def story() -> None:
+        chat = service.chat("bob")
+        async with socket_of(service, "bob") as owner, socket_of(service, "eve") as stranger:
+            await owner.ask("attempt_audio_start", chat_id=chat)
+            await stranger.ask("attempt_join", chat_id=chat)
+            await stranger.ask("attempt_audio_stop", chat_id=chat)
+            assert await stranger.ask("attempt_audio_frame", chat_id=chat, audio=b"ab") == {"accepted": False}
+            await owner.ask("attempt_message", chat_id=chat, message=QUESTION)
+            await owner.until("attempt_assistant_start")
+            told = {name for name in stranger.names() if name not in ("connection_confirmed", "attempt_error")}
+            assert told <= {"attempt_audio_ended"}, "only that it was refused"
+            assert (await owner.ask("attempt_audio_stop", chat_id=chat))["stopped"], "the session is still the owner's"
+
+    asyncio.run(story())
+
+
+# --------------------------------------------------------- not now, not so many
+
+
+def test_a_chat_that_has_ended_takes_nothing_more(service: RunningService) -> None:
+    async def story() -> None:
+        chat = service.chat()
+        service.post("/attempt/chat_complete", {"chat_id": chat})
+        async with socket_of(service) as socket:
+            sent = await socket.ask("attempt_message", chat_id=chat, message="hello")
+            assert sent["error"].startswith("This chat has ended")
+            assert (await socket.until("attempt_error"))["type"] == "send"
+            started = await socket.ask("attempt_audio_start", chat_id=chat)
+            ready = await socket.until("attempt_audio_ready")
+            assert (ready["chat_id"], ready["success"], ready["message"]) == (chat, False, started["error"])
+            assert (await socket.until("attempt_error"))["type"] == "audio"
+        assert service.history(chat) == []
+
+    asyncio.run(story())
+
+
+def test_samples_that_are_not_what_they_claim_to_be_are_named(service: RunningService) -> None:
+    async def story(audio: bytes, says: str) -> None:
+        chat = service.chat()
+        async with socket_of(service) as socket:
+            await socket.ask("attempt_audio_start", chat_id=chat)
+            await socket.until("attempt_audio_ready")
+            for start in range(0, len(audio), 16_000):
+                await socket.send("attempt_audio_frame", chat_id=chat, audio=audio[start : start + 16_000])
+            told = await socket.until("attempt_error")
+            assert told["type"] == "audio"
+            assert says in told["message"]
+
+    line = recording("rms/turns/07")
+    asyncio.run(story((line / 32768).astype("<f4").tobytes() * 2, "look like 32-bit float samples"))
+    asyncio.run(story(bytes(2 * 24_000 * 11), "has been digital silence for 10 seconds"))
+
+
+def test_a_chat_has_one_voice_session(service: RunningService) -> None:
+    async def story() -> None:
+        chat = service.chat()
+        async with socket_of(service) as first, socket_of(service) as second:
+            opened = await first.ask("attempt_audio_start", chat_id=chat)
+            again = await first.ask("attempt_audio_start", chat_id=chat)
+            assert again["conversation_id"] == opened["conversation_id"]
+            refused = await second.ask("attempt_audio_start", chat_id=chat)
+            assert refused["error"].startswith("Another connection speaks in this chat")
+            assert (await second.until("attempt_audio_ready", success=False))["message"] == refused["error"]
+            assert await second.ask("attempt_audio_frame", chat_id=chat, audio=b"ab") == {"accepted": False}
+            await first.say(chat, LINE)
+            await first.until("attempt_user_complete")
+            assert (await first.ask("attempt_audio_stop", chat_id=chat))["stopped"]
+            assert (await second.ask("attempt_audio_start", chat_id=chat))["conversation_id"], "free again"
+
+    asyncio.run(story())
+
+
+def test_starting_twice_at_once_opens_one(service: RunningService) -> None:
+    async def story() -> None:
+        chat = service.chat()
+        async with socket_of(service) as socket:
+            opened = await asyncio.gather(*(socket.ask("attempt_audio_start", chat_id=chat) for _ in range(5)))
+            assert len({answer["conversation_id"] for answer in opened}) == 1
+
+    asyncio.run(story())
+
+
+def test_stopping_what_was_not_started_says_so(service: RunningService) -> None:
+    async def story() -> None:
+        chat = service.chat()
+        async with socket_of(service) as socket:
             answer = await socket.ask("attempt_audio_stop", chat_id=chat)
             assert (answer["chat_id"], answer["stopped"], answer["transcript"]) == (chat, False, None)
             ended = await socket.until("attempt_audio_ended")
