@@ -79,6 +79,7 @@ def test_a_failure_shows_what_should_have_come_and_what_came(tmp_path: Path, ins
     assert "Traceback" not in ran.stdout
 
 
+@pytest.mark.slow
 def test_a_project_with_an_api_of_its_own_keeps_it(tmp_path: Path, installed: dict[str, str]) -> None:
     (tmp_path / "api").mkdir()
     (tmp_path / "api" / "__init__.py").write_text("OURS = True\n")

@@ -153,6 +153,7 @@ class Loudspeaker(Stream):
             Loudspeaker.heard.set()
 
 
+@pytest.mark.slow
 def test_voice_is_spoken_and_heard(service: RunningService, monkeypatch: pytest.MonkeyPatch) -> None:
     device = types.SimpleNamespace(InputStream=Microphone, OutputStream=Loudspeaker, PortAudioError=OSError)
     monkeypatch.setitem(sys.modules, "sounddevice", device)

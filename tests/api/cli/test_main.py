@@ -267,6 +267,7 @@ def test_an_invitation_is_a_link_for_one_call_on_one_practice(glow: Glow, tmp_pa
     assert "it has: Dana Whitfield, Marcus Bell, Ruth Penhallow." in other.err
 
 
+@pytest.mark.slow
 def test_a_kiosk_is_added_listed_and_removed(glow: Glow, tmp_path: Path) -> None:
     content(tmp_path / "data")
     made = glow("kiosk", "add", "hall", "--practice", "The nervous patient", "--language", "es")

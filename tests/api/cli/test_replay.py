@@ -36,6 +36,7 @@ def test_a_call_that_goes_well(file: Path) -> None:
     assert ran.stdout.splitlines()[-1].startswith(f"{file}: ok (")
 
 
+@pytest.mark.slow
 def test_update_makes_a_golden_part_that_holds(file: Path) -> None:
     assert "golden part was rewritten" in glow("--update", "--quiet", file).stdout
     assert file.read_text().startswith(CALL)
@@ -43,6 +44,7 @@ def test_update_makes_a_golden_part_that_holds(file: Path) -> None:
     assert "rewritten" not in glow("--update", "--quiet", file).stdout
 
 
+@pytest.mark.slow
 def test_a_call_that_goes_another_way_is_shown_as_a_diff(file: Path) -> None:
     glow("--update", "--quiet", file)
     file.write_text(file.read_text().replace('heard="Good morning."', 'heard="Good evening."'))

@@ -247,6 +247,7 @@ stories = st.lists(CHOICES, max_size=50)
 rules = st.sampled_from([Rules(), Rules(), Rules(on_request=True), Rules(manual=True, on_request=True)])
 
 
+@pytest.mark.slow
 @settings(max_examples=600, deadline=None)
 @given(stories, rules)
 def test_whatever_happens_the_floor_stays_in_order(choices: list[Choice], rules: Rules) -> None:

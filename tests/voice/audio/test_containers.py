@@ -170,6 +170,7 @@ def test_a_small_file_cannot_fill_the_memory():
 KINDS = {"ogg": OGG, "webm": WEBM, "wav": WAV, "flac": FLAC, "mp3": MP3}
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(part=st.floats(0, 0.999), header=st.booleans(), damage=st.binary(min_size=1, max_size=200), kind=st.data())
 def test_damage_is_a_typed_error_or_other_sound_and_nothing_else(part, header, damage, kind):

@@ -105,6 +105,7 @@ def test_nothing_speakable_gives_no_chunks(espeak: EspeakSynthesizer, text: str)
     assert spoken(TextToSpeech(espeak, InlineWorkers()), text).chunks == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", ["x" * 10_000, "xyz" * 3333, "[[a" * 3000, "a\0" * 500, "ab😀" * 100, "𝒜" * 50], ids=lambda text: text[:4]
 )

@@ -173,6 +173,7 @@ def test_refusals_are_the_clients_own_errors(service: RunningService, sdk: Any) 
     assert (unknown.value.status_code, unknown.value.body) == (401, "Invalid Secret\nNot allowed")
 
 
+@pytest.mark.slow
 def test_too_slow_and_too_many(tmp_path: Path, llm_server: LlmServer) -> None:
     chosen = {"llm": "openai", "openai_base_url": llm_server.url, "llm_model": "hang", "requests_per_minute": 1}
     with running(tmp_path, **chosen) as service, Glean(api_token=TOKENS["eve"], server_url=service.url) as client:

@@ -105,6 +105,7 @@ def test_a_recorded_message_is_transcribed(service: RunningService) -> None:
     assert service.post("/attempt/chat_message", {"chat_id": chat, "audios_id": noise}).status_code == 400
 
 
+@pytest.mark.slow
 def test_seventeen_megabytes_at_once_are_not_staged(service: RunningService) -> None:
     chat = start(service)["chat_id"]
     ok(service.post("/attempt/chat_voice", {"chat_id": chat}))

@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from tests.api.doors.glow.test_chats import ok
 from tests.service import RunningService
 
@@ -14,6 +16,7 @@ async def sent(service: RunningService, chat: str, text: str, path: str = "chat_
     return ok(await asyncio.to_thread(service.post, f"/attempt/{path}", said))
 
 
+@pytest.mark.slow
 def test_who_waits_gets_what_the_persona_said_aloud(service: RunningService) -> None:
     async def story() -> None:
         chat = service.chat()

@@ -75,6 +75,7 @@ def test_who_hangs_up_is_told_so(shop: Callable[[], Any]) -> None:
     asyncio.run(story())
 
 
+@pytest.mark.slow
 def test_a_transfer_is_its_clients_to_carry_out(shop: Callable[[], Any]) -> None:
     service, chat = shop()
 
@@ -140,6 +141,7 @@ def test_replies_in_writing_alone(shop: Callable[[], Any]) -> None:
     assert [content["content"] for content in texts(service, chat)] == ["Hello.", "Goodbye!", "Goodbye."]
 
 
+@pytest.mark.slow
 def test_a_plan_for_silence_is_its_clients_choice(shop: Callable[[], Any]) -> None:
     service, chat = shop()
 

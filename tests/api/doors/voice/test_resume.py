@@ -33,6 +33,7 @@ async def emptied(service: RunningService) -> None:
     await service.until(lambda inside: not len(inside.calls))
 
 
+@pytest.mark.slow
 def test_a_reply_goes_on_from_what_was_played(service: RunningService) -> None:
     chat = service.chat()
 

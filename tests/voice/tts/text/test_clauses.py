@@ -106,6 +106,7 @@ def test_a_splitter_can_be_used_again() -> None:
 TEXTS = st.text(st.sampled_from("ab. ,;:!?-—…\n\"')([]*Dr1🙂。é"), max_size=700) | st.text(max_size=300)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(TEXTS, st.lists(st.integers(1, 40), min_size=1, max_size=20))
 def test_nothing_is_lost_and_deltas_do_not_matter(text: str, sizes: list[int]) -> None:
