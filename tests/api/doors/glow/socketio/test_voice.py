@@ -41,7 +41,8 @@ def test_a_spoken_turn_in_frames_of_128_samples(service: RunningService, transpo
             await socket.until("attempt_assistant_start")
             reply = await socket.until("attempt_assistant_complete")
             assert (await socket.until("attempt_complete"))["final_content"] == reply["content"]
-            assert await socket.ask("attempt_audio_stop", chat_id=chat) == {"chat_id": chat, "stopped": True}
+            answer = await socket.ask("attempt_audio_stop", chat_id=chat)
+            assert (answer["chat_id"], answer["stopped"]) == (chat, True)
             assert (await socket.until("attempt_audio_ended"))["success"] is True
             blocks = audio_of(socket)
             assert all(isinstance(block, bytes) and len(block) % 2 == 0 for block in blocks)
