@@ -1,5 +1,6 @@
 """Judging of a student's answer by the patterns of its question."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +17,9 @@ Fault = Literal["", "incomplete", "opposite", "mistake", "echo"]
 
 _ECHO_WORDS, _ECHO_SHARE = 5, 0.5
 """Fewest words, and least share of the question, of an answer that only repeats the question."""
+
+# A trailing "//" is no comment here: it divides in Python.
+_COMMENT = re.compile(r"^\s*//.*$|(?:^|\s)#.*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Judgement:
 def judge(question: Question, answer: str) -> Judgement:
     """Judge an answer."""
     written = answer[:MATCHED_LIMIT]
+    written = _COMMENT.sub("", written) if question.type == "code" else written.replace("%", " percent ")
     said = statement(written)
     code = " ".join(written.lower().split()) if question.type == "code" else ""
     wanted = len(question.accept)

@@ -19,9 +19,9 @@ QUESTIONS = {
         *((f"{lesson.slug}/{chunk.id}/{place}", exercise) for place, exercise in enumerate(chunk.exercises)),
     ]
 }
-HELD_OUT, MORE = (
+HELD_OUT, MORE, FRESH = (
     yaml.safe_load((Path(__file__).parent / name).read_text("utf-8"))
-    for name in ("held_out_answers.yaml", "more_answers.yaml")
+    for name in ("held_out_answers.yaml", "more_answers.yaml", "fresh_answers.yaml")
 )
 
 
@@ -55,6 +55,24 @@ def test_faults(answer: str, fault: str, score: float) -> None:
     assert judged.reply == ("Not that." if fault == "mistake" else "")
 
 
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [
+        ("low = mid + 1  # past the middle", True),
+        ("# move the mark\nlow = mid + 1", True),
+        ("# low = mid + 1", False),
+        ("// low = mid + 1", False),
+        ("low = mid  # low = mid + 1", False),
+    ],
+)
+def test_a_comment_is_no_code(answer: str, right: bool) -> None:
+    assert judge(QUESTIONS["binary-search/code"], answer).right is right
+
+
+def test_a_percentage_is_no_count() -> None:
+    assert not judge(QUESTIONS["binary-search/cost"], "20% of the list").right
+
+
 def test_a_very_long_answer_is_read_to_a_limit() -> None:
     assert judge(QUESTION, "word " * 200_000 + "sorted permission").found == 0
 
@@ -64,7 +82,7 @@ def test_every_question_has_answers_that_no_pattern_was_written_by() -> None:
     assert all(min(len(answers["right"]), len(answers["wrong"])) >= 3 for answers in HELD_OUT.values())
 
 
-@pytest.mark.parametrize("written", [HELD_OUT, MORE], ids=["held out", "more"])
+@pytest.mark.parametrize("written", [HELD_OUT, MORE, FRESH], ids=["held out", "more", "fresh"])
 def test_answers_are_judged_as_people_would(written: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
     wrong = [
         f"{name}: {answer!r} is not {verdict}"
