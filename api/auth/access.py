@@ -62,6 +62,7 @@ class Access:
 
         Raises:
             Forbidden: its scope does not include it, or the chat was not started with its token.
+            StorageFailed: the store is away.
         """
         check_right(grant, right)
         if not calls_only(grant.scope) or (chat_id is None and conversation_id is None):
@@ -74,6 +75,9 @@ class Access:
             return
         if call is not None:
             chat_id = call.session.conversation.chat_id
+        elif chat_id is None:  # one of an earlier process goes on by its conversation alone, as with a user's token
+            kept = await self._calls.left(grant.user.id, conversation_id=conversation_id)
+            chat_id = kept.chat_id if kept is not None else None
         if chat_id is None or not await self._store.has_started(grant.credential_id, chat_id):
             raise Forbidden(OTHER_CHAT)
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from models.records.core import Scope
 from pipeline.chats.call_events import RESTARTS
-from tests.service import RunningService, unhearing
+from tests.service import WAIT_S, RunningService, http, unhearing
 from tests.socket_client import socket_of
 
 pytestmark = pytest.mark.slow
@@ -65,3 +66,53 @@ def test_calls_by_request_and_of_sockets_go_on_after_a_restart(tmp_path: Path) -
         assert [turn for _, _, turn in known] == [1, 1]
     with unhearing(tmp_path) as service:
         asyncio.run(after(service, known, *chats))
+
+
+def call_token(service: RunningService, scope: Scope) -> str:
+    """A fresh token of ada's for calls only."""
+
+    async def created() -> str:
+        store = service.inside.store
+        persona_id = (await store.find_personas("", "Dana"))[0].id if scope == "invite" else None
+        return (await store.create_token("ada", scope=scope, persona_id=persona_id))[0]
+
+    return asyncio.run_coroutine_threadsafe(created(), service.loop).result(WAIT_S)
+
+
+def test_a_kiosk_a_phone_and_an_invite_go_on_by_their_conversation_alone(tmp_path: Path) -> None:
+    scopes: tuple[Scope, ...] = ("kiosk", "phone", "invite")
+
+    def ask(service: RunningService, token: str, path: str, **body: Any) -> tuple[int, dict[str, Any]]:
+        answer = http.post(
+            f"{service.url}/attempt/{path}", json=body, headers={"Authorization": f"Bearer {token}"}, timeout=WAIT_S
+        )
+        return answer.status_code, answer.json()
+
+    calls: dict[str, tuple[str, str]] = {}
+    with unhearing(tmp_path) as service:
+        tokens = [call_token(service, scope) for scope in scopes]
+        stranger = call_token(service, "kiosk")
+        for token in tokens:
+            _, started = ask(service, token, "start", practice_id=service.practice())
+            _, opened = ask(service, token, "chat_voice", chat_id=started["chat_id"])
+            calls[token] = started["chat_id"], opened["conversation_id"]
+        others = service.chat()
+        others_call = service.post("/attempt/chat_voice", {"chat_id": others}).json()["conversation_id"]
+        known = carried(service)
+        assert len(known) == 4
+    with unhearing(tmp_path) as service:
+        assert carried(service) == []
+        for token, (chat, conversation) in calls.items():
+            status, refused = ask(service, stranger, "chat_speak", conversation_id=conversation, audio=AUDIO)
+            assert (status, "started with it only" in refused["detail"]) == (403, True)
+            assert chat not in [one for one, _, _ in carried(service)], "a refused request carries nothing on"
+            assert ask(service, token, "chat_speak", conversation_id=conversation, audio=AUDIO) == (
+                200,
+                {"accepted": True},
+            )
+            assert ask(service, token, "chat_mute", chat_id=chat, muted=True)[0] == 200
+            assert ask(service, token, "chat_voice", chat_id=chat)[1]["conversation_id"] == conversation
+            assert ask(service, token, "chat_speak", conversation_id=others_call, audio=AUDIO)[0] == 403
+        assert carried(service) == [call for call in known if call[0] != others]
+        for token, (chat, _) in calls.items():
+            assert ask(service, token, "chat_silence", chat_id=chat)[1]["stopped"]
