@@ -15,6 +15,7 @@ from tests.service import RunningService, quiet, unhearing
 from tests.voice.sound import recording
 
 TURNS_PER_CALL = 10
+CALLERS = 8
 SHOWN_EVERY = 500
 LINE = "rms/turns/07"
 
@@ -70,9 +71,15 @@ def hold(service: RunningService, turns: int) -> None:
             else:
                 client.drop()
 
-    async def calls() -> None:
-        for number in range(turns // TURNS_PER_CALL):
+    async def caller(numbers: Iterator[int]) -> None:
+        for number in numbers:
             await call(number)
+
+    async def calls() -> None:
+        numbers = iter(range(turns // TURNS_PER_CALL))
+        async with asyncio.TaskGroup() as callers:
+            for _ in range(CALLERS):
+                callers.create_task(caller(numbers))
         await service.until(lambda inside: not len(inside.calls))
 
     asyncio.run(calls())
