@@ -67,6 +67,7 @@ class Reading:
         task: the chat with its rubric.
         every: all sentences of the learner.
         said: those that count: said to somebody, once each.
+        salad: those whose words are in no order.
     """
 
     def __init__(self, task: CoachingTask) -> None:
@@ -74,6 +75,7 @@ class Reading:
         self.every = tuple(islice(sentences(task.learner), MOST_SENTENCES))
         recited = [*task.objectives, *(standard.description for standard in task.rubric.standards)]
         self.said = counted(self.every, recited)
+        self.salad = tuple(sentence for sentence in self.every if not sentence.is_in_order)
 
     @cached_property
     def breaches(self) -> tuple[Breach, ...]:
@@ -148,6 +150,9 @@ def measured(standard: Standard, reading: Reading) -> Finding:
             found = _balance(reading)
         case _:
             found = _objectives(reading)
+    if reading.salad and not reading.said:
+        said = f"Say it to the other person in a sentence of your own: {quoted(reading.salad[0])} has lost the order of its words."
+        return Finding(0.0, said)
     if not reading.breaches:
         return found
     share = found.share * max(0.0, 1 - BREACH_COSTS * len(reading.breaches))

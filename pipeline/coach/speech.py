@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from models.records.core import Message
+from pipeline.coach.grammar import misplaced
 from pipeline.llm.polarity import Statement, statement
 from pipeline.llm.reflection import normalised
 
@@ -19,6 +20,8 @@ MOST_SIGNS = 2
 _SENTENCE = re.compile(r"[^.!?…]+(?:[.!?…]+(?!\s|$)[^.!?…]*)*[.!?…]*")
 _ABBREVIATED = re.compile(r"\b(?:mr|mrs|ms|dr|st|prof)\.$", re.IGNORECASE)
 _CLAUSE_END = re.compile(r"[,;:—–-]\s")
+
+_PART_END = re.compile(r"[,;:—–-]\s|\s[-–—]|[()\"“”]")
 
 _AND = r"(?:(?:so|and|but|well|okay|ok|now|oh|right|then|please|yes|no|good|sure|thanks|thank you|hello|hi) )*"
 _WHO = r"(?:you|he|she|it|they|we|i|there|that|this|these|those|your|the|his|her|my|our|any|anything|somebody|anybody)"
@@ -56,6 +59,12 @@ _SHORT = re.compile(
 )
 _SHORT_WORDS = 8
 _LEAST_RECITED = 4
+
+WORDS_FOR_A_SLIP = 20
+"""Number of words of a sentence that excuse one place where the words are in no order."""
+
+_LEAST_SALAD, _SALAD_SHARE = 2, 0.125
+"""Fewest sentences, and their share, whose words are in no order, for which nothing that was said counts."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +123,17 @@ class Sentence:
             len(words) <= _SHORT_WORDS and _SHORT.match(self.plain) is not None
         )
 
+    @cached_property
+    def is_in_order(self) -> bool:
+        """Whether its words follow each other as in English sentences, but for a slip."""
+        parts = [normalised(part).split() for part in _PART_END.split(self.text)]
+        ends = self.text.endswith((".", "!", "?")) and not self.text.endswith("...")
+        slips = sum(
+            misplaced(words, punctuated=self._punctuated, ends=ends and place == len(parts) - 1)
+            for place, words in enumerate(parts)
+        )
+        return slips <= len(self.plain.split()) // WORDS_FOR_A_SLIP
+
     def affirms(self, pattern: str) -> bool:
         """Return whether a pattern is found in it, not negated."""
         return True in self.said.polarities(pattern)
@@ -143,7 +163,9 @@ def sentences(messages: Sequence[Message]) -> Iterator[Sentence]:
 
 
 def counted(said: Sequence[Sentence], recited: Sequence[str] = ()) -> tuple[Sentence, ...]:
-    """Return the sentences that count: said to somebody, once each, and not read off the task.
+    """Return the sentences that count: said to somebody, in the order of words, once each, and not read off the task.
+
+    Where many are in no order, none counts: then the others are key words between function words, too.
 
     Args:
         said: all of them.
@@ -151,9 +173,12 @@ def counted(said: Sequence[Sentence], recited: Sequence[str] = ()) -> tuple[Sent
     """
     known: set[str] = set()
     found = []
+    salad = sum(not sentence.is_in_order for sentence in said)
+    if salad >= _LEAST_SALAD and salad >= _SALAD_SHARE * len(said):
+        return ()
     texts = [normalised(text) for text in recited]
     for sentence in said:
-        if sentence.plain in known or not sentence.is_speech:
+        if sentence.plain in known or not sentence.is_speech or not sentence.is_in_order:
             continue
         known.add(sentence.plain)
         if not any(_recites(sentence.plain, text) for text in texts):

@@ -11,9 +11,10 @@ import pytest
 from models.records.core import ChatContext
 from pipeline.coach.coach import Assessment, CoachingTask
 from pipeline.coach.rules import assess, hints, suggestions
-from tests.pipeline.coach.transcripts import read, task_of
+from tests.pipeline.coach.transcripts import answered, read, read_talks, task_of
 
 RANKED, TUNED = read("ranked.yaml"), read("tuned.yaml")
+SALADS, LEARNERS = read_talks("salads.yaml", "salads"), read_talks("salads.yaml", "learners")
 BY_ID = {item["id"]: item for item in [*RANKED, *TUNED]}
 
 
@@ -53,6 +54,18 @@ def test_rude_is_below_good_and_fails() -> None:
 def test_key_words_earn_nothing() -> None:
     assert judged("key-words").score == 0
     assert judged("key-words").strengths == ()
+
+
+@pytest.mark.parametrize("talk", SALADS, ids=lambda talk: str(talk["id"]))
+def test_key_words_between_function_words_earn_nothing(talk: Mapping[str, Any]) -> None:
+    found = assess(answered(talk, RANKED))
+    assert found.score == 0
+    assert any("order of its words" in score.reason for score in found.scores)
+
+
+@pytest.mark.parametrize("talk", LEARNERS, ids=lambda talk: str(talk["id"]))
+def test_the_mistakes_of_people_learning_english_cost_nothing(talk: Mapping[str, Any]) -> None:
+    assert assess(answered(talk, RANKED)).score >= 75
 
 
 @pytest.mark.parametrize("ident", BY_ID)

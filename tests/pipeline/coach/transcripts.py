@@ -37,6 +37,25 @@ def read(name: str) -> list[Mapping[str, Any]]:
     return found
 
 
+def read_talks(name: str, kind: str) -> list[Mapping[str, Any]]:
+    """The learners' sides of conversations of a file, under one of its keys."""
+    found: list[Mapping[str, Any]] = yaml.safe_load((Path(__file__).parent / name).read_text("utf-8"))[kind]
+    return found
+
+
+def answered(talk: Mapping[str, Any], ranked: Sequence[Mapping[str, Any]]) -> CoachingTask:
+    """A learner's side, with what the persona said in other conversations of its scenario between the lines."""
+    said = [
+        line["p"]
+        for item in ranked
+        if item["scenario"] == talk["scenario"]
+        for line in item["lines"]
+        if "p" in line
+    ]
+    lines = [{who: text} for pair in zip(talk["lines"], said, strict=False) for who, text in zip("lp", pair, strict=True)]
+    return task_of(talk["scenario"], lines)
+
+
 def task_of(scenario: str, lines: Sequence[Mapping[str, str]], right: Sequence[bool | None] = ()) -> CoachingTask:
     """A conversation as a task.
 
