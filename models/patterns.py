@@ -47,6 +47,11 @@ class ContentPattern:
             reason = error.args[0] if error.args else "it cannot be read"
             raise Invalid(reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)) from None
 
+    @property
+    def size(self) -> int:
+        """Its length once compiled, in instructions: memory and time per character grow with it."""
+        return int(self._compiled.programsize)
+
     def found_in(self, text: str) -> bool:
         """Return whether it matches anywhere."""
         return self._compiled.search(folded(text)) is not None

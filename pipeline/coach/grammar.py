@@ -66,8 +66,8 @@ _PAIRS = (
         | _OBJECTS
         | (_BE - {"is"})
         | _words(
-            "is does did has had could would should cannot be been you and or but if because than of to with from into a "
-            "an the my our their there please tell see"
+            "is does did has had could would should cannot be been you and or but if because than of to with from into "
+            "a an the my our their there please tell see"
         ),
         _words("an get got"),
     ),
@@ -100,8 +100,8 @@ _PAST = _words("happened went said was were is are am has had came took made")
 _USED_TO = _words("used due compared thanks close next according up back limited related similar")
 _NEVER_LAST = _SUBJECTS | _words("the an my our their and or because than if")
 _MAY_ASK_LAST = _words(
-    "know knows say says tell tells see sure wonder ask idea understand matter remember since until by from and or till "
-    "for so but then"
+    "know knows say says tell tells see sure wonder ask idea understand matter remember since until by from and or "
+    "till for so but then"
 )
 _LONG_ENOUGH = 5
 """Number of words from which a question word at the end is no question of its own ("Since when?")."""

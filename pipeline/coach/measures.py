@@ -151,8 +151,10 @@ def measured(standard: Standard, reading: Reading) -> Finding:
         case _:
             found = _objectives(reading)
     if reading.salad and not reading.said:
-        said = f"Say it to the other person in a sentence of your own: {quoted(reading.salad[0])} has lost the order of its words."
-        return Finding(0.0, said)
+        lost = quoted(reading.salad[0])
+        return Finding(
+            0.0, f"Say it in a sentence that the other person can follow: {lost} has lost the order of its words."
+        )
     if not reading.breaches:
         return found
     share = found.share * max(0.0, 1 - BREACH_COSTS * len(reading.breaches))

@@ -1,6 +1,5 @@
 """A user's own content: the rules of its references, and of rubrics, questions and benchmarks."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, cast
@@ -8,11 +7,15 @@ from typing import Any, TypeVar, cast
 from models.errors import Invalid, NotFound
 from models.patterns import ContentPattern
 from models.records.core import Document, Persona, Practice, Scenario, Simulation
+from models.records.criteria import Criterion, criterion_of, criterion_resource
 from models.records.resources import Resource, ResourceKind, Rubric, Standard, StandardGroup, resource_of
 from models.store import Store
 from pipeline.practice.values import QuestionValue, Values
 
 Item = TypeVar("Item")
+
+MOST_INSTRUCTIONS = 5_000
+"""Length of a user's pattern once compiled, which bounds its memory to some 100 kB."""
 
 
 def found_one(found: Sequence[Item], name: str) -> Item:
@@ -38,18 +41,34 @@ class Content:
         self._store = store
         self._new_id = new_id
 
-    async def add_scenario(self, user_id: str, scenario: Scenario) -> None:
-        """Keep a scenario.
+    async def add_scenario(self, user_id: str, scenario: Scenario, criteria: Sequence[Criterion] = ()) -> Scenario:
+        """Keep a scenario with what its objectives are judged by; returns it as it is kept.
 
         Raises:
-            NotFound: something in it is unknown, or not for this user to choose.
+            Invalid: a criterion cannot be used.
+            NotFound: something in the scenario is unknown, or not for this user to choose.
         """
         store = self._store
+        for criterion in criteria:
+            check_criterion(criterion)
         _all_there(scenario.persona_ids, await store.find_personas(user_id, ids=scenario.persona_ids), "Persona")
         _all_there(scenario.document_ids, await store.find_documents(user_id, ids=scenario.document_ids), "Document")
         for kind, ids in scenario.resources.items():
             await self._resources_there(user_id, cast(ResourceKind, kind), ids)
-        await store.install(scenarios=[scenario])
+        kept = [replace(criterion_resource(self._new_id(), item), owner_id=user_id) for item in criteria]
+        if kept:
+            resources = {**scenario.resources, "criterion": tuple(item.id for item in kept)}
+            scenario = replace(scenario, resources=resources)
+        await store.install(scenarios=[scenario], resources=kept)
+        return scenario
+
+    async def criteria(self, user_id: str, scenario: Scenario) -> tuple[Criterion, ...]:
+        """Return what a scenario's objectives are judged by to its author; nothing to others."""
+        if scenario.owner_id != user_id:
+            return ()
+        return tuple(
+            criterion_of(item) for item in await self._store.resources(scenario.resources.get("criterion", ()))
+        )
 
     async def add_simulation(self, user_id: str, simulation: Simulation) -> None:
         """Keep a simulation: scenarios one after the other, with a rubric and a time limit.
@@ -183,17 +202,32 @@ def _measured(standard: Standard) -> Standard:
     return replace(standard, measure="signs") if standard.signs else standard
 
 
-def check_sign(sign: str) -> None:
-    """Refuse a user's pattern that is more than plain words and simple operators.
+def check_criterion(criterion: Criterion) -> None:
+    """Refuse a criterion by which nothing can be judged.
 
     Raises:
-        Invalid: it holds something else, is no pattern, or matches everything.
+        Invalid: it has neither signs nor what must not be said, needs more signs than it has, or a pattern is none.
     """
-    if not re.fullmatch(r"[\w '|()?\\b.-]+", sign) or re.search(r"[)?.]\s*[+*{]|\.\*|\.\+", sign):
-        raise Invalid("A sign may hold words, spaces, |, ( ), ? and \\b only.")
+    told = f"The objective “{criterion.objective[:60]}”"
+    if not criterion.signs and not criterion.never:
+        raise Invalid(f"{told} needs signs or never; write it as a plain text otherwise.")
+    if criterion.signs and criterion.needed > len(criterion.signs):
+        raise Invalid(f"{told} has needed {criterion.needed}, more than there are signs ({len(criterion.signs)}).")
+    for expression in (*(sign.pattern for sign in criterion.signs), *(item.pattern for item in criterion.never)):
+        check_sign(expression)
+
+
+def check_sign(sign: str) -> None:
+    """Refuse a user's pattern that cannot be used.
+
+    Raises:
+        Invalid: it is no pattern, is too large, or matches everything.
+    """
     try:
-        empty = ContentPattern(sign).found_in("")
+        found = ContentPattern(sign)
     except Invalid as error:
         raise Invalid(f"A sign is no regular expression: {error}.") from None
-    if empty:
+    if found.size > MOST_INSTRUCTIONS:
+        raise Invalid("A sign is too large a regular expression: repeat less in it, or make two of it.")
+    if found.found_in(""):
         raise Invalid("A sign must not match everything: name at least one word.")

@@ -46,13 +46,11 @@ def read_talks(name: str, kind: str) -> list[Mapping[str, Any]]:
 def answered(talk: Mapping[str, Any], ranked: Sequence[Mapping[str, Any]]) -> CoachingTask:
     """A learner's side, with what the persona said in other conversations of its scenario between the lines."""
     said = [
-        line["p"]
-        for item in ranked
-        if item["scenario"] == talk["scenario"]
-        for line in item["lines"]
-        if "p" in line
+        line["p"] for item in ranked if item["scenario"] == talk["scenario"] for line in item["lines"] if "p" in line
     ]
-    lines = [{who: text} for pair in zip(talk["lines"], said, strict=False) for who, text in zip("lp", pair, strict=True)]
+    lines = [
+        {who: text} for pair in zip(talk["lines"], said, strict=False) for who, text in zip("lp", pair, strict=True)
+    ]
     return task_of(talk["scenario"], lines)
 
 

@@ -31,8 +31,10 @@ from api.doors.glow.operations.shapes_content import (
     SimulationsFound,
     VoiceItem,
 )
+from api.doors.glow.operations.shapes_criteria import CriterionItem
 from api.service import Service
 from models.records.core import Document, Persona, Practice, Scenario, Simulation, User, VoiceProfile
+from models.records.criteria import Criterion
 from pipeline.practice.content import found_one
 from pipeline.practice.selection import OF_SCENARIO
 
@@ -146,28 +148,30 @@ async def scenario_search(service: Service, user: User, body: SearchBody) -> Sce
 
 async def scenario_get(service: Service, user: User, body: GetBody) -> ScenarioDetail:
     """Get a scenario with its texts and resources."""
-    return _scenario(found_one(await service.store.find_scenarios(user.id, ids=[body.id]), "Scenario"))
+    scenario = found_one(await service.store.find_scenarios(user.id, ids=[body.id]), "Scenario")
+    return _scenario(scenario, await service.practice.content.criteria(user.id, scenario))
 
 
 async def scenario_create(service: Service, user: User, body: NewScenario) -> ScenarioDetail:
     """Create a scenario of the user's own."""
+    criteria = [item.criterion() for item in body.objectives if not isinstance(item, str)]
     resources = {kind: tuple(getattr(body, f"{kind}_ids")) for kind in OF_SCENARIO}
     scenario = Scenario(
         id=service.practice.new_id(),
         name=body.name,
         description=body.description,
         problem_statement=body.problem_statement,
-        objectives=tuple(body.objectives),
+        objectives=tuple(item if isinstance(item, str) else item.text for item in body.objectives),
         persona_ids=tuple(dict.fromkeys(body.persona_ids)),
         document_ids=tuple(dict.fromkeys(body.document_ids)),
         resources={kind: ids for kind, ids in resources.items() if ids},
         owner_id=user.id,
     )
-    await service.practice.content.add_scenario(user.id, scenario)
-    return _scenario(scenario)
+    kept = await service.practice.content.add_scenario(user.id, scenario, criteria)
+    return _scenario(kept, criteria)
 
 
-def _scenario(item: Scenario) -> ScenarioDetail:
+def _scenario(item: Scenario, criteria: Sequence[Criterion]) -> ScenarioDetail:
     chosen: dict[str, Any] = {f"{kind}_ids": list(item.resources.get(kind, ())) for kind in OF_SCENARIO}
     return ScenarioDetail(
         scenario_id=item.id,
@@ -176,6 +180,7 @@ def _scenario(item: Scenario) -> ScenarioDetail:
         selected=False,
         problem_statement=item.problem_statement,
         objectives=list(item.objectives),
+        criteria=[CriterionItem.of(criterion) for criterion in criteria],
         persona_ids=list(item.persona_ids),
         document_ids=list(item.document_ids),
         **chosen,

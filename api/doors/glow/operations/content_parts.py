@@ -14,6 +14,7 @@ from api.doors.glow.operations.shapes_content import (
     NewParameter,
     NewQuestionBody,
     NewRubric,
+    NewStandard,
     ParameterDetail,
     ParametersFound,
     QuestionDetail,
@@ -22,9 +23,10 @@ from api.doors.glow.operations.shapes_content import (
     RubricsFound,
     SearchBody,
 )
+from api.doors.glow.operations.shapes_criteria import signs_of
 from api.service import Service
 from models.records.core import User
-from models.records.resources import Resource, Rubric, Standard, StandardGroup, rubric_of
+from models.records.resources import Advice, Resource, Rubric, Standard, StandardGroup, rubric_of
 from pipeline.practice.content import found_one
 
 # -------------------------------------------- rubrics, questions, parameters
@@ -48,15 +50,25 @@ async def rubric_create(service: Service, user: User, body: NewRubric) -> Rubric
     groups = []
     for part in body.standard_groups:
         group_id = new_id()
-        standards = tuple(
-            Standard(
-                new_id(), group_id, one.name, one.points, one.description, one.measure, tuple(one.signs), one.needed
-            )
-            for one in part.standards
-        )
+        standards = tuple(_standard(new_id(), group_id, one) for one in part.standards)
         groups.append(StandardGroup(group_id, part.name, 0, part.description, part.pass_points, standards))
     rubric = Rubric(new_id(), body.name, 0, body.pass_points, body.description, tuple(groups))
     return RubricDetail(**rubric_item(await service.practice.content.add_rubric(user.id, rubric)).model_dump())
+
+
+def _standard(ident: str, group_id: str, item: NewStandard) -> Standard:
+    signs = signs_of(item.signs)
+    return Standard(
+        ident,
+        group_id,
+        item.name,
+        item.points,
+        item.description,
+        item.measure,
+        tuple(sign.pattern for sign in signs),
+        item.needed,
+        tuple(Advice(sign.do, sign.say) for sign in signs) if any(sign.do for sign in signs) else (),
+    )
 
 
 async def question_search(service: Service, user: User, body: SearchBody) -> QuestionsFound:

@@ -24,6 +24,7 @@ from api.doors.glow.operations.shapes import (
     WriteReply,
 )
 from api.doors.glow.operations.shapes_chats import NewQuestion
+from api.doors.glow.operations.shapes_criteria import CriterionItem, JudgedObjective, Signs
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Points = Annotated[int, Field(ge=0, le=10_000)]
@@ -130,13 +131,35 @@ class DocumentsFound(Found):
 
 class NewScenario(WriteBody):
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"name": "At the counter", "problem_statement": "Sell something."}]}
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "At the counter",
+                    "problem_statement": "Sell something.",
+                    "objectives": [
+                        "Find out what they need.",
+                        {
+                            "text": "Promise nothing that you cannot keep.",
+                            "never": [
+                                {
+                                    "any": ["i (promise|guarantee)\\b"],
+                                    "tell": "You promised it.",
+                                    "instead": "I will do what I can.",
+                                }
+                            ],
+                        },
+                    ],
+                }
+            ]
+        }
     )
 
     name: Name
     description: Text = ""
     problem_statement: Text = ""
-    objectives: list[Text] = Field(default=[], max_length=LONGEST_LIST)
+    objectives: list[Text | JudgedObjective] = Field(
+        default=[], max_length=LONGEST_LIST, description="Texts, or texts with what meets and what breaks them."
+    )
     persona_ids: Ids = []
     document_ids: Ids = []
     question_ids: Ids = []
@@ -150,6 +173,7 @@ class NewScenario(WriteBody):
 class ScenarioDetail(ScenarioItem, WriteReply):
     problem_statement: str = ""
     objectives: list[str] = []
+    criteria: list[CriterionItem] = Field(default=[], description="Shown to the scenario's author alone.")
     persona_ids: list[str] = []
     document_ids: list[str] = []
     question_ids: list[str] = []
@@ -194,7 +218,7 @@ class NewStandard(BaseModel):
     description: Text = ""
     points: Points
     measure: Literal["objectives", "questions", "turns", "balance", "signs", "quiz"] = "objectives"
-    signs: list[Annotated[str, Field(min_length=1, max_length=300)]] = Field(default=[], max_length=50)
+    signs: Signs = []
     needed: int = Field(default=1, ge=1, le=50)
 
 

@@ -101,6 +101,71 @@ def test_a_whole_practice_of_ones_own(service: RunningService) -> None:
     assert [item["snippet"] for item in found(service, "document", search="herons feeding")] != []
 
 
+def test_what_objectives_and_standards_of_ones_own_are_judged_by(service: RunningService) -> None:
+    never = {"any": ["i promise\\b", "guarantee\\b"], "tell": "You promised it.", "instead": "I will do what I can."}
+    asks = {"any": ["what (happened|is it)\\b.*"], "do": "Ask what happened.", "say": "What happened?"}
+    objectives = [
+        "Be there.",
+        {"text": "Promise nothing.", "never": [never]},
+        {"text": "Let him tell it.", "needed": 2, "signs": [asks, "tell me\\b"]},
+    ]
+    kim = create(service, "persona", name="Kim", instructions="You wait.", greeting="Hi.")
+    scenario = create(service, "scenario", name="Promises", persona_ids=[kim["persona_id"]], objectives=objectives)
+    assert scenario["objectives"] == ["Be there.", "Promise nothing.", "Let him tell it."]
+    pattern = "(?:i promise\\b)|(?:guarantee\\b)"
+    assert scenario["criteria"][0] == {
+        "text": "Promise nothing.",
+        "signs": [],
+        "needed": 1,
+        "never": [{**never, "any": [pattern]}],
+    }
+    shown = ok(service.post("/scenario/get", {"id": scenario["scenario_id"]}))
+    assert shown["criteria"] == scenario["criteria"]
+    rubric = create(
+        service,
+        "rubric",
+        name="Promises",
+        pass_points=5,
+        standard_groups=[
+            {
+                "name": "All",
+                "standards": [
+                    {"name": "Goals", "points": 9},
+                    {
+                        "name": "Thanks",
+                        "points": 1,
+                        "signs": [{"any": ["thank"], "do": "Thank him.", "say": "Thank you."}],
+                    },
+                ],
+            }
+        ],
+    )
+    simulation = create(
+        service,
+        "simulation",
+        name="Promises",
+        scenario_ids=[scenario["scenario_id"]],
+        rubric_id=rubric["rubric_id"],
+    )
+    entry = create(service, "practice", name="Promises", simulation_id=simulation["simulation_id"])
+    chat = ok(service.post("/attempt/start", {"practice_id": entry["practice_id"]}))["chat_id"]
+    for text in ("What happened to it, Kim?", "I promise that it is ready today."):
+        ok(service.post("/attempt/chat_message", {"chat_id": chat, "text": text, "wait_for_complete": True}))
+    ok(service.post("/attempt/chat_grade", {"chat_id": chat}))
+    goals, thanks = (
+        item["feedback"] for item in ok(service.post("/attempt/chat_feedback", {"chat_id": chat}))["feedbacks"]
+    )
+    assert "Broken: Promise nothing. You promised it." in goals
+    assert "say instead “I will do what I can.”" in goals
+    assert "In part: Let him tell it." in goals
+    assert "Thank him, as in “Thank you.”" in thanks
+
+
+def test_only_its_author_sees_what_a_scenario_is_judged_by(service: RunningService) -> None:
+    packaged = next(item for item in found(service, "scenario") if item["name"] == "The records office")
+    assert ok(service.post("/scenario/get", {"id": packaged["scenario_id"]}))["criteria"] == []
+
+
 def test_what_a_scenario_shows_beside_its_texts(service: RunningService) -> None:
     """Images, videos, flags and departments of one's own: made, found, filtered in a chat, and hidden from others."""
     picture = create(service, "image", name="The form", description="blue", url="https://example.org/form.png")
@@ -162,6 +227,21 @@ def test_parameters_reach_the_personas_words(service: RunningService) -> None:
         ("scenario", {"name": "x", "persona_ids": ["nowhere"]}, (404, "Persona not found.")),
         ("scenario", {"name": "x", "document_ids": ["nowhere"]}, (404, "Document not found.")),
         ("scenario", {"name": "x", "question_ids": ["nowhere"]}, (404, "Question not found.")),
+        (
+            "scenario",
+            {"name": "x", "objectives": [{"text": "Be kind."}]},
+            (400, "The objective “Be kind.” needs signs or never; write it as a plain text otherwise."),
+        ),
+        (
+            "scenario",
+            {"name": "x", "objectives": [{"text": "Be kind.", "signs": ["kind"], "needed": 2}]},
+            (400, "The objective “Be kind.” has needed 2, more than there are signs (1)."),
+        ),
+        (
+            "scenario",
+            {"name": "x", "objectives": [{"text": "Be kind.", "signs": ["kind|"]}]},
+            (400, "A sign must not match everything: name at least one word."),
+        ),
         ("simulation", {"name": "x", "scenario_ids": []}, (400, "At least one scenario is required")),
         ("simulation", {"name": "x", "scenario_ids": ["nowhere"]}, (404, "Scenario not found.")),
         ("practice", {"name": "x", "simulation_id": "nowhere"}, (404, "Simulation not found.")),
@@ -171,9 +251,9 @@ def test_parameters_reach_the_personas_words(service: RunningService) -> None:
             {
                 "name": "x",
                 "pass_points": 1,
-                "standard_groups": [{"name": "x", "standards": [{"name": "x", "points": 1, "signs": ["(a+)+b"]}]}],
+                "standard_groups": [{"name": "x", "standards": [{"name": "x", "points": 1, "signs": ["(a+"]}]}],
             },
-            (400, "A sign may hold words, spaces, |, ( ), ? and \\b only."),
+            (400, "A sign is no regular expression: missing ): (a+."),
         ),
     ],
 )
