@@ -23,6 +23,7 @@ from api.doors.openapi_page import serve_openapi_page
 from api.doors.pages import STATIC, KnownFiles, OneUseCodes
 from api.doors.refusals import BUSY_RETRY_S, explain_errors
 from api.doors.socket_rules import SocketRules, protocol_by_path
+from api.doors.telephone.desk import Desk
 from api.doors.voice import socket as voice
 from api.service import running_service
 from api.settings import Settings
@@ -38,12 +39,13 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running_service(settings) as service, sockets.open(service):
+        async with running_service(settings) as service, Desk(service) as desk, sockets.open(service):
             app.state.service = service
             app.state.store = service.store
             app.state.settings = settings
             app.state.engines = service.engines
             app.state.sockets = sockets
+            app.state.telephone = desk
             yield
 
     app = FastAPI(title="Glow Voice", lifespan=lifespan, redirect_slashes=False, docs_url=None, redoc_url=None)

@@ -10,49 +10,9 @@ from api.cli.stored import ask_store
 from api.cli.tokens import duration
 
 if TYPE_CHECKING:
-    from models.records.core import Persona, Practice
     from models.store import Store
 
 LIFETIME = timedelta(hours=1)
-
-
-async def named_practice(store: "Store", name: str) -> "Practice":
-    """Find a practice by its id or its name, in any case.
-
-    Raises:
-        NotFound: there is none; the message lists those there are.
-    """
-    from models.errors import NotFound
-
-    practices = await store.practices()
-    for practice in practices:
-        if practice.id == name or practice.name.casefold() == name.strip().casefold():
-            return practice
-    known = ", ".join(practice.name for practice in practices)
-    raise NotFound(
-        f"There is no practice {name!r}; "
-        + (f"there are: {known}." if known else "`glow serve` installs those of its packs.")
-    )
-
-
-async def persona_of(store: "Store", practice: "Practice", name: str | None) -> "Persona":
-    """Find a persona of a practice by its id or its name; the first one without a name.
-
-    Raises:
-        NotFound: the practice has no such persona.
-    """
-    from models.errors import NotFound
-
-    personas = list["Persona"]()
-    for scenario_id in (await store.simulation(practice.simulation_id)).scenario_ids:
-        personas += [await store.persona(ident) for ident in (await store.scenario(scenario_id)).persona_ids]
-    for persona in personas:
-        if name is None or persona.id == name or persona.name.casefold() == name.strip().casefold():
-            return persona
-    if not personas:
-        raise NotFound(f"{practice.name} has no persona to talk to.")
-    known = ", ".join(persona.name for persona in personas)
-    raise NotFound(f"{practice.name} has no persona {name!r}; it has: {known}.")
 
 
 def invite(
@@ -70,6 +30,7 @@ def invite(
     """Make a link for one call with one persona, and show it with its QR code."""
     from api.cli.links import advise, page_url, show_code
     from api.settings import Settings
+    from pipeline.practice.naming import named_practice, persona_of
 
     async def make(store: "Store") -> tuple[str, str, str]:
         found = await named_practice(store, practice)

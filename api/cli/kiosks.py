@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.commands import AsJson, show, show_list
-from api.cli.invite import named_practice
 from api.cli.stored import ask_store
 
 if TYPE_CHECKING:
@@ -41,6 +40,7 @@ def add(
     from api.cli.links import advise, page_url
     from api.settings import Settings
     from models.errors import Conflict
+    from pipeline.practice.naming import named_practice
 
     async def make(store: "Store") -> tuple[str, "Token"]:
         if any(token.label == LABEL + name for token in await _kiosks(store)):

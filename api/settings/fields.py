@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from api.settings.serving import ServingSettings, http_url
+from api.settings.serving import http_url
+from api.settings.telephone import TelephoneSettings
 
 
 def _default_data_dir() -> Path:
@@ -15,7 +16,7 @@ def _default_data_dir() -> Path:
     return Path(base).expanduser() / "glow-voice"
 
 
-class Settings(ServingSettings):
+class Settings(TelephoneSettings):
     """What an operator can configure; with the defaults the service runs on the embedded engines."""
 
     data_dir: Path = Field(

@@ -22,6 +22,7 @@ from models.store.open_calls import OpenCallStore
 from models.store.processes import ProcessStore
 from models.store.progress import ProgressStore
 from models.store.removal import RemovalStore, RemovedChats
+from models.store.telephone import TelephoneStore
 from models.store.tutoring import TutoringStore
 from models.store.users import UserStore
 
@@ -48,5 +49,6 @@ class Store(
     UserStore,
     OpenCallStore,
     ProcessStore,
+    TelephoneStore,
 ):
     """All persistent data of the service; see `Database` for how to open it, and the base classes for its methods."""

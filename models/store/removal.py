@@ -28,6 +28,7 @@ from models.tables.practice import (
     StagedCallRow,
     TestRunRow,
 )
+from models.tables.telephone import PhoneCallRow
 
 AT_ONCE = 50
 """Most attempts or external chats removed in one transaction, so that other writers need not wait long."""
@@ -131,7 +132,7 @@ class RemovalStore(Database):
 
     @shielded
     async def remove_leftovers_before(self, before: datetime) -> RemovedChats:
-        """Remove what is older than `before` and belongs to no chat: uploads, files, and replies kept for keys."""
+        """Remove what is older than `before` and in no chat: uploads, files, replies kept for keys, phone calls."""
         async with self._writing() as session:
             await take_write_lock(session)
             in_use = select(MessageRow.audio_ref).where(MessageRow.audio_ref.is_not(None))
@@ -139,6 +140,7 @@ class RemovalStore(Database):
             audio_ids = tuple(await session.scalars(unused.returning(AudioRow.id)))
             await session.execute(delete(KeyedCallRow).where(KeyedCallRow.created_at < before))
             await session.execute(delete(StagedCallRow).where(StagedCallRow.created_at < before))
+            await session.execute(delete(PhoneCallRow).where(PhoneCallRow.began_at < before))
             old = list(await session.scalars(select(ChatFileRow.id).where(ChatFileRow.created_at < before)))
             if old:
                 left = set(old) - await _files_in_use(session)
@@ -162,6 +164,7 @@ async def remove_chats_within(session: AsyncSession, chats: Sequence[tuple[str, 
     ):  # fmt: skip
         await session.execute(delete(column.class_).where(column.in_(ids)))
     await session.execute(update(TestRunRow).where(TestRunRow.chat_id.in_(ids)).values(chat_id=None))
+    await session.execute(update(PhoneCallRow).where(PhoneCallRow.chat_id.in_(ids)).values(chat_id=None))
     await session.execute(update(ChatRow).where(ChatRow.previous_chat_id.in_(ids)).values(previous_chat_id=None))
     await session.execute(delete(ChatRow).where(ChatRow.id.in_(ids)))
     # A chat that took over an earlier one has its recordings, too.

@@ -112,7 +112,7 @@ class VoiceSession(Audience):
                 engines.stt,
                 self.conversation_id,
                 conversation.vocabulary,
-                language=conversation.persona.voice.language,
+                language=settings.language or conversation.persona.voice.language,
                 keep_all=settings.rules.manual,
                 background=self._ear.background,
             ),
@@ -215,7 +215,8 @@ class VoiceSession(Audience):
     def take_context(self, context: ChatContext) -> None:
         """Take on the chat's persona, documents and scenario as they are now, from the next message on."""
         self.conversation.take_context(context)
-        self._transcripts.expect(self.conversation.vocabulary, self.conversation.persona.voice.language)
+        language = self.settings.language or self.conversation.persona.voice.language
+        self._transcripts.expect(self.conversation.vocabulary, language)
         self._replies.take_context()
 
     def report(self, problem: Problem) -> None:

@@ -123,6 +123,7 @@ class SessionSettings:
         transfer_failed: what is said when a transfer is impossible, or nobody answered.
         tools: further tools of the persona.
         cancels_echo: take the persona's voice out of the learner's audio.
+        language: BCP 47 tag of the language that the caller is likely to speak; empty for the persona's.
     """
 
     rules: Rules = field(default_factory=Rules)
@@ -142,6 +143,7 @@ class SessionSettings:
     transfer_failed: str = "I am sorry, I could not put you through. Is there anything else I can do for you?"
     tools: tuple[Tool, ...] = ()
     cancels_echo: bool = True
+    language: str = ""
 
     def pace(self) -> HearingPace:
         """Create the pace at which a call's utterances are recognised."""

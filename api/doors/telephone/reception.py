@@ -1,0 +1,359 @@
+"""A call that the desk has received: what it opens, how it goes on, and its record."""
+
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from api.doors.line import (
+    Close,
+    FreshAttempt,
+    Gaps,
+    Hear,
+    Known,
+    LineOpened,
+    LineRefused,
+    OpenCall,
+    Opening,
+    Outsider,
+    Pace,
+    StandingChat,
+    Transferred,
+)
+from api.doors.line.opening import Caller, Chat
+from api.doors.telephone.announcer import Announcer
+from api.doors.telephone.calling import CallRefused, Incoming
+from api.doors.telephone.pin import PinGate
+from api.doors.telephone.sentences import RECORDED_HZ, TEXTS, RecordedSentence, recorded, spoken
+from api.service import Service
+from models.errors import ModelError
+from models.records.core import User
+from models.records.telephone import BY_CALLER, BY_PIN, PhoneCall, PhoneNumber
+from pipeline.call.call import Call
+from pipeline.call.commands import obey
+from pipeline.call.session import SessionSettings
+from pipeline.call.settings import CallRecording, Prompt, SilencePlan, TimeLimit
+from pipeline.conversation.events import CallEnded, Problem, SessionEvent
+from pipeline.practice.naming import named_practice, persona_of
+from voice.audio.formats import AudioFormat
+
+log = logging.getLogger(__name__)
+
+Answer = Literal["open", "closed", "busy"]
+"""How a call is answered: by a persona; outside the hours; as all lines are busy."""
+
+Carry = Callable[[str], Awaitable[bool | None]]
+"""Transfers a call, as `PhoneDialect.transfer`."""
+
+HUMAN = "human"
+"""The target by which personas and keys ask for the number's human."""
+
+STILL_THERE = ("Are you still there?", "Hello? Are you still there?")
+NOBODY = "I cannot hear you, so I will hang up now. Goodbye."
+LEAVE_A_MESSAGE = "Please leave a message now, and hang up when you are done."
+MESSAGE_TAKEN = "Thank you, your message is kept. Goodbye."
+MESSAGE_S = 180.0
+MESSAGE_SILENCE_S = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class LineSound:
+    """How a line carries sound; see `Opening`."""
+
+    input: AudioFormat
+    output: AudioFormat
+    pace: Pace
+    gaps: Gaps | None
+
+
+class Reception:
+    """One call, from when it is received until its record is closed.
+
+    Args:
+        service: has the calls and the users.
+        gate: lets callers in by PIN.
+        incoming: the call, as its line announced it.
+        entry: the number that answers.
+        record: its record.
+        answer: how it is answered.
+        run: runs work that outlives the line.
+        forget: frees its place.
+
+    Attributes:
+        over: its record is closed.
+        attended: a line carries it now.
+        transferring: it is away at a human.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        gate: PinGate,
+        incoming: Incoming,
+        entry: PhoneNumber,
+        record: PhoneCall,
+        answer: Answer,
+        *,
+        run: Callable[[Coroutine[Any, Any, None], str], None],
+        forget: Callable[["Reception"], None],
+    ) -> None:
+        self.incoming = incoming
+        self.entry = entry
+        self.record = record
+        self.answer = answer
+        self.over = False
+        self.attended = True
+        self.transferring = False
+        self._service = service
+        self._gate = gate
+        self._run = run
+        self._forget = forget
+        self._user: User | None = None
+        self._call: Call | None = None
+
+    @property
+    def call(self) -> Call | None:
+        """The call, once it is open, also after its end."""
+        return self._call
+
+    # ------------------------------------------------------------------ opening
+
+    def again(self) -> "Reception":
+        """Take the call for another stream, after one that is gone.
+
+        Raises:
+            CallRefused: it has a stream.
+        """
+        if self.attended:
+            raise CallRefused("refused", "This call has a stream already.")
+        self.attended = True
+        return self
+
+    async def opening(self, announcer: Announcer, sound: LineSound, early: tuple[Hear, ...]) -> Opening:
+        """Find out what the call opens; a caller may be asked for a PIN.
+
+        Raises:
+            LineRefused: nothing; what there is to say was said, or is said before the wire is closed.
+            ConnectionError: the caller has gone.
+        """
+        if self._call is not None and not self._call.session.over:
+            failed = (Transferred(done=False),) if self.transferring else ()
+            self.transferring = False
+            return self._opening(Known(self._owner()), OpenCall(self._call), sound, before=failed, greet=False)
+        if self.answer != "open" and not self.entry.message:
+            await self._turn_away(announcer)
+        try:
+            caller = await self._caller(announcer)
+            left = await self._left()
+            if left is not None:
+                return self._opening(caller, OpenCall(left), sound, before=early, greet=False)
+            chat, persona_id = await self._chat()
+        except ModelError as error:
+            log.error("A call to %s cannot be answered: %s", self.entry.number, error)
+            raise LineRefused(error.code, str(error), Close.BROKEN) from None
+        return self._opening(caller, chat, sound, before=early, greet=True, persona_id=persona_id)
+
+    def _opening(
+        self,
+        caller: Caller,
+        chat: Chat,
+        sound: LineSound,
+        *,
+        before: tuple[Any, ...],
+        greet: bool,
+        persona_id: str | None = None,
+    ) -> Opening:
+        return Opening(
+            caller,
+            chat,
+            input=sound.input,
+            output=sound.output,
+            greet=greet,
+            persona_id=persona_id,
+            settings=self.settings,
+            pace=sound.pace,
+            gaps=sound.gaps,
+            before=before,
+        )
+
+    async def _turn_away(self, announcer: Announcer) -> None:
+        busy = self.answer == "busy"
+        sentence = RecordedSentence.BUSY if busy else RecordedSentence.CLOSED
+        engines = self._service.engines
+        audio = (
+            recorded(sentence)
+            if busy or not self.entry.closed
+            else await spoken(self.entry.closed, (engines.tts, engines.fallback), self.entry.language, sentence)
+        )
+        await announcer.say(audio, RECORDED_HZ)
+        raise LineRefused(self.answer, TEXTS[sentence], Close.ENDED)
+
+    async def _caller(self, announcer: Announcer) -> Caller:
+        store, entry = self._service.store, self.entry
+        if entry.user == BY_PIN:
+            self._user = await self._gate.ask(announcer)
+            if self._user is None:
+                await announcer.say(recorded(RecordedSentence.NO_PIN), RECORDED_HZ)
+                raise LineRefused("no_pin", TEXTS[RecordedSentence.NO_PIN], Close.ENDED)
+            return Known(self._user)
+        if entry.user != BY_CALLER:
+            self._user = await store.user_named(entry.user)
+            return Known(self._user)
+        outsider = Outsider("tel", self.record.caller or f"withheld-{self.record.id}")
+        self._user = await store.user_named(f"{outsider.provider}:{outsider.name}")
+        return outsider
+
+    async def _left(self) -> Call | None:
+        """Return the call as an earlier process has left it, if its carrier comes back for it."""
+        calls, chat_id = self._service.calls, self.record.chat_id
+        owner = self._owner()
+        if chat_id is None:
+            return None
+        if (call := calls.find(owner.id, chat_id=chat_id)) is not None:
+            return call
+        kept = await calls.left(owner.id, chat_id=chat_id)
+        if kept is None:
+            return None
+        made = self._service.session_settings(output_rate_hz=24_000)
+        return await calls.adopt(kept, None, None, self.settings(made))
+
+    async def _chat(self) -> tuple[Chat, str | None]:
+        entry, store = self.entry, self._service.store
+        if entry.chat:
+            return StandingChat(entry.chat), entry.persona or None
+        practice = await named_practice(store, entry.practice or entry.home)
+        persona = await persona_of(store, practice, entry.persona) if entry.persona else None
+        home = practice.kind == "home"
+        chat = FreshAttempt(None if home else practice.id, practice.id if home else None)
+        return chat, persona.id if persona is not None else None
+
+    def settings(self, made: SessionSettings) -> SessionSettings:
+        """Derive the settings of this call from the operator's."""
+        entry = self.entry
+        if self.answer != "open":
+            return self._taking_a_message(made)
+        *prompts, goodbye_s = entry.silence_s or (0.0,)
+        texts = [STILL_THERE[min(number, len(STILL_THERE) - 1)] for number in range(len(prompts))]
+        plan = SilencePlan(
+            tuple(Prompt(after_s, text) for after_s, text in zip(prompts, texts, strict=True)),
+            Prompt(goodbye_s, NOBODY) if entry.silence_s else None,
+        )
+        return replace(
+            made,
+            silence=plan,
+            time_limit=TimeLimit(entry.max_s, entry.warning_s) if entry.max_s else None,
+            greeting=entry.greeting,
+            recording=CallRecording(entry.announce) if entry.record else None,
+            transfers=(HUMAN, entry.human) if entry.human else (),
+            language=entry.language,
+        )
+
+    def _taking_a_message(self, made: SessionSettings) -> SessionSettings:
+        text = (
+            TEXTS[RecordedSentence.BUSY]
+            if self.answer == "busy"
+            else self.entry.closed or TEXTS[RecordedSentence.CLOSED]
+        )
+        text = text.removesuffix("Goodbye.").strip()
+        return replace(
+            made,
+            rules=replace(made.rules, on_request=True),
+            silence=SilencePlan((), Prompt(MESSAGE_SILENCE_S, MESSAGE_TAKEN)),
+            time_limit=TimeLimit(MESSAGE_S, 0, goodbye=MESSAGE_TAKEN),
+            greeting=f"{text} {LEAVE_A_MESSAGE}",
+            hangs_up=False,
+            transfers=(),
+            language=self.entry.language,
+        )
+
+    def _owner(self) -> User:
+        assert self._user is not None  # the caller is known before the call is open
+        return self._user
+
+    # --------------------------------------------------------------- the call
+
+    def opened(self, event: LineOpened) -> None:
+        """Note the call that the line attends; its end closes the record."""
+        known = self._call
+        named = (
+            call for call in self._service.calls.open_calls() if call.session.conversation_id == event.conversation_id
+        )
+        self._call = next(named, known)
+        if self._call is None or self._call is known:
+            return
+        self._run(self._follow(self._call, event.chat_id), "telephone call")
+
+    async def _follow(self, call: Call, chat_id: str) -> None:
+        reason = "lost"
+        failures = 0
+
+        def note(event: SessionEvent) -> None:
+            nonlocal reason, failures
+            match event:
+                case CallEnded():
+                    reason = event.reason
+                case Problem(code="llm_failed" | "engine_failed" | "engine_unavailable"):
+                    failures += 1
+                case _:
+                    pass
+
+        stop = call.session.subscribe(note)
+        try:
+            try:
+                await self._service.store.note_phone_call(self.record.id, user_id=call.user_id, chat_id=chat_id)
+            except ModelError as error:
+                log.warning("A telephone call is not recorded: %s", error)
+            await call.session.finished()
+        finally:
+            stop()
+        await self.end("message" if self.answer != "open" and reason in ("caller", "silence", "duration") else reason)
+
+    def transfer(self, target: str, carry: Carry) -> None:
+        """Transfer the call, as the persona asked; it comes back if nobody answers."""
+        number = self.entry.human if target == HUMAN else target
+        self.transferring = True
+        self._run(self._transfer(number, carry), "telephone transfer")
+
+    async def _transfer(self, number: str, carry: Carry) -> None:
+        try:
+            answered = await carry(number)
+        except Exception as error:  # noqa: BLE001  # whatever the carrier does, the caller hears that it failed
+            log.error("Call %s could not be transferred (%s).", self.incoming.call_id, type(error).__name__)
+            answered = False
+        if answered is not None:
+            await self.transferred(answered)
+
+    async def transferred(self, answered: bool) -> None:
+        """Note how a transfer ended: the call is over if somebody answered; else the persona goes on, and says so.
+
+        While no line attends the call, a failed transfer is said to the one that comes back.
+        """
+        call = self._call
+        if call is None or call.session.over or not self.transferring:
+            return
+        if answered:
+            self.transferring = False
+            await obey(call, Transferred(done=True))
+        elif call.attended:
+            self.transferring = False
+            await obey(call, Transferred(done=False))
+
+    async def hang_up(self) -> None:
+        """End the call, as the caller has hung up. Idempotent."""
+        call = self._call
+        if call is None:
+            await self.end("caller")
+        elif not call.session.over:
+            call.session.hang_up("transfer" if self.transferring else "caller")
+
+    async def end(self, reason: str) -> None:
+        """Close the record, and free the call's place. Idempotent; the first reason stays."""
+        self._forget(self)
+        if self.over:
+            return
+        self.over = True
+        log.info("Call %s of line %s ends: %s.", self.incoming.call_id, self.incoming.line, reason)
+        try:
+            await self._service.store.end_phone_call(self.record.id, reason)
+        except ModelError as error:
+            log.warning("The end of a telephone call is not recorded: %s", error)
