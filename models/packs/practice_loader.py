@@ -84,6 +84,8 @@ def _rubric(key: str, section: Section, ident: Ident) -> Rubric:
     total = sum(group.points for group in groups)
     if not groups:
         section.problem(f"rubric '{key}' has no 'groups'; write at least one with its standards")
+    elif not total:
+        section.problem(f"rubric '{key}' has no points; give its standards some")
     pass_points = _points(section, "pass_points", default=(total * 6 + 9) // 10)
     if pass_points > total:
         section.problem(f"'pass_points' is {pass_points}, more than all points ({total}); lower it")

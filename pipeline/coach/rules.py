@@ -13,6 +13,7 @@ breach, a rude remark or what the scenario forbids, takes a fifth from every sta
 """
 
 import asyncio
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -107,7 +108,9 @@ def assess(task: CoachingTask) -> Assessment:
         if finding.share < _GOOD
         for remark in _missing_words(standard, finding, task)
     ]
-    improvements = _one_for_each([*broken_remarks(reading.breaches), *_better_words(task), *_too_long(task), *missing])
+    improvements = _one_for_each(
+        [*broken_remarks(reading.breaches), *_in_order(reading), *_better_words(task), *_too_long(task), *missing]
+    )
     return Assessment(
         scores, summary, tuple(strengths[:_MOST_REMARKS]), tuple(improvements[:_MOST_REMARKS]), analyses(task)
     )
@@ -184,6 +187,17 @@ def suggestions(task: CoachingTask) -> tuple[str, ...]:
     return tuple(line for line in lines if normalised(line) not in said)[:3]
 
 
+def _in_order(reading: Reading) -> list[Remark]:
+    """Return an improvement for each sentence that has lost the order of its words, with one to say in its place."""
+    advised = [advice.say for item in reading.objectives for advice in item.advice if advice.say]
+    better = itertools.cycle(advised or ["What matters most to you in this?"])
+    why = "Nobody can follow this. Say one thing, in a sentence of your own."
+    return [
+        Remark("Say it in a sentence", why, sentence.message.id, (Passage(sentence.text, say),))
+        for sentence, say in zip(reading.salad, better, strict=False)
+    ]
+
+
 def _strengths(name: str, finding: Finding) -> list[Remark]:
     """Return a strength for the message that shows it best, with the sentences that do."""
     if finding.share < _GOOD or not finding.evidence:
@@ -239,6 +253,8 @@ def _place_after(standard: Standard, said: Sequence[Sentence], advice: Advice) -
     asking = {sentence.message.id for sentence in said if sentence.asks}
     ends = {sentence.message.id: sentence for sentence in said if sentence.message.id not in asking}
     telling = [sentence for sentence in ends.values() if not _FAREWELL.match(sentence.plain)]
+    if not telling:  # every turn asks: before the question, then
+        telling = [sentence for sentence in said if not (sentence.asks or _FAREWELL.match(sentence.plain))]
     if not telling:
         return None
     if standard.measure == "balance":

@@ -99,10 +99,12 @@ class Content:
         """Keep a rubric; returns it with its points added up, and standards that have signs measured by them.
 
         Raises:
-            Invalid: more points are asked for than there are, or a sign cannot be used.
+            Invalid: there are no points, or more are asked for than there are, or a sign cannot be used.
         """
         groups = tuple(_weighed(group) for group in rubric.groups)
         total = sum(group.points for group in groups)
+        if not total:
+            raise Invalid("A rubric needs points: give at least one standard, and at least one of them points.")
         if rubric.pass_points > total:
             raise Invalid(f"pass_points is {rubric.pass_points}, more than all points ({total}): lower it.")
         kept = replace(rubric, groups=groups, total_points=total)

@@ -325,3 +325,34 @@ def test_objectives_with_what_meets_and_what_breaks_them(tmp_path: Path) -> None
 def test_objectives_that_cannot_be_read(tmp_path: Path, old: str, new: str, problem: str) -> None:
     text = WHOLE.replace("    objectives: [Be kind]\n", CRITERIA.replace(old, new, 1))
     assert any(problem in line for line in problems(written(tmp_path, text)))
+
+
+RUBRIC = """\
+rubrics:
+  care:
+    name: Care
+    pass_points: 6
+    groups:
+      - id: manner
+        name: Manner
+        standards:
+          - {id: warmth, name: Warmth, points: 10}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("points: 10", "points: 0", "rubric 'care' has no points; give its standards some"),
+        ("pass_points: 6", "pass_points: 11", "'pass_points' is 11, more than all points (10); lower it"),
+        (RUBRIC[RUBRIC.index("        standards:") :], "        standards: []\n", "group 'manner' has no 'standards'"),
+        (
+            RUBRIC[RUBRIC.index("    groups:") :],
+            "    groups: []\n",
+            "rubric 'care' has no 'groups'; write at least one",
+        ),
+    ],
+)
+def test_rubrics_that_nothing_can_be_judged_by(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    load_pack(written(tmp_path, WHOLE + RUBRIC))
+    assert any(problem in line for line in problems(written(tmp_path, WHOLE + RUBRIC.replace(old, new))))

@@ -1,13 +1,14 @@
 """The offline coach: what it counts, what it quotes, and that it always judges the same."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from models.records.core import Chat, ChatContext, Document, Message, Persona, Scenario
-from models.records.resources import GENERAL_RUBRIC, Measure, Rubric, Standard, StandardGroup
-from pipeline.coach.coach import CoachingTask, exact_section, notes_of
+from models.records.resources import GENERAL_RUBRIC, Advice, Measure, Rubric, Standard, StandardGroup
+from pipeline.coach.coach import CoachingTask, Passage, exact_section, notes_of
 from pipeline.coach.measures import Reading, measured, talk_share
 from pipeline.coach.rules import STATED, assess, hints, suggestions
 
@@ -119,6 +120,14 @@ def test_what_it_quotes_stands_in_the_message() -> None:
     replaced = {passage.section: passage.replace for remark in judged.improvements for passage in remark.passages}
     assert {"I can't do that, Sir", "Oh, calm down."} <= set(replaced)
     assert all(replaced.values())
+
+
+def test_what_is_missing_is_said_before_a_question_where_every_turn_asks() -> None:
+    needs = Standard("s", "g", "Next", 9, signs=("i will",), advice=(Advice("Say what you do.", "I will see to it."),))
+    rubric = Rubric("r", "R", 9, 4, groups=(StandardGroup("g", "G", 9, standards=(replace(needs, measure="signs"),)),))
+    judged = assess(lesson("I see. How long has it been so?", "- A week.", rubric=rubric))
+    (remark,) = judged.improvements
+    assert remark.passages == (Passage("I see.", "I see. I will see to it."),)
 
 
 def test_a_speech_is_too_long() -> None:

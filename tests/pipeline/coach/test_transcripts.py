@@ -61,6 +61,8 @@ def test_key_words_between_function_words_earn_nothing(talk: Mapping[str, Any]) 
     found = assess(answered(talk, RANKED))
     assert found.score == 0
     assert any("order of its words" in score.reason for score in found.scores)
+    assert found.improvements[0].name == "Say it in a sentence"
+    assert found.improvements[0].passages[0].section in talk["lines"]
 
 
 @pytest.mark.parametrize("talk", LEARNERS, ids=lambda talk: str(talk["id"]))

@@ -52,6 +52,9 @@ def test_a_rubrics_points_are_added_up(run: Run, place: Place) -> None:
         assert rubric_of(await place.store.resource("rubric", "r")) == rubric
         with pytest.raises(Invalid, match=r"more than all points \(35\)"):
             await place.practice.content.add_rubric(place.ada.id, Rubric("r", "R", 0, 36, groups=groups))
+        for groups in ((), (StandardGroup("g", "G", 0, standards=(Standard("s", "g", "A", 0),)),)):
+            with pytest.raises(Invalid, match="give at least one standard, and at least one of them points"):
+                await place.practice.content.add_rubric(place.ada.id, Rubric("r", "R", 0, 0, groups=groups))
 
     run(story())
 
