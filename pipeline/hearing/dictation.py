@@ -7,6 +7,7 @@ import numpy as np
 from voice.audio.containers import decode_file
 from voice.audio.formats import FRAME, RATE_HZ
 from voice.stt.speech_to_text import SpeechToText
+from voice.work.workers import Priority
 
 LONGEST_S = 600.0
 """Longest recorded message, in seconds."""
@@ -29,7 +30,10 @@ async def transcribe_recording(stt: SpeechToText, data: bytes, *, call: str, pro
     """
     audio = await asyncio.to_thread(decode_file, data, max_seconds=LONGEST_S)
     samples = np.clip(audio * 32767, -32768, 32767).astype(np.int16)
-    texts, recogniser = [], stt.of(call)  # the language detected in one segment holds for all
+    texts, recogniser = (
+        [],
+        stt.of(call, priority=Priority.REQUEST),
+    )  # the language detected in one segment holds for all
     for start in range(0, len(samples), _PIECE):
         piece = samples[start : start + _PIECE]
         async with recogniser.segment(prompt) as segment:

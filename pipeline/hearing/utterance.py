@@ -11,6 +11,7 @@ from voice.speech.background import BackgroundLevel, stands_out
 from voice.stt.base import Transcript
 from voice.stt.segment import Segment
 from voice.stt.speech_to_text import SpeechToText
+from voice.work.workers import Priority
 
 PREROLL_MS = 300
 """Pre-roll: audio kept from before speech was detected, so that its first sound is not lost."""
@@ -38,6 +39,7 @@ class Utterance:
         language: BCP 47 tag of the language that the caller is likely to speak; empty for none.
         keep_all: keep a whole segment as pre-roll: with manual turns any of it may belong to the next utterance.
         background: the call's background, which learns what held no words; None for one of its own.
+        priority: of the recognition; `Priority.REQUEST` for audio that belongs to no call.
     """
 
     def __init__(
@@ -49,8 +51,9 @@ class Utterance:
         language: str = "",
         keep_all: bool = False,
         background: BackgroundLevel | None = None,
+        priority: Priority = Priority.FINAL,
     ) -> None:
-        self._stt, self._call = stt, call
+        self._stt, self._call, self._priority = stt, call, priority
         self._language: str | None = None
         self.expect(prompt, language)
         self._background = background or BackgroundLevel()
@@ -67,7 +70,7 @@ class Utterance:
         """Expect other words, or another language, from the next segment on."""
         self._prompt = prompt
         if language != self._language:
-            self._recogniser = self._stt.of(self._call, language)
+            self._recogniser = self._stt.of(self._call, language, self._priority)
             self._language = language
 
     def remember(self, frame: NDArray[np.int16]) -> None:

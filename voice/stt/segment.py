@@ -25,8 +25,16 @@ class Segment:
     on the event loop, except the engine, which runs in the workers. Close it, or use `async with`.
     """
 
-    def __init__(self, transcriber: Transcriber, workers: Workers, call: str, prompt: str) -> None:
+    def __init__(
+        self,
+        transcriber: Transcriber,
+        workers: Workers,
+        call: str,
+        prompt: str,
+        priority: Priority = Priority.FINAL,
+    ) -> None:
         self._transcriber = transcriber
+        self._priority = priority
         self._workers = workers
         self._call = call
         self._prompt = prompt
@@ -36,7 +44,9 @@ class Segment:
         self._sketch = (0, Transcript(""))
         self._closed = False
         self._stream = (
-            SegmentStream(transcriber, workers, call, prompt) if isinstance(transcriber, StreamingTranscriber) else None
+            SegmentStream(transcriber, workers, call, prompt, priority)
+            if isinstance(transcriber, StreamingTranscriber)
+            else None
         )
 
     async def __aenter__(self) -> "Segment":
@@ -110,7 +120,7 @@ class Segment:
             return Transcript("")
         text = await self._stream.finish(audio) if self._stream is not None else None
         if text is None:
-            text = await self._whole(audio, Priority.FINAL)
+            text = await self._whole(audio, self._priority)
         text = replace(text, text=spoken_words(text.text, end))
         if self._result is None or self._result[0] <= end:
             self._result = (end, text)
@@ -143,11 +153,11 @@ class Segment:
     async def _sketched(self, audio: Int16Mono16k) -> Transcript:
         sketching = self._transcriber
         if not isinstance(sketching, SketchingTranscriber):
-            return await self._whole(audio, Priority.PARTIAL)
+            return await self._whole(audio, max(Priority.PARTIAL, self._priority))
         return await self._workers.run(
             lambda cancelled: sketching.sketch(as_float32(audio), cancelled=lambda: self._closed or cancelled()),
             call=self._call,
-            priority=Priority.PARTIAL,
+            priority=max(Priority.PARTIAL, self._priority),
         )
 
     async def _whole(self, audio: Int16Mono16k, priority: Priority) -> Transcript:

@@ -26,10 +26,19 @@ class SegmentStream:
         workers: where they run.
         call: id of the call, for fairness between calls.
         prompt: words that are likely to occur.
+        priority: of the decoding.
     """
 
-    def __init__(self, transcriber: StreamingTranscriber, workers: Workers, call: str, prompt: str) -> None:
+    def __init__(
+        self,
+        transcriber: StreamingTranscriber,
+        workers: Workers,
+        call: str,
+        prompt: str,
+        priority: Priority = Priority.FINAL,
+    ) -> None:
         self._transcriber = transcriber
+        self._priority = priority
         self._jobs = SerialQueue(workers, call=call)
         self._prompt = prompt
         self._decoder: TranscriptStream | None = None
@@ -50,7 +59,7 @@ class SegmentStream:
         """
         self._latest = audio
         if self._feeding is None and self._wanted(len(audio)):
-            self._feeding = self._jobs.submit(lambda cancelled: self._feed(audio, cancelled), priority=Priority.FINAL)
+            self._feeding = self._jobs.submit(lambda cancelled: self._feed(audio, cancelled), priority=self._priority)
             self._feeding.add_done_callback(self._went_in)
 
     def resume(self) -> None:
@@ -67,7 +76,7 @@ class SegmentStream:
             Cancelled: the stream was closed meanwhile.
             EngineBusy, EngineUnavailable: raised by the workers.
         """
-        return await self._jobs.submit(lambda cancelled: self._finish(audio, cancelled), priority=Priority.FINAL)
+        return await self._jobs.submit(lambda cancelled: self._finish(audio, cancelled), priority=self._priority)
 
     def close(self) -> None:
         """Stop, and return the decoder to the pool once no job uses it. Idempotent, never blocks."""

@@ -3,7 +3,7 @@
 from voice.stt.base import PerCallTranscriber, Transcriber
 from voice.stt.call_language import CallLanguage
 from voice.stt.segment import Segment
-from voice.work.workers import Workers
+from voice.work.workers import Priority, Workers
 
 
 class SpeechToText:
@@ -23,14 +23,15 @@ class SpeechToText:
         self._workers = workers
         self.name = transcriber.name
 
-    def of(self, call: str, language: str = "") -> "CallToText":
+    def of(self, call: str, language: str = "", priority: Priority = Priority.FINAL) -> "CallToText":
         """Return the recogniser of one call, which holds the engine's state of that call.
 
         Args:
             call: id of the call, for fairness between calls.
             language: BCP 47 tag of the language that the caller is likely to speak; empty for none.
+            priority: of the transcripts; `Priority.REQUEST` for audio that belongs to no call.
         """
-        return CallToText(self._transcriber, self._workers, call, language)
+        return CallToText(self._transcriber, self._workers, call, language, priority)
 
     def segment(self, call: str, prompt: str = "") -> Segment:
         """Begin the only segment of a call; see `CallToText.segment`."""
@@ -40,12 +41,20 @@ class SpeechToText:
 class CallToText:
     """The recogniser of one call."""
 
-    def __init__(self, transcriber: Transcriber, workers: Workers, call: str, language: str = "") -> None:
+    def __init__(
+        self,
+        transcriber: Transcriber,
+        workers: Workers,
+        call: str,
+        language: str = "",
+        priority: Priority = Priority.FINAL,
+    ) -> None:
         self._transcriber = (
             transcriber.for_call(language) if isinstance(transcriber, PerCallTranscriber) else transcriber
         )
         self._workers = workers
         self._call = call
+        self._priority = priority
 
     def segment(self, prompt: str = "") -> Segment:
         """Begin a segment, which the caller must close.
@@ -56,4 +65,4 @@ class CallToText:
         hearing = self._transcriber
         if isinstance(hearing, CallLanguage):
             hearing = hearing.for_turn()
-        return Segment(hearing, self._workers, self._call, prompt)
+        return Segment(hearing, self._workers, self._call, prompt, self._priority)

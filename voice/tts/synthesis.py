@@ -57,7 +57,9 @@ class TextToSpeech:
             splitter = ClauseSplitter()
             self._kept.expect([*splitter.push(text), *splitter.flush()])
 
-    async def speak(self, text: str, style: VoiceStyle, rate_hz: int, call: str) -> AsyncGenerator[SpeechChunk, None]:
+    async def speak(
+        self, text: str, style: VoiceStyle, rate_hz: int, call: str, priority: Priority = Priority.REPLY
+    ) -> AsyncGenerator[SpeechChunk, None]:
         """Synthesize written text, such as one clause of a reply. Lazy; closing the iterator stops the engine.
 
         Args:
@@ -65,6 +67,7 @@ class TextToSpeech:
             style: voice, rate and pitch.
             rate_hz: sample rate of the chunks.
             call: id of the call, for fairness between calls.
+            priority: `Priority.REQUEST` for what belongs to no call.
 
         Yields:
             Chunks in order, int16 mono of shape (n,) at `rate_hz`, as the engine produces them. The words' text spans
@@ -87,7 +90,7 @@ class TextToSpeech:
                 yield chunk
             return
         said: list[SpeechChunk] | None = [] if self._kept.expects(text) else None
-        async with aclosing(self._workers.iterate(job, call=call, priority=Priority.REPLY)) as chunks:
+        async with aclosing(self._workers.iterate(job, call=call, priority=priority)) as chunks:
             async for chunk in chunks:
                 if said is not None:
                     said.append(chunk)

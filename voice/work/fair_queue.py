@@ -7,11 +7,12 @@ from threading import Event
 
 
 class Priority(IntEnum):
-    """Scheduling priority; the lowest value runs first."""
+    """Scheduling priority; the lowest value runs first. `REQUEST` is work that belongs to no call."""
 
     FINAL = 0
     REPLY = 1
     PARTIAL = 2
+    REQUEST = 3
 
 
 class Work:
@@ -57,7 +58,7 @@ class FairQueue:
         line.append(work)
         self.admitted += 1
 
-    def take(self, least: Priority = Priority.PARTIAL) -> Work | None:
+    def take(self, least: Priority = Priority.REQUEST) -> Work | None:
         """Take the next item whose priority is at least `least`; return None if there is none."""
         for priority, calls in self._lines.items():
             if priority > least:

@@ -66,15 +66,16 @@ class Workers(Protocol):
 class ThreadWorkers:
     """A thread pool behind one bounded queue.
 
-    FINAL runs before REPLY before PARTIAL; within a priority the calls take turns. A full queue drops its newest
-    PARTIAL to admit a more urgent job, and otherwise refuses with EngineBusy. An iteration yields its thread whenever
-    its buffer is full or a job of at least its priority is queued, and continues later, maybe in another thread.
+    FINAL runs before REPLY before PARTIAL before REQUEST; within a priority the calls take turns. A full queue drops
+    its newest REQUEST, or else its newest PARTIAL, to admit a more urgent job, and otherwise refuses with EngineBusy.
+    An iteration yields its thread whenever its buffer is full or a job of at least its priority is queued, and
+    continues later, maybe in another thread.
 
     Args:
         threads: number of threads.
         queue_limit: maximum number of queued jobs; iterations that have begun do not count.
-        partials: maximum number of PARTIAL jobs that run concurrently; by default all threads but one, so that anything
-            more urgent finds a free one.
+        partials: maximum number of PARTIAL and REQUEST jobs that run concurrently; by default all threads but one, so
+            that anything more urgent finds a free one.
     """
 
     def __init__(self, threads: int = 2, queue_limit: int = 64, partials: int | None = None) -> None:
@@ -149,7 +150,8 @@ class ThreadWorkers:
             if self._closed:
                 return EngineUnavailable(_CLOSED)
             if self._queue.admitted >= self._limit:
-                evicted = self._queue.pop_newest(Priority.PARTIAL) if work.priority < Priority.PARTIAL else None
+                lesser = (kind for kind in (Priority.REQUEST, Priority.PARTIAL) if work.priority < kind)
+                evicted = next(filter(None, map(self._queue.pop_newest, lesser)), None)
                 if evicted is None:
                     return EngineBusy(_BUSY)
             self._queue.put(work)
@@ -189,8 +191,8 @@ class ThreadWorkers:
             del work  # so that an idle thread keeps no audio alive
 
     def _next(self) -> Work | None:
-        sketching = sum(work.priority is Priority.PARTIAL for work in self._running)
-        return self._queue.take(Priority.PARTIAL if sketching < self._partials else Priority.REPLY)
+        patient = sum(work.priority >= Priority.PARTIAL for work in self._running)
+        return self._queue.take(Priority.REQUEST if patient < self._partials else Priority.REPLY)
 
     def _wanted(self, priority: Priority) -> bool:
         with self._changed:

@@ -13,7 +13,7 @@ from voice.work.fair_queue import FairQueue, Work
 from voice.work.serial_queue import SerialQueue
 from voice.work.workers import BUFFER_ITEMS, InlineWorkers, Priority, ThreadWorkers, Workers
 
-FINAL, REPLY, PARTIAL = Priority.FINAL, Priority.REPLY, Priority.PARTIAL
+FINAL, REPLY, PARTIAL, REQUEST = Priority.FINAL, Priority.REPLY, Priority.PARTIAL, Priority.REQUEST
 
 
 class Gate:
@@ -420,5 +420,53 @@ def test_inline_workers_turn_run_time_into_the_loops_time() -> None:
         assert await workers.run(lambda _: 1, call="a", priority=FINAL) == 1
         assert [item async for item in workers.iterate(lambda _: iter([7]), call="a", priority=REPLY)] == [7]
         assert asked == [2.0, 0.5, 0.0]
+
+    run(story)
+
+
+def test_what_belongs_to_no_call_waits_for_the_calls() -> None:
+    async def story() -> None:
+        ran: list[str] = []
+        async with busy_workers() as (workers, gate):
+            order = [("request", REQUEST), ("partial", PARTIAL), ("reply", REPLY), ("final", FINAL)]
+            jobs = [
+                workers.submit(lambda _, name=name: ran.append(name), call=name, priority=priority)
+                for name, priority in order
+            ]
+            gate.open.set()
+            await asyncio.gather(*jobs)
+        assert ran == ["final", "reply", "partial", "request"]
+
+    run(story)
+
+
+def test_requests_leave_a_thread_to_the_calls() -> None:
+    async def story() -> None:
+        workers = ThreadWorkers(2)
+        gate = Gate()
+        requests = [workers.submit(gate, call=str(n), priority=REQUEST) for n in range(2)]
+        await asyncio.to_thread(gate.running.wait)
+        assert await workers.run(lambda _: "at once", call="a", priority=FINAL) == "at once"
+        assert not any(request.done() for request in requests)
+        gate.open.set()
+        await asyncio.gather(*requests)
+        await workers.close()
+
+    run(story)
+
+
+def test_a_full_queue_drops_a_request_before_a_partial() -> None:
+    async def story() -> None:
+        async with busy_workers(queue_limit=2) as (workers, gate):
+            request = workers.submit(lambda _: "request", call="a", priority=REQUEST)
+            partial = workers.submit(lambda _: "partial", call="b", priority=PARTIAL)
+            final = workers.submit(lambda _: "final", call="c", priority=FINAL)
+            with pytest.raises(EngineBusy):
+                await request
+            late = workers.submit(lambda _: "late", call="d", priority=REQUEST)
+            with pytest.raises(EngineBusy):
+                await late
+            gate.open.set()
+            assert await asyncio.gather(partial, final) == ["partial", "final"]
 
     run(story)
