@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.middleware.gzip import GZipMiddleware
 
-from api.doors import glean, gloo, pages, tutor
+from api.doors import glean, gloo, pages, studio, tutor
 from api.doors.body_limit import BodyLimit
 from api.doors.cors import AnyOrigin
 from api.doors.glow import http as glow
@@ -67,6 +67,7 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
         gloo.router,
         glean.router,
         pages.router,
+        studio.router,
     )
     for router in (glow.router_of(operations), *routers, socket_http.router_of(operations)):
         app.router.routes.extend(router.routes)

@@ -34,6 +34,7 @@ from pipeline.practice.removal import Retention
 from pipeline.tasks.background import Background
 from pipeline.tasks.clock import LoopClock
 from pipeline.tasks.presence import Presence
+from pipeline.timeline.live import CallTimelines
 from pipeline.turn.machine import Rules
 from voice.errors import VoiceError
 from voice.speech.endpointing import EndpointRules
@@ -65,6 +66,7 @@ class Service:
     files: Files
     background: Background
     practice: Decisions
+    timelines: CallTimelines
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     asker: str = ""
     """The hub channel of the requester of an operation, for events that only it gets; empty over HTTP."""
@@ -141,6 +143,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         stack.push_async_callback(coach.close)
         files = Files(settings.data_dir / "audio")
         recordings = await stack.enter_async_context(Recordings(calls, files, LoopClock(), alone=presence.alone))
+        timelines = await stack.enter_async_context(CallTimelines(calls, store, LoopClock(), new_id))
         background = await stack.enter_async_context(Background(access.holding))
         external = await stack.enter_async_context(open_external(settings, store, calls, LoopClock(), meanings))
         author_model = open_author_model(settings)
@@ -166,8 +169,9 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
             remove = practice.removal.remove_before
             await stack.enter_async_context(Retention(remove, settings.retention_days, store.now, LoopClock()))
         service = Service(
-            settings, store, shared_engines, calls, access, chats, external, hub, coach, files, background, practice
-        )
+            settings, store, shared_engines, calls, access, chats, external, hub, coach, files, background, practice,
+            timelines,
+        )  # fmt: skip
         warming = asyncio.create_task(_warm(service), name="warm engines")
         try:
             yield service

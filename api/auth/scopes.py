@@ -1,7 +1,7 @@
 """Scopes: the rights of each, checked at every door by `check_right`.
 
 user      everything of the learner's own
-operator  that, and acting for other users
+operator  that, acting for other users, and seeing everybody's calls in the studio
 kiosk     starting chats, and calls on the chats that were started with it
 phone     the same, for a telephone door
 invite    the same, for one call with one persona
@@ -42,8 +42,14 @@ CALLING = frozenset(
 RECEIVING = frozenset({BEGINNING_A_VISIT})
 """The rights of a kiosk's own key, which its visitors' tokens have not."""
 
-OPERATING = frozenset({ACT_FOR_OTHERS})
-"""The rights of an operator alone."""
+WATCHING_CALLS = "studio"
+"""Seeing the calls of all users: who speaks, what was said, and its recording."""
+
+OPERATING = {
+    ACT_FOR_OTHERS: "This token may not act for another user: an operator's may (`glow client act-as`).",
+    WATCHING_CALLS: "The studio is for operators: make a token with `glow token create USER --scope operator`.",
+}
+"""The rights of an operator alone, with what is said to others."""
 
 OTHER_CHAT = "This token opens calls on the chats that were started with it only: start one, or use a user's token."
 
@@ -84,5 +90,5 @@ def check_right(grant: Grant, right: str) -> None:
     if includes(grant.scope, right):
         return
     if right in OPERATING:
-        raise Forbidden("This token may not act for another user: an operator's may (`glow client act-as`).")
+        raise Forbidden(OPERATING[right])
     raise Forbidden(f"The scope of this token is {grant.scope}, which is for calls only: use a user's token for this.")

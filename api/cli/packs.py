@@ -1,6 +1,5 @@
 """`glow pack`: begin a content pack, and look one over before the service reads it."""
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,27 +15,14 @@ def check(
     path: Annotated[Path, typer.Argument(help="Folder of a pack, or its one YAML file.")], as_json: AsJson = False
 ) -> None:
     """Check a pack, with its lessons: print what is in it, or every problem with its file and line."""
-    from models.errors import InvalidPack
-    from models.packs import load_pack
-    from models.packs.lesson_loader import load_lessons
-    from pipeline.tutoring.answers import is_right
+    from pipeline.practice.pack_check import check_pack
 
-    problems: list[str] = []
-    found: dict[str, Any] = {}
-    try:
-        pack = load_pack(path)
-        found = {"pack": pack.slug, "name": pack.name}
-        for part in fields(pack)[2:]:
-            found[part.name] = [item.name for item in getattr(pack, part.name)]
-    except InvalidPack as error:
-        problems += error.problems
-    try:
-        lessons = load_lessons(path / "lessons", is_right) if (path / "lessons").is_dir() else ()
-        found["lessons"] = [lesson.title for lesson in lessons]
-    except InvalidPack as error:
-        problems += error.problems
+    checked = check_pack(path)
+    problems = checked.problems
+    found: dict[str, Any] = {"pack": checked.slug, "name": checked.name} if checked.slug else {}
+    found |= {kind: list(names) for kind, names in checked.parts.items()}
     if as_json:
-        show({"problems": problems, **found}, as_json=True)
+        show({"problems": list(problems), **found}, as_json=True)
     else:
         for problem in problems:
             typer.echo(problem, err=True)

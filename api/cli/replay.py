@@ -81,11 +81,14 @@ def _updated(result: "Replayed", *, quiet: bool) -> "Replayed":
 
 
 def _draw(result: "Replayed", picture: Path) -> None:
-    from pipeline.replay.picture import picture_of
+    from pipeline.timeline.picture import picture_of
 
     try:
         picture.parent.mkdir(parents=True, exist_ok=True)
-        picture.write_text(picture_of(result), encoding="utf-8")
+        picture.write_text(
+            picture_of(result.timeline, result.call.title, f"{result.call.path.name}, {result.time} time"),
+            encoding="utf-8",
+        )
     except OSError as error:
         typer.echo(f"{picture} cannot be written ({error.strerror}); choose another place.", err=True)
         raise typer.Exit(DIVERGED) from None

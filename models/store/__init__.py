@@ -19,6 +19,7 @@ from models.store.library import LibraryStore
 from models.store.messages import MessageChanges, MessageStore
 from models.store.oauth import OAuthStore
 from models.store.open_calls import OpenCallStore
+from models.store.past_calls import PastCallStore
 from models.store.processes import ProcessStore
 from models.store.progress import ProgressStore
 from models.store.removal import RemovalStore, RemovedChats
@@ -48,6 +49,7 @@ class Store(
     RemovalStore,
     UserStore,
     OpenCallStore,
+    PastCallStore,
     ProcessStore,
     TelephoneStore,
 ):

@@ -1,9 +1,11 @@
 """Records a call as a stereo WAV file, if enabled: the learner left, the persona as it was heard right."""
 
 import asyncio
+import json
 import logging
 import wave
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,7 +17,16 @@ from models.private import private_file, private_folder
 from pipeline.call.call import Call
 from pipeline.call.follower import CallFollower
 from pipeline.call.registry import Calls
-from pipeline.conversation.events import CallEnded, ReplyAudio, ReplyBegan, ReplyCleared, SessionEvent
+from pipeline.conversation.events import (
+    CallEnded,
+    ReplyAudio,
+    ReplyBegan,
+    ReplyCleared,
+    SessionEvent,
+    UserEnded,
+    UserMessage,
+    UserStarted,
+)
 from pipeline.tasks.clock import Clock
 from voice.audio.formats import RATE_HZ, Int16Mono
 from voice.audio.resample import Resampler
@@ -34,6 +45,26 @@ _LEARNER, _PERSONA = ".learner", ".persona"
 def recording_of(chat_id: str) -> str:
     """Return the file name of a chat's recording, in which its calls follow each other."""
     return f"call-{chat_id}"
+
+
+def words_of(chat_id: str) -> str:
+    """Return the file name of the places of words in a chat's recording: `Words` as JSON, one a line."""
+    return f"words-{chat_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Words with their place in a recording.
+
+    Attributes:
+        start_ms, end_ms: in the whole recording of the chat. Of the persona, those of the block of audio that they are
+            in; of the learner, those of the turn.
+    """
+
+    message_id: str
+    start_ms: int
+    end_ms: int
+    text: str
 
 
 class Recordings(CallFollower):
@@ -96,8 +127,9 @@ class Recordings(CallFollower):
         """Record what both sides say."""
 
         def begin() -> None:
-            path = self._files.path(recording_of(call.session.conversation.chat_id))
-            recorder = _Recorder(path, call, self._clock, self._put_file_work)
+            chat_id = call.session.conversation.chat_id
+            path, words = self._files.path(recording_of(chat_id)), self._files.path(words_of(chat_id))
+            recorder = _Recorder(path, words, call, self._clock, self._put_file_work)
             call.tap = recorder.learner_said
             call.session.subscribe(recorder.hear)
 
@@ -109,7 +141,7 @@ class Recordings(CallFollower):
         Raises:
             StorageBehind: too much waits.
         """
-        names = [recording_of(chat_id) for chat_id in chat_ids]
+        names = [name(chat_id) for chat_id in chat_ids for name in (recording_of, words_of)]
         if not names:
             return
         removed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -174,9 +206,12 @@ class _Track:
 class _Recorder:
     """The recorder of one call: places both sides in the call's time."""
 
-    def __init__(self, path: Path, call: Call, clock: Clock, put: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(
+        self, path: Path, words: Path, call: Call, clock: Clock, put: Callable[[Callable[[], None]], None]
+    ) -> None:
         name = call.session.conversation_id
-        self._path = path
+        self._path, self._words_path = path, words
+        self._session = call.session
         self._clock = clock
         self._put = put
         self._began_at = clock.now()
@@ -187,6 +222,9 @@ class _Recorder:
         self._rate_hz = call.session.settings.output_rate_hz
         self._resampler = Resampler(self._rate_hz, RATE_HZ)
         self._reply_from = 0
+        self._reply_id = ""
+        self._spoken: dict[int, tuple[int, int]] = {}
+        self._words: dict[str, list[Words]] = {}
 
     def learner_said(self, frame: Int16Mono) -> None:
         """Record a 20 ms frame of the learner."""
@@ -198,10 +236,18 @@ class _Recorder:
     def hear(self, event: SessionEvent) -> None:
         """Record the persona's audio as it is sent, and cut it where it was not heard."""
         match event:
-            case ReplyBegan():
+            case UserStarted(turn, at_ms):
+                at = self._place_ms(at_ms)
+                self._spoken[turn] = (self._spoken.get(turn, (at, at))[0], at)
+            case UserEnded(turn, at_ms) if turn in self._spoken:
+                self._spoken[turn] = (self._spoken[turn][0], self._place_ms(at_ms))
+            case UserMessage(turn, message_id, text) if turn in self._spoken:
+                self._words[message_id] = [Words(message_id, *self._spoken[turn], text)]
+            case ReplyBegan(_, message_id):
+                self._reply_id = message_id
                 self._resampler = Resampler(self._rate_hz, RATE_HZ)
                 self._reply_from = max(self._now(), self._persona.end)
-            case ReplyAudio(at_ms=at_ms, audio=audio):
+            case ReplyAudio(at_ms=at_ms, duration_ms=duration_ms, text=text, audio=audio):
                 at = max(self._reply_from + at_ms * RATE_HZ // 1000, self._persona.end)
                 if at - self._persona.end < _JITTER:
                     at = self._persona.end
@@ -209,16 +255,28 @@ class _Recorder:
                 self._reply_from = at - at_ms * RATE_HZ // 1000
                 if at < LONGEST_S * RATE_HZ:
                     self._persona.add(self._resampler.process(audio), at)
+                    if text.strip():
+                        start = at * 1000 // RATE_HZ
+                        block = Words(self._reply_id, start, start + duration_ms, text)
+                        self._words.setdefault(self._reply_id, []).append(block)
             case ReplyCleared(heard_ms=heard_ms):
-                self._persona.cut(self._reply_from + heard_ms * RATE_HZ // 1000)
+                end = self._reply_from + heard_ms * RATE_HZ // 1000
+                self._persona.cut(end)
+                said = self._words.get(self._reply_id, [])
+                self._words[self._reply_id] = [block for block in said if block.start_ms < end * 1000 // RATE_HZ]
                 self._resampler = Resampler(self._rate_hz, RATE_HZ)
             case CallEnded():
                 self._learner.flush()
                 self._persona.flush()
-                left, right, path = self._learner.path, self._persona.path, self._path
-                self._put(lambda: _join(left, right, path))
+                left, right, path, words = self._learner.path, self._persona.path, self._path, self._words_path
+                said = [block for blocks in self._words.values() for block in blocks]
+                self._put(lambda: _join(left, right, path, words, said))
             case _:
                 pass
+
+    def _place_ms(self, audio_ms: int) -> int:
+        """Convert audio time, which stands still while the client is muted, to a place on the learner's track."""
+        return max(0, self._learner.end * 1000 // RATE_HZ - (self._session.position_ms - audio_ms))
 
     def _now(self) -> int:
         return round((self._clock.now() - self._began_at) * RATE_HZ)
@@ -239,14 +297,16 @@ def _truncate(path: Path, size: int) -> None:
             file.truncate(size)
 
 
-def _join(left: Path, right: Path, path: Path) -> None:
-    """Append both sides to one stereo file, after earlier calls of the chat."""
+def _join(left: Path, right: Path, path: Path, words_path: Path | None = None, said: Iterable[Words] = ()) -> None:
+    """Append both sides to one stereo file, after earlier calls of the chat, and the words to theirs."""
     part = path.with_suffix(PART)
     private_folder(path.parent)
     try:
         private_file(part)
-        _write_both(left, right, part, path)
+        earlier_ms = _write_both(left, right, part, path)
         part.replace(path)
+        if words_path is not None:
+            _append_words(words_path, said, earlier_ms)
     except OSError:
         part.unlink(missing_ok=True)
         raise
@@ -254,13 +314,34 @@ def _join(left: Path, right: Path, path: Path) -> None:
     right.unlink(missing_ok=True)
 
 
-def _write_both(left: Path, right: Path, part: Path, path: Path) -> None:
+def _append_words(path: Path, said: Iterable[Words], earlier_ms: int) -> None:
+    if not path.exists():
+        private_file(path)
+    with path.open("a", encoding="utf-8") as file:
+        for block in said:
+            place = [block.message_id, block.start_ms + earlier_ms, block.end_ms + earlier_ms, block.text]
+            file.write(f"{json.dumps(place, ensure_ascii=False)}\n")
+
+
+def read_words(path: Path) -> list[Words]:
+    """Read the places of words in a recording; none if there is no such file."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    return [Words(*json.loads(line)) for line in lines if line.endswith("]")]
+
+
+def _write_both(left: Path, right: Path, part: Path, path: Path) -> int:
+    """Write earlier calls and this one; return how many milliseconds the earlier ones take."""
+    earlier_frames = 0
     with wave.open(str(part), "wb") as joined:
         joined.setnchannels(2)
         joined.setsampwidth(_BYTES)
         joined.setframerate(RATE_HZ)
         if path.exists():
             with wave.open(str(path), "rb") as earlier:
+                earlier_frames = earlier.getnframes()
                 while block := earlier.readframes(_BUFFER):
                     joined.writeframes(block)
         length = max((side.stat().st_size if side.exists() else 0) for side in (left, right))
@@ -268,6 +349,7 @@ def _write_both(left: Path, right: Path, part: Path, path: Path) -> None:
             size = min(_BUFFER * _BYTES, length - start)
             sides = [np.frombuffer(_read_at(side, start, size), "<i2") for side in (left, right)]
             joined.writeframes(np.stack(sides, axis=1).tobytes())
+    return earlier_frames * 1000 // RATE_HZ
 
 
 def _read_at(path: Path, start: int, size: int) -> bytes:

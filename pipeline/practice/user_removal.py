@@ -4,7 +4,7 @@ import asyncio
 
 from models.files import Files
 from models.store import RemovedChats, Store
-from pipeline.call.recording import recording_of
+from pipeline.call.recording import recording_of, words_of
 from pipeline.tasks.clock import Clock
 
 CLOSED_WITHIN_S = 6.0
@@ -42,5 +42,5 @@ async def remove_user(
 
 
 async def _remove_files(files: Files, removed: RemovedChats) -> None:
-    recordings = [recording_of(chat_id) for chat_id in removed.chat_ids]
+    recordings = [name(chat_id) for chat_id in removed.chat_ids for name in (recording_of, words_of)]
     await asyncio.to_thread(files.remove, [*recordings, *removed.audio_ids])

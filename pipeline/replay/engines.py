@@ -15,8 +15,8 @@ from pipeline.errors import ResponderFailed
 from pipeline.llm.completions import Message, ToolCall
 from pipeline.llm.tool_loop import EmptyReply, converse
 from pipeline.replay.call_file import FixedTool, ReplyLine
-from pipeline.replay.timeline import Timeline
 from pipeline.tasks.clock import Clock
+from pipeline.timeline.timeline import Timeline
 from voice.errors import Cancelled
 from voice.stt.base import Transcriber
 from voice.stt.speech_to_text import SpeechToText

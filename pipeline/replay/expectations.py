@@ -6,7 +6,7 @@ from itertools import zip_longest
 from pipeline.replay.call_file import CallFile, EventPattern, Heard, HistoryLine
 from pipeline.replay.place import Aftermath, Stored
 from pipeline.replay.reading_expect import matches, text_matches
-from pipeline.replay.timeline import Entry
+from pipeline.timeline.timeline import Entry
 from voice.stt.word_error import word_errors
 
 

@@ -39,8 +39,8 @@ from pipeline.replay.call_file import (
 )
 from pipeline.replay.loudspeaker import Loudspeaker
 from pipeline.replay.microphone import Microphone, length_ms
-from pipeline.replay.timeline import Timeline
 from pipeline.tasks.clock import Clock
+from pipeline.timeline.timeline import Timeline
 from pipeline.turn.machine import Phase, ReplyPhase
 from voice.audio.formats import FRAME, Int16Mono
 

@@ -3,7 +3,7 @@
 import re
 
 from pipeline.replay.call_file import AfterEvent, AfterItem, AtTime, IntoLine, IntoReply, Moment
-from pipeline.replay.timeline import EVENTS
+from pipeline.timeline.timeline import EVENTS
 
 _MS = r"(?P<ms>\d+(?:\.\d+)?) ms"
 _FORMS: tuple[tuple[re.Pattern[str], str], ...] = (

@@ -7,7 +7,7 @@ from models.packs.located import Section, Text
 from pipeline.replay.call_file import EventPattern, Expectations, Heard, HistoryLine
 from pipeline.replay.moments import is_event
 from pipeline.replay.place import LESSON_FIELDS
-from pipeline.replay.timeline import EVENTS, FLAGS, TEXTS
+from pipeline.timeline.timeline import EVENTS, FLAGS, TEXTS
 
 STAGES = EVENTS["turn.latency"][1:]
 """The stages that can have a budget."""

@@ -24,7 +24,7 @@ from pipeline.replay.call_file import (
     Waits,
 )
 from pipeline.replay.moments import GRAMMAR, is_event, moment
-from pipeline.replay.timeline import EVENTS
+from pipeline.timeline.timeline import EVENTS
 from voice.audio.formats import Int16Mono
 from voice.errors import VoiceError
 

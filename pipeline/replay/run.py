@@ -14,9 +14,9 @@ from pipeline.replay.learner import Learner
 from pipeline.replay.place import Aftermath, Stored, aftermath
 from pipeline.replay.stage import Stage
 from pipeline.replay.steady_store import counted_ids
-from pipeline.replay.timeline import Entry, Timeline
 from pipeline.replay.virtual_time import run_virtually
 from pipeline.tasks.clock import LoopClock
+from pipeline.timeline.timeline import Entry, Timeline
 from voice.audio.formats import AudioFormat
 
 NEVER_IDLE_S = 3600.0
@@ -84,7 +84,7 @@ async def _live_through(
 ) -> tuple[tuple[Entry, ...], Aftermath, list[str]]:
     clock = LoopClock()
     place = await stage.place_for(call)
-    timeline = Timeline()
+    timeline = Timeline(clock)
     responder = FixedLines(call.replies, clock) if call.replies else ScriptedResponder()
     engines = replay_engines(stage.transcriber, stage.synthesizer, responder, timeline, time, transcript_ms)
     limits = CallLimits(max_calls=1, idle_s=NEVER_IDLE_S, resume_s=call.resume_s)

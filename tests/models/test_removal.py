@@ -1,6 +1,7 @@
 """What remains of removed chats: nothing, in any table."""
 
 import sqlite3
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from models.errors import NotFound
 from models.records.external import ExternalDraft
 from models.records.outcomes import NewNote
+from models.records.past_calls import CallLog
 from tests.models.conftest import START
 
 
@@ -24,6 +26,10 @@ async def fill(store, user_id, chat_id, word):
     await store.add_response(chat_id, "q", [word], True)
     draft = await store.save_draft(user_id, {"name": word}, chat_id=chat_id)
     await store.save_draft(user_id, {"name": f"{word} again"}, draft_id=draft.id, expected_version=1)
+    said = {"who": "learner", "turn": 1, "message_id": asked.id, "text": word, "interrupted": False}
+    await store.keep_past_call(
+        CallLog(f"call-{chat_id}", word, chat_id, user_id, word, START, 1000, 1, "caller", lines=(said,))
+    )
     await store.stage_call(user_id, "chat_message", chat_id, {"text": word})
     for key, about in (("chat", chat_id), ("message", f"answer-{word}")):
         await store.begin_keyed_call(user_id, f"{key}-{chat_id}", "f")
@@ -43,7 +49,7 @@ def test_nothing_of_a_removed_chat_is_left_and_all_of_the_other(run, store, ada,
     kept = run(fill(store, ada.id, other, "kept"))
     audio = run(fill(store, ada.id, chat_id, "secret"))
     everywhere = rows_with(path, "secret")
-    assert len(everywhere) == 9, everywhere
+    assert len(everywhere) == 10, everywhere
     with pytest.raises(NotFound):
         run(store.remove_chat("bob", chat_id))
     removed = run(store.remove_chat(ada.id, chat_id))
@@ -107,3 +113,24 @@ def test_chats_of_other_doors_and_what_belongs_to_none(run, store, ada, path):
         assert rows_with(path, f"said {name}") == {"external_messages"}
         assert rows_with(path, f"text of {name}") == {"chat_files"}
     assert run(store.remove_leftovers_before(START)).audio_ids == ()
+
+
+def test_a_call_that_is_over_is_kept_until_its_chat_goes(run, store, ada, attempt, chat_id):
+    def log(ident, chat, minute):
+        return CallLog(
+            ident, "c", chat, ada.id, "Dana", START + timedelta(minutes=minute), 9_000, 2, "caller", True, (400, 700)
+        )
+
+    entry = {"at": 0.5, "who": "turn", "what": "turn.duck", "fields": {}, "until": None}
+    whole = replace(log("one", chat_id, 1), entries=(entry,), echo={"delay_ms": 200, "residual_db": -20.0})
+    run(store.keep_past_call(whole))
+    run(store.keep_past_call(log("two", chat_id, 2)))
+    run(store.keep_past_call(log("none", "no such chat", 3)))
+    assert [one.id for one in run(store.past_calls())] == ["two", "one"]
+    assert run(store.past_calls(before=START + timedelta(minutes=2))) == (replace(whole, entries=()),)
+    assert run(store.past_call("one")) == whole
+    [place] = run(store.call_places([chat_id, "no such chat"])).values()
+    assert place.user == "ada"
+    run(store.remove_chat(ada.id, chat_id))
+    with pytest.raises(NotFound, match="no such call"):
+        run(store.past_call("one"))

@@ -55,7 +55,15 @@ def test_nothing_of_a_deleted_user_is_left_in_any_table_and_all_of_the_other(
     ada, bob = run(store.create_user("ada")), run(store.create_user("bob"))
     filled = fill_every_table(path, ada.id)
     assert fill_every_table(path, bob.id) == filled
-    assert {"messages", "access_tokens", "node_edges", "scenario_personas", "test_runs", "open_calls"} <= filled
+    assert {
+        "messages",
+        "access_tokens",
+        "node_edges",
+        "scenario_personas",
+        "test_runs",
+        "open_calls",
+        "past_calls",
+    } <= filled
     assert filled <= rows_with(path, ada.id) == rows_with(path, bob.id)
     assert run(store.close_user("ada")) == ada
     assert run(store.remove_user_chats(ada.id)).chat_ids == (f"{ada.id} chats",)

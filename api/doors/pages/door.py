@@ -24,7 +24,7 @@ from pipeline.practice.offers import Offer, OfferedChat
 
 HTML = Path(__file__).parent / "html"
 
-PAGES = {"/": "talk.html", "/kiosk": "kiosk.html"}
+PAGES = {"/": "talk.html", "/kiosk": "kiosk.html", "/studio": "studio.html"}
 """The file of each page."""
 
 SESSION = timedelta(hours=12)

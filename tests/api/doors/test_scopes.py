@@ -21,7 +21,7 @@ CALLERS: tuple[Scope, ...] = ("kiosk", "phone", "invite")
 
 OPEN = {
     "/health", "/ready", "/api/health", "/oauth2/token", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc",
-    "/", "/kiosk", "/page/session",
+    "/", "/kiosk", "/studio", "/page/session",
 }  # fmt: skip
 """What asks for no token: health, documentation, pages without what they show, and the exchange of credentials."""
 
@@ -31,7 +31,8 @@ FOR_CALLS = {
     "/socket/v5/client/connect", "/socket/v5/client/disconnect", "/socket/v5/client/attempt/start",
     "/socket/v5/client/attempt/audio_start", "/socket/v5/client/attempt/audio_stop",
 }  # fmt: skip
-"""The routes of a kiosk, a phone and an invite; all others are a user's and an operator's alone."""
+"""The routes of a kiosk, a phone and an invite; all others are a user's and an operator's alone, the studio's an
+operator's."""
 
 EVENTS_FOR_CALLS = {
     "attempt_start", "attempt_chat_voice", "attempt_chat_speak", "attempt_chat_mute", "attempt_chat_silence",
@@ -41,6 +42,7 @@ EVENTS_FOR_CALLS = {
 NO_CHAT: dict[str, Any] = {"chat_id": "none", "practice_id": "none", "muted": True, "audio": "AAAA"}
 OUTSIDE = "opens calls on the chats that were started with it only"
 ONLY_CALLS = "which is for calls only: use a user's token"
+OPERATORS = "The studio is for operators"
 
 Tokens = dict[Scope, str]
 
@@ -97,11 +99,16 @@ def test_every_route_by_scope(service: RunningService, tokens: Tokens, scope: Sc
             with client.stream(method, path.replace("{", "x").replace("}", ""), headers=headers, json={}) as answer:
                 asked.add(path)
                 allowed = scope not in CALLERS or path in FOR_CALLS or (scope, path) == ("kiosk", "/kiosk/session")
+                if path.startswith("/studio/"):
+                    allowed = scope == "operator"
                 assert (answer.status_code in (401, 403)) is not allowed, (method, path, answer.status_code)
                 if not allowed:
                     answer.read()
                     assert answer.status_code == 403
-                    assert ONLY_CALLS in answer.text, (path, answer.text)
+                    assert (OPERATORS if path.startswith("/studio/") else ONLY_CALLS) in answer.text, (
+                        path,
+                        answer.text,
+                    )
     assert asked >= FOR_CALLS
 
 

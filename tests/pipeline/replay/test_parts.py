@@ -17,10 +17,10 @@ from pipeline.replay.call_file import ReplyLine
 from pipeline.replay.engines import FixedLines
 from pipeline.replay.loudspeaker import Loudspeaker
 from pipeline.replay.microphone import Microphone
-from pipeline.replay.picture import picture_of
 from pipeline.replay.steady_store import SteadyStore
 from pipeline.replay.virtual_time import run_virtually
 from pipeline.tasks.clock import LoopClock
+from pipeline.timeline.picture import picture_of
 
 CALLS = Path(__file__).parents[2] / "calls"
 SILENCE = np.zeros(320, np.int16)
@@ -123,7 +123,8 @@ def stage() -> Iterator[Stage]:
 
 @pytest.mark.slow
 def test_the_picture_shows_every_lane(stage: Stage) -> None:
-    drawing = picture_of(replay(read_call(CALLS / "resume-drops-revision.yaml"), stage))
+    replayed = replay(read_call(CALLS / "resume-drops-revision.yaml"), stage)
+    drawing = picture_of(replayed.timeline, "A pause & its end", "measured")
     root = ElementTree.fromstring(drawing)
     texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
     for lane in ("learner", "turn", "revisions", "transcription", "preparation", "audio out", "heard"):

@@ -17,9 +17,9 @@ from pipeline.conversation.events import ReplyEnded, SessionEvent
 from pipeline.llm.scripted import ScriptedResponder
 from pipeline.replay import Stage
 from pipeline.replay.engines import replay_engines
-from pipeline.replay.timeline import Timeline
 from pipeline.replay.virtual_time import run_virtually
 from pipeline.tasks.clock import LoopClock
+from pipeline.timeline.timeline import Timeline
 from pipeline.tutoring.spoken import SpokenTutor
 from pipeline.tutoring.tutor import Tutor
 from voice.audio.formats import AudioFormat
@@ -64,7 +64,9 @@ def test_an_answer_thrown_away_changes_nothing_and_an_interrupted_one_is_kept_as
         tutor = Tutor(store, load_lessons())
         await tutor.node(user.id, "worried-caller")
         session = await store.add_external_chat(user.id, "tutor", subject_id="worried-caller")
-        engines = replay_engines(stage.transcriber, stage.synthesizer, ScriptedResponder(), Timeline(), "ideal")
+        engines = replay_engines(
+            stage.transcriber, stage.synthesizer, ScriptedResponder(), Timeline(LoopClock()), "ideal"
+        )
         ids = iter(range(10_000))
         limits = CallLimits(max_calls=1, idle_s=3600, resume_s=60)
         async with Calls(engines, store, LoopClock(), limits, lambda: f"interrupted-{next(ids)}") as calls:

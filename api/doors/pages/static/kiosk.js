@@ -5,6 +5,7 @@
  */
 
 import "./glow-call.js";
+import { node } from "./nodes.js";
 import { Service, taken } from "./service.js";
 import { LANGUAGES, languageOf, texts } from "./texts.js";
 
@@ -26,15 +27,6 @@ let say, service, offers, lastSign, lastSound, warning;
 let errors = [];
 
 // ------------------------------------------------------------------ screens
-
-function node(kind, { text, onclick, ...attributes } = {}, ...children) {
-  const made = document.createElement(kind);
-  if (text !== undefined) made.textContent = text;
-  if (onclick) made.onclick = onclick;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
 
 function show(name, ...children) {
   screen.dataset.screen = name;

@@ -13,7 +13,15 @@ export class Service {
 
   post(path, body = {}) { return this.#ask("POST", path, body); }
 
+  async text(path) { return (await this.#answer("GET", path)).text(); }
+
+  async blob(path) { return (await this.#answer("GET", path)).blob(); }
+
   async #ask(method, path, body) {
+    return (await this.#answer(method, path, body)).json().catch(() => ({}));
+  }
+
+  async #answer(method, path, body) {
     const headers = { Authorization: `Bearer ${this.#token}` };
     if (body) headers["Content-Type"] = "application/json";
     let answer;
@@ -22,9 +30,11 @@ export class Service {
     } catch (error) {
       throw new Refused(0, "The service cannot be reached.", error);
     }
-    const found = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw new Refused(answer.status, sentence(found) ?? `The service answered ${answer.status}.`);
-    return found;
+    if (!answer.ok) {
+      const found = await answer.json().catch(() => ({}));
+      throw new Refused(answer.status, sentence(found) ?? `The service answered ${answer.status}.`);
+    }
+    return answer;
   }
 }
 

@@ -73,7 +73,9 @@ function choosePractice() {
   const cards = practice().chats.flatMap((chat) => chat.personas.map((persona) => card(chat, persona)));
   const legend = $("personas").firstElementChild;
   $("personas").replaceChildren(legend, ...cards);
-  $("personas").querySelector("input")?.click();
+  const wanted = new URLSearchParams(location.search).get("persona");
+  const radios = [...$("personas").querySelectorAll("input")];
+  (radios.find((one) => one.value === wanted) ?? radios[0])?.click();
 }
 
 function card(chat, persona) {
@@ -82,6 +84,7 @@ function card(chat, persona) {
   const radio = document.createElement("input");
   radio.type = "radio";
   radio.name = "persona";
+  radio.value = persona.persona_id;
   radio.onchange = () => choosePersona(chat, persona);
   const words = document.createElement("span");
   const name = document.createElement("strong");

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from pipeline.replay.run import Replayed
-from pipeline.replay.timeline import Entry
+from pipeline.timeline.timeline import Entry
 
 _LEFT, _RIGHT, _TOP = 118, 24, 74
 _LANE, _BAR = 46, 26
@@ -38,7 +37,7 @@ _LEGEND = (
     ("ducked", "ducked or held"),
     ("heard", "audio heard"),
 )
-_LANES = ("learner", "turn", "revisions", "transcription", "preparation", "audio out", "heard")
+LANES = ("learner", "turn", "revisions", "transcription", "preparation", "audio out", "heard")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +52,28 @@ class _Bar:
     row: int = 0
 
 
-def picture_of(replayed: Replayed) -> str:
-    """Draw the timeline of a call as an SVG document."""
-    entries = replayed.timeline
+def picture_of(entries: Sequence[Entry], title: str, about: str, lanes: Sequence[str] = LANES) -> str:
+    """Draw the timeline of a call as an SVG document.
+
+    Args:
+        entries: of the timeline, in order.
+        title: above it.
+        about: where it is from, below the title.
+        lanes: those of `LANES` that are drawn.
+    """
     length_s = max([1.0, *(max(entry.at, entry.until or 0) for entry in entries)]) + 0.3
     scale = min(_MOST_PX_A_SECOND, max(_LEAST_PX_A_SECOND, _LONGEST_PX / length_s))
-    width, lanes_px = _LEFT + length_s * scale + _RIGHT, _LANE * len(_LANES)
+    width, lanes_px = _LEFT + length_s * scale + _RIGHT, _LANE * len(lanes)
     width = max(width, 900)
     height = _TOP + lanes_px + 92
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height}" '
         f'viewBox="0 0 {width:.0f} {height}" font-family="Helvetica, Arial, sans-serif" font-size="11">',
         f'<rect width="{width:.0f}" height="{height}" fill="#ffffff"/>',
-        f'<text x="16" y="28" font-size="17" font-weight="bold" fill="#1f2933">{escape(replayed.call.title)}</text>',
-        f'<text x="16" y="46" fill="#616e7c">{escape(replayed.call.path.name)}, {replayed.time} time, '
-        f"{entries[-1].at if entries else 0:.1f} s</text>",
-        *_grid(length_s, scale, width, lanes_px),
-        *_bars(list(_all_bars(entries)), scale, width),
+        f'<text x="16" y="28" font-size="17" font-weight="bold" fill="#1f2933">{escape(title)}</text>',
+        f'<text x="16" y="46" fill="#616e7c">{escape(about)}, {entries[-1].at if entries else 0:.1f} s</text>',
+        *_grid(length_s, scale, width, lanes),
+        *_bars([bar for bar in _all_bars(entries) if bar.lane in lanes], scale, width, lanes),
         *_marks(entries, scale, lanes_px),
         *_legend(_TOP + lanes_px + 44),
         "</svg>",
@@ -81,8 +85,9 @@ def _x(at: float, scale: float) -> float:
     return _LEFT + at * scale
 
 
-def _grid(length_s: float, scale: float, width: float, lanes_px: int) -> Iterator[str]:
-    for number, lane in enumerate(_LANES):
+def _grid(length_s: float, scale: float, width: float, lanes: Sequence[str]) -> Iterator[str]:
+    lanes_px = _LANE * len(lanes)
+    for number, lane in enumerate(lanes):
         y = _TOP + number * _LANE
         shade = "#f5f7fa" if number % 2 == 0 else "#ffffff"
         yield f'<rect x="0" y="{y}" width="{width:.0f}" height="{_LANE}" fill="{shade}"/>'
@@ -190,13 +195,13 @@ def _written(entries: Sequence[Entry], asked: Entry) -> str:
     return ""
 
 
-def _bars(bars: Sequence[_Bar], scale: float, edge: float) -> Iterator[str]:
+def _bars(bars: Sequence[_Bar], scale: float, edge: float, lanes: Sequence[str]) -> Iterator[str]:
     for bar in bars:
         rows = 2 if bar.lane in ("preparation", "audio out") else 1
         height = _BAR / rows - (1 if rows > 1 else 0)
         if bar.lane == "audio out":
             height = _BAR - 8 if bar.row == 0 else 5
-        y = _TOP + _LANES.index(bar.lane) * _LANE + (_LANE - _BAR) / 2
+        y = _TOP + lanes.index(bar.lane) * _LANE + (_LANE - _BAR) / 2
         y += bar.row * (_BAR / 2 + 1) if bar.lane == "preparation" else bar.row * (_BAR - 6)
         x, end = _x(bar.start, scale), _x(bar.end, scale)
         width = max(3.0, end - x)

@@ -1,6 +1,5 @@
 """The timeline of a call: a deterministic log of who did what, and when."""
 
-import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from pipeline.conversation.events import (
     UserPartial,
     UserStarted,
 )
+from pipeline.tasks.clock import Clock
 from pipeline.turn import actions
 from pipeline.turn.events import Event, Transcribed
 
@@ -70,6 +70,7 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     "turn.latency": ("turn", "endpoint_ms", "stt_ms", "llm_ms", "tts_ms", "voice_to_voice_ms"),
     "error": ("code", "fatal"),
     "transfer": ("turn", "target"),
+    "restarting": (),
     "recording.started": (),
     "chat_silence": ("turns", "duration_ms", "reason"),
     "ear.heard": ("turn", "from_ms", "to_ms"),
@@ -119,10 +120,15 @@ def _written(value: Value) -> str:
 
 
 class Timeline:
-    """Logs events with the event loop's time since the start of the call."""
+    """Logs events with the time since the start of the call.
 
-    def __init__(self) -> None:
-        self._began = asyncio.get_running_loop().time()
+    Args:
+        clock: the call's.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._began = clock.now()
         self._entries: list[Entry] = []
         self._audio: Entry | None = None
         self._audio_at = 0.0
@@ -131,7 +137,7 @@ class Timeline:
     @property
     def now(self) -> float:
         """Return the seconds since the start of the call."""
-        return asyncio.get_running_loop().time() - self._began
+        return self._clock.now() - self._began
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -1,0 +1,5 @@
+"""What the operator's page asks for: calls going on and past, their timelines and recordings, and content packs."""
+
+from api.doors.studio.routes import router
+
+__all__ = ["router"]
