@@ -14,6 +14,7 @@ from pipeline.call.pace import hearing_pace, speaking_pace
 from pipeline.call.session import Engines
 from pipeline.coach.coach import Coach
 from pipeline.coach.rules import RuleCoach
+from pipeline.grounded.own_documents import OwnDocuments
 from pipeline.llm.choose import choose_responder
 from pipeline.llm.deadlines import Deadlines
 from pipeline.llm.scripted import ScriptedResponder
@@ -271,6 +272,7 @@ def _responder(settings: Settings, meanings: Meanings | None) -> "OpenAIResponde
             deadlines=Deadlines(first_token_s=settings.llm_first_token_s, total_s=settings.llm_timeout_s),
             thinks=settings.llm_thinks,
             meanings=meanings,
+            reader=OwnDocuments(meanings),
         )
     except ValueError as error:
         raise EngineUnavailable(str(error)) from None

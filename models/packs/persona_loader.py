@@ -10,7 +10,8 @@ from models.packs.located import Section, Text
 from models.patterns import ContentPattern
 from models.records.core import Cue, Persona, Steer, Utterance, VoiceProfile
 
-_PLACEHOLDERS = {"topic", "said"}
+_OF_WHAT_WAS_SAID = ("topic", "said")
+_OF_DOCUMENTS = ("answer",)
 _PARAMETER = re.compile(r"\{\{[^{}]{0,600}\}\}")
 _MAX_TARGET = 200
 _MAX_EXAMPLE = 200
@@ -32,7 +33,7 @@ def read_persona_section(section: Section, ident: str) -> Persona:
         color=section.text("color"),
         voice=_voice(section.section("voice")),
         cues=cues.read(section.sections("cues")),
-        fallbacks=_fallbacks(section, "fallbacks"),
+        fallbacks=_lines(section, "fallbacks"),
         reactions=_reactions(section.section("reactions")),
         steers=cues.steers(section.sections("steers")),
     )
@@ -54,24 +55,30 @@ def _voice(section: Section | None) -> VoiceProfile:
     return voice
 
 
-def _fallbacks(section: Section, key: str) -> tuple[str, ...]:
+def _lines(section: Section, key: str, known: tuple[str, ...] = _OF_WHAT_WAS_SAID) -> tuple[str, ...]:
+    """Return the lines of a key, in which `known` may stand in braces."""
+    right = " or ".join(f"{{{name}}}" for name in known)
     lines = section.texts(key)
     for line in lines:
         try:
             plain = _PARAMETER.sub("", line.value)
             names = {name for _, name, _, _ in string.Formatter().parse(plain) if name is not None}
         except ValueError as error:
-            section.problem(f"bad placeholder in '{key}' ({error}); write {{topic}} or {{said}}", line.line)
+            section.problem(f"bad placeholder in '{key}' ({error}); write {right}", line.line)
             continue
-        for name in names - _PLACEHOLDERS:
-            section.problem(f"unknown placeholder '{{{name}}}'; write {{topic}} or {{said}}", line.line)
+        for name in names - set(known):
+            section.problem(f"unknown placeholder '{{{name}}}'; write {right}", line.line)
+        if known == _OF_DOCUMENTS and not names:
+            section.problem(f"'{key}' lacks {right}, where it says what the document does", line.line)
     return tuple(line.value for line in lines)
 
 
 def _reactions(section: Section | None) -> Mapping[Utterance, tuple[str, ...]]:
     if section is None:
         return {}
-    read = {said: _fallbacks(section, said) for said in _UTTERANCES}
+    read = {
+        said: _lines(section, said, _OF_DOCUMENTS if said == "document" else _OF_WHAT_WAS_SAID) for said in _UTTERANCES
+    }
     section.finish()
     return {said: lines for said, lines in read.items() if lines}
 

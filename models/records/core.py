@@ -146,9 +146,10 @@ class Steer:
 
 Utterance = Literal[
     "rude", "kind", "noticing", "confides", "why", "suggestion", "opinion", "personal", "whether", "question", "offer",
-    "promise", "guess", "refusal", "demand", "again", "vague",
+    "promise", "guess", "refusal", "demand", "again", "vague", "document",
 ]  # fmt: skip
-"""What the learner did in a line that no cue answers; "again" is a cue of which all lines have been said."""
+"""What the learner did in a line that no cue answers; "again" is a cue of which all lines have been said, "document" a
+question that the scenario's documents answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pipeline.llm.deadlines import Deadlines
 from pipeline.llm.prompt import PromptBudget
-from pipeline.llm.scripted import ScriptedResponder
+from pipeline.llm.scripted import DocumentReader, ScriptedResponder
 from pipeline.search.meaning import Meanings
 
 if TYPE_CHECKING:
@@ -27,19 +27,21 @@ def choose_responder(
     budget: PromptBudget | None = None,
     thinks: bool = False,
     meanings: Meanings | None = None,
+    reader: DocumentReader | None = None,
 ) -> "OpenAIResponder | ScriptedResponder":
     """Create the responder of a setting; "auto" takes the language model if one is configured, else the script.
 
     Args:
         thinks: every answer begins with a thought, which ends with a tag: nothing is said before that.
         meanings: the script compares what is said with the examples of its cues by it, by words alone without it.
+        reader: the script answers questions from the scenario's documents by it.
 
     Raises:
         ValueError: a language model was requested and none is configured, or the base URL is invalid.
     """
     configured = bool(base_url or api_key)
     if preference == "scripted" or (preference == "auto" and not configured):
-        return ScriptedResponder(meanings)
+        return ScriptedResponder(meanings, reader)
     if not configured:
         raise ValueError(
             "No language model is configured; set OPENAI_API_KEY or OPENAI_BASE_URL, or choose 'scripted'."

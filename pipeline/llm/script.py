@@ -1,6 +1,7 @@
 """A scripted persona in a conversation: what it answers to each line, by its cues and what was said before."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from models.records.core import Cue, Persona
@@ -17,6 +18,17 @@ _MAX_READ_CHARS = 2 * MAX_MATCHED_CHARS
 _TAKEN_UP = "As I was saying: "
 _SAID_AGAIN = "I said: "
 _LISTENING = ("Go on, I am listening.", "Sorry, you first.", "I am all ears.")
+ANSWER = "{answer}"
+"""What a document says, in a persona's line for it."""
+
+Documented = Callable[[str], str | None]
+"""Returns what documents say to a line; None where they do not answer it."""
+
+
+def nothing_written(line: str) -> None:
+    """Answer no line: there are no documents."""
+
+
 SILENCE = ("I did not hear anything. Are you still there?", "Hello? I think that I lost you.")
 """What the persona says after a long silence, in turn, and to what has no word."""
 
@@ -110,27 +122,35 @@ class ReplayedScript:
         other._heard, other._meant, other._said = self._heard, self._meant, self._said
         return other
 
-    def hear(self, entry: HistoryEntry, vectors: Vectors | None) -> None:
+    def hear(self, entry: HistoryEntry, vectors: Vectors | None, documented: Documented = nothing_written) -> None:
         """Take the next entry."""
         if entry.role == "user":
             self._said = LastWords.after(self._said, entry.text)
             return
         if self._said is not None:
-            given = self.answer(vectors)
+            given = self.answer(vectors, documented)
             self._used.up(given)
             self._meant = replace(given, text=filled(given.text))
         self._said, self._heard = None, entry.text
 
-    def answer(self, vectors: Vectors | None) -> ScriptedAnswer:
-        """ScriptedAnswer what the learner said since the persona's last entry."""
+    def answer(self, vectors: Vectors | None, documented: Documented = nothing_written) -> ScriptedAnswer:
+        """Answer what the learner said since the persona's last entry.
+
+        Args:
+            vectors: of what is compared, where there is a sentence model.
+            documented: returns what the scenario's documents say to a line.
+        """
         if self._said is None:
             return ScriptedAnswer("")
-        return _respond(self._persona, self._said, self._heard, self._meant, self._used, vectors)
+        given = _respond(self._persona, self._said, self._heard, self._meant, self._used, vectors)
+        if given is None:
+            given = _by_document(self._persona, self._said.last, self._used, documented)
+        return given or _off_script(self._persona, self._said.last, self._used)
 
 
 def _respond(
     persona: Persona, line: LastWords, heard: str, meant: ScriptedAnswer, used: _Used, vectors: Vectors | None
-) -> ScriptedAnswer:
+) -> ScriptedAnswer | None:
     said = _normal(line.last)
     if not said:
         return ScriptedAnswer(SILENCE[used.asides % len(SILENCE)])
@@ -152,9 +172,11 @@ def _respond(
             return _by_cue(persona, found.cue, text, used)
     if heard and (_GO_ON.fullmatch(said) or _HOLD.fullmatch(said)):
         return ScriptedAnswer(_LISTENING[used.asides % len(_LISTENING)])
-    if (known := _by_fact(persona, line.last, used, vectors)) is not None:
-        return known
-    spoken, lines = off_script(persona, line.last, used.lines, used.cues)
+    return _by_fact(persona, line.last, used, vectors)
+
+
+def _off_script(persona: Persona, text: str, used: _Used) -> ScriptedAnswer:
+    spoken, lines = off_script(persona, text, used.lines, used.cues)
     return ScriptedAnswer(spoken, lines=lines)
 
 
@@ -176,7 +198,7 @@ def _is_in_passing(persona: Persona, found: Match, text: str, used: _Used) -> bo
 
 
 def _by_cue(persona: Persona, cue: Cue, text: str, used: _Used) -> ScriptedAnswer:
-    """ScriptedAnswer with a cue's next line, in the learner's tone; at a rude word it is answered first."""
+    """Answer with a cue's next line, in the learner's tone; at a rude word it is answered first."""
     times, how = used.cues.get(cue.id, 0), tone(text)
     lines = (cue.kind if how == "kind" else cue.rude if how == "rude" else ()) or cue.say
     if times >= len(lines) and (again := _again(persona, used)):
@@ -195,11 +217,26 @@ def _again(persona: Persona, used: _Used) -> str | None:
 
 
 def _by_fact(persona: Persona, text: str, used: _Used, vectors: Vectors | None) -> ScriptedAnswer | None:
-    """ScriptedAnswer a question with a fact among the persona's instructions."""
+    """Answer a question with a fact among the persona's instructions."""
     if not asks_for_a_fact(text):
         return None
     fact = fact_for(persona, text, used.lines, vectors)
     return None if fact is None else ScriptedAnswer(fact, lines=(fact,))
+
+
+def _by_document(persona: Persona, text: str, used: _Used, documented: Documented) -> ScriptedAnswer | None:
+    """Answer a question with what a document says, in one of the persona's lines for that."""
+    leads = document_leads(persona)
+    said = documented(text) if leads else None
+    if said is None:
+        return None
+    lead = min(leads, key=lambda line: used.lines.get(line, 0))
+    return ScriptedAnswer(lead.replace(ANSWER, said), lines=(lead,))
+
+
+def document_leads(persona: Persona) -> tuple[str, ...]:
+    """Return the lines in which a persona says what documents do; none where it does not know them."""
+    return persona.reactions.get("document", () if persona.cues or persona.reactions else (ANSWER,))
 
 
 def _asks(cue: Cue) -> EndCall | Transfer | None:

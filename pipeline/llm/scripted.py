@@ -6,14 +6,16 @@ import re
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from models.records.core import Persona
+from models.records.core import Document, Persona
 from models.records.resources import filled
 from pipeline.conversation.reply import HistoryEntry, ReplyContext, ReplyPart
 from pipeline.errors import EmbeddingFailed
 from pipeline.llm.facts import facts_of
 from pipeline.llm.matching import Vectors, matcher_of
-from pipeline.llm.script import SILENCE, LastWords, ReplayedScript, ScriptedAnswer
+from pipeline.llm.script import SILENCE, LastWords, ReplayedScript, ScriptedAnswer, document_leads
+from pipeline.llm.utterances import asks_to_be_told
 from pipeline.search.meaning import Meanings
 
 History = tuple[HistoryEntry, ...]
@@ -29,9 +31,18 @@ _AT_ONCE = 4
 """Entries replayed without a look at the event loop; a line takes a few milliseconds."""
 
 
+class DocumentReader(Protocol):
+    """Reads documents for what answers a question."""
+
+    async def answer(self, documents: Sequence[Document], text: str) -> str | None:
+        """Return what they say to it, in words that can be spoken; None where they do not answer it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Kept:
     persona: Persona
+    documents: tuple[Document, ...]
     history: History
     script: ReplayedScript
 
@@ -42,20 +53,23 @@ class _KeptScripts:
     def __init__(self) -> None:
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
 
-    def longest(self, persona: Persona, history: History, by_words: bool) -> tuple[int, ReplayedScript]:
+    def longest(
+        self, persona: Persona, documents: tuple[Document, ...], history: History, by_words: bool
+    ) -> tuple[int, ReplayedScript]:
         """Return the script of the longest beginning of this history, and its number of entries."""
+        known = (persona, documents)
         for length in range(len(history), 0, -1):
             key = _key(persona, history, length, by_words)
             kept = self._kept.get(key)
-            if kept is not None and kept.history == history[:length] and kept.persona == persona:
+            if kept is not None and kept.history == history[:length] and (kept.persona, kept.documents) == known:
                 self._kept.move_to_end(key)
                 return length, kept.script.copy()
         return 0, ReplayedScript(persona)
 
-    def keep(self, persona: Persona, history: History, length: int, script: ReplayedScript, by_words: bool) -> None:
-        """Keep the script of the first `length` entries."""
-        key = _key(persona, history, length, by_words)
-        self._kept[key] = _Kept(persona, history[:length], script.copy())
+    def keep(self, context: ReplyContext, length: int, script: ReplayedScript, by_words: bool) -> None:
+        """Keep the script of the first `length` entries of a history."""
+        key = _key(context.persona, context.history, length, by_words)
+        self._kept[key] = _Kept(context.persona, context.documents, context.history[:length], script.copy())
         self._kept.move_to_end(key)
         while len(self._kept) > _MOST_SCRIPTS:
             self._kept.popitem(last=False)
@@ -68,16 +82,18 @@ def _key(persona: Persona, history: Sequence[HistoryEntry], length: int, by_word
 
 
 class ScriptedResponder:
-    """A deterministic `Responder`: its reply is a function of persona, history and sentence model.
+    """A deterministic `Responder`: its reply is a function of persona, documents, history and sentence model.
 
     Args:
         meanings: compares what is said with the examples of cues; by words alone without it.
+        reader: answers questions from the scenario's documents; nothing is answered from them without it.
     """
 
     name = "scripted"
 
-    def __init__(self, meanings: Meanings | None = None) -> None:
+    def __init__(self, meanings: Meanings | None = None, reader: DocumentReader | None = None) -> None:
         self._meanings = meanings
+        self._reader = reader
         self._kept = _KeptScripts()
 
     async def reply(self, context: ReplyContext) -> AsyncIterator[ReplyPart]:
@@ -85,26 +101,35 @@ class ScriptedResponder:
         persona, history = context.persona, context.history
         given = _unasked(persona, history)
         if given is None:
-            given = await self._answer(persona, history, by_words=self._meanings is None)
+            given = await self._answer(context, by_words=self._meanings is None)
         for delta in _words(filled(given.text)):
             yield delta
         if given.asks is not None:
             yield given.asks
 
-    async def _answer(self, persona: Persona, history: History, *, by_words: bool) -> ScriptedAnswer:
-        """ScriptedAnswer the last entry, after replaying what is new before it."""
-        length, script = self._kept.longest(persona, history, by_words)
+    async def _answer(self, context: ReplyContext, *, by_words: bool) -> ScriptedAnswer:
+        """Answer the last entry, after replaying what is new before it."""
+        persona, history = context.persona, context.history
+        length, script = self._kept.longest(persona, context.documents, history, by_words)
         vectors = None if by_words else await self._vectors(persona, history[length:])
         if vectors is None and not by_words:
-            return await self._answer(persona, history, by_words=True)
+            return await self._answer(context, by_words=True)
+        documented = (await self._documented(context, history[length:])).get
         settled = _entries_before_last_words(history)
         for place in range(length, len(history)):
             if place == settled > length:
-                self._kept.keep(persona, history, settled, script, by_words)
+                self._kept.keep(context, settled, script, by_words)
             elif place % _AT_ONCE == 0:
                 await asyncio.sleep(0)
-            script.hear(history[place], vectors)
-        return script.answer(vectors)
+            script.hear(history[place], vectors, documented)
+        return script.answer(vectors, documented)
+
+    async def _documented(self, context: ReplyContext, entries: Sequence[HistoryEntry]) -> dict[str, str | None]:
+        """Return what the documents say to each line that asks for a fact."""
+        if self._reader is None or not context.documents or not document_leads(context.persona):
+            return {}
+        asked = dict.fromkeys(line.last for line in _lines_of(entries) if asks_to_be_told(line.last))
+        return {text: await self._reader.answer(context.documents, text) for text in asked}
 
     async def warm(self, personas: Iterable[Persona]) -> None:
         """Read the examples of these personas ahead; otherwise the first reply of each takes as long."""

@@ -26,6 +26,7 @@ _ANYWHERE = {
     for name in _LISTED.keys() - {"lead", "filler", "hard", "asks", "whether", "demand", "tell"}
 }
 _MOST_VAGUE = 5
+_PERMISSION = re.compile(r"^(?:\w+ ){0,2}(?:(?:may|can|must|should) (?:i|we|one|you)|(?:am i|are we|is it) allowed)\b")
 _MANNERS: tuple[Utterance, ...] = ("kind", "rude")
 _ASKED: tuple[Utterance, ...] = ("why", "suggestion", "offer", "opinion", "personal")
 _STATED: tuple[Utterance, ...] = ("guess", "refusal", "offer", "noticing", "promise")
@@ -61,6 +62,11 @@ def asks_for_a_fact(text: str) -> bool:
         return False
     asked = is_question(text) and not any(_ANYWHERE[name].search(said[-1]) for name in ("offer", "suggestion"))
     return asked or _FIRST["tell"].match(said[-1]) is not None
+
+
+def asks_to_be_told(text: str) -> bool:
+    """Return whether a line asks for a fact, or whether something may be done."""
+    return asks_for_a_fact(text) or any(_PERMISSION.match(said) for said in sentences(text)[-1:])
 
 
 def is_question(text: str) -> bool:

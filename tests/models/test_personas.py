@@ -33,6 +33,7 @@ FULL = """\
     reactions:
       rude: [Now now.]
       question: ["{topic}? I do not know."]
+      document: ["The list says: {answer}"]
     steers:
       - {say: Do you buy it?, unless: [price]}
 """
@@ -51,7 +52,11 @@ def test_a_persona_is_read_and_kept_whole(tmp_path: Path) -> None:
         ("What does it cost?", "How much is it?"), (r"not\b",), ("gone",),
     )  # fmt: skip
     assert (price.kind, price.rude, price.reacts, gone.reacts) == (("Eight.",), ("Twelve.",), False, True)
-    assert kim.reactions == {"rude": ("Now now.",), "question": ("{topic}? I do not know.",)}
+    assert kim.reactions == {
+        "rude": ("Now now.",),
+        "question": ("{topic}? I do not know.",),
+        "document": ("The list says: {answer}",),
+    }
     assert kim.steers == (Steer("Do you buy it?", ("price",)),)
     assert PersonaRow.of(kim).record() == kim
 
@@ -70,6 +75,8 @@ def test_a_persona_is_read_and_kept_whole(tmp_path: Path) -> None:
         ("unless: [price]", "unless: [prise]", "'unless' names the unknown cue 'prise'"),
         ("rude: [Now now.]", "rood: [Now now.]", "unknown key 'rood'"),
         ("{topic}?", "{top}?", "unknown placeholder '{top}'"),
+        ("{answer}", "{topic}", "unknown placeholder '{topic}'; write {answer}"),
+        (": {answer}", ".", "'document' lacks {answer}, where it says what the document does"),
         ("On {{day}}", "On {{date}}", "'{{date}}' is no parameter here (day)"),
     ],
 )
