@@ -9,7 +9,11 @@ from pipeline.turn.actions import Action, CloseUtterance, StoreMessage
 from voice.audio.formats import Int16Mono
 from voice.speech.background import BackgroundLevel
 from voice.speech.high_pass import HighPass
+from voice.speech.hum import MainsHum
 from voice.speech.vad import SpeechDetector
+
+_UNVOICED = 0.15
+"""Speech probability below which a frame is measured for hum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,8 @@ class Ear:
 
     def __init__(self, output_rate_hz: int, *, cancels_echo: bool) -> None:
         self._high_pass = HighPass()
+        self._hum = MainsHum()
+        self._speech = 0.0
         self._echo_free = EchoFree(output_rate_hz, cancels=cancels_echo)
         self._detector = SpeechDetector()
         self.background = BackgroundLevel()
@@ -60,7 +66,13 @@ class Ear:
             now: the time, in seconds.
             in_utterance: whether it belongs to the open utterance.
         """
-        cleaned = self._echo_free.frame(self._high_pass.push(frame), now)
-        speech = self._detector.push(cleaned.gated, least_db=self.background.threshold_db(in_utterance=in_utterance))
+        quiet = not in_utterance and self._speech < _UNVOICED
+        cleaned = self._echo_free.frame(self._hum.push(self._high_pass.push(frame), quiet=quiet), now)
+        if self._hum.began:
+            self._detector.reset()
+            self.background.reset()
+        speech = self._speech = self._detector.push(
+            cleaned.gated, least_db=self.background.threshold_db(in_utterance=in_utterance)
+        )
         self.background.push(self._detector.level_db, in_utterance=in_utterance)
         return HeardFrame(cleaned.audio, speech)

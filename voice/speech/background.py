@@ -34,6 +34,10 @@ class BackgroundLevel:
     """
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the background."""
         self._levels: NDArray[np.float32] = np.zeros(FRAMES, np.float32)
         self._count = 0
         self._undecided: deque[float] = deque(maxlen=FRAMES)
