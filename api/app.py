@@ -23,7 +23,9 @@ from api.doors.openapi_page import serve_openapi_page
 from api.doors.pages import STATIC, KnownFiles, OneUseCodes
 from api.doors.refusals import BUSY_RETRY_S, explain_errors
 from api.doors.socket_rules import SocketRules, protocol_by_path
+from api.doors.telephone import asterisk
 from api.doors.telephone.desk import Desk
+from api.doors.telephone.listening import listening
 from api.doors.voice import socket as voice
 from api.service import running_service
 from api.settings import Settings
@@ -39,18 +41,24 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with running_service(settings) as service, Desk(service) as desk, sockets.open(service):
+        async with (
+            running_service(settings) as service,
+            Desk(service) as desk,
+            listening(settings, desk) as listeners,
+            sockets.open(service),
+        ):
             app.state.service = service
             app.state.store = service.store
             app.state.settings = settings
             app.state.engines = service.engines
             app.state.sockets = sockets
             app.state.telephone = desk
+            app.state.phone_listeners = listeners
             yield
 
     app = FastAPI(title="Glow Voice", lifespan=lifespan, redirect_slashes=False, docs_url=None, redoc_url=None)
     # Keepalive and message limit of doors that need other than the server's, by path.
-    app.state.socket_rules = dict[str, SocketRules]()
+    app.state.socket_rules = dict[str, SocketRules]({asterisk.PATH: asterisk.SOCKET_RULES})
     app.state.socket_protocol = protocol_by_path(app.state.socket_rules)
     app.state.http_protocol = bounded_protocol(HttpRules(per_address=settings.connections_per_address))
     app.state.page_codes = OneUseCodes()
@@ -68,6 +76,7 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
         glean.router,
         pages.router,
         studio.router,
+        asterisk.router,
     )
     for router in (glow.router_of(operations), *routers, socket_http.router_of(operations)):
         app.router.routes.extend(router.routes)

@@ -7,12 +7,13 @@ from typing import Annotated, Any
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
-from api.settings.serving import ServingSettings, http_url
+from api.settings.phone_lines import PhoneLineSettings
+from api.settings.serving import http_url
 
 _PREFIX = re.compile(r"\+\d{1,14}")
 
 
-class TelephoneSettings(ServingSettings):
+class TelephoneSettings(PhoneLineSettings):
     """The telephone's settings; `Settings` has all."""
 
     phone_url: str = Field(

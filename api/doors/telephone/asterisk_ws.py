@@ -1,0 +1,129 @@
+"""Asterisk's chan_websocket: audio in binary messages, control in texts, as words or as JSON.
+
+    Dial(WebSocket/glow/c(ulaw)f(json)v(uuid=..,from=..,to=..))
+
+Asterisk plays what is queued and empties its queue on FLUSH_MEDIA. A text of more than 128 bytes is ignored, and a ping
+ends the call in some versions, so this path has none.
+
+Source: chan_websocket.c of Asterisk 22.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from api.doors.line import HangUp, Hear, Heard, LineRefused, Message, ProtocolError, Wire
+from api.doors.telephone.calling import Incoming
+from api.doors.telephone.desk import Desk
+from api.doors.telephone.dialect import PhoneDialect
+from api.doors.telephone.keys import key_of
+from voice.audio.formats import AudioFormat
+
+LONGEST_TEXT = 128
+
+FORMATS = {
+    "ulaw": AudioFormat("mulaw", 8_000),
+    "alaw": AudioFormat("alaw", 8_000),
+    "slin": AudioFormat("pcm16", 8_000),
+    "slin12": AudioFormat("pcm16", 12_000),
+    "slin16": AudioFormat("pcm16", 16_000),
+    "slin24": AudioFormat("pcm16", 24_000),
+    "slin32": AudioFormat("pcm16", 32_000),
+    "slin44": AudioFormat("pcm16", 44_100),
+    "slin48": AudioFormat("pcm16", 48_000),
+}
+"""By their names in Asterisk."""
+
+
+class AsteriskDialect(PhoneDialect):
+    """The dialect of one websocket.
+
+    Args:
+        query: the parameters of the handshake: those of `v(..)`.
+    """
+
+    line = "asterisk"
+    opens_with = "MEDIA_START"
+
+    def __init__(self, desk: Desk, query: Mapping[str, str]) -> None:
+        super().__init__(desk)
+        self._query = query
+        self._json = False
+
+    async def start(self, wire: Wire) -> Incoming:
+        """Wait for MEDIA_START, which names the format; its notation is that of all our commands."""
+        while True:
+            message = await wire.receive()
+            if message is None:
+                raise ConnectionError("Asterisk has gone.")
+            if isinstance(message, bytes):
+                self.keep_early(Hear(message))
+                continue
+            event, fields = parse_control(message)
+            if event == "MEDIA_START":
+                break
+        self._json = message.lstrip().startswith("{")
+        name = str(fields.get("format", ""))
+        if name not in FORMATS:
+            raise LineRefused("unsupported_format", f"Use one of the formats {', '.join(FORMATS)}, as in c(ulaw).")
+        self.input = self.output = FORMATS[name]
+        variables = fields.get("channel_variables")
+        known = variables if isinstance(variables, dict) else {}
+        caller = self._query.get("from") or str(known.get("CALLERID(num)", ""))
+        called = self._query.get("to") or str(known.get("EXTEN", ""))
+        call_id = self._query.get("uuid") or str(fields.get("connection_id", ""))
+        return Incoming(self.line, call_id, caller, called)
+
+    def read(self, message: Message) -> Heard | None:
+        """Read audio, a key, or a mark; other events need nothing."""
+        if isinstance(message, bytes):
+            return Hear(message)
+        event, fields = parse_control(message)
+        match event:
+            case "DTMF_END":
+                return key_of(str(fields.get("digit", "")))
+            case "MEDIA_MARK_PROCESSED":
+                return self.marked(str(fields.get("correlation_id", "")))
+            case "HANGUP":
+                return HangUp()
+            case "ERROR":
+                raise ProtocolError("asterisk_error", f"Asterisk reports: {str(fields.get('error_text', ''))[:200]}")
+            case _:
+                return None
+
+    def media(self, data: bytes) -> list[Message]:
+        """Render audio: whole frames of 20 ms, as the outlet makes them."""
+        return [data]
+
+    def flush(self) -> list[Message]:
+        """Empty the queue."""
+        return [self._command("FLUSH_MEDIA")]
+
+    def mark(self, name: str) -> list[Message]:
+        """Ask for MEDIA_MARK_PROCESSED."""
+        return [self._command("MARK_MEDIA", name)]
+
+    def _command(self, command: str, correlation_id: str = "") -> str:
+        if self._json:
+            named = {"correlation_id": correlation_id} if correlation_id else {}
+            return json.dumps({"command": command, **named}, separators=(",", ":"))
+        return f"{command} {correlation_id}".rstrip()
+
+
+def parse_control(text: str) -> tuple[str, dict[str, Any]]:
+    """Read an event in either notation: its name, and its fields.
+
+    Raises:
+        ProtocolError: it is JSON without an event.
+    """
+    if text.lstrip().startswith("{"):
+        try:
+            fields = json.loads(text)
+        except ValueError:
+            raise ProtocolError("invalid_json", "A text is neither JSON nor a control message of Asterisk.") from None
+        if not isinstance(fields, dict) or not isinstance(fields.get("event"), str):
+            raise ProtocolError("invalid_message", "A control message has no event.")
+        return fields["event"], fields
+    name, *words = text.split()[:100] or [""]
+    pairs = (word.partition(":") for word in words)
+    return name, {key: value for key, _, value in pairs}
