@@ -50,11 +50,13 @@ def failure_of(error: Exception) -> Failure:
         case RequestValidationError() | ValidationError():
             return _unprocessable(error)
         case HTTPException():
-            return Failure(error.status_code, str(error.detail), headers=dict(error.headers or {}))
+            headers = _headers_of(error.status_code) | dict(error.headers or {})
+            return Failure(error.status_code, str(error.detail), headers=headers)
         case ClientDisconnect():
             return Failure(400, "The client left in the middle of its request.")
         case ModelError() | PipelineError() | VoiceError() if error.http_status != 500:
-            return Failure(error.http_status, clean(str(error)), headers=_headers_of(error))
+            retry_s = error.retry_after_s if isinstance(error, TooMany) else None
+            return Failure(error.http_status, clean(str(error)), headers=_headers_of(error.http_status, retry_s))
         case _:
             log.error("A request failed.", exc_info=error)
             return Failure(500, FAILED)
@@ -75,13 +77,12 @@ def _unprocessable(error: RequestValidationError | ValidationError) -> Failure:
     return Failure(422, f"{place}: {first['msg']}" if place else str(first["msg"]), errors)
 
 
-def _headers_of(error: ModelError | PipelineError | VoiceError) -> dict[str, str]:
-    match error.http_status:
+def _headers_of(status: int, retry_s: int | None = None) -> dict[str, str]:
+    match status:
         case 401:
             return {"WWW-Authenticate": "Bearer"}
         case 429 | 503:
-            known = error.retry_after_s if isinstance(error, TooMany) else None
-            return {"Retry-After": str(known or BUSY_RETRY_S)}
+            return {"Retry-After": str(retry_s or BUSY_RETRY_S)}
         case _:
             return {}
 

@@ -10,9 +10,11 @@ import gc
 import json
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
+import httpx
+import openai
 import pytest
 
 from api.auth import redacted
@@ -24,6 +26,7 @@ from models.records.core import Cue, Persona
 from pipeline.conversation.reply import HistoryEntry
 from pipeline.grounded.prose import lead_ins, sentences
 from pipeline.llm.answer_text import AnswerText
+from pipeline.llm.event_stream import AnswerStream
 from pipeline.llm.reflection import normalised, topic
 from pipeline.llm.scripted import answer as scripted_answer
 from pipeline.turn.dictated import dictation
@@ -79,6 +82,29 @@ def intake(unit: bytes) -> Parser:
     return parse
 
 
+def streamed(unit: bytes, step: int) -> Parser:
+    """A model's answer as server-sent events, in pieces of so many bytes."""
+
+    def parse(size: int) -> None:
+        data = repeated(unit, size)
+
+        async def pieces() -> AsyncIterator[bytes]:
+            for start in range(0, len(data), step):
+                yield data[start : start + step]
+
+        async def story() -> None:
+            async with openai.AsyncOpenAI(api_key="none") as client:
+                response = httpx.Response(200, content=pieces(), request=httpx.Request("POST", "http://model"))
+                stream = AnswerStream(openai.AsyncStream(cast_to=object, response=response, client=client))
+                with suppress(ValueError, TypeError, openai.APIError):
+                    while await stream.next() is not None:
+                        pass
+
+        asyncio.run(story())
+
+    return parse
+
+
 def of_text(read: Callable[[str], object], unit: str) -> Parser:
     return lambda size: read(unit * (size // len(unit)))
 
@@ -126,6 +152,12 @@ PARSERS: dict[str, Parser] = {
     "json: half a text": lambda size: check_shape(b"[" * 50 + b'"' + repeated(b"\\\\,", size)),
     "json: parsed": lambda size: json.loads(b"[" + repeated(b'"a",', size) + b"0]"),
     "base64": lambda size: base64.b64decode(repeated(b"AAAA", size), validate=True),
+    "sse: events": streamed(b'data: {"a": 1}\n\n', 4_096),
+    "sse: byte by byte": streamed(b'data: {"a": 1}\n\n', 1),
+    "sse: one line": streamed(b"data: [[", 64),
+    "sse: one event": streamed(b"data: [\n", 64),
+    "sse: line ends": streamed(b"\n", 64),
+    "sse: plain json": streamed(b"{\n", 64),
     "yaml: list": of_text(composed, "- a\n"),
     "yaml: mapping": lambda size: composed("".join(f"k{number}: v\n" for number in range(size // 8))),
     "log: tokens": of_text(redacted, 'bearer.x "token": "'),
