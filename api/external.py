@@ -1,6 +1,5 @@
 """Dependencies of the Gloo, Tutor and Glean doors: the tutor, grounded chats and rate limits."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 
 from api.settings import Settings
-from models.packs.lesson_loader import LESSONS, load_lessons
+from models.packs.lesson_loader import LESSONS
 from models.store import Store
 from pipeline.call.registry import Calls
 from pipeline.grounded.answers import Grounded
@@ -20,7 +19,7 @@ from pipeline.llm.deadlines import Deadlines
 from pipeline.search.meaning import Meanings
 from pipeline.tasks.clock import Clock
 from pipeline.tasks.rate_limits import Limits
-from pipeline.tutoring.answers import is_right
+from pipeline.tutoring.installed_lessons import InstalledLessons
 from pipeline.tutoring.spoken import SpokenTutor
 from pipeline.tutoring.tutor import Tutor
 
@@ -33,6 +32,7 @@ class ExternalServices:
     """The services that the Gloo, Tutor and Glean doors share."""
 
     tutor: Tutor
+    lessons: InstalledLessons
     chats: GroundedChats
     limits: Limits
     guesses: Limits
@@ -48,10 +48,10 @@ async def open_external(
     Raises:
         InvalidPack: a lesson is invalid.
     """
-    folders = [LESSONS, *(path / "lessons" for path in settings.packs if (path / "lessons").is_dir())]
-    lessons = [lesson for folder in folders for lesson in await asyncio.to_thread(load_lessons, folder, is_right)]
     model = _model(settings)
-    tutor = Tutor(store, lessons, model)
+    tutor = Tutor(store, (), model)
+    lessons = InstalledLessons(tutor, (LESSONS, *(path / "lessons" for path in settings.packs)))
+    await lessons.install()
     async with AsyncExitStack() as stack:
         if model is not None:
             stack.push_async_callback(model.close)
@@ -61,6 +61,7 @@ async def open_external(
         calls.register(chats)
         yield ExternalServices(
             tutor,
+            lessons,
             chats,
             Limits(settings.requests_per_minute, clock.now),
             Limits(settings.guesses_per_minute, clock.now),

@@ -163,6 +163,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
             author=author,
             embedder=meanings,
             packs=installed,
+            lessons=external.lessons,
             new_id=new_id,
         )
         if settings.retention_days:

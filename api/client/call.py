@@ -68,6 +68,7 @@ class Call:
     """The parameters of a call: the chat, the audio formats, who ends a turn.
 
     Attributes:
+        draft_id: a draft that the chat takes on first.
         encode: encodes samples in the input format; PCM16 by default.
         decode: decodes the output format to samples; PCM16 by default.
         as_base64: send audio in `chat_speak` messages instead of binary ones.
@@ -83,6 +84,7 @@ class Call:
     decode: Callable[[bytes], Int16] = lambda data: np.frombuffer(data, dtype="<i2").astype(np.int16)
     as_base64: bool = False
     noise: int = 0
+    draft_id: str | None = None
 
 
 def voice_url(url: str) -> str:

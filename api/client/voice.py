@@ -213,6 +213,8 @@ class VoiceClient:
         }
         if resume:
             opening["resume"] = resume
+        if self._call.draft_id is not None and not again:
+            opening["draft_id"] = self._call.draft_id
         try:
             await socket.send(json.dumps(opening))
             first = self._event(json.loads(await socket.recv()))

@@ -37,6 +37,7 @@ from pipeline.practice.uploads import Uploads
 from pipeline.practice.writing import ContentWriting
 from pipeline.search.meaning import Embedder
 from pipeline.tasks.background import Background
+from pipeline.tutoring.installed_lessons import InstalledLessons
 from voice.stt.speech_to_text import SpeechToText
 
 
@@ -55,6 +56,7 @@ class Decisions:
         author: writes content; None without a language model.
         embedder: the sentence model, for searches; None without one.
         packs: the content on disk.
+        lessons: the tutor's, on disk; None without a tutor.
         new_id: makes ids.
     """
 
@@ -73,6 +75,7 @@ class Decisions:
         author: Author | None = None,
         embedder: Embedder | None = None,
         packs: InstalledPacks,
+        lessons: InstalledLessons | None = None,
         new_id: Callable[[], str],
     ) -> None:
         self.new_id = new_id
@@ -84,9 +87,9 @@ class Decisions:
         self.configurations = configurations = Configurations(store, calls)
         self.overviews = Overviews(store, chats, calls, own, configurations)
         self.attempts = Attempts(store, hub, own, configurations, new_id)
-        self.spoken = SpokenChats(calls, own, self.attempts, hub)
+        self.spoken = SpokenChats(calls, own, self.attempts, configurations, hub)
         self.drafts = Drafts(store, own, configurations, new_id)
-        self.refreshing = Refreshing(packs, configurations, calls)
+        self.refreshing = Refreshing(packs, lessons, configurations, calls)
         self.offers = Offers(store)
         self.content = content = Content(store, new_id)
         self.writing = ContentWriting(

@@ -8,6 +8,7 @@ from models.errors import Invalid, NotFound
 from pipeline.call.registry import Calls
 from pipeline.practice.configuring import Configurations
 from pipeline.practice.installed_packs import ChangedRecord, InstalledPacks
+from pipeline.tutoring.installed_lessons import InstalledLessons, RereadLessons
 
 OWN_VIEWS = ("chat_mv", "chat_drafts_mv")
 """Views of what users make; they are read from the store each time, and so are always up to date."""
@@ -16,7 +17,7 @@ CONTENT_VIEWS = tuple(
     f"{kind}_mv"
     for kind in (
         *("persona", "document", "scenario", "simulation", "practice", "question", "option", "parameter"),
-        *("parameter_field", "rubric", "cohort", "benchmark", "image", "video", "flag", "department"),
+        *("parameter_field", "rubric", "cohort", "benchmark", "image", "video", "flag", "department", "lesson"),
     )
 )
 """Views of content, by its kind."""
@@ -29,7 +30,7 @@ class Refreshed:
     Attributes:
         views: the views that are new: of the requested ones the users' own, and those whose content has changed.
         changed: the content that was read again.
-        problems: of packs that could not be read, and stay as they were.
+        problems: of packs and lessons that could not be read, and stay as they were.
     """
 
     views: tuple[str, ...]
@@ -41,12 +42,15 @@ class Refreshing:
     """Refreshes views.
 
     Args:
-        packs: the content on disk.
+        packs, lessons: the content on disk; no lessons without a tutor.
         configurations, calls: have open calls take on what has changed.
     """
 
-    def __init__(self, packs: InstalledPacks, configurations: Configurations, calls: Calls) -> None:
+    def __init__(
+        self, packs: InstalledPacks, lessons: InstalledLessons | None, configurations: Configurations, calls: Calls
+    ) -> None:
         self._packs = packs
+        self._lessons = lessons
         self._configurations = configurations
         self._calls = calls
 
@@ -64,10 +68,13 @@ class Refreshing:
             raise Invalid(f"There is no view {', '.join(unknown[:5])}; the views are {known}.")
         wanted: Collection[str] = targets or (*OWN_VIEWS, *CONTENT_VIEWS)
         reread = await self._packs.reread()
+        lessons = await self._lessons.reread() if self._lessons is not None else RereadLessons()
+        taught = tuple(ChangedRecord("lesson", lesson.slug, lesson.title) for lesson in lessons.changed)
         if reread.changed:
             for call in self._calls.open_calls():
                 with suppress(NotFound):  # a call on a chat of another source
                     await self._configurations.update_call(call.user_id, call.session.conversation.chat_id)
-        kinds = {f"{record.kind}_mv" for record in reread.changed}
+        changed, problems = (*reread.changed, *taught), (*reread.problems, *lessons.problems)
+        kinds = {f"{record.kind}_mv" for record in changed}
         views = tuple(view for view in (*OWN_VIEWS, *CONTENT_VIEWS) if view in wanted and view in (*OWN_VIEWS, *kinds))
-        return Refreshed(views, reread.changed, reread.problems)
+        return Refreshed(views, changed, problems)

@@ -17,6 +17,7 @@ from pipeline.chats.hub import Hub
 from pipeline.conversation.conversation import SaidLine
 from pipeline.errors import NotOwner, SessionConflict
 from pipeline.practice.attempts import Attempts
+from pipeline.practice.configuring import Configurations
 from pipeline.practice.own_chats import OwnChats
 from voice.audio.formats import AudioFormat
 from voice.errors import VoiceError
@@ -69,13 +70,17 @@ class SpokenChats:
     Args:
         calls: the registry of open calls.
         own, attempts: find chats; start attempts.
+        configurations: has chats take on drafts.
         hub: takes the chats' events.
     """
 
-    def __init__(self, calls: Calls, own: OwnChats, attempts: Attempts, hub: Hub) -> None:
+    def __init__(
+        self, calls: Calls, own: OwnChats, attempts: Attempts, configurations: Configurations, hub: Hub
+    ) -> None:
         self._calls = calls
         self._own = own
         self._attempts = attempts
+        self._configurations = configurations
         self._hub = hub
         self._adopting = asyncio.Lock()
 
@@ -102,14 +107,19 @@ class SpokenChats:
         *,
         resume: str | None = None,
         persona_id: str | None = None,
+        draft_id: str | None = None,
     ) -> tuple[Call, bool]:
         """Find or open the call that a line attends; a chat's time starts with its first call.
+
+        Args:
+            draft_id: a draft that the chat takes on first.
 
         Returns:
             The call, and whether it was open before.
 
         Raises:
             SessionConflict: the chat has ended, or its time is up, which ends it; or its call is attended.
+            Invalid: the draft is another chat's.
             NotFound, NotOwner, Busy, UnsupportedFormat: as `pipeline.call.attendance.admit`.
         """
         if resume is None and self._calls.find(user_id, chat_id=chat_id) is None:
@@ -118,7 +128,22 @@ class SpokenChats:
                     await self._own.open(user_id, chat_id)
                 except Conflict as error:
                     raise SessionConflict(str(error)) from None
+        if draft_id is not None:
+            await self._take_on(user_id, chat_id, draft_id)
         return await admit(self._calls, user_id, chat_id, wire, settings, resume=resume, persona_id=persona_id)
+
+    async def _take_on(self, user_id: str, chat_id: str, draft_id: str) -> None:
+        """Have a chat take on a draft.
+
+        Raises:
+            NotFound: unknown draft, or one for a chat of another source, which has none.
+            Invalid: the draft is another chat's.
+            SessionConflict: the chat has ended.
+        """
+        try:
+            await self._configurations.apply(await self._own.open(user_id, chat_id), draft_id)
+        except Conflict as error:
+            raise SessionConflict(str(error)) from None
 
     async def find(
         self, asking: Asking, *, chat_id: str | None = None, conversation_id: str | None = None
@@ -144,14 +169,23 @@ class SpokenChats:
             call.grant = asking.grant
             return call
 
-    async def open(self, asking: Asking, chat_id: str, wire: AudioFormat, persona_id: str | None = None) -> Call:
+    async def open(
+        self,
+        asking: Asking,
+        chat_id: str,
+        wire: AudioFormat,
+        persona_id: str | None = None,
+        draft_id: str | None = None,
+    ) -> Call:
         """Open a call with audio input by request, or return the one that is open on the chat already.
 
         Args:
             persona_id: the persona that answers; None for the chat's first.
+            draft_id: a draft that the chat takes on first.
 
         Raises:
-            Invalid: no such chat, or another user's.
+            Invalid: no such chat, or another user's; or the draft is another chat's.
+            NotFound: unknown draft.
             Conflict: it has ended, or its time is up (which ends it).
             SessionConflict, Busy, UnsupportedFormat: as `Calls.open`.
         """
@@ -160,6 +194,12 @@ class SpokenChats:
             call = await self.find(asking, chat_id=chat_id)
             if call is None:
                 await self._own.open(user_id, chat_id)
+        except (NotFound, NotOwner):  # never reveals whether somebody else's chat exists
+            raise Invalid(f"Attempt chat {chat_id} not found") from None
+        if draft_id is not None:
+            await self._take_on(user_id, chat_id, draft_id)
+        try:
+            if call is None:
                 call = await open_unattended(self._calls, user_id, chat_id, wire, asking.settings(), persona_id)
         except (NotFound, NotOwner):  # never reveals whether somebody else's chat exists
             raise Invalid(f"Attempt chat {chat_id} not found") from None

@@ -63,6 +63,8 @@ async def scripted_turn(
 ) -> TutorTurn:
     """Generate the lesson's next turn, without storing anything."""
     turn = _Turn(student, state, lesson, node, tools, [student.left_out] if student.left_out else [])
+    if state.exercise is not None and state.exercise >= len(turn.chunk.exercises):
+        turn.state = state = replace(state, exercise=None)  # the lesson was read again, with fewer of them
     if state.complete:
         turn.note("The lesson is complete already.")
         return turn.done(closing(lesson, state), state)

@@ -50,21 +50,27 @@ class Tutor:
 
     Args:
         store: sessions, nodes, progress.
-        lessons: the lessons of the packs.
+        lessons: the lessons of the packs; `take_lessons` replaces them.
         model: the language model; without one the lessons are taught as scripted.
     """
 
     def __init__(self, store: Store, lessons: Sequence[Lesson], model: "ChatModel | None" = None) -> None:
         self._store = store
-        self._by_slug = {lesson.slug: lesson for lesson in lessons}
-        self._by_node = {node_id: lesson for lesson in lessons for node_id in lesson.node_ids}
         self._model = model
+        self._by_slug: dict[str, Lesson] = {}
+        self._by_node: dict[str, Lesson] = {}
+        self.take_lessons(lessons)
         self._turns: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
     @property
     def name(self) -> str:
         """The name of the model, or of the scripted tutor."""
         return "scripted" if self._model is None else "openai"
+
+    def take_lessons(self, lessons: Sequence[Lesson]) -> None:
+        """Teach these lessons from the next turn on; sessions stay at the same part."""
+        self._by_slug = {lesson.slug: lesson for lesson in lessons}
+        self._by_node = {node_id: lesson for lesson in lessons for node_id in lesson.node_ids}
 
     def turn_of(self, session_id: str) -> AbstractAsyncContextManager[None]:
         """Return the lock that serialises the turns of a session."""

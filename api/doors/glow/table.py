@@ -74,7 +74,10 @@ CHATS = (
     Operation(
         "chat_voice",
         "voice:chat_voice",
-        command=Command("Open a voice session.", (_CHAT,)),
+        command=Command(
+            "Open a voice session.",
+            (_CHAT, Field("draft_id", "A draft that the chat takes on first.", flag="--draft-id")),
+        ),
         events=(
             EventRow(order="voice", kind="audio"),
             EventRow("attempt_audio_start", v5=True, order="voice", kind="audio", answers="attempt_audio_ready"),

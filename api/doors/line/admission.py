@@ -101,6 +101,7 @@ async def _call(service: Service, grant: Grant, opening: Opening, output: AudioF
             opening.settings(made),
             resume=opening.resume,
             persona_id=persona_id or opening.persona_id,
+            draft_id=opening.draft_id,
         )
     call.grant = grant
     return call, was_open

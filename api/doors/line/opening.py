@@ -79,10 +79,12 @@ class StandingChat:
 
     Attributes:
         resume: the resume token of its call, which takes the call from any other line.
+        draft_id: a draft that the chat takes on first.
     """
 
     chat_id: str
     resume: str | None = None
+    draft_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,3 +175,8 @@ class Opening:
     def resume(self) -> str | None:
         """The resume token, if there is one."""
         return self.chat.resume if isinstance(self.chat, StandingChat) else None
+
+    @property
+    def draft_id(self) -> str | None:
+        """The draft that the chat takes on first, if there is one."""
+        return self.chat.draft_id if isinstance(self.chat, StandingChat) else None

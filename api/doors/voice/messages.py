@@ -93,6 +93,9 @@ class ChatVoice(_Message):
     )
     greet: bool = Field(default=False, description="The persona speaks first.")
     resume: str | None = Field(default=None, description="The `resume` of the call to go on with.")
+    draft_id: str | None = Field(
+        default=None, min_length=1, max_length=200, description="A draft that the chat takes on first."
+    )
     create_response: bool = Field(
         default=True, description="Whether each turn is answered; `false`: only when you send `reply`."
     )

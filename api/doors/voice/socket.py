@@ -98,7 +98,7 @@ class NativeDialect:
             raise LineRefused("unauthorized", NO_TOKEN)
         return Opening(
             Bearer(token, self._address),
-            StandingChat(message.chat_id, message.resume),
+            StandingChat(message.chat_id, message.resume, message.draft_id),
             input=message.input.wire() if message.input else None,
             output=message.output.wire() if message.output else None,
             manual=message.turns == "manual",

@@ -5,12 +5,16 @@ from pathlib import Path
 import pytest
 
 from models.errors import Invalid
+from models.packs.lesson_loader import LESSONS
 from models.records.core import Grant
 from pipeline.call.session import SessionSettings
-from pipeline.practice.refreshing import OWN_VIEWS
+from pipeline.practice.installed_packs import InstalledPacks
+from pipeline.practice.refreshing import OWN_VIEWS, Refreshing
 from pipeline.practice.spoken import Asking
+from pipeline.tutoring.installed_lessons import InstalledLessons
+from pipeline.tutoring.tutor import Tutor
 from tests.pipeline.practice.conftest import Run
-from tests.pipeline.practice.place import opened
+from tests.pipeline.practice.place import Place, opened
 from voice.audio.formats import AudioFormat
 
 PACK = """
@@ -56,6 +60,7 @@ def test_what_has_changed_is_read_again(run: Run, tmp_path: Path, installed: Pat
                 "You steer to the east.",
                 "At ten o'clock.",
             )
+            assert "lesson_mv" not in done.views, "there is no tutor"
             (folder / "plan.md").write_text("At eleven.")
             assert (await refresh(["chat_mv", "persona_mv"])).views == ("chat_mv",), "only what is asked about"
 
@@ -66,5 +71,31 @@ def test_what_has_changed_is_read_again(run: Run, tmp_path: Path, installed: Pat
             assert len(await place.store.find_personas(place.ada.id, "cook")) == 1
             with pytest.raises(Invalid, match="There is no view rocket_mv; the views are chat_mv, "):
                 await refresh(["chat_mv", "rocket_mv"])
+
+    run(story())
+
+
+def test_lessons_are_read_again_too(run: Run, tmp_path: Path, place: Place) -> None:
+    file = tmp_path / "lessons" / "halving.yaml"
+    file.parent.mkdir()
+    text = (LESSONS / "binary-search.yaml").read_text("utf-8")
+    file.write_text(text)
+
+    async def story() -> None:
+        tutor = Tutor(place.store, ())
+        lessons = InstalledLessons(tutor, [file.parent])
+        await lessons.install()
+        refresh = Refreshing(
+            InstalledPacks(place.store, ()), lessons, place.practice.configurations, place.calls
+        ).refresh
+        assert (await refresh()).views == OWN_VIEWS
+        file.write_text(text.replace("title: Binary search", "title: Halving"))
+        done = await refresh()
+        assert done.views == (*OWN_VIEWS, "lesson_mv")
+        assert [(one.kind, one.id, one.name) for one in done.changed] == [("lesson", "binary-search", "Halving")]
+        file.write_text(text.replace("    title: Count the looks\n", ""))
+        broken = await refresh(["lesson_mv"])
+        assert (broken.views, broken.changed) == ((), ())
+        assert "'title' is missing" in broken.problems[0]
 
     run(story())

@@ -19,6 +19,7 @@ from pipeline.conversation.reply import ReplyContext
 from pipeline.errors import Busy, SessionConflict
 from pipeline.practice.attempts import Attempts
 from pipeline.practice.configuring import Configurations
+from pipeline.practice.drafts import DraftChanges
 from pipeline.practice.own_chats import TIME_IS_UP, OwnChats
 from pipeline.practice.spoken import FRAME_LIMIT, Asking, EndedCall, SpokenChats
 from pipeline.replay.virtual_time import run_virtually
@@ -124,6 +125,33 @@ def test_who_asks_for_a_call_that_is_not_theirs_learns_nothing(run: Run, place: 
     run(story())
 
 
+def test_a_call_opens_on_a_draft_and_an_open_one_takes_it_on(run: Run, place: Place) -> None:
+    async def story() -> None:
+        spoken, ada = place.practice.spoken, asking(place.ada)
+        first, second, third = [(await place.start()).chats[0] for _ in range(3)]
+        drafts = place.practice.drafts
+        lee, mo = [
+            (await drafts.save(place.ada.id, DraftChanges(ids={"persona_ids": [persona]}))).draft.id
+            for persona in ("lee", "mo")
+        ]
+        call = await spoken.open(ada, first.id, WIRE, draft_id=lee)
+        assert call.session.conversation.persona.id == "lee"
+        assert await spoken.open(ada, first.id, WIRE, draft_id=mo) is call
+        assert call.session.conversation.persona.id == "mo"
+        attended, _ = await spoken.admit(place.ada.id, second.id, WIRE, SessionSettings(), draft_id=lee)
+        assert attended.session.conversation.persona.id == "lee"
+        of_first = await drafts.save(place.ada.id, DraftChanges(texts={"name": "Only here"}), chat_id=first.id)
+        with pytest.raises(Invalid, match="changes no other"):
+            await spoken.open(ada, second.id, WIRE, draft_id=of_first.draft.id)
+        with pytest.raises(NotFound, match="Draft"):
+            await spoken.open(ada, second.id, WIRE, draft_id="nowhere")
+        await place.practice.ending.complete_chat(place.ada.id, third.id)
+        with pytest.raises(SessionConflict):
+            await spoken.admit(place.ada.id, third.id, WIRE, SessionSettings(), draft_id=mo)
+
+    run(story())
+
+
 def test_audio_by_request_is_bounded_and_wants_a_call(run: Run, place: Place) -> None:
     async def story() -> None:
         spoken, chat = place.practice.spoken, (await place.start()).chats[0]
@@ -148,8 +176,10 @@ def test_the_end_of_a_call_may_wait_for_the_answer(answered: bool, answers: list
     async def story(store: Store) -> None:
         async with scene.opened(store, scene.engines(responder=Says())) as there:
             own, hub = OwnChats(store), Hub(store.now, lambda: "id")
-            attempts = Attempts(store, hub, own, Configurations(store, there.calls), lambda: "id")
-            spoken, chat_id = SpokenChats(there.calls, own, attempts, hub), there.call.session.conversation.chat_id
+            configurations = Configurations(store, there.calls)
+            attempts = Attempts(store, hub, own, configurations, lambda: "id")
+            spoken = SpokenChats(there.calls, own, attempts, configurations, hub)
+            chat_id = there.call.session.conversation.chat_id
             asker = asking(User(there.call.user_id, "ada"))
             await there.call.hear(recording("slt/records-office/05").astype("<i2").tobytes())
             ended = await spoken.end(asker, chat_id, answered=answered)
@@ -173,7 +203,8 @@ def test_a_call_by_request_goes_on_after_a_restart_whoever_asks_first(run: Run, 
         await place.calls.drain(0.0)
         parts, ids = engines(), count()
         async with Calls(parts, place.store, LoopClock(), CallLimits(), lambda: f"again-{next(ids)}") as calls:
-            spoken = SpokenChats(calls, place.practice.own, place.practice.attempts, place.hub)
+            practice = place.practice
+            spoken = SpokenChats(calls, practice.own, practice.attempts, Configurations(place.store, calls), place.hub)
             assert await spoken.find(asking(place.bob), chat_id=chat.id) is None
             with pytest.raises(NotFound):
                 await spoken.hear(ada, bytes(640), conversation_id="another")

@@ -31,6 +31,7 @@ class ChatVoiceBody(Body):
 
     chat_id: ChatId
     input: VoiceInput | None = None
+    draft_id: str | None = Field(default=None, max_length=200, description="A draft that the chat takes on first.")
 
 
 class ChatVoiceReply(Reply):
@@ -79,7 +80,7 @@ async def chat_voice(service: Service, user: User, body: ChatVoiceBody) -> ChatV
     wire = AudioFormat(chosen.encoding, chosen.rate, chosen.channels) if chosen else HTTP_WIRE
     asking = asking_of(service, user)
     async with service.access.opening(asking.grant, body.chat_id) as persona_id:
-        call = await service.practice.spoken.open(asking, body.chat_id, wire, persona_id)
+        call = await service.practice.spoken.open(asking, body.chat_id, wire, persona_id, body.draft_id or None)
     if not call.attended:
         call.grant = asking.grant
     session = call.session

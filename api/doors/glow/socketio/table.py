@@ -37,7 +37,7 @@ _OWN: dict[str, Run] = {
 _BODIES: dict[str, type[BaseModel]] = {
     "attempt.join": rooms.ChannelBody,
     "attempt.leave": rooms.ChannelBody,
-    "attempt.chat_voice": voice.AudioBody,
+    "attempt.chat_voice": voice.AudioStartBody,
     "attempt.chat_silence": voice.AudioBody,
     "attempt.chat_mute": MuteBody,
 }

@@ -26,7 +26,13 @@ class AudioBody(Body):
     encoding: str | None = Field(default=None, max_length=20, description='"base64" for audio as text.')
 
 
-async def start(asker: Asker, body: AudioBody) -> Payload:
+class AudioStartBody(AudioBody):
+    """A chat to speak in."""
+
+    draft_id: str | None = Field(default=None, max_length=200, description="A draft that the chat takes on first.")
+
+
+async def start(asker: Asker, body: AudioStartBody) -> Payload:
     """Open a session, or attend the chat's unattended one."""
     connection, calls = asker.connection, asker.service.calls
     await asker.service.store.chat(asker.user.id, body.chat_id)
@@ -34,7 +40,7 @@ async def start(asker: Asker, body: AudioBody) -> Payload:
     open_call = _call(asker, body.chat_id)
     if open_call is not None and open_call.attended and not (connection and connection.sits_in(open_call)):
         raise SessionConflict("Another connection speaks in this chat; end that session first.")
-    reply = await asker.ask("attempt.chat_voice", {"chat_id": body.chat_id})
+    reply = await asker.ask("attempt.chat_voice", {"chat_id": body.chat_id, "draft_id": body.draft_id})
     call = calls.find(asker.user.id, chat_id=body.chat_id)
     if connection is not None and call is not None:
         connection.as_base64 = connection.as_base64 if body.encoding is None else body.encoding == "base64"

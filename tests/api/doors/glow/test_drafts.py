@@ -181,6 +181,17 @@ def test_a_draft_is_taken_on_with_a_message_and_by_no_other_chat(service: Runnin
     assert (refused.status_code, other in refused.json()["detail"]) == (400, True)
 
 
+def test_a_call_by_request_takes_a_draft_on(service: RunningService) -> None:
+    chat, other = start(service)["chat_id"], start(service)["chat_id"]
+    draft = save(service, persona_ids=found(service, "persona", "nervous patient"))["draft_id"]
+    ok(service.post("/attempt/chat_voice", {"chat_id": chat, "draft_id": draft}))
+    assert ok(service.post("/attempt/chat_get", {"chat_entry_id": chat}))["personas"][0]["name"] == "Ruth Penhallow"
+    of_other = save(service, chat_id=other, name="Only here")["draft_id"]
+    for draft_id, status in ((of_other, 400), ("nowhere", 404)):
+        assert service.post("/attempt/chat_voice", {"chat_id": chat, "draft_id": draft_id}).status_code == status
+    assert ok(service.post("/attempt/chat_silence", {"chat_id": chat}))["stopped"]
+
+
 def test_unknown_ids_are_refused_by_name(service: RunningService) -> None:
     body = {"persona_ids": ["concerned-student-uuid"], "document_ids": found(service, "document")[:1]}
     status, reason = detail(service.post("/attempt/chat_draft", body))

@@ -106,6 +106,28 @@ def test_the_answer_names_the_call_its_formats_and_its_engines(service: RunningS
     asyncio.run(story())
 
 
+def test_a_call_takes_on_a_draft(service: RunningService) -> None:
+    chat, other = service.chat(), service.chat()
+
+    def draft(**body: Any) -> str:
+        return str(service.post("/attempt/chat_draft", body).json()["draft_id"])
+
+    patient = service.post("/persona/search", {"search": "nervous patient"}).json()["personas"][0]["persona_id"]
+    general, of_other = draft(persona_ids=[patient]), draft(chat_id=other, name="Only here")
+
+    async def story() -> None:
+        first = {"type": "chat_voice", "chat_id": chat}
+        for draft_id, code in ((of_other, "invalid"), ("nowhere", "not_found")):
+            async with service.connection("ada") as client:
+                assert (await refusal(client, {**first, "draft_id": draft_id}))["code"] == code
+        async with service.connection("ada") as client:
+            await client.open(chat, draft_id=general, greet=True)
+            assert (await client.until("reply.started"))["persona_id"] == patient
+            await client.hang_up()
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize(
     ("first", "code", "says"),
     [

@@ -159,6 +159,21 @@ def test_a_chat_that_has_ended_takes_nothing_more(service: RunningService) -> No
     asyncio.run(story())
 
 
+def test_audio_starts_on_a_draft_of_its_own_chat_only(service: RunningService) -> None:
+    async def story() -> None:
+        chat, other = service.chat(), service.chat()
+        saved = service.post("/attempt/chat_draft", {"chat_id": other, "name": "Only here"}).json()["draft_id"]
+        general = service.post("/attempt/chat_draft", {"name": "For everybody"}).json()["draft_id"]
+        async with socket_of(service) as socket:
+            refused = await socket.ask("attempt_audio_start", chat_id=chat, draft_id=saved)
+            assert other in refused["error"]
+            assert (await socket.until("attempt_audio_ready"))["success"] is False
+            assert (await socket.ask("attempt_audio_start", chat_id=chat, draft_id=general))["conversation_id"]
+            assert (await socket.ask("attempt.chat_get", chat_entry_id=chat))["names"][0]["name"] == "For everybody"
+
+    asyncio.run(story())
+
+
 def test_samples_that_are_not_what_they_claim_to_be_are_named(service: RunningService) -> None:
     async def story(audio: bytes, says: str) -> None:
         chat = service.chat()
