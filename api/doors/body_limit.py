@@ -33,6 +33,9 @@ class Bound:
 
 EVERYWHERE = Bound(("",), detail, LARGEST_BODY)
 
+SECRET_WITHIN = Bound(("/phone/",), detail, 64 * 1024)
+"""Of requests that bring what they are allowed by in their body, which has to be read first."""
+
 
 class BodyLimit:
     """Answers 413 to requests that say they are too large, and stops reading those that turn out to be.
@@ -44,7 +47,7 @@ class BodyLimit:
 
     def __init__(self, app: ASGIApp, bounds: Iterable[Bound] = ()) -> None:
         self._app = app
-        self._bounds = (*bounds, EVERYWHERE)
+        self._bounds = (*bounds, SECRET_WITHIN, EVERYWHERE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on as far as it may go."""
@@ -88,4 +91,5 @@ def _refusal(bound: Bound) -> Response:
 
 
 def _too_large(bound: Bound) -> TooLarge:
-    return TooLarge(f"The request is larger than {bound.largest // 2**20} MiB; send less at once.")
+    most = f"{bound.largest // 2**20} MiB" if bound.largest >= 2**20 else f"{bound.largest // 2**10} KiB"
+    return TooLarge(f"The request is larger than {most}; send less at once.")

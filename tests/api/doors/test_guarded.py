@@ -44,8 +44,10 @@ def test_a_strangers_body_is_not_read_at_any_route(service: RunningService) -> N
     assert len(paths) > 90
     for path in sorted(paths):
         for headers in ("", "authorization: Bearer nonsense\r\n"):
-            # A route that is no more than a refusal may say so to anybody, so long as it does not read on.
-            assert answered_early(service, path, headers).split()[1] in {b"401", b"404", b"405"}, path
+            # A route that is no more than a refusal may say so to anybody, so long as it does not read on. What brings
+            # a secret within its body is read as far as that may be.
+            early = {b"413"} if path.startswith("/phone/") else {b"401", b"404", b"405"}
+            assert answered_early(service, path, headers).split()[1] in early, path
     assert answered_early(service, "/attempt/start").split()[1] == b"401"
     assert answered_early(service, "/rest/api/v1/chat").split()[1] == b"401"
 

@@ -1,7 +1,9 @@
 """Every route and every event of every door, by the scope of the token that asks."""
 
 import asyncio
+import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -24,6 +26,9 @@ OPEN = {
     "/", "/kiosk", "/studio", "/page/session",
 }  # fmt: skip
 """What asks for no token: health, documentation, pages without what they show, and the exchange of credentials."""
+
+PHONES = "/phone/"
+"""How the routes begin that telephone systems ask at, with a secret or a signature of their own."""
 
 FOR_CALLS = {
     "/page/offers", "/attempt/start", "/attempt/chat_voice", "/attempt/chat_speak", "/attempt/chat_mute",
@@ -76,7 +81,7 @@ def everything(routes: Iterable[Any]) -> Iterator[Route | APIRoute]:
 def asked_for(service: RunningService) -> Iterator[tuple[str, str]]:
     """Every route that asks for a token."""
     for route in everything(service.app.routes):
-        if route.path not in OPEN:
+        if route.path not in OPEN and not route.path.startswith(PHONES):
             for method in sorted((route.methods or set()) - {"HEAD", "OPTIONS"}):
                 yield method, route.path
 
@@ -86,7 +91,25 @@ def test_every_route_asks_for_a_token_or_is_listed_as_open(service: RunningServi
         asks = isinstance(route, APIRoute) and any(
             item.call is not None and is_authenticator(item.call) for item in route.dependant.dependencies
         )
-        assert asks is (route.path not in OPEN), route.path
+        assert asks is (route.path not in OPEN and not route.path.startswith(PHONES)), route.path
+
+
+def test_telephone_systems_bring_a_secret_of_their_own(service: RunningService) -> None:
+    routes = [route for route in everything(service.app.routes) if route.path.startswith(PHONES)]
+    assert routes
+    for route in routes:
+        for method in sorted((route.methods or set()) - {"HEAD", "OPTIONS"}):
+            answer = http.request(method, f"{service.url}{route.path}", json={"secret": "wrong", "uuid": "none"})
+            assert answer.status_code in (401, 403), (route.path, answer.status_code)
+            large = http.request(method, f"{service.url}{route.path}", content=b"a" * 70_000)
+            assert (large.status_code, "64 KiB" in large.text) == (413, True), route.path
+
+
+def test_what_is_open_is_said_to_be() -> None:
+    page = (Path(__file__).parents[3] / "SECURITY.md").read_text("utf-8")
+    (said,) = (part for part in page.split("\n\n") if part.startswith("What is open without a token"))
+    named = set(re.findall(r"`(?:POST )?(/[^`]*)`", said))
+    assert named == OPEN - {"/docs/oauth2-redirect"} | {"/static", "/phone"}
 
 
 @pytest.mark.slow
