@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pipeline.call.call import Call
+from pipeline.call.echo import EchoReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class HangUp:
     """Finish the open utterance, then end the call."""
 
 
-Command = Hear | Commit | Say | RequestReply | Stop | Mute | Played | Digit | Transferred | HangUp
+Command = Hear | Commit | Say | RequestReply | Stop | Mute | Played | EchoReport | Digit | Transferred | HangUp
 
 
 async def obey(call: Call, command: Command) -> None:
@@ -103,6 +104,8 @@ async def obey(call: Call, command: Command) -> None:
             session.mute(muted)
         case Played(turn, ms):
             session.played(turn, int(ms))
+        case EchoReport():
+            session.echo.note(command)
         case Digit(digit):
             session.digit(digit)
         case RequestReply():

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from models.records.core import ChatContext
 from pipeline.call.actions import ANSWERING, LEAST_COMMIT_MS, NO_WORDS, Actions, milliseconds
 from pipeline.call.audience import Audience, Listener, Watcher
+from pipeline.call.echo import EchoWatch
 from pipeline.call.keypad import Keypad
 from pipeline.call.learner_messages import LearnerMessages
 from pipeline.call.opening import OpeningPrompts
@@ -59,6 +60,7 @@ class VoiceSession(Audience):
     Attributes:
         conversation_id, group_id: the ids of this call.
         opening: how it begins, and whether it may be recorded.
+        echo: what its client has reported of its loudspeaker's echo.
         resume_token: lets its owner resume it after a dropped connection.
         restart_after_ms: a call ended by "closing" tells its owner to resume it after this time; None does not.
     """
@@ -82,14 +84,14 @@ class VoiceSession(Audience):
         self.resume_token = names.resume_token
         self._clock = clock
         self._state = Turn(rules=settings.rules, number=names.turn)
+        self.echo = EchoWatch(self.conversation_id)
         self._ear = Ear(settings.output_rate_hz, cancels_echo=settings.cancels_echo)
         self._endpointer = Endpointer(settings.endpoints)
         self._writer = Writer(clock)
         self._slots = Slots()
         self._waterfall = Waterfall()
         self._keypad = Keypad(self._slots, clock, self._take_digits)
-        self._over = asyncio.Event()
-        self._connected = asyncio.Event()
+        self._over, self._connected = asyncio.Event(), asyncio.Event()
         self._connected.set()
         self._messages = LearnerMessages(
             conversation, store, self._writer, new_id=new_id, emit=self._emit, give_up=lambda: self._end("failed")
@@ -263,7 +265,7 @@ class VoiceSession(Audience):
             last = self._endpointer.last_speech
             run = max(0, last - start)
             lasts = self._state.reply is ReplyPhase.DUCKED and run >= samples(self._state.rules.interrupt_ms)
-            faint = lasts and not self._transcripts.stands_out
+            faint = lasts and (self.echo.loud or not self._transcripts.stands_out)
             self._feed(events.SpeechContinued(run, self._position - last, stands_out=not faint))
         due = self._state.deadline is not None and self._position >= self._state.deadline
         if due and not self._endpointer.stirring(self._position):

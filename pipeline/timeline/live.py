@@ -1,6 +1,7 @@
 """Keeps the timeline of every call: in memory while it goes on, in the store when it is over."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -175,7 +176,7 @@ class _LiveLog:
             reason=ended.reason if ended is not None else "",
             recorded=session.opening.recorded,
             latencies=tuple(self._latencies),
-            echo=None,
+            echo=asdict(session.echo.report) if session.echo.report is not None else None,
             entries=tuple(_kept(self.timeline)),
             lines=tuple(dict(line) for line in self._lines.values() if line["text"]),
         )

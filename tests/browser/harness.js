@@ -11,7 +11,7 @@ globalThis.harness = {
     if (tokens) options.token = () => tokens[Math.min((harness.asked = (harness.asked ?? 0) + 1), tokens.length) - 1];
     const call = new Call(options);
     harness.call = call;
-    const kinds = ["state", "partial", "message", "reply", "caption", "level", "latency", "error", "connection"];
+    const kinds = ["state", "partial", "message", "reply", "caption", "level", "latency", "error", "connection", "echo"];
     for (const kind of [...kinds, "devices", "service"]) {
       call.addEventListener(kind, ({ detail }) => harness.add(kind, detail));
     }
@@ -58,6 +58,7 @@ globalThis.harness = {
       if (harness.refusal) throw new DOMException("", harness.refusal);
       harness.mouth ??= new AudioContext();
       harness.lips = harness.mouth.createMediaStreamDestination();
+      if (harness.wall) connect.call(harness.wall, harness.lips);
       return harness.lips.stream;
     };
   },
@@ -107,6 +108,18 @@ worklets.addModule = async function (url) {
 };
 const { connect } = AudioNode.prototype;
 AudioNode.prototype.connect = function (target, ...rest) {
+  if (target instanceof AudioDestinationNode && harness.room) {
+    // A room: the microphone hears the loudspeaker, later and fainter.
+    const air = this.context.createMediaStreamDestination();
+    connect.call(this, air);
+    harness.mouth ??= new AudioContext();
+    harness.mouth.resume();
+    const far = new MediaStreamAudioSourceNode(harness.mouth, { mediaStream: air.stream });
+    const later = new DelayNode(harness.mouth, { maxDelayTime: 1, delayTime: harness.room.delay_s });
+    harness.wall = new GainNode(harness.mouth, { gain: harness.room.gain });
+    connect.call(connect.call(far, later) ?? later, harness.wall);
+    connect.call(harness.wall, harness.lips);
+  }
   if (target instanceof AudioDestinationNode && !harness.untapped) {
     const tap = new AudioWorkletNode(this.context, "tap", { numberOfOutputs: 0 });
     tap.port.onmessage = ({ data }) => harness.heard.push(data);

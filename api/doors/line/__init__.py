@@ -53,6 +53,7 @@ from pipeline.call.commands import (
     Stop,
     Transferred,
 )
+from pipeline.call.echo import EchoReport
 
 __all__ = [
     "DEFAULT_INPUT",
@@ -63,6 +64,7 @@ __all__ = [
     "Commit",
     "Dialect",
     "Digit",
+    "EchoReport",
     "Formats",
     "FreshAttempt",
     "Gaps",

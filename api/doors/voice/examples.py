@@ -60,6 +60,7 @@ CLIENT: tuple[Message, ...] = (
     {"type": "stop"},
     {"type": "mute", "muted": True},
     {"type": "played", "turn": 3, "ms": 1240},
+    {"type": "echo", "delay_ms": 210, "residual_db": -24.5},
     {"type": "dtmf", "digit": "5"},
     {"type": "transferred", "done": True},
     {"type": "ping"},

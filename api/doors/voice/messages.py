@@ -188,6 +188,22 @@ class Played(_Message):
     )
 
 
+class EchoHeard(_Message):
+    """Reports how loud the persona's voice is in the microphone, behind the client's own echo canceller.
+
+    From -30 dB on, and until it is below -36 dB, noise over a reply no longer interrupts it, since it may be the reply
+    itself; words that are not the persona's own do. Send it after a check at the opening, and when it has changed.
+    """
+
+    type: Literal["echo"]
+    delay_ms: Annotated[int, Field(ge=0, le=2000)] | None = Field(
+        default=None, description="From the loudspeaker's signal to the microphone's; left out if no echo was heard."
+    )
+    residual_db: Annotated[float, Field(ge=-120, le=40, allow_inf_nan=False)] = Field(
+        description="The echo's level relative to what was played; without an echo, what it is below."
+    )
+
+
 class Dtmf(_Message):
     """A telephone key. Keys within two seconds of each other are one typed message; `#` ends it at once."""
 
@@ -216,13 +232,16 @@ ClientMessage = (
     | Stop
     | Mute
     | Played
+    | EchoHeard
     | Dtmf
     | Transferred
     | Ping
     | ChatSilence
 )
 
-_TYPES = "chat_voice chat_speak commit chat_message reply stop mute played dtmf transferred ping chat_silence".split()
+_TYPES = (
+    "chat_voice chat_speak commit chat_message reply stop mute played echo dtmf transferred ping chat_silence".split()
+)
 _PARSER: TypeAdapter[ClientMessage] = TypeAdapter(Annotated[ClientMessage, Field(discriminator="type")])
 
 

@@ -35,6 +35,7 @@ from api.doors.voice.messages import (
     ChatVoice,
     Commit,
     Dtmf,
+    EchoHeard,
     Mute,
     Ping,
     Played,
@@ -127,6 +128,8 @@ class NativeDialect:
                 return line.Mute(muted)
             case Played(turn=turn, ms=ms):
                 return line.Played(turn, ms)
+            case EchoHeard(delay_ms=delay_ms, residual_db=residual_db):
+                return line.EchoReport(delay_ms, residual_db)
             case Dtmf(digit=digit):
                 return line.Digit(digit)
             case Ping():

@@ -3,7 +3,7 @@
  * Attributes: `url` of the service (this script's origin by default); `token-url`, an address of the embedding site that
  * answers a POST with `{"token": ..., "chat": ...}`, or the property `credentials`, a function that returns them; `mode`
  * ("auto", or "push" to talk); `lang`; `greet`; `name` of the persona; `keys`: Space, Esc and M work wherever
- * the focus is. Slots: `before`, shown until the call starts, and `after`, shown when it is over. Parts: call, bar,
+ * the focus is; `echo-check`: a chime before the call, whose echo is measured. Slots: `before`, shown until the call starts, and `after`, shown when it is over. Parts: call, bar,
  * state, log, partial, level, controls, button, main, form, text, settings, trouble. Events: those of the call.
  */
 
@@ -12,7 +12,7 @@ import { texts } from "./texts.js";
 import { build, lineOf, paint, paintDevices, paintLevel, scrollDown } from "./glow-call-view.js";
 
 const THINKING_AFTER_MS = 300;
-const RELAYED = ["state", "partial", "message", "reply", "caption", "level", "latency", "error", "connection", "service"];
+const RELAYED = ["state", "partial", "message", "reply", "caption", "level", "latency", "error", "connection", "echo", "service"];
 const SENTENCE_END = /[.!?…]["”')]?$/;
 
 export class GlowCall extends HTMLElement {
@@ -75,6 +75,7 @@ export class GlowCall extends HTMLElement {
       greet: this.hasAttribute("greet"),
       lang: this.lang || undefined,
       wakeLock: true,
+      echoCheck: this.hasAttribute("echo-check"),
     });
     this.#call = call;
     this.#clear();

@@ -22,6 +22,8 @@ export interface CallOptions {
   lang?: string;
   /** Send Opus where the browser has WebCodecs: a tenth of the bytes. Default true. */
   opus?: boolean;
+  /** Play a chime before the call is opened, and hear how much of it comes back: for loudspeakers. Default false. */
+  echoCheck?: boolean;
   /** Keep the screen on during the call. Default false. */
   wakeLock?: boolean;
   /** Seconds in which a dropped call is resumed (`GLOW_RESUME_S`); after them the call goes on as a new one. Default 60. */
@@ -96,6 +98,9 @@ export interface CallEvents {
     turn: number; endpoint_ms: number; stt_ms: number; llm_ms: number; tts_ms: number; voice_to_voice_ms: number;
     output_ms: number;
   };
+  /** How much of the persona the microphone hears, behind the browser's own canceller; again when it has changed.
+   * `delay_ms` is null where no echo is heard; of a `loud` one only words interrupt the persona. The service is told. */
+  echo: { delay_ms: number | null; residual_db: number; loud: boolean };
   /** Something went wrong and the call goes on: a code of the service, or a key of `SENTENCES`. */
   error: { key: string; message: string };
   /** The line: `weak` after two missed answers to `ping`, `good` again, `lost`. */

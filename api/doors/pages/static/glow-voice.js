@@ -1,5 +1,7 @@
 /** A spoken call from a browser to a Glow Voice service; glow-voice.d.ts says what each thing means. */
 
+import { EchoMeter, chime, found, same } from "./glow-echo.js";
+
 export const SENTENCES = Object.freeze({
   microphone_blocked: "The microphone is blocked. Allow it in the address bar, then press Start.",
   microphone_dismissed: "The microphone was not allowed. Press Start to be asked again.",
@@ -48,6 +50,9 @@ const FLAT = 400; // blocks: 8 s of zeros, or of nobody speaking
 const HIDDEN_MS = 60_000;
 const AGAIN_MS = 10_000;
 const TYPED = 20_000; // characters
+const CHECK_MS = 1500; // the chime, and its echo
+const LOUD_DB = -30;
+const CHANGED_DB = 3;
 
 const millis = () => performance.now();
 
@@ -133,6 +138,11 @@ export class Call extends EventTarget {
   #peak = -60;
   #peakLeft = 0;
 
+  #meter;
+  #checking; // the comparisons of the check at the opening
+  #finding; // the last one
+  #echo; // as it was told
+
   #turn = 0; // the learner's last
   #reply = {};
   #thinking = false;
@@ -202,6 +212,7 @@ export class Call extends EventTarget {
     this.#update();
     try {
       await this.#openSound();
+      if (this.#options.echoCheck && this.#capture && this.#gain) await this.#checkEcho();
       if (this.#over) throw new CallError("ended");
       this.#listen();
       await new Promise((resolve, reject) => {
@@ -357,7 +368,7 @@ export class Call extends EventTarget {
     this.#formats = { input: { encoding: "pcm16", rate }, output: { encoding: "pcm16", rate } };
     if (opus) await this.#takeOpus(rate);
     if (input) {
-      this.#capture = new AudioWorkletNode(context, "glow-capture", { numberOfOutputs: 0 });
+      this.#capture = new AudioWorkletNode(context, "glow-capture", { numberOfInputs: 2, numberOfOutputs: 0 });
       this.#capture.port.onmessage = ({ data }) => this.#captured(data);
       this.#connectMicrophone();
     }
@@ -366,6 +377,7 @@ export class Call extends EventTarget {
       this.#playback.port.onmessage = ({ data }) => this.#ticked(data);
       this.#gain = new GainNode(context, { gain: this.#volume });
       this.#playback.connect(this.#gain).connect(context.destination);
+      if (input) this.#gain.connect(this.#capture, 0, 1);
       if (output.deviceId) await this.pickOutput(output.deviceId).catch(() => {}); // gone: the system's own will do
     }
     context.onstatechange = () => this.#awake();
@@ -428,12 +440,47 @@ export class Call extends EventTarget {
     this.#solved("microphone_unplugged", "microphone_stuck");
   }
 
-  #captured({ block, rms, peak, loud, rate }) {
+  /** Play a chime, and hear how much of it comes back. */
+  async #checkEcho() {
+    if (this.#context.state !== "running") return;
+    this.#checking = [];
+    const source = chime(this.#context);
+    source.connect(this.#gain);
+    source.start();
+    await new Promise((heard) => setTimeout(heard, CHECK_MS));
+    const [best] = this.#checking.sort((one, other) => other.alike - one.alike);
+    this.#checking = undefined;
+    const finding = best && found(best);
+    if (finding) this.#echoed(finding);
+  }
+
+  #compared({ near, far, rate }) {
+    this.#meter ??= new EchoMeter(rate);
+    const compared = this.#meter.push(near, far);
+    if (!compared) return;
+    if (this.#checking) return void this.#checking.push(compared);
+    const finding = found(compared);
+    if (!finding) return;
+    // Twice, as a canceller learns and people talk over it.
+    if (same(finding, this.#finding)) this.#echoed(finding);
+    this.#finding = finding;
+  }
+
+  #echoed(finding) {
+    const told = this.#echo;
+    if (told && (told.delay_ms === null) === (finding.delay_ms === null) && Math.abs(told.residual_db - finding.residual_db) < CHANGED_DB) return;
+    this.#echo = finding;
+    this.#emit("echo", { ...finding, loud: finding.delay_ms !== null && finding.residual_db >= LOUD_DB });
+    this.#send({ type: "echo", ...finding });
+  }
+
+  #captured({ block, rms, peak, loud, rate, echo }) {
     if (this.#over) return;
     this.#blockAt = millis();
     this.#solved("microphone_stuck");
     this.#blocks += 1;
-    if (!this.#muted) {
+    if (echo && !this.#muted) this.#compared(echo);
+    if (!this.#muted && !this.#checking) {
       if (this.#encoder) {
         const numberOfFrames = block.length;
         const timestamp = Math.round((this.#encoded * 1e6) / rate);
@@ -781,6 +828,7 @@ export class Call extends EventTarget {
     this.#cut(); // what was not played is sent again
     this.#line("good");
     if (this.#muted || !this.#capture) this.#send({ type: "mute", muted: true });
+    if (this.#echo) this.#send({ type: "echo", ...this.#echo });
     this.#drain();
     this.#typed.forEach((message) => this.#send(message));
     this.#solved("busy", "unreachable", "token_failed");
@@ -869,7 +917,7 @@ export class Call extends EventTarget {
     this.#context?.close().catch(() => {});
     const socket = this.#socket;
     this.#socket = this.#context = this.#stream = this.#source = this.#capture = this.#playback = undefined;
-    this.#encoder = this.#gain = undefined;
+    this.#encoder = this.#gain = this.#meter = this.#checking = this.#finding = this.#echo = undefined;
     this.#queue = [];
     socket?.close(1000);
     this.#sounding = this.#thinking = false;

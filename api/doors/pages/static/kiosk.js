@@ -68,7 +68,7 @@ function consent(one) {
 }
 
 function converse({ practice, chat, persona }) {
-  const call = node("glow-call", { greet: "", keys: "", lang: persona.language, name: persona.name });
+  const call = node("glow-call", { greet: "", keys: "", "echo-check": "", lang: persona.language, name: persona.name });
   let found;
   call.credentials = () => (found ??= visit(practice, chat, persona));
   call.addEventListener("state", ({ detail: { state } }) => {

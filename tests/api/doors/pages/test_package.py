@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[4]
 CLIENT = (STATIC / "glow-voice.js").read_text("utf-8")
 TYPES = (STATIC / "glow-voice.d.ts").read_text("utf-8")
 PACKAGE = json.loads((STATIC / "package.json").read_text("utf-8"))
-SCRIPTS = ("glow-voice.js", "glow-capture.js", "glow-playback.js")
+SCRIPTS = ("glow-voice.js", "glow-echo.js", "glow-capture.js", "glow-playback.js")
 
 
 def test_the_client_is_under_20_kb_on_the_wire(service: RunningService) -> None:
