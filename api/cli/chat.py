@@ -10,6 +10,9 @@ import typer
 from api.cli.commands import URL, AsJson, Body, Token, Url, add, ask, console, merged, show
 from api.doors.glow.operation import Operation
 
+WAV_HEADER = 44
+"""Bytes of a WAV file before its samples."""
+
 ChatId = Annotated[str | None, typer.Argument(help="The chat.", show_default=False)]
 
 
@@ -109,14 +112,28 @@ def silence(
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Let the persona answer first, or end the session at once.")
     ] = True,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where to save the spoken answer; answer-CHAT.wav otherwise.", show_default=False),
+    ] = None,
     body: Body = None,
     instance_url: Url = URL,
     token: Token = "",
     as_json: AsJson = False,
 ) -> None:
-    """Finish what is being said, print what was heard and answered, and end the voice session."""
-    request = merged(body, {"chat_id": chat_id, "wait_for_complete": wait})
+    """End the voice session: print what was heard and answered, and save the spoken answer as a WAV file.
+
+    With --json it is saved only where --out says.
+    """
+    saves = out is not None or (wait and not as_json)
+    request = merged(body, {"chat_id": chat_id, "wait_for_complete": wait, "with_audio": saves or None})
     reply = ask("/attempt/chat_silence", request, instance_url, token)
+    if saves and (sound := reply.pop("assistant_audio", None)) is not None:
+        named = f"answer-{reply['chat_id'][:8]}.wav"
+        path = Path(named) if out is None else out / named if out.is_dir() else out
+        content = base64.b64decode(sound)
+        _write(path, content)
+        typer.echo(f"Wrote {path}: {(len(content) - WAV_HEADER) / 48_000:.1f} s.", err=True)
     said = [("You", reply.get("transcript")), ("Persona", reply.get("assistant_content"))]
     if as_json or not any(text for _, text in said):
         show(reply, as_json=as_json)
@@ -132,6 +149,15 @@ def _pieces(file: Path) -> list[bytes]:
 
     wire = resample(read_recording(file), RATE_HZ, 24_000).astype("<i2").tobytes()
     return [wire[start : start + 48_000] for start in range(0, len(wire), 48_000)]
+
+
+def _write(path: Path, content: bytes) -> None:
+    from api.client.call import ClientError
+
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise ClientError(f"{path} cannot be written ({error.strerror}); choose another with --out.") from None
 
 
 def export(
@@ -155,10 +181,7 @@ def export(
     if out is not None:
         path = out / Path(str(reply["file_name"])).name if out.is_dir() else out
         content = base64.b64decode(reply["content"]) if is_sound else str(reply["content"]).encode()
-        try:
-            path.write_bytes(content)
-        except OSError as error:
-            raise ClientError(f"{path} cannot be written ({error.strerror}); choose another with --out.") from None
+        _write(path, content)
         typer.echo(f"Wrote {path}: {reply['row_count']} messages, {len(content)} bytes.", err=True)
     if as_json:
         show(reply, as_json=True)

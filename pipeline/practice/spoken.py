@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from models.errors import Conflict, Invalid, NotFound, TooLarge
 from models.records.core import Grant
@@ -16,6 +17,7 @@ from pipeline.chats.events import ChatChannel
 from pipeline.chats.hub import Hub
 from pipeline.conversation.conversation import SaidLine
 from pipeline.errors import NotOwner, SessionConflict
+from pipeline.practice.answer_sound import AnswerSound
 from pipeline.practice.attempts import Attempts
 from pipeline.practice.configuring import Configurations
 from pipeline.practice.own_chats import OwnChats
@@ -42,11 +44,13 @@ class EndedCall:
         stopped: whether one was open.
         said: what the learner said last in it, if anything.
         answer: what the persona answered, as far as it was heard.
+        sound: how it sounded, where the learner spoke by request.
     """
 
     stopped: bool
     said: SaidLine | None = None
     answer: SaidLine | None = None
+    sound: AnswerSound | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ class SpokenChats:
         self._configurations = configurations
         self._hub = hub
         self._adopting = asyncio.Lock()
+        self._sounds: WeakKeyDictionary[Call, AnswerSound] = WeakKeyDictionary()
 
     async def begin_attempt(self, user_id: str, *, home_id: str | None = None, practice_id: str | None = None) -> str:
         """Start an attempt by voice.
@@ -225,6 +230,9 @@ class SpokenChats:
         call = await self.find(asking, chat_id=chat_id, conversation_id=conversation_id)
         if call is None:
             raise NotFound(NO_SESSION)
+        if call not in self._sounds and not call.attended:
+            self._sounds[call] = sound = AnswerSound(call.session.settings.output_rate_hz)
+            call.session.subscribe(sound.hear)
         await call.hear(audio, waiting_limit=STAGED_LIMIT)
 
     async def end(self, asking: Asking, chat_id: str, *, answered: bool = False) -> EndedCall:
@@ -247,7 +255,8 @@ class SpokenChats:
         with suppress(VoiceError):  # a truncated recording ends as well; what could be decoded was heard
             await obey(call, HangUp())
         await call.session.finished()
-        return EndedCall(True, *call.session.conversation.last_exchange)
+        said, answer = call.session.conversation.last_exchange
+        return EndedCall(True, said, answer, self._sounds.get(call) if answer is not None else None)
 
     async def mute(self, asking: Asking, chat_id: str, muted: bool) -> None:
         """Mute or unmute the call's input; muting ends an open utterance.

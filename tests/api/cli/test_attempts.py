@@ -3,10 +3,12 @@
 import io
 import json
 import sys
+import wave
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 import typer
 
@@ -167,9 +169,17 @@ def test_voice_by_request_and_a_recording_to_attach(glow: Glow, tmp_path: Path) 
     assert glow("chat", "silence", chat, "--json").told["stopped"] is False
     for command in (("voice", chat), ("speak", chat, str(line))):
         assert glow("chat", *command).code == 0
-    you, persona = glow("chat", "silence", chat).out.splitlines()
+    sound = tmp_path / "answer.wav"
+    told = glow("chat", "silence", chat, "--out", str(sound))
+    you, persona = told.out.splitlines()
     assert you == f"You: {ended['transcript']}"
     assert persona.startswith("Persona: ")
+    assert f"Wrote {sound}: " in told.err
+    with wave.open(str(sound)) as wav:
+        assert (wav.getnchannels(), wav.getframerate()) == (1, 24_000)
+        samples = np.frombuffer(wav.readframes(wav.getnframes()), "<i2")
+    assert len(samples) > 24_000, "it was spoken"
+    assert np.abs(samples).max() > 1_000
     heard = glow("chat", "get", chat, "--json").told["messages"][0]
     assert heard["origin"] == "spoken"
 

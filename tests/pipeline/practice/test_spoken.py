@@ -186,6 +186,7 @@ def test_the_end_of_a_call_may_wait_for_the_answer(answered: bool, answers: list
             assert ended.stopped
             assert ended.said is not None
             assert (ended.said.text, [ended.answer.text] if ended.answer else []) == (scene.Repeater().words, answers)
+            assert ended.sound is None, "a line has heard it"
             stored = await store.messages(chat_id)
             assert [item.text for item in stored] == [scene.Repeater().words, *answers]
             assert await spoken.end(asker, chat_id) == EndedCall(stopped=False)

@@ -12,7 +12,7 @@ from api.service import Service
 from models.errors import Invalid
 from models.records.core import Grant, User
 from pipeline.practice.spoken import Asking
-from voice.audio.formats import AudioFormat, Encoding
+from voice.audio.formats import AudioFormat, Encoding, wav_bytes
 
 HTTP_WIRE = AudioFormat("pcm16", 24_000, 1)
 """The default format of `chat_speak`: the Glow clients' capture format."""
@@ -55,6 +55,9 @@ class ChatSilenceBody(Body):
 
     chat_id: ChatId
     wait_for_complete: bool = Field(default=False, description="Let the persona answer first, and reply with it.")
+    with_audio: bool = Field(
+        default=False, description="Reply with the sound of the answer, too, where the audio came by request."
+    )
 
 
 class Silenced(Reply):
@@ -66,6 +69,7 @@ class Silenced(Reply):
     transcript: str | None = None
     assistant_message_id: str | None = None
     assistant_content: str | None = None
+    assistant_audio: str | None = Field(default=None, description="The sound of the answer, a WAV file as base64.")
 
 
 def asking_of(service: Service, user: User) -> Asking:
@@ -115,6 +119,8 @@ async def chat_silence(service: Service, user: User, body: ChatSilenceBody) -> S
         reply.message_id, reply.transcript = ended.said.id, ended.said.text
     if ended.answer is not None:
         reply.assistant_message_id, reply.assistant_content = ended.answer.id, ended.answer.text
+    if body.with_audio and ended.sound is not None and len(samples := ended.sound.samples):
+        reply.assistant_audio = base64.b64encode(wav_bytes(samples, ended.sound.rate_hz)).decode()
     return reply
 
 
