@@ -152,7 +152,13 @@ class Line:
         if not opening.by_hub:
             call.output = output
         if pace.continuous:
-            self._pacer = ContinuousPacer(self._clock, self._packets.silence(), self._send_packet, session.played)
+            self._pacer = ContinuousPacer(
+                self._clock,
+                self._packets.silence(),
+                self._send_packet,
+                session.played,
+                catch_up_ms=pace.catch_up_ms,
+            )
         if opening.gaps is not None:
             self._audio_clock = AudioClock(opening.gaps, wire, self._clock.now())
         attendance = Attendance(self._service.calls, call)

@@ -116,11 +116,13 @@ class Pace:
         packet_ms: the longest packet, 20 to 100 ms.
         continuous: send a packet of 20 ms every 20 ms, silence between replies, as a telephone line needs it. Sent
             audio then counts as played; the dialect need not report it.
+        catch_up_ms: on a continuous line to a jitter buffer, how late packets may be that are still sent, in a burst.
     """
 
     lead_ms: int | None = None
     packet_ms: int = 100
     continuous: bool = False
+    catch_up_ms: int = 0
 
     def __post_init__(self) -> None:
         """Check the ranges.

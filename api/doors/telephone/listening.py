@@ -1,4 +1,4 @@
-"""Listens for the line that does not come by HTTP: AudioSocket, where its address is set."""
+"""Listens for the lines that do not come by HTTP: SIP and AudioSocket, each where its address is set."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from api.doors.telephone.asterisk import AsteriskCalls
 from api.doors.telephone.audiosocket import audiosocket
 from api.doors.telephone.desk import Desk
+from api.doors.telephone.sip import SipServer, SipSettings
+from api.doors.telephone.sip_registration import SipAccount
 from api.settings import Settings
 from api.settings.phone_lines import endpoint
 from models.errors import Invalid
@@ -21,16 +23,18 @@ class PhoneListeners:
 
     Attributes:
         asterisk: the calls that a dialplan has announced.
+        sip: None where it is not set.
         audiosocket: its address; None where it is not set.
     """
 
     asterisk: AsteriskCalls
+    sip: SipServer | None = None
     audiosocket: tuple[str, int] | None = None
 
 
 @asynccontextmanager
 async def listening(settings: Settings, desk: Desk) -> AsyncIterator[PhoneListeners]:
-    """Listen for the length of the block; then every call of them ends.
+    """Listen for the length of the block; then every call of these lines ends.
 
     Raises:
         Invalid: an address cannot be used; the sentence names its setting.
@@ -44,4 +48,32 @@ async def listening(settings: Settings, desk: Desk) -> AsyncIterator[PhoneListen
                 listeners.audiosocket = await stack.enter_async_context(opened)
             except OSError as error:
                 raise Invalid(f"GLOW_PHONE_AUDIOSOCKET cannot be listened on: {error.strerror}.") from None
+        if settings.phone_sip:
+            try:
+                listeners.sip = await stack.enter_async_context(SipServer(sip_settings(settings, most), desk))
+            except OSError as error:
+                raise Invalid(
+                    f"GLOW_PHONE_SIP cannot be listened on, or the host of GLOW_PHONE_SIP_ACCOUNT is unknown: "
+                    f"{error.strerror}."
+                ) from None
         yield listeners
+
+
+def sip_settings(settings: Settings, most_calls: int) -> SipSettings:
+    """Make the settings of SIP from the operator's."""
+    password = settings.phone_sip_password
+    account = (
+        SipAccount(settings.phone_sip_account, password.get_secret_value() if password else "")
+        if settings.phone_sip_account
+        else None
+    )
+    return SipSettings(
+        bind=endpoint(settings.phone_sip),
+        host=settings.phone_sip_host,
+        rtp_ports=settings.sip_ports,
+        allowed=settings.sip_networks,
+        users=settings.sip_users,
+        codecs=tuple(name.upper() for name in settings.phone_sip_codecs),
+        account=account,
+        most_calls=most_calls,
+    )

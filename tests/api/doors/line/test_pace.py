@@ -198,3 +198,16 @@ def test_after_a_stall_no_packet_is_made_up_for() -> None:
     times = [at for at, _ in sent]
     assert min(np.diff(times)) == pytest.approx(0.02)
     assert times[3] - times[2] == pytest.approx(0.52)
+
+
+@pytest.mark.parametrize(("catch_up_ms", "made_up"), [(600, True), (100, False)])
+def test_a_jitter_buffer_gets_what_was_late(catch_up_ms: int, made_up: bool) -> None:
+    """It plays packets by their timestamps: without them it has a hole of half a second."""
+    clock, sent = StallingClock(), list[float]()
+    quiet = Packet(b"", None, 0, 0, 20)
+    pacer = ContinuousPacer(
+        clock, quiet, lambda packet: sent.append(clock.now()), lambda turn, ms: None, catch_up_ms=catch_up_ms
+    )
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(pacer.run())
+    assert (sent[7] - sent[3] < 0.001) == made_up
