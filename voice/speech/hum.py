@@ -43,7 +43,8 @@ class MainsHum:
     """The hum of one call, fed one 20 ms frame at a time.
 
     Attributes:
-        began: a tone is subtracted since the latest frame that was not before: levels measured until now hold it.
+        began: the first tone of the call was found in the latest frame: levels measured until now hold it. Those that
+            begin later are not told, since music may have such tones now and then.
     """
 
     def __init__(self) -> None:
@@ -58,6 +59,7 @@ class MainsHum:
         self._turns: Complexes = np.ones(count, np.complex128)
         self._missed = np.zeros(count, np.int64)
         self._predicted: Complexes | None = None
+        self._known = False
         self.began = False
 
     def push(self, frame: Int16Mono, *, quiet: bool) -> Int16Mono:
@@ -111,7 +113,8 @@ class MainsHum:
         unknown = (self._missed > 0) | (self._tones == 0)
         locked = unknown & steady & (least >= LEAST) & (np.abs(np.angle(turns)) <= _MOST_TURN)
         gone = np.maximum(np.abs(earlier), np.abs(window)) < LEAST
-        self.began = bool((locked & (self._tones == 0)).any())
+        self.began = bool(locked.any()) and not self._known
+        self._known = self._known or self.began
         self._tones = np.where(locked, window, np.where(gone, 0, self._tones))
         self._turns = np.where(locked, turns, self._turns)
         self._missed = np.where(locked, 0, self._missed)

@@ -71,7 +71,8 @@ def test_what_goes_in_a_long_speech_is_let_go_in_its_course() -> None:
 
 
 def test_calls_are_apart_and_it_says_when_it_begins() -> None:
-    first, second, audio = MainsHum(), MainsHum(), frames_of(sine(150, 1_000, 1).astype(np.int16))
+    hum = np.concatenate([sine(150, 1_000, 1), np.zeros(SECOND), sine(100, 1_000, 1)])
+    first, second, audio = MainsHum(), MainsHum(), frames_of(hum.astype(np.int16))
     began = []
     for number, frame in enumerate(audio):
         first.push(frame, quiet=True)
