@@ -19,6 +19,9 @@ from models.store import Store
 
 SUBPROTOCOL = "glow.voice"
 LOCAL_USER = "local"
+TALK_PAGE = "talk page"
+"""The label of tokens that a link of `glow serve` was exchanged for."""
+
 MISSING = "Missing Authorization: Bearer <token> header"
 INVALID = "The token is unknown or revoked: make one with `glow token create USER`."
 
@@ -160,9 +163,10 @@ def having(right: str) -> Callable[[Request], Awaitable[Grant]]:
 async def with_run_token(settings: Settings, store: Store) -> tuple[Settings, str | None]:
     """Add a token for this run to the settings if the service listens on loopback only and no token exists.
 
-    The token exists in this process only.
+    The token exists in this process only. Those that the talk page was given do not count: nobody else has them.
     """
-    if not settings.is_loopback or settings.tokens or any(not token.revoked_at for token in await store.list_tokens()):
+    made = [token for token in await store.list_tokens() if not token.revoked_at and token.label != TALK_PAGE]
+    if not settings.is_loopback or settings.tokens or made:
         return settings, None
     token = secrets.token_urlsafe(24)
     return Settings(**{**settings.model_dump(), "tokens": f"{LOCAL_USER}:{token}"}), token

@@ -37,7 +37,7 @@ def welcome(console: Console, app: "FastAPI", settings: Settings, port: int, tok
 
         def link() -> None:
             """Print a link to the talk page, and another one when it was used."""
-            address = page_url(settings, port=port, opens=f"code={app.state.page_codes.issue(token)}")
+            address = page_url(settings, port=port, opens=f"code={app.state.page_codes.issue()}")
             console.print(Text(f"Talk in your browser, once by this link: {address}", "bold"))
 
         app.state.page_opened = link

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from api.addresses import is_local
 from api.auth import Unauthorized, having
 from api.auth.scopes import BEGINNING_A_VISIT, SEEING_OFFERS
-from api.auth.tokens import LOCAL_USER
+from api.auth.tokens import LOCAL_USER, TALK_PAGE
 from api.doors.guarded import GuardedRoute
 from api.doors.pages.headers import page_headers
 from api.doors.pages.links import OneUseCodes
@@ -130,7 +130,7 @@ async def session(request: Request) -> SessionReply:
         raise Unauthorized(USED)
     service: Service = request.app.state.service
     if token is None:
-        token, _ = await service.store.create_token(LOCAL_USER, "talk page", lifetime=SESSION)
+        token, _ = await service.store.create_token(LOCAL_USER, TALK_PAGE, lifetime=SESSION)
     page_opened: Callable[[], None] = request.app.state.page_opened
     page_opened()
     return SessionReply(token=token)

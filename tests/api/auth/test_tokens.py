@@ -25,6 +25,7 @@ from api.auth import (
     websocket_token,
     with_run_token,
 )
+from api.auth.tokens import LOCAL_USER, TALK_PAGE
 from api.doors.refusals import explain_errors
 from api.settings import Settings
 from models.records.core import Grant
@@ -179,6 +180,8 @@ def test_no_run_token_where_tokens_exist_or_others_can_reach_the_service(setting
         async with Store(settings.database_url) as store:
             for changed in (Settings(**{**values, "host": "0.0.0.0"}), Settings(**{**values, "tokens": f"b:{STATIC}"})):
                 assert await with_run_token(changed, store) == (changed, None)
+            await store.create_token(LOCAL_USER, TALK_PAGE)
+            assert (await with_run_token(settings, store))[1], "a page's own token lets nobody else in"
             _, made = await store.create_token("ada")
             assert await with_run_token(settings, store) == (settings, None)
             await store.revoke_token(made.id)

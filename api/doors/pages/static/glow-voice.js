@@ -518,13 +518,18 @@ export class Call extends EventTarget {
 
   #drain() {
     const second = this.#encoder ? 3000 : this.#formats?.input.rate * 2; // bytes
-    while (this.#online && this.#queue.length && this.#socket.bufferedAmount < second) {
+    // What a socket takes that is closing already reaches nobody: it waits for the next one.
+    while (this.#live && this.#queue.length && this.#socket.bufferedAmount < second) {
       this.#socket.send(this.#queue.shift());
     }
   }
 
   #send(message) {
-    if (this.#online) this.#socket.send(JSON.stringify(message));
+    if (this.#live) this.#socket.send(JSON.stringify(message));
+  }
+
+  get #live() {
+    return this.#online && this.#socket.readyState === WebSocket.OPEN;
   }
 
   // Audio from the service
