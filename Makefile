@@ -46,7 +46,7 @@ $(STAMP): pyproject.toml constraints.txt
 		{ echo "Glow Voice needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is none: run make PYTHON=python3.12, or the like." >&2; exit 1; }
 	@$(BIN)/python -c 'import pip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || rm -rf $(VENV)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --prefer-binary -c constraints.txt -e '.[dev,neural]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --prefer-binary -c constraints.txt -e '.[dev,neural,telemetry]'
 	touch $@
 
 clean:

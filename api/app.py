@@ -29,6 +29,7 @@ from api.doors.telephone.listening import listening
 from api.doors.voice import socket as voice
 from api.service import running_service
 from api.settings import Settings
+from api.telemetry import open_exporters, telemetry
 from models.errors import StorageFailed
 
 NOT_READY = "The engines are still warming up, the database is away, or the service is stopping."
@@ -42,7 +43,9 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
+            open_exporters(settings) as exporters,
             running_service(settings) as service,
+            telemetry(service, exporters),
             Desk(service) as desk,
             listening(settings, desk) as listeners,
             sockets.open(service),

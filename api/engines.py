@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from api.settings import Settings
@@ -34,6 +35,7 @@ from voice.stt.speech_to_text import SpeechToText
 from voice.tts.base import Synthesizer, VoiceStyle
 from voice.tts.catalog import OpenAISpeech, choose_synthesizer
 from voice.tts.synthesis import TextToSpeech
+from voice.work.fair_queue import Priority
 from voice.work.workers import ThreadWorkers
 
 if TYPE_CHECKING:
@@ -106,6 +108,12 @@ class SharedEngines:
         """The name of the engine of each stage."""
         engines = self.engines
         return {"stt": engines.stt.name, "llm": engines.responder.name, "tts": engines.tts.name}
+
+    def observe_waits(self, waited: Callable[[Priority, float], None]) -> None:
+        """Report how long work waits in the queues of the engines; `waited` is called in their threads."""
+        for workers in (self.workers, self.fallback_workers, self.listening_workers):
+            if workers is not None:
+                workers.observe_waits(waited, monotonic)
 
     def check_voices(self, personas: Iterable[Persona]) -> None:
         """Log once, for each persona, what it asks of its voice and does not get."""

@@ -25,6 +25,7 @@ from models.store import Store
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+_LINE = {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s", "datefmt": "%H:%M:%S"}
 _TRACEBACK = "Traceback (most recent call last)"
 _ERROR_LINE = re.compile(r"^[\w.]+: ")
 
@@ -158,7 +159,7 @@ def uvicorn_config(app: "FastAPI", settings: Settings) -> uvicorn.Config:
         # The voice websocket enforces its own limit with an error message; uvicorn's limit is for all others.
         ws_max_size=4 * settings.max_message_bytes,
         ws_per_message_deflate=False,
-        log_config=log_config(settings.log_level),
+        log_config=log_config(settings.log_level, settings.log_format),
         access_log=settings.log_level == "debug",
         server_header=False,
         timeout_graceful_shutdown=5,
@@ -191,13 +192,14 @@ def run(settings: Settings, app: "FastAPI", announce: Callable[[int], None]) -> 
     return server.started
 
 
-def log_config(level: str) -> dict[str, Any]:
+def log_config(level: str, form: str = "line") -> dict[str, Any]:
     """Configure logging to standard error with redacted tokens; libraries log warnings and errors only.
 
     At the level debug, too: below warnings the database's driver logs the parameters of statements, websockets what
     callers say, and model clients whole prompts. Only uvicorn also tells of its requests then.
     """
     debug = level == "debug"
+    before = ["unflooded", "call"] if form == "json" else ["unflooded"]
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -206,13 +208,14 @@ def log_config(level: str) -> dict[str, Any]:
             "short": {"()": "api.serving.ShortStartup"},
             "unflooded": {"()": "api.auth.Unflooded"},
             "paths": {"()": "api.serving.PathsOnly"},
+            **({"call": {"()": "api.telemetry.json_logs.WithCall"}} if form == "json" else {}),
         },
-        "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s", "datefmt": "%H:%M:%S"}},
+        "formatters": {"chosen": {"()": "api.telemetry.json_logs.json_formatter"} if form == "json" else _LINE},
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler",
-                "filters": ["unflooded", "paths", "hide"] if debug else ["unflooded", "short", "hide"],
-                "formatter": "line",
+                "filters": [*before, *(["paths", "hide"] if debug else ["short", "hide"])],
+                "formatter": "chosen",
             }
         },
         "root": {"handlers": ["stderr"], "level": "WARNING"},

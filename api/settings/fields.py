@@ -8,6 +8,7 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator, model_vali
 from pydantic_settings import NoDecode
 
 from api.settings.serving import http_url
+from api.settings.telemetry import TelemetrySettings
 from api.settings.telephone import TelephoneSettings
 
 
@@ -16,7 +17,7 @@ def _default_data_dir() -> Path:
     return Path(base).expanduser() / "glow-voice"
 
 
-class Settings(TelephoneSettings):
+class Settings(TelephoneSettings, TelemetrySettings):
     """What an operator can configure; with the defaults the service runs on the embedded engines."""
 
     data_dir: Path = Field(

@@ -10,6 +10,7 @@ from models.records.core import Grant
 from pipeline.call.session import VoiceSession
 from pipeline.conversation.events import Problem, ReplyAudio, ReplyText, SessionEvent, UserPartial
 from pipeline.errors import Busy
+from pipeline.tasks.log_context import LogContext
 from voice.audio.formats import FRAME, AudioFormat, Int16Mono
 from voice.audio.intake import AudioIntake, Taken
 from voice.audio.sample_check import SilenceCheck
@@ -41,6 +42,7 @@ class Call:
         earlier_hash: of the resume token that it had in an earlier process, if that was not at hand; empty otherwise.
         tap: gets every 20 ms frame of the learner's audio, after the session.
         waiting_bytes: bytes of audio received and not fed to the session yet.
+        log_context: what the log says of it.
     """
 
     def __init__(self, user_id: str, session: VoiceSession, wire: AudioFormat) -> None:
@@ -53,6 +55,7 @@ class Call:
         self.earlier_hash = ""
         self.tap: Callable[[Int16Mono], None] | None = None
         self.waiting_bytes = 0
+        self.log_context = LogContext(session.conversation_id)
         self._intake = AudioIntake(wire)
         self._silence = SilenceCheck()
         self._feeding = asyncio.Lock()

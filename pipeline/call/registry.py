@@ -12,12 +12,14 @@ from models.records.open_calls import KeptCall
 from models.store import Store
 from pipeline.call.call import Call
 from pipeline.call.keeping import CallKeeper, events_of, input_of, is_resumed_by, names_of, output_of, settings_of
+from pipeline.call.log import CallLogger
 from pipeline.call.session import Engines, SessionSettings, VoiceSession
 from pipeline.call.settings import CallNames
 from pipeline.conversation.conversation import ConversationSource, OpenConversation, conversation_of
-from pipeline.conversation.events import CallEnded, Problem, SessionEvent
+from pipeline.conversation.events import Problem, SessionEvent
 from pipeline.errors import Busy, NotOwner, SessionConflict
 from pipeline.tasks.clock import Clock
+from pipeline.tasks.log_context import CURRENT
 from voice.audio.formats import AudioFormat
 
 log = logging.getLogger(__name__)
@@ -237,7 +239,7 @@ class Calls:
                 raise
             self._calls[chat_id] = call
             log.info("Call %s begins on chat %s, of user %s.", session.conversation_id, chat_id, user_id)
-            session.subscribe(_log_end(session.conversation_id))
+            session.subscribe(CallLogger(call.log_context).hear)
             for watcher in self._watchers:
                 watcher(call)
             return call
@@ -336,6 +338,7 @@ class Calls:
         return OpenConversation(conversation_of(context, persona_id), self._store)
 
     async def _carry(self, chat_id: str, call: Call) -> None:
+        CURRENT.set(call.log_context)
         try:
             await call.session.run()
         finally:
@@ -375,14 +378,3 @@ async def _heard_out(session: VoiceSession, limit: asyncio.Task[None]) -> None:
         stepped.clear()
         await stepped.wait()
     stop()
-
-
-def _log_end(conversation_id: str) -> Callable[[SessionEvent], None]:
-    """Make a listener that logs the end of a call, and no word of it."""
-
-    def hear(event: SessionEvent) -> None:
-        if isinstance(event, CallEnded):
-            seconds = event.duration_ms / 1000
-            log.info("Call %s ends after %.1f s and %d turns: %s.", conversation_id, seconds, event.turns, event.reason)
-
-    return hear

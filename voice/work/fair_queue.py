@@ -23,6 +23,7 @@ class Work:
         self.priority = priority
         self.cancelled = Event()
         self.arrival = 0
+        self.queued_at = 0.0
 
     def step(self, wanted: Callable[[], bool]) -> bool:
         """Run in a worker thread; return True if it yielded the thread because `wanted()`, with more to do."""

@@ -86,8 +86,16 @@ class ThreadWorkers:
         self._closed = False
         self._changed = Condition()
         self._threads = [Thread(target=self._serve, name=f"engine-{n}", daemon=True) for n in range(threads)]
+        self._waits: tuple[Callable[[Priority, float], None], Callable[[], float]] | None = None
         for thread in self._threads:
             thread.start()
+
+    def observe_waits(self, waited: Callable[[Priority, float], None], now: Callable[[], float]) -> None:
+        """Report how long each job waited for a thread, by its priority, in seconds of the clock `now`.
+
+        Both are called in the worker threads and on the event loop.
+        """
+        self._waits = waited, now
 
     def submit(self, job: Job[T], *, call: str, priority: Priority) -> asyncio.Future[T]:
         """See `Workers.submit`."""
@@ -154,6 +162,8 @@ class ThreadWorkers:
                 evicted = next(filter(None, map(self._queue.pop_newest, lesser)), None)
                 if evicted is None:
                     return EngineBusy(_BUSY)
+            if self._waits is not None:
+                work.queued_at = self._waits[1]()
             self._queue.put(work)
             self._changed.notify()
         if evicted is not None:
@@ -183,6 +193,10 @@ class ThreadWorkers:
                         return
                     self._changed.wait()
                 self._running.add(work)
+                waits = self._waits if work.queued_at else None
+            if waits is not None:
+                waits[0](work.priority, waits[1]() - work.queued_at)
+                work.queued_at = 0.0
             more = work.step(partial(self._wanted, work.priority))
             with self._changed:
                 self._running.discard(work)

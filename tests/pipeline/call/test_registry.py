@@ -20,6 +20,7 @@ from pipeline.conversation.events import (
     ReplyCleared,
     ReplyEnded,
     ReplyText,
+    TurnLatency,
     UserEnded,
     UserMessage,
     UserPartial,
@@ -131,14 +132,20 @@ def test_a_call_is_logged_from_its_begin_to_its_end_without_a_word_of_it(caplog:
             session.hang_up("idle")
             await session.finished()
             ended = await scene.until(CallEnded)
-            begins, ends = [record.getMessage() for record in caplog.records if record.name.endswith("registry")]
+            begins, ends = [
+                record.getMessage() for record in caplog.records if record.name.startswith("pipeline.call.")
+            ]
             chat, user = session.conversation.chat_id, scene.call.user_id
             assert begins == f"Call {session.conversation_id} begins on chat {chat}, of user {user}."
             seconds = ended.duration_ms / 1000
-            assert ends == f"Call {session.conversation_id} ends after {seconds:.1f} s and {ended.turns} turns: idle."
+            (latency,) = [event.voice_to_voice_ms for event in scene.of(TurnLatency)]
+            assert ends == (
+                f"Call {session.conversation_id} ends after {seconds:.1f} s and {ended.turns} turns: idle; "
+                f"voice to voice {latency} ms (median), {latency} ms (slowest)."
+            )
             assert ended.turns == 1
 
-    with caplog.at_level("INFO", logger="pipeline.call.registry"):
+    with caplog.at_level("INFO", logger="pipeline.call"):
         played_out(story)
 
 

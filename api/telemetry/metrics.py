@@ -1,0 +1,142 @@
+"""The metrics of the service: turns, calls, engines and the event loop. No label names a user, a chat or a call."""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
+
+from api.telemetry import names
+from api.telemetry.turns import TurnRecord, TurnStage
+from pipeline.conversation.events import CallEnded, Problem, SessionEvent
+from voice.work.fair_queue import Priority
+
+
+class OpenCalls(Protocol):
+    """What is asked of the registry of calls."""
+
+    @property
+    def closing(self) -> bool: ...
+
+    def __len__(self) -> int: ...
+
+
+class Metrics:
+    """The instruments, and what is recorded with them.
+
+    Args:
+        meter: makes the instruments.
+        calls: whose number is observed.
+        limit: most concurrent calls.
+        engines: the names of the engines by stage, such as {"stt": "whisper:base"}; read at each measurement, since a
+            damaged engine is replaced.
+    """
+
+    def __init__(self, meter: Meter, calls: OpenCalls, limit: int, engines: Callable[[], dict[str, str]]) -> None:
+        self._engines = engines
+        seconds, lag = list(names.BUCKETS_S), list(names.LAG_BUCKETS_S)
+        self._stages = {
+            stage: meter.create_histogram(name, "s", _STAGE_HELP[stage], explicit_bucket_boundaries_advisory=seconds)
+            for stage, name in names.STAGE_METRICS.items()
+        }
+        self._operations = meter.create_histogram(
+            names.OPERATION_DURATION,
+            "s",
+            "Duration of an engine's work on a turn, eager work that was discarded included.",
+            explicit_bucket_boundaries_advisory=seconds,
+        )
+        self._first_chunk = meter.create_histogram(
+            names.TIME_TO_FIRST_CHUNK,
+            "s",
+            "Time to the first text of a language model, and to the first audio of a synthesizer.",
+            explicit_bucket_boundaries_advisory=seconds,
+        )
+        self._waits = meter.create_histogram(
+            names.QUEUE_WAIT,
+            "s",
+            "How long work waited in the queue of the local engines, by priority.",
+            explicit_bucket_boundaries_advisory=lag,
+        )
+        self._lag = meter.create_histogram(
+            names.LOOP_LAG,
+            "s",
+            "By how much the event loop was late for a timer.",
+            explicit_bucket_boundaries_advisory=lag,
+        )
+        self._ended = meter.create_counter(names.CALLS_ENDED, "{call}", "Calls that ended, by reason.")
+        self._interruptions = meter.create_counter(
+            names.INTERRUPTIONS, "{interruption}", "Speech over a reply, by how it was judged."
+        )
+        self._problems = meter.create_counter(names.PROBLEMS, "{problem}", "Typed errors in calls, by code.")
+
+        def active(_: CallbackOptions) -> Iterable[Observation]:
+            yield Observation(len(calls))
+
+        def most(_: CallbackOptions) -> Iterable[Observation]:
+            yield Observation(limit)
+
+        def draining(_: CallbackOptions) -> Iterable[Observation]:
+            yield Observation(int(calls.closing))
+
+        def load(_: CallbackOptions) -> Iterable[Observation]:
+            yield Observation(1.0 if calls.closing else min(1.0, len(calls) / limit))
+
+        meter.create_observable_gauge(names.CALLS_ACTIVE, [active], "{call}", "Open calls.")
+        meter.create_observable_gauge(names.CALLS_LIMIT, [most], "{call}", "Most calls that may be open.")
+        meter.create_observable_gauge(names.CALLS_DRAINING, [draining], "1", "1 while the service stops.")
+        meter.create_observable_gauge(names.LOAD, [load], "1", "Open calls as a share of their limit, 0 to 1.")
+
+    def hear(self, event: SessionEvent) -> None:
+        """Count an event of a call."""
+        match event:
+            case CallEnded():
+                self._ended.add(1, {"reason": event.reason})
+            case Problem():
+                self._problems.add(1, {"code": event.code})
+            case _:
+                pass
+
+    def turn(self, record: TurnRecord) -> None:
+        """Record a turn that is over."""
+        if record.latency is not None:
+            for stage, milliseconds in record.latency.stages.items():
+                self._stages[stage].record(milliseconds / 1000)
+            self._first_chunk.record(record.latency.llm_ms / 1000, self._labels("invoke_llm"))
+            self._first_chunk.record(record.latency.tts_ms / 1000, self._labels("speech"))
+        for work in record.stages:
+            if work.name in names.OPERATIONS and work.end is not None:
+                self._operations.record(work.end - work.start, {**self._labels(work.name), **_failure(work)})
+
+    def interruption(self, judged: str) -> None:
+        """Count speech over a reply: true, false or backchannel."""
+        self._interruptions.add(1, {"judged": judged})
+
+    def waited(self, priority: Priority, seconds: float) -> None:
+        """Record how long work waited for an engine. Thread-safe."""
+        self._waits.record(seconds, {"priority": priority.name.lower()})
+
+    def lagged(self, seconds: float) -> None:
+        """Record by how much the event loop was late."""
+        self._lag.record(seconds)
+
+    def _labels(self, stage: str) -> dict[str, str]:
+        provider, _, model = self._engines()[_ENGINE_OF[stage]].partition(":")
+        return {
+            names.OPERATION: names.OPERATIONS[stage],
+            names.PROVIDER: provider,
+            names.MODEL: model or provider,
+        }
+
+
+_ENGINE_OF = {"transcribe": "stt", "invoke_llm": "llm", "speech": "tts"}
+
+_STAGE_HELP = {
+    "endpoint_ms": "From the last speech sample to the release of the reply.",
+    "stt_ms": "From the request of a transcript to its arrival.",
+    "llm_ms": "From the beginning of a reply to its first text.",
+    "tts_ms": "From the first clause of a reply to its first audio.",
+    "voice_to_voice_ms": "From the last speech sample to the first audio of the answer.",
+}
+
+
+def _failure(stage: TurnStage) -> dict[str, str]:
+    return {names.ERROR: str(stage.attributes[names.ERROR])} if names.ERROR in stage.attributes else {}

@@ -1,0 +1,41 @@
+"""The names of everything that is measured, in one place: the gen_ai conventions of OpenTelemetry are still moving.
+
+The gen_ai names are those of the semantic conventions for generative AI (status: development); all others are ours.
+"""
+
+from collections.abc import Mapping
+
+BUCKETS_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
+"""Boundaries of the histograms of latency, in seconds."""
+
+LAG_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0)
+"""Boundaries of the histograms of the event loop's lag and of waiting in a queue, in seconds."""
+
+CONVERSATION = "gen_ai.conversation.id"
+OPERATION, PROVIDER, MODEL = "gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model"
+OPERATION_DURATION = "gen_ai.client.operation.duration"
+TIME_TO_FIRST_CHUNK = "gen_ai.client.operation.time_to_first_chunk"
+
+ERROR = "error.type"
+TURN, DISCARDED, INTERRUPTED = "glow.turn", "glow.discarded", "glow.interrupted"
+HEARD_MS, REVISION, FIRST_TOKEN_MS = "glow.heard_ms", "glow.revision", "glow.first_token_ms"
+
+STAGE_METRICS: Mapping[str, str] = {
+    "endpoint_ms": "glow.turn.endpoint",
+    "stt_ms": "glow.turn.stt",
+    "llm_ms": "glow.turn.llm_first_token",
+    "tts_ms": "glow.turn.tts_first_audio",
+    "voice_to_voice_ms": "glow.turn.voice_to_voice",
+}
+"""The histogram of each stage of `TurnLatency`."""
+
+CALLS_ACTIVE, CALLS_LIMIT, CALLS_DRAINING = "glow.calls.active", "glow.calls.limit", "glow.calls.draining"
+CALLS_ENDED = "glow.calls.ended"
+LOAD = "glow.load"
+INTERRUPTIONS = "glow.interruptions"
+PROBLEMS = "glow.problems"
+QUEUE_WAIT = "glow.engine.queue.wait"
+LOOP_LAG = "glow.event_loop.lag"
+
+OPERATIONS: Mapping[str, str] = {"transcribe": "transcribe", "invoke_llm": "chat", "speech": "speech"}
+"""The gen_ai operation of each stage of a turn."""
