@@ -27,6 +27,8 @@ from api.doors.telephone import asterisk
 from api.doors.telephone.desk import Desk
 from api.doors.telephone.listening import listening
 from api.doors.voice import socket as voice
+from api.doors.wyoming.dialer import dialled
+from api.doors.wyoming.server import open_ports
 from api.service import running_service
 from api.settings import Settings
 from api.telemetry import open_exporters, telemetry
@@ -49,6 +51,8 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
             Desk(service) as desk,
             listening(settings, desk) as listeners,
             sockets.open(service),
+            open_ports(service) as ports,
+            dialled(service),
         ):
             app.state.service = service
             app.state.store = service.store
@@ -57,6 +61,7 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
             app.state.sockets = sockets
             app.state.telephone = desk
             app.state.phone_listeners = listeners
+            app.state.wyoming_ports = ports
             yield
 
     app = FastAPI(title="Glow Voice", lifespan=lifespan, redirect_slashes=False, docs_url=None, redoc_url=None)

@@ -116,7 +116,9 @@ def prepare(settings: Settings) -> tuple[Settings, str | None]:
         OSError: the address cannot be bound, the certificate cannot be used, or the data directory cannot be created.
         ModelError: the database cannot be opened.
     """
-    _check_address(settings.host, settings.port)
+    _check_address(settings.host, settings.port, "--port (0 takes a free one)")
+    for port, _ in settings.wyoming_ports:
+        _check_address(settings.wyoming_host, port, "GLOW_WYOMING")
     if settings.tls_cert is not None and settings.tls_key is not None:
         check_certificate(settings.tls_cert, settings.tls_key)
     private_folder(settings.data_dir)
@@ -128,7 +130,7 @@ def prepare(settings: Settings) -> tuple[Settings, str | None]:
     return asyncio.run(ask())
 
 
-def _check_address(host: str, port: int) -> None:
+def _check_address(host: str, port: int, setting: str) -> None:
     """Check that the address can be bound, before seconds are spent on loading the engines."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -138,8 +140,7 @@ def _check_address(host: str, port: int) -> None:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise OSError(
-                f"something else listens on port {port} of {host}; stop it, or choose another port with --port "
-                "(0 takes a free one)."
+                f"something else listens on port {port} of {host}; stop it, or choose another port with {setting}."
             ) from None
         raise OSError(f"it cannot listen on {host}, port {port}: {error.strerror}.") from None
 

@@ -10,6 +10,7 @@ from pydantic_settings import NoDecode
 from api.settings.serving import http_url
 from api.settings.telemetry import TelemetrySettings
 from api.settings.telephone import TelephoneSettings
+from api.settings.wyoming import WyomingSettings
 
 
 def _default_data_dir() -> Path:
@@ -17,7 +18,7 @@ def _default_data_dir() -> Path:
     return Path(base).expanduser() / "glow-voice"
 
 
-class Settings(TelephoneSettings, TelemetrySettings):
+class Settings(WyomingSettings, TelephoneSettings, TelemetrySettings):
     """What an operator can configure; with the defaults the service runs on the embedded engines."""
 
     data_dir: Path = Field(

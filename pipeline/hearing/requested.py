@@ -1,5 +1,7 @@
 """Transcription of audio that belongs to no call, while it arrives: of any length, behind the work of calls."""
 
+import numpy as np
+
 from pipeline.hearing.ear import Ear
 from pipeline.hearing.partials import StablePrefix
 from pipeline.hearing.utterance import Utterance
@@ -10,6 +12,10 @@ from voice.work.workers import Priority
 
 GAP_MS = 1_000
 """Longest silence that is given to the recogniser: of longer ones it would make words."""
+
+
+_BEFORE_FRAMES = 25
+"""Silence that is heard before a recording, which may begin with a word: else it would be taken for the background."""
 
 
 class RequestedTranscript:
@@ -33,6 +39,8 @@ class RequestedTranscript:
         self._stable = StablePrefix()
         self._position = 0
         self._takes = False
+        for _ in range(_BEFORE_FRAMES):
+            self._ear.hear(np.zeros(FRAME, np.int16), 0.0, in_utterance=False)
 
     @property
     def silence_ms(self) -> int | None:

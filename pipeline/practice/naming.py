@@ -38,3 +38,38 @@ async def persona_of(store: Store, practice: Practice, name: str | None) -> Pers
         raise NotFound(f"{practice.name} has no persona to talk to.")
     known = ", ".join(persona.name for persona in personas)
     raise NotFound(f"{practice.name} has no persona {name!r}; it has: {known}.")
+
+
+async def addressed(store: Store, name: str | None) -> tuple[Practice, Persona]:
+    """Find whom to talk to by one name: a practice's, with its first persona, or a persona's, with its first practice.
+
+    Args:
+        name: an id or a name, in any case, with hyphens for blanks if need be; None for the first practice.
+
+    Raises:
+        NotFound: there is none; the message lists those there are.
+    """
+    practices = await store.practices()
+    if not practices:
+        raise NotFound("There is no practice yet; `glow serve` installs those of its packs.")
+    if name is None:
+        return practices[0], await persona_of(store, practices[0], None)
+    known: list[str] = []
+    for practice in practices:
+        if practice.id == name or _spelled(practice.name) == _spelled(name):
+            return practice, await persona_of(store, practice, None)
+    for practice in practices:
+        scenario_ids = (await store.simulation(practice.simulation_id)).scenario_ids
+        for ident in (await store.scenario(scenario_ids[0])).persona_ids if scenario_ids else ():
+            persona = await store.persona(ident)
+            if persona.id == name or _spelled(persona.name) == _spelled(name):
+                return practice, persona
+            known.append(persona.name)
+    raise NotFound(
+        f"There is no persona or practice {name!r}; there are: "
+        f"{', '.join(dict.fromkeys([*known, *(practice.name for practice in practices)]))}."
+    )
+
+
+def _spelled(name: str) -> str:
+    return name.strip().replace("-", " ").casefold()

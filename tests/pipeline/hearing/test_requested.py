@@ -7,7 +7,8 @@ import numpy as np
 
 from pipeline.hearing.requested import RequestedTranscript
 from tests.pipeline.scene import Repeater
-from tests.voice.sound import frames_of, noise, recording
+from tests.voice.sound import frames_of, noise, recording, recordings
+from voice.audio.resample import Resampler
 from voice.stt.speech_to_text import SpeechToText
 from voice.stt.sphinx.engine import PocketSphinx
 from voice.work.workers import InlineWorkers
@@ -64,3 +65,10 @@ def test_words_that_were_given_are_not_taken_back() -> None:
         request.close()
 
     asyncio.run(story())
+
+
+def test_a_narrow_recording_that_begins_with_a_word_is_heard() -> None:
+    for name in recordings("clinic")[:6]:
+        down, up = Resampler(16_000, 8_000), Resampler(8_000, 16_000)
+        narrow = up.process(np.concatenate([down.process(recording(name)), down.flush()]))
+        assert asyncio.run(heard(Repeater("words"), narrow)) == "words", name
