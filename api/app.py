@@ -23,7 +23,7 @@ from api.doors.openapi_page import serve_openapi_page
 from api.doors.pages import STATIC, KnownFiles, OneUseCodes
 from api.doors.refusals import BUSY_RETRY_S, explain_errors
 from api.doors.socket_rules import SocketRules, protocol_by_path
-from api.doors.telephone import asterisk
+from api.doors.telephone import asterisk, twilio
 from api.doors.telephone.desk import Desk
 from api.doors.telephone.listening import listening
 from api.doors.voice import socket as voice
@@ -66,7 +66,10 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
 
     app = FastAPI(title="Glow Voice", lifespan=lifespan, redirect_slashes=False, docs_url=None, redoc_url=None)
     # Keepalive and message limit of doors that need other than the server's, by path.
-    app.state.socket_rules = dict[str, SocketRules]({asterisk.PATH: asterisk.SOCKET_RULES})
+    app.state.socket_rules = {
+        asterisk.PATH: asterisk.SOCKET_RULES,
+        twilio.SOCKET_PATH: SocketRules(max_bytes=2 * twilio.MESSAGE_LIMIT),
+    }
     app.state.socket_protocol = protocol_by_path(app.state.socket_rules)
     app.state.http_protocol = bounded_protocol(HttpRules(per_address=settings.connections_per_address))
     app.state.page_codes = OneUseCodes()
@@ -85,6 +88,7 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
         pages.router,
         studio.router,
         asterisk.router,
+        twilio.router,
     )
     for router in (glow.router_of(operations), *routers, socket_http.router_of(operations)):
         app.router.routes.extend(router.routes)

@@ -88,7 +88,7 @@ def interrupted(count: int, *, calls: int, seed: int, tts: str = "espeak") -> Re
     recordings = [learner_recording(scene, number).samples for scene, number in BARGE_INS]
     with tempfile.TemporaryDirectory(prefix="glow-interruptions-") as name:
         pack = Path(name) / "talkative.yaml"
-        pack.write_text(_pack(), encoding="utf-8")
+        pack.write_text(talkative_pack(), encoding="utf-8")
         settings = embedded(stt="fixed", tts=tts) | {"GLOW_PACKS": str(pack), "GLOW_MAX_CALLS": str(calls + 1)}
         with own_service(settings, Settings().models_dir) as service, RemoteService(service.url, service.token) as http:
 
@@ -151,7 +151,8 @@ def _mistake(each: Interruption) -> str:
     )
 
 
-def _pack() -> str:
+def talkative_pack() -> str:
+    """Return a content pack with a persona whose every reply is long."""
     about = {"name": "The talkative one", "description": "Always has a lot to say."}
     cue = {"id": "anything", "when": [r"\w+"], "say": [REPLIES[index % len(REPLIES)] for index in range(60)]}
     scenario = {**about, "problem_statement": "None.", "objectives": ["None."], "personas": ["talker"]}

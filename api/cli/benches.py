@@ -178,6 +178,26 @@ def bench_interruptions(
         raise typer.Exit(FAILED)
 
 
+@app.command(name="phone")
+def bench_phone(
+    count: Annotated[int, typer.Option(min=1, max=10_000, help="Number of calls, each with one barge-in.")] = 50,
+    calls: Annotated[int, typer.Option(min=1, max=100, help="Number of concurrent calls.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the instants.")] = 1,
+    echo: Annotated[bool, typer.Option("--echo", help="What is played comes back at -20 dB, 200 ms later.")] = False,
+    stt: Annotated[str, typer.Option(help="Speech-to-text engine; with an echo, one that hears words.")] = "fixed",
+    limit_ms: Annotated[int, typer.Option(min=1, help="Longest time until the loudspeaker is silent.")] = 200,
+    as_json: Json = False,
+) -> None:
+    """Telephone from a carrier's side, barge in at random, and compare the chats with what the loudspeakers played."""
+    from api.bench.phone import bench_phone as measure
+
+    if not measure(
+        console(), count=count, calls=min(calls, count), seed=seed, echo=echo, stt=stt, limit_ms=limit_ms,
+        as_json=as_json,
+    ):  # fmt: skip
+        raise typer.Exit(FAILED)
+
+
 @app.command(name="search")
 def bench_search(
     chosen: Annotated[

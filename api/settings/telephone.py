@@ -42,6 +42,12 @@ class TelephoneSettings(PhoneLineSettings):
     twilio_auth_token: SecretStr | None = Field(
         default=None, description="Auth token of that account: it signs Twilio's requests, and ours."
     )
+    twilio_signing_key: SecretStr | None = Field(
+        default=None, description="Shared key by which Twilio signs instead, in accounts that have one."
+    )
+    twilio_api_key: SecretStr | None = Field(
+        default=None, description="API key for requests to Twilio instead of the auth token, as SK...:secret."
+    )
     twilio_base_url: str = Field(
         default="https://api.twilio.com",
         description="Base URL of Twilio's REST interface, or of a compatible carrier's.",

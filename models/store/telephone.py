@@ -88,6 +88,14 @@ class TelephoneStore(Database):
                 row.answered_at = row.answered_at or self._now()
 
     @shielded
+    async def detail_phone_call(self, call_id: str, details: dict[str, Any]) -> None:
+        """Add to what is known of a call."""
+        async with self._writing() as session:
+            row = await session.get(PhoneCallRow, call_id)
+            if row is not None:
+                row.details = row.details | details
+
+    @shielded
     async def end_phone_call(self, call_id: str, reason: str) -> None:
         """Record the end of a call; the first reason stays."""
         async with self._writing() as session:

@@ -111,6 +111,6 @@ async def obey(call: Call, command: Command) -> None:
         case RequestReply():
             session.request_reply()
         case Transferred(done):
-            session.hang_up("transfer") if done else session.transfer_failed()
+            session.hang_up("transfer") if done else session.prompts.transfer_failed()
         case HangUp():
             await call.hang_up()

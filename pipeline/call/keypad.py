@@ -1,6 +1,8 @@
 """Phone keys, pressed one by one and gathered into one message."""
 
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from pipeline.tasks.clock import Clock
 from pipeline.tasks.slots import Slots
@@ -11,6 +13,46 @@ WAIT_S = 2.0
 DIGITS_LIMIT = 64
 """Most keys of one message."""
 
+_WORDS = dict(zip("zero one two three four five six seven eight nine".split(), "0123456789", strict=True))
+_OFFERED = re.compile(
+    rf"\b(?:press|dial|key|choose|or|and)\s+(?:the\s+)?(?:number\s+|key\s+)?([0-9]|{'|'.join(_WORDS)})\b(?![\d-])",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRules:
+    """What keys mean on a telephone, beside being typed.
+
+    Attributes:
+        wait_s: longest time between two keys of one message.
+        repeats: alone, has the persona say its latest reply again; empty for no such key.
+        human: alone, asks for a human; empty for no such key.
+    """
+
+    wait_s: float = 3.0
+    repeats: str = "*"
+    human: str = "0"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyActions:
+    """What keys do in a call.
+
+    Attributes:
+        typed: takes a message of keys.
+        pressed: the first key of one was pressed: it interrupts, as speech does.
+        repeat: say the latest reply again.
+        human: transfer the call to a human; None where there is none.
+        said: returns the persona's latest words, which may offer keys.
+    """
+
+    typed: Callable[[str], object]
+    pressed: Callable[[], None]
+    repeat: Callable[[], None]
+    human: Callable[[], None] | None
+    said: Callable[[], str]
+
 
 class Keypad:
     """Gathers keys until the message is complete.
@@ -18,22 +60,31 @@ class Keypad:
     Args:
         slots: the session's tasks.
         clock: the session's clock.
-        typed: takes the message.
+        actions: what the keys do.
+        rules: those of a telephone; None where keys are typed, and nothing else.
     """
 
-    def __init__(self, slots: Slots, clock: Clock, typed: Callable[[str], object]) -> None:
+    def __init__(self, slots: Slots, clock: Clock, actions: KeyActions, rules: KeyRules | None = None) -> None:
         self._slots = slots
         self._clock = clock
-        self._typed = typed
+        self._actions = actions
+        self._rules = rules
         self._digits = ""
+        self._offered: frozenset[str] = frozenset()
 
     def press(self, digit: str) -> None:
         """Take a key."""
+        if not self._digits and self._rules is not None:
+            self._offered = offered_keys(self._actions.said())
+            self._actions.pressed()
+            if digit == self._rules.repeats:
+                self._actions.repeat()
+                return
         if digit == "#" and self._digits:
             self.finish()
             return
         self._digits += digit
-        if len(self._digits) >= DIGITS_LIMIT:
+        if len(self._digits) >= DIGITS_LIMIT or self._digits in self._offered:
             self.finish()
             return
         self._slots.replace("digits", self._rest())
@@ -41,10 +92,27 @@ class Keypad:
     def finish(self) -> None:
         """Send the keys pressed so far, if any, as the message."""
         digits, self._digits = self._digits, ""
-        if digits:
-            self._slots.cancel("digits")
-            self._typed(digits)
+        if not digits:
+            return
+        self._slots.cancel("digits")
+        human = self._actions.human
+        if human is not None and self._rules is not None and digits == self._rules.human:
+            human()
+        else:
+            self._actions.typed(digits)
 
     async def _rest(self) -> None:
-        await self._clock.sleep(WAIT_S)
+        await self._clock.sleep(self._rules.wait_s if self._rules is not None else WAIT_S)
         self.finish()
+
+
+def offered_keys(said: str) -> frozenset[str]:
+    """Return the keys that words offer, such as "press 1 for billing, or 2": one of them needs no waiting.
+
+    None if a longer entry is asked for, such as a number that `#` ends.
+    """
+    if not re.search(r"\b(?:press|dial|key)\b", said, re.IGNORECASE) or re.search(
+        r"\b(?:enter|hash|pound)\b|#", said, re.IGNORECASE
+    ):
+        return frozenset()
+    return frozenset(_WORDS.get(key.lower(), key) for key in _OFFERED.findall(said))

@@ -14,9 +14,10 @@ from models.records.core import ChatContext
 from pipeline.call.actions import ANSWERING, LEAST_COMMIT_MS, NO_WORDS, Actions, milliseconds
 from pipeline.call.audience import Audience, Listener, Watcher
 from pipeline.call.echo import EchoWatch
-from pipeline.call.keypad import Keypad
+from pipeline.call.keypad import KeyActions, Keypad
 from pipeline.call.learner_messages import LearnerMessages
 from pipeline.call.opening import OpeningPrompts
+from pipeline.call.prompts import Prompts
 from pipeline.call.settings import CallNames, Engines, SessionSettings, new_resume_token
 from pipeline.call.timers import Timers
 from pipeline.call.tools import call_tools
@@ -61,6 +62,7 @@ class VoiceSession(Audience):
         conversation_id, group_id: the ids of this call.
         opening: how it begins, and whether it may be recorded.
         echo: what its client has reported of its loudspeaker's echo.
+        prompts: what its line may have the persona say unasked.
         resume_token: lets its owner resume it after a dropped connection.
         restart_after_ms: a call ended by "closing" tells its owner to resume it after this time; None does not.
     """
@@ -90,7 +92,6 @@ class VoiceSession(Audience):
         self._writer = Writer(clock)
         self._slots = Slots()
         self._waterfall = Waterfall()
-        self._keypad = Keypad(self._slots, clock, self._take_digits)
         self._over, self._connected = asyncio.Event(), asyncio.Event()
         self._connected.set()
         self._messages = LearnerMessages(
@@ -108,6 +109,7 @@ class VoiceSession(Audience):
             new_id,
             Hooks(self._emit, self._reply_started, self._reply_finished),
             text_only=settings.text_only,
+            clears=settings.duck_clears,
         )
         self._transcripts = Transcripts(
             Utterance(
@@ -138,6 +140,8 @@ class VoiceSession(Audience):
             feed=self._feed,
         )
         self.opening = OpeningPrompts(settings, self._feed)
+        self.prompts = Prompts(settings, self._timers, self._replies, self._feed)
+        self._keypad = Keypad(self._slots, clock, self._key_actions(), settings.keys)
         parts = (self._transcripts, self._replies, self._messages, self._timers, self.opening, self._waterfall)
         self._actions = Actions(*parts, clock, self._emit, self._end)
         self._reason: events.CallEndReason = "failed"
@@ -189,8 +193,7 @@ class VoiceSession(Audience):
             if self.restart_after_ms is not None and self._reason == "closing":
                 self._emit(Restarting(self.resume_token, self.restart_after_ms))
             duration_ms = round((self._clock.now() - self._began_at) * 1000)
-            turns, reason = self._state.number, self._reason
-            self._emit(CallEnded(self.conversation.chat_id, True, duration_ms, turns, reason))
+            self._emit(CallEnded(self.conversation.chat_id, True, duration_ms, self._state.number, self._reason))
 
     async def begun(self) -> None:
         """Return when `run` has begun: the call takes no input before."""
@@ -314,21 +317,13 @@ class VoiceSession(Audience):
             self._emit(ANSWERING)
         self._feed(events.Requested())
 
-    def transfer_failed(self) -> None:
-        """Have the persona say that the transfer failed; the call goes on."""
-        self._timers.restart_plan()
-        self._feed(events.Prompted(self.settings.transfer_failed, insists=True))
-
     def stop(self) -> None:
         """Stop the persona; keep listening."""
         self._feed(events.Stopped())
 
     def mute(self, muted: bool) -> None:
         """Note that no audio will arrive, or that it will again; muting ends an open utterance."""
-        if muted:
-            self._feed(events.Muted())
-        else:
-            self._feed(events.Unmuted())
+        self._feed(events.Muted() if muted else events.Unmuted())
 
     def played(self, turn: int, milliseconds: int) -> None:
         """Note how much of the turn's reply the client has played."""
@@ -344,9 +339,14 @@ class VoiceSession(Audience):
         self._keypad.finish()
         self._feed(events.Hangup(reason))
 
-    def _take_digits(self, digits: str) -> None:
-        if not self.over:
-            self.type_text(digits)
+    def _key_actions(self) -> KeyActions:
+        return KeyActions(
+            typed=lambda digits: None if self.over else self.type_text(digits),
+            pressed=self.stop,
+            repeat=self.prompts.repeat,
+            human=self.prompts.human,
+            said=lambda: self._replies.latest_text,
+        )
 
     # ------------------------------------------------------------ the machine
 

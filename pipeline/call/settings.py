@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass, field
 
+from pipeline.call.keypad import KeyRules
 from pipeline.conversation.reply import Responder
 from pipeline.conversation.tools import Tool
 from pipeline.hearing.pace import HearingPace
@@ -123,6 +124,8 @@ class SessionSettings:
         transfer_failed: what is said when a transfer is impossible, or nobody answered.
         tools: further tools of the persona.
         cancels_echo: take the persona's voice out of the learner's audio.
+        keys: what keys mean on a telephone; None where they are typed, and nothing else.
+        duck_clears: a ducked reply has the client discard its audio at once; it resumes from what was heard.
         language: BCP 47 tag of the language that the caller is likely to speak; empty for the persona's.
     """
 
@@ -143,6 +146,8 @@ class SessionSettings:
     transfer_failed: str = "I am sorry, I could not put you through. Is there anything else I can do for you?"
     tools: tuple[Tool, ...] = ()
     cancels_echo: bool = True
+    keys: KeyRules | None = None
+    duck_clears: bool = False
     language: str = ""
 
     def pace(self) -> HearingPace:

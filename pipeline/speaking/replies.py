@@ -56,6 +56,7 @@ class Replies:
         new_id: makes message ids.
         hooks: the callbacks.
         text_only: replies are sent as text alone.
+        clears: a ducked reply has the client discard its audio at once.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Replies:
         hooks: Hooks,
         *,
         text_only: bool = False,
+        clears: bool = False,
     ) -> None:
         self._conversation = conversation
         self._responder = responder
@@ -84,6 +86,7 @@ class Replies:
         self._new_id = new_id
         self._hooks = hooks
         self._text_only = text_only
+        self._clears = clears
         self._next: Preparation | None = None
         self._parked: Preparation | None = None
         self._playout: Playout | Writing | None = None
@@ -100,6 +103,11 @@ class Replies:
     def spoken(self) -> str:
         """The text of the latest reply up to the last sample sent; its echo may outlast it."""
         return self._last_spoken if self._playout is None else self._playout.spoken
+
+    @property
+    def latest_text(self) -> str:
+        """All of the latest reply's text, heard or not; of an earlier call's, what was heard."""
+        return self._last_spoken if self._latest is None else self._latest.preparation.text
 
     @property
     def sounded(self) -> bool:
@@ -199,7 +207,9 @@ class Replies:
 
     def duck(self) -> None:
         """Stop sending for now."""
-        if self._playout is not None:
+        if self._clears:
+            self.hold()
+        elif self._playout is not None:
             self._playout.duck()
 
     def go_on(self) -> None:
@@ -209,7 +219,7 @@ class Replies:
 
     def hold(self) -> None:
         """Have the client discard what it has not played; the reply may still resume."""
-        if (playout := self._playout) is not None:
+        if (playout := self._playout) is not None and not (self._clears and playout.held):
             playout.rewind()
             self._hooks.emit(ReplyCleared(playout.preparation.turn, playout.heard_ms, playout.heard))
 

@@ -44,7 +44,7 @@ class Desk:
         self._running: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
-        return len(self._open)
+        return sum(not reception.over for reception in self._open.values())
 
     async def __aenter__(self) -> Self:
         await self.numbers.load()
@@ -127,8 +127,8 @@ class Desk:
         return reception
 
     def _answer(self, entry: PhoneNumber, *, outgoing: bool) -> Answer:
-        on_it = sum(reception.entry.number == entry.number for reception in self._open.values())
-        if len(self._open) >= self.service.settings.phone_calls or (not outgoing and on_it >= entry.lines):
+        on_it = sum(one.entry.number == entry.number for one in self._open.values() if not one.over)
+        if len(self) >= self.service.settings.phone_calls or (not outgoing and on_it >= entry.lines):
             return "busy"
         if outgoing or parse_hours(entry.hours, entry.timezone).include(self.service.store.now()):
             return "open"

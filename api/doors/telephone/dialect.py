@@ -7,7 +7,7 @@ and how a call is transferred and hung up.
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from api.doors.line import (
@@ -65,6 +65,10 @@ class PhoneDialect(ABC):
         mark_every_ms: audio between two marks; the last packet's end may lack one by at most that.
         resumes: the carrier comes back for a call whose connection dropped, so that it waits for it.
 
+    Args:
+        desk: receives the call.
+        opened: notified when the call is open.
+
     Attributes:
         desk: receives the call.
         reception: the call, once it is received.
@@ -81,8 +85,9 @@ class PhoneDialect(ABC):
     mark_every_ms: int = 100
     resumes: bool = False
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, opened: Callable[[], None] = lambda: None) -> None:
         self.desk = desk
+        self._opened = opened
         self.reception: Reception | None = None
         self.away = False
         self.problem = ""
@@ -136,6 +141,9 @@ class PhoneDialect(ABC):
     async def hang_up(self) -> None:  # noqa: B027  # most lines need nothing
         """Hang the call up; called before the wire is closed, which for many lines is the same."""
 
+    async def come_back(self) -> None:  # noqa: B027  # most carriers do not
+        """Have the carrier hold the call and come back, as the service restarts; called where the line `resumes`."""
+
     # -------------------------------------------------------------- for them
 
     def keep_early(self, heard: Hear) -> None:
@@ -183,6 +191,7 @@ class PhoneDialect(ABC):
         """Empty the far end's buffer when a reply is cleared, and carry out what events ask for."""
         match event:
             case LineOpened():
+                self._opened()
                 self._reception.opened(event)
             case ReplyCleared():
                 self._epoch += 1

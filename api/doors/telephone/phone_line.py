@@ -69,7 +69,9 @@ class PhoneWire:
                 with suppress(ConnectionError, EOFError, LineRefused):
                     async with Announcer(self, self._dialect, self._desk.clock) as announcer:
                         await announcer.say(recorded(sentence), RECORDED_HZ)
-            if not self._dialect.away:
+            if reason is Close.RESTARTING and self._dialect.resumes:
+                await self._dialect.come_back()
+            elif reason is not Close.GONE and not self._dialect.away:
                 await self._dialect.hang_up()
         finally:
             await self._wire.close(reason)

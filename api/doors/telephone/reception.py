@@ -31,6 +31,7 @@ from models.records.core import User
 from models.records.telephone import BY_CALLER, BY_PIN, PhoneCall, PhoneNumber
 from pipeline.call.call import Call
 from pipeline.call.commands import obey
+from pipeline.call.keypad import KeyRules
 from pipeline.call.session import SessionSettings
 from pipeline.call.settings import CallRecording, Prompt, SilencePlan, TimeLimit
 from pipeline.conversation.events import CallEnded, Problem, SessionEvent
@@ -82,7 +83,7 @@ class Reception:
     Attributes:
         over: its record is closed.
         attended: a line carries it now.
-        transferring: it is away at a human.
+        transferring: to whom it is being transferred; empty for nobody.
     """
 
     def __init__(
@@ -103,13 +104,19 @@ class Reception:
         self.answer = answer
         self.over = False
         self.attended = True
-        self.transferring = False
+        self.transferring = ""
+        self._reason = ""
         self._service = service
         self._gate = gate
         self._run = run
         self._forget = forget
         self._user: User | None = None
         self._call: Call | None = None
+
+    @property
+    def ending(self) -> bool:
+        """Whether the call has ended, and its record is about to be closed."""
+        return self.over or (self._call is not None and self._call.session.over)
 
     @property
     def call(self) -> Call | None:
@@ -124,8 +131,8 @@ class Reception:
         Raises:
             CallRefused: it has a stream.
         """
-        if self.attended:
-            raise CallRefused("refused", "This call has a stream already.")
+        if self.attended or self.over:
+            raise CallRefused("refused", "This call has a stream already, or is over.")
         self.attended = True
         return self
 
@@ -138,8 +145,10 @@ class Reception:
         """
         if self._call is not None and not self._call.session.over:
             failed = (Transferred(done=False),) if self.transferring else ()
-            self.transferring = False
+            self.transferring = ""
             return self._opening(Known(self._owner()), OpenCall(self._call), sound, before=failed, greet=False)
+        if not self._service.ready.is_set():
+            raise LineRefused("engine_unavailable", "The engines are not ready yet; call again soon.", Close.BROKEN)
         if self.answer != "open" and not self.entry.message:
             await self._turn_away(announcer)
         try:
@@ -245,6 +254,8 @@ class Reception:
             greeting=entry.greeting,
             recording=CallRecording(entry.announce) if entry.record else None,
             transfers=(HUMAN, entry.human) if entry.human else (),
+            keys=KeyRules(),
+            duck_clears=True,
             language=entry.language,
         )
 
@@ -306,12 +317,14 @@ class Reception:
             await call.session.finished()
         finally:
             stop()
-        await self.end("message" if self.answer != "open" and reason in ("caller", "silence", "duration") else reason)
+        if self.answer != "open" and reason in ("caller", "silence", "duration"):
+            reason = "message"
+        await self.end(self._reason or reason)
 
     def transfer(self, target: str, carry: Carry) -> None:
         """Transfer the call, as the persona asked; it comes back if nobody answers."""
         number = self.entry.human if target == HUMAN else target
-        self.transferring = True
+        self.transferring = number
         self._run(self._transfer(number, carry), "telephone transfer")
 
     async def _transfer(self, number: str, carry: Carry) -> None:
@@ -332,11 +345,22 @@ class Reception:
         if call is None or call.session.over or not self.transferring:
             return
         if answered:
-            self.transferring = False
+            self.transferring = ""
             await obey(call, Transferred(done=True))
         elif call.attended:
-            self.transferring = False
+            self.transferring = ""
             await obey(call, Transferred(done=False))
+
+    async def machine_answered(self) -> None:
+        """Leave the message of a call that we made, once, and end it: a machine has answered."""
+        call, message = self._call, str(self.record.details.get("message", ""))
+        if call is None or call.session.over or not self.incoming.outgoing or self._reason:
+            return
+        self._reason = "machine"
+        if message:
+            call.session.prompts.last_words(message)
+        else:
+            call.session.hang_up("persona")
 
     async def hang_up(self) -> None:
         """End the call, as the caller has hung up. Idempotent."""
@@ -347,8 +371,10 @@ class Reception:
             call.session.hang_up("transfer" if self.transferring else "caller")
 
     async def end(self, reason: str) -> None:
-        """Close the record, and free the call's place. Idempotent; the first reason stays."""
-        self._forget(self)
+        """Free the call's place, and close its record. Idempotent; the first reason stays.
+
+        The desk knows the call until the record is closed, so that its carrier is not sent back into it.
+        """
         if self.over:
             return
         self.over = True
@@ -357,3 +383,5 @@ class Reception:
             await self._service.store.end_phone_call(self.record.id, reason)
         except ModelError as error:
             log.warning("The end of a telephone call is not recorded: %s", error)
+        finally:
+            self._forget(self)

@@ -140,6 +140,7 @@ PRINTS_NO_DATA = {
     "serve", "demo", "talk", "attempts audio_download", "attempts chat live", "token create", "token revoke",
     "client create", "client revoke", "client act-as", "user delete", "models pull", "pack new", "kiosk remove",
     "satellite remove",
+    "phone remove",
 }  # fmt: skip
 """Commands that do something, and whose output is no list and no reply."""
 

@@ -129,6 +129,7 @@ class Phone:
 async def desk_in(store: Store, *entries: PhoneNumber, **settings: Any) -> AsyncIterator[Desk]:
     """A desk with these numbers."""
     async with service_in(store) as service:
+        service.ready.set()
         service.settings = service.settings.model_copy(update=settings)
         for one in entries:
             await store.add_phone_number(one)
