@@ -268,7 +268,8 @@ def _turns(reading: Reading) -> Finding:
 def _balance(reading: Reading) -> Finding:
     share, _ = talk_share(reading.task)
     low, high = BALANCED
-    if not reading.task.persona or _words(reading.said) * 2 < _words(reading.every):
+    is_talk = bool(reading.task.persona and reading.said)
+    if not is_talk or _words(reading.said) * 2 < _words(reading.every):
         return Finding(0.0, "Talk with the other person, in sentences that are meant for them.")
     if low <= share <= high:
         return Finding(1.0, "Both of you had room to speak.")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline.llm.chat_model import ChatModel
 
 DEMO_NODE, DEMO_SESSION = "abc123", "session123"
-"""Ids from the examples of the interface's documentation; a new learner gets this session."""
+"""Ids from the examples of the interface's documentation; every learner has this session."""
 
 
 class NoNode(PipelineError):
@@ -98,9 +98,11 @@ class Tutor:
             )
 
     async def welcome(self, user_id: str) -> None:
-        """Create the example session for a new learner, unless it exists."""
+        """Create the example session of a learner, unless it exists."""
         await self.node(user_id, DEMO_NODE)
-        if not await self._store.external_chats(user_id, "tutor"):
+        try:
+            await self._store.external_chat(user_id, DEMO_SESSION, "tutor")
+        except NotFound:
             with suppress(Conflict):
                 await self._store.add_external_chat(user_id, "tutor", id=DEMO_SESSION, subject_id=DEMO_NODE)
 

@@ -54,6 +54,7 @@ def share(measure: Measure, *lines: str, signs: tuple[str, ...] = (), needed: in
         ("a heap of words is no objective", "objectives", ("receipt repair refund warranty laptop",), 0.0),
         ("nor questions", "questions", ("what how why when where",), 0.0),
         ("nor turns", "turns", ("receipt repair refund warranty laptop", "- Pardon?", "sorry understand"), 0.0),
+        ("a mere pause is no talk", "balance", ("...", "- One two three."), 0.0),
         ("nor talk", "balance", ("receipt repair refund warranty laptop", "- One two three."), 0.0),
         ("nor is the task, read aloud", "objectives", ("Ask about the receipt. Offer a repair or a refund.",), 0.0),
         ("rudeness costs", "questions", ("What happened? How? Why? When was it? Are you deaf?",), 0.8),

@@ -65,6 +65,18 @@ def stretches(citation: dict[str, Any], text: str) -> list[tuple[dict[str, Any],
     return [(stretch, text[place["startIndex"] : place["endIndex"]]) for stretch, place in places]
 
 
+def test_the_request_of_the_page_is_answered_in_its_form(service: RunningService) -> None:
+    sample = {"messages": [user("What are the company holidays this year?")]}
+    headers = {**service.headers(), "Content-Type": "application/json"}
+    answer = http.post(f"{service.url}/rest/api/v1/chat", json=sample, headers=headers)
+    assert answer.headers["content-type"].startswith("text/plain"), "as its response schema says"
+    last = answer.json()["messages"][-1]
+    assert (last["author"], last["messageType"], last["hasMoreFragments"]) == ("GLEAN_AI", "CONTENT", False)
+    assert last["agentConfig"] == {"agent": "DEFAULT", "mode": "DEFAULT"}
+    assert "Thursday, December 24: Christmas Eve." in last["fragments"][0]["text"]
+    assert titles_of(answer.json())[0] == "Company holidays 2026"
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_an_answer_with_its_citations(service: RunningService, path: str) -> None:
     answer = chat(service, WARRANTY, path=path)

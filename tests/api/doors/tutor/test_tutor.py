@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.auth import LOCAL_USER
 from api.doors.body_limit import SMALLER_BODY
 from tests.pipeline.tutoring.test_tutoring import ANSWERS, PNG
 from tests.servers.tools import tools_server
@@ -86,6 +87,16 @@ def test_the_documented_commands_on_a_fresh_service(tmp_path: Path, command: str
         )
     answer = json.loads(done.stdout)
     assert isinstance(answer, list) or "error" not in answer, answer
+
+
+def test_the_documented_session_is_there_for_who_has_others(tmp_path: Path) -> None:
+    with unhearing(tmp_path, tokens=None) as service:
+        user = asyncio.run_coroutine_threadsafe(service.inside.store.user_named(LOCAL_USER), service.loop).result(100)
+        add = service.inside.store.add_external_chat(user.id, "tutor")
+        asyncio.run_coroutine_threadsafe(add, service.loop).result(100)
+        assert ask(service, "POST", "/chat/sessions/session123/tutor", {"userId": DEFAULT, "content": ""}).json()[
+            "message"
+        ]
 
 
 def test_a_session(fresh: RunningService) -> None:
