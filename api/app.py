@@ -23,7 +23,7 @@ from api.doors.openapi_page import serve_openapi_page
 from api.doors.pages import STATIC, KnownFiles, OneUseCodes
 from api.doors.refusals import BUSY_RETRY_S, explain_errors
 from api.doors.socket_rules import SocketRules, protocol_by_path
-from api.doors.telephone import asterisk, twilio
+from api.doors.telephone import asterisk, telnyx_routes, twilio, vonage_routes
 from api.doors.telephone.desk import Desk
 from api.doors.telephone.listening import listening
 from api.doors.voice import socket as voice
@@ -89,6 +89,8 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
         studio.router,
         asterisk.router,
         twilio.router,
+        telnyx_routes.router,
+        vonage_routes.router,
     )
     for router in (glow.router_of(operations), *routers, socket_http.router_of(operations)):
         app.router.routes.extend(router.routes)

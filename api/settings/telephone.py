@@ -7,13 +7,13 @@ from typing import Annotated, Any
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
-from api.settings.phone_lines import PhoneLineSettings
+from api.settings.phone_carriers import PhoneCarrierSettings
 from api.settings.serving import http_url
 
 _PREFIX = re.compile(r"\+\d{1,14}")
 
 
-class TelephoneSettings(PhoneLineSettings):
+class TelephoneSettings(PhoneCarrierSettings):
     """The telephone's settings; `Settings` has all."""
 
     phone_url: str = Field(

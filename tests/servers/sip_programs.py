@@ -98,12 +98,13 @@ class Baresip:
         secret = f";auth_user={user.partition(':')[0]};auth_pass={user.partition(':')[2]}" if user else ""
         (folder / "accounts").write_text(f"<sip:ada@127.0.0.1>;regint=0;audio_codecs={codec}{secret}\n")
         (folder / "contacts").write_text("")
-        self.process = subprocess.Popen(
-            ["baresip", "-f", str(folder), "-t", str(int(WAIT_S))],
-            stdin=subprocess.DEVNULL,
-            stdout=(folder / "log").open("w"),
-            stderr=subprocess.STDOUT,
-        )
+        with (folder / "log").open("w") as log:
+            self.process = subprocess.Popen(
+                ["baresip", "-f", str(folder), "-t", str(int(WAIT_S))],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
 
     def command(self, command: str, argument: str = "") -> None:
         """Give a command, as soon as the program listens."""
@@ -150,14 +151,15 @@ class Linphone:
         self.folder = folder
         (folder / ".local/share/linphone").mkdir(parents=True, exist_ok=True)
         (folder / "linphonerc").write_text(LINPHONE.format(sip=free_port(), rtp=free_port()))
-        self.process = subprocess.Popen(
-            ["linphonec", "-c", str(folder / "linphonerc")],
-            stdin=subprocess.PIPE,
-            stdout=(folder / "log").open("w"),
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={"HOME": str(folder), "PATH": "/usr/bin:/bin"},
-        )
+        with (folder / "log").open("w") as log:
+            self.process = subprocess.Popen(
+                ["linphonec", "-c", str(folder / "linphonerc")],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                text=True,
+                env={"HOME": str(folder), "PATH": "/usr/bin:/bin"},
+            )
 
     def type(self, *lines: str) -> None:
         """Type lines."""
@@ -188,6 +190,8 @@ def linphone(folder: Path) -> Iterator[Linphone]:
     finally:
         phone.process.kill()
         phone.process.wait(WAIT_S)
+        assert phone.process.stdin is not None
+        phone.process.stdin.close()
 
 
 def sipp(scenario: Path, server: tuple[str, int], folder: Path, *options: str) -> subprocess.CompletedProcess[str]:

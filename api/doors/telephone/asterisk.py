@@ -11,11 +11,13 @@ import binascii
 import hmac
 import json
 import uuid
+from functools import partial
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, HTTPException, Request, WebSocket
 from fastapi.responses import PlainTextResponse
 
+from api.doors.http_rules import release_lease
 from api.doors.line import LineRefused, WebSocketWire
 from api.doors.socket_rules import SocketRules
 from api.doors.telephone.asterisk_ws import AsteriskDialect
@@ -126,7 +128,7 @@ async def chan_websocket(websocket: WebSocket) -> None:
         return
     offered = websocket.scope.get("subprotocols", [])
     await websocket.accept(subprotocol="media" if "media" in offered else None)
-    dialect = AsteriskDialect(desk, websocket.query_params)
+    dialect = AsteriskDialect(desk, websocket.query_params, partial(release_lease, websocket.scope))
     await PhoneLine(WebSocketWire(websocket, LARGEST_MESSAGE), dialect, desk).serve()
 
 

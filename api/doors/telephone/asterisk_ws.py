@@ -9,7 +9,7 @@ Source: chan_websocket.c of Asterisk 22.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from api.doors.line import HangUp, Hear, Heard, LineRefused, Message, ProtocolError, Wire
@@ -40,13 +40,14 @@ class AsteriskDialect(PhoneDialect):
 
     Args:
         query: the parameters of the handshake: those of `v(..)`.
+        opened: notified when the call is open.
     """
 
     line = "asterisk"
     opens_with = "MEDIA_START"
 
-    def __init__(self, desk: Desk, query: Mapping[str, str]) -> None:
-        super().__init__(desk)
+    def __init__(self, desk: Desk, query: Mapping[str, str], opened: Callable[[], None] = lambda: None) -> None:
+        super().__init__(desk, opened)
         self._query = query
         self._json = False
 

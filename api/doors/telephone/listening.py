@@ -1,4 +1,4 @@
-"""Listens for the lines that do not come by HTTP: SIP and AudioSocket, each where its address is set."""
+"""What the lines need besides HTTP: listeners for SIP and AudioSocket, and our requests to Telnyx and Vonage."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,6 +9,9 @@ from api.doors.telephone.audiosocket import audiosocket
 from api.doors.telephone.desk import Desk
 from api.doors.telephone.sip import SipServer, SipSettings
 from api.doors.telephone.sip_registration import SipAccount
+from api.doors.telephone.telnyx_routes import telnyx_rest
+from api.doors.telephone.vonage_routes import VonageRest, vonage_rest
+from api.doors.telephone.webhooks import CarrierRest
 from api.settings import Settings
 from api.settings.phone_lines import endpoint
 from models.errors import Invalid
@@ -25,9 +28,12 @@ class PhoneListeners:
         asterisk: the calls that a dialplan has announced.
         sip: None where it is not set.
         audiosocket: its address; None where it is not set.
+        telnyx, vonage: our requests to these carriers.
     """
 
     asterisk: AsteriskCalls
+    telnyx: CarrierRest
+    vonage: VonageRest
     sip: SipServer | None = None
     audiosocket: tuple[str, int] | None = None
 
@@ -39,9 +45,13 @@ async def listening(settings: Settings, desk: Desk) -> AsyncIterator[PhoneListen
     Raises:
         Invalid: an address cannot be used; the sentence names its setting.
     """
-    listeners = PhoneListeners(AsteriskCalls(desk, only_announced=settings.phone_asterisk_register))
+    listeners = PhoneListeners(
+        AsteriskCalls(desk, only_announced=settings.phone_asterisk_register),
+        telnyx_rest(settings),
+        vonage_rest(settings),
+    )
     most = settings.phone_calls + TO_BE_TOLD
-    async with AsyncExitStack() as stack:
+    async with listeners.telnyx, listeners.vonage.rest, AsyncExitStack() as stack:
         if settings.phone_audiosocket:
             opened = audiosocket(endpoint(settings.phone_audiosocket), desk, listeners.asterisk, most)
             try:

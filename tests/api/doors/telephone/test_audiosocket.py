@@ -69,6 +69,7 @@ async def pbx(
     chosen: Engines | None = None,
 ) -> AsyncIterator[Pbx]:
     async with service_in(store, chosen) as service, Desk(service) as desk:
+        service.ready.set()
         for one in entries or (entry(),):
             await store.add_phone_number(one)
         calls = AsteriskCalls(desk, only_announced=only_announced)
