@@ -336,6 +336,8 @@ def test_a_stranger_needs_a_password() -> None:
 def test_a_flood_gets_503_and_leaves_nothing() -> None:
     async def story(store: Store) -> None:
         async with exchange(store) as here, here.phone() as phone:
+            gate: Any = getattr(here.server._socket.gate, "__self__", None)
+            gate._now = lambda: 0.0  # a loaded machine is slower than the flood
             for number in range(300):
                 phone.call_id = f"flood-{number}"
                 phone.send(phone.request("INVITE", phone.offer(), called="999", sequence=1))
