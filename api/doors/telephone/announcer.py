@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from api.doors.line import Digit, HangUp, Heard, Message, Pace, ProtocolError, Respond, Wire
+from api.doors.line import Digit, HangUp, Hear, Heard, Message, Pace, ProtocolError, Respond, Wire
 from pipeline.tasks.clock import Clock
 from voice.audio.formats import AudioFormat, Int16Mono
 from voice.audio.outlet import AudioOutlet
@@ -19,6 +19,8 @@ LEAD_S = 0.2
 """How far ahead of playback it sends, except on a continuous line."""
 
 KEYS_WAITING = 64
+AUDIO_WAITING = 100
+"""Packets of the caller's audio, of 20 ms mostly."""
 
 
 class FarEnd(Protocol):
@@ -62,6 +64,8 @@ class Announcer:
         self._played.set()
         self._keys: deque[str] = deque(maxlen=KEYS_WAITING)
         self._pressed = asyncio.Event()
+        self._audio: deque[bytes] = deque(maxlen=AUDIO_WAITING)
+        self._sounded = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -94,6 +98,13 @@ class Announcer:
         if not self._keys:
             await self._first(self._wait_for_key(), self._clock.sleep(within_s))
         return self._keys.popleft() if self._keys else None
+
+    async def audio(self) -> bytes:
+        """Return the caller's next audio, in the input format; only the latest two seconds wait."""
+        while not self._audio:
+            self._sounded.clear()
+            await self._first(self._sounded.wait())
+        return self._audio.popleft()
 
     async def _wait_for_key(self) -> None:
         while not self._keys:
@@ -148,6 +159,9 @@ class Announcer:
                 case Digit(digit):
                     self._keys.append(digit)
                     self._pressed.set()
+                case Hear(data):
+                    self._audio.append(data)
+                    self._sounded.set()
                 case HangUp():
                     return
                 case Respond(messages):

@@ -9,7 +9,8 @@ from api.doors.telephone.calling import LONGEST_ID, CallRefused, Incoming
 from api.doors.telephone.hours import parse_hours
 from api.doors.telephone.numbers import NumberTable, caller_id, is_blocked, normalised
 from api.doors.telephone.pin import PinGate
-from api.doors.telephone.reception import Answer, Reception
+from api.doors.telephone.plan import Answer
+from api.doors.telephone.reception import Reception
 from api.doors.telephone.tickets import Tickets
 from api.service import Service
 from models.records.telephone import CallReason, PhoneCall, PhoneNumber

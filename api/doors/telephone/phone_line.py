@@ -18,7 +18,13 @@ PATIENCE = Patience(first_message_s=180.0, send_s=12.0)
 MESSAGES_WAITING = 256
 """Messages that wait to be read; beyond it the wire is not read (backpressure)."""
 
-_REASONS: dict[str, CallReason] = {"busy": "busy", "closed": "closed", "no_pin": "no-pin", "refused": "refused"}
+_REASONS: dict[str, CallReason] = {
+    "busy": "busy",
+    "closed": "closed",
+    "no_pin": "no-pin",
+    "refused": "refused",
+    "machine": "machine",
+}
 
 
 class PhoneWire:

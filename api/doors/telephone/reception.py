@@ -2,8 +2,8 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
 from api.doors.line import (
     Close,
@@ -23,7 +23,9 @@ from api.doors.line import (
 from api.doors.line.opening import Caller, Chat
 from api.doors.telephone.announcer import Announcer
 from api.doors.telephone.calling import CallRefused, Incoming
+from api.doors.telephone.machine import who_answered
 from api.doors.telephone.pin import PinGate
+from api.doors.telephone.plan import HUMAN, Answer, settings_of
 from api.doors.telephone.sentences import RECORDED_HZ, TEXTS, RecordedSentence, recorded, spoken
 from api.service import Service
 from models.errors import ModelError
@@ -31,30 +33,18 @@ from models.records.core import User
 from models.records.telephone import BY_CALLER, BY_PIN, PhoneCall, PhoneNumber
 from pipeline.call.call import Call
 from pipeline.call.commands import obey
-from pipeline.call.keypad import KeyRules
 from pipeline.call.session import SessionSettings
-from pipeline.call.settings import CallRecording, Prompt, SilencePlan, TimeLimit
 from pipeline.conversation.events import CallEnded, Problem, SessionEvent
 from pipeline.practice.naming import named_practice, persona_of
 from voice.audio.formats import AudioFormat
 
 log = logging.getLogger(__name__)
 
-Answer = Literal["open", "closed", "busy"]
-"""How a call is answered: by a persona; outside the hours; as all lines are busy."""
-
 Carry = Callable[[str], Awaitable[bool | None]]
 """Transfers a call, as `PhoneDialect.transfer`."""
 
-HUMAN = "human"
-"""The target by which personas and keys ask for the number's human."""
-
-STILL_THERE = ("Are you still there?", "Hello? Are you still there?")
-NOBODY = "I cannot hear you, so I will hang up now. Goodbye."
-LEAVE_A_MESSAGE = "Please leave a message now, and hang up when you are done."
-MESSAGE_TAKEN = "Thank you, your message is kept. Goodbye."
-MESSAGE_S = 180.0
-MESSAGE_SILENCE_S = 6.0
+FAILURES = 2
+"""Failures of the engines after which a call is transferred to the number's human."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +141,19 @@ class Reception:
             raise LineRefused("engine_unavailable", "The engines are not ready yet; call again soon.", Close.BROKEN)
         if self.answer != "open" and not self.entry.message:
             await self._turn_away(announcer)
+        greets = True
         try:
             caller = await self._caller(announcer)
             left = await self._left()
             if left is not None:
                 return self._opening(caller, OpenCall(left), sound, before=early, greet=False)
             chat, persona_id = await self._chat()
+            if self.incoming.outgoing:
+                early, greets = await self._answered(announcer, sound, early)
         except ModelError as error:
             log.error("A call to %s cannot be answered: %s", self.entry.number, error)
             raise LineRefused(error.code, str(error), Close.BROKEN) from None
-        return self._opening(caller, chat, sound, before=early, greet=True, persona_id=persona_id)
+        return self._opening(caller, chat, sound, before=early, greet=greets, persona_id=persona_id)
 
     def _opening(
         self,
@@ -196,6 +189,30 @@ class Reception:
         )
         await announcer.say(audio, RECORDED_HZ)
         raise LineRefused(self.answer, TEXTS[sentence], Close.ENDED)
+
+    async def _answered(
+        self, announcer: Announcer, sound: LineSound, early: tuple[Hear, ...]
+    ) -> tuple[tuple[Hear, ...], bool]:
+        """Wait until it is known who has answered a call that we made.
+
+        Returns:
+            What a person has said so far, and whether the persona greets: unless that is to be answered.
+
+        Raises:
+            LineRefused: a machine, which was left the message.
+        """
+        who, said, spoke = await who_answered(announcer, sound.input, early)
+        if who == "machine":
+            await self._leave_message(announcer)
+        greets = not spoke or bool(self.entry.greeting)
+        return (() if greets else said), greets
+
+    async def _leave_message(self, announcer: Announcer) -> NoReturn:
+        if message := str(self.record.details.get("message", "")):
+            engines = self._service.engines
+            audio = await spoken(message, (engines.tts, engines.fallback), self.entry.language, RecordedSentence.FAILED)
+            await announcer.say(audio, RECORDED_HZ)
+        raise LineRefused("machine", "An answering machine has answered.", Close.ENDED)
 
     async def _caller(self, announcer: Announcer) -> Caller:
         store, entry = self._service.store, self.entry
@@ -238,44 +255,7 @@ class Reception:
 
     def settings(self, made: SessionSettings) -> SessionSettings:
         """Derive the settings of this call from the operator's."""
-        entry = self.entry
-        if self.answer != "open":
-            return self._taking_a_message(made)
-        *prompts, goodbye_s = entry.silence_s or (0.0,)
-        texts = [STILL_THERE[min(number, len(STILL_THERE) - 1)] for number in range(len(prompts))]
-        plan = SilencePlan(
-            tuple(Prompt(after_s, text) for after_s, text in zip(prompts, texts, strict=True)),
-            Prompt(goodbye_s, NOBODY) if entry.silence_s else None,
-        )
-        return replace(
-            made,
-            silence=plan,
-            time_limit=TimeLimit(entry.max_s, entry.warning_s) if entry.max_s else None,
-            greeting=entry.greeting,
-            recording=CallRecording(entry.announce) if entry.record else None,
-            transfers=(HUMAN, entry.human) if entry.human else (),
-            keys=KeyRules(),
-            duck_clears=True,
-            language=entry.language,
-        )
-
-    def _taking_a_message(self, made: SessionSettings) -> SessionSettings:
-        text = (
-            TEXTS[RecordedSentence.BUSY]
-            if self.answer == "busy"
-            else self.entry.closed or TEXTS[RecordedSentence.CLOSED]
-        )
-        text = text.removesuffix("Goodbye.").strip()
-        return replace(
-            made,
-            rules=replace(made.rules, on_request=True),
-            silence=SilencePlan((), Prompt(MESSAGE_SILENCE_S, MESSAGE_TAKEN)),
-            time_limit=TimeLimit(MESSAGE_S, 0, goodbye=MESSAGE_TAKEN),
-            greeting=f"{text} {LEAVE_A_MESSAGE}",
-            hangs_up=False,
-            transfers=(),
-            language=self.entry.language,
-        )
+        return settings_of(self.entry, self.answer, made)
 
     def _owner(self) -> User:
         assert self._user is not None  # the caller is known before the call is open
@@ -303,8 +283,10 @@ class Reception:
             match event:
                 case CallEnded():
                     reason = event.reason
-                case Problem(code="llm_failed" | "engine_failed" | "engine_unavailable"):
+                case Problem(code="llm_failed" | "stt_failed" | "engine_failed" | "engine_unavailable"):
                     failures += 1
+                    if failures == FAILURES and self.entry.human:
+                        call.session.prompts.put_through(HUMAN)
                 case _:
                     pass
 

@@ -152,6 +152,15 @@ async def calling(desk: Desk, dialect: MemoryDialect | None = None, *, starts: b
                 wire.say(None)
 
 
+async def freed(desk: Desk) -> None:
+    """Wait until no call is open, and all are recorded."""
+    for _ in range(1_000):
+        if not desk._open and not len(desk.service.calls):
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("a call stays open")
+
+
 async def recorded_calls(store: Store) -> list[PhoneCall]:
     """The records, oldest first, each with its id and times taken out."""
     return [replace(call, id="") for call in reversed(await store.phone_calls())]
