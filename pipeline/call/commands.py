@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+from models.records.core import Role
 from pipeline.call.call import Call
 from pipeline.call.echo import EchoReport
+from pipeline.call.settings import SessionSettings
+from pipeline.conversation.conversation import ReplyWishes
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,65 @@ class Digit:
 
 @dataclass(frozen=True, slots=True)
 class RequestReply:
-    """Answer what was said so far; during a turn, at its end."""
+    """Answer what was said so far; during a turn, at its end.
+
+    Attributes:
+        anyway: while an answer is on its way, give another one after it.
+        wishes: what this reply has of its own.
+    """
+
+    anyway: bool = False
+    wishes: ReplyWishes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TakeSettings:
+    """Go on with other settings of the call."""
+
+    settings: SessionSettings
+
+
+@dataclass(frozen=True, slots=True)
+class AddMessage:
+    """Add a typed message that only the next reply answers.
+
+    Attributes:
+        role: of whom it is; the persona may be said to have said something.
+        after: the id of the message that it follows; "" puts it first, None last.
+    """
+
+    text: str
+    message_id: str
+    role: Role = "user"
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Leave a message, or a call of a tool, out of what replies are written from."""
+
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeardUntil:
+    """The caller heard no more than this many milliseconds of a reply, which may be over."""
+
+    message_id: str
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ToolAnswered:
+    """The result of a tool that the caller carries out."""
+
+    call_id: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropAudio:
+    """Drop the open utterance, and with manual turns all audio since the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +140,25 @@ class HangUp:
     """Finish the open utterance, then end the call."""
 
 
-Command = Hear | Commit | Say | RequestReply | Stop | Mute | Played | EchoReport | Digit | Transferred | HangUp
+Command = (
+    Hear
+    | Commit
+    | DropAudio
+    | Say
+    | AddMessage
+    | Forget
+    | HeardUntil
+    | ToolAnswered
+    | RequestReply
+    | TakeSettings
+    | Stop
+    | Mute
+    | Played
+    | EchoReport
+    | Digit
+    | Transferred
+    | HangUp
+)
 
 
 async def obey(call: Call, command: Command) -> None:
@@ -108,8 +187,20 @@ async def obey(call: Call, command: Command) -> None:
             session.echo.note(command)
         case Digit(digit):
             session.digit(digit)
-        case RequestReply():
-            session.request_reply()
+        case RequestReply(anyway, wishes):
+            session.request_reply(anyway=anyway, wishes=wishes)
+        case TakeSettings(settings):
+            session.take_settings(settings)
+        case AddMessage(text, message_id, role, after):
+            session.edits.note(text, message_id, role=role, after=after)
+        case Forget(message_id):
+            session.edits.forget(message_id)
+        case HeardUntil(message_id, ms):
+            session.edits.heard_until(message_id, ms)
+        case ToolAnswered(call_id, result):
+            session.edits.answer_call(call_id, result)
+        case DropAudio():
+            session.drop_audio()
         case Transferred(done):
             session.hang_up("transfer") if done else session.prompts.transfer_failed()
         case HangUp():

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from models.columns import clean
 from models.errors import StorageFailed
+from models.records.core import Role
 from pipeline.conversation.conversation import Conversation, MessageLog
 from pipeline.conversation.events import Problem, SessionEvent, UserMessage
 from pipeline.tasks.writer import StorageBehind, Write, Writer
@@ -48,10 +49,21 @@ class LearnerMessages:
         self._give_up = give_up
         self._typed: dict[str, asyncio.Future[str]] = {}
 
-    def typed(self, turn: int, text: str, message_id: str | None = None) -> asyncio.Future[str]:
+    def typed(
+        self,
+        turn: int,
+        text: str,
+        message_id: str | None = None,
+        *,
+        role: Role = "user",
+        after: str | None = None,
+    ) -> asyncio.Future[str]:
         """Take a typed message; the future resolves to its id once it is stored, or to the error.
 
         Half a character of it becomes U+FFFD.
+
+        Args:
+            role, after: as `Conversation.typed`; the persona's words are not published.
 
         Raises:
             StorageBehind: too many messages wait to be stored.
@@ -64,7 +76,7 @@ class LearnerMessages:
 
         async def store() -> None:
             try:
-                await self._store.add_message(self._conversation.chat_id, "user", text, origin="typed", id=message_id)
+                await self._store.add_message(self._conversation.chat_id, role, text, origin="typed", id=message_id)
             except StorageFailed:
                 raise  # it is attempted again
             except BaseException as error:
@@ -72,11 +84,12 @@ class LearnerMessages:
                     stored.set_exception(error)
                     stored.exception()
                 raise
-            self._emit(UserMessage(turn, message_id, text))
+            if role == "user":
+                self._emit(UserMessage(turn, message_id, text))
             if not stored.done():
                 stored.set_result(message_id)
 
-        self._conversation.typed(text, message_id)
+        self._conversation.typed(text, message_id, role, after)
         self._writer.put(store)
         return stored
 

@@ -360,11 +360,10 @@ class Calls:
                 forgets_at = None
                 await self._keeper.forget()
             for call in list(self._calls.values()):
-                if not call.session.over and now - call.session.active_at >= self._limits.idle_s:
+                idle_s = call.session.settings.idle_s or self._limits.idle_s
+                if not call.session.over and now - call.session.active_at >= idle_s:
                     call.session.report(
-                        Problem(
-                            "idle", f"Nothing came for {self._limits.idle_s:g} s, so the call ends; open a new one."
-                        )
+                        Problem("idle", f"Nothing came for {idle_s:g} s, so the call ends; open a new one.")
                     )
                     call.session.hang_up("idle")
 

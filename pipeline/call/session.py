@@ -6,6 +6,7 @@ It takes audio frames and publishes `SessionEvent`s. All methods are called on t
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,22 +15,20 @@ from models.records.core import ChatContext
 from pipeline.call.actions import ANSWERING, LEAST_COMMIT_MS, NO_WORDS, Actions, milliseconds
 from pipeline.call.audience import Audience, Listener, Watcher
 from pipeline.call.echo import EchoWatch
+from pipeline.call.edits import Edits
 from pipeline.call.keypad import KeyActions, Keypad
 from pipeline.call.learner_messages import LearnerMessages
 from pipeline.call.opening import OpeningPrompts
+from pipeline.call.parts import hearing_of, speaking_of, tell
 from pipeline.call.prompts import Prompts
 from pipeline.call.settings import CallNames, Engines, SessionSettings, new_resume_token
 from pipeline.call.timers import Timers
-from pipeline.call.tools import call_tools
-from pipeline.conversation.conversation import Conversation, MessageLog
+from pipeline.conversation.conversation import Conversation, MessageLog, ReplyWishes
 from pipeline.conversation.events import CallEnded, Problem, Restarting, SessionEvent, TurnLatency
 from pipeline.conversation.waterfall import Stamps, Waterfall
 from pipeline.errors import CallOver
 from pipeline.hearing.ear import Ear
-from pipeline.hearing.transcripts import Transcripts
-from pipeline.hearing.utterance import Utterance
-from pipeline.speaking.preparation import Speaker
-from pipeline.speaking.replies import Hooks, Replies
+from pipeline.speaking.hooks import Hooks
 from pipeline.tasks.clock import Clock
 from pipeline.tasks.slots import Slots
 from pipeline.tasks.writer import Writer
@@ -63,6 +62,7 @@ class VoiceSession(Audience):
         opening: how it begins, and whether it may be recorded.
         echo: what its client has reported of its loudspeaker's echo.
         prompts: what its line may have the persona say unasked.
+        edits: the client's changes of the conversation.
         resume_token: lets its owner resume it after a dropped connection.
         restart_after_ms: a call ended by "closing" tells its owner to resume it after this time; None does not.
     """
@@ -80,7 +80,7 @@ class VoiceSession(Audience):
         super().__init__()
         self.conversation = conversation
         self.settings = settings
-        conversation.tools = call_tools(settings)
+        tell(conversation, settings)
         names = names or CallNames(new_id(), new_id(), new_resume_token())
         self.conversation_id, self.group_id = names.conversation_id, names.group_id
         self.resume_token = names.resume_token
@@ -97,40 +97,16 @@ class VoiceSession(Audience):
         self._messages = LearnerMessages(
             conversation, store, self._writer, new_id=new_id, emit=self._emit, give_up=lambda: self._end("failed")
         )
-        self._replies = Replies(
-            conversation,
-            engines.responder,
-            Speaker(engines.tts, engines.fallback, conversation.style, settings.output_rate_hz, self.conversation_id),
-            store,
-            self._messages.store,
-            self._slots,
-            clock,
-            self._connected,
-            new_id,
-            Hooks(self._emit, self._reply_started, self._reply_finished),
-            text_only=settings.text_only,
-            clears=settings.duck_clears,
-        )
-        self._transcripts = Transcripts(
-            Utterance(
-                engines.stt,
-                self.conversation_id,
-                conversation.vocabulary,
-                language=settings.language or conversation.persona.voice.language,
-                keep_all=settings.rules.manual,
-                background=self._ear.background,
-            ),
-            engines.ending,
-            self.conversation_id,
-            slots=self._slots,
-            clock=clock,
-            waterfall=self._waterfall,
-            pace=settings.pace(),
-            transcript_s=settings.transcript_s,
-            spoken=lambda: self._replies.spoken,
-            emit=self._emit,
-            feed=self._feed,
-        )
+        self._replies = speaking_of(
+            conversation, engines, store, settings, self.conversation_id, put=self._messages.store, slots=self._slots,
+            clock=clock, connected=self._connected, new_id=new_id,
+            hooks=Hooks(self._emit, self._reply_started, self._reply_finished),
+        )  # fmt: skip
+        self._transcripts = hearing_of(
+            conversation, engines, self._ear, settings, self.conversation_id, slots=self._slots, clock=clock,
+            waterfall=self._waterfall, spoken=lambda: self._replies.spoken, emit=self._emit, feed=self._feed,
+        )  # fmt: skip
+        self.edits = Edits(conversation, self._messages, self._replies, lambda: self._state.number, self._feed)
         self._timers = Timers(
             self._slots,
             clock,
@@ -311,11 +287,30 @@ class VoiceSession(Audience):
         """
         await self._writer.settled(self.type_text(text, message_id))
 
-    def request_reply(self) -> None:
-        """Answer what was said so far; during a turn, at its end."""
-        if self._state.has_answer:
+    def request_reply(self, *, anyway: bool = False, wishes: ReplyWishes | None = None) -> None:
+        """Answer what was said so far; during a turn, at its end; with `anyway` also after an answer on its way."""
+        if self._state.has_answer and not anyway:
             self._emit(ANSWERING)
-        self._feed(events.Requested())
+        elif wishes is not None:
+            self.conversation.wishes = wishes
+        self._feed(events.Requested(anyway))
+
+    def take_settings(self, settings: SessionSettings) -> None:
+        """Go on with other settings; the output rate, the recording and the time limit stay those of the opening."""
+        self.settings = settings
+        tell(self.conversation, settings)
+        self._state = replace(self._state, rules=settings.rules)
+        self._endpointer.rules = settings.endpoints
+        self._transcripts.take_pace(settings.pace(), keep_all=settings.rules.manual)
+        self._replies.text_only = settings.text_only
+        self._replies.take_voice()
+        self._timers.take_plan(settings.silence)
+
+    def drop_audio(self) -> None:
+        """Drop the open utterance, and with manual turns all audio since the last one."""
+        self._feed(events.Discarded())
+        self._transcripts.drop()
+        self._uncommitted_from = self._position
 
     def stop(self) -> None:
         """Stop the persona; keep listening."""

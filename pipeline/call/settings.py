@@ -11,6 +11,7 @@ from pipeline.turn.machine import Rules, samples
 from voice.speech.end_of_turn_model import EndOfTurnDetector
 from voice.speech.endpointing import EndpointRules
 from voice.stt.speech_to_text import SpeechToText
+from voice.tts.base import VoiceStyle
 from voice.tts.synthesis import TextToSpeech
 
 
@@ -123,10 +124,15 @@ class SessionSettings:
         transfers: the targets to which the line can transfer the call; empty if it cannot.
         transfer_failed: what is said when a transfer is impossible, or nobody answered.
         tools: further tools of the persona.
+        tool_choice: "auto", "none", "required" or the name of the tool to use.
+        instructions: the client's, which are added to the persona's.
+        voice: the voice instead of the persona's; None keeps that.
+        voice_rate: multiplies the rate of the voice.
         cancels_echo: take the persona's voice out of the learner's audio.
         keys: what keys mean on a telephone; None where they are typed, and nothing else.
         duck_clears: a ducked reply has the client discard its audio at once; it resumes from what was heard.
         language: BCP 47 tag of the language that the caller is likely to speak; empty for the persona's.
+        idle_s: a call without input for this long is ended; None for the service's own limit.
     """
 
     rules: Rules = field(default_factory=Rules)
@@ -145,10 +151,15 @@ class SessionSettings:
     transfers: tuple[str, ...] = ()
     transfer_failed: str = "I am sorry, I could not put you through. Is there anything else I can do for you?"
     tools: tuple[Tool, ...] = ()
+    tool_choice: str = "auto"
+    instructions: str = ""
+    voice: VoiceStyle | None = None
+    voice_rate: float = 1.0
     cancels_echo: bool = True
     keys: KeyRules | None = None
     duck_clears: bool = False
     language: str = ""
+    idle_s: float | None = None
 
     def pace(self) -> HearingPace:
         """Create the pace at which a call's utterances are recognised."""

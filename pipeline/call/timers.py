@@ -46,9 +46,7 @@ class Timers:
         self._slots = slots
         self._clock = clock
         self._frames_gap_s = frames_gap_s
-        self._plan = [(prompt, False) for prompt in silence.prompts]
-        if silence.goodbye is not None:
-            self._plan.append((silence.goodbye, True))
+        self._plan = _steps(silence)
         self._step = 0
         self._quiet_since: float | None = None
         self._time_limit = time_limit
@@ -95,6 +93,13 @@ class Timers:
         """Restart the silence plan: the learner has said something."""
         self._step = 0
 
+    def take_plan(self, silence: SilencePlan) -> None:
+        """Follow another silence plan, from its beginning."""
+        self._plan, self._step = _steps(silence), 0
+        self._slots.cancel("silence")
+        if self._quiet_since is not None:
+            self.start_silence()
+
     def suspend_plan(self) -> None:
         """Suspend the silence plan until `restart_plan`: the call is being transferred."""
         self._step = len(self._plan)
@@ -132,3 +137,9 @@ class Timers:
         self._feed(events.Stopped())
         await self._clock.sleep(GRACE_S)
         self._feed(events.Hangup("duration"))
+
+
+def _steps(silence: SilencePlan) -> list[tuple[Prompt, bool]]:
+    """Return the prompts in their order, and whether each is the goodbye."""
+    goodbye = [] if silence.goodbye is None else [(silence.goodbye, True)]
+    return [*((prompt, False) for prompt in silence.prompts), *goodbye]

@@ -10,9 +10,11 @@ END_CALL, TRANSFER = "end_call", "transfer"
 
 
 def call_tools(settings: SessionSettings) -> tuple[Tool, ...]:
-    """Return the built-in tools of a call, and its own."""
+    """Return the built-in tools of a call, and its own, which take the place of built-in ones of the same name."""
     ends = (Tool(END_CALL, _END_CALL, _end_call, ahead=True),) if settings.hangs_up else ()
-    return (*ends, _transfer(settings.transfers), *settings.tools)
+    own = {tool.name for tool in settings.tools}
+    built_in = (tool for tool in (*ends, _transfer(settings.transfers)) if tool.name not in own)
+    return (*built_in, *settings.tools)
 
 
 _END_CALL = (

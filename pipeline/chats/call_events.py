@@ -13,6 +13,7 @@ from pipeline.chats.events import ChatChannel, RunName
 from pipeline.chats.hub import Hub
 from pipeline.conversation.events import (
     CallEnded,
+    NothingSaid,
     Problem,
     ReplyAudio,
     ReplyBegan,
@@ -21,6 +22,7 @@ from pipeline.conversation.events import (
     ReplyText,
     Restarting,
     SessionEvent,
+    ToolsCalled,
     TransferAsked,
     TurnLatency,
     UserEnded,
@@ -156,7 +158,7 @@ class _Follower:
                 channel.reply_ended(run, message_id, said, self._persona_id, at, truncated=truncated)
             case TurnLatency():
                 self._latency = event
-            case TransferAsked() | Restarting():
+            case TransferAsked() | ToolsCalled() | NothingSaid() | Restarting():
                 pass
             case Problem(_, message):
                 # A line that attends the call notifies its client; an unattended call has only its owner.

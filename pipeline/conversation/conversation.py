@@ -1,17 +1,34 @@
 """The history of a chat in memory: its persona and subject, and what was said and heard."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Protocol, Unpack
 
 from models.records.core import ChatContext, Message, Origin, Persona, Role
 from models.store import MessageChanges
 from pipeline.conversation.reply import HistoryEntry, ReplyContext, Responder
-from pipeline.conversation.tools import Tool
-from voice.tts.base import VoiceStyle
+from pipeline.conversation.tools import FunctionCall, Tool
+from voice.tts.base import VoiceStyle, with_rate
+
+RESULT_LIMIT = 8_000
+"""Most characters of a tool's result that a model gets."""
 
 VOCABULARY_LIMIT = 200
 """Longest prompt of the recogniser, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyWishes:
+    """What the client wants of one reply, in place of what holds for the whole call.
+
+    Attributes:
+        instructions, tools, tool_choice, text_only: None for those of the call.
+    """
+
+    instructions: str | None = None
+    tools: tuple[Tool, ...] | None = None
+    tool_choice: str | None = None
+    text_only: bool | None = None
 
 
 @dataclass(slots=True)
@@ -38,7 +55,11 @@ class Conversation:
         persona_id: the persona that answers, by default the chat's first; a plain one answers in a chat without any.
 
     Attributes:
-        tools: the persona's tools during the call.
+        tools, tool_choice: the persona's tools during the call, and whether it has to use them.
+        instructions: the client's, which are added to the persona's own.
+        voice: the client's choice of a voice; None for the persona's own.
+        rate: the client's, which multiplies the persona's own.
+        wishes: what the client wants of the next reply.
         last_message: the chat's latest one before the call.
     """
 
@@ -47,6 +68,11 @@ class Conversation:
         self.attempt_id = context.chat.attempt_id
         self.user_id = context.chat.user_id
         self.tools: tuple[Tool, ...] = ()
+        self.tool_choice = "auto"
+        self.instructions = ""
+        self.voice: VoiceStyle | None = None
+        self.rate = 1.0
+        self.wishes = ReplyWishes()
         self._persona_id = persona_id
         self.take_context(context)
         self.last_message = context.messages[-1] if context.messages else None
@@ -104,7 +130,8 @@ class Conversation:
     def style(self) -> VoiceStyle:
         """The persona's voice, for the synthesizer."""
         voice = self.persona.voice
-        return VoiceStyle(names=voice.names, rate=voice.rate, pitch=voice.pitch, language=voice.language)
+        own = VoiceStyle(names=voice.names, rate=voice.rate, pitch=voice.pitch, language=voice.language)
+        return with_rate(self.voice or own, self.rate)
 
     @property
     def vocabulary(self) -> str:
@@ -118,11 +145,19 @@ class Conversation:
         lines = [
             entry.line
             for entry in self._entries
-            if entry.line.text and not entry.aside and not (said and turn is not None and entry.spoken_turn == turn)
+            if (entry.line.text and not entry.aside and not (said and turn is not None and entry.spoken_turn == turn))
+            or entry.line.calls
         ]
+        lines = [line for entry in lines if (line := _with_results(entry))]
         if said:
             lines.append(HistoryEntry("user", said))
-        return ReplyContext(self.persona, self._scenario, self._documents, tuple(lines), self.tools)
+        wishes, persona = self.wishes, self.persona
+        asked = self.instructions if wishes.instructions is None else wishes.instructions
+        if asked:
+            persona = replace(persona, instructions=f"{persona.instructions}\n\n{asked}".strip())
+        tools = self.tools if wishes.tools is None else wishes.tools
+        choice = wishes.tool_choice or self.tool_choice
+        return ReplyContext(persona, self._scenario, self._documents, tuple(lines), tools, choice)
 
     def spoken(self, turn: int, text: str, new_id: str) -> tuple[str, bool]:
         """Record the learner's spoken words of a turn; return the message's id, and whether it is new."""
@@ -133,9 +168,41 @@ class Conversation:
         self._entries.append(_Entry(HistoryEntry("user", text), new_id, turn))
         return new_id, True
 
-    def typed(self, text: str, message_id: str) -> None:
-        """Record the learner's typed words."""
-        self._entries.append(_Entry(HistoryEntry("user", text), message_id))
+    def granting(self) -> Callable[[], None]:
+        """Return what ends the present wishes, when the reply that is prepared now is over."""
+        wishes = self.wishes
+
+        def granted() -> None:
+            if self.wishes is wishes:
+                self.wishes = ReplyWishes()
+
+        return granted
+
+    def typed(self, text: str, message_id: str, role: Role = "user", after: str | None = None) -> None:
+        """Record typed words: the learner's, or words that the client puts into the persona's mouth.
+
+        Args:
+            after: the id of the message that they follow, "" for none: they come first; None for the latest one.
+        """
+        entry = _Entry(HistoryEntry(role, text), message_id)
+        place = next((at for at, known in enumerate(self._entries, 1) if known.message_id == after), len(self._entries))
+        self._entries.insert(0 if after == "" else place, entry)
+
+    def forget(self, message_id: str) -> None:
+        """Leave a message, or the call of a tool, out of every further context; the chat keeps it."""
+        self._entries = [entry for entry in self._entries if entry.message_id != message_id]
+
+    def called(self, calls: tuple[FunctionCall, ...]) -> None:
+        """Record calls of the client's tools, each of which may be forgotten by its id."""
+        self._entries += [_Entry(HistoryEntry("assistant", "", calls=(call,)), call.id) for call in calls]
+
+    def answer_call(self, call_id: str, result: str) -> bool:
+        """Record the result of a call of a tool; return False if there was no such call."""
+        for entry in self._entries:
+            if entry.message_id == call_id and entry.line.calls:
+                entry.line = replace(entry.line, calls=(replace(entry.line.calls[0], result=result[:RESULT_LIMIT]),))
+                return True
+        return False
 
     def said(self, text: str, message_id: str, *, aside: bool = False, interrupted: bool = False) -> None:
         """Record the persona's words as far as they were heard; called again as more is heard.
@@ -147,6 +214,14 @@ class Conversation:
                 entry.line = HistoryEntry("assistant", text, interrupted)
                 return
         self._entries.append(_Entry(HistoryEntry("assistant", text, interrupted), message_id, aside=aside))
+
+
+def _with_results(line: HistoryEntry) -> HistoryEntry | None:
+    """Return an entry as a model takes it: no call of a tool without its result."""
+    if not line.calls:
+        return line
+    answered = tuple(call for call in line.calls if call.result is not None)
+    return replace(line, calls=answered) if answered else None
 
 
 def _was_cut(message: Message) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.conversation.tools import FunctionCall
 from pipeline.turn.actions import EndReason
 from pipeline.turn.events import CallEndReason
 
@@ -170,6 +171,21 @@ class CallEnded:
     reason: CallEndReason = "caller"
 
 
+@dataclass(frozen=True, slots=True)
+class ToolsCalled:
+    """The reply calls tools that the client carries out; their results come as `ToolAnswered`."""
+
+    turn: int
+    calls: tuple[FunctionCall, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NothingSaid:
+    """A reply was over before its first word: it only called tools, or there was nothing to say."""
+
+    turn: int
+
+
 SessionEvent = (
     UserStarted
     | UserPartial
@@ -183,6 +199,8 @@ SessionEvent = (
     | TurnLatency
     | Problem
     | TransferAsked
+    | ToolsCalled
+    | NothingSaid
     | Restarting
     | CallEnded
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from models.records.core import Document, Persona, Role, Scenario
-from pipeline.conversation.tools import EndCall, Tool, Transfer
+from pipeline.conversation.tools import EndCall, FunctionCall, Tool, Transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +14,13 @@ class HistoryEntry:
 
     Attributes:
         interrupted: the listener broke in: the text is what was heard until then.
+        calls: of the client's tools, with their results; such an entry is the persona's and has no text.
     """
 
     role: Role
     text: str
     interrupted: bool = False
+    calls: tuple[FunctionCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,8 @@ class ReplyContext:
     """The context of a reply.
 
     The last entry of `history` is the learner's. An empty history asks for a greeting; one that ends with the persona
-    asks for a word after a long silence. `tools` are the persona's tools, which a responder without tool use ignores.
+    asks for a word after a long silence. `tools` are the persona's tools, which a responder without tool use ignores;
+    `tool_choice` is "auto", "none", "required" or the name of the one to use first.
     """
 
     persona: Persona
@@ -34,6 +37,14 @@ class ReplyContext:
     documents: tuple[Document, ...]
     history: tuple[HistoryEntry, ...]
     tools: tuple[Tool, ...] = ()
+    tool_choice: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """The client carries out these calls; the reply is over."""
+
+    calls: tuple[FunctionCall, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +76,7 @@ class Truncation:
     """The model stopped at its limit of tokens: the reply may end in mid-sentence."""
 
 
-ReplyPart = str | EndCall | Transfer | ToolsRun | Retraction | Truncation
+ReplyPart = str | EndCall | Transfer | ToolsRun | HandedOver | Retraction | Truncation
 """A part of a reply: text, or a request. The latest `EndCall` or `Transfer` counts, once the reply was heard."""
 
 

@@ -37,6 +37,21 @@ class ToolResult:
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionCall:
+    """A call of a tool that the client carries out.
+
+    Attributes:
+        arguments: the model's text, which may be invalid JSON.
+        result: what the client answered, data and no instruction; None before.
+    """
+
+    id: str
+    name: str
+    arguments: str
+    result: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
     """A tool that a persona can use in a reply.
 
@@ -44,14 +59,15 @@ class Tool:
         name: letters, digits, `_` and `-`, at most 64.
         description: its purpose, for the model that decides on its use.
         parameters: JSON schema of its arguments, an object; checked before it runs.
-        run: runs it with such arguments; raises `ToolFailed` if it fails.
+        run: runs it with such arguments; raises `ToolFailed` if it fails. None: the client carries it out, which ends
+            the reply, and another one follows its result.
         timeout_s: its timeout.
         ahead: it has no side effects, so that it may run before the reply is released.
     """
 
     name: str
     description: str
-    run: Callable[[Mapping[str, Any]], Awaitable[ToolResult]]
+    run: Callable[[Mapping[str, Any]], Awaitable[ToolResult]] | None = None
     parameters: Mapping[str, Any] = field(default_factory=lambda: {"type": "object", "properties": {}})
     timeout_s: float = 10.0
     ahead: bool = False

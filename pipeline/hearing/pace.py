@@ -27,11 +27,13 @@ class HearingPace:
     """
 
     def __init__(self, *, every: Samples, eager: Samples, soonest: Samples | None) -> None:
-        self._every = every
-        self._eager = eager
-        self._soonest = soonest
         self._partial_s: float | None = None
         self._transcript_s: float | None = None
+        self._every, self._eager, self._soonest = every, eager, soonest
+
+    def take(self, other: "HearingPace") -> None:
+        """Take on the intervals of another one; what was measured stays."""
+        self._every, self._eager, self._soonest = other._every, other._eager, other._soonest
 
     def partial_took(self, seconds: float) -> None:
         """Note the cost of a partial, from its request to its words."""

@@ -97,6 +97,15 @@ class Transcripts:
         """Expect other words, or another language, from the next utterance on; see `Utterance`."""
         self._utterance.expect(prompt, language)
 
+    def take_pace(self, pace: HearingPace, *, keep_all: bool) -> None:
+        """Recognise at another pace; for `keep_all` see `Utterance`."""
+        self._pace.take(pace)
+        self._utterance.keep(everything=keep_all)
+
+    def drop(self) -> None:
+        """Drop the audio before the next utterance."""
+        self._utterance.drop()
+
     def open(self, at: Samples, now: Samples) -> None:
         """Open an utterance whose speech began at `at`, or continue the open one."""
         if not self._utterance.is_open:

@@ -57,10 +57,8 @@ class Utterance:
         self._language: str | None = None
         self.expect(prompt, language)
         self._background = background or BackgroundLevel()
-        self._manual = keep_all
-        self._preroll: deque[NDArray[np.int16]] = deque(
-            maxlen=(LONGEST_SEGMENT_MS if keep_all else PREROLL_MS) * RATE_HZ // 1000 // FRAME
-        )
+        self._preroll: deque[NDArray[np.int16]] = deque()
+        self.keep(everything=keep_all)
         self._settled: list[str] = []
         self._segment: Segment | None = None
         self._segment_frames = self._frames = 0
@@ -72,6 +70,16 @@ class Utterance:
         if language != self._language:
             self._recogniser = self._stt.of(self._call, language, self._priority)
             self._language = language
+
+    def keep(self, *, everything: bool) -> None:
+        """Keep a whole segment as pre-roll from now on, or no more than its first sound needs."""
+        self._manual = everything
+        kept_ms = LONGEST_SEGMENT_MS if everything else PREROLL_MS
+        self._preroll = deque(self._preroll, maxlen=kept_ms * RATE_HZ // 1000 // FRAME)
+
+    def drop(self) -> None:
+        """Drop the pre-roll: the next utterance begins later."""
+        self._preroll.clear()
 
     def remember(self, frame: NDArray[np.int16]) -> None:
         """Keep a 20 ms frame outside any utterance as pre-roll."""

@@ -77,10 +77,13 @@ class OpenAIResponder:
             return
         patience = _Patience(self._deadlines)
 
+        choices = [context.tool_choice]
+
         def ask(
             messages: Sequence[Message], tools: Sequence[Tool], *, may_call: bool
         ) -> AsyncGenerator[ModelPart, None]:
-            return self._ask(patience, messages, tools, may_call=may_call)
+            choice = choices.pop() if choices and may_call else "auto" if may_call else "none"
+            return self._ask(patience, messages, tools, choice)
 
         context = context if self._takes_tools else replace(context, tools=())
         messages = cast(list[Message], chat_messages(context, self._budget))
@@ -89,7 +92,7 @@ class OpenAIResponder:
                 yield part
 
     async def _ask(
-        self, patience: "_Patience", messages: Sequence[Message], tools: Sequence[Tool], *, may_call: bool
+        self, patience: "_Patience", messages: Sequence[Message], tools: Sequence[Tool], choice: str
     ) -> AsyncGenerator[ModelPart, None]:
         """Send one request; yield the words as they arrive, and then the tool calls."""
         patience.asks()
@@ -99,7 +102,7 @@ class OpenAIResponder:
         stream: AnswerStream | None = None
         try:
             async with self._failures(patience):
-                stream = await self._open(patience, messages, tools, may_call=may_call)
+                stream = await self._open(patience, messages, tools, choice)
             while not (calls.endless or answer.over):
                 async with self._failures(patience):
                     chunk = await self._next(stream, patience, ending)
@@ -150,10 +153,10 @@ class OpenAIResponder:
         await self._client.close()
 
     async def _open(
-        self, patience: "_Patience", messages: Sequence[Message], tools: Sequence[Tool], *, may_call: bool
+        self, patience: "_Patience", messages: Sequence[Message], tools: Sequence[Tool], choice: str
     ) -> AnswerStream:
         """Send the request; retry once if a kept connection had died, or if the model refuses a parameter."""
-        offered = {"tools": [schema_of(tool) for tool in tools], "tool_choice": "auto" if may_call else "none"}
+        offered = {"tools": [schema_of(tool) for tool in tools], "tool_choice": _choice(choice)}
         attempts = 4
         while True:
             attempts -= 1
@@ -296,6 +299,13 @@ class _Patience:
         if self.begun:
             return f"fell silent for {self._deadlines.gap_s:g} s in mid-reply"
         return f"said nothing for {self._deadlines.first_token_s:g} s"
+
+
+def _choice(choice: str) -> Any:
+    """Render which tools to use: a way, or the one of this name."""
+    if choice in ("auto", "none", "required"):
+        return choice
+    return {"type": "function", "function": {"name": choice}}
 
 
 def _read(chunk: dict[str, Any], calls: ToolCallReader) -> tuple[str, str | None]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from models.records.core import Document, Persona, Scenario
 from models.records.resources import filled
@@ -38,10 +38,12 @@ _TAG = re.compile(r"<(?=\s*/?\s*(papers?|rules)\b)", re.IGNORECASE)
 
 
 class PromptMessage(TypedDict):
-    """A message of the chat completions protocol."""
+    """A message of the chat completions protocol; `tool_calls` and `tool_call_id` belong to tools."""
 
-    role: Literal["system", "user", "assistant"]
-    content: str
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str | None
+    tool_calls: NotRequired[list[Any]]
+    tool_call_id: NotRequired[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +131,11 @@ def _turns(history: Sequence[HistoryEntry], budget: int) -> list[PromptMessage]:
         return [{"role": "user", "content": _BEGINS}]
     turns: list[PromptMessage] = []
     for line in _newest(history, budget):
+        if line.calls:
+            turns.extend(_calls(line, turns.pop()["content"] if turns and _may_call(turns[-1]) else None))
+            continue
         text = _as_heard(line)
-        if turns and turns[-1]["role"] == line.role:
+        if turns and turns[-1]["role"] == line.role and "tool_calls" not in turns[-1]:
             turns[-1]["content"] = f"{turns[-1]['content']} {text}"
         else:
             turns.append({"role": line.role, "content": text})
@@ -140,6 +145,24 @@ def _turns(history: Sequence[HistoryEntry], budget: int) -> list[PromptMessage]:
     if turns[-1]["role"] == "assistant":
         turns.append({"role": "user", "content": _SILENT})
     return turns
+
+
+def _may_call(turn: PromptMessage) -> bool:
+    return turn["role"] == "assistant" and "tool_calls" not in turn
+
+
+def _calls(line: HistoryEntry, said: str | None) -> list[PromptMessage]:
+    """Render calls of tools, with what was said before them in the same reply, and each call's result."""
+    calls = [
+        {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        for call in line.calls
+    ]
+    asked = PromptMessage(role="assistant", content=said, tool_calls=calls)
+    return [asked, *(PromptMessage(role="tool", tool_call_id=one.id, content=one.result or "") for one in line.calls)]
+
+
+def _size(line: HistoryEntry) -> int:
+    return len(line.text) + sum(len(call.arguments) + len(call.result or "") for call in line.calls)
 
 
 def _as_heard(line: HistoryEntry) -> str:
@@ -152,12 +175,12 @@ def _newest(history: Sequence[HistoryEntry], budget: int) -> list[HistoryEntry]:
     """Return the latest whole entries within the budget; the last one is always kept, truncated to the budget."""
     last = history[-1]
     text = last.text.strip()[:budget] or (_UNCLEAR if last.role == "user" else "")
-    kept = [replace(last, text=text)] if text else []
-    left = budget - len(text)
+    kept = [replace(last, text=text)] if text or last.calls else []
+    left = budget - _size(replace(last, text=text))
     for line in reversed(history[:-1]):
-        if not line.text.strip():
+        if not line.text.strip() and not line.calls:
             continue
-        left -= len(line.text)
+        left -= _size(line)
         if left < 0:
             break
         kept.insert(0, line)

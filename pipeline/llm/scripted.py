@@ -45,8 +45,6 @@ class _Kept:
     documents: tuple[Document, ...]
     history: History
     script: ReplayedScript
-    before: Hashable | None
-    """The key of the one that it was replayed on from."""
 
 
 class _KeptScripts:
@@ -68,16 +66,10 @@ class _KeptScripts:
                 return length, kept.script.copy()
         return 0, ReplayedScript(persona)
 
-    def keep(self, context: ReplyContext, length: int, script: ReplayedScript, by_words: bool, *, since: int) -> None:
-        """Keep the script of the first `length` entries of a history, replayed on from that of `since`.
-
-        Of one conversation that one stays, too, since what was heard last may change; the one before it goes.
-        """
+    def keep(self, context: ReplyContext, length: int, script: ReplayedScript, by_words: bool) -> None:
+        """Keep the script of the first `length` entries of a history."""
         key = _key(context.persona, context.history, length, by_words)
-        before = _key(context.persona, context.history, since, by_words) if since else None
-        if (base := self._kept.get(before)) is not None and base.before is not None:
-            self._kept.pop(base.before, None)
-        self._kept[key] = _Kept(context.persona, context.documents, context.history[:length], script.copy(), before)
+        self._kept[key] = _Kept(context.persona, context.documents, context.history[:length], script.copy())
         self._kept.move_to_end(key)
         while len(self._kept) > _MOST_SCRIPTS:
             self._kept.popitem(last=False)
@@ -126,7 +118,7 @@ class ScriptedResponder:
         settled = _entries_before_last_words(history)
         for place in range(length, len(history)):
             if place == settled > length:
-                self._kept.keep(context, settled, script, by_words, since=length)
+                self._kept.keep(context, settled, script, by_words)
             elif place % _AT_ONCE == 0:
                 await asyncio.sleep(0)
             script.hear(history[place], vectors, documented)

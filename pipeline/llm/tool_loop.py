@@ -11,8 +11,8 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol
 
-from pipeline.conversation.reply import ReplyPart, Retraction, ToolsRun, Truncation
-from pipeline.conversation.tools import Tool, ToolFailed, ToolResult
+from pipeline.conversation.reply import HandedOver, ReplyPart, Retraction, ToolsRun, Truncation
+from pipeline.conversation.tools import FunctionCall, Tool, ToolFailed, ToolResult
 from pipeline.errors import ResponderFailed
 from pipeline.llm.arguments import problem_with
 from pipeline.llm.completions import Completion, Message, ToolCall
@@ -60,6 +60,8 @@ async def converse(
 ) -> AsyncGenerator[ReplyPart, None]:
     """Stream one reply. `ToolsRun` precedes a run of tools, which starts when the next part is requested.
 
+    A call of a client's tool ends the reply, `HandedOver` last: the result comes with another request.
+
     Raises:
         ResponderFailed: the model failed, or generated no text in all rounds.
     """
@@ -91,6 +93,10 @@ async def converse(
         if not calls or not may_call:
             break
         yield ToolsRun(tuple(call.name for call in calls), ahead=_ahead(calls, tools))
+        clients = {tool.name for tool in tools if tool.run is None}
+        if handed := [call for call in calls if call.name in clients][:CALLS_AT_ONCE]:
+            yield HandedOver(tuple(FunctionCall(call.id, call.name, call.arguments or "{}") for call in handed))
+            return
         results = await asyncio.gather(*(_result(call, place, tools) for place, call in enumerate(calls)))
         talk.append(Completion(said[before:], tuple(map(_as_repeated, calls))).as_message())
         for call, result in zip(calls, results, strict=True):
@@ -115,6 +121,7 @@ async def run_tool(call: ToolCall, tools: Sequence[Tool]) -> ToolResult:
         arguments = _arguments(call)
         if problem := problem_with(arguments, tool.parameters):
             return _failure(f"'{name}' was not run: {problem}")
+        assert tool.run is not None  # the client's own are handed over
         async with asyncio.timeout(tool.timeout_s):
             return await tool.run(arguments)
     except ToolFailed as error:

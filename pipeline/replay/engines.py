@@ -112,6 +112,7 @@ class LoggedTool:
     async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
         """See `Tool.run`."""
         name = self._tool.name
+        assert self._tool.run is not None  # it is one of the call file's
         called = self._timeline.add("engine", "tool.called", name=name, arguments=json.dumps(arguments))
         try:
             result = await self._tool.run(arguments)

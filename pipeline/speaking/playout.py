@@ -7,6 +7,7 @@ from contextlib import suppress
 import numpy as np
 from numpy.typing import NDArray
 
+from models.store import MessageChanges
 from pipeline.speaking.lead import AdaptiveLead
 from pipeline.speaking.ledger import Ledger, Playback
 from pipeline.speaking.preparation import ClauseBegins, Preparation
@@ -79,6 +80,13 @@ class Playout:
     def heard(self) -> str:
         """The text that the learner has heard."""
         return self.ledger.heard(self._playback.position(self._clock.now()))
+
+    def heard_at(self, milliseconds: int) -> MessageChanges:
+        """Return what is stored if so much of the reply was played, at most what was sent."""
+        position = min(self._samples(milliseconds), self._playback.sent)
+        heard, text, ms = self.ledger.heard(position), self.preparation.text, self._milliseconds(position)
+        whole = heard.strip() == text.strip()
+        return MessageChanges(text=heard, full_text=None if whole else text, heard_ms=ms, interrupted=not whole)
 
     @property
     def spoken(self) -> str:

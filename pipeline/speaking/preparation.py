@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from models.columns import clean
-from pipeline.conversation.reply import ReplyContext, Responder, Retraction, ToolsRun, Truncation
-from pipeline.conversation.tools import EndCall, Transfer
+from pipeline.conversation.reply import HandedOver, ReplyContext, Responder, Retraction, ToolsRun, Truncation
+from pipeline.conversation.tools import EndCall, FunctionCall, Transfer
 from pipeline.conversation.waterfall import Stamps
 from pipeline.errors import PipelineError
 from pipeline.tasks.clock import Clock
@@ -70,13 +70,16 @@ class Preparation:
         responder: who writes it; None if nobody does.
         sentence: what is said instead, without a responder.
         aside: the sentence is not the persona's own.
-        voiceless: it is sent as text alone.
+        in_writing: it is sent as text alone.
+        voiceless: no more of it is synthesized: it is in writing, or no engine is left.
         task: the name of its task.
         text: what the responder has written so far.
         published: how many characters of it have been published.
         written: the responder has finished.
         leave: the end of the call that it asks for, once it was heard.
         truncated: it reached the model's limit of tokens or `REPLY_LIMIT`.
+        called: gets the calls of the client's tools that end it; it is released then.
+        granted: called when it is over, with what the client wanted of it.
     """
 
     revision: int
@@ -86,9 +89,12 @@ class Preparation:
     speaker: Speaker
     sentence: str
     aside: bool = False
+    in_writing: bool = False
     voiceless: bool = False
     leave: Leave | None = None
     truncated: bool = False
+    called: Callable[[tuple[FunctionCall, ...]], None] = lambda _: None
+    granted: Callable[[], None] = lambda: None
     task: str = ""
     responder: Responder | None = None
     text: str = ""
@@ -182,6 +188,8 @@ class Preparation:
                         self.leave = Leave("transfer", target)
                     case ToolsRun(ahead=ahead):
                         await self._before_tools(splitter, ahead=ahead)
+                    case HandedOver(calls):
+                        self.called(calls)
                     case Retraction(kept):
                         self._retract(kept, splitter)
                     case Truncation():

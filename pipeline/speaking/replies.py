@@ -2,24 +2,28 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.store import MessageChanges
 from pipeline.conversation.conversation import Conversation, MessageLog
 from pipeline.conversation.events import (
+    NothingSaid,
     Problem,
     ReplyAudio,
     ReplyBegan,
     ReplyCleared,
     ReplyEnded,
     ReplyText,
-    SessionEvent,
+    ToolsCalled,
 )
 from pipeline.conversation.reply import ReplyContext, Responder
-from pipeline.conversation.waterfall import Stamps
+from pipeline.conversation.tools import FunctionCall
+from pipeline.speaking.hooks import Hooks
 from pipeline.speaking.lead import AdaptiveLead
 from pipeline.speaking.playout import Playout
 from pipeline.speaking.preparation import APOLOGY, Preparation, Speaker
@@ -27,7 +31,7 @@ from pipeline.speaking.writing import Writing
 from pipeline.tasks.clock import Clock
 from pipeline.tasks.slots import Slots
 from pipeline.tasks.writer import Write
-from pipeline.turn.events import Leave, Prompted
+from pipeline.turn.events import Prompted
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +39,8 @@ CHECKPOINT_S = 1.0
 """While a reply is played, what was heard of it is stored this often, in case that the process is killed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """The callbacks of replies: publish events, and feed the turn machine."""
-
-    emit: Callable[[SessionEvent], None]
-    started: Callable[[int, Stamps], None]
-    finished: Callable[[int, Leave | None], None]
+REMEMBERED = 4
+"""Replies of which is known what was heard of them at which moment."""
 
 
 class Replies:
@@ -57,6 +56,9 @@ class Replies:
         hooks: the callbacks.
         text_only: replies are sent as text alone.
         clears: a ducked reply has the client discard its audio at once.
+
+    Attributes:
+        text_only: see above; a change holds from the next reply on.
     """
 
     def __init__(
@@ -85,12 +87,13 @@ class Replies:
         self._connected = connected
         self._new_id = new_id
         self._hooks = hooks
-        self._text_only = text_only
         self._clears = clears
+        self.text_only = text_only
         self._next: Preparation | None = None
         self._parked: Preparation | None = None
         self._playout: Playout | Writing | None = None
         self._latest: Playout | Writing | None = None
+        self._finished: deque[Playout] = deque(maxlen=REMEMBERED)
         self._lead = AdaptiveLead()
         self._message_id = ""
         self._last_spoken = conversation.last_said  # a call that continues a chat may answer its last question
@@ -112,12 +115,16 @@ class Replies:
     @property
     def sounded(self) -> bool:
         """Whether the learner has heard, or in text-only calls read, any of the latest reply."""
-        return self._text_only or (self._latest is not None and self._latest.heard_ms > 0)
+        return isinstance(self._latest, Writing) or (self._latest is not None and self._latest.heard_ms > 0)
+
+    def take_voice(self) -> None:
+        """Take on the conversation's voice as it is now, from the next reply on."""
+        self._speaker = replace(self._speaker, style=self._conversation.style)
 
     def take_context(self) -> None:
         """Take on the conversation's persona and subject as they are now; what is on the air is finished as it was."""
         persona = self._conversation.persona
-        self._speaker = replace(self._speaker, style=self._conversation.style)
+        self.take_voice()
         for voice in (self._speaker.tts, self._speaker.fallback):
             if voice is not None:
                 voice.keep((persona.greeting,))
@@ -169,7 +176,17 @@ class Replies:
             self._drop(playout)
 
     def _preparation(self, revision: int, turn: int, context: ReplyContext) -> Preparation:
-        return Preparation(revision, turn, context, self._clock, self._speaker, APOLOGY, voiceless=self._text_only)
+        conversation, wished = self._conversation, self._conversation.wishes.text_only
+        written = self.text_only if wished is None else wished
+
+        def call_tools(calls: tuple[FunctionCall, ...]) -> None:
+            conversation.called(calls)
+            self._hooks.emit(ToolsCalled(turn, calls))
+
+        return Preparation(
+            revision, turn, context, self._clock, self._speaker, APOLOGY, in_writing=written, voiceless=written,
+            called=call_tools, granted=conversation.granting(),
+        )  # fmt: skip
 
     def _begin(self, preparation: Preparation, responder: Responder | None) -> None:
         self._next, preparation.responder = preparation, responder
@@ -190,7 +207,7 @@ class Replies:
         self._slots.replace("playout", self._play(self._playout, self._new_id()))
 
     def _on_the_air(self, preparation: Preparation) -> Playout | Writing:
-        if self._text_only:
+        if preparation.in_writing:
             return Writing(preparation)
         return Playout(
             preparation,
@@ -248,6 +265,22 @@ class Replies:
         if (playout := self._latest) is not None and playout.preparation.turn == turn:
             playout.played(milliseconds)
 
+    def heard_until(self, message_id: str, milliseconds: int) -> None:
+        """Take it from the client that no more than this was heard of a reply, which may be over.
+
+        What the client says counts, but not for more than was sent to it. A reply that is on the air is not stopped.
+        """
+        if self._playout is not None and self._playout.message_id == message_id:
+            self._playout.played(milliseconds)
+        playout = next((one for one in self._finished if one.message_id == message_id), None)
+        if playout is not None:
+            changes = playout.heard_at(milliseconds)
+            self._conversation.said(changes["text"], message_id, interrupted=changes["interrupted"])
+            self._put(lambda: self._correct(message_id, changes))
+
+    async def _correct(self, message_id: str, changes: MessageChanges) -> None:
+        await self._store.update_message(message_id, **changes)
+
     async def heard_out(self) -> None:
         """Return when the last word of the latest reply was heard, as far as the client acknowledges it."""
         if self._latest is not None:
@@ -264,6 +297,9 @@ class Replies:
             self._publish_text(playout)
             self._slots.cancel("checkpoints")
             self._finish(playout, interrupted=False)
+        else:
+            preparation.granted()
+            self._hooks.emit(NothingSaid(preparation.turn))
         self._playout = None
         self._hooks.finished(preparation.revision, preparation.leave)
 
@@ -340,6 +376,9 @@ class Replies:
         heard_ms = playout.heard_ms
         turn, message_id = playout.preparation.turn, playout.message_id
         truncated = playout.preparation.truncated
+        playout.preparation.granted()
+        if isinstance(playout, Playout):
+            self._finished.append(playout)
         self._conversation.said(heard, message_id, interrupted=heard.strip() != text.strip())
         used = playout.preparation.speaker  # a failed engine is not tried again in this call
         self._speaker = replace(self._speaker, tts=used.tts, fallback=used.fallback)

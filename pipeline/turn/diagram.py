@@ -14,6 +14,7 @@ from pipeline.turn.actions import Release, Suspend
 from pipeline.turn.events import (
     WHOLE,
     Committed,
+    Discarded,
     Elapsed,
     Event,
     Hangup,
@@ -128,6 +129,7 @@ def _events(place: _Place) -> Iterator[tuple[str, Event, int]]:
         yield "speech resumes", SpeechResumed(now), now
         yield "words", Partial(_WORDS), now
         yield "a nod or an echo", Partial(_NOD), now
+        yield "utterance dropped", Discarded(), now
     if state.deadline is not None:
         late = "too long" if state.phase is Phase.HEARING else "silence lasts"
         yield late, Elapsed(), state.deadline

@@ -16,6 +16,7 @@ from pipeline.turn.actions import (
     Release,
     Restore,
     StoreMessage,
+    Suspend,
     Transcribe,
 )
 from pipeline.turn.dictated import Dictation, dictation
@@ -208,6 +209,19 @@ def _nothing_said(state: Turn, ended: EndTurn) -> Step:
         actions.append(Restore())
     after = ReplyPhase.NONE if reply is ReplyPhase.NONE else ReplyPhase.PLAYING
     return replace(floor_is_free(state), reply=after), actions
+
+
+def discarded(state: Turn) -> Step:
+    """Drop the open utterance; the reply that it sounded over goes on."""
+    if not state.utterance_open:
+        return state, []
+    actions: list[Action] = [Suspend(state.revision), CloseUtterance(state.number)]
+    if state.reply is ReplyPhase.HELD:
+        actions.append(GoOn())
+    elif state.reply is ReplyPhase.DUCKED:
+        actions.append(Restore())
+    after = ReplyPhase.NONE if state.reply is ReplyPhase.NONE else ReplyPhase.PLAYING
+    return replace(floor_is_free(state), reply=after, owed=state.owed or state.typed), actions
 
 
 def cut(state: Turn) -> Step:

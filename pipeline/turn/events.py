@@ -18,6 +18,9 @@ connection was idle, or never resumed; the service closes; the call failed."""
 WHOLE: Samples = 2**62
 """Protects all of a prompt, however long."""
 
+UNINTERRUPTED: Samples = 2**61
+"""Protects all of a reply from speech, but not from `Stopped`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Leave:
@@ -92,7 +95,13 @@ class ReplyFinished:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """The learner typed a message; it is stored already."""
+    """The learner typed a message; it is stored already.
+
+    Attributes:
+        answered: it is to be answered at once, unless replies come on request; otherwise by the next reply.
+    """
+
+    answered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +125,18 @@ class Prompted:
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """The client requests an answer to what was said so far."""
+    """The client requests an answer to what was said so far.
+
+    Attributes:
+        anyway: it is due even while an answer is on its way: after that one. Otherwise the request is ignored then.
+    """
+
+    anyway: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """The open utterance is dropped: its audio is no turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +188,7 @@ Event = (
     | Typed
     | Prompted
     | Requested
+    | Discarded
     | Lingered
     | Committed
     | Stopped

@@ -10,10 +10,12 @@ from dataclasses import replace
 from typing import assert_never
 
 from pipeline.turn.actions import CloseUtterance, End, Prepare, Release, Suspend, TransferCall
-from pipeline.turn.end import close_turn, cut, elapsed, end_of_speech, floor_is_free, staying, transcribed
+from pipeline.turn.end import close_turn, cut, discarded, elapsed, end_of_speech, floor_is_free, staying, transcribed
 from pipeline.turn.events import (
+    UNINTERRUPTED,
     CallEndReason,
     Committed,
+    Discarded,
     Elapsed,
     Event,
     Hangup,
@@ -84,12 +86,14 @@ def _react(state: Turn, event: Event, now: Samples) -> Step:
             return _reply_started(state, revision, now)
         case ReplyFinished(revision, leave):
             return _reply_finished(state, revision, leave)
-        case Typed():
-            return _typed(state)
+        case Typed(answered):
+            return _typed(state, answered=answered)
         case Prompted():
             return prompt(state, event)
-        case Requested():
-            return _requested(state)
+        case Requested(anyway):
+            return _requested(state, anyway=anyway)
+        case Discarded():
+            return discarded(state)
         case Lingered():
             return _lingered(state, now)
         case Committed(started_at):
@@ -114,6 +118,8 @@ def _reply_started(state: Turn, revision: int, now: Samples) -> Step:
     if revision != state.revision or state.phase is not Phase.THINKING:
         return state, []
     protected_to = now + state.line.protected if state.line is not None and state.line.protected else 0
+    if not state.rules.barge_in:
+        protected_to = max(protected_to, UNINTERRUPTED)
     started = replace(
         floor_is_free(state), reply=ReplyPhase.PLAYING, speaking_revision=revision, protected_to=protected_to
     )
@@ -144,8 +150,8 @@ def _lingered(state: Turn, now: Samples) -> Step:
 # ------------------------------------------------------- the learner's hands
 
 
-def _typed(state: Turn) -> Step:
-    if state.rules.on_request or state.going:
+def _typed(state: Turn, *, answered: bool) -> Step:
+    if state.rules.on_request or state.going or not answered:
         number = state.number + 1 if state.phase is Phase.LISTENING else state.number
         return replace(staying(state), number=number), []
     unasked = state.unasked
@@ -170,9 +176,9 @@ def _typed(state: Turn) -> Step:
     return state, [*actions, Prepare(revision, state.number, ""), Release(revision, state.number)]
 
 
-def _requested(state: Turn) -> Step:
-    """Answer: now if the floor is free, else at the end of the open turn."""
-    if state.going or state.has_answer:
+def _requested(state: Turn, *, anyway: bool) -> Step:
+    """Answer: now if the floor is free, else at the end of the open turn, or of the answer that is on its way."""
+    if state.going or (state.has_answer and not anyway):
         return state, []
     return replace(staying(state), owed=True), []
 

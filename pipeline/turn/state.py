@@ -77,6 +77,7 @@ class Rules:
         noise_ms: sound over a held reply that lasts this long without words is noise: the reply resumes.
         manual: turns end by `Commit` alone.
         on_request: what the learner says is stored, and answered only if that is `Requested`.
+        barge_in: speech over a reply interrupts it; otherwise it is heard, and answered after the reply.
         partials: the recogniser produces partials, so that words can confirm a barge-in.
     """
 
@@ -91,6 +92,7 @@ class Rules:
     noise_ms: int = 3000
     manual: bool = False
     on_request: bool = False
+    barge_in: bool = True
     partials: bool = True
 
     def patience(

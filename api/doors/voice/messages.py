@@ -14,6 +14,7 @@ from api.doors.line import ProtocolError
 from pipeline.call.settings import NOBODY_THERE, Prompt, SessionSettings, SilencePlan, TimeLimit
 from pipeline.conversation.events import (
     CallEnded,
+    NothingSaid,
     Problem,
     ReplyAudio,
     ReplyBegan,
@@ -22,6 +23,7 @@ from pipeline.conversation.events import (
     ReplyText,
     Restarting,
     SessionEvent,
+    ToolsCalled,
     TransferAsked,
     TurnLatency,
     UserEnded,
@@ -294,7 +296,7 @@ def _explained(error: ValidationError) -> ProtocolError:
 
 
 def render(event: SessionEvent) -> dict[str, Any]:
-    """Render an event as a JSON message; of audio only its announcement."""
+    """Render an event as a JSON message, of audio only its announcement; empty if the protocol has no such message."""
     match event:
         case UserStarted(turn, at_ms):
             return {"type": "user.started", "turn": turn, "at_ms": at_ms}
@@ -343,6 +345,8 @@ def render(event: SessionEvent) -> dict[str, Any]:
             return {"type": "error", "code": code, "message": message, "fatal": fatal}
         case TransferAsked(turn, target):
             return {"type": "transfer", "turn": turn, "target": target}
+        case ToolsCalled() | NothingSaid():
+            return {}
         case Restarting(resume, after_ms):
             return {"type": "restarting", "resume": resume, "after_ms": after_ms}
         case CallEnded(chat_id, stopped, duration_ms, turns, reason):

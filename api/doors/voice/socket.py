@@ -146,7 +146,8 @@ class NativeDialect:
         if isinstance(event, LineOpened):
             self._opened()
             return [_json(_ready(event))]
-        return [_json(render(event))]
+        message = render(event)
+        return [_json(message)] if message else []
 
     def audio(self, packet: Packet) -> list[Message]:
         """Render a packet: its announcement, then its audio."""

@@ -1,11 +1,9 @@
 """The scripted persona in long conversations: the hundredth reply costs what the tenth does, and says the same."""
 
 import asyncio
-import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import cycle
 from types import FrameType
 from typing import Any
@@ -91,15 +89,6 @@ def test_histories_that_share_words_are_kept_apart() -> None:
         for persona in (DANA, marcus):
             for history in (first, other, first[:6], [*first[:5], HistoryEntry("user", "something else"), *first[6:]]):
                 assert asked(responder, persona, history) == answer(persona, history)
-
-
-def test_a_conversation_that_is_read_from_the_store_each_time_is_kept_few_times() -> None:
-    history, responder = conversation(80), ScriptedResponder()
-    for place in replies(history):
-        asked(responder, DANA, [replace(entry) for entry in history[:place]])
-    gc.collect()
-    live = sum(isinstance(found, HistoryEntry) for found in gc.get_objects())
-    assert live < 5 * len(history)
 
 
 class Counting:

@@ -5,6 +5,7 @@ import pytest
 from models.packs import DEMO_PACK, load_pack
 from models.records.core import Document, Persona, Scenario
 from pipeline.conversation.reply import HistoryEntry, ReplyContext
+from pipeline.conversation.tools import FunctionCall
 from pipeline.llm.prompt import PromptBudget, PromptMessage, chat_messages
 
 DANA = Persona(id="p", name="Dana", description="A worried mother.", instructions="Be impatient.", greeting="Hello?")
@@ -130,3 +131,32 @@ def test_the_demo_pack_makes_prompts_that_fit() -> None:
         messages = chat_messages(ReplyContext(persona, scenario, documents, (HistoryEntry("user", "hello"),)))
         assert documents[0].text in messages[0]["content"]
         assert 2000 < len(messages[0]["content"]) < 9000
+
+
+CALL = FunctionCall("c1", "look", '{"at":"cat"}', "It sleeps.")
+
+
+def with_call(*before: HistoryEntry, after: tuple[HistoryEntry, ...] = ()) -> list[PromptMessage]:
+    history = (*before, HistoryEntry("assistant", "", calls=(CALL,)), *after)
+    return chat_messages(ReplyContext(DANA, None, (), history), PromptBudget(history=100))[1:]
+
+
+def test_a_call_of_a_tool_is_followed_by_its_result_and_joins_what_was_said_before_it() -> None:
+    asked, called, answered = with_call(HistoryEntry("user", "hello"), HistoryEntry("assistant", "One moment."))
+    assert asked == {"role": "user", "content": "hello"}
+    assert (called["role"], called["content"]) == ("assistant", "One moment.")
+    assert called["tool_calls"] == [
+        {"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"at":"cat"}'}}
+    ]
+    assert answered == {"role": "tool", "tool_call_id": "c1", "content": "It sleeps."}
+
+
+def test_what_is_said_after_a_result_is_a_message_of_its_own() -> None:
+    after = (HistoryEntry("assistant", "It sleeps, I see."), HistoryEntry("user", "fine"))
+    messages = with_call(HistoryEntry("user", "hello"), after=after)
+    assert [message["role"] for message in messages] == ["user", "assistant", "tool", "assistant", "user"]
+
+
+def test_a_call_and_its_result_fit_together_or_not_at_all() -> None:
+    messages = with_call(HistoryEntry("user", "hello"), after=(HistoryEntry("user", "x" * 90),))
+    assert [message["role"] for message in messages] == ["user"]

@@ -12,8 +12,8 @@ import pytest
 from models.records.core import Persona
 from pipeline.call.settings import SessionSettings
 from pipeline.call.tools import call_tools
-from pipeline.conversation.reply import HistoryEntry, ReplyContext, ReplyPart, ToolsRun
-from pipeline.conversation.tools import EndCall, Tool, ToolFailed, ToolResult, Transfer
+from pipeline.conversation.reply import HandedOver, HistoryEntry, ReplyContext, ReplyPart, ToolsRun
+from pipeline.conversation.tools import EndCall, FunctionCall, Tool, ToolFailed, ToolResult, Transfer
 from pipeline.errors import ResponderFailed
 from pipeline.llm.deadlines import Deadlines
 from pipeline.llm.openai import OpenAIResponder
@@ -309,3 +309,43 @@ def test_a_model_without_tools_is_asked_without_them_from_then_on(
 def test_without_tools_nothing_of_them_is_sent(llm_server: "LlmServer") -> None:
     replied(llm_server, [SUNNY], ())
     assert not {"tools", "tool_choice"} & set(llm_server.last.body)
+
+
+def test_a_tool_of_the_clients_ends_the_reply_and_is_not_run(llm_server: "LlmServer") -> None:
+    tools = Tools()
+    client = Tool("look", "Looks.", parameters={"type": "object", "properties": {"at": {"type": "string"}}})
+    both = Round("One moment.", (("look", '{"at": "a cat"}'), ("weather", '{"city": "Lisbon"}')))
+    parts = replied(llm_server, [both, SUNNY], (*tools.all(), client))
+
+    assert parts[-2:] == [
+        ToolsRun(("look", "weather"), ahead=False),
+        HandedOver((FunctionCall("call-0", "look", '{"at": "a cat"}'),)),
+    ]
+    assert tools.asked == []
+    assert len(llm_server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("choice", "sent"),
+    [
+        ("required", "required"),
+        ("none", "none"),
+        ("weather", {"type": "function", "function": {"name": "weather"}}),
+    ],
+)
+def test_which_tool_to_use_is_said_in_the_first_request_alone(
+    llm_server: "LlmServer", choice: str, sent: object
+) -> None:
+    tools = Tools()
+    llm_server.rounds = [ASKS, SUNNY]
+
+    async def run() -> None:
+        responder = OpenAIResponder(model="tools", base_url=llm_server.url, deadlines=PATIENT)
+        try:
+            async for _ in responder.reply(replace(context(tools.all()), tool_choice=choice)):
+                pass
+        finally:
+            await responder.close()
+
+    asyncio.run(run())
+    assert [request.body["tool_choice"] for request in llm_server.requests] == [sent, "auto"]

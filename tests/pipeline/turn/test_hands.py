@@ -8,6 +8,7 @@ from pipeline.turn.actions import (
     CutReply,
     End,
     EndTurn,
+    GoOn,
     Hold,
     Prepare,
     Release,
@@ -17,7 +18,19 @@ from pipeline.turn.actions import (
     Suspend,
     Transcribe,
 )
-from pipeline.turn.events import Hangup, Muted, Prompted, ReplyStarted, Stopped, Transcribed, Typed, Unmuted
+from pipeline.turn.events import (
+    Discarded,
+    Hangup,
+    Muted,
+    Prompted,
+    ReplyFinished,
+    ReplyStarted,
+    Requested,
+    Stopped,
+    Transcribed,
+    Typed,
+    Unmuted,
+)
 from tests.pipeline.turn_story import (
     ANSWERED,
     COMPLETE,
@@ -42,6 +55,34 @@ from tests.pipeline.turn_story import (
 )
 
 STORIES: list[Story] = [
+    ("a note waits for the next answer", [At(1000, Typed(answered=False))], []),
+    (
+        "a note leaves a reply alone, and a request is answered after it",
+        [
+            *answered(),
+            At(4000, Typed(answered=False)),
+            At(4100, Requested(anyway=True)),
+            At(5000, ReplyFinished(1)),
+        ],
+        [*ANSWERED, Prepare(2, 2, ""), Release(2, 2)],
+    ),
+    ("a request during a reply is ignored", [*answered(), At(4000, Requested()), At(5000, ReplyFinished(1))], ANSWERED),
+    (
+        "an utterance that is dropped is no turn",
+        [starts(1000), pauses(2000), At(2200, Discarded()), transcribed(2300, 1, COMPLETE)],
+        [*OPENED, Transcribe(1), Suspend(1), CloseUtterance(1)],
+    ),
+    (
+        "a reply that was held goes on when the utterance is dropped",
+        [*answered(), starts(4000), goes_on(4600, 600), At(4700, Discarded())],
+        [*DUCKED, Hold(), Suspend(1), CloseUtterance(2), GoOn()],
+    ),
+    (
+        "typed text is answered though the words spoken with it are dropped",
+        [starts(1000), At(1500, Typed()), At(1600, Discarded())],
+        [*OPENED, Suspend(0), CloseUtterance(1), Prepare(1, 1, ""), Release(1, 1)],
+    ),
+    ("nothing is dropped where nobody speaks", [At(1000, Discarded())], []),
     (
         "typed text is a turn of its own",
         [At(1000, Typed())],
