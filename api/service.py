@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,7 @@ from pipeline.call.session import Engines, SessionSettings
 from pipeline.call.settings import NOBODY_THERE, CallRecording, Prompt, SilencePlan, TimeLimit
 from pipeline.chats.call_events import CallPublisher
 from pipeline.chats.chats import Chats
+from pipeline.chats.dictations import Dictations
 from pipeline.chats.hub import Hub
 from pipeline.coach.coach import Coach
 from pipeline.llm.scripted import ScriptedResponder
@@ -67,6 +69,9 @@ class Service:
     background: Background
     practice: Decisions
     timelines: CallTimelines
+    dictations: Dictations = field(default_factory=Dictations)
+    requests: Counter[str] = field(default_factory=Counter)
+    """The engine work that runs by request, by user."""
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     asker: str = ""
     """The hub channel of the requester of an operation, for events that only it gets; empty over HTTP."""
@@ -174,6 +179,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
             timelines,
         )  # fmt: skip
         warming = asyncio.create_task(_warm(service), name="warm engines")
+        calls.register(service.dictations)
         try:
             yield service
         finally:

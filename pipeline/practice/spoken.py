@@ -89,19 +89,23 @@ class SpokenChats:
         self._adopting = asyncio.Lock()
         self._sounds: WeakKeyDictionary[Call, AnswerSound] = WeakKeyDictionary()
 
-    async def begin_attempt(self, user_id: str, *, home_id: str | None = None, practice_id: str | None = None) -> str:
+    async def begin_attempt(
+        self, user_id: str, *, home_id: str | None = None, practice_id: str | None = None, position: int = 0
+    ) -> str:
         """Start an attempt by voice.
 
         Returns:
-            The id of its first chat.
+            The id of its chat at this position.
 
         Raises:
             Busy: no further call can be opened; no attempt is started either.
-            Invalid, NotFound: as `Attempts.start`.
+            Invalid, NotFound: as `Attempts.start`; there is no chat at this position.
         """
         self._calls.check_vacancy(user_id)  # otherwise each retry would leave an empty attempt
         attempt = await self._attempts.start(user_id, home_id=home_id, practice_id=practice_id)
-        return attempt.chats[0].id
+        if not 0 <= position < len(attempt.chats):
+            raise NotFound(f"The practice has {len(attempt.chats)} chats; choose one of them.")
+        return attempt.chats[position].id
 
     async def admit(
         self,

@@ -1,12 +1,14 @@
 """Authenticates the caller of an opening and finds its call, or refuses with an error and a close reason."""
 
 from api.auth import check_right, grant_for
+from api.auth.scopes import SPEAK
 from api.doors.line.opening import (
     DEFAULT_INPUT,
     DEFAULT_OUTPUT,
     NAME_LIMIT,
     Bearer,
     Caller,
+    DictationOnly,
     FreshAttempt,
     Known,
     OpenCall,
@@ -25,9 +27,6 @@ from pipeline.call.call import Call
 from pipeline.errors import Busy, NotOwner, PipelineError, SessionConflict
 from voice.audio.formats import AudioFormat
 from voice.errors import VoiceError
-
-SPEAK = "attempt.chat_voice"
-"""The right to a call."""
 
 
 async def grant_for_caller(service: Service, caller: Caller) -> Grant:
@@ -88,9 +87,13 @@ async def _call(service: Service, grant: Grant, opening: Opening, output: AudioF
             return call, True
         case StandingChat(chat_id):
             await service.access.check(grant, SPEAK, chat_id=chat_id)
-        case FreshAttempt(practice_id, home_id):
+        case DictationOnly():
+            chat_id = service.dictations.begin(user.id)
+        case FreshAttempt(practice_id, home_id, position):
             service.access.check_practice(grant, practice_id)
-            chat_id = await service.practice.spoken.begin_attempt(user.id, practice_id=practice_id, home_id=home_id)
+            chat_id = await service.practice.spoken.begin_attempt(
+                user.id, practice_id=practice_id, home_id=home_id, position=position
+            )
             await service.access.started(grant, chat_id)
     made = service.session_settings(output_rate_hz=output.rate_hz, manual=opening.manual)
     async with service.access.opening(grant, chat_id, opening.resume) as persona_id:

@@ -1,6 +1,6 @@
 """The dialect of a line: how a door reads a caller's messages and renders a call's events."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -87,7 +87,19 @@ class Formats:
     output: AudioFormat | None = None
 
 
-Heard = Command | Respond | Formats
+@dataclass(frozen=True, slots=True)
+class Produce:
+    """Send messages as they come, beside the call; at most `PRODUCED_AT_ONCE` of these at a time.
+
+    The line ends it with itself.
+    """
+
+    messages: AsyncGenerator[Message]
+
+
+PRODUCED_AT_ONCE = 4
+
+Heard = Command | Respond | Formats | Produce
 """The meaning of a message: a command to the call, or a response by the door itself."""
 
 
@@ -109,8 +121,8 @@ class Dialect(Protocol):
         """
         ...
 
-    def heard(self, message: Message, /) -> Heard | None:
-        """Read one message; return None if it has no meaning here.
+    def heard(self, message: Message, /) -> Heard | Sequence[Heard] | None:
+        """Read one message; return what it means, in order, or None if it has no meaning here.
 
         Raises:
             ProtocolError: the message is invalid; the call goes on.

@@ -1,18 +1,29 @@
 """The line: a caller's connection to a call, from its first message until it closes, the same for every door."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 from api.doors.line.admission import call_of, grant_for_caller, input_of, output_of
-from api.doors.line.dialect import Dialect, Formats, Heard, LineEvent, LineOpened, Packet, ProtocolError, Respond
+from api.doors.line.dialect import (
+    Dialect,
+    Formats,
+    Heard,
+    LineEvent,
+    LineOpened,
+    Packet,
+    Produce,
+    ProtocolError,
+    Respond,
+)
 from api.doors.line.opening import Opening
 from api.doors.line.outbox import Outbox
 from api.doors.line.pacer import ContinuousPacer
 from api.doors.line.packets import Packets
+from api.doors.line.produced import ProducedStreams
 from api.doors.line.wire import Close, LineRefused, Wire
 from api.service import Service
 from models.errors import ModelError
@@ -86,6 +97,7 @@ class Line:
         self._pacer: ContinuousPacer | None = None
         self._audio_clock: AudioClock | None = None
         self._by_hub = False
+        self._produced = ProducedStreams(self._outbox)
 
     async def serve(self) -> None:
         """Open or resume a call, carry messages and events until either side ends, then close the wire.
@@ -129,6 +141,8 @@ class Line:
             await self._exchange(call, attendance)
         finally:
             attendance.leave(self._outbox.unsent())
+            if not opening.stays:
+                call.session.hang_up("lost")
 
     async def _opening(self) -> Opening:
         seconds = self._patience.first_message_s
@@ -204,6 +218,7 @@ class Line:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            await self._produced.close()
             for task in tasks:
                 task.cancel()
             outcomes = await asyncio.gather(*tasks, return_exceptions=True)
@@ -231,8 +246,8 @@ class Line:
             except ProtocolError as error:
                 self._publish(Problem(error.code, str(error)))
             else:
-                if heard is not None:
-                    await self._carry_out(call, heard)
+                for meaning in heard if isinstance(heard, Sequence) else () if heard is None else (heard,):
+                    await self._carry_out(call, meaning)
 
     async def _carry_out(self, call: Call, heard: Heard) -> None:
         try:
@@ -241,6 +256,8 @@ class Line:
                     self._outbox.put(messages)
                 case Formats(wire, output):
                     await self._take_formats(call, wire, output)
+                case Produce(messages):
+                    self._produced.start(messages)
                 case Hear(data, at_ms) if self._audio_clock is not None:
                     if missing_ms := self._audio_clock.heard(len(data), at_ms, self._clock.now()):
                         await call.hear_silence(missing_ms)

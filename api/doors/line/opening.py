@@ -89,10 +89,20 @@ class StandingChat:
 
 @dataclass(frozen=True, slots=True)
 class FreshAttempt:
-    """A new attempt at a practice, or at an entry of the user's home; the call is on its first chat."""
+    """A new attempt at a practice, or at an entry of the user's home.
+
+    Attributes:
+        position: the place of the chat that the call is on, from 0.
+    """
 
     practice_id: str | None = None
     home_id: str | None = None
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DictationOnly:
+    """No chat: what is said is written down for the caller, answered by nobody, and kept nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +112,7 @@ class OpenCall:
     call: Call
 
 
-Chat = StandingChat | FreshAttempt | OpenCall
+Chat = StandingChat | FreshAttempt | DictationOnly | OpenCall
 
 # ------------------------------------------------------------------ the pace
 
@@ -158,6 +168,7 @@ class Opening:
         gaps: when missing audio is replaced by silence; None for never.
         by_hub: the caller gets audio and missed events from the chat's hub; the line sends neither.
         before: commands that came before the call was open, carried out first.
+        stays: the call waits to be resumed if the connection drops; otherwise it ends with the line.
     """
 
     caller: Caller
@@ -172,6 +183,7 @@ class Opening:
     gaps: Gaps | None = None
     by_hub: bool = False
     before: tuple[Command, ...] = ()
+    stays: bool = True
 
     @property
     def resume(self) -> str | None:
