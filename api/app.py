@@ -19,6 +19,10 @@ from api.doors.glow.operation import Operation
 from api.doors.glow.socketio.server import SocketDoor
 from api.doors.glow.table import OPERATIONS
 from api.doors.http_rules import HttpRules, bounded_protocol
+from api.doors.openai import BOUNDS as OPENAI_BOUNDS
+from api.doors.openai import ROUTERS as OPENAI
+from api.doors.openai import RequestIds
+from api.doors.openai.realtime import socket as realtime
 from api.doors.openapi_page import serve_openapi_page
 from api.doors.pages import STATIC, KnownFiles, OneUseCodes
 from api.doors.refusals import BUSY_RETRY_S, explain_errors
@@ -69,6 +73,7 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
     app.state.socket_rules = {
         asterisk.PATH: asterisk.SOCKET_RULES,
         twilio.SOCKET_PATH: SocketRules(max_bytes=2 * twilio.MESSAGE_LIMIT),
+        realtime.PATH: realtime.RULES,
     }
     app.state.socket_protocol = protocol_by_path(app.state.socket_rules)
     app.state.http_protocol = bounded_protocol(HttpRules(per_address=settings.connections_per_address))
@@ -91,13 +96,15 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
         twilio.router,
         telnyx_routes.router,
         vonage_routes.router,
+        *OPENAI,
     )
     for router in (glow.router_of(operations), *routers, socket_http.router_of(operations)):
         app.router.routes.extend(router.routes)
     app.mount("/socket.io", sockets.asgi)
     app.mount("/static", GZipMiddleware(KnownFiles(directory=STATIC)))
     serve_openapi_page(app)
-    app.add_middleware(BodyLimit, bounds=(*tutor.BOUNDS, *gloo.BOUNDS, *glean.BOUNDS))
+    app.add_middleware(BodyLimit, bounds=(*tutor.BOUNDS, *gloo.BOUNDS, *glean.BOUNDS, *OPENAI_BOUNDS))
+    app.add_middleware(RequestIds)
     app.add_middleware(AnyOrigin)
 
     @app.get("/health", tags=["service"])

@@ -20,6 +20,10 @@ class InvalidAudio(VoiceError):
     http_status = 400
 
 
+class EmptyRecording(InvalidAudio):
+    """A recording holds no sample."""
+
+
 class UnsupportedFormat(VoiceError):
     """The service does not support this encoding, sample rate or channel count."""
 

@@ -16,6 +16,8 @@ _SECRETS = re.compile(
     [^\s,"'&\])}]+
     | (?-i:\bglow_)[\w-]{16,}  # case-sensitive: settings are named GLOW_...
     | \bsk-[\w-]{16,}
+    | \bopenai-insecure-api-key\.[^\s,"']+
+    | (?-i:\bek_)[\w-]{16,}
     """
 )
 

@@ -5,6 +5,7 @@ operator  that, acting for other users, and seeing everybody's calls in the stud
 kiosk     starting chats, and calls on the chats that were started with it
 phone     the same, for a telephone door
 invite    the same, for one call with one persona
+realtime  calls with one persona over /v1/realtime: the secret of a browser, made by POST /v1/realtime/client_secrets
 
 A right is an operation's key, such as "attempt.chat_voice", or a name below. What is not named in `CALLING` or
 `OPERATING` is a learner's own.
@@ -14,6 +15,9 @@ from typing import assert_never
 
 from models.errors import ModelError
 from models.records.core import Grant, Scope
+
+SPEAK = "attempt.chat_voice"
+"""The right to a call, over any door."""
 
 CONNECT = "socket.connect"
 """Connecting to socket.io, where each event has its own right."""
@@ -31,13 +35,16 @@ CALLING = frozenset(
         CONNECT,
         SEEING_OFFERS,
         "attempt.start",
-        "attempt.chat_voice",
+        SPEAK,
         "attempt.chat_speak",
         "attempt.chat_mute",
         "attempt.chat_silence",
     }
 )
 """The rights of a kiosk, a phone and an invite."""
+
+SHORT_LIVED = frozenset({SPEAK})
+"""The rights of a browser's secret."""
 
 RECEIVING = frozenset({BEGINNING_A_VISIT})
 """The rights of a kiosk's own key, which its visitors' tokens have not."""
@@ -63,7 +70,7 @@ class Forbidden(ModelError):
 
 def calls_only(scope: Scope) -> bool:
     """Return whether tokens of this scope open calls only, on the chats that were started with them."""
-    return scope in ("kiosk", "phone", "invite")
+    return scope in ("kiosk", "phone", "invite", "realtime")
 
 
 def includes(scope: Scope, right: str) -> bool:
@@ -77,6 +84,8 @@ def includes(scope: Scope, right: str) -> bool:
             return right in CALLING | RECEIVING
         case "phone" | "invite":
             return right in CALLING
+        case "realtime":
+            return right in SHORT_LIVED
         case _ as never:
             assert_never(never)
 

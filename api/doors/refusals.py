@@ -36,12 +36,16 @@ class Failure:
 
     Attributes:
         errors: the problem of each field of an invalid request.
+        code: the stable identifier of a typed error; empty for none.
+        param: the parameter that it is about, if it names one.
     """
 
     status: int
     message: str
     errors: list[Any] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
+    code: str = field(default="", compare=False)
+    param: str | None = field(default=None, compare=False)
 
 
 def failure_of(error: Exception) -> Failure:
@@ -56,7 +60,8 @@ def failure_of(error: Exception) -> Failure:
             return Failure(400, "The client left in the middle of its request.")
         case ModelError() | PipelineError() | VoiceError() if error.http_status != 500:
             retry_s = error.retry_after_s if isinstance(error, TooMany) else None
-            return Failure(error.http_status, clean(str(error)), headers=_headers_of(error.http_status, retry_s))
+            headers, param = _headers_of(error.http_status, retry_s), getattr(error, "param", None)
+            return Failure(error.http_status, clean(str(error)), headers=headers, code=error.code, param=param)
         case _:
             log.error("A request failed.", exc_info=error)
             return Failure(500, FAILED)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 Role = Literal["user", "assistant"]
 Origin = Literal["typed", "spoken"]
-Scope = Literal["user", "operator", "kiosk", "phone", "invite"]
+Scope = Literal["user", "operator", "kiosk", "phone", "invite", "realtime"]
 """What a token may; `api.auth.scopes` says what each one opens."""
 
 
@@ -43,7 +43,7 @@ class Token:
 
     Attributes:
         expires_at: it opens nothing from then on; None for never.
-        persona_id: the only persona that an invite's call may be with.
+        persona_id: the only persona that the calls of an invite, or of a browser's secret, may be with.
         spent_at: when an invite's one call was opened.
         practice_ids: the only practices that may be started with it; empty for all.
     """

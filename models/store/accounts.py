@@ -2,9 +2,10 @@
 
 import hashlib
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
@@ -18,6 +19,9 @@ from models.tables.accounts import TokenRow, UserRow
 from models.tables.content import PersonaRow, PracticeRow
 
 SECRET_PREFIX = "glow_"
+BROWSER_PREFIX = "ek_"
+"""How the secret of a browser begins: OpenAI's clients look for that."""
+
 LISTED_AFTER_END = timedelta(days=1)
 """How long an expired token is still listed, and reported as expired; then it is deleted."""
 
@@ -74,6 +78,7 @@ class AccountStore(Database):
         lifetime: timedelta | None = None,
         persona_id: str | None = None,
         practice_ids: Collection[str] = (),
+        configures: Mapping[str, Any] | None = None,
     ) -> tuple[str, Token]:
         """Create a token for a user, creating the user if unknown. The secret is returned here and stored nowhere.
 
@@ -81,19 +86,20 @@ class AccountStore(Database):
 
         Args:
             lifetime: after which it expires; None for never.
-            persona_id: the only persona that an invite's call may be with.
-            practice_ids: the only practices that a kiosk, a phone or an invite may start; empty for all.
+            persona_id: the only persona that the calls of an invite, or of a browser's secret, may be with.
+            practice_ids: the only practices that a token which is for calls only may start; empty for all.
+            configures: what a session begun with a browser's secret is configured with.
 
         Raises:
             Invalid: the user's name is empty, or an invite has no persona, or another token has one, or a token that
                 is not for calls only has practices.
             NotFound: there is no such persona, or practice.
         """
-        if (scope == "invite") != (persona_id is not None):
+        if (scope == "invite") != (persona_id is not None) and scope != "realtime":
             raise Invalid("Name a persona for an invite, and for no other token: its one call is with that persona.")
         if practice_ids and scope in ("user", "operator"):
             raise Invalid("Name practices for a kiosk, a phone or an invite only: a user may start all.")
-        secret = SECRET_PREFIX + secrets.token_urlsafe(32)
+        secret = (BROWSER_PREFIX if scope == "realtime" else SECRET_PREFIX) + secrets.token_urlsafe(32)
 
         async def add() -> Token:
             async with self._writing() as session:
@@ -118,6 +124,7 @@ class AccountStore(Database):
                     expires_at=None if lifetime is None else now + lifetime,
                     persona_id=persona_id,
                     practice_ids=list(practice_ids),
+                    session=None if configures is None else dict(configures),
                 )
                 session.add(row)
                 return row.record(user)
@@ -126,6 +133,13 @@ class AccountStore(Database):
             return secret, await add()
         except IntegrityError:  # another writer created the user in between
             return secret, await add()
+
+    @shielded
+    async def session_of_token(self, token_id: str) -> dict[str, Any] | None:
+        """Return what a session begun with a token is configured with; None for nothing."""
+        async with self._reading() as session:
+            row = await session.get(TokenRow, token_id)
+            return None if row is None else row.session
 
     @shielded
     async def list_tokens(self) -> tuple[Token, ...]:

@@ -1,6 +1,7 @@
 """Users and their tokens as rows, and their conversion to records; only the store uses rows."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
@@ -36,6 +37,8 @@ class TokenRow(Base):
     persona_id: Mapped[str | None]
     spent_at: Mapped[datetime | None]
     practice_ids: Mapped[list[str]] = mapped_column(server_default="[]")
+    # What a session that is begun with it is configured with; None for a token that configures none.
+    session: Mapped[dict[str, Any] | None]
 
     def record(self, user: UserRow) -> Token:
         return Token(

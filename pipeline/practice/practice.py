@@ -16,7 +16,6 @@ from pipeline.practice.choosing import Choosing
 from pipeline.practice.coaching import Coaching
 from pipeline.practice.configuring import Configurations
 from pipeline.practice.content import Content
-from pipeline.practice.content_library import ContentLibrary
 from pipeline.practice.drafts import Drafts
 from pipeline.practice.ending import Ending
 from pipeline.practice.exchanges import Exchanges
@@ -96,8 +95,9 @@ class Decisions:
         self.writing = ContentWriting(
             store=store,
             own=own,
-            library=ContentLibrary(store, content, Choosing(embedder), new_id),
+            content=content,
             author=author,
+            choosing=Choosing(embedder),
             background=background,
             new_id=new_id,
         )

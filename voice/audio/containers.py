@@ -4,6 +4,7 @@ The first bytes choose the demuxer, never FFmpeg's own probing: some of FFmpeg's
 would open.
 """
 
+import io
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from voice.audio.formats import RATE_HZ, Float32Mono16k, Int16Mono, float32_of
 from voice.audio.framing import EbmlFraming, Framing, OggFraming
 from voice.audio.resample import HIGHEST_HZ, LOWEST_HZ
 from voice.audio.wav import WavStream
-from voice.errors import InvalidAudio, UnsupportedFormat
+from voice.errors import EmptyRecording, InvalidAudio, UnsupportedFormat
 
 _CODECS = {"opus", "vorbis", "flac", "mp3", "mp3float", "aac"}
 _MOST_CHANNELS = 8
@@ -111,8 +112,15 @@ def demuxer_of(head: bytes) -> str | None:
     return None
 
 
+def _demuxer_of_file(head: bytes) -> str | None:
+    """Return FFmpeg's name of a container that can be read as a whole file only, or None."""
+    if head[4:8] == b"ftyp":
+        return "mov"
+    return "aac" if len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0 else None
+
+
 def decode_file(data: bytes, *, max_seconds: float) -> Float32Mono16k:
-    """Decode a whole recording: WAV, FLAC, Ogg, WebM or MP3.
+    """Decode a whole recording: WAV, FLAC, Ogg, WebM, MP3, MP4 (M4A) or AAC.
 
     Args:
         data: the file's bytes; never a path or a URL.
@@ -125,12 +133,15 @@ def decode_file(data: bytes, *, max_seconds: float) -> Float32Mono16k:
         InvalidAudio: empty, unknown, damaged, truncated, too long, or with NaN samples.
         UnsupportedFormat: an unsupported codec, rate or channel count.
     """
-    demuxer = demuxer_of(data[:12])
+    if not data:
+        raise EmptyRecording("The recording is empty; send one with sound in it.")
+    demuxer = demuxer_of(data[:12]) or _demuxer_of_file(data[:12])
     if demuxer is None:
-        raise InvalidAudio("This is no recording that can be read; send WAV, FLAC, Ogg, WebM or MP3.")
+        raise InvalidAudio("This is no recording that can be read; send WAV, FLAC, Ogg, WebM, MP3, MP4 or AAC.")
     left = int(max_seconds * RATE_HZ)
     blocks: list[Int16Mono] = []
-    for block in _wav_blocks(data) if demuxer == "wav" else _blocks(_Bytes(data), demuxer):
+    source = io.BytesIO(data) if demuxer == "mov" else _Bytes(data)  # an MP4's index may be at its end
+    for block in _wav_blocks(data) if demuxer == "wav" else _blocks(source, demuxer):
         left -= len(block)
         if left < 0:
             raise InvalidAudio(f"The recording is longer than {max_seconds:g} s; send a shorter one.")
@@ -141,7 +152,7 @@ def decode_file(data: bytes, *, max_seconds: float) -> Float32Mono16k:
     if not framing.whole or len(audio) < _declared_samples(data, demuxer) - RATE_HZ // 10:
         raise InvalidAudio("The recording is cut off; send the whole file.")
     if not len(audio):
-        raise InvalidAudio("The recording holds no sound; send one with sound in it.")
+        raise EmptyRecording("The recording holds no sound; send one with sound in it.")
     return float32_of(audio)
 
 
@@ -154,7 +165,7 @@ class _Source(Protocol):
 
 def _blocks(source: _Source, demuxer: str) -> Iterator[Int16Mono]:
     """Yield blocks of 16 kHz mono. Raises InvalidAudio, UnsupportedFormat."""
-    options = {"probesize": "32", "analyzeduration": "0"}
+    options = {"probesize": "32", "analyzeduration": "0", **({"enable_drefs": "0"} if demuxer == "mov" else {})}
     try:
         with av.open(source, "r", format=demuxer, options=options, metadata_errors="ignore") as container:
             if not container.streams.audio:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from voice.audio.formats import RATE_HZ, Int16Mono, int16_of, mono_of
 from voice.audio.g711 import alaw_decode, mulaw_decode
 from voice.audio.resample import HIGHEST_HZ, LOWEST_HZ, Resampler
-from voice.errors import InvalidAudio, UnsupportedFormat
+from voice.errors import EmptyRecording, InvalidAudio, UnsupportedFormat
 
 _PCM, _FLOAT, _ALAW, _MULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 _SPOKEN = {(_PCM, 8), (_PCM, 16), (_PCM, 24), (_PCM, 32), (_FLOAT, 32), (_FLOAT, 64), (_ALAW, 8), (_MULAW, 8)}
@@ -82,7 +82,7 @@ class WavStream:
         if not self._in_data:
             raise InvalidAudio("The WAV ends inside its header; send the whole file.")
         if not self._heard:
-            raise InvalidAudio("The WAV holds no samples; send one with sound in it.")
+            raise EmptyRecording("The WAV holds no samples; send one with sound in it.")
         if self._left:
             raise InvalidAudio("The WAV ends before the length that its header declares; send the whole file.")
 

@@ -7,6 +7,9 @@ from fastapi import FastAPI
 
 from api.auth import Expired, Forbidden, Unauthorized
 from api.doors.line import ProtocolError
+from api.doors.openai.door import BadParameter
+from api.doors.openai.realtime.errors import RealtimeError
+from api.doors.openai.targets import UnknownModel
 from api.doors.refusals import BUSY_RETRY_S, failure_of
 from models import errors as models_errors
 from models.errors import ModelError
@@ -30,6 +33,9 @@ ROWS: list[tuple[type[Exception], str, int]] = [
     (models_errors.Conflict, "conflict", 409),
     (models_errors.Invalid, "invalid", 400),
     (ProtocolError, "invalid", 400),
+    (RealtimeError, "invalid", 400),
+    (BadParameter, "invalid_value", 400),
+    (UnknownModel, "model_not_found", 404),
     (models_errors.TooLarge, "too_large", 413),
     (models_errors.StoreUnavailable, "store_unavailable", 500),
     (models_errors.StorageFailed, "storage_failed", 503),
@@ -52,6 +58,7 @@ ROWS: list[tuple[type[Exception], str, int]] = [
     (NoNode, "no_node", 500),
     (NothingToTeach, "nothing_to_teach", 500),
     (voice_errors.InvalidAudio, "invalid_audio", 400),
+    (voice_errors.EmptyRecording, "invalid_audio", 400),
     (voice_errors.UnsupportedFormat, "unsupported_format", 400),
     (voice_errors.EngineUnavailable, "engine_unavailable", 503),
     (voice_errors.EngineFailed, "engine_failed", 502),
@@ -82,7 +89,9 @@ def made(kind: type[Exception]) -> Exception:
     """An error of this kind."""
     if kind in (models_errors.InvalidPack, InvalidCall):
         return kind([SENTENCE])
-    return ProtocolError(ProtocolError.code, SENTENCE) if kind is ProtocolError else kind(SENTENCE)
+    if issubclass(kind, ProtocolError):
+        return kind(kind.code, SENTENCE)
+    return kind(SENTENCE)
 
 
 def kinds_below(base: type[Exception]) -> Iterator[type[Exception]]:

@@ -656,9 +656,8 @@ export class Call extends EventTarget {
     let { token, url } = this.#options;
     try {
       if (typeof token === "function") token = await token();
-    } catch (error) {
-      const offline = error instanceof TypeError || error.status === 0;
-      return this.#again(offline ? "unreachable" : "token_failed");
+    } catch {
+      return this.#again("token_failed");
     }
     if (this.#over || mine !== this.#connecting) return;
     const address = new URL("attempt/chat_voice", url.endsWith("/") ? url : `${url}/`);

@@ -70,10 +70,7 @@ function consent(one) {
 function converse({ practice, chat, persona }) {
   const call = node("glow-call", { greet: "", keys: "", "echo-check": "", lang: persona.language, name: persona.name });
   let found;
-  call.credentials = () => (found ??= visit(practice, chat, persona).catch((error) => {
-    found = undefined; // the next attempt asks again
-    throw error;
-  }));
+  call.credentials = () => (found ??= visit(practice, chat, persona));
   call.addEventListener("state", ({ detail: { state } }) => {
     lastSound = Date.now();
     if (state === "ended") goodbye(persona);
@@ -175,19 +172,10 @@ function failed() {
 /** Load the page again, less often the more often it was needed. */
 function reload() {
   const before = JSON.parse(localStorage.getItem(BACKOFF) ?? "[]").filter((at) => at > Date.now() - 3600_000);
-  const wait = (RELOAD_AFTER_MIN[Math.min(before.length, RELOAD_AFTER_MIN.length) - 1] ?? 0) * 60_000;
-  const left = before.length ? before.at(-1) + wait - Date.now() : 0;
-  if (left > 0) {
-    screen.querySelector("glow-call")?.reset();
-    trouble(say("kiosk.broken"));
-    return void setTimeout(reset, left);
-  }
+  const wait = RELOAD_AFTER_MIN[Math.min(before.length, RELOAD_AFTER_MIN.length) - 1] ?? 0;
+  if (before.length && Date.now() - before.at(-1) < wait * 60_000) return trouble(say("kiosk.offline"));
   localStorage.setItem(BACKOFF, JSON.stringify([...before.slice(-5), Date.now()]));
   reset();
-}
-
-function keepAwake() {
-  navigator.wakeLock?.request("screen").catch(() => {});
 }
 
 // -------------------------------------------------------------------- start
@@ -230,9 +218,7 @@ async function main() {
   for (const type of ["pointerdown", "keydown"]) addEventListener(type, sign, { capture: true });
   addEventListener("contextmenu", (event) => event.preventDefault());
   addEventListener("pagehide", () => screen.querySelector("glow-call")?.call?.end());
-  keepAwake();
-  // The system lets go of the lock whenever the page is hidden.
-  document.addEventListener("visibilitychange", () => document.hidden || keepAwake());
+  navigator.wakeLock?.request("screen").catch(() => {});
   setInterval(watch, 1000);
 }
 
