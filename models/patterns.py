@@ -5,7 +5,7 @@ words are ASCII words; texts and patterns are folded first, so that "café" is o
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import re2
@@ -17,6 +17,11 @@ _OPTIONS.log_errors = False
 
 _AT_A_WORD = r"(?:^|[^\pL\pN])"
 """The beginning of a word in every script; RE2's own \\b knows ASCII alone."""
+
+
+def either(expressions: Sequence[str]) -> str:
+    """Join expressions to one that matches where one of them does."""
+    return expressions[0] if len(expressions) == 1 else "|".join(f"(?:{one})" for one in expressions)
 
 
 def folded(text: str) -> str:

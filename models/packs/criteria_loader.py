@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from models.errors import Invalid
 from models.packs.located import Section, Text
-from models.patterns import ContentPattern
+from models.packs.located_patterns import checked_pattern
+from models.patterns import either
 from models.records.criteria import Criterion, Prohibition, Sign, criterion_resource
 from models.records.resources import Resource
 
@@ -37,7 +37,7 @@ def load_signs(section: Section) -> tuple[Sign, ...]:
     found = []
     for item in section.mixed("signs"):
         if isinstance(item, Text):
-            found.append(Sign(_checked(section, item)))
+            found.append(Sign(checked_pattern(section, item)))
             continue
         sign = Sign(_pattern(item), item.text("do", required=True), item.text("say"))
         item.finish()
@@ -71,14 +71,4 @@ def _prohibition(section: Section) -> Prohibition:
 
 def _pattern(section: Section) -> str:
     """Return one pattern for all of a section's `any`."""
-    patterns = [_checked(section, text) for text in section.texts("any", required=True)]
-    return patterns[0] if len(patterns) == 1 else "|".join(f"(?:{one})" for one in patterns)
-
-
-def _checked(section: Section, text: Text) -> str:
-    try:
-        if ContentPattern(text.value).found_in(""):
-            section.problem(f"'{text.value}' matches anything; name at least one word", text.line)
-    except Invalid as error:
-        section.problem(f"bad regular expression '{text.value}': {error}", text.line)
-    return text.value
+    return either([checked_pattern(section, text) for text in section.texts("any", required=True)])

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from models.errors import Invalid, InvalidPack
-from models.packs.located import Problems, Section, Text, read_yaml
-from models.patterns import ContentPattern
+from models.errors import InvalidPack
+from models.packs.located import Problems, Section, read_yaml
+from models.packs.located_patterns import checked_pattern
 from models.records.lessons import (
     LEAST_CHUNKS,
     MOST_CHUNKS,
@@ -164,16 +164,7 @@ def _mistake(section: Section) -> Mistake:
 
 
 def _patterns(section: Section) -> tuple[str, ...]:
-    return tuple(_pattern(section, pattern) for pattern in section.texts("any", required=True))
-
-
-def _pattern(section: Section, pattern: Text) -> str:
-    try:
-        if ContentPattern(pattern.value).found_in(""):
-            section.problem(f"'{pattern.value}' matches anything; name at least one word", pattern.line)
-    except Invalid as error:
-        section.problem(f"bad regular expression '{pattern.value}': {error}", pattern.line)
-    return pattern.value
+    return tuple(checked_pattern(section, pattern) for pattern in section.texts("any", required=True))
 
 
 def _lines(section: Section, key: str, *, required: bool = False) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+from tests.servers.json_answers import JsonHandler
 from tests.servers.stt import served
 
 
@@ -38,7 +39,7 @@ def embeddings_server() -> Iterator[EmbeddingsServer]:
     """Serve on a free port of this machine until the end of the block."""
     state = EmbeddingsServer()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(JsonHandler, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             state.requests.append(body)
@@ -50,22 +51,11 @@ def embeddings_server() -> Iterator[EmbeddingsServer]:
             answer = {"object": "list", "model": body["model"], "data": vectors[::-1], "usage": {}}
             match state.behaviour:
                 case int(status):
-                    self._answer(status, json.dumps({"error": {"message": f"Bad key {state.keys[-1]}"}}))
+                    self.answer(status, json.dumps({"error": {"message": f"Bad key {state.keys[-1]}"}}))
                 case "count":
-                    self._answer(200, json.dumps(answer))
+                    self.answer(200, json.dumps(answer))
                 case text:
-                    self._answer(200, text)
-
-        def _answer(self, status: int, text: str) -> None:
-            data = text.encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_: object) -> None:
-            """Keep the tests' output clean."""
+                    self.answer(200, text)
 
     with served(Handler) as address:
         state.url = f"{address}/v1"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import soundfile
 
+from tests.servers.json_answers import JsonHandler
 from voice.stt.sphinx.engine import PocketSphinx
 
 
@@ -42,7 +43,7 @@ def transcription_server(recogniser: PocketSphinx | None = None) -> Iterator[Tra
     state = TranscriptionServer()
     recogniser = recogniser or PocketSphinx()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(JsonHandler, BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
@@ -55,26 +56,15 @@ def transcription_server(recogniser: PocketSphinx | None = None) -> Iterator[Tra
             state.requests.append({**fields, "authorization": key, "path": self.path, "seconds": seconds})
             match state.behaviour:
                 case int(status):
-                    self._answer(status, json.dumps({"error": {"message": f"Incorrect API key provided: {key}"}}))
+                    self.answer(status, json.dumps({"error": {"message": f"Incorrect API key provided: {key}"}}))
                 case "hang":
                     state.hanging.set()
                     state.hold.wait()
                     self.close_connection = True
                 case "hear":
-                    self._answer(200, json.dumps({"text": recogniser.transcribe(audio).text}))
+                    self.answer(200, json.dumps({"text": recogniser.transcribe(audio).text}))
                 case text:
-                    self._answer(200, text)
-
-        def _answer(self, status: int, text: str) -> None:
-            data = text.encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_: object) -> None:
-            """Keep the tests' output clean."""
+                    self.answer(200, text)
 
     with served(Handler) as address:
         state.url = f"{address}/v1"

@@ -20,7 +20,7 @@ from tests.neural import people
 from tests.pipeline.scene import engines, opened, steadily
 from tests.voice.people import babble, level_of, spaced
 from tests.voice.sound import recording, recordings
-from voice.audio.formats import Float32Mono16k, float32_of, int16_of
+from voice.audio.formats import Float32Mono16k, Int16Mono, float32_of, int16_of
 from voice.stt.base import Transcript
 from voice.stt.whisper.engine import FasterWhisper
 from voice.stt.word_error import WordErrors, word_errors
@@ -33,6 +33,21 @@ LONG = (
     "The law protects the privacy of every student. That is why nobody can tell you more than this over the telephone. "
     "Is there anything else that I can do for you today? If there is not, then I wish you a pleasant afternoon."
 )
+
+
+def messages_of(transcriber: FasterWhisper, audio: Int16Mono) -> list[str]:
+    """The messages that a call makes of its caller's audio."""
+    heard: list[str] = []
+
+    async def story(store: Store) -> None:
+        chosen, settings = engines(transcriber=transcriber), SessionSettings(partial_every_ms=900, text_only=True)
+        async with opened(store, chosen, settings=settings) as scene:
+            await scene.say(audio, message_ms=1000)
+            await asyncio.sleep(2)
+            heard.extend(message.text for message in scene.of(UserMessage))
+
+    steadily(story, run_virtually)
+    return heard
 
 
 class Confident:
@@ -137,16 +152,7 @@ def test_people_over_babble_are_heard_by_real_weights_and_the_babble_is_not(
     callers, others = prompts[:3], [prompt.audio for prompt in prompts[3:]]
     lines = spaced([caller.audio for caller in callers], pause_s=3)
     level = float(np.median([level_of(caller.audio) for caller in callers])) * 10 ** (-snr_db / 20)
-    heard: list[str] = []
-
-    async def story(store: Store) -> None:
-        chosen, settings = engines(transcriber=whisper_base), SessionSettings(partial_every_ms=900, text_only=True)
-        async with opened(store, chosen, settings=settings) as scene:
-            await scene.say(int16_of(lines + babble(others, len(lines) / 16_000, level=level)), message_ms=1000)
-            await asyncio.sleep(2)
-            heard.extend(message.text for message in scene.of(UserMessage))
-
-    steadily(story, run_virtually)
+    heard = messages_of(whisper_base, int16_of(lines + babble(others, len(lines) / 16_000, level=level)))
     assert len(heard) == len(callers), heard
     errors = (word_errors(caller.text, text) for caller, text in zip(callers, heard, strict=True))
     assert sum(errors, WordErrors()).rate <= 0.2
@@ -158,15 +164,6 @@ def test_ten_minutes_of_babble_are_no_storm_of_messages(whisper_base: FasterWhis
     callers, others = prompts[:4], [prompt.audio for prompt in prompts[4:]]
     lines = spaced([caller.audio for caller in callers], pause_s=117)
     level = float(np.median([level_of(caller.audio) for caller in callers])) * 10 ** (-10 / 20)
-    heard: list[str] = []
-
-    async def story(store: Store) -> None:
-        chosen, settings = engines(transcriber=whisper_base), SessionSettings(partial_every_ms=900, text_only=True)
-        async with opened(store, chosen, settings=settings) as scene:
-            await scene.say(int16_of(lines + babble(others, len(lines) / 16_000, level=level)), message_ms=1000)
-            await asyncio.sleep(2)
-            heard.extend(message.text for message in scene.of(UserMessage))
-
-    steadily(story, run_virtually)
+    heard = messages_of(whisper_base, int16_of(lines + babble(others, len(lines) / 16_000, level=level)))
     assert len(lines) >= 590 * 16_000
     assert len(callers) <= len(heard) <= len(callers) + 2, heard

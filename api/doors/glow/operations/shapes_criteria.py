@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.doors.glow.operations.shapes import Text
+from models.patterns import either
 from models.records.criteria import Criterion, Prohibition, Sign
 
 MOST_SIGNS = 50
@@ -26,7 +27,7 @@ class SignItem(BaseModel):
 
     def sign(self) -> Sign:
         """Return it as a sign."""
-        return Sign(_one_of(self.any), self.do, self.say)
+        return Sign(either(self.any), self.do, self.say)
 
 
 class NeverItem(BaseModel):
@@ -54,7 +55,7 @@ class JudgedObjective(BaseModel):
 
     def criterion(self) -> Criterion:
         """Return it as a criterion."""
-        never = tuple(Prohibition(_one_of(item.any), item.tell, item.instead) for item in self.never)
+        never = tuple(Prohibition(either(item.any), item.tell, item.instead) for item in self.never)
         return Criterion(self.text, signs_of(self.signs), self.needed, never)
 
 
@@ -92,7 +93,3 @@ class CriterionItem(BaseModel):
 def signs_of(items: Sequence[Pattern | SignItem]) -> tuple[Sign, ...]:
     """Return signs, each with the advice that it has."""
     return tuple(Sign(item) if isinstance(item, str) else item.sign() for item in items)
-
-
-def _one_of(patterns: Sequence[str]) -> str:
-    return patterns[0] if len(patterns) == 1 else "|".join(f"(?:{pattern})" for pattern in patterns)
