@@ -114,7 +114,11 @@ def test_a_call_is_listened_to_from_a_word(screen: Screen, desk: tuple[RunningSe
     expect(page.get_by_role("button", name="Kim.", exact=True).first).to_be_focused()
     page.get_by_text("The timeline as text").click()
     expect(page.locator("pre")).to_contain_text("chat_silence")
-    page.go_back()
+    screen.expected.append("404 (Not Found)")
+    page.goto(f"{service.url}/studio#/calls/nobodys")
+    expect(page.get_by_role("alert")).to_contain_text("There is no such call")
+    assert screen.violations() == []
+    page.get_by_role("link", name="Calls").click()
     expect(page.get_by_role("region", name="Over")).to_be_visible()
     page.reload()
     expect(page.get_by_role("region", name="Over")).to_be_visible()
@@ -168,6 +172,10 @@ def test_a_practice_is_read_copied_and_tried(
     page.get_by_role("link", name="Practices").click()
     page.get_by_label("Search").fill("front desk")
     page.get_by_role("link", name=f"Front desk {MARKUP}").click()
+    page.get_by_role("link", name="Try it", exact=True).click()
+    expect(page.get_by_role("radio", name=f"Kim {MARKUP}")).to_be_checked()
+    expect(page.get_by_role("combobox", name="Practice").locator(":checked")).to_have_text(f"Front desk {MARKUP}")
+    page.go_back()
     expect(page.get_by_label("Problem statement")).to_have_value(f"Sell {MARKUP} something.")
     assert screen.violations() == []
     page.get_by_label("Name").first.fill("Night shift")
