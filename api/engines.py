@@ -279,6 +279,7 @@ def _responder(settings: Settings, meanings: Meanings | None) -> "OpenAIResponde
             model=settings.llm_model,
             deadlines=Deadlines(first_token_s=settings.llm_first_token_s, total_s=settings.llm_timeout_s),
             thinks=settings.llm_thinks,
+            tools_long_s=settings.tool_filler_s,
             meanings=meanings,
             reader=OwnDocuments(meanings),
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -14,7 +15,7 @@ from api.auth import Access
 from api.embeddings import open_embeddings
 from api.engines import SharedEngines, open_author_model, open_coach, open_engines
 from api.external import ExternalServices, open_external
-from api.settings import Settings
+from api.settings import SECRET_PREFIX, Settings
 from models.files import Files
 from models.records.core import Grant
 from models.records.resources import with_parameters
@@ -37,6 +38,8 @@ from pipeline.tasks.background import Background
 from pipeline.tasks.clock import LoopClock
 from pipeline.tasks.presence import Presence
 from pipeline.timeline.live import CallTimelines
+from pipeline.tools.addresses import Addresses
+from pipeline.tools.workshop import EquippedResponder, Workshop
 from pipeline.turn.machine import Rules
 from voice.errors import VoiceError
 from voice.speech.endpointing import EndpointRules
@@ -135,7 +138,14 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
             stack.push_async_callback(meanings.close)
         shared_engines = await open_engines(settings, meanings)
         stack.push_async_callback(shared_engines.close)
-        shared_engines.check_voices(await store.find_personas(""))
+        personas = await store.find_personas("")
+        shared_engines.check_voices(personas)
+        if not isinstance(shared_engines.responder, ScriptedResponder):  # it uses no tools
+            workshop = Workshop(Addresses(settings.tool_hosts), tool_secret, store.set_field)
+            stack.push_async_callback(workshop.close)
+            workshop.check(personas)
+            equipped = EquippedResponder(shared_engines.responder, workshop)
+            shared_engines.engines = replace(shared_engines.engines, responder=equipped)
         limits = CallLimits(settings.max_calls, settings.idle_s, settings.resume_s, settings.calls_per_user)
         calls = await stack.enter_async_context(Calls(shared_engines.engines, store, LoopClock(), limits, new_id))
         access = await stack.enter_async_context(Access(store, calls, LoopClock()))
@@ -185,6 +195,11 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         finally:
             warming.cancel()
             await asyncio.gather(warming, return_exceptions=True)
+
+
+def tool_secret(name: str) -> str | None:
+    """Return a secret of a tool: content names it, and the environment has it."""
+    return os.environ.get(SECRET_PREFIX + name)
 
 
 def _silence_plan(settings: Settings) -> SilencePlan:

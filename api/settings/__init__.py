@@ -1,7 +1,16 @@
 """The settings of the service, and how they are shown."""
 
 from api.settings.fields import Settings
-from api.settings.serving import PREFIX
+from api.settings.serving import PREFIX, SECRET_PREFIX
 from api.settings.shown import SettingRow, explain, markdown_table, rows, unknown_variables
 
-__all__ = ["PREFIX", "SettingRow", "Settings", "explain", "markdown_table", "rows", "unknown_variables"]
+__all__ = [
+    "PREFIX",
+    "SECRET_PREFIX",
+    "SettingRow",
+    "Settings",
+    "explain",
+    "markdown_table",
+    "rows",
+    "unknown_variables",
+]

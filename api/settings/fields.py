@@ -10,6 +10,7 @@ from pydantic_settings import NoDecode
 from api.settings.serving import http_url
 from api.settings.telemetry import TelemetrySettings
 from api.settings.telephone import TelephoneSettings
+from api.settings.tools import ToolSettings
 from api.settings.wyoming import WyomingSettings
 
 
@@ -18,7 +19,7 @@ def _default_data_dir() -> Path:
     return Path(base).expanduser() / "glow-voice"
 
 
-class Settings(WyomingSettings, TelephoneSettings, TelemetrySettings):
+class Settings(WyomingSettings, TelephoneSettings, TelemetrySettings, ToolSettings):
     """What an operator can configure; with the defaults the service runs on the embedded engines."""
 
     data_dir: Path = Field(

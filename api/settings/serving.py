@@ -13,6 +13,10 @@ PREFIX = "GLOW_"
 """What the variable of every setting begins with."""
 
 
+SECRET_PREFIX = "GLOW_SECRET_"
+"""What the variable of every secret of a tool begins with; content packs name them, and cannot name any other."""
+
+
 class ServingSettings(BaseSettings):
     """The server's settings; `Settings` has all."""
 

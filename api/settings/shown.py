@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr, ValidationError
 
 from api.settings.fields import Settings
-from api.settings.serving import PREFIX
+from api.settings.serving import PREFIX, SECRET_PREFIX
 
 # Variables of the client commands, not of the service.
 _CLIENT_VARIABLES = frozenset({"GLOW_TOKEN", "GLOW_INSTANCE_URL"})
@@ -78,4 +78,8 @@ def explain(error: ValidationError) -> list[str]:
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """List the GLOW_ variables that no setting reads, such as misspelt ones."""
     known = {PREFIX + name.upper() for name in Settings.model_fields} | _CLIENT_VARIABLES
-    return sorted(name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in known)
+    return sorted(
+        name
+        for name in environment
+        if name.upper().startswith(PREFIX) and not name.startswith(SECRET_PREFIX) and name.upper() not in known
+    )

@@ -4,8 +4,10 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
+from yaml.constructor import SafeConstructor
 
 _KINDS = {"str": "text", "int": "a number", "float": "a number", "bool": "true or false", "null": "empty"}
 _SCALAR = "tag:yaml.org,2002:"
@@ -261,6 +263,17 @@ class Section:
             return {}
         read = {name: below._scalar(node, f"'{name}'") for name, node in below._nodes.items()}
         return {name: text.value for name, text in read.items() if text is not None}
+
+    def plain(self, key: str) -> Any:
+        """Read any value as it is, such as a JSON schema; None if the key is missing."""
+        node = self._take(key, required=False)
+        if node is None:
+            return None
+        try:
+            return SafeConstructor().construct_document(node)
+        except (yaml.YAMLError, ValueError, RecursionError):
+            self.problem(f"'{key}' cannot be read; write plain keys and values", line_of(node))
+            return None
 
     def finish(self) -> None:
         """Report the keys that were not read."""

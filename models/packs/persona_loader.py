@@ -7,6 +7,7 @@ from typing import get_args
 
 from models.errors import Invalid
 from models.packs.located import Section, Text
+from models.packs.tool_loader import read_tools
 from models.patterns import ContentPattern
 from models.records.core import Cue, Persona, Steer, Utterance, VoiceProfile
 
@@ -36,6 +37,8 @@ def read_persona_section(section: Section, ident: str) -> Persona:
         fallbacks=_lines(section, "fallbacks"),
         reactions=_reactions(section.section("reactions")),
         steers=cues.steers(section.sections("steers")),
+        tools=read_tools(section.sections("tools")),
+        waiting=section.text("waiting"),
     )
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from models.records.tools import PersonaTool
+
 Role = Literal["user", "assistant"]
 Origin = Literal["typed", "spoken"]
 Scope = Literal["user", "operator", "kiosk", "phone", "invite", "realtime"]
@@ -160,6 +162,8 @@ class Persona:
         reactions: what the scripted persona says where no cue counts, by what the learner did.
         fallbacks: what it says there to a statement, and where `reactions` has nothing.
         steers: what it says after either, in order.
+        tools: what it may use, if a language model answers for it.
+        waiting: what it says while a tool takes its time; empty for the service's own words.
     """
 
     id: str
@@ -175,6 +179,8 @@ class Persona:
     owner_id: str | None = None
     reactions: Mapping[Utterance, tuple[str, ...]] = field(default_factory=dict)
     steers: tuple[Steer, ...] = ()
+    tools: tuple[PersonaTool, ...] = ()
+    waiting: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +256,7 @@ class Chat:
         configuration: overrides of the scenario: "name", "description", "problem_statement", "objectives",
             "persona_ids", "document_ids" and the ids of other resources; the first of "scenario_ids" takes its place.
         previous_chat_id: the earlier chat whose outcome was taken over.
+        fields: what tools have noted in it.
     """
 
     id: str
@@ -264,6 +271,7 @@ class Chat:
     started_at: datetime | None = None
     configuration: Mapping[str, Any] = field(default_factory=dict)
     previous_chat_id: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

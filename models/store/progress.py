@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.columns import clean
-from models.errors import Conflict, NotFound
+from models.errors import Conflict, Invalid, NotFound
 from models.records.core import Attempt, Chat
 from models.store.attempts import CHAT_NOT_FOUND, chat_to_change, own_attempt
 from models.store.database import Database, shielded
@@ -17,6 +17,10 @@ from models.tables.practice import GradeRow, NoteRow
 
 MOST_CHATS = 500
 """Maximum number of chats of an attempt; one in infinite mode ends there."""
+
+
+FIELDS_LIMIT, FIELD_CHARS = 50, 1_000
+"""Most fields of a chat, and most characters of one; longer ones are cut."""
 
 
 class ProgressStore(Database):
@@ -92,6 +96,20 @@ class ProgressStore(Database):
                 chat.name = scenario.name
             chat.configuration = dict(configuration)
             return chat.record(user_id)
+
+    @shielded
+    async def set_field(self, chat_id: str, name: str, value: str) -> None:
+        """Note a value in a chat, in place of an earlier one of this name.
+
+        Raises:
+            NotFound: no such chat.
+            Invalid: the chat has as many fields as it can have.
+        """
+        async with self._writing() as session:
+            chat, _ = await chat_to_change(session, chat_id)
+            if name not in chat.fields and len(chat.fields) >= FIELDS_LIMIT:
+                raise Invalid(f"A chat has at most {FIELDS_LIMIT} fields.")
+            chat.fields = {**chat.fields, clean(name): clean(value)[:FIELD_CHARS]}
 
     @shielded
     async def start_private_attempt(self, user_id: str, simulation_id: str, scenario_id: str, name: str) -> Attempt:

@@ -17,6 +17,7 @@ from models.records.core import (
     Utterance,
     VoiceProfile,
 )
+from models.records.tools import PersonaTool
 from models.tables.base import Base, PracticeKind
 
 
@@ -35,6 +36,8 @@ class PersonaRow(Base):
     fallbacks: Mapped[list[str]]
     reactions: Mapped[dict[str, Any]]
     steers: Mapped[list[dict[str, Any]]]
+    tools: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
+    waiting: Mapped[str] = mapped_column(default="")
     owner_id: Mapped[str | None]
 
     @classmethod
@@ -59,6 +62,8 @@ class PersonaRow(Base):
             fallbacks=list(persona.fallbacks),
             reactions={said: list(lines) for said, lines in persona.reactions.items()},
             steers=[asdict(steer) for steer in persona.steers],
+            tools=[asdict(tool) for tool in persona.tools],
+            waiting=persona.waiting,
             owner_id=persona.owner_id,
         )
 
@@ -78,6 +83,8 @@ class PersonaRow(Base):
             owner_id=self.owner_id,
             reactions={cast(Utterance, said): tuple(lines) for said, lines in self.reactions.items()},
             steers=tuple(Steer(steer["say"], tuple(steer["unless"])) for steer in self.steers),
+            tools=tuple(PersonaTool(**tool) for tool in self.tools),
+            waiting=self.waiting,
         )
 
 

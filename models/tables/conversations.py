@@ -34,6 +34,7 @@ class ChatRow(Base):
     started_at: Mapped[datetime | None]
     configuration: Mapped[dict[str, Any]] = mapped_column(default=dict)
     previous_chat_id: Mapped[str | None]
+    fields: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
     def record(self, user_id: str) -> Chat:
         return Chat(
@@ -49,6 +50,7 @@ class ChatRow(Base):
             started_at=self.started_at,
             configuration=self.configuration,
             previous_chat_id=self.previous_chat_id,
+            fields=self.fields,
         )
 
 

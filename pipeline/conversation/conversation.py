@@ -157,7 +157,7 @@ class Conversation:
             persona = replace(persona, instructions=f"{persona.instructions}\n\n{asked}".strip())
         tools = self.tools if wishes.tools is None else wishes.tools
         choice = wishes.tool_choice or self.tool_choice
-        return ReplyContext(persona, self._scenario, self._documents, tuple(lines), tools, choice)
+        return ReplyContext(persona, self._scenario, self._documents, tuple(lines), tools, choice, self.chat_id)
 
     def spoken(self, turn: int, text: str, new_id: str) -> tuple[str, bool]:
         """Record the learner's spoken words of a turn; return the message's id, and whether it is new."""

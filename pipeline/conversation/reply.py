@@ -29,7 +29,8 @@ class ReplyContext:
 
     The last entry of `history` is the learner's. An empty history asks for a greeting; one that ends with the persona
     asks for a word after a long silence. `tools` are the persona's tools, which a responder without tool use ignores;
-    `tool_choice` is "auto", "none", "required" or the name of the one to use first.
+    `tool_choice` is "auto", "none", "required" or the name of the one to use first;
+    `chat_id` is where they note something.
     """
 
     persona: Persona
@@ -38,6 +39,7 @@ class ReplyContext:
     history: tuple[HistoryEntry, ...]
     tools: tuple[Tool, ...] = ()
     tool_choice: str = "auto"
+    chat_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,11 @@ class ToolsRun:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolsTakeLong:
+    """The tools still run, after each further interval: in a call a word about it may be due."""
+
+
+@dataclass(frozen=True, slots=True)
 class Retraction:
     """The text so far is none of the reply's, but for its beginning: a model's thought that was not announced.
 
@@ -76,7 +83,7 @@ class Truncation:
     """The model stopped at its limit of tokens: the reply may end in mid-sentence."""
 
 
-ReplyPart = str | EndCall | Transfer | ToolsRun | HandedOver | Retraction | Truncation
+ReplyPart = str | EndCall | Transfer | ToolsRun | ToolsTakeLong | HandedOver | Retraction | Truncation
 """A part of a reply: text, or a request. The latest `EndCall` or `Transfer` counts, once the reply was heard."""
 
 

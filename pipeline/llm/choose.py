@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 from pipeline.llm.deadlines import Deadlines
 from pipeline.llm.prompt import PromptBudget
 from pipeline.llm.scripted import DocumentReader, ScriptedResponder
+from pipeline.llm.tool_loop import LONG_S
 from pipeline.search.meaning import Meanings
 
 if TYPE_CHECKING:
@@ -26,12 +27,14 @@ def choose_responder(
     temperature: float = 0.7,
     budget: PromptBudget | None = None,
     thinks: bool = False,
+    tools_long_s: float = LONG_S,
     meanings: Meanings | None = None,
     reader: DocumentReader | None = None,
 ) -> "OpenAIResponder | ScriptedResponder":
     """Create the responder of a setting; "auto" takes the language model if one is configured, else the script.
 
     Args:
+        tools_long_s: seconds after which tools take long, and a call has a word about it; 0 for never.
         thinks: every answer begins with a thought, which ends with a tag: nothing is said before that.
         meanings: the script compares what is said with the examples of its cues by it, by words alone without it.
         reader: the script answers questions from the scenario's documents by it.
@@ -59,4 +62,5 @@ def choose_responder(
         temperature=temperature,
         budget=budget,
         thinks=thinks,
+        tools_long_s=tools_long_s,
     )

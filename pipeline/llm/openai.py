@@ -21,7 +21,7 @@ from pipeline.llm.deltas import StreamEnding, TextJoiner, field_of, part_of, rea
 from pipeline.llm.event_stream import AnswerStream
 from pipeline.llm.prompt import PromptBudget, chat_messages
 from pipeline.llm.tool_calls import ToolCallReader
-from pipeline.llm.tool_loop import EmptyReply, ModelPart, converse, schema_of
+from pipeline.llm.tool_loop import LONG_S, EmptyReply, ModelPart, converse, schema_of
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +46,14 @@ class OpenAIResponder:
         temperature: float = 0.7,
         budget: PromptBudget | None = None,
         thinks: bool = False,
+        tools_long_s: float = LONG_S,
     ) -> None:
         self._model = model
         self._deadlines = deadlines or Deadlines()
         self._budget = budget or PromptBudget()
         self._tuning: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature}
         self._takes_tools = True
+        self._tools_long_s = tools_long_s
         self._thinks = thinks
         # Whether the latest answer began with a thought without a tag; None before the first.
         self._thinks_first: bool | None = thinks or None
@@ -87,7 +89,7 @@ class OpenAIResponder:
 
         context = context if self._takes_tools else replace(context, tools=())
         messages = cast(list[Message], chat_messages(context, self._budget))
-        async with aclosing(converse(ask, messages, context.tools)) as parts:
+        async with aclosing(converse(ask, messages, context.tools, long_s=self._tools_long_s)) as parts:
             async for part in parts:
                 yield part
 

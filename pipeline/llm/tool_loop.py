@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol
 
-from pipeline.conversation.reply import HandedOver, ReplyPart, Retraction, ToolsRun, Truncation
+from pipeline.conversation.reply import HandedOver, ReplyPart, Retraction, ToolsRun, ToolsTakeLong, Truncation
 from pipeline.conversation.tools import FunctionCall, Tool, ToolFailed, ToolResult
 from pipeline.errors import ResponderFailed
 from pipeline.llm.arguments import problem_with
@@ -25,6 +25,9 @@ ROUNDS = 5
 
 CALLS_AT_ONCE = 8
 """Maximum number of concurrent tools; further calls of a round fail, and the model may repeat them."""
+
+LONG_S = 2.0
+"""Seconds after which tools take long."""
 
 RESULT_LIMIT = 8_000
 """Maximum characters of a tool's result; longer ones are truncated for the model."""
@@ -56,11 +59,17 @@ class AskModel(Protocol):
 
 
 async def converse(
-    ask: AskModel, messages: Sequence[Message], tools: Sequence[Tool]
+    ask: AskModel, messages: Sequence[Message], tools: Sequence[Tool], *, long_s: float = LONG_S
 ) -> AsyncGenerator[ReplyPart, None]:
     """Stream one reply. `ToolsRun` precedes a run of tools, which starts when the next part is requested.
 
     A call of a client's tool ends the reply, `HandedOver` last: the result comes with another request.
+
+    Args:
+        ask: requests the model.
+        messages: the conversation.
+        tools: what the model may call.
+        long_s: `ToolsTakeLong` comes each time that tools have run for this long; 0 for never.
 
     Raises:
         ResponderFailed: the model failed, or generated no text in all rounds.
@@ -97,7 +106,14 @@ async def converse(
         if handed := [call for call in calls if call.name in clients][:CALLS_AT_ONCE]:
             yield HandedOver(tuple(FunctionCall(call.id, call.name, call.arguments or "{}") for call in handed))
             return
-        results = await asyncio.gather(*(_result(call, place, tools) for place, call in enumerate(calls)))
+        running = asyncio.gather(*(_result(call, place, tools) for place, call in enumerate(calls)))
+        try:
+            while not (await asyncio.wait({running}, timeout=long_s or None))[0]:
+                yield ToolsTakeLong()
+            results = running.result()
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
         talk.append(Completion(said[before:], tuple(map(_as_repeated, calls))).as_message())
         for call, result in zip(calls, results, strict=True):
             talk.append({"role": "tool", "tool_call_id": call.id, "content": _cut(result.text)})

@@ -10,7 +10,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from models.columns import clean
-from pipeline.conversation.reply import HandedOver, ReplyContext, Responder, Retraction, ToolsRun, Truncation
+from pipeline.conversation.reply import (
+    HandedOver,
+    ReplyContext,
+    Responder,
+    Retraction,
+    ToolsRun,
+    ToolsTakeLong,
+    Truncation,
+)
 from pipeline.conversation.tools import EndCall, FunctionCall, Transfer
 from pipeline.conversation.waterfall import Stamps
 from pipeline.errors import PipelineError
@@ -22,6 +30,9 @@ from voice.tts.synthesis import TextToSpeech
 from voice.tts.text.clauses import ClauseSplitter
 
 APOLOGY = "I am sorry, something went wrong on my side. Could you say that again?"
+
+FILLER = "One moment, please."
+"""Said while a tool takes its time, by a persona without words of its own for that."""
 
 CLAUSES_AHEAD = 1_000
 """Most clauses that await synthesis: a whole reply, which is read as it is written, so that its end, or that its
@@ -114,6 +125,8 @@ class Preparation:
     _taken: int = 0
     _live: list["_ClauseAhead"] = field(default_factory=list)
     _first_clause_ready: bool = False
+    _fills: bool = False
+    _filled: int = 0
 
     @property
     def released(self) -> bool:
@@ -190,8 +203,10 @@ class Preparation:
                         await self._before_tools(splitter, ahead=ahead)
                     case HandedOver(calls):
                         self.called(calls)
+                    case ToolsTakeLong():
+                        await self._fill(splitter)
                     case Retraction(kept):
-                        self._retract(kept, splitter)
+                        self._retract(kept + self._filled, splitter)
                     case Truncation():
                         self.truncated = True
                     case delta if len(self.text) + len(delta) > REPLY_LIMIT:
@@ -208,8 +223,22 @@ class Preparation:
     async def _before_tools(self, splitter: ClauseSplitter, *, ahead: bool) -> None:
         """Speak what was written so far; a tool with side effects waits until the reply is released."""
         await self._split_off(splitter.flush())
+        self._fills = not self.voiceless
         if not ahead:
             await self._released.wait()
+
+    async def _fill(self, splitter: ClauseSplitter) -> None:
+        """Say once, while tools run, that it takes a moment; not before the reply is released."""
+        if not (self._fills and self.released):
+            return
+        self._fills = False
+        before = len(self.text)
+        words = self.context.persona.waiting or FILLER
+        await self._take(f" {words}" if self.text and not self.text[-1].isspace() else words, splitter)
+        if not before:
+            await self._take(" ", splitter)
+        self._filled += len(self.text) - before
+        await self._split_off(splitter.flush())
 
     async def _split_off(self, clauses: Sequence[str]) -> None:
         for text in clauses:

@@ -26,7 +26,7 @@ from pipeline.conversation.tools import FunctionCall
 from pipeline.speaking.hooks import Hooks
 from pipeline.speaking.lead import AdaptiveLead
 from pipeline.speaking.playout import Playout
-from pipeline.speaking.preparation import APOLOGY, Preparation, Speaker
+from pipeline.speaking.preparation import APOLOGY, FILLER, Preparation, Speaker
 from pipeline.speaking.writing import Writing
 from pipeline.tasks.clock import Clock
 from pipeline.tasks.slots import Slots
@@ -100,7 +100,7 @@ class Replies:
         self._seq = 0
         for voice in (speaker.tts, speaker.fallback):
             if voice is not None:
-                voice.keep((APOLOGY, conversation.persona.greeting))
+                voice.keep((APOLOGY, conversation.persona.waiting or FILLER, conversation.persona.greeting))
 
     @property
     def spoken(self) -> str:

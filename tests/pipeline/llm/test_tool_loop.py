@@ -12,13 +12,14 @@ import pytest
 from models.records.core import Persona
 from pipeline.call.settings import SessionSettings
 from pipeline.call.tools import call_tools
-from pipeline.conversation.reply import HandedOver, HistoryEntry, ReplyContext, ReplyPart, ToolsRun
+from pipeline.conversation.reply import HandedOver, HistoryEntry, ReplyContext, ReplyPart, ToolsRun, ToolsTakeLong
 from pipeline.conversation.tools import EndCall, FunctionCall, Tool, ToolFailed, ToolResult, Transfer
 from pipeline.errors import ResponderFailed
+from pipeline.llm.completions import ToolCall
 from pipeline.llm.deadlines import Deadlines
 from pipeline.llm.openai import OpenAIResponder
 from pipeline.llm.tool_calls import ARGUMENTS_LIMIT
-from pipeline.llm.tool_loop import CALLS_AT_ONCE, RESULT_LIMIT, ROUNDS
+from pipeline.llm.tool_loop import CALLS_AT_ONCE, RESULT_LIMIT, ROUNDS, converse
 from tests.hurry import Hurry
 from tests.servers.llm import PATIENCE_S, Round
 
@@ -349,3 +350,50 @@ def test_which_tool_to_use_is_said_in_the_first_request_alone(
 
     asyncio.run(run())
     assert [request.body["tool_choice"] for request in llm_server.requests] == [sent, "auto"]
+
+
+def test_tools_that_take_long_are_announced_each_time_and_never_without_an_interval() -> None:
+    async def run(long_s: float) -> list[ReplyPart]:
+        done = asyncio.Event()
+        rounds = [[ToolCall("1", "slow", "{}")], ["It is done."]]
+
+        async def slow(_: Mapping[str, Any]) -> ToolResult:
+            await done.wait()
+            return ToolResult("done")
+
+        async def ask(_messages: Any, _tools: Any, *, may_call: bool) -> Any:
+            for part in rounds.pop(0):
+                yield part
+
+        parts: list[ReplyPart] = []
+        async for part in converse(ask, [], (Tool("slow", "Takes long.", slow),), long_s=long_s):
+            parts.append(part)
+            if parts.count(ToolsTakeLong()) == 2 or (isinstance(part, ToolsRun) and not long_s):
+                done.set()
+        return parts
+
+    assert asyncio.run(run(0.05))[:3] == [ToolsRun(("slow",), ahead=False), ToolsTakeLong(), ToolsTakeLong()]
+    assert asyncio.run(run(0)) == [ToolsRun(("slow",), ahead=False), "It is done."]
+
+
+def test_leaving_a_reply_while_a_tool_takes_long_ends_the_tool() -> None:
+    async def run() -> bool:
+        ended = asyncio.Event()
+
+        async def slow(_: Mapping[str, Any]) -> ToolResult:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+            return ToolResult("never")
+
+        async def ask(_messages: Any, _tools: Any, *, may_call: bool) -> Any:
+            yield ToolCall("1", "slow", "{}")
+
+        reply = converse(ask, [], (Tool("slow", "Takes long.", slow),), long_s=0.01)
+        assert isinstance(await anext(reply), ToolsRun)
+        assert await anext(reply) == ToolsTakeLong()
+        await reply.aclose()
+        return ended.is_set()
+
+    assert asyncio.run(run())

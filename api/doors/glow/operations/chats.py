@@ -138,6 +138,7 @@ def chat_reply(user: User, seen: ChatOverview) -> ChatGetReply:
         chat_entry_id=chat.id,
         chat_id=chat.id,
         attempt_id=chat.attempt_id,
+        fields=dict(chat.fields),
         draft_id=draft.id if draft else None,
         draft_version=draft.version if draft else None,
         timer=timer(seen.time),

@@ -83,6 +83,7 @@ class ChatGetReply(Reply):
     attempt_id: str
     draft_id: str | None = None
     draft_version: int | None = None
+    fields: dict[str, str] = Field(default={}, description="What the persona's tools have noted in this chat.")
 
     names: list[NameItem] = []
     name_ids: list[str] = []

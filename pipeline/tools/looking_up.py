@@ -1,0 +1,35 @@
+"""The built-in search of a persona in the documents that it has at hand."""
+
+from collections.abc import Sequence
+
+from models.records.core import Document
+from pipeline.search.editions import outdated
+from pipeline.search.passages import paragraphs_of
+from pipeline.search.question import question_of
+from pipeline.search.ranking import Candidate, matches, rarity
+from pipeline.search.words import stems
+
+PASSAGES = 3
+"""Passages that one search finds."""
+
+NOTHING = "Nothing about that is in the documents."
+
+
+def look_up(documents: Sequence[Document], query: str) -> str:
+    """Return the passages of documents that match a query best, each with its document's name. Blocking."""
+    question = question_of(query)
+    old = outdated(documents)
+    entries = [
+        Candidate(paragraph, number, frozenset(stems(document.name)), document.id in old)
+        for number, document in enumerate(documents)
+        for paragraph in paragraphs_of(document.text, document.name)
+    ]
+    if not question.terms or not entries:
+        return NOTHING
+    rarities = rarity(entries, question.terms, float(len(entries)), {})
+    found = [entries[match.entry] for match in matches(question, entries, rarities, {}) if match.coverage > 0][
+        :PASSAGES
+    ]
+    if not found:
+        return NOTHING
+    return "\n\n".join(f"{documents[one.document].name}: {one.paragraph.text}" for one in found)
