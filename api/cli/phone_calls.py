@@ -135,15 +135,27 @@ def dial(
     detect: Annotated[
         bool, typer.Option("--detect", help="Have the carrier detect answering machines, too; it may cost.")
     ] = False,
+    by_sip: Annotated[
+        bool, typer.Option("--sip", help="Call by SIP, through GLOW_PHONE_SIP_ACCOUNT; it is carried here to its end.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Call a number by Twilio; a running service takes the call when it is answered."""
+    """Call a number by Twilio, and a running service takes the call when it is answered; or by SIP."""
     from api.doors.telephone.twilio.dialing import dial as make
     from api.doors.telephone.twilio.dialing import outgoing
     from api.settings import Settings
 
     opens = {"practice": practice, "persona": persona, "greeting": greeting, "human": human, "max_s": max_s}
     call = outgoing(number, caller, message=message, detect=detect, **opens)
+    if by_sip:
+        from api.doors.telephone.listening import dial_by_sip
+
+        reason = asyncio.run(dial_by_sip(Settings(), call))
+        if as_json:
+            show({"to": call.called, "from": call.caller, "reason": reason}, as_json=True)
+        else:
+            typer.echo(f"The call ended: {reason}.")
+        return
     record = ask_store(lambda store: make(Settings(), store, call))
     if as_json:
         show({"id": record.id, "to": record.called, "from": record.caller}, as_json=True)

@@ -70,6 +70,7 @@ class SipPhone:
         responses, requests: what came, in order.
         heard: the payloads of RTP that came.
         answers: what it answers the service's requests with; 0 for nothing.
+        challenge: headers of its answers, as for a 401.
     """
 
     server: tuple[str, int]
@@ -80,6 +81,7 @@ class SipPhone:
     requests: list[SipText] = field(default_factory=list)
     heard: list[bytes] = field(default_factory=list)
     answers: int = 200
+    challenge: tuple[str, ...] = ()
     call_id: str = ""
     to_tag: str = ""
     media: tuple[str, int] = ("", 0)
@@ -167,10 +169,7 @@ class SipPhone:
         if (tag := re.search(r";tag=([^;>\s]+)", answer.headers["to"])) is not None and answer.status < 300:
             self.to_tag = tag[1]
         if answer.body:
-            connection, port = re.search(r"c=IN IP4 (\S+)", answer.body), re.search(r"m=audio (\d+)", answer.body)
-            assert connection is not None
-            assert port is not None
-            self.media = connection[1], int(port[1])
+            self._find_media(answer.body)
         branch = answer.vias[0].partition("branch=")[2].partition(";")[0]
         if answer.status < 300:
             branch = ""
@@ -212,6 +211,12 @@ class SipPhone:
                 self._news.clear()
                 await self._news.wait()
 
+    def _find_media(self, body: str) -> None:
+        connection, port = re.search(r"c=IN IP4 (\S+)", body), re.search(r"m=audio (\d+)", body)
+        assert connection is not None
+        assert port is not None
+        self.media = connection[1], int(port[1])
+
     def _signalled(self, data: bytes) -> None:
         message = SipText.of(data)
         if message.status:
@@ -224,13 +229,22 @@ class SipPhone:
 
     def _answer(self, message: SipText) -> None:
         status = 202 if message.method == "REFER" and self.answers == 200 else self.answers
+        body, headers = "", {name: message.headers[name] for name in ("from", "to", "call-id", "cseq")}
+        if message.method == "INVITE" and status == 200:
+            self.call_id, self.to_tag = message.headers["call-id"], message.headers["from"].partition("tag=")[2]
+            headers["to"] = f"{headers['to']};tag=phone" if "tag=" not in headers["to"] else headers["to"]
+            port = self.sip.get_extra_info("sockname")[1]
+            headers |= {"contact": f"<sip:phone@{self.host}:{port}>", "content-type": "application/sdp"}
+            body = self.offer(formats="0 101")
+            self._find_media(message.body)
         lines = [
             f"SIP/2.0 {status} whatever",
             *(f"Via: {via}" for via in message.vias),
-            *(f"{name.title()}: {message.headers[name]}" for name in ("from", "to", "call-id", "cseq")),
-            "Content-Length: 0",
+            *(f"{name.title()}: {value}" for name, value in headers.items()),
+            *self.challenge,
+            f"Content-Length: {len(body)}",
         ]
-        self.send(("\r\n".join(lines) + "\r\n\r\n").encode())
+        self.send(("\r\n".join(lines) + "\r\n\r\n" + body).encode())
 
     # -------------------------------------------------------------------- media
 

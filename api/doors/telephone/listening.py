@@ -2,19 +2,22 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from api.doors.telephone.asterisk import AsteriskCalls
 from api.doors.telephone.audiosocket import audiosocket
 from api.doors.telephone.desk import Desk
 from api.doors.telephone.sip import SipServer, SipSettings
+from api.doors.telephone.sip_dialing import NotAnswered, begin_dialling, check_dialling
 from api.doors.telephone.sip_registration import SipAccount
 from api.doors.telephone.telnyx_routes import telnyx_rest
+from api.doors.telephone.twilio.dialing import Dialled
 from api.doors.telephone.vonage_routes import VonageRest, vonage_rest
 from api.doors.telephone.webhooks import CarrierRest
+from api.service import Service, running_service
 from api.settings import Settings
 from api.settings.phone_lines import endpoint
-from models.errors import Invalid
+from models.errors import Invalid, ModelError
 
 TO_BE_TOLD = 10
 """Calls beyond `phone_calls` that are picked up, to hear that all lines are busy."""
@@ -78,7 +81,7 @@ def sip_settings(settings: Settings, most_calls: int) -> SipSettings:
         else None
     )
     return SipSettings(
-        bind=endpoint(settings.phone_sip),
+        bind=endpoint(settings.phone_sip) if settings.phone_sip else ("0.0.0.0", 0),
         host=settings.phone_sip_host,
         rtp_ports=settings.sip_ports,
         allowed=settings.sip_networks,
@@ -87,3 +90,37 @@ def sip_settings(settings: Settings, most_calls: int) -> SipSettings:
         account=account,
         most_calls=most_calls,
     )
+
+
+async def dial_by_sip(settings: Settings, call: Dialled) -> str:
+    """Make a call by SIP with a service of its own, and carry it; return why it ended.
+
+    Raises:
+        Invalid, Conflict: it may not be made.
+        NotAnswered: it was refused, or nobody answered.
+    """
+    check_dialling(settings, call)
+    reason: str | ModelError
+    async with running_service(settings) as service:
+        await service.ready.wait()
+        try:
+            reason = await _dialled(settings, service, call)
+        except ModelError as error:  # raised outside, where it is not one of a group
+            reason = error
+    if isinstance(reason, ModelError):
+        raise reason
+    return reason
+
+
+async def _dialled(settings: Settings, service: Service, call: Dialled) -> str:
+    record = await begin_dialling(settings, service.store, call)
+    bind = endpoint(settings.phone_sip)[0] if settings.phone_sip else "0.0.0.0"
+    made = replace(sip_settings(settings, 1), bind=(bind, 0), registers=False)
+    async with Desk(service) as desk, SipServer(made, desk) as server:
+        try:
+            await server.dial(call.called, call.caller, record.id)
+        except NotAnswered:
+            await service.store.end_phone_call(record.id, "no-answer")
+            raise
+    ended = await service.store.phone_call(record.id)
+    return ended.reason if ended is not None else ""

@@ -17,6 +17,7 @@ from typing import Self
 
 import aiortp
 from aiosipua import (
+    Dialog,
     DialogState,
     IncomingCall,
     SipRequest,
@@ -28,10 +29,10 @@ from aiosipua import (
 
 from api.doors.telephone.calling import LONGEST_ID, Incoming
 from api.doors.telephone.desk import Desk
-from api.doors.telephone.keys import key_of
 from api.doors.telephone.phone_line import PhoneLine
+from api.doors.telephone.sip_dialing import NotAnswered, learn_target, ringing
 from api.doors.telephone.sip_gate import Network, SipGate
-from api.doors.telephone.sip_line import SipDialect, SipWire
+from api.doors.telephone.sip_line import SipDialect, SipWire, key_of_info
 from api.doors.telephone.sip_media import (
     CODECS,
     Agreed,
@@ -39,6 +40,8 @@ from api.doors.telephone.sip_media import (
     NoFreePort,
     RtpAudio,
     agree,
+    agreed_in,
+    offer,
     rtp_audio,
     rtp_port,
 )
@@ -53,8 +56,6 @@ TRANSFER_S = 40.0
 SHORTEST_SESSION_S = 90
 """RFC 4028, 4."""
 
-_KEYS = {"10": "*", "11": "#"}
-
 
 @dataclass(frozen=True, slots=True)
 class SipSettings:
@@ -68,6 +69,7 @@ class SipSettings:
         users: passwords by name, for everybody else.
         codecs: names of `CODECS`.
         account: the registrar; None for none.
+        registers: register there, so that its calls come.
         most_calls: INVITEs beyond so many calls get 503.
         session_s: a call whose end never came is over after that long (RFC 4028).
         shortest_session_s: callers may not ask for less.
@@ -80,6 +82,7 @@ class SipSettings:
     users: dict[str, str] = field(default_factory=dict, repr=False)
     codecs: tuple[str, ...] = tuple(CODECS)
     account: SipAccount | None = None
+    registers: bool = True
     most_calls: int = 100
     session_s: int = 1_800
     shortest_session_s: int = SHORTEST_SESSION_S
@@ -119,7 +122,8 @@ class SipServer:
         self._ports = aiortp.PortAllocator(settings.rtp_ports)
         self._calls: dict[str, _SipCall] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._account = SipRegistration(settings.account, self._uac) if settings.account is not None else None
+        registers = settings.account is not None and settings.registers
+        self._account = SipRegistration(settings.account, self._uac) if registers and settings.account else None
 
     @property
     def address(self) -> Address:
@@ -184,10 +188,8 @@ class SipServer:
             async with self._audio_of(call) as open_call:
                 if call.dialog.state is not DialogState.EARLY:
                     return  # cancelled meanwhile
-                wire, codec = open_call.wire, open_call.agreed.codec
-                dialect = SipDialect(self._desk, wire, _incoming(call), codec, partial(self._refer, call))
                 call.ringing()
-                await PhoneLine(wire, dialect, self._desk).serve()
+                await self._carry(open_call, _incoming(call), call.dialog, call.source_addr)
         except NoCommonCodec as refusal:
             log.info("A call from %s is refused: %s", call.source_addr[0], refusal)
             self._hang_up(call, 488, "Not Acceptable Here")
@@ -216,6 +218,11 @@ class SipServer:
                 finally:
                     del self._calls[call.call_id]
 
+    async def _carry(self, open_call: _SipCall, incoming: Incoming, dialog: Dialog, peer: Address) -> None:
+        refer = partial(self._refer, dialog, peer)
+        dialect = SipDialect(self._desk, open_call.wire, incoming, open_call.agreed.codec, refer)
+        await PhoneLine(open_call.wire, dialect, self._desk).serve()
+
     def _hang_up(self, call: IncomingCall, status: int, reason: str) -> None:
         if call.dialog.state is DialogState.EARLY:
             call.reject(status, reason)
@@ -230,6 +237,40 @@ class SipServer:
     def _tell(self, call_id: str | None, message: str) -> None:
         if (open_call := self._calls.get(call_id or "")) is not None:
             open_call.wire.tell(message)
+
+    async def dial(self, called: str, caller: str, record_id: str) -> None:
+        """Call a number through the account, and carry the call until its end.
+
+        Args:
+            caller: our number.
+            record_id: of the record of the call.
+
+        Raises:
+            NotAnswered: it was refused, or nobody answered.
+        """
+        account = self.settings.account
+        if account is None:
+            raise NotAnswered("Set GLOW_PHONE_SIP_ACCOUNT, through which calls are made.")
+        registrar = await SipRegistration(account, self._uac).resolve()
+        host = self._host_for(registrar)
+        self._uac.advertised_addr = host, self.address[1]
+        async with (
+            rtp_port(self._ports) as port,
+            ringing(self._uac, account, registrar, called, caller, offer(host, port, self.settings.codecs)) as call,
+        ):
+            agreed = agreed_in(call.sdp_answer, self.settings.codecs)
+            async with rtp_audio(agreed, (self.settings.bind[0], port), registrar[0]) as rtp:
+
+                def hang_up(_status: int, _reason: str) -> None:
+                    call.hangup(self._uac)
+
+                wire = SipWire(rtp, lambda: None, hang_up)
+                self._calls[call.call_id] = open_call = _SipCall(wire, rtp, agreed, port)
+                incoming = Incoming("sip", call.call_id[:LONGEST_ID], caller, called, record_id)
+                try:
+                    await self._carry(open_call, incoming, call.dialog, registrar)
+                finally:
+                    del self._calls[call.call_id]
 
     # --------------------------------------------------------- during the call
 
@@ -260,21 +301,21 @@ class SipServer:
 
     def _informed(self, request: SipRequest, _address: Address) -> None:
         """Take an INFO, which may carry a key."""
-        call, dialog = self._uas._find_dialog(request.call_id or "")
-        if call is None or dialog is None:
+        _, dialog = self._uas._find_dialog(request.call_id or "")
+        if dialog is None:
             self._uas._send_error(request, 481, "Call/Transaction Does Not Exist")
         elif self._uas._validate_in_dialog(dialog, request):
-            if (key := _key_of(request)) is not None:
-                self._tell(call.call_id, f"key {key}")
+            if (key := key_of_info(request)) is not None:
+                self._tell(request.call_id, f"key {key}")
             self._socket.send_reply(dialog.create_response(request, 200))
 
-    async def _refer(self, call: IncomingCall, target: str) -> bool:
+    async def _refer(self, dialog: Dialog, peer: Address, target: str) -> bool:
         """Have the caller's phone call the target; return whether it was answered."""
-        open_call = self._calls.get(call.call_id)
-        if open_call is None or call.dialog.state is not DialogState.CONFIRMED:
+        open_call = self._calls.get(dialog.call_id)
+        if open_call is None or dialog.state is not DialogState.CONFIRMED:
             return False
         open_call.transfer = asyncio.get_running_loop().create_future()
-        self._uac.send_refer(call.dialog, self._uri_of(target, call), call.source_addr)
+        self._uac.send_refer(dialog, self._uri_of(target, peer), peer)
         try:
             async with asyncio.timeout(TRANSFER_S):
                 return await open_call.transfer
@@ -289,8 +330,10 @@ class SipServer:
             open_call.transfer.set_result(status < 300)
 
     def _responded(self, request: SipRequest, response: SipResponse) -> None:
-        """Note the refusal of a REFER, and that a call that we refresh is over for the caller."""
-        if request.method == "REFER" and response.status_code >= 300:
+        """Note the refusal of a REFER, that a call that we refresh is over for the caller, and who answers ours."""
+        if request.method == "INVITE" and 200 <= response.status_code < 300:
+            learn_target(self._uac, response)
+        elif request.method == "REFER" and response.status_code >= 300:
             self._transferred(request.call_id, response.status_code)
         elif request.method == "UPDATE" and response.status_code in (408, 481):
             self._tell(request.call_id, "gone")
@@ -314,11 +357,11 @@ class SipServer:
             probe.connect(peer)  # sends nothing
             return str(probe.getsockname()[0])
 
-    def _uri_of(self, target: str, call: IncomingCall) -> str:
+    def _uri_of(self, target: str, peer: Address) -> str:
         if target.lower().startswith(("sip:", "sips:", "tel:")):
             return target
         account = self.settings.account
-        host = parse_uri(account.uri).host if account is not None else "{}:{}".format(*call.source_addr)
+        host = parse_uri(account.uri).host if account is not None else "{}:{}".format(*peer)
         return f"sip:{target}@{host}"
 
 
@@ -337,15 +380,3 @@ def _incoming(call: IncomingCall) -> Incoming:
     """Name the caller and the number: that of the request, or of To where a registrar sends us all of its calls."""
     called = parse_uri(call.invite.uri).user or parse_uri(call.callee).user or ""
     return Incoming("sip", call.call_id[:LONGEST_ID], parse_uri(call.caller).user or "", called)
-
-
-def _key_of(request: SipRequest) -> str | None:
-    """Read the key of an INFO, as application/dtmf-relay or application/dtmf."""
-    kind, text = (request.content_type or "").partition(";")[0].strip().lower(), request.text
-    if kind == "application/dtmf-relay":
-        fields = (line.partition("=") for line in text.splitlines())
-        text = next((value for name, _, value in fields if name.strip().lower() == "signal"), "")
-    elif kind != "application/dtmf":
-        return None
-    key = text.strip()
-    return found.digit if (found := key_of(_KEYS.get(key, key))) is not None else None

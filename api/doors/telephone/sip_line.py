@@ -8,11 +8,16 @@ import asyncio
 import struct
 from collections.abc import Awaitable, Callable
 
+from aiosipua import SipRequest
+
 from api.doors.line import Close, Digit, Gaps, HangUp, Hear, Heard, Message, Mute, Pace, Wire
 from api.doors.telephone.calling import CallRefused, Incoming
 from api.doors.telephone.desk import Desk
 from api.doors.telephone.dialect import PhoneDialect
+from api.doors.telephone.keys import key_of
 from api.doors.telephone.sip_media import CODECS, RtpAudio
+
+_KEYS = {"10": "*", "11": "#"}
 
 WAITING_LIMIT = 250
 """Most messages that the line has not read yet, 5 s of audio; beyond it the oldest are lost."""
@@ -108,6 +113,8 @@ class SipDialect(PhoneDialect):
 
     async def start(self, _wire: Wire) -> Incoming:
         """Return what the INVITE said, if the number is served."""
+        if self._incoming.outgoing:
+            return self._incoming
         try:
             await self.desk.announced(self._incoming)
         except CallRefused as refusal:
@@ -136,3 +143,15 @@ class SipDialect(PhoneDialect):
     async def transfer(self, target: str) -> bool:
         """Have the caller's phone call somebody else (RFC 3515)."""
         return await self._refer(target)
+
+
+def key_of_info(request: SipRequest) -> str | None:
+    """Read the key of an INFO, as application/dtmf-relay or application/dtmf."""
+    kind, text = (request.content_type or "").partition(";")[0].strip().lower(), request.text
+    if kind == "application/dtmf-relay":
+        fields = (line.partition("=") for line in text.splitlines())
+        text = next((value for name, _, value in fields if name.strip().lower() == "signal"), "")
+    elif kind != "application/dtmf":
+        return None
+    key = text.strip()
+    return found.digit if (found := key_of(_KEYS.get(key, key))) is not None else None

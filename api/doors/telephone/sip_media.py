@@ -200,6 +200,15 @@ def offer(host: str, port: int, names: tuple[str, ...]) -> SdpMessage:
     return sdp
 
 
+def agreed_in(answered: SdpMessage | None, names: tuple[str, ...]) -> Agreed:
+    """Read the answer to an offer of ours.
+
+    Raises:
+        NoCommonCodec: it has no codec of ours.
+    """
+    return agree(answered, "0.0.0.0", 9, names)
+
+
 class RtpAudio(aiortp.RTPSession):
     """The RTP of one call.
 

@@ -16,12 +16,16 @@ from aiosipua import SipDigestAuth, build_credentials, parse_auth, stringify_aut
 from api.doors.telephone.desk import Desk
 from api.doors.telephone.reception import HUMAN
 from api.doors.telephone.sip import SipServer, SipSettings
+from api.doors.telephone.sip_dialing import NotAnswered, begin_dialling
 from api.doors.telephone.sip_registration import SipAccount
+from api.doors.telephone.twilio.dialing import outgoing
+from api.settings import Settings
+from models.errors import Conflict, Invalid
 from models.records.telephone import PhoneNumber
 from models.store import Store
 from pipeline.call.settings import Engines
 from pipeline.conversation.tools import Transfer
-from tests.api.doors.line.scene import service_in
+from tests.api.doors.line.scene import PRACTICE, service_in
 from tests.api.doors.telephone.scene import entry, recorded_calls
 from tests.pipeline.call.test_leaving import Says
 from tests.pipeline.scene import engines, steadily
@@ -494,6 +498,82 @@ def test_a_registrar_that_refuses_is_asked_again_later() -> None:
                 await asyncio.sleep(0.01)
             assert not here.server._account.registered
         transport.close()
+
+    told(story)
+
+
+# --------------------------------------------------------------------- dialling
+
+
+async def outgoing_record(here: Exchange, called: str = "+15557654321") -> str:
+    settings: Any = Settings(_env_file=None, phone_dial_prefixes=("+1",), phone_sip_account="sip:glow@127.0.0.1:1")  # type: ignore[call-arg]
+    call = outgoing(called, "+15551230000", practice=PRACTICE)
+    return (await begin_dialling(settings, here.desk.service.store, call)).id
+
+
+def account_at(phone: SipPhone) -> SipAccount:
+    """An account whose provider is a phone."""
+    return SipAccount("sip:glow@127.0.0.1:{}".format(phone.sip.get_extra_info("sockname")[1]), "secret")
+
+
+def test_a_call_that_we_make_is_carried_until_its_end() -> None:
+    async def story(store: Store) -> None:
+        async with (
+            SipPhone.at(("127.0.0.1", 0)) as phone,
+            exchange(store, account=account_at(phone), registers=False) as here,
+        ):
+            phone.server = here.server.address
+            record = await outgoing_record(here)
+            async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as tasks:
+                calling = tasks.create_task(here.server.dial("+15557654321", "+15551230000", record))
+                await phone.until(lambda: len(phone.heard) > 2)
+                phone.speak([mulaw_encode(np.zeros(160, np.int16))] * 140)  # nobody says a word
+                await phone.until(lambda: phone.loud() > 20)
+                (invite,) = phone.of("INVITE")
+                assert header(invite, "to").startswith("<sip:+15557654321@")
+                assert "opus/48000/2" in invite.body
+                assert phone.of("ACK")[0].first.startswith("ACK sip:phone@"), "where the phone says that it is"
+                phone.speak([mulaw_encode(np.zeros(160, np.int16))] * 5)
+                phone.send(phone.request("BYE"))
+                await calling
+            await here.free()
+            (call,) = await recorded_calls(store)
+            assert (call.direction, call.called, call.line, call.reason) == ("out", "+15557654321", "sip", "caller")
+
+    told(story)
+
+
+def test_a_challenge_is_answered_and_a_refusal_is_told() -> None:
+    async def story(store: Store) -> None:
+        async with (
+            SipPhone.at(("127.0.0.1", 0)) as phone,
+            exchange(store, account=account_at(phone), registers=False) as here,
+        ):
+            phone.server, phone.answers = here.server.address, 401
+            phone.challenge = ('WWW-Authenticate: Digest realm="trunk", nonce="n", algorithm=MD5, qop="auth"',)
+            with pytest.raises(NotAnswered, match="401"):
+                await here.server.dial("+15557654321", "", await outgoing_record(here))
+            assert [bool(header(one, "authorization")) for one in phone.of("INVITE")] == [False, True]
+            phone.answers = 486
+            with pytest.raises(NotAnswered, match="486"):
+                await here.server.dial("+15557654321", "", await outgoing_record(here))
+            await phone.until(lambda: len(phone.of("ACK")) >= 3)
+            assert here.server._ports._allocated == set()
+
+    told(story)
+
+
+def test_only_allowed_prefixes_are_dialled_and_only_so_many() -> None:
+    async def story(store: Store) -> None:
+        async with exchange(store) as here:
+            with pytest.raises(Invalid, match="GLOW_PHONE_DIAL_PREFIXES"):
+                await outgoing_record(here, "+4930123")
+            for _ in range(6):
+                await outgoing_record(here)
+            with pytest.raises(Conflict):
+                await outgoing_record(here)
+            with pytest.raises(NotAnswered, match="GLOW_PHONE_SIP_ACCOUNT"):
+                await here.server.dial("+15557654321", "", "record")
 
     told(story)
 

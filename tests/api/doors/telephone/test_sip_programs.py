@@ -165,7 +165,7 @@ def test_baresip_holds_presses_keys_and_hangs_up(sip_service: RunningService, tm
 @needs("linphonec")
 def test_a_call_of_linphone(sip_service: RunningService, whisper_base: FasterWhisper, tmp_path: Path) -> None:
     audio = tmp_path / "said.wav"
-    write_wav(audio, spoken(8_000, before_s=0.5, after_s=12), 8_000)
+    write_wav(audio, spoken(8_000, before_s=9, after_s=12), 8_000)
     heard: list[tuple[str, str]] = []
     for number in range(TRIES):
         folder = tmp_path / f"linphone-{number}"
