@@ -12,6 +12,9 @@ from api.client.http import RemoteService
 from api.client.voice import VoiceClient, open_call
 from tests.servers.process import ServiceProcess, service_process
 
+RESTARTED_S = 600.0
+"""How long a client looks for a service that starts again: a busy machine takes a minute for it."""
+
 ACKNOWLEDGED_S = 20.0
 """Time after which a word counts as lost with a killed process, and is typed again."""
 
@@ -61,7 +64,10 @@ async def typed_under_kills(service: ServiceProcess, callers: int, words: int, t
         chats = [remote.start_named("The worried parent")[1] for _ in range(callers)]
     async with AsyncExitStack() as stack:
         clients = [
-            await stack.enter_async_context(open_call(service.url, Call(chat), token=service.token)) for chat in chats
+            await stack.enter_async_context(
+                open_call(service.url, Call(chat), token=service.token, resume_for_s=RESTARTED_S)
+            )
+            for chat in chats
         ]
         progress = asyncio.Event()
         typing = [Caller(client, number, progress) for number, client in enumerate(clients)]
