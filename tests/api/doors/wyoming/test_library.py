@@ -74,6 +74,44 @@ def test_it_reads_the_description_and_uses_all_three_services(port: int) -> None
     asyncio.run(story())
 
 
+def test_it_is_used_as_home_assistant_uses_it(port: int) -> None:
+    """A connection for each request; the WAV's format is that of the first audio; what is not waited for is skipped."""
+
+    async def transcribed() -> str:
+        async with AsyncTcpClient("127.0.0.1", port, read_timeout=WAIT_S) as client:
+            await client.write_event(Transcribe(language="en").event())
+            await client.write_event(AudioStart(16_000, 2, 1).event())
+            await client.write_event(AudioChunk(16_000, 2, 1, recording("slt/clinic/01").tobytes()).event())
+            await client.write_event(AudioStop().event())
+            return Transcript.from_event((await until(client, Transcript))[-1]).text
+
+    async def answered(text: str) -> str:
+        async with AsyncTcpClient("127.0.0.1", port, read_timeout=WAIT_S) as client:
+            context = {"conversation_id": "as Home Assistant"}
+            await client.write_event(Transcript(text=text, language="en", context=context).event())
+            return Handled.from_event((await until(client, Handled))[-1]).text or ""
+
+    async def spoken(text: str) -> bytes:
+        async with AsyncTcpClient("127.0.0.1", port, read_timeout=WAIT_S) as client:
+            await client.write_event(SynthesizeStart().event())
+            for word in text.split(" "):
+                await client.write_event(SynthesizeChunk(text=f"{word} ").event())
+            await client.write_event(Synthesize(text=text).event())
+            await client.write_event(SynthesizeStop().event())
+            events = await until(client, SynthesizeStopped)
+            assert AudioStart.is_type(events[0].type)
+            return _samples(events).tobytes()
+
+    async def story() -> None:
+        heard = await transcribed()
+        assert "alice" in heard
+        first, second = await answered(heard), await answered("Are you afraid?")
+        assert first != second
+        assert len(await spoken(second)) > 22_050
+
+    asyncio.run(story())
+
+
 def _samples(events: list[Event]) -> np.ndarray:
     chunks = [AudioChunk.from_event(one) for one in events if AudioChunk.is_type(one.type)]
     assert {(chunk.rate, chunk.width, chunk.channels) for chunk in chunks} == {(22_050, 2, 1)}
