@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from api.cli.conversation_view import ConversationView
+from api.cli.links import page_url
 from api.cli.progress import join_packaged
 from api.client.call import Call, ClientError, Event
 from api.client.handset import Int16
@@ -286,7 +287,8 @@ def _summary(
     console.print()
     console.print(Text("Next:"))
     for command, meaning in (
-        ("glow serve", "run the service and print a link to talk in your browser"),
+        ("glow serve", f"talk to {persona} yourself, in your browser: it prints a link to {page_url(Settings())}"),
+        ("", "open that link, choose whom to talk to, press Start, and allow the microphone"),
         ("glow talk FILE.wav", "speak to it with a recording of yours (--mic for the microphone)"),
         ("glow models", "list the engines, models and voices, and download better ones"),
     ):

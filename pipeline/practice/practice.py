@@ -16,6 +16,7 @@ from pipeline.practice.choosing import Choosing
 from pipeline.practice.coaching import Coaching
 from pipeline.practice.configuring import Configurations
 from pipeline.practice.content import Content
+from pipeline.practice.content_library import ContentLibrary
 from pipeline.practice.drafts import Drafts
 from pipeline.practice.ending import Ending
 from pipeline.practice.exchanges import Exchanges
@@ -95,9 +96,8 @@ class Decisions:
         self.writing = ContentWriting(
             store=store,
             own=own,
-            content=content,
+            library=ContentLibrary(store, content, Choosing(embedder), new_id),
             author=author,
-            choosing=Choosing(embedder),
             background=background,
             new_id=new_id,
         )

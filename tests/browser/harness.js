@@ -7,7 +7,7 @@ globalThis.harness = {
   violations: [],
 
   async open({ tokens, ...options }) {
-    const { Call } = await import("/static/glow-voice.js");
+    const { Call } = await import(`/static/${harness.client ?? "glow-voice.js"}`);
     if (tokens) options.token = () => tokens[Math.min((harness.asked = (harness.asked ?? 0) + 1), tokens.length) - 1];
     const call = new Call(options);
     harness.call = call;

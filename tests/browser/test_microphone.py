@@ -104,3 +104,58 @@ def test_devices_are_listed_and_picked(talk: Opener) -> None:
     assert page.do("call.inputLabel") == found["input"][-1]["label"]
     page.do("call.pickOutput(argument)", found["output"][-1]["deviceId"])
     assert FAKE_MICROPHONE
+
+
+CONTEXTS = """
+globalThis.AudioContext = class extends AudioContext {
+  constructor(...rest) { super(...rest); (harness.contexts ??= []).push(this); }
+};
+"""
+
+
+def test_sound_that_the_browser_suspends_is_told_and_woken(talk: Opener) -> None:
+    page = talk(script=CONTEXTS)
+    page.open()
+    page.page.evaluate("() => harness.contexts.findLast((one) => one !== harness.mouth).suspend()")
+    assert page.until("state", state="trouble")["sentence"] == "The sound is asleep. Press the button to wake it."
+    page.do("call.wake()")
+    page.until("state", state="listening")
+    page.say("slt/turns/13")
+    page.until("message")
+
+
+HIDING = """
+globalThis.hidden = (hidden) => {
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+  document.dispatchEvent(new Event("visibilitychange"));
+};
+const media = matchMedia;
+globalThis.matchMedia = (query) => query.includes("coarse") ? { matches: harness.phone } : media(query);
+"""
+
+
+def test_a_page_that_is_hidden_on_a_phone_is_muted_after_a_minute_and_hears_when_it_is_back(talk: Opener) -> None:
+    page = talk(script=HIDING)
+    page.page.clock.install()
+    page.open(opus=False)
+    page.page.evaluate("() => { harness.phone = false; hidden(true); }")
+    page.page.clock.run_for(65_000)
+    assert page.do("call.muted") is False, "a desktop's window may lie behind another one"
+    page.page.evaluate("() => { hidden(false); harness.phone = true; hidden(true); }")
+    page.page.clock.run_for(55_000)
+    assert page.do("call.muted") is False
+    page.page.clock.run_for(10_000)
+    page.until("state", muted=True)
+    page.page.evaluate("() => hidden(false)")
+    page.until("state", muted=False)
+
+
+def test_a_hidden_page_goes_on_telling_what_was_played(talk: Opener) -> None:
+    page = talk(script=HIDING)
+    page.open(input=False)
+    page.page.evaluate("() => hidden(true)")
+    page.page.clock.install()  # its timers stand still, as a hidden page's nearly do
+    page.do("call.say(argument)", "Who are you?")
+    reply = page.until("reply", phase="ended")
+    assert page.until("caption", done=True)["text"] == reply["text"]
+    assert [message for message in page.sent if message["type"] == "played"][-1]["ms"] > 1_000

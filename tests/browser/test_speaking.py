@@ -127,6 +127,17 @@ def test_a_card_of_96_khz_hears_and_speaks_at_48(talk: Opener) -> None:
     assert seconds >= ended_at(page, reply["turn"]) / 1000 - 0.01, "not faster than it was spoken"
 
 
+def test_the_small_client_does_the_same(talk: Opener) -> None:
+    page = talk(script="harness.client = 'glow-voice.min.js';")
+    page.open(echoCheck=True)
+    page.say(QUESTION)
+    page.until("message", typed=False)
+    reply = page.until("reply", phase="ended")
+    assert page.until("caption", done=True)["text"] == reply["text"]
+    page.do("call.end()")
+    assert page.until("state", state="ended")["reason"] == "caller"
+
+
 def context_of(rate: int) -> str:
     """A script that gives the page's computer a sound card of this rate."""
     constructor = f"constructor() {{ super({{ sampleRate: {rate} }}) }}"

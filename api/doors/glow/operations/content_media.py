@@ -1,10 +1,12 @@
-"""Content that a scenario shows beside its texts: images, videos, flags and departments."""
+"""Content that a scenario shows beside its texts: images, videos, flags and departments, alike but for their fields."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from api.doors.glow.operations.chats import shown
 from api.doors.glow.operations.content import page
+from api.doors.glow.operations.shapes import Body, Reply
 from api.doors.glow.operations.shapes_content import GetBody, SearchBody
 from api.doors.glow.operations.shapes_media import (
     DepartmentDetail,
@@ -25,84 +27,62 @@ from models.records.core import User
 from models.records.resources import Resource, ResourceKind
 from pipeline.practice.content import found_one
 
-Created = NewImage | NewFlag | NewDepartment
+Carries = Callable[..., Awaitable[Reply]]
+"""Carries an operation out."""
 
 
-async def image_search(service: Service, user: User, body: SearchBody) -> ImagesFound:
-    """Search the images that the user may choose."""
-    found = await _found(service, user, "image", body)
-    return ImagesFound(total=len(found), images=[shown("image", item) for item in page(found, body)])
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What the operations on a kind take and return.
+
+    Attributes:
+        created: what more is said of a new one.
+    """
+
+    kind: ResourceKind
+    new: type[Body]
+    detail: type[Reply]
+    found: type[Reply]
+    created: str
 
 
-async def image_get(service: Service, user: User, body: GetBody) -> ImageDetail:
-    """Get an image."""
-    return ImageDetail(**await _one(service, user, "image", body))
+def _operations(shape: _Shape) -> tuple[Carries, Carries, Carries]:
+    """Make the operations that search, get and create one kind, with the types that the doors read."""
+    kind = shape.kind
+
+    async def search(service: Service, user: User, body: SearchBody) -> Reply:
+        found = await service.store.find_resources(user.id, kind, body.search or "", body.ids)
+        items = [shown(kind, item) for item in page(found, body)]
+        return shape.found.model_validate({"total": len(found), f"{kind}s": items})
+
+    async def get(service: Service, user: User, body: GetBody) -> Reply:
+        item = found_one(await service.store.find_resources(user.id, kind, ids=[body.id]), kind.capitalize())
+        return _detail(item)
+
+    async def create(service: Service, user: User, body: Any) -> Reply:
+        data = body.model_dump(include={"url", "length_seconds", "type", "icon", "value"})
+        item = Resource(service.practice.new_id(), kind, body.name, body.description, data, user.id)
+        await service.store.install(resources=[item])
+        return _detail(item)
+
+    def _detail(item: Resource) -> Reply:
+        return shape.detail.model_validate(shown(kind, item).model_dump())
+
+    article = "an" if kind[0] in "aeiou" else "a"
+    search.__doc__ = f"Search the {kind}s that the user may choose."
+    get.__doc__ = f"Get {article} {kind}."
+    create.__doc__ = f"Create {article} {kind} of the user's own{shape.created}."
+    search.__annotations__["return"] = shape.found
+    get.__annotations__["return"] = create.__annotations__["return"] = shape.detail
+    create.__annotations__["body"] = shape.new
+    return search, get, create
 
 
-async def image_create(service: Service, user: User, body: NewImage) -> ImageDetail:
-    """Create an image of the user's own, by its address."""
-    return ImageDetail(**await _created(service, user, "image", body))
+_BY_ADDRESS = ", by its address"
 
-
-async def video_search(service: Service, user: User, body: SearchBody) -> VideosFound:
-    """Search the videos that the user may choose."""
-    found = await _found(service, user, "video", body)
-    return VideosFound(total=len(found), videos=[shown("video", item) for item in page(found, body)])
-
-
-async def video_get(service: Service, user: User, body: GetBody) -> VideoDetail:
-    """Get a video."""
-    return VideoDetail(**await _one(service, user, "video", body))
-
-
-async def video_create(service: Service, user: User, body: NewVideo) -> VideoDetail:
-    """Create a video of the user's own, by its address."""
-    return VideoDetail(**await _created(service, user, "video", body))
-
-
-async def flag_search(service: Service, user: User, body: SearchBody) -> FlagsFound:
-    """Search the flags that the user may choose."""
-    found = await _found(service, user, "flag", body)
-    return FlagsFound(total=len(found), flags=[shown("flag", item) for item in page(found, body)])
-
-
-async def flag_get(service: Service, user: User, body: GetBody) -> FlagDetail:
-    """Get a flag."""
-    return FlagDetail(**await _one(service, user, "flag", body))
-
-
-async def flag_create(service: Service, user: User, body: NewFlag) -> FlagDetail:
-    """Create a flag of the user's own."""
-    return FlagDetail(**await _created(service, user, "flag", body))
-
-
-async def department_search(service: Service, user: User, body: SearchBody) -> DepartmentsFound:
-    """Search the departments that the user may choose."""
-    found = await _found(service, user, "department", body)
-    return DepartmentsFound(total=len(found), departments=[shown("department", item) for item in page(found, body)])
-
-
-async def department_get(service: Service, user: User, body: GetBody) -> DepartmentDetail:
-    """Get a department."""
-    return DepartmentDetail(**await _one(service, user, "department", body))
-
-
-async def department_create(service: Service, user: User, body: NewDepartment) -> DepartmentDetail:
-    """Create a department of the user's own."""
-    return DepartmentDetail(**await _created(service, user, "department", body))
-
-
-async def _found(service: Service, user: User, kind: ResourceKind, body: SearchBody) -> Sequence[Resource]:
-    return await service.store.find_resources(user.id, kind, body.search or "", body.ids)
-
-
-async def _one(service: Service, user: User, kind: ResourceKind, body: GetBody) -> dict[str, Any]:
-    item = found_one(await service.store.find_resources(user.id, kind, ids=[body.id]), kind.capitalize())
-    return dict(shown(kind, item).model_dump())
-
-
-async def _created(service: Service, user: User, kind: ResourceKind, body: Created) -> dict[str, Any]:
-    data = body.model_dump(include={"url", "length_seconds", "type", "icon", "value"})
-    item = Resource(service.practice.new_id(), kind, body.name, body.description, data, user.id)
-    await service.store.install(resources=[item])
-    return dict(shown(kind, item).model_dump())
+image_search, image_get, image_create = _operations(_Shape("image", NewImage, ImageDetail, ImagesFound, _BY_ADDRESS))
+video_search, video_get, video_create = _operations(_Shape("video", NewVideo, VideoDetail, VideosFound, _BY_ADDRESS))
+flag_search, flag_get, flag_create = _operations(_Shape("flag", NewFlag, FlagDetail, FlagsFound, ""))
+department_search, department_get, department_create = _operations(
+    _Shape("department", NewDepartment, DepartmentDetail, DepartmentsFound, "")
+)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.doors.glow.operations.shapes import LONGEST_LIST, Body, Id, Text
 from api.doors.glow.socketio.events import Asker, Payload
 from models.errors import Invalid
-from pipeline.practice.writing import WantedContent
+from pipeline.practice.making import WantedContent
 
 
 class _Item(BaseModel):

@@ -656,8 +656,9 @@ export class Call extends EventTarget {
     let { token, url } = this.#options;
     try {
       if (typeof token === "function") token = await token();
-    } catch {
-      return this.#again("token_failed");
+    } catch (error) {
+      const offline = error instanceof TypeError || error.status === 0;
+      return this.#again(offline ? "unreachable" : "token_failed");
     }
     if (this.#over || mine !== this.#connecting) return;
     const address = new URL("attempt/chat_voice", url.endsWith("/") ? url : `${url}/`);

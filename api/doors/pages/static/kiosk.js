@@ -70,7 +70,10 @@ function consent(one) {
 function converse({ practice, chat, persona }) {
   const call = node("glow-call", { greet: "", keys: "", "echo-check": "", lang: persona.language, name: persona.name });
   let found;
-  call.credentials = () => (found ??= visit(practice, chat, persona));
+  call.credentials = () => (found ??= visit(practice, chat, persona).catch((error) => {
+    found = undefined; // the next attempt asks again
+    throw error;
+  }));
   call.addEventListener("state", ({ detail: { state } }) => {
     lastSound = Date.now();
     if (state === "ended") goodbye(persona);
@@ -172,10 +175,19 @@ function failed() {
 /** Load the page again, less often the more often it was needed. */
 function reload() {
   const before = JSON.parse(localStorage.getItem(BACKOFF) ?? "[]").filter((at) => at > Date.now() - 3600_000);
-  const wait = RELOAD_AFTER_MIN[Math.min(before.length, RELOAD_AFTER_MIN.length) - 1] ?? 0;
-  if (before.length && Date.now() - before.at(-1) < wait * 60_000) return trouble(say("kiosk.offline"));
+  const wait = (RELOAD_AFTER_MIN[Math.min(before.length, RELOAD_AFTER_MIN.length) - 1] ?? 0) * 60_000;
+  const left = before.length ? before.at(-1) + wait - Date.now() : 0;
+  if (left > 0) {
+    screen.querySelector("glow-call")?.reset();
+    trouble(say("kiosk.broken"));
+    return void setTimeout(reset, left);
+  }
   localStorage.setItem(BACKOFF, JSON.stringify([...before.slice(-5), Date.now()]));
   reset();
+}
+
+function keepAwake() {
+  navigator.wakeLock?.request("screen").catch(() => {});
 }
 
 // -------------------------------------------------------------------- start
@@ -218,7 +230,9 @@ async function main() {
   for (const type of ["pointerdown", "keydown"]) addEventListener(type, sign, { capture: true });
   addEventListener("contextmenu", (event) => event.preventDefault());
   addEventListener("pagehide", () => screen.querySelector("glow-call")?.call?.end());
-  navigator.wakeLock?.request("screen").catch(() => {});
+  keepAwake();
+  // The system lets go of the lock whenever the page is hidden.
+  document.addEventListener("visibilitychange", () => document.hidden || keepAwake());
   setInterval(watch, 1000);
 }
 

@@ -1,6 +1,7 @@
 """The browser client as a package: its size, its names, and what `npm pack` makes of it."""
 
 import gzip
+import hashlib
 import json
 import re
 import shutil
@@ -29,6 +30,13 @@ def test_the_client_is_under_20_kb_on_the_wire(service: RunningService) -> None:
         assert gzip.decompress(raw) == (STATIC / name).read_bytes()
         sizes.append(len(raw))
     assert sum(sizes) < 15_000
+
+
+def test_the_small_client_is_made_of_the_readable_one_and_under_20_kb() -> None:
+    small = (STATIC / "glow-voice.min.js").read_bytes()
+    digest = hashlib.sha256((STATIC / "glow-voice.js").read_bytes()).hexdigest()
+    assert digest.encode() in small.splitlines()[0], "run scripts/minify_client.py"
+    assert len(small) < 20_000
 
 
 def test_the_declarations_name_what_the_client_has() -> None:
@@ -72,5 +80,11 @@ def test_npm_packs_it(tmp_path: Path) -> None:
         cwd=STATIC, capture_output=True, text=True, check=True, timeout=300,
     )  # fmt: skip
     (made,) = json.loads(packed.stdout)
-    assert {file["path"] for file in made["files"]} == {*SCRIPTS, "glow-voice.d.ts", "package.json", "LICENSE"}
+    assert {file["path"] for file in made["files"]} == {
+        *SCRIPTS,
+        "glow-voice.min.js",
+        "glow-voice.d.ts",
+        "package.json",
+        "LICENSE",
+    }
     assert (tmp_path / f"glow-voice-{PACKAGE['version']}.tgz").exists()
