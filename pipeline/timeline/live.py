@@ -66,7 +66,7 @@ class CallTimelines(CallFollower):
             log.hear(event)
             if isinstance(event, CallEnded):
                 del self._open[log.id]
-                self._keep(log.record(event))
+                self._keep(log.record(ended=event))
 
         call.session.subscribe(hear)
         call.session.observe(log.on_step)
@@ -84,8 +84,8 @@ class CallTimelines(CallFollower):
         self.put(keep)
 
     def open_calls(self) -> list[CallLog]:
-        """List the calls that go on, the latest first, with what happened so far."""
-        return [log.record() for log in reversed(self._open.values())]
+        """List the calls that go on, the latest first, without timelines and words."""
+        return [log.record(whole=False) for log in reversed(self._open.values())]
 
     async def past_calls(self, *, before: datetime | None = None, limit: int) -> list[CallLog]:
         """List the calls that began before a time and are over, the latest first."""
@@ -161,8 +161,8 @@ class _LiveLog:
         if len(self.timeline) < MOST_ENTRIES or isinstance(event, CallEnded):
             self.timeline.on_event(event)
 
-    def record(self, ended: CallEnded | None = None) -> CallLog:
-        """Return what is known now."""
+    def record(self, *, ended: CallEnded | None = None, whole: bool = True) -> CallLog:
+        """Return what is known now; without timeline and words unless it is `whole`."""
         session = self._call.session
         return CallLog(
             id=self.id,
@@ -177,8 +177,8 @@ class _LiveLog:
             recorded=session.opening.recorded,
             latencies=tuple(self._latencies),
             echo=asdict(session.echo.report) if session.echo.report is not None else None,
-            entries=tuple(_kept(self.timeline)),
-            lines=tuple(dict(line) for line in self._lines.values() if line["text"]),
+            entries=tuple(_kept(self.timeline)) if whole else (),
+            lines=tuple(dict(line) for line in self._lines.values() if line["text"]) if whole else (),
         )
 
     def _line(self, who: str, turn: int, message_id: str, text: str, *, interrupted: bool = False) -> None:

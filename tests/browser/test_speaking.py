@@ -127,6 +127,21 @@ def test_a_card_of_96_khz_hears_and_speaks_at_48(talk: Opener) -> None:
     assert seconds >= ended_at(page, reply["turn"]) / 1000 - 0.01, "not faster than it was spoken"
 
 
+def test_opus_comes_down_and_nothing_of_it_is_lost(talk: Opener) -> None:
+    page = talk(script=context_of(48_000))
+    ready = page.open(input=False)
+    assert ready["output"] == {"encoding": "opus", "rate": 48_000}
+    for question in ("Who are you?", "What is the matter?", "And then?", "What do you want?"):
+        page.do("call.say(argument)", question)
+        reply = page.until("reply", phase="ended")
+        assert page.until("caption", turn=reply["turn"], done=True)["text"] == reply["text"]
+        assert page.do("call.played.ms") == pytest.approx(ended_at(page, reply["turn"]), abs=1)
+    playing = [mark for event in page.log("mark") for mark in event["marks"] if mark["playing"]]
+    announced = sum(len(page.announced(turn)) for turn in {mark["turn"] for mark in playing})
+    assert len(playing) == announced, "each packet was played"
+    assert max(peak for _, peak in page.page.evaluate("() => harness.heard")) > 0.05
+
+
 def test_the_small_client_does_the_same(talk: Opener) -> None:
     page = talk(script="harness.client = 'glow-voice.min.js';")
     page.open(echoCheck=True)

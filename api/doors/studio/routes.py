@@ -54,7 +54,11 @@ async def call(request: Request, call_id: str) -> CallReply:
     log = await service.timelines.find(call_id)
     places = await service.store.call_places([log.chat_id])
     heard = await Listening(service.files).to(log.chat_id)
-    return CallReply.of(log, places.get(log.chat_id, GONE), heard, entries_of(log))
+
+    def rendered() -> CallReply:
+        return CallReply.of(log, places.get(log.chat_id, GONE), heard, entries_of(log))
+
+    return await asyncio.to_thread(rendered)
 
 
 @router.get("/studio/calls/{call_id}/timeline.svg", response_class=Response)

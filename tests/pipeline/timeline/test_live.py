@@ -38,9 +38,10 @@ def test_a_call_is_followed_to_its_end_and_never_without_bound() -> None:
             await scene.until(ReplyEnded)
             [going_on] = timelines.open_calls()
             assert (going_on.id, going_on.reason, going_on.persona) == ("kept", "", "Robin")
-            assert [line["text"] for line in going_on.lines] == [GREETING]
-            heard = [entry for entry in entries_of(going_on) if entry.what == "ear.heard"]
-            sent = [entry for entry in entries_of(going_on) if entry.what == "reply.audio"]
+            so_far = await timelines.find("kept")
+            assert [line["text"] for line in so_far.lines] == [GREETING]
+            heard = [entry for entry in entries_of(so_far) if entry.what == "ear.heard"]
+            sent = [entry for entry in entries_of(so_far) if entry.what == "reply.audio"]
             assert [entry.fields["to_ms"] for entry in heard] == [entry.fields["to_ms"] for entry in sent]
             for _ in range(MOST_ENTRIES + 10):
                 scene.call.session.report(Problem("odd", "Something odd."))

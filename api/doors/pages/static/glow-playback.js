@@ -15,11 +15,11 @@ class GlowPlayback extends AudioWorkletProcessor {
     this.slope = 1000 / (this.rate * RAMP_MS);
     this.tail = new Float32Array(0);
     Object.assign(this, { queue: [], queued: 0, gain: 0, waited: 0, marks: [], tickedAt: 0, busyUntil: 0 });
-    Object.assign(this, { part: 0, before: 0, now: 0, playing: false, flushing: false, over: false });
+    Object.assign(this, { part: 0, before: 0, now: 0, playing: false, flushing: false, flushes: 0, over: false });
     this.port.onmessage = ({ data }) => {
       if (data.samples) this.add(data);
       else if (data.clear) this.clear(data.turn);
-      else if (data.flush) this.flushing = true;
+      else if (data.flush) this.flush();
       else this.over = true;
     };
   }
@@ -29,6 +29,13 @@ class GlowPlayback extends AudioWorkletProcessor {
     if (!this.queue.length) Object.assign(this, { waited: 0, flushing: false });
     this.queue.push({ turn, ms, samples, scale: samples instanceof Int16Array ? 1 / 32_768 : 1, at: 0 });
     this.queued += samples.length;
+  }
+
+  /** Play what is queued, however little; no more of it comes. */
+  flush() {
+    this.flushing = true;
+    this.flushes += 1;
+    this.tick();
   }
 
   /** Drop what is queued of a turn, or all; what plays just now fades out. */
@@ -52,7 +59,8 @@ class GlowPlayback extends AudioWorkletProcessor {
   }
 
   tick() {
-    this.port.postMessage({ frame: currentFrame, marks: this.marks });
+    const { marks, flushes, queued } = this;
+    this.port.postMessage({ frame: currentFrame, marks, flushes, queued });
     this.marks = [];
     this.tickedAt = currentFrame;
   }

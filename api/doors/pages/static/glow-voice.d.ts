@@ -20,7 +20,7 @@ export interface CallOptions {
   greet?: boolean;
   /** The language that is spoken (BCP 47): handed on with messages and captions. */
   lang?: string;
-  /** Send Opus where the browser has WebCodecs: a tenth of the bytes. Default true. */
+  /** Opus both ways where the browser has WebCodecs: a tenth of the bytes. Default true. */
   opus?: boolean;
   /** Play a chime before the call is opened, and hear how much of it comes back: for loudspeakers. Default false. */
   echoCheck?: boolean;

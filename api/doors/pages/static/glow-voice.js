@@ -102,6 +102,7 @@ export class Call extends EventTarget {
   #gain;
   #volume;
   #encoder;
+  #decoder;
   #formats;
   #socket;
   #connecting;
@@ -150,7 +151,11 @@ export class Call extends EventTarget {
   #ducked = false;
   #cutTurn;
   #announced = [];
+  #packets = 0; // to the decoder
+  #decoding = []; // announcements of packets in the decoder, in order
   #marks = [];
+  #flushes = 0; // that the worklet was told of,
+  #drained = false; // and whether it has played all that came before the last one
   #spoken = new Map(); // turn: what was announced of it, block by block
   #caption = {};
   #acknowledged = {};
@@ -390,14 +395,15 @@ export class Call extends EventTarget {
     else this.#trouble("suspended");
   }
 
-  /** Opus to the service where the browser has it: 3 kB/s in place of 96. */
+  /** Opus both ways where the browser has it: 3 kB/s in place of 96. */
   async #takeOpus(sampleRate) {
     const common = { codec: "opus", sampleRate, numberOfChannels: 1 };
     const failed = () => {
       // On with PCM: formats are free to change when a call is resumed.
       this.#options.opus = false;
-      this.#formats.input = { encoding: "pcm16", rate: sampleRate };
-      this.#encoder = undefined;
+      this.#formats.input = this.#formats.output = { encoding: "pcm16", rate: sampleRate };
+      this.#encoder = this.#decoder = undefined;
+      this.#decoding = [];
       this.#drop();
     };
     const frames = { frameDuration: 20_000, application: "voip", signal: "voice" };
@@ -413,6 +419,22 @@ export class Call extends EventTarget {
       this.#encoder.configure(encoding);
       this.#formats.input = { encoding: "opus", rate: 16_000 };
     }
+    // Decoders give 48 kHz, whatever was asked for.
+    if (this.#options.output && sampleRate === 48_000 && (await can(globalThis.AudioDecoder, common))) {
+      this.#decoder = new AudioDecoder({ output: (data) => this.#decoded(data), error: failed });
+      this.#decoder.configure(common);
+      this.#formats.output = { encoding: "opus", rate: 48_000 };
+    }
+  }
+
+  #decoded(data) {
+    // By their order: Chromium rounds the timestamps of what it gives back.
+    const announced = this.#decoding.shift();
+    const samples = new Float32Array(data.numberOfFrames);
+    data.copyTo(samples, { planeIndex: 0, format: "f32-planar" });
+    data.close();
+    if (announced && !announced.dropped && this.#playback) this.#play(announced, samples);
+    if (!this.#decoding.length && this.#reply.over) this.#allCame();
   }
 
   #connectMicrophone() {
@@ -537,7 +559,16 @@ export class Call extends EventTarget {
   #heard(data) {
     const announced = this.#announced.shift();
     if (!announced || announced.dropped || !this.#playback) return;
-    this.#play(announced, new Int16Array(data));
+    if (!this.#decoder) return this.#play(announced, new Int16Array(data));
+    this.#decoding.push(announced);
+    this.#decoder.decode(new EncodedAudioChunk({ type: "key", timestamp: (this.#packets += 1) * 20_000, data }));
+  }
+
+  /** No more of this reply will come: what is queued is played, however short it is. */
+  #allCame() {
+    this.#flushes += 1;
+    this.#drained = false;
+    this.#playback?.port.postMessage({ flush: true });
   }
 
   #play(announced, samples) {
@@ -564,7 +595,7 @@ export class Call extends EventTarget {
   }
 
   #cut(turn) {
-    for (const one of this.#announced) {
+    for (const one of [...this.#announced, ...this.#decoding]) {
       if (turn === undefined || one.turn === turn) one.dropped = true;
     }
     this.#playback?.port.postMessage({ clear: true, turn });
@@ -582,8 +613,9 @@ export class Call extends EventTarget {
   }
 
   /** Follow the worklet: what it has put out by which frame, and so what the ear has of it now. */
-  #ticked({ frame, marks }) {
+  #ticked({ frame, marks, flushes, queued }) {
     if (this.#over) return;
+    this.#drained = flushes === this.#flushes && !queued;
     const all = this.#marks;
     all.push(...marks);
     const { sampleRate } = this.#context;
@@ -612,7 +644,7 @@ export class Call extends EventTarget {
 
   /** The last sample so far was heard: is it the end? */
   #quiet() {
-    const over = this.#marks.cut || this.#reply.over;
+    const over = this.#marks.cut || (this.#reply.over && this.#drained && !this.#decoding.length);
     const [now] = this.#marks;
     if (!this.#sounding || !over || now?.playing || this.#marks.length > 1) return;
     this.#sounding = false;
@@ -789,10 +821,9 @@ export class Call extends EventTarget {
       case "reply.ended":
         Object.assign(this.#reply, event, { over: true });
         if (turn === this.#cutTurn) this.#cutTurn = undefined;
-        this.#playback?.port.postMessage({ flush: true });
         this.#emit("reply", { ...this.#reply, phase: "ended" });
         this.#thinks(false);
-        this.#quiet();
+        if (!this.#decoding.length) this.#allCame();
         break;
       case "turn.latency":
         this.#emit("latency", { ...event, output_ms: Math.round(this.outputLatency) });
@@ -919,11 +950,13 @@ export class Call extends EventTarget {
     this.#timers = {};
     this.#stream?.getTracks().forEach((track) => track.stop());
     for (const node of [this.#capture, this.#playback]) node?.port.postMessage({ over: true });
-    if (this.#encoder?.state === "configured") this.#encoder.close();
+    for (const codec of [this.#encoder, this.#decoder]) if (codec?.state === "configured") codec.close();
     this.#context?.close().catch(() => {});
     const socket = this.#socket;
     this.#socket = this.#context = this.#stream = this.#source = this.#capture = this.#playback = undefined;
-    this.#encoder = this.#gain = this.#meter = this.#checking = this.#finding = this.#echo = undefined;
+    this.#decoding = [];
+    this.#flushes = 0;
+    this.#encoder = this.#decoder = this.#gain = this.#meter = this.#checking = this.#finding = this.#echo = undefined;
     this.#queue = [];
     socket?.close(1000);
     this.#sounding = this.#thinking = false;
