@@ -274,7 +274,7 @@ class Settings(WyomingSettings, TelephoneSettings, TelemetrySettings, ToolSettin
     requests_per_minute: int = Field(
         default=600,
         ge=1,
-        description="Rate limit of each of the Gloo, Tutor and Glean doors, in requests per user and minute.",
+        description="Rate limit of each of the Gloo, Tutor, Glean and OpenAI doors, in requests per user and minute.",
     )
     access_token_s: int = Field(
         default=3600,

@@ -296,7 +296,7 @@ class RealtimeDialect:
             case Problem(code, message, fatal):
                 return self._problem(code, message, fatal=fatal)
             case CallEnded(reason="duration"):
-                sentence = "Your session hit the maximum duration of 60 minutes."
+                sentence = "The session has lasted as long as one may; connect again."
                 return [_error(RealtimeError("session_expired", sentence), None)]
             case _:
                 return ()

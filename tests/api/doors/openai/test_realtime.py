@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from openai import AsyncOpenAI
 
 from tests.api.doors.openai.client import RealtimeClient, realtime
-from tests.service import RunningService, quiet, running
+from tests.service import TOKENS, RunningService, quiet, running
 from tests.voice.sound import recording
 
 if TYPE_CHECKING:
@@ -531,3 +532,55 @@ def test_a_clients_tool_is_called_and_another_response_follows_its_result(
     model: dict[str, Any] = {"llm": "openai", "llm_model": "tools", "openai_base_url": llm_server.url}
     with running(tmp_path, openai_api_key="x", stt="fixed:0", tts="fixed:0", **model) as service:
         session(service, story)
+
+
+def test_a_session_ends_with_an_error_when_its_time_is_up(tmp_path: Path) -> None:
+    async def story(client: RealtimeClient) -> None:
+        await updated(client, **TEXT)
+        await client.refused("session_expired")
+        assert await client.until_closed() == 1000
+
+    chosen: dict[str, Any] = {"stt": "fixed:0", "tts": "fixed:0"}
+    with running(tmp_path, longest_call_s=2, call_warning_s=0, **chosen) as service:
+        session(service, story)
+
+
+def test_a_client_may_forbid_that_its_speech_breaks_in(service: RunningService) -> None:
+    async def story(client: RealtimeClient) -> None:
+        turns = {"type": "server_vad", "interrupt_response": False}
+        await updated(client, type="realtime", audio={"input": {"turn_detection": turns}})
+        await begun(client)
+        await client.say_in_real_time(OVER_IT)
+        await client.until("input_audio_buffer.speech_started")
+        first = (await client.until("response.done"))["response"]
+        assert first["status"] == "completed"
+        await client.until("response.created")
+
+    session(service, story)
+
+
+# ------------------------------------------------------------ OpenAI's own
+
+
+def test_openais_client_for_python_types_speaks_and_stops(service: RunningService) -> None:
+    async def story() -> None:
+        address = f"{service.url}/v1"
+        client = AsyncOpenAI(api_key=TOKENS["ada"], base_url=address, websocket_base_url=address.replace("http", "ws"))
+        async with client.realtime.connect(model="gpt-realtime") as connection:
+            await connection.session.update(session={"type": "realtime", "instructions": "Be kind."})
+            content: Any = [{"type": "input_text", "text": "Hello."}]
+            await connection.conversation.item.create(item={"type": "message", "role": "user", "content": content})
+            await connection.response.create()
+            kinds: list[str] = []
+            async for event in connection:
+                kinds.append(event.type)
+                if event.type == "response.output_audio.delta" and kinds.count(event.type) == 1:
+                    await connection.response.cancel()
+                if event.type == "response.done":
+                    assert event.response.status == "cancelled"
+                    break
+                assert event.type != "error"
+            assert kinds[:2] == ["session.created", "session.updated"]
+        await client.close()
+
+    asyncio.run(story())
