@@ -22,13 +22,14 @@ from models.packs import DEMO_PACK, load_pack
 from models.store import Store
 from pipeline.grounded.meaning_index import MeaningIndex
 from pipeline.grounded.sources import Source, Sources
-from pipeline.search.answerable import answers
+from pipeline.search.answerable import answering
 from pipeline.search.catalog import has_minilm, load_minilm
 from pipeline.search.embedders import LocalEmbedder
 from pipeline.search.meaning import Meanings
 from pipeline.search.question import question_of
 
-SETS = ("tuning", "heldout")
+SETS = ("tuning", "seen", "fitting", "heldout")
+"""The first three are tuned on; the last one is run when that is over."""
 LOOKED_AT = 3
 """How many passages count as found: the first three."""
 
@@ -147,11 +148,11 @@ async def _measure(
     models_dir: Path, database_url: str | None, sets: Sequence[str]
 ) -> list[tuple[SearchResult, list[Lookup]]]:
     measured = []
-    async with _store(database_url) as store:
+    async with open_store(database_url) as store:
         await store.install(documents=load_pack(DEMO_PACK).documents)
         database = "PostgreSQL" if database_url and database_url.startswith("postgresql") else "SQLite"
         for embeddings in ("none", *(["minilm"] if has_minilm(models_dir) else [])):
-            async with _sources(store, models_dir, embeddings) as sources:
+            async with open_sources(store, models_dir, embeddings) as sources:
                 for name in sets:
                     found = [await look_up(sources, asked) for asked in questions_of(name)]
                     measured.append((summary(found, database, embeddings, name), found))
@@ -159,14 +160,16 @@ async def _measure(
 
 
 @asynccontextmanager
-async def _store(url: str | None) -> AsyncIterator[Store]:
+async def open_store(url: str | None) -> AsyncIterator[Store]:
+    """Open a store, in a folder of its own by default."""
     with tempfile.TemporaryDirectory(prefix="glow-search-") as folder:
         async with Store(url or f"sqlite+aiosqlite:///{folder}/glow.db") as store:
             yield store
 
 
 @asynccontextmanager
-async def _sources(store: Store, models_dir: Path, embeddings: str) -> AsyncIterator[Sources]:
+async def open_sources(store: Store, models_dir: Path, embeddings: str) -> AsyncIterator[Sources]:
+    """Open the search, by words (`none`) or with `minilm`; all documents are indexed."""
     async with AsyncExitStack() as stack:
         index = None
         if embeddings == "minilm":
@@ -183,7 +186,8 @@ async def look_up(sources: Sources, asked: KnownQuestion) -> Lookup:
     began = time.perf_counter()
     ranked = await sources.ranked("", question, limit=LOOKED_AT)
     ms = 1000 * (time.perf_counter() - began)
-    cited = [source for source, match in ranked if answers(question, match, source.text)]
+    fitting = answering(question, [(match, source.outdated) for source, match in ranked])
+    cited = [source for (source, _), fits in zip(ranked, fitting, strict=True) if fits]
     candidates = await sources.candidate_titles("", question)
     hits = [title in candidates for title, _ in asked.answer]
     best = f"{cited[0].document.name}: {' '.join(cited[0].text.split())[:60]}" if cited else ""

@@ -15,8 +15,8 @@ LEAST_SHARED, SHARED, LEAST_NEW = 4, 0.7, 2
 LIST_CHARS = 600
 """Maximum length of a list that is quoted as one."""
 
-NEARLY = 0.9
-"""Share of the first passage's score from which on another document's is quoted, too."""
+NEARLY = 0.7
+"""By how much less likely than the first passage another document's may be to be quoted, too: log odds."""
 
 _PARAGRAPHS = re.compile(r"\n[^\S\n]*\n")
 
@@ -58,7 +58,7 @@ def _seconded(sources: Sequence[Source], chosen: Sequence[_Extract], left: Seque
     quoted = {extract.source.document.id for extract in chosen}
     found = []
     for source in sources:
-        if source.document.id not in quoted and source.score >= NEARLY * sources[0].score:
+        if source.document.id not in quoted and source.score >= sources[0].score - NEARLY:
             own = [extract for extract in left if extract.source is source]
             found += [max(own, key=lambda item: item.value)] if own else []
             quoted.add(source.document.id)

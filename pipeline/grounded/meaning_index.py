@@ -15,27 +15,41 @@ from models.errors import ModelError
 from models.records.core import Document
 from models.store import Store
 from pipeline.errors import EmbeddingFailed
+from pipeline.search.evidence import Likeness
 from pipeline.search.meaning import Meanings, Vectors
 from pipeline.search.passages import Paragraph, paragraphs_of
+from pipeline.search.sentence_model import SentenceModel
 
 log = logging.getLogger(__name__)
 
-INDEXED_PARAGRAPHS = 15_000
-"""Maximum number of paragraphs with a vector: 23 MB of MiniLM's. The documents that were not searched longest go."""
+INDEXED_VECTORS = 40_000
+"""Maximum number of vectors: 60 MB of MiniLM's. The documents that were not searched longest go."""
+
+READ_BY_SENTENCE = 2000
+"""Maximum number of sentences of a document that get vectors of their own; a longer one is compared by paragraph."""
 
 WAITING_LIMIT = 1000
 """Maximum number of documents that wait for their vectors; the others are taken when they are searched next."""
 
-PARAGRAPHS_AT_ONCE = 16
+TEXTS_AT_ONCE = 16
 NEAREST_LIMIT = 10
 """Documents whose words need not match, because their meaning does."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Indexed:
+    """The vectors of a document: its title's, its paragraphs', its sentences' with the number of their paragraph."""
+
     owner_id: str | None
     version: int
-    vectors: Vectors
+    title: NDArray[np.float32]
+    paragraphs: Vectors
+    sentences: Vectors
+    places: NDArray[np.intp]
+
+    @property
+    def size(self) -> int:
+        return 1 + len(self.paragraphs) + len(self.sentences)
 
 
 class MeaningIndex:
@@ -69,6 +83,11 @@ class MeaningIndex:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    @property
+    def is_fitted(self) -> bool:
+        """Whether its cosines are those of the packaged sentence model, which the search's weights are for."""
+        return self._meanings.name == SentenceModel.name
+
     async def settled(self) -> None:
         """Wait until all documents that were seen so far have their vectors, or failed to get them."""
         await self._settled.wait()
@@ -96,18 +115,22 @@ class MeaningIndex:
     def nearest(self, vector: NDArray[np.float32], user_id: str) -> list[str]:
         """Return the ids of the public and the user's documents with the nearest paragraphs, nearest first."""
         near = [
-            (float((item.vectors @ vector).max()), document_id)
+            (float((item.paragraphs @ vector).max()), document_id)
             for document_id, item in list(self._indexed.items())
-            if item.owner_id in (None, user_id) and item.vectors.shape[1:] == vector.shape
+            if item.owner_id in (None, user_id) and item.title.shape == vector.shape
         ]
         return [document_id for _, document_id in sorted(near, reverse=True)[:NEAREST_LIMIT]]
 
-    def similarities(self, document: Document, vector: NDArray[np.float32]) -> list[float] | None:
-        """Return the cosine of each paragraph of a document with a question; None if they are not known yet."""
+    def likenesses(self, document: Document, vector: NDArray[np.float32]) -> list[Likeness] | None:
+        """Return how close each paragraph of a document is to a question; None if that is not known yet."""
         item = self._indexed.get(document.id)
-        if item is None or item.version != _version(document) or item.vectors.shape[1:] != vector.shape:
+        if item is None or item.version != _version(document) or item.title.shape != vector.shape:
             return None
-        return [float(cosine) for cosine in item.vectors @ vector]
+        near = item.paragraphs @ vector
+        nearest = near.copy() if len(item.sentences) == 0 else np.full(len(near), -1.0, np.float32)
+        np.maximum.at(nearest, item.places, item.sentences @ vector)
+        title = float(item.title @ vector)
+        return [Likeness(float(one), float(best), title) for one, best in zip(near, nearest, strict=True)]
 
     async def _run(self) -> None:
         while True:
@@ -126,17 +149,34 @@ class MeaningIndex:
 
     async def _index(self, document: Document) -> None:
         paragraphs = await asyncio.to_thread(paragraphs_of, document.text, document.name)
-        texts = [text_of(document, paragraph) for paragraph in paragraphs[:INDEXED_PARAGRAPHS]]
-        if not texts:
+        paragraphs = paragraphs[:INDEXED_VECTORS]
+        if not paragraphs:
             return
-        steps = range(0, len(texts), PARAGRAPHS_AT_ONCE)
-        found = [await self._meanings.embed(texts[start : start + PARAGRAPHS_AT_ONCE], urgent=False) for start in steps]
-        self._indexed[document.id] = _Indexed(document.owner_id, _version(document), np.concatenate(found))
+        said = [
+            (place, f"{above}: {part}" if above else part)
+            for place, paragraph in enumerate(paragraphs)
+            for part, above in paragraph.sentences_under_headings()
+        ]
+        said = said if len(said) <= READ_BY_SENTENCE else []
+        texts = [document.name or document.id, *(text_of(document, paragraph) for paragraph in paragraphs)]
+        texts += [text for _, text in said]
+        steps = range(0, len(texts), TEXTS_AT_ONCE)
+        found = [await self._meanings.embed(texts[start : start + TEXTS_AT_ONCE], urgent=False) for start in steps]
+        vectors = np.concatenate(found)
+        places = np.array([place for place, _ in said], np.intp)
+        self._indexed[document.id] = _Indexed(
+            document.owner_id,
+            _version(document),
+            vectors[0],
+            vectors[1 : len(paragraphs) + 1],
+            vectors[len(paragraphs) + 1 :],
+            places,
+        )
         self._indexed.move_to_end(document.id)
-        total = sum(len(item.vectors) for item in self._indexed.values())
-        while total > INDEXED_PARAGRAPHS and len(self._indexed) > 1:
+        total = sum(item.size for item in self._indexed.values())
+        while total > INDEXED_VECTORS and len(self._indexed) > 1:
             _, oldest = self._indexed.popitem(last=False)
-            total -= len(oldest.vectors)
+            total -= oldest.size
 
 
 def text_of(document: Document, paragraph: Paragraph) -> str:

@@ -13,12 +13,14 @@ from models.records.core import Document
 from models.records.external import DocumentOrigin
 from models.store import Store
 from pipeline.grounded.meaning_index import MeaningIndex
-from pipeline.search.answerable import answers, is_near
+from pipeline.search.answerable import answering, is_near
 from pipeline.search.editions import outdated
-from pipeline.search.passages import Paragraph, paragraphs_of
+from pipeline.search.evidence import Candidate, Likeness
+from pipeline.search.passages import paragraphs_of
 from pipeline.search.question import Query, question_of
-from pipeline.search.ranking import Candidate, Relevance, matches, rarity
-from pipeline.search.words import stems
+from pipeline.search.ranking import Relevance, matches, rarity
+from pipeline.search.word_vectors import packaged
+from pipeline.search.words import stem
 
 CANDIDATES_LIMIT = 40
 """Maximum number of documents whose paragraphs are ranked, besides those that are near by meaning."""
@@ -26,8 +28,15 @@ CANDIDATES_LIMIT = 40
 PER_DOCUMENT = 2
 """Maximum number of passages of one document."""
 
+SIMILAR_WORDS, LEAST_SIMILAR, SIMILAR_WEIGHT, SIMILAR_LIMIT = 3, 0.6, 0.5, 24
+"""Words of about the same meaning whose documents are candidates, too: how many of each word,
+how close, their worth, and how many altogether."""
+
+BEGINNING_CHARS = 400
+"""How many characters at the beginning of a document may say of which year it is."""
+
 CACHED_CHARS = 20_000_000
-"""Characters of documents whose paragraphs are kept, the latest ones."""
+"""Characters of documents whose paragraphs are kept with the vectors of their words, the latest ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,7 @@ class Source:
         start, end: span of the passage in the document's text.
         score: relevance; meaningful only for ranking.
         focus: the paragraph of it that matches best.
+        outdated: whether the document has been replaced.
     """
 
     document: Document
@@ -77,6 +87,7 @@ class Source:
     end: int
     score: float
     focus: str = ""
+    outdated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +124,7 @@ class Sources:
         self._store = store
         self._index = index
         self._cutting = Lock()  # searches run in threads, several at once
-        self._cut: OrderedDict[tuple[str, int], tuple[int, list[Paragraph]]] = OrderedDict()
+        self._cut: OrderedDict[tuple[str, int], tuple[int, list[Candidate]]] = OrderedDict()
 
     async def find(
         self,
@@ -135,7 +146,7 @@ class Sources:
         """
         question = question_of(text)
         found = await self.ranked(user_id, question, limit=limit, allowed=allowed, more=more)
-        fitting = [answers(question, match, source.text) for source, match in found]
+        fitting = answering(question, [(match, source.outdated) for source, match in found])
         return Findings(
             tuple(source for (source, _), fits in zip(found, fitting, strict=True) if fits),
             tuple(source for (source, match), fits in zip(found, fitting, strict=True) if not fits and is_near(match)),
@@ -161,6 +172,13 @@ class Sources:
             self._index.note(document for document, _ in corpus.documents)
         return await asyncio.to_thread(self._best, corpus, question, vector, limit)
 
+    async def weighed(self, user_id: str, question: Query) -> list[tuple[Candidate, Relevance]]:
+        """Return the paragraphs that match a question best, with the evidence for each, to fit its weights."""
+        vector = await self._index.question(question.text) if self._index is not None else None
+        corpus = await self._corpus(user_id, question, vector, EVERYTHING, ())
+        entries, found = self._weighed(corpus, question, vector)
+        return [(entries[match.entry], match) for match in found]
+
     async def visible(
         self, user_id: str, allowed: SourceFilter = EVERYTHING, more: Sequence[Document] = ()
     ) -> list[Document]:
@@ -179,13 +197,17 @@ class Sources:
     async def _candidates(
         self, user_id: str, question: Query, vector: NDArray[np.float32] | None
     ) -> tuple[list[str], dict[str, int]]:
-        found = await self._store.documents_with(user_id, question.words)
+        similar = _similar(question)
+        found = await self._store.documents_with(user_id, [*question.words, *similar])
         weights: dict[str, float] = {}
         counts: dict[str, int] = {}
         for word, term in zip(question.words, question.terms, strict=True):
             counts[term] = len(found[word])
             for document_id in found[word]:
                 weights[document_id] = weights.get(document_id, 0.0) + question.weight(term) / len(found[word])
+        for word, worth in similar.items():
+            for document_id in found[word]:
+                weights[document_id] = weights.get(document_id, 0.0) + worth / len(found[word])
         ids = sorted(weights, key=lambda document_id: (-weights[document_id], document_id))[:CANDIDATES_LIMIT]
         if vector is not None and self._index is not None:
             ids += await asyncio.to_thread(self._index.nearest, vector, user_id)
@@ -212,34 +234,44 @@ class Sources:
     def _best(
         self, corpus: _Corpus, question: Query, vector: NDArray[np.float32] | None, limit: int
     ) -> list[tuple[Source, Relevance]]:
-        old = outdated(document for document, _ in corpus.documents)
-        entries: list[Candidate] = []
-        similarities: dict[int, float] = {}
-        for number, (document, _) in enumerate(corpus.documents):
-            near = self._index.similarities(document, vector) if self._index and vector is not None else None
-            if near is not None:
-                similarities |= dict(enumerate(near, len(entries)))
-            title = frozenset(stems(document.name))
-            entries += [Candidate(item, number, title, document.id in old) for item in self._paragraphs(document)]
-        rarities = _rarities(corpus, entries, question.terms)
-        found: dict[tuple[int, int], Relevance] = {}
-        for match in matches(question, entries, rarities, similarities):
+        entries, weighed = self._weighed(corpus, question, vector)
+        found: dict[tuple[str, int], Relevance] = {}
+        for match in weighed:
             place = (entries[match.entry].document, entries[match.entry].paragraph.passage)
             if place not in found and sum(document == place[0] for document, _ in found) < PER_DOCUMENT:
                 found[place] = match
                 if len(found) == limit:
                     break
         spans = _spans(entries, found)
-        return [
-            (_source(*corpus.documents[place[0]], *spans[place], match, entries), match)
-            for place, match in found.items()
-        ]
+        known = {document.id: (document, origin) for document, origin in corpus.documents}
+        return [(_source(*known[place[0]], *spans[place], match, entries), match) for place, match in found.items()]
 
-    def _paragraphs(self, document: Document) -> list[Paragraph]:
-        key = (document.id, hash((document.name, document.text)))
+    def _weighed(
+        self, corpus: _Corpus, question: Query, vector: NDArray[np.float32] | None
+    ) -> tuple[list[Candidate], list[Relevance]]:
+        old = outdated(document for document, _ in corpus.documents)
+        entries: list[Candidate] = []
+        likenesses: dict[int, Likeness] = {}
+        for document, _ in corpus.documents:
+            near = self._index.likenesses(document, vector) if self._index and vector is not None else None
+            if near is not None:
+                likenesses |= dict(enumerate(near, len(entries)))
+            entries += self._candidates_of(document, document.id in old)
+        rarities, total = _rarities(corpus, entries, question.terms)
+        is_fitted = self._index is None or self._index.is_fitted
+        return entries, matches(question, entries, rarities, likenesses, total, is_fitted=is_fitted)
+
+    def _candidates_of(self, document: Document, is_old: bool) -> list[Candidate]:
+        key = (document.id, hash((document.name, document.text, is_old)))
         with self._cutting:
             held = self._cut.get(key)
-        held = held or (len(document.text), paragraphs_of(document.text, document.name))
+        if held is None:
+            beginning = document.text[:BEGINNING_CHARS]
+            cut = paragraphs_of(document.text, document.name)
+            held = (
+                len(document.text),
+                [Candidate(item, document.id, document.name, beginning, is_old) for item in cut],
+            )
         with self._cutting:
             self._cut[key] = held
             self._cut.move_to_end(key)
@@ -248,18 +280,32 @@ class Sources:
         return held[1]
 
 
-def _rarities(corpus: _Corpus, entries: Sequence[Candidate], terms: Sequence[str]) -> dict[str, float]:
-    """Return the weight of each term, with what the index knows of documents that are not at hand."""
+def _similar(question: Query) -> dict[str, float]:
+    """Return words of about the same meaning as the question's, with what they are worth."""
+    found: dict[str, float] = {}
+    for word, term in zip(question.words, question.terms, strict=True):
+        for other in packaged().similar(word, LEAST_SIMILAR, SIMILAR_WORDS):
+            if stem(other) not in question.terms and len(found) < SIMILAR_LIMIT:
+                found.setdefault(other, SIMILAR_WEIGHT * question.weight(term))
+    return found
+
+
+def _rarities(corpus: _Corpus, entries: Sequence[Candidate], terms: Sequence[str]) -> tuple[dict[str, float], float]:
+    """Return the weight of each term, with what the index knows of documents that are not at hand.
+
+    The number of paragraphs altogether comes second.
+    """
     here = len(corpus.documents)
     having = {term: {entry.document for entry in entries if entry.has(term)} for term in terms}
     beyond = {term: max(1.0, corpus.counts.get(term, 0) / max(1, len(documents))) for term, documents in having.items()}
-    return rarity(entries, terms, len(entries) * max(1.0, corpus.total / max(1, here)), beyond)
+    total = len(entries) * max(1.0, corpus.total / max(1, here))
+    return rarity(entries, terms, total, beyond), total
 
 
 def _spans(
-    entries: Sequence[Candidate], places: Mapping[tuple[int, int], Relevance]
-) -> dict[tuple[int, int], tuple[int, int]]:
-    spans: dict[tuple[int, int], tuple[int, int]] = {}
+    entries: Sequence[Candidate], places: Mapping[tuple[str, int], Relevance]
+) -> dict[tuple[str, int], tuple[int, int]]:
+    spans: dict[tuple[str, int], tuple[int, int]] = {}
     for entry in entries:
         place = (entry.document, entry.paragraph.passage)
         if place in places:
@@ -271,5 +317,7 @@ def _spans(
 def _source(
     document: Document, origin: DocumentOrigin, start: int, end: int, match: Relevance, entries: Sequence[Candidate]
 ) -> Source:
-    focus = entries[match.entry].paragraph.text
-    return Source(document, origin, document.text[start:end], start, end, match.score, focus)
+    best = entries[match.entry]
+    return Source(
+        document, origin, document.text[start:end], start, end, match.score, best.paragraph.text, best.outdated
+    )

@@ -88,7 +88,7 @@ class OpenAIResponder:
             return self._ask(patience, messages, tools, choice)
 
         context = context if self._takes_tools else replace(context, tools=())
-        messages = cast(list[Message], chat_messages(context, self._budget))
+        messages = cast(list[Message], await asyncio.to_thread(chat_messages, context, self._budget))
         async with aclosing(converse(ask, messages, context.tools, long_s=self._tools_long_s)) as parts:
             async for part in parts:
                 yield part

@@ -1,48 +1,40 @@
-"""The decision whether a passage answers a question, or is only about the same things.
+"""The decision whether passages answer a question, or are only about the same things.
 
-The bounds are set on the tuning half of the questions of `glow bench search`: at most one in twenty without an answer
-may get a citation. docs/benchmarks.md tells what that costs.
+The weights are fitted, and the thresholds set, on the questions of `glow bench search` that are for tuning: at most one
+in twenty without an answer may get a citation. docs/benchmarks.md tells what that costs.
 """
 
-import re
+from collections.abc import Sequence
 
 from pipeline.search.question import Query
 from pipeline.search.ranking import Relevance
 
-SIMILAR = 0.515
-"""Least cosine of the meanings, where they are known."""
-
-SPECIFIC, SPECIFIC_WORDS = 0.05, 0.25
-"""What more either takes where a question asks for one particular thing: the right topic is easily found without it."""
-
-COVERED, WORDED = 0.6, 1.2
-"""Without meanings: least share of the terms, and least sum of the share and of BM25's relative score."""
-
-CERTAIN = 0.9
-"""BM25's relative score from which a passage with all of the terms answers, whatever the meanings."""
+BESIDE = 1.0
+"""By how much less likely than the threshold a passage may be to be cited beside one that answers: log odds."""
 
 NEAR, NEAR_WORDS = 0.3, 0.3
 """Least similarity, or share of the terms, of a passage that is worth mentioning although it may not answer."""
 
-_SPECIFIC = re.compile(r"\W*(?:who|which|what)\b", re.IGNORECASE)
 
-
-def answers(question: Query, match: Relevance, text: str) -> bool:
-    """Return whether a passage answers a question.
+def answering(question: Query, found: Sequence[tuple[Relevance, bool]]) -> list[bool]:
+    """Return which passages answer a question.
 
     Args:
         question: the question.
-        match: how well the passage's best paragraph matches it.
-        text: the passage.
+        found: how well each passage's best paragraph matches it, and whether the passage's document has been replaced.
     """
-    if not question.fits(text):
-        return False
-    if match.coverage == 1 and match.words >= CERTAIN:
-        return True
-    is_specific = _SPECIFIC.match(question.text) is not None
-    if match.similarity is not None:
-        return match.similarity - SPECIFIC * is_specific >= SIMILAR
-    return match.coverage >= COVERED and match.words + match.coverage - SPECIFIC_WORDS * is_specific >= WORDED
+    if not any(answers(match) for match, _ in found):
+        return [False] * len(found)
+    fitting = [match.score >= match.threshold - BESIDE for match, _ in found]
+    # What was replaced is cited only where nothing current answers, or one asks for what was so.
+    if question.looks_back or all(old for (_, old), fits in zip(found, fitting, strict=True) if fits):
+        return fitting
+    return [fits and not old for (_, old), fits in zip(found, fitting, strict=True)]
+
+
+def answers(match: Relevance) -> bool:
+    """Return whether a passage by itself answers a question."""
+    return match.score >= match.threshold
 
 
 def is_near(match: Relevance) -> bool:

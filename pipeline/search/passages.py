@@ -62,6 +62,14 @@ class Paragraph:
         """Its sentences, or points of a list, each with its stems."""
         return tuple((part, frozenset(stems(part))) for part in _SENTENCE.split(self.text) if part)
 
+    def sentences_under_headings(self) -> list[tuple[str, str]]:
+        """Return each sentence with the innermost heading and the lead-in that it stands under."""
+        heading = self.heading.rpartition(" / ")[2]
+        return [
+            (part, " ".join(filter(None, (heading, "" if part.startswith("**") else self.lead_in))))
+            for part, _ in self.sentences
+        ]
+
     @cached_property
     def heading_stems(self) -> frozenset[str]:
         """The stems of the headings and lead-ins, stop words included."""

@@ -1,68 +1,44 @@
-"""Ranking of paragraphs for a question: BM25 over the text, its headings and the title, joined with meaning.
+"""Ranking of paragraphs for a question: by BM25 and meaning first, and the best of them by all the evidence there is.
 
 Source: Robertson & Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond", sections 3.4 and 3.5.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from pipeline.search.passages import Paragraph
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.search.evidence import Candidate, Corpus, Likeness, evidence
+from pipeline.search.logistic import Logistic
 from pipeline.search.question import Query
-from pipeline.search.words import NEGATIONS, stem, stems
+from pipeline.search.weights import SENTENCES, WORDS
+from pipeline.search.word_vectors import packaged
 
 K1, B = 1.2, 0.5
 
 HEADING_WEIGHT, TITLE_WEIGHT = 1.0, 1.2
 """Weight of an occurrence in a heading and in the title, relative to one in the text."""
 
-PHRASED = 0.15
-"""What it adds to be under a heading that is the question word by word, as "what is not covered" is."""
+WORDS_WEIGHT = 0.8
+"""Weight of BM25 beside the meaning where the paragraphs are chosen that are weighed."""
 
-DEFINED = 0.4
-"""What it adds to say what the title names, under a lead-in such as "What it is", where one asks what it is."""
-
-TOGETHER = 0.15
-"""What it adds to have all terms in one sentence that holds the sort of thing that is asked for."""
-
-OPPOSED = 0.2
-"""What it takes to be under a heading that says the opposite."""
-
-ELSEWHERE = 0.3
-"""Weight of the share of the terms that the whole document has, beside what the paragraph has."""
-
-OUTDATED = 0.1
-"""What it takes from a score to be in a document that another has replaced."""
-
-UNFIT = 0.1
-"""What it takes from a score not to hold the sort of thing that is asked for, such as a number."""
-
-WORDS_WEIGHT = 0.35
-"""Weight of the words beside the similarity of meanings."""
-
-_WHAT_IS = frozenset(stems("what is"))
-_IT = frozenset(stems("what it is"))
-_NOT = frozenset(map(stem, NEGATIONS))
+WEIGHED = 14
+"""Maximum number of paragraphs that are weighed by all the evidence."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A paragraph with what counts of its document.
+OPPOSED = 2.0
+"""What it takes to be under a heading that says the opposite: log odds. Too rare among the questions to be fitted."""
 
-    Attributes:
-        document: the number of its document among those that are searched.
-        title: the stems of the document's title.
-        outdated: whether the document has been replaced.
-    """
+HEADED = 3.0
+"""What it adds to be under a heading that is the question, as "What to bring" is what to bring: log odds."""
 
-    paragraph: Paragraph
-    document: int
-    title: frozenset[str]
-    outdated: bool = False
+OTHERS = Logistic({"like": 10.0, "close": 2.0, "outdated": -3.0}, bias=-6.15, threshold=0.0)
+"""For the embeddings of a server, whose cosines nobody has fitted: from about 0.5 on a passage answers."""
 
-    def has(self, term: str) -> bool:
-        """Return whether a stem occurs in the text, the headings or the title."""
-        return term in self.paragraph.stems or term in self.paragraph.heading_stems or term in self.title
+COMPARED = 2000
+"""Maximum number of paragraphs whose words' meanings are compared: 30 microseconds each, the first time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +47,19 @@ class Relevance:
 
     Attributes:
         entry: index of the entry.
-        words: BM25's score relative to the highest possible one, 0 to 1, and a little more for a heading that fits.
         coverage: the share of the question's terms that it has, by weight, 0 to 1.
-        similarity: cosine of the meanings; None if it is not known.
-        score: what matches are ordered by.
+        similarity: cosine of the meanings, as the sentence model has it; None if it is not known.
+        score: the logarithm of the odds that it answers the question; matches are ordered by it.
+        threshold: the score from which it counts as an answer.
+        evidence: what the score was computed of.
     """
 
     entry: int
-    words: float
     coverage: float
     similarity: float | None
     score: float
+    threshold: float
+    evidence: Mapping[str, float] = field(default_factory=dict)
 
 
 def rarity(
@@ -106,79 +84,68 @@ def matches(
     question: Query,
     entries: Sequence[Candidate],
     rarities: Mapping[str, float],
-    similarities: Mapping[int, float],
+    likenesses: Mapping[int, Likeness],
+    total: float | None = None,
+    *,
+    is_fitted: bool = True,
 ) -> list[Relevance]:
-    """Compare each paragraph with the question, best first; those with neither a term nor a similarity are left out.
+    """Weigh the paragraphs that match a question, best first; at most `WEIGHED`.
 
     Args:
         question: the question.
         entries: the paragraphs.
         rarities: the weight of each of its terms, as `rarity` returns it.
-        similarities: cosines of the meanings, by index of the entry, as far as they are known.
+        likenesses: the sentence model's cosines, by index of the entry, as far as they are known.
+        total: how many paragraphs there are altogether; those at hand by default.
+        is_fitted: whether the cosines are those of the packaged sentence model.
     """
     weights = {term: question.weight(term) * rarities[term] for term in question.terms}
+    worded = _bm25(entries, weights)
+    vector = packaged().of_text(question.text)
+    near = _near(entries, vector, worded)
+    rough = {}
+    for index in range(len(entries)):
+        like = likenesses.get(index)
+        if worded[index] or like is not None or near[index] > 0:
+            meant = like.paragraph + like.sentence if like is not None else near[index]
+            rough[index] = meant + WORDS_WEIGHT * worded[index]
+    chosen = sorted(rough, key=lambda index: (-rough[index], index))[:WEIGHED]
+    corpus = Corpus(entries, weights, near, likenesses, total or len(entries))
+    found = []
+    for index in chosen:
+        like = likenesses.get(index)
+        seen = evidence(question, vector, index, worded[index], corpus)
+        model = WORDS if like is None else SENTENCES if is_fitted else OTHERS
+        score = model.log_odds(seen) + HEADED * seen["headed"] - OPPOSED * seen["opposed"]
+        similarity = None if like is None else like.paragraph
+        found.append(Relevance(index, seen["covered"], similarity, score, model.threshold, seen))
+    return sorted(found, key=lambda match: (-match.score, match.entry))
+
+
+def _near(entries: Sequence[Candidate], vector: NDArray[np.float32], worded: Sequence[float]) -> list[float]:
+    """Return how close each paragraph's words are to the question's; of many, of those that share words with it."""
+    near = [0.0] * len(entries)
+    chosen = sorted(range(len(entries)), key=lambda index: -worded[index])[:COMPARED]
+    for index in chosen:
+        near[index] = float(entries[index].vector @ vector)
+    return near
+
+
+def _bm25(entries: Sequence[Candidate], weights: Mapping[str, float]) -> list[float]:
+    """Return BM25's score of each paragraph relative to the highest possible one, 0 to 1."""
     whole = sum(weights.values()) or 1.0
-    documents = _coverage_of_documents(entries, weights)
     average = sum(entry.paragraph.length for entry in entries) / max(1, len(entries)) or 1.0
     found = []
-    for index, entry in enumerate(entries):
+    for entry in entries:
         paragraph = entry.paragraph
         length = 1 - B + B * paragraph.length / average
-        score = covered = 0.0
+        score = 0.0
         for term, weight in weights.items():
             often = (
                 paragraph.stems[term] / length
                 + HEADING_WEIGHT * (term in paragraph.heading_stems)
                 + TITLE_WEIGHT * (term in entry.title)
             )
-            if often:
-                covered += weight
-                score += weight * often * (K1 + 1) / (often + K1)
-        similarity = similarities.get(index)
-        if not covered and similarity is None:
-            continue
-        words = max(0.0, score / (whole * (K1 + 1)) + _phrasing(question, paragraph))
-        if entry.title.issuperset(question.terms) and question.terms and _is_definition(question, paragraph):
-            words += DEFINED
-        words += TOGETHER * _together(question, paragraph, weights, covered)
-        total = WORDS_WEIGHT * (words + ELSEWHERE * documents[entry.document]) + (similarity or 0.0)
-        if not question.fits(paragraph.text):
-            total -= UNFIT
-        if entry.outdated and not question.looks_back:
-            total -= OUTDATED
-        found.append(Relevance(index, words, covered / whole, similarity, total))
-    return sorted(found, key=lambda match: (-match.score, match.entry))
-
-
-def _coverage_of_documents(entries: Sequence[Candidate], weights: Mapping[str, float]) -> dict[int, float]:
-    found: dict[int, set[str]] = {}
-    for entry in entries:
-        found.setdefault(entry.document, set()).update(term for term in weights if entry.has(term))
-    whole = sum(weights.values()) or 1.0
-    return {document: sum(weights[term] for term in terms) / whole for document, terms in found.items()}
-
-
-def _is_definition(question: Query, paragraph: Paragraph) -> bool:
-    return (
-        question.stems >= _WHAT_IS and paragraph.heading_stems >= _WHAT_IS and len(paragraph.heading_stems) <= len(_IT)
-    )
-
-
-def _together(question: Query, paragraph: Paragraph, weights: Mapping[str, float], covered: float) -> float:
-    if not covered:
-        return 0.0
-    best = 0.0
-    for text, held in paragraph.sentences:
-        share = sum(weight for term, weight in weights.items() if term in held) / sum(weights.values())
-        if share > best and question.fits(text):
-            best = share
-    return best
-
-
-def _phrasing(question: Query, paragraph: Paragraph) -> float:
-    heading = paragraph.heading_stems
-    if not heading:
-        return 0.0
-    phrased = PHRASED * len(question.stems & heading) / len(heading)
-    opposed = bool(_NOT & heading) != question.negated and not heading.isdisjoint(question.terms)
-    return phrased - OPPOSED * opposed
+            score += weight * often / (often + K1)
+        found.append(score / whole)
+    return found
