@@ -1,13 +1,16 @@
 """Choice among the content that is there, by search: the words of a request, stemmed and weighed, and their meaning."""
 
-import math
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from models.records.core import Document, Persona, Scenario
 from models.records.resources import Resource
+from pipeline.search.evidence import Candidate, Likeness
 from pipeline.search.meaning import Embedder
-from pipeline.search.words import content_stems, stems
+from pipeline.search.passages import Paragraph, paragraphs_of
+from pipeline.search.question import question_of
+from pipeline.search.ranking import matches, rarity
 
 SHARED_TERMS, COVERAGE = 2, 0.3
 """Terms that a choice has to share with a request, and the least share of the request by weight: one word is none."""
@@ -16,7 +19,6 @@ SIMILARITY = 0.42
 """Cosine of the meanings from which a choice fits whatever its words."""
 
 _SUMMARY_CHARS = 400
-_REQUEST_CHARS = 2000
 _TEXT_CHARS = 20_000
 _MOST = 500
 
@@ -63,25 +65,10 @@ class Choosing:
             EmbeddingFailed: the sentence model failed.
         """
         among = list(choices)[:_MOST]
-        scores = await self._scores(wanted, among) if wanted.strip() else {}
-        ranked = sorted(scores, key=lambda index: (-scores[index], index))
-        return [among[index] for index in ranked[:limit]]
-
-    async def _scores(self, wanted: str, choices: Sequence[Choice]) -> dict[int, float]:
-        """Return the scores of the choices that fit, by their place."""
-        terms = content_stems(wanted[-_REQUEST_CHARS:])
-        held = [frozenset(stems(f"{choice.name} {choice.text[:_TEXT_CHARS]}")) for choice in choices]
-        weights = {term: _rarity(sum(term in words for words in held), len(held)) for term in terms}
-        whole = sum(weights.values()) or 1.0
-        similar = await self._similarities(wanted, choices)
-        found = {}
-        for index, words in enumerate(held):
-            shared = [term for term in terms if term in words]
-            covered = sum(weights[term] for term in shared) / whole
-            worded = len(shared) >= min(SHARED_TERMS, len(terms)) > 0 and covered >= COVERAGE
-            if worded or similar.get(index, 0.0) >= SIMILARITY:
-                found[index] = covered + similar.get(index, 0.0)
-        return found
+        if not wanted.strip():
+            return []
+        similar = await self._similarities(wanted, among)
+        return await asyncio.to_thread(_ranked, wanted, among, similar, limit)
 
     async def _similarities(self, wanted: str, choices: Sequence[Choice]) -> dict[int, float]:
         if self._embedder is None or not choices:
@@ -91,6 +78,33 @@ class Choosing:
         return {index: float(vectors[0] @ vectors[index + 1]) for index in range(len(choices))}
 
 
-def _rarity(count: int, total: int) -> float:
-    """Return the inverse document frequency of a term."""
-    return math.log(1 + (total - count + 0.5) / (count + 0.5))
+def _ranked(wanted: str, choices: Sequence[Choice], similar: Mapping[int, float], limit: int) -> list[Choice]:
+    """Return the choices that fit, in the order in which the search finds their paragraphs."""
+    question = question_of(wanted)
+    entries = [entry for index, choice in enumerate(choices) for entry in _candidates(str(index), choice)]
+    rarities = rarity(entries, question.terms, len(entries), {})
+    held: dict[int, set[str]] = {}
+    for entry in entries:
+        held.setdefault(int(entry.document), set()).update(term for term in question.terms if entry.has(term))
+    whole = sum(rarities.values()) or 1.0
+    fitting = set()
+    for index, shared in held.items():
+        covered = sum(rarities[term] for term in shared) / whole
+        worded = len(shared) >= min(SHARED_TERMS, len(question.terms)) > 0 and covered >= COVERAGE
+        if worded or similar.get(index, 0.0) >= SIMILARITY:
+            fitting.add(index)
+    likenesses = {
+        place: Likeness(similar[int(entry.document)], similar[int(entry.document)], similar[int(entry.document)])
+        for place, entry in enumerate(entries)
+        if int(entry.document) in similar
+    }
+    found = matches(question, entries, rarities, likenesses)
+    order = dict.fromkeys(int(entries[match.entry].document) for match in found)
+    rest = sorted(fitting - set(order), key=lambda index: (-len(held[index]), index))
+    return [choices[index] for index in [*(index for index in order if index in fitting), *rest]][:limit]
+
+
+def _candidates(number: str, choice: Choice) -> list[Candidate]:
+    """Return the paragraphs of a choice; its name alone if it has none."""
+    cut = paragraphs_of(choice.text[:_TEXT_CHARS], choice.name) or [Paragraph(choice.name, 0, "")]
+    return [Candidate(paragraph, number, choice.name) for paragraph in cut]
