@@ -201,7 +201,8 @@ def bench_phone(
 @app.command(name="search")
 def bench_search(
     chosen: Annotated[
-        list[str] | None, typer.Option("--set", help="Questions: tuning or heldout; may be given several times.")
+        list[str] | None,
+        typer.Option("--set", help="Questions: tuning, seen, fitting or heldout; several times for several."),
     ] = None,
     database_url: Annotated[
         str | None, typer.Option(help="SQLAlchemy URL of an empty database; by default SQLite in a temporary folder.")
@@ -209,7 +210,7 @@ def bench_search(
     each: Annotated[bool, typer.Option("--each", help="Print each question that went wrong.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Search the packaged documents for 120 questions: what is found, and what is cited where nothing answers."""
+    """Search the packaged documents for 607 questions: what is found, and what is cited where nothing answers."""
     from api.bench.search import SETS
     from api.bench.search import bench_search as measure
 

@@ -11,15 +11,21 @@ from numpy.typing import NDArray
 from pipeline.search.expectations import expectations
 from pipeline.search.meaning import Vectors
 from pipeline.search.passages import Paragraph
-from pipeline.search.question import Query
+from pipeline.search.question import WEAK_TERMS, Query
 from pipeline.search.word_vectors import packaged
-from pipeline.search.words import content_stems, content_words, is_negated, stem, stems
+from pipeline.search.words import content_stems, content_words, is_negated, stem, stems, words
 
 TERMS_WHOLE = 8
 """Number of terms of a long question."""
 
 _WHAT_IS = frozenset(stems("what is"))
 _IT = frozenset(stems("what it is"))
+
+TITLED = 0.5
+"""What it is worth to stand under a title that is the question, beside a heading."""
+
+BARE_WORDS, LEAST_PHRASED = 2, 0.6
+"""A question of so few words only names a topic; otherwise it has to have so much of a heading's words."""
 
 LENGTH_WHOLE = 120
 """Number of words of a long paragraph."""
@@ -160,7 +166,7 @@ def evidence(
         "negated": float(question.negated and paragraph.is_negated),
         "heading": _phrasing(question, paragraph),
         "defined": float(_is_definition(question, entry)),
-        "headed": float(_is_headed(question, entry)),
+        "headed": _headed(question, entry),
         "opposed": float(_is_opposed(question, paragraph)),
     }
     if (like := corpus.likenesses.get(index)) is not None:
@@ -222,19 +228,36 @@ def _phrasing(question: Query, paragraph: Paragraph) -> float:
     return len(question.stems & heading) / len(heading) if heading else 0.0
 
 
-def _is_headed(question: Query, entry: Candidate) -> bool:
-    """Return whether the title, the innermost heading or the lead-in has the same content as the question."""
+def _headed(question: Query, entry: Candidate) -> float:
+    """Return 1 where the innermost heading or the lead-in is the question, but for words of the title.
+
+    It is half of that for the title, under which all of the document stands.
+    """
     paragraph = entry.paragraph
-    if question.negated != is_negated(f"{paragraph.heading} {paragraph.lead_in}") or not question.terms:
-        return False
-    above = (entry.name, paragraph.heading.rpartition(" / ")[2], paragraph.lead_in)
-    return any(set(content_stems(words)) == set(question.terms) for words in above)
+    asked = {term for term in question.terms if term not in WEAK_TERMS} or set(question.terms)
+    if question.negated != is_negated(f"{paragraph.heading} {paragraph.lead_in}") or not asked:
+        return 0.0
+    titled = 1.0 if len(words(question.text)) <= BARE_WORDS else TITLED
+    above = ((paragraph.heading.rpartition(" / ")[2], 1.0), (paragraph.lead_in, 1.0), (entry.name, titled))
+    for heading, worth in above:
+        named = {term for term in content_stems(heading) if term not in WEAK_TERMS and not term.isdigit()}
+        if named and named <= asked <= named | entry.title and (len(asked) > 1 or _is_phrased(question, heading)):
+            return worth
+    return 0.0
+
+
+def _is_phrased(question: Query, heading: str) -> bool:
+    """Return whether a heading about one thing asks what the question asks, as "What to bring" does."""
+    if len(words(question.text)) <= BARE_WORDS:
+        return True
+    held = set(stems(heading))
+    return len(held) > 1 and len(question.stems & held) / len(held) >= LEAST_PHRASED
 
 
 def _is_opposed(question: Query, paragraph: Paragraph) -> bool:
     """Return whether the heading is most of the question, with a negation too many or too few."""
     is_other = question.negated != is_negated(f"{paragraph.heading} {paragraph.lead_in}")
-    return is_other and _phrasing(question, paragraph) >= 0.5
+    return is_other and _phrasing(question, paragraph) >= LEAST_PHRASED
 
 
 def _is_definition(question: Query, entry: Candidate) -> bool:

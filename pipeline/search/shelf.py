@@ -16,7 +16,7 @@ KEPT_DOCUMENTS = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ShelfPlace:
     """A passage: the document's index, and the span in its text."""
 
     document: int
@@ -24,7 +24,7 @@ class Place:
     end: int
 
 
-def places(documents: Sequence[Document], said: str) -> list[Place]:
+def places(documents: Sequence[Document], said: str) -> list[ShelfPlace]:
     """Return the passages that match what was said, best first.
 
     Blocking: the first time up to a second for 1 MB of text, then some milliseconds.
@@ -46,7 +46,7 @@ def places(documents: Sequence[Document], said: str) -> list[Place]:
         spans[place] = (start, entry.paragraph.end)
     found = [entries[match.entry] for match in matches(question, entries, rarities, {})]
     ranked = dict.fromkeys((entry.document, entry.paragraph.passage) for entry in found)
-    return [Place(int(document), *spans[(document, passage)]) for document, passage in ranked]
+    return [ShelfPlace(int(document), *spans[(document, passage)]) for document, passage in ranked]
 
 
 @lru_cache(maxsize=KEPT_DOCUMENTS)
