@@ -80,6 +80,18 @@ def test_a_question_gets_what_answers_it_or_nothing() -> None:
     packaged(work)
 
 
+def test_what_was_replaced_is_cited_only_where_one_asks_for_it() -> None:
+    async def work(store: Store, user_id: str) -> None:
+        grounded = Grounded(Sources(store), None)
+        _, now = await said(grounded, user_id, "What is not covered by the warranty?")
+        assert "Warranty and returns" in now
+        assert not any("2023" in name or "old" in name.lower() for name in now), now
+        _, then = await said(grounded, user_id, "What were the company holidays in 2025?")
+        assert then[:1] == ["Company holidays 2025"]
+
+    packaged(work)
+
+
 def test_what_a_user_may_not_see_and_what_is_filtered_is_not_found() -> None:
     async def work(store: Store, user_id: str) -> None:
         await store.install(
