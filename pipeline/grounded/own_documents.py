@@ -15,10 +15,12 @@ from pipeline.grounded.extracts import fitting_sentences
 from pipeline.grounded.sources import Source
 from pipeline.search.answerable import answers
 from pipeline.search.editions import outdated
+from pipeline.search.evidence import Candidate, Likeness
 from pipeline.search.meaning import Meanings
 from pipeline.search.passages import paragraphs_of
 from pipeline.search.question import QUESTION_CHARS, Query, question_of
-from pipeline.search.ranking import Candidate, matches, rarity
+from pipeline.search.ranking import matches, rarity
+from pipeline.search.sentence_model import SentenceModel
 from pipeline.search.words import is_negated, stems
 
 LEAST_HELD = 0.75
@@ -67,29 +69,33 @@ class OwnDocuments:
         if not documents or not question_of(text).terms:
             return None
         entries = await asyncio.to_thread(self._candidates, documents)
-        near = await self._similarities(entries, text)
-        return await asyncio.to_thread(_said, documents, entries, near, text)
+        near = await self._likenesses(entries, text)
+        is_fitted = self._meanings is None or self._meanings.name == SentenceModel.name
+        return await asyncio.to_thread(_said, documents, entries, near, text, is_fitted)
 
     def _candidates(self, documents: Sequence[Document]) -> list[Candidate]:
         old = outdated(documents)
         found = []
-        for number, document in enumerate(documents):
-            title = frozenset(stems(document.name))
+        for document in documents:
             for paragraph in paragraphs_of(document.text, document.name):
-                found.append(Candidate(paragraph, number, title, document.id in old))
+                found.append(Candidate(paragraph, document.id, document.name, "", document.id in old))
                 if len(found) == PARAGRAPHS_LIMIT:
                     return found
         return found
 
-    async def _similarities(self, entries: Sequence[Candidate], text: str) -> dict[int, float]:
+    async def _likenesses(self, entries: Sequence[Candidate], text: str) -> dict[int, Likeness]:
+        """Compare by meaning; a paragraph stands for its sentences, which would take three times as long."""
         if self._meanings is None:
             return {}
-        texts = [f"{entry.paragraph.heading}. {entry.paragraph.text}" for entry in entries]
+        texts = [f"{entry.topic}: {entry.paragraph.text}" for entry in entries]
+        texts += [entry.name or entry.document for entry in entries]
         try:
             vectors: NDArray[np.float32] = await self._meanings.embed([question_of(text).text, *texts])
         except EmbeddingFailed:
             return {}
-        return dict(enumerate((vectors[1:] @ vectors[0]).tolist()))
+        cosines = (vectors[1:] @ vectors[0]).tolist()
+        both = zip(cosines[: len(entries)], cosines[len(entries) :], strict=True)
+        return {index: Likeness(near, near, title) for index, (near, title) in enumerate(both)}
 
 
 def asked(text: str) -> str:
@@ -97,13 +103,20 @@ def asked(text: str) -> str:
     return _TELL_ME.sub("", _SENTENCE_END.split(text.strip()[-QUESTION_CHARS:])[-1])
 
 
-def _said(documents: Sequence[Document], entries: Sequence[Candidate], near: dict[int, float], text: str) -> str | None:
+def _said(
+    documents: Sequence[Document],
+    entries: Sequence[Candidate],
+    near: Mapping[int, Likeness],
+    text: str,
+    is_fitted: bool,
+) -> str | None:
     question = question_of(text)
+    known = {document.id: document for document in documents}
     rarities = rarity(entries, question.terms, len(entries), {})
-    for match in matches(question, entries, rarities, near)[:PARAGRAPHS_TRIED]:
+    for match in matches(question, entries, rarities, near, is_fitted=is_fitted)[:PARAGRAPHS_TRIED]:
         entry = entries[match.entry]
-        document, paragraph = documents[entry.document], entry.paragraph
-        if not answers(question, match, paragraph.text) and match.coverage < LEAST_HELD:
+        document, paragraph = known[entry.document], entry.paragraph
+        if not answers(match) and match.coverage < LEAST_HELD:
             continue
         origin = DocumentOrigin(document.id, "", "")
         source = Source(document, origin, paragraph.text, paragraph.start, paragraph.end, match.score, paragraph.text)
