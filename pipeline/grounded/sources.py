@@ -28,9 +28,8 @@ CANDIDATES_LIMIT = 40
 PER_DOCUMENT = 2
 """Maximum number of passages of one document."""
 
-SIMILAR_WORDS, LEAST_SIMILAR, SIMILAR_WEIGHT, SIMILAR_LIMIT = 3, 0.6, 0.5, 24
-"""Words of about the same meaning whose documents are candidates, too: how many of each word,
-how close, their worth, and how many altogether."""
+SIMILAR_WEIGHT, SIMILAR_LIMIT = 0.5, 24
+"""Words of about the same meaning whose documents are candidates, too: their worth, and how many altogether."""
 
 BEGINNING_CHARS = 400
 """How many characters at the beginning of a document may say of which year it is."""
@@ -284,7 +283,7 @@ def _similar(question: Query) -> dict[str, float]:
     """Return words of about the same meaning as the question's, with what they are worth."""
     found: dict[str, float] = {}
     for word, term in zip(question.words, question.terms, strict=True):
-        for other in packaged().similar(word, LEAST_SIMILAR, SIMILAR_WORDS):
+        for other in packaged().similar(word):
             if stem(other) not in question.terms and len(found) < SIMILAR_LIMIT:
                 found.setdefault(other, SIMILAR_WEIGHT * question.weight(term))
     return found

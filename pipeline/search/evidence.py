@@ -80,6 +80,14 @@ class Candidate:
         return packaged().of_words(content_words(f"{self.topic} {self.paragraph.lead_in}"))
 
     @cached_property
+    def sentence_words(self) -> tuple[Vectors, ...]:
+        """The vectors of the words of each sentence and the topic."""
+        return tuple(
+            np.concatenate([packaged().of_words(content_words(said)), self.topic_words])
+            for said, _ in self.paragraph.sentences
+        )
+
+    @cached_property
     def words(self) -> Vectors:
         """The vectors of the words of the text and the topic."""
         return np.concatenate([packaged().of_words(content_words(self.paragraph.text)), self.topic_words])
@@ -208,8 +216,7 @@ def _by_words(question: Query, entry: Candidate, corpus: Corpus) -> dict[str, fl
 def _closest_sentence(question: Query, entry: Candidate, weights: Sequence[float]) -> float:
     topical = entry.title | entry.paragraph.heading_stems
     best = 0.0
-    for said, held in entry.paragraph.sentences:
-        others = np.concatenate([packaged().of_words(content_words(said)), entry.topic_words])
+    for (_, held), others in zip(entry.paragraph.sentences, entry.sentence_words, strict=True):
         covered = 0.0
         for term, word, weight in zip(question.terms, question.words, weights, strict=True):
             covered += weight * (1.0 if term in held or term in topical else packaged().closeness(word, others))

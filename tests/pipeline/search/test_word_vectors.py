@@ -36,10 +36,11 @@ def test_what_is_not_known_is_like_nothing(text: str) -> None:
     assert not known.of_text(text).any()
     assert known.closeness(text, known.of_words(["laptop"])) == 0.0
     assert known.closeness("laptop", known.of_words([text])) == 0.0
-    assert known.similar(text, 0.1, 3) == []
+    assert known.similar(text) == []
 
 
 def test_similar_words_come_closest_first() -> None:
-    found = packaged().similar("dentist", 0.5, 3)
+    found = packaged().similar("dentist")
     assert "dental" in found
     assert len(found) <= 3
+    assert "dentist" not in found
