@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from models.records.core import Document
 from pipeline.search.editions import outdated
+from pipeline.search.evidence import Candidate
 from pipeline.search.passages import paragraphs_of
 from pipeline.search.question import question_of
-from pipeline.search.ranking import Candidate, matches, rarity
-from pipeline.search.words import stems
+from pipeline.search.ranking import matches, rarity
 
 PASSAGES = 3
 """Passages that one search finds."""
@@ -20,8 +20,8 @@ def look_up(documents: Sequence[Document], query: str) -> str:
     question = question_of(query)
     old = outdated(documents)
     entries = [
-        Candidate(paragraph, number, frozenset(stems(document.name)), document.id in old)
-        for number, document in enumerate(documents)
+        Candidate(paragraph, document.id, document.name, "", document.id in old)
+        for document in documents
         for paragraph in paragraphs_of(document.text, document.name)
     ]
     if not question.terms or not entries:
@@ -32,4 +32,4 @@ def look_up(documents: Sequence[Document], query: str) -> str:
     ]
     if not found:
         return NOTHING
-    return "\n\n".join(f"{documents[one.document].name}: {one.paragraph.text}" for one in found)
+    return "\n\n".join(f"{one.name}: {one.paragraph.text}" for one in found)

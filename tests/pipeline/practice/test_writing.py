@@ -14,7 +14,7 @@ from models.records.core import Document, Persona, Scenario
 from pipeline.llm.chat_model import ChatModel
 from pipeline.practice.authoring import Author
 from pipeline.practice.drafts import DraftChanges
-from pipeline.practice.writing import NO_MODEL, NOTHING_FITS, WantedContent
+from pipeline.practice.making import NO_MODEL, NOTHING_FITS, WantedContent
 from tests.pipeline.practice.conftest import Run
 from tests.pipeline.practice.place import Place, opened
 from tests.servers.llm import LlmServer
