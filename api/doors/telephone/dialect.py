@@ -176,6 +176,7 @@ class PhoneDialect(ABC):
             self.reception = await self.desk.receive(incoming)
         except CallRefused as refusal:
             raise LineRefused("refused", str(refusal)) from None
+        self.reception.resumes = self.resumes
         sound = LineSound(self.input, self.output, self.pace, self.gaps)
         async with Announcer(wire, self, self.desk.clock) as announcer:
             return await self.reception.opening(announcer, sound, tuple(self._early))

@@ -73,6 +73,7 @@ class Reception:
     Attributes:
         over: its record is closed.
         attended: a line carries it now.
+        resumes: its carrier comes back to the next process, after a restart.
         transferring: to whom it is being transferred; empty for nobody.
     """
 
@@ -94,6 +95,7 @@ class Reception:
         self.answer = answer
         self.over = False
         self.attended = True
+        self.resumes = False
         self.transferring = ""
         self._reason = ""
         self._service = service
@@ -301,6 +303,10 @@ class Reception:
             stop()
         if self.answer != "open" and reason in ("caller", "silence", "duration"):
             reason = "message"
+        if reason == "closing" and self.resumes:
+            self.over = True
+            self._forget(self)  # the next process closes the record
+            return
         await self.end(self._reason or reason)
 
     def transfer(self, target: str, carry: Carry) -> None:
