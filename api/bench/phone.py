@@ -159,7 +159,7 @@ async def _all(
             nonlocal played_out
             async with free:
                 call = CarrierCall(
-                    account, f"+1555999{number:04d}", NUMBER, echo=_echo if echo else None, echo_delay=ECHO_DELAY
+                    account, f"+1555999{number:04d}", NUMBER, echo=echoed if echo else None, echo_delay=ECHO_DELAY
                 )
                 interruption = await _interrupted(call, store, random.Random(seed * 1000 + number))
                 errors.extend(call.speaker.errors)
@@ -218,7 +218,7 @@ def compared(speaker: PhoneSpeaker, reply: Message, spoke_at: int, barge_in: byt
         spoke_at: how much it had played when the caller began to send `barge_in`, in samples.
     """
     onset = spoke_at + int(np.argmax(np.abs(mulaw_decode(barge_in)) > LOUD))
-    stopped = _stopped(bytes(speaker.voiced), onset)
+    stopped = stopped_at(bytes(speaker.voiced), onset)
     played_ms = _played_ms(speaker, stopped)
     text = reply.full_text or reply.text
     words = _words(text)
@@ -239,7 +239,7 @@ def _played_ms(speaker: PhoneSpeaker, stopped: int) -> float:
     return end_ms + (silent - at if silent >= 0 else len(speaker.voiced) - at) / 8
 
 
-def _stopped(voiced: bytes, onset: int) -> int:
+def stopped_at(voiced: bytes, onset: int) -> int:
     """Return where the loudspeaker has stopped: the last sample that came from the service before a gap."""
     at = onset
     while (following := voiced.find(b"\x01", at)) >= 0 and following - at < GAP:
@@ -287,7 +287,8 @@ def _run(work: Coroutine[None, None, list[tuple[float, float]]]) -> list[tuple[f
         return result
 
 
-def _echo(frame: bytes, played: bytes) -> bytes:
+def echoed(frame: bytes, played: bytes) -> bytes:
+    """Mix a frame of the microphone's with what comes back of the loudspeaker's, at -20 dB; mu-law, all of it."""
     mixed = mulaw_decode(frame) + mulaw_decode(played) * ECHO_GAIN
     return mulaw_encode(mixed.clip(-32768, 32767).astype(np.int16))
 

@@ -68,6 +68,7 @@ def hearing_of(
 def speaking_of(
     conversation: Conversation,
     engines: Engines,
+    ear: Ear,
     store: MessageLog,
     settings: SessionSettings,
     call: str,
@@ -93,5 +94,5 @@ def speaking_of(
         new_id,
         hooks,
         text_only=settings.text_only,
-        clears=settings.duck_clears,
+        clears=lambda: settings.duck_clears and not ear.hears_echo,
     )

@@ -98,8 +98,8 @@ class VoiceSession(Audience):
             conversation, store, self._writer, new_id=new_id, emit=self._emit, give_up=lambda: self._end("failed")
         )
         self._replies = speaking_of(
-            conversation, engines, store, settings, self.conversation_id, put=self._messages.store, slots=self._slots,
-            clock=clock, connected=self._connected, new_id=new_id,
+            conversation, engines, self._ear, store, settings, self.conversation_id, put=self._messages.store,
+            slots=self._slots, clock=clock, connected=self._connected, new_id=new_id,
             hooks=Hooks(self._emit, self._reply_started, self._reply_finished),
         )  # fmt: skip
         self._transcripts = hearing_of(

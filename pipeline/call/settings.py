@@ -130,7 +130,8 @@ class SessionSettings:
         voice_rate: multiplies the rate of the voice.
         cancels_echo: take the persona's voice out of the learner's audio.
         keys: what keys mean on a telephone; None where they are typed, and nothing else.
-        duck_clears: a ducked reply has the client discard its audio at once; it resumes from what was heard.
+        duck_clears: a ducked reply has the client discard its audio at once, and resumes from what was heard; except
+            where the persona's echo is heard, which ducks now and then.
         language: BCP 47 tag of the language that the caller is likely to speak; empty for the persona's.
         idle_s: a call without input for this long is ended; None for the service's own limit.
     """

@@ -46,6 +46,11 @@ class Ear:
         self.background = BackgroundLevel()
         """What sounds while nobody speaks to the persona."""
 
+    @property
+    def hears_echo(self) -> bool:
+        """Whether the persona's voice comes back from the client."""
+        return self._echo_free.found
+
     def note(self, event: SessionEvent, now: float) -> None:
         """Note what was sent to the client, whose loudspeaker may be heard."""
         self._echo_free.note(event, now)
@@ -66,7 +71,8 @@ class Ear:
             now: the time, in seconds.
             in_utterance: whether it belongs to the open utterance.
         """
-        quiet = not in_utterance and self._speech < _UNVOICED
+        # A vowel of the persona's that comes back is no hum.
+        quiet = not in_utterance and self._speech < _UNVOICED and not self._echo_free.sounds
         cleaned = self._echo_free.frame(self._hum.push(self._high_pass.push(frame), quiet=quiet), now)
         if self._hum.began:
             self._detector.reset()

@@ -75,6 +75,16 @@ class EchoFree:
         if self._cancels:
             self._played.note(event, now)
 
+    @property
+    def found(self) -> bool:
+        """Whether an echo was found."""
+        return self._canceller.delay_ms is not None
+
+    @property
+    def sounds(self) -> bool:
+        """Whether an echo may be in the next frame."""
+        return self._canceller.sounds
+
     def frame(self, frame: Int16Mono, now: float) -> Cleaned:
         """Take the echo out of a frame: int16, shape (320,), 16 kHz."""
         return self._canceller.push(frame, self._played.frame(now))

@@ -55,7 +55,7 @@ class Replies:
         new_id: makes message ids.
         hooks: the callbacks.
         text_only: replies are sent as text alone.
-        clears: a ducked reply has the client discard its audio at once.
+        clears: whether a ducked reply has the client discard its audio at once.
 
     Attributes:
         text_only: see above; a change holds from the next reply on.
@@ -75,7 +75,7 @@ class Replies:
         hooks: Hooks,
         *,
         text_only: bool = False,
-        clears: bool = False,
+        clears: Callable[[], bool] = lambda: False,
     ) -> None:
         self._conversation = conversation
         self._responder = responder
@@ -224,7 +224,7 @@ class Replies:
 
     def duck(self) -> None:
         """Stop sending for now."""
-        if self._clears:
+        if self._clears():
             self.hold()
         elif self._playout is not None:
             self._playout.duck()
@@ -236,7 +236,7 @@ class Replies:
 
     def hold(self) -> None:
         """Have the client discard what it has not played; the reply may still resume."""
-        if (playout := self._playout) is not None and not (self._clears and playout.held):
+        if (playout := self._playout) is not None and not playout.held:
             playout.rewind()
             self._hooks.emit(ReplyCleared(playout.preparation.turn, playout.heard_ms, playout.heard))
 

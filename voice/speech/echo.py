@@ -89,6 +89,11 @@ class EchoCanceller:
         """The delay of the echo; None while none was found."""
         return None if self._delay is None else self._delay // _MS
 
+    @property
+    def sounds(self) -> bool:
+        """Whether an echo may be in the next frame: one was found before, and something was played lately."""
+        return self._delay is not None and self._silent_frames < _KEPT // FRAME
+
     def push(self, frame: Int16Mono, played: Int16Mono) -> Cleaned:
         """Take a frame of the microphone, and what was played meanwhile.
 

@@ -14,6 +14,7 @@ from api.doors.telephone.numbers import entry_of
 from api.doors.telephone.phone_line import PhoneLine
 from models.records.telephone import PhoneCall, PhoneNumber
 from models.store import Store
+from pipeline.call.session import Engines
 from tests.api.doors.line.scene import PRACTICE, MemoryWire, service_in
 from voice.audio.formats import AudioFormat
 from voice.audio.g711 import mulaw_decode, mulaw_encode
@@ -126,9 +127,11 @@ class Phone:
 
 
 @asynccontextmanager
-async def desk_in(store: Store, *entries: PhoneNumber, **settings: Any) -> AsyncIterator[Desk]:
+async def desk_in(
+    store: Store, *entries: PhoneNumber, chosen: Engines | None = None, **settings: Any
+) -> AsyncIterator[Desk]:
     """A desk with these numbers."""
-    async with service_in(store) as service:
+    async with service_in(store, chosen) as service:
         service.ready.set()
         service.settings = service.settings.model_copy(update=settings)
         for one in entries:
