@@ -33,7 +33,7 @@ from tests.servers.sip_phone import PATIENCE_S, SipPhone, SipText
 from voice.audio.g711 import mulaw_encode
 
 SETTINGS = SipSettings(
-    bind=("127.0.0.1", 0), rtp_ports=(39_000, 39_199), allowed=(ipaddress.ip_network("127.0.0.1/32"),)
+    bind=("127.0.0.1", 0), rtp_ports=(25_000, 25_199), allowed=(ipaddress.ip_network("127.0.0.1/32"),)
 )
 HANDS_OVER = engines(responder=Says("One moment.", Transfer(HUMAN)))
 
