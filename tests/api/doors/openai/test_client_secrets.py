@@ -139,6 +139,7 @@ def test_the_beta_dialect_has_its_own_way_of_making_one(service: RunningService)
     asyncio.run(story())
 
 
+@pytest.mark.slow
 def test_a_secret_that_expires_while_it_is_used_ends_the_session(service: RunningService) -> None:
     async def story() -> None:
         key = made(service, expires_after={"anchor": "created_at", "seconds": 10})["value"]

@@ -73,6 +73,7 @@ def words(response: dict[str, Any]) -> str:
 # ------------------------------------------------------------------ a turn
 
 
+@pytest.mark.slow
 def test_a_spoken_turn_is_told_in_the_order_that_clients_take(service: RunningService) -> None:
     async def story(client: RealtimeClient) -> None:
         await client.say(TURN)
@@ -155,6 +156,7 @@ def test_what_was_cleared_is_no_turn(service: RunningService) -> None:
     session(service, story)
 
 
+@pytest.mark.slow
 def test_turns_that_are_not_to_be_answered_are_written_down(service: RunningService) -> None:
     async def story(client: RealtimeClient) -> None:
         turns = {"type": "server_vad", "create_response": False}
@@ -252,6 +254,7 @@ def test_a_client_stops_a_response_and_says_what_was_heard(service: RunningServi
     session(service, story)
 
 
+@pytest.mark.slow
 def test_speech_over_a_response_breaks_it_off_and_the_history_holds_what_was_heard(service: RunningService) -> None:
     chat = service.chat()
 
@@ -450,6 +453,7 @@ def test_the_voice_stays_once_it_was_heard(service: RunningService) -> None:
     session(service, story)
 
 
+@pytest.mark.slow
 def test_a_transcription_session_writes_down_and_never_answers(service: RunningService) -> None:
     async def story(client: RealtimeClient) -> None:
         told = client.events[0]["session"]
@@ -499,6 +503,7 @@ def test_the_beta_dialect_has_other_names_and_a_flat_session(service: RunningSer
 # ------------------------------------------------------------------- tools
 
 
+@pytest.mark.slow
 def test_a_clients_tool_is_called_and_another_response_follows_its_result(
     tmp_path: Path, llm_server: "LlmServer"
 ) -> None:
@@ -534,6 +539,7 @@ def test_a_clients_tool_is_called_and_another_response_follows_its_result(
         session(service, story)
 
 
+@pytest.mark.slow
 def test_a_session_ends_with_an_error_when_its_time_is_up(tmp_path: Path) -> None:
     async def story(client: RealtimeClient) -> None:
         await updated(client, **TEXT)
@@ -545,6 +551,7 @@ def test_a_session_ends_with_an_error_when_its_time_is_up(tmp_path: Path) -> Non
         session(service, story)
 
 
+@pytest.mark.slow
 def test_a_client_may_forbid_that_its_speech_breaks_in(service: RunningService) -> None:
     async def story(client: RealtimeClient) -> None:
         turns = {"type": "server_vad", "interrupt_response": False}

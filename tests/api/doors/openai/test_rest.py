@@ -145,6 +145,7 @@ def test_speech_that_cannot_be_is_refused_by_its_parameter(
 # ---------------------------------------------------------- transcriptions
 
 
+@pytest.mark.slow
 def test_a_recording_is_transcribed_in_every_format(client: OpenAI) -> None:
     def heard(**fields: Any) -> Any:
         return client.audio.transcriptions.create(model="whisper-1", file=("speech.bin", SAID), **fields)
@@ -170,6 +171,7 @@ def test_a_recording_is_transcribed_in_every_format(client: OpenAI) -> None:
     assert verbose.segments is None
 
 
+@pytest.mark.slow
 def test_a_transcript_is_streamed_sentence_by_sentence(client: OpenAI) -> None:
     events = list(client.audio.transcriptions.create(model="whisper-1", file=("a.wav", SAID), stream=True))
     deltas = [event.delta for event in events if event.type == "transcript.text.delta"]
