@@ -17,7 +17,10 @@ from models.errors import ModelError
 from models.records.core import Grant, Scope
 
 SPEAK = "attempt.chat_voice"
-"""The right to a call, over any door."""
+"""The right to a call."""
+
+REALTIME = "openai.realtime"
+"""The right to a session of `/v1/realtime`, which is a call."""
 
 CONNECT = "socket.connect"
 """Connecting to socket.io, where each event has its own right."""
@@ -36,6 +39,7 @@ CALLING = frozenset(
         SEEING_OFFERS,
         "attempt.start",
         SPEAK,
+        REALTIME,
         "attempt.chat_speak",
         "attempt.chat_mute",
         "attempt.chat_silence",
@@ -43,7 +47,7 @@ CALLING = frozenset(
 )
 """The rights of a kiosk, a phone and an invite."""
 
-SHORT_LIVED = frozenset({SPEAK})
+SHORT_LIVED = frozenset({REALTIME})
 """The rights of a browser's secret."""
 
 RECEIVING = frozenset({BEGINNING_A_VISIT})

@@ -6,11 +6,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.doors.line import StandingChat
 from api.doors.openai.door import BadParameter, OpenAIRoute, user_of
 from api.doors.openai.realtime.beta import flat, from_beta
 from api.doors.openai.realtime.errors import RealtimeError
 from api.doors.openai.realtime.session import RealtimeSession
-from api.doors.openai.realtime.socket import new_session
+from api.doors.openai.realtime.socket import NO_CHATS, new_session
 from api.doors.openai.targets import personas_of, target_of
 from api.service import Service
 from models.records.core import Grant
@@ -91,6 +92,8 @@ async def _made(
     target = None
     if given.get("type") != "transcription":
         target = await target_of(service, grant, model)
+        if isinstance(target.chat, StandingChat):
+            raise BadParameter(NO_CHATS, "session.model")
     voice = target.persona.id if target is not None else "none"
     session = new_session(service, target.name if target else "", voice, await personas_of(service, grant))
     try:

@@ -6,14 +6,14 @@ from fastapi import APIRouter, WebSocket
 from starlette.requests import HTTPConnection
 
 from api.auth import address_of, check_right, grant_for
-from api.auth.scopes import SPEAK
+from api.auth.scopes import REALTIME
 from api.doors.http_rules import release_lease
-from api.doors.line import DictationOnly, Line, WebSocketWire
+from api.doors.line import DictationOnly, Line, StandingChat, WebSocketWire
 from api.doors.openai.door import key_of, offered_protocols, render
 from api.doors.openai.realtime.dialect import RealtimeDialect
 from api.doors.openai.realtime.items import new_name
 from api.doors.openai.realtime.session import LONGEST_S, RealtimeSession
-from api.doors.openai.targets import Target, personas_of, target_of
+from api.doors.openai.targets import Target, UnknownModel, personas_of, target_of
 from api.doors.openai.voices import voices_of
 from api.doors.refusals import failure_of
 from api.doors.socket_rules import SocketRules
@@ -31,6 +31,8 @@ RULES = SocketRules(max_bytes=MESSAGE_LIMIT)
 
 BETA_PROTOCOL = "openai-beta.realtime-v1"
 BETA_HEADER = "realtime=v1"
+
+NO_CHATS = "A browser's secret begins chats of its own: name a persona or a practice."
 
 router = APIRouter()
 
@@ -84,11 +86,13 @@ async def _session(service: Service, websocket: WebSocket) -> tuple[Grant, Targe
         Unauthorized, Forbidden, UnknownModel: they may not, or not with that.
     """
     grant = await grant_for(service.store, service.settings, key_of(websocket), address_of(websocket))
-    check_right(grant, SPEAK)
+    check_right(grant, REALTIME)
     asked = websocket.query_params
     config = await service.store.session_of_token(grant.credential_id) if grant.scope == "realtime" else None
     transcribes = asked.get("intent") == "transcription" or (config or {}).get("type") == "transcription"
     target = None if transcribes else await target_of(service, grant, asked.get("model") or (config or {}).get("model"))
+    if target is not None and grant.scope == "realtime" and isinstance(target.chat, StandingChat):
+        raise UnknownModel(NO_CHATS)
     voice = target.persona.id if target is not None else "none"
     session = new_session(service, target.name if target else "", voice, await personas_of(service, grant))
     session.transcribes = transcribes

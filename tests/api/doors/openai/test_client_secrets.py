@@ -62,9 +62,24 @@ def test_a_secret_is_for_one_persona_and_for_nothing_else(service: RunningServic
 
     asyncio.run(story())
     headers = {"Authorization": f"Bearer {secret}"}
-    for path in ("/v1/realtime/client_secrets", "/attempt/start", "/chat/search"):
+    for path in ("/v1/realtime/client_secrets", "/v1/audio/speech", "/attempt/start", "/attempt/chat_voice"):
         answer = http.post(f"{service.url}{path}", json={}, headers=headers)
-        assert answer.status_code in (403, 404), (path, answer.status_code)
+        assert answer.status_code == 403, (path, answer.status_code)
+    assert http.get(f"{service.url}/v1/models", headers=headers).status_code == 403
+
+
+def test_a_secret_is_for_chats_of_its_own(service: RunningService) -> None:
+    chat = service.chat()
+    answer = service.post("/v1/realtime/client_secrets", {"session": {"type": "realtime", "model": f"chat:{chat}"}})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "session.model")
+
+    async def story() -> None:
+        with pytest.raises(InvalidStatus) as refused:
+            async with realtime(service, None, key=made(service)["value"], model=f"chat:{chat}"):
+                pass
+        assert refused.value.response.status_code == 404
+
+    asyncio.run(story())
 
 
 @pytest.mark.parametrize(
