@@ -80,7 +80,7 @@ class PhoneDialect(ABC):
     opens_with: str = "the start of a call"
     input: AudioFormat = AudioFormat("mulaw", 8_000)
     output: AudioFormat = AudioFormat("mulaw", 8_000)
-    pace: Pace = Pace(lead_ms=300)
+    pace: Pace = Pace(lead_ms=200)
     gaps: Gaps | None = Gaps()
     mark_every_ms: int = 100
     resumes: bool = False
