@@ -262,6 +262,7 @@ def test_more_connections_than_there_may_be_are_closed() -> None:
     told(story)
 
 
+@pytest.mark.slow
 def test_a_transfer_leaves_the_connection_and_comes_back_when_nobody_answers() -> None:
     """The dialplan asks whom to call, calls, and brings the call back by its UUID."""
 
@@ -286,6 +287,7 @@ def test_a_transfer_leaves_the_connection_and_comes_back_when_nobody_answers() -
     told(story)
 
 
+@pytest.mark.slow
 def test_a_transfer_that_is_answered_is_over_when_the_dialplan_says_so() -> None:
     async def story(store: Store) -> None:
         async with pbx(store, entry(human="+15557770000"), chosen=HANDS_OVER) as here:

@@ -115,6 +115,7 @@ def test_a_call_is_answered_greeted_and_over_when_the_phone_hangs_up() -> None:
     told(story)
 
 
+@pytest.mark.slow
 def test_speech_and_keys_reach_the_persona() -> None:
     """Keys come as RFC 4733 has them, and by INFO in both of its forms."""
 
@@ -136,6 +137,7 @@ def test_speech_and_keys_reach_the_persona() -> None:
     told(story)
 
 
+@pytest.mark.slow
 def test_hold_silences_both_sides_until_it_ends() -> None:
     async def story(store: Store) -> None:
         async with exchange(store) as here, here.phone() as phone:
@@ -214,6 +216,7 @@ def test_a_call_that_is_cancelled_leaves_nothing() -> None:
     told(story)
 
 
+@pytest.mark.slow
 def test_leaving_hangs_every_call_up() -> None:
     async def story(store: Store) -> None:
         async with SipPhone.at(("127.0.0.1", 0)) as phone:
@@ -229,6 +232,7 @@ def test_leaving_hangs_every_call_up() -> None:
 # -------------------------------------------------------------------- transfers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answered", [True, False])
 def test_a_transfer_is_a_refer(answered: bool) -> None:
     """The phone calls whom it is told to; if nobody answers there, the persona goes on."""
@@ -256,6 +260,7 @@ def test_a_transfer_is_a_refer(answered: bool) -> None:
     told(story)
 
 
+@pytest.mark.slow
 def test_a_phone_that_cannot_transfer_keeps_its_call() -> None:
     async def story(store: Store) -> None:
         entries = (entry(number="100", human="+15557770000"),)

@@ -169,6 +169,7 @@ def test_a_signed_webhook_of_another_shape_is_passed_over(telnyx: Telnyx, body: 
     assert answer.status_code == 200
 
 
+@pytest.mark.slow
 def test_a_ticket_opens_one_stream(telnyx: Telnyx) -> None:
     async def refused(ticket: str) -> int:
         with pytest.raises(InvalidStatus) as refusal:
