@@ -13,7 +13,7 @@ from models.records.core import Document
 from models.records.external import DocumentOrigin
 from models.store import Store
 from pipeline.grounded.meaning_index import MeaningIndex
-from pipeline.search.answerable import answering, is_near
+from pipeline.search.answerable import answering, expected, is_near
 from pipeline.search.editions import outdated
 from pipeline.search.evidence import Candidate, Likeness
 from pipeline.search.passages import paragraphs_of
@@ -145,6 +145,11 @@ class Sources:
         """
         question = question_of(text)
         found = await self.ranked(user_id, question, limit=limit, allowed=allowed, more=more)
+        added = {document.id for document in more}
+        found = [
+            (source, expected(match) if allowed.document_ids or source.document.id in added else match)
+            for source, match in found
+        ]
         fitting = answering(question, [(match, source.outdated) for source, match in found])
         return Findings(
             tuple(source for (source, _), fits in zip(found, fitting, strict=True) if fits),

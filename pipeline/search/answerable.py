@@ -5,12 +5,16 @@ in twenty without an answer may get a citation. docs/benchmarks.md tells what th
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pipeline.search.question import Query
 from pipeline.search.ranking import Relevance
 
 BESIDE = 1.0
 """By how much less likely than the threshold a passage may be to be cited beside one that answers: log odds."""
+
+CHOSEN = 1.0
+"""By how much likelier an answer is in a document that the asker has chosen, as a file of the chat: log odds, by hand."""
 
 NEAR, NEAR_WORDS = 0.3, 0.3
 """Least similarity, or share of the terms, of a passage that is worth mentioning although it may not answer."""
@@ -30,6 +34,11 @@ def answering(question: Query, found: Sequence[tuple[Relevance, bool]]) -> list[
     if question.looks_back or all(old for (_, old), fits in zip(found, fitting, strict=True) if fits):
         return fitting
     return [fits and not old for (_, old), fits in zip(found, fitting, strict=True)]
+
+
+def expected(match: Relevance) -> Relevance:
+    """Return how well a passage matches if its document was chosen by who asks, and so is expected to answer."""
+    return replace(match, threshold=match.threshold - CHOSEN)
 
 
 def answers(match: Relevance) -> bool:

@@ -11,6 +11,9 @@ from api.doors.openai.door import BadParameter
 from api.doors.openai.realtime.errors import RealtimeError
 from api.doors.openai.targets import UnknownModel
 from api.doors.refusals import BUSY_RETRY_S, failure_of
+from api.doors.telephone.sip_dialing import NotAnswered
+from api.doors.telephone.webhooks import CarrierUnreachable
+from api.telemetry import TelemetryUnavailable
 from models import errors as models_errors
 from models.errors import ModelError
 from pipeline import errors as pipeline_errors
@@ -66,6 +69,9 @@ ROWS: list[tuple[type[Exception], str, int]] = [
     (WorkerKilled, "engine_failed", 502),
     (voice_errors.EngineBusy, "engine_busy", 429),
     (voice_errors.Cancelled, "cancelled", 500),
+    (TelemetryUnavailable, "telemetry_unavailable", 503),
+    (CarrierUnreachable, "carrier_failed", 502),
+    (NotAnswered, "not_answered", 502),
 ]
 
 CHANGED: list[tuple[type[Exception], int, int, int]] = [

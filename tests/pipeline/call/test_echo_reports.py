@@ -63,7 +63,7 @@ def test_what_lasts_over_a_reply_without_words_stops_it_unless_it_may_be_its_ech
 
 def test_an_echo_is_loud_until_it_is_clearly_quieter_and_the_log_says_when(caplog: pytest.LogCaptureFixture) -> None:
     watch, loud = EchoWatch("c-1"), []
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="pipeline")
     for level_db in (-31, -29, -33, -37, -33):
         watch.note(EchoReport(150, level_db))
         loud.append(watch.loud)

@@ -237,7 +237,7 @@ def test_an_empty_wav_is_refused():
         decode_file(wav(1, 16, b""), max_seconds=60)
     with pytest.raises(InvalidAudio, match="no samples"):
         streamed(wav_bytes(np.zeros(0, np.int16), 16_000), 1_000)
-    with pytest.raises(InvalidAudio, match="send WAV"):
+    with pytest.raises(InvalidAudio, match="The recording is empty; send one with sound in it"):
         decode_file(b"", max_seconds=60)
 
 

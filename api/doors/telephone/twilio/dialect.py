@@ -23,8 +23,9 @@ from api.doors.telephone.desk import Desk
 from api.doors.telephone.dialect import PhoneDialect
 from api.doors.telephone.sentences import RecordedSentence
 from api.doors.telephone.twilio import twiml
-from api.doors.telephone.twilio.rest import CarrierFailed, TwilioRest
+from api.doors.telephone.twilio.rest import TwilioRest
 from api.doors.telephone.twilio.urls import Urls
+from api.doors.telephone.webhooks import CarrierUnreachable
 from voice.audio.formats import AudioFormat
 
 log = logging.getLogger(__name__)
@@ -171,7 +172,7 @@ class TwilioDialect(PhoneDialect):
             return
         try:
             await self._rest.hang_up(self._call_sid)
-        except CarrierFailed as error:
+        except CarrierUnreachable as error:
             log.warning("Call %s is hung up by closing its stream: %s", self._call_sid, error)
 
     async def come_back(self) -> None:
@@ -179,7 +180,7 @@ class TwilioDialect(PhoneDialect):
         if self._rest is not None and not self._stopped:
             try:
                 await self._rest.update(self._call_sid, twiml.come_back(ONE_MOMENT, self._urls.after, RESTART_S))
-            except CarrierFailed as error:
+            except CarrierUnreachable as error:
                 log.warning("Call %s may be lost by the restart: %s", self._call_sid, error)
 
     def parting(self, reason: Close) -> RecordedSentence | None:

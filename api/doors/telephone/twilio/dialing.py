@@ -5,8 +5,9 @@ from datetime import timedelta
 
 from api.doors.telephone.numbers import entry_of, normalised
 from api.doors.telephone.twilio.dialect import LINE
-from api.doors.telephone.twilio.rest import CarrierFailed, twilio_rest
+from api.doors.telephone.twilio.rest import twilio_rest
 from api.doors.telephone.twilio.urls import Urls
+from api.doors.telephone.webhooks import CarrierUnreachable
 from api.settings import Settings
 from models.errors import Invalid
 from models.records.telephone import PhoneCall, PhoneNumber
@@ -51,7 +52,7 @@ async def dial(settings: Settings, store: Store, call: Dialled) -> PhoneCall:
     Raises:
         Invalid: the number may not be dialled, or no carrier is set up.
         Conflict: too many calls were made within the last minute.
-        CarrierFailed: the carrier refused, or does not answer.
+        CarrierUnreachable: the carrier refused, or does not answer.
     """
     if not call.called.startswith(settings.phone_dial_prefixes or ("none",)):
         allowed = ", ".join(settings.phone_dial_prefixes) or "none"
@@ -73,7 +74,7 @@ async def dial(settings: Settings, store: Store, call: Dialled) -> PhoneCall:
         machine = urls.machine(record.id) if call.detect else ""
         try:
             sid = await rest.dial(call.called, call.caller, urls.outgoing(record.id), urls.status, machine=machine)
-        except CarrierFailed:
+        except CarrierUnreachable:
             await store.end_phone_call(record.id, "refused")
             raise
         await store.note_phone_call(record.id, carrier_id=sid)

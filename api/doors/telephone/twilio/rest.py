@@ -8,8 +8,8 @@ from typing import Any, Self
 import httpx
 from pydantic import SecretStr
 
+from api.doors.telephone.webhooks import CarrierUnreachable
 from api.settings import Settings
-from models.errors import ModelError
 
 log = logging.getLogger(__name__)
 
@@ -17,13 +17,6 @@ TIMEOUT_S = 5.0
 
 CALL_IS_OVER = 20404
 """Twilio's code for a call that is over already, beside the status 404."""
-
-
-class CarrierFailed(ModelError):
-    """The carrier refused a request, or does not answer."""
-
-    code = "carrier_failed"
-    http_status = 502
 
 
 class TwilioRest:
@@ -51,7 +44,7 @@ class TwilioRest:
         """End a call; one that is over already is no error.
 
         Raises:
-            CarrierFailed: the carrier refused, or does not answer.
+            CarrierUnreachable: the carrier refused, or does not answer.
         """
         await self._post(f"/Calls/{call_sid}.json", [("Status", "completed")], over_is_fine=True)
 
@@ -59,7 +52,7 @@ class TwilioRest:
         """Have a call go on with other TwiML; its stream ends.
 
         Raises:
-            CarrierFailed: as `hang_up`; or the call is over.
+            CarrierUnreachable: as `hang_up`; or the call is over.
         """
         await self._post(f"/Calls/{call_sid}.json", [("Twiml", twiml)])
 
@@ -67,7 +60,7 @@ class TwilioRest:
         """Record a call from now on, in stereo.
 
         Raises:
-            CarrierFailed: as `update`.
+            CarrierUnreachable: as `update`.
         """
         fields = [("RecordingChannels", "dual"), ("RecordingStatusCallback", callback)]
         await self._post(f"/Calls/{call_sid}/Recordings.json", fields)
@@ -81,7 +74,7 @@ class TwilioRest:
             machine: is notified of an answering machine; empty for no detection by the carrier.
 
         Raises:
-            CarrierFailed: the carrier refused, or does not answer.
+            CarrierUnreachable: the carrier refused, or does not answer.
         """
         fields = [("To", called), ("From", caller), ("Url", url), ("StatusCallback", status), ("Timeout", "40")]
         fields += [("StatusCallbackEvent", event) for event in ("initiated", "ringing", "answered", "completed")]
@@ -95,7 +88,7 @@ class TwilioRest:
         made = await self._post("/Calls.json", fields)
         sid = made.get("sid")
         if not isinstance(sid, str) or not sid:
-            raise CarrierFailed("The carrier made the call and did not name it; look for it in its console.")
+            raise CarrierUnreachable("The carrier made the call and did not name it; look for it in its console.")
         return sid
 
     async def _post(
@@ -107,7 +100,7 @@ class TwilioRest:
         try:
             response = await self._http.post(self._account + path, data=form)
         except httpx.HTTPError as error:
-            raise CarrierFailed(f"The carrier does not answer ({type(error).__name__}); try again.") from None
+            raise CarrierUnreachable(f"The carrier does not answer ({type(error).__name__}); try again.") from None
         try:
             body = response.json()
         except ValueError:
@@ -119,7 +112,7 @@ class TwilioRest:
             return body
         # What the carrier says may hold numbers, but no secret.
         reason = str(body.get("message") or response.reason_phrase)[:200]
-        raise CarrierFailed(f"The carrier refused with {response.status_code}: {reason}.")
+        raise CarrierUnreachable(f"The carrier refused with {response.status_code}: {reason}.")
 
 
 def twilio_rest(settings: Settings) -> TwilioRest | None:

@@ -32,6 +32,9 @@ def glean(text: str) -> dict[str, Any]:
 
 
 WARRANTY = user("How long is the warranty of a computer?")
+FASTING = user("Am I allowed to drink water before a fasting blood test?")
+RESULTS = user("How long do you keep my test results?")
+"""Two documents are quoted for the one, three for the other."""
 
 
 def chat(service: RunningService, *messages: dict[str, Any], path: str = PATHS[1], **more: Any) -> dict[str, Any]:
@@ -151,7 +154,7 @@ def test_the_answer_on_the_wire(service: RunningService, accept: str, stream: bo
 
 @pytest.mark.parametrize("accept", ["application/json", "text/plain"])
 def test_citations_point_at_what_they_say(service: RunningService, accept: str) -> None:
-    asked = WARRANTY
+    asked = FASTING
     answer = ask(service, {"messages": [asked]}, Accept=accept)
     parts = [json.loads(line)["messages"][0] for line in answer.text.splitlines()]
     text = "".join(item.get("text", "") for part in parts for item in part["fragments"])
@@ -167,7 +170,7 @@ def test_citations_point_at_what_they_say(service: RunningService, accept: str) 
 
 
 def test_inclusions_and_exclusions(service: RunningService) -> None:
-    asked = WARRANTY
+    asked = FASTING
     everything = titles_of(chat(service, asked))
     assert len(everything) > 1
     cited = chat(service, asked)["messages"][0]["fragments"][1:]
@@ -191,7 +194,7 @@ def test_inclusions_and_exclusions(service: RunningService) -> None:
     [({"agent": "GPT"}, 0), ({"mode": "QUICK"}, 2), ({"agent": "FAST"}, 2), ({"agent": "ADVANCED"}, 3), (None, 3)],
 )
 def test_the_agent_decides_how_much_is_searched(service: RunningService, agent: Any, sources: int) -> None:
-    answer = chat(service, WARRANTY, agentConfig=agent)
+    answer = chat(service, RESULTS, agentConfig=agent)
     assert len(titles_of(answer)) == sources
     assert answer["messages"][0]["agentConfig"]["agent"] == ((agent or {}).get("agent") or "DEFAULT")
 
