@@ -14,7 +14,7 @@ BESIDE = 1.0
 """By how much less likely than the threshold a passage may be to be cited beside one that answers: log odds."""
 
 CHOSEN = 1.0
-"""By how much likelier an answer is in a document that the asker has chosen, as a file of the chat: log odds, by hand."""
+"""By how much likelier an answer is in a document that the asker has chosen: log odds, set by hand."""
 
 NEAR, NEAR_WORDS = 0.3, 0.3
 """Least similarity, or share of the terms, of a passage that is worth mentioning although it may not answer."""
