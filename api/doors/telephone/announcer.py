@@ -52,12 +52,16 @@ class Announcer:
         wire: where to; its `receive` may be cancelled.
         far_end: reads and renders its messages.
         clock: the source of time.
+
+    Attributes:
+        hung_up: the caller has hung up.
     """
 
     def __init__(self, wire: Wire, far_end: FarEnd, clock: Clock) -> None:
         self._wire = wire
         self._far_end = far_end
         self._clock = clock
+        self.hung_up = False
         self._packets: deque[bytes] = deque()
         self._more = asyncio.Event()
         self._played = asyncio.Event()
@@ -163,6 +167,7 @@ class Announcer:
                     self._audio.append(data)
                     self._sounded.set()
                 case HangUp():
+                    self.hung_up = True
                     return
                 case Respond(messages):
                     for answer in messages:

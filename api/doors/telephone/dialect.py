@@ -179,7 +179,11 @@ class PhoneDialect(ABC):
         self.reception.resumes = self.resumes
         sound = LineSound(self.input, self.output, self.pace, self.gaps)
         async with Announcer(wire, self, self.desk.clock) as announcer:
-            return await self.reception.opening(announcer, sound, tuple(self._early))
+            opening = await self.reception.opening(announcer, sound, tuple(self._early))
+        if announcer.hung_up:
+            self.problem = "hung_up"
+            raise ConnectionError("The caller has hung up.")
+        return opening
 
     def heard(self, message: Message) -> Heard | None:
         """Read a message; audio that comes too fast ends the connection."""

@@ -24,6 +24,7 @@ _REASONS: dict[str, CallReason] = {
     "no_pin": "no-pin",
     "refused": "refused",
     "machine": "machine",
+    "hung_up": "caller",
 }
 
 

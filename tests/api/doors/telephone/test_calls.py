@@ -67,6 +67,22 @@ def test_a_caller_is_greeted_within_a_second_and_recorded_when_hanging_up() -> N
     played_out(story)
 
 
+def test_a_caller_who_hangs_up_while_the_line_opens_leaves_no_call() -> None:
+    async def story(store: Store) -> None:
+        async with desk_in(store, entry()) as desk:
+            async with calling(desk) as phone:
+                phone.wire.say("bye")  # the connection stays open, as some carriers' does
+                begun = now()
+                await phone.serving
+                assert now() - begun < 1
+            assert len(desk) == 0
+            assert len(desk.service.calls) == 0
+            (call,) = await recorded_calls(store)
+            assert call.reason == "caller"
+
+    played_out(story)
+
+
 @pytest.mark.parametrize(
     ("fields", "caller", "called", "reason"),
     [
