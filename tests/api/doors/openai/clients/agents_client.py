@@ -34,7 +34,7 @@ async def main():
     session = await RealtimeRunner(agent).run(model_config={"url": url, "api_key": key})
     found = {"errors": [], "interrupted": False, "audio": 0, "ended": 0}
     async with asyncio.timeout(280), session, asyncio.TaskGroup() as tasks:
-        tasks.create_task(speak(session, first))
+        speaking = tasks.create_task(speak(session, first))
         async for event in session:
             match event.type:
                 case "error":
@@ -42,6 +42,7 @@ async def main():
                 case "audio":
                     found["audio"] += 1
                     if found["audio"] == 10:
+                        speaking.cancel()  # one microphone
                         tasks.create_task(speak(session, second))
                 case "audio_interrupted":
                     if not found["interrupted"]:

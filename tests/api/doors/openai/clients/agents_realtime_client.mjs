@@ -19,9 +19,14 @@ const weather = tool({
 const agent = new RealtimeAgent({ name: 'Robin', instructions: 'Be kind.', tools: [weather] });
 const session = new RealtimeSession(agent, { transport: 'websocket' });
 
+let speaking = '';
+
+// One microphone: what begins ends the silence after what was said before.
 async function speak(name) {
+  speaking = name;
   const data = Buffer.concat([readFileSync(name).subarray(44), Buffer.alloc(24000 * 3)]);
   for (let at = 0; at < data.length; at += 4800) {
+    if (speaking !== name) return;
     const part = data.subarray(at, at + 4800);
     session.sendAudio(part.buffer.slice(part.byteOffset, part.byteOffset + part.length));
     await pause(100);

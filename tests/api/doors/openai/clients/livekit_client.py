@@ -55,6 +55,7 @@ async def main():
                 async for frame in message.audio_stream:
                     found["audio_s"] += frame.duration
                     if found["audio_s"] > 1 and "second" not in playing:
+                        playing["first"].cancel()  # one microphone
                         playing["second"] = tasks.create_task(speak(session.push_audio, second))
                 found["said"].append(await reading)
             async for call in generation.function_stream:
@@ -82,7 +83,7 @@ async def main():
         )
         await session.update_instructions("Be kind.")
         await session.update_tools([get_weather])
-        tasks.create_task(speak(session.push_audio, first))
+        playing["first"] = tasks.create_task(speak(session.push_audio, first))
         for _ in range(2):
             await over.get()
         context = session.chat_ctx.copy()

@@ -9,9 +9,14 @@ const found = { errors: [], kinds: [], heard: [], said: [], statuses: [], audio:
 const rt = new OpenAIRealtimeWS({ model: 'gpt-realtime' }, client);
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+let speaking = '';
+
+// One microphone: what begins ends the silence after what was said before.
 async function speak(name) {
+  speaking = name;
   const data = Buffer.concat([readFileSync(name).subarray(44), Buffer.alloc(24000 * 3)]);
   for (let at = 0; at < data.length; at += 4800) {
+    if (speaking !== name) return;
     rt.send({ type: 'input_audio_buffer.append', audio: data.subarray(at, at + 4800).toString('base64') });
     await pause(100);
   }
