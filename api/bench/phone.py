@@ -20,8 +20,9 @@ from rich.text import Text
 
 from api.bench.interruptions import BARGE_INS, REPLIES, talkative_pack
 from api.bench.turn import busy_note, spread
-from api.client.carrier import CarrierAccount, CarrierCall, PhoneSpeaker, ringing
+from api.client.carrier import CarrierAccount, CarrierCall, ringing
 from api.client.own_service import embedded, own_service
+from api.client.phone_speaker import PhoneSpeaker
 from api.client.recordings import learner_recording
 from api.settings import Settings
 from models.records.core import Message

@@ -8,7 +8,6 @@ ends the call in some versions, so this path has none.
 Source: chan_websocket.c of Asterisk 22.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,6 +16,7 @@ from api.doors.telephone.calling import Incoming
 from api.doors.telephone.desk import Desk
 from api.doors.telephone.dialect import PhoneDialect
 from api.doors.telephone.keys import key_of
+from api.doors.telephone.media_texts import event_in, text_of
 from voice.audio.formats import AudioFormat
 
 LONGEST_TEXT = 128
@@ -107,7 +107,7 @@ class AsteriskDialect(PhoneDialect):
     def _command(self, command: str, correlation_id: str = "") -> str:
         if self._json:
             named = {"correlation_id": correlation_id} if correlation_id else {}
-            return json.dumps({"command": command, **named}, separators=(",", ":"))
+            return text_of({"command": command, **named})
         return f"{command} {correlation_id}".rstrip()
 
 
@@ -118,12 +118,7 @@ def parse_control(text: str) -> tuple[str, dict[str, Any]]:
         ProtocolError: it is JSON without an event.
     """
     if text.lstrip().startswith("{"):
-        try:
-            fields = json.loads(text)
-        except ValueError:
-            raise ProtocolError("invalid_json", "A text is neither JSON nor a control message of Asterisk.") from None
-        if not isinstance(fields, dict) or not isinstance(fields.get("event"), str):
-            raise ProtocolError("invalid_message", "A control message has no event.")
+        fields = event_in(text)
         return fields["event"], fields
     name, *words = text.split()[:100] or [""]
     pairs = (word.partition(":") for word in words)

@@ -8,7 +8,6 @@ Source: https://developers.telnyx.com, "Media streaming over websockets".
 
 import base64
 import binascii
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +16,7 @@ from api.doors.telephone.calling import CallRefused, Incoming
 from api.doors.telephone.desk import Desk
 from api.doors.telephone.dialect import PhoneDialect
 from api.doors.telephone.keys import key_of
+from api.doors.telephone.media_texts import event_in, number_in, text_of
 from api.doors.telephone.webhooks import CarrierRest, inner
 from voice.audio.formats import AudioFormat, Encoding
 
@@ -81,20 +81,20 @@ class TelnyxDialect(PhoneDialect):
             message = await wire.receive()
             if message is None:
                 raise ConnectionError("Telnyx has gone.")
-            fields = parse_event(message)
+            fields = event_in(message)
             if fields["event"] == "start":
                 break
         start = inner(fields, "start")
         media = inner(start, "media_format")
         if start.get("call_control_id") != self._announced.call_id:
             raise CallRefused("refused", "The stream is of another call than its ticket.")
-        self.input = format_of(str(media.get("encoding", "PCMU")), _number(media, "sample_rate", 8_000))
+        self.input = format_of(str(media.get("encoding", "PCMU")), number_in(media, "sample_rate") or 8_000)
         self.input.check()
         return self._announced
 
     def read(self, message: Message) -> Heard | None:
         """Read a message."""
-        fields = parse_event(message)
+        fields = event_in(message)
         match fields["event"]:
             case "media":
                 return self._media(inner(fields, "media"))
@@ -113,15 +113,15 @@ class TelnyxDialect(PhoneDialect):
     def media(self, data: bytes) -> list[Message]:
         """Render audio."""
         sent = swapped(data) if self.output.encoding == "pcm16" else data
-        return [_text({"event": "media", "media": {"payload": base64.b64encode(sent).decode()}})]
+        return [text_of({"event": "media", "media": {"payload": base64.b64encode(sent).decode()}})]
 
     def flush(self) -> list[Message]:
         """Render clear."""
-        return [_text({"event": "clear"})]
+        return [text_of({"event": "clear"})]
 
     def mark(self, name: str) -> list[Message]:
         """Render a mark."""
-        return [_text({"event": "mark", "mark": {"name": name}})]
+        return [text_of({"event": "mark", "mark": {"name": name}})]
 
     async def hang_up(self) -> None:
         """Hang the call up: closing the stream does not."""
@@ -141,9 +141,9 @@ class TelnyxDialect(PhoneDialect):
             data = base64.b64decode(str(media.get("payload", "")), validate=True)
         except (binascii.Error, ValueError):
             raise ProtocolError("invalid_base64", "The payload is not base64.") from None
-        chunk, at_ms = _number(media, "chunk", -1), _number(media, "timestamp", -1)
-        heard = Hear(swapped(data) if self.input.encoding == "pcm16" else data, float(at_ms) if at_ms >= 0 else None)
-        if chunk < 0:
+        chunk = number_in(media, "chunk")
+        heard = Hear(swapped(data) if self.input.encoding == "pcm16" else data, number_in(media, "timestamp"))
+        if chunk is None:
             return heard
         due = self._order.add(chunk, heard)
         return Hear(b"".join(one.data for one in due), due[0].at_ms) if due else None
@@ -175,30 +175,3 @@ class ChunkOrder:
             due.append(self._waiting.pop(self._next))
             self._next += 1
         return due
-
-
-def parse_event(message: Message) -> dict[str, Any]:
-    """Read a message of the stream.
-
-    Raises:
-        ProtocolError: it is no JSON object with an event.
-    """
-    try:
-        fields = json.loads(message)
-    except ValueError:
-        raise ProtocolError("invalid_json", "The message is not JSON.") from None
-    if not isinstance(fields, dict) or not isinstance(fields.get("event"), str):
-        raise ProtocolError("invalid_message", "The message has no event.")
-    return fields
-
-
-def _number(fields: dict[str, Any], name: str, default: int) -> int:
-    """Read a number, which may be written as a text."""
-    try:
-        return int(fields.get(name, default))
-    except (TypeError, ValueError):
-        return default
-
-
-def _text(message: dict[str, Any]) -> str:
-    return json.dumps(message, separators=(",", ":"))

@@ -3,16 +3,16 @@
 Source: https://developer.vonage.com, "WebSockets in the Vonage Voice API".
 """
 
-import json
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from api.doors.line import Digit, Hear, Heard, LineRefused, Message, Pace, ProtocolError, Wire
+from api.doors.line import Digit, Hear, Heard, LineRefused, Message, Pace, Wire
 from api.doors.telephone.calling import Incoming
 from api.doors.telephone.desk import Desk
 from api.doors.telephone.dialect import PhoneDialect
 from api.doors.telephone.keys import key_of
+from api.doors.telephone.media_texts import event_in, text_of
 from voice.audio.formats import AudioFormat
 
 _RATE = re.compile(r"audio/l16\s*;\s*rate=(8000|16000|24000)")
@@ -54,7 +54,7 @@ class VonageDialect(PhoneDialect):
             if isinstance(message, bytes):
                 self.keep_early(Hear(message))
                 continue
-            fields = parse_event(message)
+            fields = event_in(message)
             if fields["event"] == "websocket:connected":
                 break
         found = _RATE.fullmatch(str(fields.get("content-type", "")).strip().lower())
@@ -67,7 +67,7 @@ class VonageDialect(PhoneDialect):
         """Read audio, a key, or a notification, which is a mark."""
         if isinstance(message, bytes):
             return Hear(message)
-        fields = parse_event(message)
+        fields = event_in(message)
         match fields["event"]:
             case "websocket:dtmf":
                 return _digit(fields)
@@ -83,11 +83,11 @@ class VonageDialect(PhoneDialect):
 
     def flush(self) -> list[Message]:
         """Empty Vonage's buffer."""
-        return [_text({"action": "clear"})]
+        return [text_of({"action": "clear"})]
 
     def mark(self, name: str) -> list[Message]:
         """Ask for a notification when everything before was played."""
-        return [_text({"action": "notify", "payload": {"mark": name}})]
+        return [text_of({"action": "notify", "payload": {"mark": name}})]
 
     async def hang_up(self) -> None:
         """Hang the call up: closing the websocket lets it go on."""
@@ -103,22 +103,3 @@ def _digit(fields: dict[str, Any]) -> Digit | None:
     inner = fields.get("dtmf")
     digit = str(inner.get("digit", "") if isinstance(inner, dict) else fields.get("digit", ""))
     return key_of(digit)
-
-
-def parse_event(message: str) -> dict[str, Any]:
-    """Read a text.
-
-    Raises:
-        ProtocolError: it is no JSON object with an event.
-    """
-    try:
-        fields = json.loads(message)
-    except ValueError:
-        raise ProtocolError("invalid_json", "The message is not JSON.") from None
-    if not isinstance(fields, dict) or not isinstance(fields.get("event"), str):
-        raise ProtocolError("invalid_message", "The message has no event.")
-    return fields
-
-
-def _text(message: dict[str, Any]) -> str:
-    return json.dumps(message, separators=(",", ":"))

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import json
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -21,11 +20,12 @@ from api.doors.line import (
 from api.doors.telephone.calling import Incoming
 from api.doors.telephone.desk import Desk
 from api.doors.telephone.dialect import PhoneDialect
+from api.doors.telephone.media_texts import event_in, number_in, text_of
 from api.doors.telephone.sentences import RecordedSentence
 from api.doors.telephone.twilio import twiml
 from api.doors.telephone.twilio.rest import TwilioRest
 from api.doors.telephone.twilio.urls import Urls
-from api.doors.telephone.webhooks import CarrierUnreachable
+from api.doors.telephone.webhooks import CarrierUnreachable, inner
 from voice.audio.formats import AudioFormat
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class TwilioDialect(PhoneDialect):
     async def start(self, wire: Wire) -> Incoming:
         """Read `start`, whose ticket joins it to its webhook."""
         while (received := await wire.receive()) is not None:
-            message = _parsed(received)
+            message = _event_of(received)
             match message.get("event"):
                 case "start":
                     return self._started(message)
@@ -84,14 +84,14 @@ class TwilioDialect(PhoneDialect):
         raise ConnectionError("The stream ended before it began.")
 
     def _started(self, message: dict[str, Any]) -> Incoming:
-        start = _part(message, "start")
+        start = inner(message, "start")
         self._stream_sid = str(message.get("streamSid") or start.get("streamSid") or "")
         self._call_sid = str(start.get("callSid") or "")
-        parameters = _part(start, "customParameters")
+        parameters = inner(start, "customParameters")
         incoming = self.desk.tickets.take(str(parameters.get("ticket") or ""))
         if incoming is None or incoming.call_id != self._call_sid:
             raise LineRefused("refused", "This stream has no ticket of a webhook of this call; each is good once.")
-        media = _part(start, "mediaFormat")
+        media = inner(start, "mediaFormat")
         encoding = FORMATS.get(str(media.get("encoding") or "audio/x-mulaw").lower())
         rate_hz = media.get("sampleRate") or 8_000
         if encoding is None or not str(rate_hz).isdigit():
@@ -101,16 +101,16 @@ class TwilioDialect(PhoneDialect):
 
     def read(self, message: Message) -> Heard | None:
         """Read media, a mark, a key, or the end."""
-        parsed = _parsed(message)
+        parsed = _event_of(message)
         if self._leaves:
             raise ConnectionError("The call is transferred.")
         match parsed.get("event"):
             case "media":
                 return self._audio(parsed)
             case "mark":
-                return self.marked(str(_part(parsed, "mark").get("name")))
+                return self.marked(str(inner(parsed, "mark").get("name")))
             case "dtmf":
-                digit = str(_part(parsed, "dtmf").get("digit"))
+                digit = str(inner(parsed, "dtmf").get("digit"))
                 if digit not in tuple("0123456789*#ABCD"):
                     raise ProtocolError("bad_digit", "A key is one of 0 to 9, *, # and A to D.")
                 return Digit(digit)
@@ -125,10 +125,10 @@ class TwilioDialect(PhoneDialect):
                 raise ProtocolError("bad_event", "This is no event of a media stream.")
 
     def _audio(self, message: dict[str, Any]) -> Hear | None:
-        media, stream = _part(message, "media"), message.get("streamSid")
+        media, stream = inner(message, "media"), message.get("streamSid")
         if media.get("track", "inbound") != "inbound" or (self._stream_sid and stream not in (None, self._stream_sid)):
             return None
-        chunk = _number(media.get("chunk"))
+        chunk = number_in(media, "chunk")
         if chunk is not None:
             if chunk <= self._chunk:
                 return None  # twice, or too late
@@ -137,7 +137,7 @@ class TwilioDialect(PhoneDialect):
             data = base64.b64decode(str(media.get("payload") or ""), validate=True)
         except (binascii.Error, ValueError):
             raise ProtocolError("bad_audio", "The payload of media is base64.") from None
-        return Hear(data, _number(media.get("timestamp"))) if data else None
+        return Hear(data, number_in(media, "timestamp")) if data else None
 
     # ------------------------------------------------------------------ out
 
@@ -154,7 +154,7 @@ class TwilioDialect(PhoneDialect):
         yield self._json("mark", mark={"name": name})
 
     def _json(self, event: str, **fields: Any) -> str:
-        return json.dumps({"event": event, "streamSid": self._stream_sid, **fields}, separators=(",", ":"))
+        return text_of({"event": event, "streamSid": self._stream_sid, **fields})
 
     # ------------------------------------------------------------- the call
 
@@ -188,23 +188,7 @@ class TwilioDialect(PhoneDialect):
         return None if reason is Close.RESTARTING else super().parting(reason)
 
 
-def _parsed(message: Message) -> dict[str, Any]:
+def _event_of(message: Message) -> dict[str, Any]:
     if isinstance(message, bytes):
         raise ProtocolError("binary", "A media stream has JSON messages only.")
-    try:
-        parsed = json.loads(message)
-    except (ValueError, RecursionError):
-        raise ProtocolError("bad_json", "This message is not JSON.") from None
-    if not isinstance(parsed, dict):
-        raise ProtocolError("bad_json", "A message of a media stream is a JSON object.")
-    return parsed
-
-
-def _part(message: dict[str, Any], name: str) -> dict[str, Any]:
-    part = message.get(name)
-    return part if isinstance(part, dict) else {}
-
-
-def _number(value: object) -> int | None:
-    text = str(value)
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+    return event_in(message)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.bench.phone import echoed
-from api.client.carrier import FRAME, PhoneSpeaker
+from api.client.phone_speaker import FRAME, PhoneSpeaker
 from api.doors.telephone.calling import Incoming
 from api.doors.telephone.desk import Desk
 from api.doors.telephone.phone_line import PhoneLine
