@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import logging
 import os
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
@@ -19,6 +20,8 @@ from models import migrations
 from models.errors import StorageFailed, StoreUnavailable
 from models.private import private_file, private_folder, tighten
 from models.store.outage import Outage, Use, outage_of
+
+log = logging.getLogger(__name__)
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -99,11 +102,17 @@ class Database:
             self._engine = self._connect(url)
             async with self._write_turn, self._immediate().begin() as connection:
                 await take_write_lock(connection)
-                await connection.run_sync(migrations.upgrade)
+                if not await connection.run_sync(migrations.upgrade):
+                    log.info("The database has the schema of a newer version, on which this one can run, too.")
         except migrations.NewerDatabase as error:
             await self.close()
             raise StoreUnavailable(
                 f"The database was made by a newer version ({error}): upgrade, or set another database URL."
+            ) from error
+        except migrations.OlderRuns as error:
+            await self.close()
+            raise StoreUnavailable(
+                f"The database cannot be migrated now ({error}): stop the older processes first, then start this one."
             ) from error
         except Exception as error:
             await self.close()

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, delete, false, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from models import migrations
 from models.running_process import RunningProcess, this_process
 from models.store.database import Database, shielded, take_write_lock
 from models.tables.conversations import MESSAGES
@@ -16,6 +17,8 @@ from models.tables.processes import ProcessRow
 
 SILENT_FOR = timedelta(seconds=6)
 """A process elsewhere that was not seen for this long is taken for gone. One on this machine is asked for."""
+
+_KNOWN = migrations.newest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,8 @@ class ProcessStore(Database):
         async with self._writing() as session:
             place, pid, began = astuple(this_process())
             now = await _now(self, session)
-            await session.merge(ProcessRow(id=self.process_id, place=place, pid=pid, began=began, seen_at=now))
+            seen = ProcessRow(id=self.process_id, place=place, pid=pid, began=began, seen_at=now, knows=_KNOWN)
+            await session.merge(seen)
 
     @shielded
     async def leave(self) -> None:

@@ -1,4 +1,4 @@
-"""The processes of the service that run on this database."""
+"""The processes of the service that run on this database, and what a version has to know to run on it."""
 
 from datetime import datetime
 
@@ -15,3 +15,13 @@ class ProcessRow(Base):
     pid: Mapped[int]
     began: Mapped[str]
     seen_at: Mapped[datetime]
+    # The newest revision of the schema that its version knows; None for one from before this column.
+    knows: Mapped[str | None]
+
+
+class SchemaNeedsRow(Base):
+    """The oldest revision of the schema that a version has to know: one row, which migrations write."""
+
+    __tablename__ = "schema_needs"
+
+    revision: Mapped[str] = mapped_column(primary_key=True)

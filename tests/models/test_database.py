@@ -161,6 +161,7 @@ def test_a_database_of_a_newer_version_is_refused(run, store, url, path):
     run(store.close())
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute("UPDATE schema_needs SET revision = '9999'")
     with pytest.raises(StoreUnavailable, match="newer version"):
         run(Store(url).open())
 
