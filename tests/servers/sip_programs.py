@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ import soundfile
 from numpy.typing import NDArray
 
 WAIT_S = 90.0
+STARTS = 5
 
 BARESIP = """\
 poll_method epoll
@@ -67,13 +68,18 @@ def needs(program: str) -> pytest.MarkDecorator:
 
 
 def free_port() -> int:
-    """A UDP port that nobody has, and that is even with room for RTCP."""
+    """A port that nobody has for UDP or TCP, and that is even with room for RTCP."""
     for _ in range(100):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-            if port % 2 == 0:
-                return port
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream,
+        ):
+            datagrams.bind(("127.0.0.1", 0))
+            port = int(datagrams.getsockname()[1])
+            with suppress(OSError):
+                stream.bind(("127.0.0.1", port))
+                if port % 2 == 0:
+                    return port
     raise AssertionError("no even port is free")
 
 
@@ -87,38 +93,45 @@ class Baresip:
 
     def __init__(self, folder: Path, audio: Path, *, codec: str, rate_hz: int, user: str = "") -> None:
         self.folder = folder
-        self.control = free_port()
-        rtp = free_port()
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config").write_text(
-            BARESIP.format(
-                sip=free_port(), audio=audio, folder=folder, rate=rate_hz, rtp=rtp, last=rtp + 20, control=self.control
-            )
-        )
         secret = f";auth_user={user.partition(':')[0]};auth_pass={user.partition(':')[2]}" if user else ""
         (folder / "accounts").write_text(f"<sip:ada@127.0.0.1>;regint=0;audio_codecs={codec}{secret}\n")
         (folder / "contacts").write_text("")
-        with (folder / "log").open("w") as log:
-            self.process = subprocess.Popen(
-                ["baresip", "-f", str(folder), "-t", str(int(WAIT_S))],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        for _ in range(STARTS):
+            rtp, self.control = free_port(), free_port()
+            (folder / "config").write_text(
+                BARESIP.format(
+                    sip=free_port(), audio=audio, folder=folder, rate=rate_hz,
+                    rtp=rtp, last=rtp + 20, control=self.control,
+                )
+            )  # fmt: skip
+            with (folder / "log").open("w") as log:
+                self.process = subprocess.Popen(
+                    ["baresip", "-f", str(folder), "-t", str(int(WAIT_S))],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )
+            if self.listens():
+                return
+            self.process.kill()
+            self.process.wait(WAIT_S)
+        raise AssertionError(self.log())
+
+    def listens(self) -> bool:
+        """Whether it got its ports, once it is up: another program may have taken one since it was looked for."""
+        deadline = time.monotonic() + WAIT_S
+        while "baresip is ready" not in self.log() and self.process.poll() is None:
+            assert time.monotonic() < deadline, self.log()
+            time.sleep(0.05)
+        return "Address already in use" not in self.log() and self.process.poll() is None
 
     def command(self, command: str, argument: str = "") -> None:
-        """Give a command, as soon as the program listens."""
+        """Give a command."""
         body = json.dumps({"command": command, "params": argument}).encode()
-        deadline = time.monotonic() + WAIT_S
-        while True:
-            try:
-                with socket.create_connection(("127.0.0.1", self.control), timeout=5) as control:
-                    control.sendall(b"%d:%s," % (len(body), body))
-                    control.recv(4096)
-                    return
-            except OSError:
-                assert time.monotonic() < deadline, self.log()
-                time.sleep(0.05)
+        with socket.create_connection(("127.0.0.1", self.control), timeout=WAIT_S) as control:
+            control.sendall(b"%d:%s," % (len(body), body))
+            control.recv(4096)
 
     def log(self) -> str:
         """What it has printed."""

@@ -128,11 +128,17 @@ def addresses(tmp_path_factory: pytest.TempPathFactory, wavs: tuple[str, str]) -
         yield Addresses(service.url, *wavs)
 
 
+def broke_in(text: str) -> bool:
+    """Whether this is what broke in: its start falls where the reply is just then, which may cost its first word."""
+    expected, found = BROKE_IN.split(), text.split()
+    return found[1 : len(expected)] == expected[1:]
+
+
 def heard(transcripts: list[str]) -> None:
     """Check what was heard of the user."""
     first, second = transcripts
     assert first == HEARD
-    assert second.startswith(BROKE_IN)
+    assert broke_in(second), second
 
 
 def held(lines: list[list[Any]]) -> None:
@@ -140,7 +146,7 @@ def held(lines: list[list[Any]]) -> None:
     said = [line[2] if isinstance(line[2], str) else line[2][0] for line in lines]
     assert [line[0] for line in lines] == ["user", "assistant"] * 3
     assert (said[0], said[4]) == (HEARD, "How is the weather in Oslo?")
-    assert said[2].startswith(BROKE_IN)
+    assert broke_in(said[2]), said[2]
     assert lines[1][1] == "incomplete"
     assert STORY.startswith(said[1])
     assert 0 < len(said[1]) < len(STORY)
