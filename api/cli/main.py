@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.attempts import app as attempts
+from api.cli.backups import backup, restore
 from api.cli.benches import app as bench
 from api.cli.commands import show_list
 from api.cli.invite import invite
 from api.cli.kiosks import app as kiosks
+from api.cli.migrate import migrate
 from api.cli.models import app as models
 from api.cli.oauth_clients import app as clients
 from api.cli.packs import app as packs
@@ -46,6 +48,8 @@ app.add_typer(phones, name="phone")
 app.add_typer(bench, name="bench")
 app.command(name="replay")(replay)
 app.command(name="invite")(invite)
+for command in (backup, restore, migrate):
+    app.command()(command)
 
 
 def _print_version(wanted: bool) -> None:
