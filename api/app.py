@@ -21,7 +21,7 @@ from api.doors.glow.table import OPERATIONS
 from api.doors.http_rules import HttpRules, bounded_protocol
 from api.doors.openai import BOUNDS as OPENAI_BOUNDS
 from api.doors.openai import ROUTERS as OPENAI
-from api.doors.openai import RequestIds
+from api.doors.openai import RealtimeCalls, RequestIds
 from api.doors.openai.realtime import socket as realtime
 from api.doors.openapi_page import serve_openapi_page
 from api.doors.pages import STATIC, KnownFiles, OneUseCodes
@@ -56,6 +56,7 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
             listening(settings, desk) as listeners,
             sockets.open(service),
             open_ports(service) as ports,
+            RealtimeCalls(service) as realtime_calls,
             dialled(service),
         ):
             app.state.service = service
@@ -66,6 +67,7 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
             app.state.telephone = desk
             app.state.phone_listeners = listeners
             app.state.wyoming_ports = ports
+            app.state.realtime_calls = realtime_calls
             yield
 
     app = FastAPI(title="Glow Voice", lifespan=lifespan, redirect_slashes=False, docs_url=None, redoc_url=None)

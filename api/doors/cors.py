@@ -13,7 +13,7 @@ class AnyOrigin(CORSMiddleware):
             allow_origins=["*"],
             allow_methods=["*"],
             allow_headers=["*"],
-            expose_headers=["Content-Range", "Accept-Ranges", "Retry-After", "x-request-id"],
+            expose_headers=["Content-Range", "Accept-Ranges", "Retry-After", "Location", "x-request-id"],
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

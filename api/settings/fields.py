@@ -11,6 +11,7 @@ from api.settings.serving import http_url
 from api.settings.telemetry import TelemetrySettings
 from api.settings.telephone import TelephoneSettings
 from api.settings.tools import ToolSettings
+from api.settings.webrtc import WebRtcSettings
 from api.settings.wyoming import WyomingSettings
 
 
@@ -19,7 +20,7 @@ def _default_data_dir() -> Path:
     return Path(base).expanduser() / "glow-voice"
 
 
-class Settings(WyomingSettings, TelephoneSettings, TelemetrySettings, ToolSettings):
+class Settings(WyomingSettings, TelephoneSettings, TelemetrySettings, ToolSettings, WebRtcSettings):
     """What an operator can configure; with the defaults the service runs on the embedded engines."""
 
     data_dir: Path = Field(

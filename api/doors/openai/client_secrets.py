@@ -10,8 +10,8 @@ from api.doors.line import StandingChat
 from api.doors.openai.door import BadParameter, OpenAIRoute, user_of
 from api.doors.openai.realtime.beta import flat, from_beta
 from api.doors.openai.realtime.errors import RealtimeError
+from api.doors.openai.realtime.opening import NO_CHATS, new_session
 from api.doors.openai.realtime.session import RealtimeSession
-from api.doors.openai.realtime.socket import NO_CHATS, new_session
 from api.doors.openai.targets import personas_of, target_of
 from api.service import Service
 from models.records.core import Grant

@@ -11,9 +11,9 @@ import numpy as np
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 
 from api.doors.openai.door import LARGEST_UPLOAD, BadParameter, OpenAIRoute, at_once, user_of
+from api.doors.openai.forms import form_of
 from api.doors.refusals import server_sent
 from api.service import Service
 from models.errors import TooLarge
@@ -206,22 +206,8 @@ async def _form(request: Request) -> TranscriptionForm:
         BadParameter: it is none, or a field cannot be used.
         TooLarge: the recording is.
     """
-    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise BadParameter("Send the recording as multipart/form-data, in the field `file`.", "file")
-    body = await request.body()
-
-    async def replay() -> AsyncGenerator[bytes]:
-        yield body
-        yield b""
-
-    try:
-        form = await MultiPartParser(request.headers, replay(), max_files=1, max_fields=50).parse()
-    except (MultiPartException, KeyError, UnicodeDecodeError):
-        raise BadParameter("This is no multipart form: send the recording in the field `file`.", "file") from None
-    try:
+    async with form_of(request, "file") as form:
         return await _read(form)
-    finally:
-        await form.close()
 
 
 async def _read(form: FormData) -> TranscriptionForm:

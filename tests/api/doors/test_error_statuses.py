@@ -10,6 +10,8 @@ from api.doors.line import ProtocolError
 from api.doors.openai.door import BadParameter
 from api.doors.openai.realtime.errors import RealtimeError
 from api.doors.openai.targets import UnknownModel
+from api.doors.openai.webrtc.calls import UnknownCall, WebRtcUnavailable
+from api.doors.openai.webrtc.ports import PortsTaken
 from api.doors.refusals import BUSY_RETRY_S, failure_of
 from api.doors.telephone.sip_dialing import NotAnswered
 from api.doors.telephone.webhooks import CarrierUnreachable
@@ -39,6 +41,9 @@ ROWS: list[tuple[type[Exception], str, int]] = [
     (RealtimeError, "invalid", 400),
     (BadParameter, "invalid_value", 400),
     (UnknownModel, "model_not_found", 404),
+    (UnknownCall, "call_not_found", 404),
+    (WebRtcUnavailable, "webrtc_unavailable", 501),
+    (PortsTaken, "ports_taken", 503),
     (models_errors.TooLarge, "too_large", 413),
     (models_errors.StoreUnavailable, "store_unavailable", 500),
     (models_errors.StorageFailed, "storage_failed", 503),

@@ -35,6 +35,7 @@ FOR_CALLS = {
     "/attempt/chat_silence",
     "/socket/v5/client/connect", "/socket/v5/client/disconnect", "/socket/v5/client/attempt/start",
     "/socket/v5/client/attempt/audio_start", "/socket/v5/client/attempt/audio_stop",
+    "/v1/realtime/calls", "/v1/realtime/calls/{call_id}/hangup", "/v1/realtime/calls/{call_id}/{verb}",
 }  # fmt: skip
 """The routes of a kiosk, a phone and an invite; all others are a user's and an operator's alone, the studio's an
 operator's."""

@@ -56,6 +56,7 @@ from pipeline.conversation.events import (
     UserPartial,
     UserStarted,
 )
+from voice.audio.formats import AudioFormat
 
 log = logging.getLogger(__name__)
 
@@ -151,6 +152,11 @@ class RealtimeDialect:
         assert self._base is not None
         return self.session.settings(self._base, self._editing.instructions)
 
+    @property
+    def formats(self) -> Formats:
+        """The formats of the audio in events."""
+        return Formats(self.session.input, self.session.output)
+
     # --------------------------------------------------------- client events
 
     def heard(self, message: Message) -> Heard | Sequence[Heard] | None:
@@ -161,11 +167,16 @@ class RealtimeDialect:
             event_id = read.get("event_id")
             if self._beta or read.get("type") == "transcription_session.update":
                 read = from_beta(read)
-            return self._carry_out(read)
+            return self.carry_out(read)
         except RealtimeError as error:
             return Respond(self.messages([_error(error, event_id)]))
 
-    def _carry_out(self, read: dict[str, Any]) -> Heard | Sequence[Heard] | None:
+    def carry_out(self, read: dict[str, Any]) -> Heard | Sequence[Heard] | None:
+        """Carry out a client event, in the GA dialect.
+
+        Raises:
+            RealtimeError: it cannot be.
+        """
         match read.get("type"):
             case "input_audio_buffer.append":
                 return self._append(read)
@@ -212,8 +223,11 @@ class RealtimeDialect:
             raise RealtimeError(
                 "invalid_value", "The audio is not base64; use the standard alphabet.", "audio"
             ) from None
-        wire = self.session.input
-        milliseconds = len(data) * 1000 / (wire.rate_hz * (2 if wire.encoding == "pcm16" else 1))
+        return self.hear(data, self.session.input)
+
+    def hear(self, data: bytes, wire: AudioFormat) -> Hear:
+        """Count audio of the client."""
+        milliseconds = len(data) * 1000 / (wire.rate_hz * wire.channels * (2 if wire.encoding == "pcm16" else 1))
         self._appended_ms += milliseconds
         self._since_commit_ms += milliseconds
         return Hear(data)
@@ -228,13 +242,13 @@ class RealtimeDialect:
         return [self._respond(*told), Commit()]
 
     def _update(self, read: dict[str, Any]) -> Sequence[Heard]:
-        before = (self.session.input, self.session.output)
+        before = self.formats
         begun = self._appended_ms > 0 or self._items.last is not None
         self.session.merge(read.get("session"), begun=begun, sounded=self._answers.sounded)
         self._take_turns()
         commands: list[Heard] = [TakeSettings(self.settings)]
-        if before != (self.session.input, self.session.output):
-            commands.append(Formats(self.session.input, self.session.output))
+        if before != self.formats:
+            commands.append(self.formats)
         return [*commands, self._respond({"type": "session.updated", "session": self.session.echo()})]
 
     def _take_turns(self) -> None:

@@ -3,24 +3,18 @@
 from functools import partial
 
 from fastapi import APIRouter, WebSocket
-from starlette.requests import HTTPConnection
 
 from api.auth import address_of, check_right, grant_for
 from api.auth.scopes import REALTIME
 from api.doors.http_rules import release_lease
-from api.doors.line import DictationOnly, Line, StandingChat, WebSocketWire
+from api.doors.line import Line, WebSocketWire
 from api.doors.openai.door import key_of, offered_protocols, render
-from api.doors.openai.realtime.dialect import RealtimeDialect
-from api.doors.openai.realtime.items import new_name
-from api.doors.openai.realtime.session import LONGEST_S, RealtimeSession
-from api.doors.openai.targets import Target, UnknownModel, personas_of, target_of
-from api.doors.openai.voices import voices_of
+from api.doors.openai.realtime.opening import is_beta, session_of
+from api.doors.openai.realtime.sideband import SidebandCalls, serve_sideband
 from api.doors.refusals import failure_of
 from api.doors.socket_rules import SocketRules
 from api.service import Service
 from models.errors import ModelError
-from models.records.core import Grant, Persona
-from pipeline.conversation.conversation import Conversation
 from pipeline.errors import PipelineError
 
 PATH = "/v1/realtime"
@@ -29,11 +23,6 @@ MESSAGE_LIMIT = 16 * 1024 * 1024
 
 RULES = SocketRules(max_bytes=MESSAGE_LIMIT)
 
-BETA_PROTOCOL = "openai-beta.realtime-v1"
-BETA_HEADER = "realtime=v1"
-
-NO_CHATS = "A browser's secret begins chats of its own: name a persona or a practice."
-
 router = APIRouter()
 
 
@@ -41,70 +30,30 @@ router = APIRouter()
 async def realtime(websocket: WebSocket) -> None:
     """Carry a session over one websocket; who may have none is refused before it is accepted."""
     service: Service = websocket.app.state.service
+    asked = websocket.query_params
     try:
-        grant, target, session = await _session(service, websocket)
+        grant = await grant_for(service.store, service.settings, key_of(websocket), address_of(websocket))
+        check_right(grant, REALTIME)
+        if (call_id := asked.get("call_id")) is not None:
+            calls: SidebandCalls = websocket.app.state.realtime_calls
+            call = calls.find(grant, call_id)
+        else:
+            opening = await session_of(service, grant, asked.get("model"), transcribes=_transcribes(websocket))
     except (ModelError, PipelineError) as error:
         await _refuse(websocket, error)
         return
-    offered = offered_protocols(websocket)
-    await websocket.accept(subprotocol="realtime" if "realtime" in offered else None)
-    dialect = RealtimeDialect(
-        grant,
-        DictationOnly() if target is None else target.chat,
-        session,
-        beta=is_beta(websocket),
-        engines=service.engines,
-        conversation=partial(_conversation, service, grant),
-        persona_id=None if target is None else target.persona.id,
-        opened=partial(release_lease, websocket.scope),
-    )
+    await websocket.accept(subprotocol="realtime" if "realtime" in offered_protocols(websocket) else None)
+    wire = WebSocketWire(websocket, MESSAGE_LIMIT)
+    if call_id is not None:
+        await serve_sideband(wire, call, service.access, grant)
+        return
+    dialect = opening.dialect(service, beta=is_beta(websocket), opened=partial(release_lease, websocket.scope))
     patience = getattr(websocket.app.state, "patience", None)
-    await Line(WebSocketWire(websocket, MESSAGE_LIMIT), dialect, service, patience=patience).serve()
+    await Line(wire, dialect, service, patience=patience).serve()
 
 
-def is_beta(connection: HTTPConnection) -> bool:
-    """Return whether a client speaks the beta dialect, by its header or, in a browser, by its subprotocol."""
-    return BETA_HEADER in connection.headers.get("openai-beta", "") or BETA_PROTOCOL in offered_protocols(connection)
-
-
-def new_session(service: Service, model: str, voice: str, personas: list[Persona]) -> RealtimeSession:
-    """Make a session of the defaults."""
-    return RealtimeSession(
-        id=new_name("sess"),
-        model=model,
-        expires_at=int(service.store.now().timestamp()) + LONGEST_S,
-        voice=voice,
-        voices=voices_of(personas),
-        silence_ms=service.settings.endpoint_ms,
-    )
-
-
-async def _session(service: Service, websocket: WebSocket) -> tuple[Grant, Target | None, RealtimeSession]:
-    """Find who connects, whom they talk to, and the session that they begin with.
-
-    Raises:
-        Unauthorized, Forbidden, UnknownModel: they may not, or not with that.
-    """
-    grant = await grant_for(service.store, service.settings, key_of(websocket), address_of(websocket))
-    check_right(grant, REALTIME)
-    asked = websocket.query_params
-    config = await service.store.session_of_token(grant.credential_id) if grant.scope == "realtime" else None
-    transcribes = asked.get("intent") == "transcription" or (config or {}).get("type") == "transcription"
-    target = None if transcribes else await target_of(service, grant, asked.get("model") or (config or {}).get("model"))
-    if target is not None and grant.scope == "realtime" and isinstance(target.chat, StandingChat):
-        raise UnknownModel(NO_CHATS)
-    voice = target.persona.id if target is not None else "none"
-    session = new_session(service, target.name if target else "", voice, await personas_of(service, grant))
-    session.transcribes = transcribes
-    if config:
-        session.merge(config)
-    return grant, target, session
-
-
-def _conversation(service: Service, grant: Grant, chat_id: str) -> Conversation:
-    call = service.calls.find(grant.user.id, chat_id=chat_id)
-    assert call is not None  # its line asks
-    return call.session.conversation
+def _transcribes(websocket: WebSocket) -> bool:
+    return websocket.query_params.get("intent") == "transcription"
 
 
 async def _refuse(websocket: WebSocket, error: Exception) -> None:

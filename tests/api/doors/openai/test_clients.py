@@ -1,17 +1,9 @@
-"""Clients that exist, each in an environment of its own: a spoken turn, an interruption, typed text, a tool, and REST.
+"""Clients that exist, each in an environment of its own: turns, an interruption, typed text, a tool, and REST."""
 
-An environment is made once a machine, under the temporary folder, from the package index; without that its tests are
-skipped, and so are Node's where there is no Node.
-"""
-
-import hashlib
 import json
 import os
 import shutil
 import subprocess
-import sys
-import tempfile
-import venv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +14,7 @@ import pytest
 import soundfile
 
 from api.certificate import self_signed
+from tests.installed import node_with, python_with
 from tests.servers.weather import STORY, weather_model
 from tests.service import TOKENS, RunningService, running
 from tests.voice.sound import recording
@@ -49,44 +42,6 @@ class Addresses:
     def ws(self) -> str:
         """The same for websockets."""
         return self.http.replace("http", "ws", 1)
-
-
-def place(requirements: Sequence[str]) -> Path:
-    """The folder of the environment with these packages."""
-    name = hashlib.sha256(" ".join((sys.version, *requirements)).encode()).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / "glow-test-clients" / name
-
-
-def python_with(*requirements: str) -> Path:
-    """The Python of an environment with these packages."""
-    folder = place(requirements)
-    python, ready = folder / "bin" / "python", folder / "ready"
-    if not ready.exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        venv.create(folder, with_pip=True)
-        _installed([str(python), "-m", "pip", "install", "-q", "--prefer-binary", *requirements], folder)
-        ready.touch()
-    return python
-
-
-def node_with(*requirements: str) -> Path:
-    """The folder with these packages of npm."""
-    if shutil.which("npm") is None:
-        pytest.skip("There is no Node on this machine: install nodejs and npm.")
-    folder = place(requirements)
-    if not (folder / "ready").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        (folder / "package.json").write_text('{"private": true, "type": "module"}')
-        _installed(["npm", "install", "--no-audit", "--no-fund", "--silent", *requirements], folder)
-        (folder / "ready").touch()
-    return folder
-
-
-def _installed(command: list[str], folder: Path) -> None:
-    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900, check=False)
-    if ran.returncode:
-        pytest.skip(f"Not installed, perhaps for want of a network: {(ran.stderr or ran.stdout)[-300:]}")
 
 
 def told(command: Sequence[str | Path], **variables: str) -> dict[str, Any]:
