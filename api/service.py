@@ -181,9 +181,9 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
             lessons=external.lessons,
             new_id=new_id,
         )
-        if settings.retention_days:
+        if settings.keep_days:
             remove = practice.removal.remove_before
-            await stack.enter_async_context(Retention(remove, settings.retention_days, store.now, LoopClock()))
+            await stack.enter_async_context(Retention(remove, settings.keep_days, store.now, LoopClock()))
         service = Service(
             settings, store, shared_engines, calls, access, chats, external, hub, coach, files, background, practice,
             timelines,

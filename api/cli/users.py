@@ -1,16 +1,19 @@
-"""`glow user`: list and delete users."""
+"""`glow user`: list users, export what is theirs, delete and erase them."""
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.commands import AsJson, show_list
+from api.cli.terminal import fail
 
 if TYPE_CHECKING:
+    from api.settings import Settings
     from models.records.core import Account
 
-app = typer.Typer(no_args_is_help=True, help="List and delete users, with everything that is theirs.")
+app = typer.Typer(no_args_is_help=True, help="List, export, delete and erase users, with everything that is theirs.")
 
 
 @app.command(name="list")
@@ -35,6 +38,59 @@ def list_(as_json: AsJson = False) -> None:
         for account in asyncio.run(ask())
     ]
     show_list("users", users, as_json=as_json, empty="There is no user; one is made with `glow token create USER`.")
+
+
+@app.command()
+def export(
+    user: Annotated[str, typer.Argument(metavar="USER", help="Name of the user, or the id.")],
+    to: Annotated[Path, typer.Argument(metavar="DEST", help="A new folder.")],
+) -> None:
+    """Write all that is stored of a user into a folder: rows as JSON, transcripts, recordings, uploads."""
+    from api.settings import Settings
+    from models.files import Files
+    from models.store import Store
+    from pipeline.practice.user_export import export_user
+
+    settings = Settings()
+
+    async def ask() -> tuple[str, int, int]:
+        async with Store(settings.database_url) as store:
+            found, chats, audios = await export_user(store, Files(settings.data_dir / "audio"), user, to)
+            return found.name, chats, audios
+
+    try:
+        name, chats, audios = asyncio.run(ask())
+    except OSError as error:
+        fail(f"{to} cannot be written: {error.strerror}.")
+    typer.echo(f"{to} has what is stored of {name}: {chats} chats, {audios} recordings and uploads.")
+
+
+@app.command()
+def erase(
+    user: Annotated[str, typer.Argument(metavar="USER", help="Name of the user, or the id.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a user with everything that is theirs, look that nothing is left, and overwrite what SQLite keeps of it.
+
+    Backups still have it: erase again after a restore.
+    """
+    from api.settings import Settings
+    from models.files import Files
+    from models.store import Store
+    from pipeline.practice.user_removal import erase_user
+    from pipeline.tasks.clock import LoopClock
+
+    settings = Settings()
+    if not yes:
+        typer.confirm(f"Erase {user}, with everything that was said, graded and recorded?", abort=True)
+
+    async def ask() -> tuple[str, int]:
+        async with Store(settings.database_url) as store:
+            return await erase_user(store, Files(settings.data_dir / "audio"), LoopClock(), user)
+
+    name, chats = asyncio.run(ask())
+    typer.echo(f"{name} is erased, with {chats} chats; nothing of theirs is left in the database or the files.")
+    _warn_of_static_token(name, settings)
 
 
 @app.command()
@@ -71,5 +127,9 @@ def delete(
     name, chats = asyncio.run(ask())
     what = "what was said is kept" if keep_data else f"{chats} chats are removed"
     typer.echo(f"{name} is deleted; {what}.")
+    _warn_of_static_token(name, settings)
+
+
+def _warn_of_static_token(name: str, settings: "Settings") -> None:
     if name in settings.static_tokens.values():
         typer.echo(f"GLOW_TOKENS still has a token of {name}, which makes the user anew: take it out there.", err=True)

@@ -251,9 +251,11 @@ class Settings(WyomingSettings, TelephoneSettings, TelemetrySettings, ToolSettin
         default=False,
         description="Record every call as a stereo WAV file; enable it only where everyone who speaks has consented.",
     )
-    retention_days: int = Field(
+    keep_days: int = Field(
         default=0,
         ge=0,
+        # The second is what it was called before.
+        validation_alias=AliasChoices("GLOW_KEEP_DAYS", "GLOW_RETENTION_DAYS"),
         description="Days after its last message at which an attempt is removed with its chats, recordings and grades, "
         "and a chat of the other doors; 0 keeps them.",
     )

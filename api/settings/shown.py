@@ -10,7 +10,8 @@ from api.settings.fields import Settings
 from api.settings.serving import PREFIX, SECRET_PREFIX
 
 # Variables of the client commands, not of the service.
-_CLIENT_VARIABLES = frozenset({"GLOW_TOKEN", "GLOW_INSTANCE_URL"})
+_CLIENT_VARIABLES = frozenset({"GLOW_TOKEN", "GLOW_INSTANCE_URL", "GLOW_MIGRATE_TO"})
+_EARLIER_NAMES = frozenset({"GLOW_RETENTION_DAYS"})
 _PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]*@")
 
 
@@ -77,7 +78,7 @@ def explain(error: ValidationError) -> list[str]:
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """List the GLOW_ variables that no setting reads, such as misspelt ones."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | _CLIENT_VARIABLES
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | _CLIENT_VARIABLES | _EARLIER_NAMES
     return sorted(
         name
         for name in environment

@@ -12,6 +12,7 @@ from models.store.coaching import CoachingStore
 from models.store.content import ContentStore
 from models.store.database import utc_now
 from models.store.drafts import DraftStore
+from models.store.exporting import UserDataStore
 from models.store.external_chats import ExternalChatStore
 from models.store.grants import GrantStore
 from models.store.keyed_calls import KeyedCallStore
@@ -48,6 +49,7 @@ class Store(
     BenchmarkStore,
     RemovalStore,
     UserStore,
+    UserDataStore,
     OpenCallStore,
     PastCallStore,
     ProcessStore,

@@ -32,6 +32,8 @@ _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
     "PRAGMA foreign_keys = ON",
+    # What is deleted is overwritten: what was said is nobody's any more.
+    "PRAGMA secure_delete = ON",
 )
 
 CONNECTIONS = 6

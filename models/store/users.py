@@ -93,13 +93,13 @@ class UserStore(Database):
             await take_write_lock(session)
             audio_ids = tuple(await session.scalars(select(AudioRow.id).where(AudioRow.user_id == user_id)))
             for table in reversed(Base.metadata.sorted_tables):  # those that refer to others first
-                if (own := _of_user(table, user_id)) is not None:
+                if (own := rows_of_user(table, user_id)) is not None:
                     await session.execute(delete(table).where(own))
             await session.execute(delete(UserRow).where(UserRow.id == user_id))
             return RemovedChats(audio_ids=audio_ids)
 
 
-def _of_user(table: Table, user_id: str) -> ColumnElement[bool] | None:
+def rows_of_user(table: Table, user_id: str) -> ColumnElement[bool] | None:
     """Say which rows of a table are a user's: by their own column, or by what they are a part of; None if none are."""
     for name in ("user_id", "owner_id"):
         if name in table.c:
@@ -109,6 +109,6 @@ def _of_user(table: Table, user_id: str) -> ColumnElement[bool] | None:
         for key in table.foreign_keys
         if not key.parent.nullable
         and key.column.table is not table
-        and (own := _of_user(key.column.table, user_id)) is not None
+        and (own := rows_of_user(key.column.table, user_id)) is not None
     ]
     return or_(*parts) if parts else None

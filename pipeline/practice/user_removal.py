@@ -2,6 +2,7 @@
 
 import asyncio
 
+from models.errors import Conflict
 from models.files import Files
 from models.store import RemovedChats, Store
 from pipeline.call.recording import recording_of, words_of
@@ -39,6 +40,27 @@ async def remove_user(
         await _remove_files(files, batch)
     await _remove_files(files, await store.remove_user(user.id))
     return user.name, chats
+
+
+async def erase_user(store: Store, files: Files, clock: Clock, name_or_id: str) -> tuple[str, int]:
+    """Remove a user as `remove_user` does, look that nothing is left, and overwrite what a file still has of it.
+
+    Returns:
+        The user's name, and how many chats are removed.
+
+    Raises:
+        NotFound, StorageFailed: as `remove_user`.
+        Conflict: something was written meanwhile; called again with the user's id, it goes on.
+    """
+    user = await store.find_user(name_or_id)
+    named = await remove_user(store, files, clock, user.id)
+    if left := await store.user_data(user.id):
+        raise Conflict(
+            f"Something of {named[0]} was written meanwhile ({', '.join(sorted(left))}): "
+            f"erase {user.id} again, best while the service is stopped."
+        )
+    await store.scrub()
+    return user.name, named[1]
 
 
 async def _remove_files(files: Files, removed: RemovedChats) -> None:

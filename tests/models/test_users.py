@@ -10,7 +10,7 @@ from sqlalchemy import Boolean, Column, Float, Integer, Table, create_engine, in
 
 from models.columns import UtcDateTime
 from models.errors import NotFound
-from models.store.users import _of_user
+from models.store.users import rows_of_user
 from models.tables.base import Base
 from tests.models.test_removal import rows_with
 
@@ -24,7 +24,7 @@ def value(table: Table, column: Column[Any], user_id: str) -> Any:
         return user_id
     for key in column.foreign_keys:
         parent = key.column.table
-        if parent is not table and _of_user(parent, user_id) is not None:
+        if parent is not table and rows_of_user(parent, user_id) is not None:
             return f"{user_id} {parent.name}"
         return None if column.nullable else "desk"
     if column.primary_key and not isinstance(column.type, Integer):
@@ -41,7 +41,7 @@ def fill_every_table(path: Any, user_id: str) -> set[str]:
     with engine.begin() as connection:
         connection.exec_driver_sql("PRAGMA foreign_keys=ON")
         for table in Base.metadata.sorted_tables:
-            if _of_user(table, user_id) is not None:
+            if rows_of_user(table, user_id) is not None:
                 row = {column.name: value(table, column, user_id) for column in table.columns}
                 connection.execute(insert(table), row)
                 filled.add(table.name)

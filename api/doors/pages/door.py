@@ -151,7 +151,7 @@ async def offers(request: Request, grant: Annotated[Grant, Depends(having(SEEING
         kept=Kept(
             recording=settings.record_calls,
             announcement=settings.record_announcement if settings.record_calls else "",
-            days=settings.retention_days or None,
+            days=settings.keep_days or None,
         ),
         engines=service.shared_engines.names,
         resume_s=settings.resume_s,

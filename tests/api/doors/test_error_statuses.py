@@ -18,6 +18,7 @@ from api.doors.telephone.webhooks import CarrierUnreachable
 from api.telemetry import TelemetryUnavailable
 from models import errors as models_errors
 from models.errors import ModelError
+from models.transfer import errors as transfer_errors
 from pipeline import errors as pipeline_errors
 from pipeline.errors import PipelineError
 from pipeline.llm.completions import RequestRefused
@@ -48,6 +49,10 @@ ROWS: list[tuple[type[Exception], str, int]] = [
     (models_errors.StoreUnavailable, "store_unavailable", 500),
     (models_errors.StorageFailed, "storage_failed", 503),
     (models_errors.InvalidPack, "invalid_pack", 500),
+    (transfer_errors.TransferFailed, "transfer_failed", 500),
+    (transfer_errors.NotEmpty, "not_empty", 500),
+    (transfer_errors.ServiceRuns, "service_runs", 500),
+    (transfer_errors.Damaged, "damaged", 500),
     (Unauthorized, "unauthorized", 401),
     (Expired, "unauthorized", 401),
     (models_errors.TokenExpired, "unauthorized", 401),

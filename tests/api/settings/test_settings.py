@@ -115,3 +115,15 @@ def test_a_misspelt_variable_is_noticed() -> None:
 def test_the_readme_shows_the_settings_as_they_are() -> None:
     readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
     assert markdown_table() in readme
+
+
+def test_how_long_chats_are_kept_has_an_earlier_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLOW_RETENTION_DAYS", "30")
+    assert Settings().keep_days == 30
+    assert unknown_variables({"GLOW_RETENTION_DAYS": "30", "GLOW_KEEP_DAYS": "30"}) == []
+    monkeypatch.setenv("GLOW_KEEP_DAYS", "7")
+    assert Settings().keep_days == 7
+    monkeypatch.setenv("GLOW_KEEP_DAYS", "-1")
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert explain(refused.value)[0].startswith("GLOW_KEEP_DAYS cannot be used: input should be greater")
