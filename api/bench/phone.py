@@ -195,10 +195,14 @@ async def _interrupted(call: CarrierCall, store: Store, chance: random.Random) -
     record = await _ended(store, call)
     if record is None:
         return None
-    replies = [one for one in record if one.role == "assistant" and (one.full_text or one.text) in REPLIES]
-    if not replies or not replies[0].interrupted:
+    replies = [
+        one
+        for one in record
+        if one.role == "assistant" and (one.full_text or one.text) in REPLIES and (one.started_ms or 0) <= spoke_at / 8
+    ]
+    if not replies or not replies[-1].interrupted:
         return None
-    return compared(call.speaker, replies[0], spoke_at, barge_in)
+    return compared(call.speaker, replies[-1], spoke_at, barge_in)  # an earlier one, the opening has interrupted
 
 
 async def _ended(store: Store, call: CarrierCall) -> tuple[Message, ...] | None:

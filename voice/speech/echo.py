@@ -31,7 +31,7 @@ _ALIKE = 0.55
 """Correlation over 160 ms from which on the microphone holds an echo: echoes have 0.9 in the median, at -30 dB in noise
 0.7; learners 0.2, one window in a hundred 0.55."""
 
-_PERHAPS_ALIKE, _PLAINLY_ALIKE = 0.45, 0.7
+_HARDLY_ALIKE, _PERHAPS_ALIKE, _PLAINLY_ALIKE = 0.3, 0.45, 0.7
 _SAME_LAG = 3 * _MS
 _TRACKED_EVERY = 10  # frames between two looks at a delay that is known
 _UNFIT, _UNFIT_LOOKS = 0.5, 3  # share that a filter leaves of a plain echo, so often, before it is given up
@@ -42,10 +42,12 @@ _BETTER = 0.8  # how much less energy a filter leaves than the other one, to tak
 _SMOOTHED = 0.5
 _AUDIBLE = 10 ** (-60 / 20)  # RMS of full scale below which there is no sound to speak of
 _VERDICT = 8  # frames of sound within which an echo shows; they are withheld from the detector
+_GLIMPSE = 3  # frames of sound of which the likeness says little
 _PAUSE, _ARRIVES = 25, 15  # frames of silence before a reply is a new one, and frames within which its echo begins
 _ABSENT = 50  # audible frames played without a sound in the microphone, after which no echo is expected
 _ECHO_LEFT, _TALK_LEFT = 0.35, 0.65  # shares of the energy that the prediction leaves of an echo, and of a learner
 _GATE = 0.02
+_SILENCE = np.zeros(FRAME, np.int16)
 
 
 Float32Frame = NDArray[np.float32]
@@ -122,8 +124,8 @@ class EchoCanceller:
         if self._frames - self._looked_at >= self._look_every:
             self._alike, self._looked_at = self._search(), self._frames
         if self._delay is None:
-            unsure = self._unheard_frames < _ABSENT and self._loud_frames <= _VERDICT
-            return Cleaned(frame, _scaled(near, _GATE) if unsure or self._alike >= _PERHAPS_ALIKE else frame)
+            # Silence and no faint frame: a step from that into a word can keep the detector from hearing the word.
+            return Cleaned(frame, _SILENCE if self._may_be_echo else frame)
         left = self._predict(near, self._delay)
         is_echo = self._alike >= _ALIKE and self._frames - self._looked_at <= _BELIEVED
         # The way may have changed between two replies: as one arrives, only what is unlike it is a learner.
@@ -134,6 +136,15 @@ class EchoCanceller:
         opened = min(1.0, max(0.0, (share - _ECHO_LEFT) / (_TALK_LEFT - _ECHO_LEFT)))
         gated = _scaled(left, max(_GATE, opened))
         return Cleaned(_scaled(left, 1.0) if opened else gated, gated)
+
+    @property
+    def _may_be_echo(self) -> bool:
+        """Whether a frame is withheld from the detector while no echo was found."""
+        if self._loud_frames < _GLIMPSE:  # so little sound is like anything that was played
+            return self._unheard_frames < _ABSENT or self._alike >= _PLAINLY_ALIKE
+        if self._loud_frames <= _VERDICT and self._unheard_frames < _ABSENT:
+            return self._alike >= _HARDLY_ALIKE
+        return self._alike >= _PERHAPS_ALIKE
 
     @property
     def _look_every(self) -> int:

@@ -1,5 +1,6 @@
 """The echo canceller on people's voices: what is left of an echo, and of whoever speaks over it."""
 
+import copy
 from itertools import product
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.neural import people
+from tests.voice.sound import recording
 from voice.audio.formats import FRAME, RATE_HZ, Int16Mono
 from voice.speech.echo import EchoCanceller
 from voice.speech.endpointing import Endpointer
@@ -110,6 +112,26 @@ def test_a_learner_with_headphones_is_heard_as_without_a_canceller(persona: Audi
     canceller = EchoCanceller()
     assert heard_ms(spoken, persona, canceller) == heard_ms(spoken, silence, None)
     assert canceller.delay_ms is None
+
+
+def test_a_word_is_heard_at_once_wherever_in_the_reply_it_comes(persona: Audio) -> None:
+    """On a line without noise, the first frame of a word may be like anything."""
+    word = recording("slt/turns/07").astype(np.float64) / 32768
+    canceller, quiet = EchoCanceller(), np.zeros(FRAME, np.int16)
+    onset_ms = int(np.argmax(np.abs(word) > 0.02)) // 16
+    late: list[tuple[int, list[int]]] = []
+    sent = frames(persona)
+    for number in range(400):
+        if number > 100 and number % 6 == 0:
+            spoken, after = frames(word), copy.deepcopy(canceller)
+            detector, endpointer, starts = SpeechDetector(), Endpointer(), list[int]()
+            for at, (frame, played) in enumerate(zip(spoken, sent[number:], strict=False)):
+                endpointer.push(detector.push(after.push(frame, played).gated), (at + 1) * FRAME)
+                starts += [at * 20] if endpointer.speaking else []
+            if not starts or starts[0] > onset_ms + 160:
+                late.append((number, starts))
+        canceller.push(quiet, sent[number])
+    assert late == []
 
 
 def test_where_nothing_is_played_nothing_is_touched(learner: Audio) -> None:

@@ -51,7 +51,4 @@ def test_fifty_calls_with_barge_in_at_random() -> None:
 
     steadily(story, run_virtually)
     assert [one for one in found if not one.right] == []
-    late = sorted(one.silent_ms for one in found if one.silent_ms > 200)
-    # Now and then the first frames of a caller are like what is being played, and are held back until they differ.
-    assert len(late) <= 2
-    assert max(late, default=0) <= 300
+    assert [one for one in found if one.silent_ms > 200] == []
