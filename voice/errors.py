@@ -31,6 +31,13 @@ class UnsupportedFormat(VoiceError):
     http_status = 400
 
 
+class CannotTranslate(VoiceError):
+    """The engine writes what is said in its own language alone."""
+
+    code = "unsupported_model"
+    http_status = 400
+
+
 class EngineUnavailable(VoiceError):
     """The engine's files or its server are missing; the message names the command that gets them."""
 

@@ -60,7 +60,7 @@ class HeardSegment:
 
 
 async def heard_segments(
-    stt: SpeechToText, audio: Int16Mono, *, call: str, prompt: str = "", language: str = ""
+    stt: SpeechToText, audio: Int16Mono, *, call: str, prompt: str = "", language: str = "", translated: bool = False
 ) -> AsyncGenerator[HeardSegment, None]:
     """Transcribe a recording, segment by segment; those without words are left out.
 
@@ -70,11 +70,13 @@ async def heard_segments(
         call: the fairness key of the work.
         prompt: words likely to occur.
         language: BCP 47 tag of the language that is likely to be spoken; empty for none.
+        translated: write it in English, whatever the language.
 
     Raises:
+        CannotTranslate: the recogniser has one language only.
         VoiceError: the recogniser failed.
     """
-    recogniser = stt.of(call, language, priority=Priority.REQUEST)
+    recogniser = stt.translating(call) if translated else stt.of(call, language, priority=Priority.REQUEST)
     padding = PADDING_MS * RATE_HZ // 1000
     for start, end in await asyncio.to_thread(partial(speech_in, audio)):
         async with recogniser.segment(prompt) as segment:

@@ -106,6 +106,44 @@ class SketchingTranscriber(Transcriber, Protocol):
 
 
 @runtime_checkable
+class Translator(Transcriber, Protocol):
+    """A transcriber that can also translate into English."""
+
+    def translate(
+        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
+    ) -> Transcript:
+        """Translate one utterance, of any language that the engine knows, into English.
+
+        Args:
+            audio, cancelled: see `Transcriber.transcribe`.
+            prompt: English words that are likely to occur.
+
+        Raises:
+            CannotTranslate: the model has one language only.
+            InvalidAudio, Cancelled, EngineFailed: see `Transcriber.transcribe`.
+        """
+        ...
+
+
+class Translating:
+    """A transcriber whose transcripts are translations into English.
+
+    Args:
+        translator: makes them.
+    """
+
+    def __init__(self, translator: Translator) -> None:
+        self._translator = translator
+        self.name = translator.name
+
+    def transcribe(
+        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
+    ) -> Transcript:
+        """See `Translator.translate`."""
+        return self._translator.translate(audio, prompt=prompt, cancelled=cancelled)
+
+
+@runtime_checkable
 class PerCallTranscriber(Transcriber, Protocol):
     """A transcriber with state per call, such as a detected language."""
 
@@ -145,3 +183,11 @@ class StreamingTranscriber(Transcriber, Protocol):
     def stream(self, *, prompt: str = "") -> TranscriptStream | None:
         """Begin an utterance; return None if all decoders are in use (transcribe the utterance at its end instead)."""
         ...
+
+
+def cannot_translate(name: str) -> str:
+    """Return the sentence about an engine that does not translate."""
+    return (
+        f"{name} writes what is said in its own language, and translates nothing: "
+        "use a multilingual Whisper (`glow models pull whisper:base`), or a language model for the translation."
+    )

@@ -1,9 +1,10 @@
 """A recogniser on any server with OpenAI's `POST /v1/audio/transcriptions`."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from voice.audio.formats import RATE_HZ, Float32Mono16k, wav_bytes
@@ -60,15 +61,30 @@ class OpenAITranscriber:
         self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
     ) -> Transcript:
         """See `Transcriber.transcribe`. `cancelled` is polled before, during and after the answer."""
+        from openai import omit
+
+        create = self._connected().audio.transcriptions.with_streaming_response.create
+        return Transcript(
+            self._asked(audio, cancelled, partial(create, language=self._language or omit), prompt),
+            self._language or "en",
+        )
+
+    def translate(
+        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
+    ) -> Transcript:
+        """See `Translator.translate`: by the server's `POST /v1/audio/translations`."""
+        create = self._connected().audio.translations.with_streaming_response.create
+        return Transcript(self._asked(audio, cancelled, create, prompt), "en")
+
+    def _asked(self, audio: Float32Mono16k, cancelled: Cancelled, create: Callable[..., Any], prompt: str) -> str:
         wav = wav_bytes(as_int16(checked(audio)), RATE_HZ)
         _stop_if(cancelled)
         from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAIError, omit
 
         try:
-            with self._connected().audio.transcriptions.with_streaming_response.create(
+            with create(
                 file=("speech.wav", wav, "audio/wav"),
                 model=self._model,
-                language=self._language or omit,
                 prompt=prompt[:200] or omit,
                 response_format="json",
                 temperature=0.0,
@@ -98,7 +114,7 @@ class OpenAITranscriber:
         text = answer.get("text") if isinstance(answer, dict) else None
         if not isinstance(text, str):
             raise self._failed("gave an answer without a text; check that it speaks OpenAI's API")
-        return Transcript(spoken_words(text, len(audio)), self._language or "en")
+        return spoken_words(text, len(audio))
 
     def close(self) -> None:
         """Close the connections. Idempotent."""

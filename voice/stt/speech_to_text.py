@@ -1,6 +1,7 @@
 """The recogniser shared by all calls, which each call uses in segments of speech."""
 
-from voice.stt.base import PerCallTranscriber, Transcriber
+from voice.errors import CannotTranslate
+from voice.stt.base import PerCallTranscriber, Transcriber, Translating, Translator, cannot_translate
 from voice.stt.call_language import CallLanguage
 from voice.stt.segment import Segment
 from voice.work.workers import Priority, Workers
@@ -32,6 +33,19 @@ class SpeechToText:
             priority: of the transcripts; `Priority.REQUEST` for audio that belongs to no call.
         """
         return CallToText(self._transcriber, self._workers, call, language, priority)
+
+    def translating(self, call: str, priority: Priority = Priority.REQUEST) -> "CallToText":
+        """Return a recogniser that translates into English.
+
+        Args:
+            call, priority: see `of`.
+
+        Raises:
+            CannotTranslate: the engine does not.
+        """
+        if not isinstance(self._transcriber, Translator):
+            raise CannotTranslate(cannot_translate(self.name))
+        return CallToText(Translating(self._transcriber), self._workers, call, priority=priority)
 
     def segment(self, call: str, prompt: str = "") -> Segment:
         """Begin the only segment of a call; see `CallToText.segment`."""

@@ -21,7 +21,7 @@ from models.records.core import Grant
 from pipeline.hearing.timed import HeardSegment, heard_segments, samples_of
 from voice.audio.containers import decode_file
 from voice.audio.formats import RATE_HZ, Int16Mono
-from voice.errors import EmptyRecording
+from voice.errors import CannotTranslate, EmptyRecording
 
 HEARING = "openai.transcriptions"
 """The right to have a recording transcribed."""
@@ -31,8 +31,7 @@ FORMATS = ("json", "text", "srt", "vtt", "verbose_json")
 
 router = APIRouter(prefix="/v1/audio", tags=["openai"], route_class=OpenAIRoute)
 
-_UPLOADS = user_of(HEARING)
-Uploader = Annotated[Grant, Depends(_UPLOADS)]
+Uploader = Annotated[Grant, Depends(user_of(HEARING))]
 
 _FORM: dict[str, Any] = {
     "requestBody": {
@@ -89,24 +88,32 @@ async def transcriptions(request: Request, grant: Uploader) -> Response:
     return _rendered(form, [segment async for segment in heard], seconds)
 
 
-@router.post("/translations", response_class=Response, openapi_extra=_FORM, dependencies=[Depends(_UPLOADS)])
-async def translations(request: Request) -> Response:
-    """Refuse to translate: the recognisers here write what is said in its own language."""
+@router.post("/translations", response_class=Response, openapi_extra=_FORM)
+async def translations(request: Request, grant: Uploader) -> Response:
+    """Write in English what is said in a recording of another language."""
     service: Service = request.app.state.service
-    raise BadParameter(
-        f"{service.engines.stt.name} writes what is said, in its own language, and translates nothing: "
-        "use /v1/audio/transcriptions, and a language model for the translation.",
-        "model",
-        "unsupported_model",
-    )
+    form = await _form(request)
+    audio = await _decoded(form.data)
+    try:
+        heard = [segment async for segment in _heard(service, grant, form, audio, translated=True)]
+    except CannotTranslate as error:
+        raise BadParameter(str(error), "model", error.code) from None
+    return _rendered(form, heard, len(audio) / RATE_HZ, task="translate")
 
 
 async def _heard(
-    service: Service, grant: Grant, form: TranscriptionForm, audio: Int16Mono
+    service: Service, grant: Grant, form: TranscriptionForm, audio: Int16Mono, *, translated: bool = False
 ) -> AsyncGenerator[HeardSegment, None]:
     async with at_once(service, grant):
         call = f"transcription of {grant.user.id}"
-        segments = heard_segments(service.engines.stt, audio, call=call, prompt=form.prompt, language=form.language)
+        segments = heard_segments(
+            service.engines.stt,
+            audio,
+            call=call,
+            prompt=form.prompt,
+            language=form.language,
+            translated=translated,
+        )
         async with aclosing(segments) as stream:
             async for segment in stream:
                 yield segment
@@ -136,7 +143,7 @@ async def _events(
         await heard.aclose()
 
 
-def _rendered(form: TranscriptionForm, heard: list[HeardSegment], seconds: float) -> Response:
+def _rendered(form: TranscriptionForm, heard: list[HeardSegment], seconds: float, task: str = "transcribe") -> Response:
     text = " ".join(segment.text for segment in heard)
     match form.format:
         case "text":
@@ -147,14 +154,13 @@ def _rendered(form: TranscriptionForm, heard: list[HeardSegment], seconds: float
         case "vtt":
             return PlainTextResponse("\n".join(["WEBVTT\n", *(f"{_times(one, '.')}\n{one.text}\n" for one in heard)]))
         case "verbose_json":
-            return JSONResponse(_verbose(form, heard, text, seconds))
+            return JSONResponse({"task": task, **_verbose(form, heard, text, seconds)})
         case _:
             return JSONResponse({"text": text, "usage": _usage(seconds)})
 
 
 def _verbose(form: TranscriptionForm, heard: list[HeardSegment], text: str, seconds: float) -> dict[str, Any]:
     body: dict[str, Any] = {
-        "task": "transcribe",
         "language": heard[0].language if heard else form.language or "en",
         "duration": round(seconds, 3),
         "text": text,

@@ -73,6 +73,7 @@ ROWS: list[tuple[type[Exception], str, int]] = [
     (voice_errors.InvalidAudio, "invalid_audio", 400),
     (voice_errors.EmptyRecording, "invalid_audio", 400),
     (voice_errors.UnsupportedFormat, "unsupported_format", 400),
+    (voice_errors.CannotTranslate, "unsupported_model", 400),
     (voice_errors.EngineUnavailable, "engine_unavailable", 503),
     (voice_errors.EngineFailed, "engine_failed", 502),
     (WorkerDied, "engine_failed", 502),

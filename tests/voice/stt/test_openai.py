@@ -106,3 +106,17 @@ def test_bad_audio_and_unwanted_work_are_never_sent(
     with pytest.raises(Cancelled):
         transcriber.transcribe(np.zeros(1600, np.float32), cancelled=lambda: True)
     assert not server.requests
+
+
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")  # what openai says of its own method
+def test_a_recording_is_translated_by_the_servers_own_way(
+    server: TranscriptionServer, transcriber: OpenAITranscriber
+) -> None:
+    server.behaviour = '{"text": "The order comes on Thursday."}'
+    heard = transcriber.translate(as_float32(recording("rms/turns/13")), prompt="Glow")
+    assert (heard.text, heard.language) == ("The order comes on Thursday.", "en")
+    (request,) = server.requests
+    assert (request["path"], request["prompt"], "language" in request) == ("/v1/audio/translations", "Glow", False)
+    server.behaviour = 404
+    with pytest.raises(EngineFailed, match="status 404"):
+        transcriber.translate(as_float32(recording("rms/turns/13")))

@@ -10,8 +10,15 @@ from multiprocessing.connection import Connection
 from threading import Event, Lock
 from typing import Any
 
-from voice.errors import EngineFailed, VoiceError
-from voice.stt.base import MultilingualTranscriber, StreamingTranscriber, Transcriber, TranscriptStream
+from voice.errors import CannotTranslate, EngineFailed, VoiceError
+from voice.stt.base import (
+    MultilingualTranscriber,
+    StreamingTranscriber,
+    Transcriber,
+    TranscriptStream,
+    Translator,
+    cannot_translate,
+)
 
 THREADS = 10
 """Maximum number of concurrent requests: a batch of whole utterances and a few streams."""
@@ -101,6 +108,12 @@ class _Server:
         if isinstance(engine, MultilingualTranscriber):
             return engine.transcribe_in(language, audio, prompt, cancelled, expected, sketch=sketch)
         return engine.transcribe(audio, prompt=prompt, cancelled=cancelled)
+
+    def _translate(self, number: int, audio: Any, prompt: str) -> Any:
+        engine = self._loaded()
+        if not isinstance(engine, Translator):
+            raise CannotTranslate(cannot_translate(engine.name))
+        return engine.translate(audio, prompt=prompt, cancelled=self._cancelled[number].is_set)
 
     def _stream(self, _: int, prompt: str) -> int | None:
         engine = self._loaded()

@@ -107,20 +107,21 @@ class ProcessTranscriber:
         child was killed from outside during the retry is there a second one.
         """
         audio = checked(audio)
+        return self._retried("transcribe", (language, audio, prompt, expected, sketch), len(audio), cancelled)
 
+    def translate(
+        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
+    ) -> Transcript:
+        """See `Translator.translate`, and `transcribe_in` for the retries."""
+        audio = checked(audio)
+        return self._retried("translate", (audio, prompt), len(audio), cancelled)
+
+    def _retried(self, verb: str, args: tuple[Any, ...], samples: int, cancelled: Cancelled) -> Transcript:
         def request() -> Transcript:
             if cancelled():
                 raise CancelledError("The transcript is no longer wanted.")
-            transcript: Transcript = self.alive().request(
-                "transcribe",
-                language,
-                audio,
-                prompt,
-                expected,
-                sketch,
-                deadline_s=self._request_s + len(audio) / RATE_HZ,
-                cancelled=cancelled,
-            )
+            deadline_s = self._request_s + samples / RATE_HZ
+            transcript: Transcript = self.alive().request(verb, *args, deadline_s=deadline_s, cancelled=cancelled)
             return transcript
 
         try:

@@ -78,6 +78,13 @@ class SeveralProcesses:
         with self._least_busy(sketch=sketch) as process:
             return process.transcribe_in(language, audio, prompt, cancelled, expected, sketch=sketch)
 
+    def translate(
+        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
+    ) -> Transcript:
+        """See `ProcessTranscriber.translate`."""
+        with self._least_busy(sketch=False) as process:
+            return process.translate(audio, prompt=prompt, cancelled=cancelled)
+
     def close(self) -> None:
         """Kill the children. Idempotent."""
         for child in self._children:

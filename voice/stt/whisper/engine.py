@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Literal
@@ -11,12 +12,12 @@ import numpy as np
 
 from voice.audio.formats import RATE_HZ, Float32Mono16k
 from voice.errors import Cancelled as CancelledError
-from voice.errors import EngineFailed, EngineUnavailable
-from voice.stt.base import LanguageGuess, Transcriber, Transcript
+from voice.errors import CannotTranslate, EngineFailed, EngineUnavailable
+from voice.stt.base import LanguageGuess, Transcriber, Transcript, cannot_translate
 from voice.stt.call_language import CallLanguage
 from voice.stt.samples import checked
 from voice.stt.whisper.batching import Batcher
-from voice.stt.whisper.short_window import FULL_WINDOW, MARGIN, Decoded, Fill, Request, ShortWindow, silence_of
+from voice.stt.whisper.short_window import FULL_WINDOW, MARGIN, Decoded, Fill, Request, ShortWindow, Task, silence_of
 from voice.stt.whisper.speech_presence import holds_speech, speech_seconds
 from voice.work.cancellation import (
     Cancelled,
@@ -141,8 +142,28 @@ class FasterWhisper:
 
         `expected` counts `EXPECTED_ODDS` times as much as the model's own probability. For `sketch` see there.
         """
+        return self._decoded(self._language or language, audio, prompt, cancelled, expected, sketch=sketch)
+
+    def translate(
+        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
+    ) -> Transcript:
+        """See `Translator.translate`; the language is detected, whatever the configured one."""
+        if not self._loaded(cancelled).model.is_multilingual:
+            raise CannotTranslate(cannot_translate(self.name))
+        return replace(self._decoded(None, audio, prompt, cancelled, task="translate"), language="en")
+
+    def _decoded(
+        self,
+        language: str | None,
+        audio: Float32Mono16k,
+        prompt: str,
+        cancelled: Cancelled,
+        expected: str | None = None,
+        *,
+        sketch: bool = False,
+        task: Task = "transcribe",
+    ) -> Transcript:
         audio = checked(audio)
-        language = self._language or language
         if len(audio) < _SHORTEST_WORD or math.sqrt(float(np.mean(audio * audio))) < _SILENT_RMS:
             return Transcript("", language or "en", 0.0)
         model = self._loaded(cancelled)
@@ -151,7 +172,7 @@ class FasterWhisper:
             language = None
         cap = token_cap(len(audio), model.hf_tokenizer.get_vocab_size())
         unwanted = (lambda: cancelled() or self._batcher.urgently_wanted) if sketch else cancelled
-        request = Request(audio, prompt, cap, language, unwanted, expected, sketch)
+        request = Request(audio, prompt, cap, language, unwanted, expected, sketch, task)
         decoded = self._batcher.run(request, cancelled, urgent=not sketch)
         if decoded is None:
             raise CancelledError("The transcript is no longer wanted.")

@@ -12,7 +12,7 @@ CTranslate2 `Whisper.encode` and `Whisper.generate`.
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +87,9 @@ class Decoded:
         return self.capped or self.compression > REPETITIVE
 
 
+Task = Literal["transcribe", "translate"]
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One utterance to decode.
@@ -99,6 +102,7 @@ class Request:
         cancelled: polled between slices of decoding.
         expected: the language that is likelier than the model thinks; "" for none, None to guess none.
         sketch: one decoding is enough, however it looks.
+        task: what is written: the words themselves, or what they are in English.
     """
 
     audio: Float32Mono16k
@@ -108,6 +112,7 @@ class Request:
     cancelled: Callable[[], bool]
     expected: str | None = None
     sketch: bool = False
+    task: Task = "transcribe"
 
 
 EXPECTED_ODDS = 5.0
@@ -157,7 +162,7 @@ class ShortWindow:
         self._margin = margin
         self._fill = fill
         self._slice = tokens_a_slice
-        self._tokenizers: dict[str, Tokenizer] = {}
+        self._tokenizers: dict[tuple[str, Task], Tokenizer] = {}
 
     def decode(self, requests: Sequence[Request]) -> list[Decoded | None]:
         """Decode utterances, batched by window; None for a cancelled one.
@@ -205,7 +210,7 @@ class ShortWindow:
         """Decode one utterance once, with its prompt and without a retry; for measurements."""
         encoded = self._encoded([request], window_of(len(request.audio), self._margin))
         language, _ = self._languages([request], encoded)[0]
-        return self._generate([request], encoded, [self._prompt(request.prompt, language)], [language])[0]
+        return self._generate([request], encoded, [self._prompt(request.prompt, language, request.task)], [language])[0]
 
     def _encoded(self, requests: Sequence[Request], window: int) -> "StorageView":
         features = np.empty((len(requests), self._model.feature_extractor.mel_filters.shape[0], window), np.float32)
@@ -219,7 +224,9 @@ class ShortWindow:
         encoded = self._encoded(requests, window)
         detected = self._languages(requests, encoded)
         languages = [language for language, _ in detected]
-        prompts = [self._prompt("", language) for language in languages]
+        prompts = [
+            self._prompt("", language, request.task) for language, request in zip(languages, requests, strict=True)
+        ]
         results = self._generate(requests, encoded, prompts, languages)
         for index, (first, (_, guess)) in enumerate(zip(results, detected, strict=True)):
             if first is None:
@@ -232,7 +239,10 @@ class ShortWindow:
     def _with_terms(self, request: Request, first: Decoded, encoded: "StorageView", index: int) -> Decoded:
         """Decode the same encoder output again with the prompt, and adopt its words that fit."""
         prompted = self._generate(
-            [request], _row_of(encoded, index), [self._prompt(request.prompt, first.language)], [first.language]
+            [request],
+            _row_of(encoded, index),
+            [self._prompt(request.prompt, first.language, request.task)],
+            [first.language],
         )[0]
         if prompted is None or prompted.is_broken:
             return first
@@ -297,22 +307,22 @@ class ShortWindow:
             detected.append((request.language or guess[0], None if request.expected is None else guess))
         return detected
 
-    def _prompt(self, prompt: str, language: str) -> list[int]:
-        tokenizer = self._tokenizer(language)
+    def _prompt(self, prompt: str, language: str, task: Task = "transcribe") -> list[int]:
+        tokenizer = self._tokenizer(language, task)
         before = tokenizer.encode(" " + prompt.strip()) if prompt.strip() else []
         return list(self._model.get_prompt(tokenizer, before, without_timestamps=True))
 
-    def _tokenizer(self, language: str) -> "Tokenizer":
-        if language not in self._tokenizers:
+    def _tokenizer(self, language: str, task: Task = "transcribe") -> "Tokenizer":
+        if (language, task) not in self._tokenizers:
             from faster_whisper.tokenizer import Tokenizer
 
-            self._tokenizers[language] = Tokenizer(
+            self._tokenizers[language, task] = Tokenizer(
                 self._model.hf_tokenizer,
                 self._model.model.is_multilingual,
-                task="transcribe",
+                task=task,
                 language=language,
             )
-        return self._tokenizers[language]
+        return self._tokenizers[language, task]
 
     def _suppressed(self, language: str) -> list[int]:
         from faster_whisper.transcribe import get_suppressed_tokens
