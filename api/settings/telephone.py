@@ -31,6 +31,13 @@ class TelephoneSettings(PhoneCarrierSettings):
         le=10_000,
         description="Maximum number of concurrent calls on the telephone; further ones hear that all lines are busy.",
     )
+    phone_filler_s: float = Field(
+        default=2.0,
+        ge=0,
+        le=30,
+        description="Seconds on the telephone after which a persona who has no answer yet says that it takes "
+        "a moment; 0 for never.",
+    )
     phone_dial_prefixes: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Prefixes of the numbers that may be dialled, comma-separated, such as +1,+4930; none by default.",
@@ -51,6 +58,11 @@ class TelephoneSettings(PhoneCarrierSettings):
     twilio_base_url: str = Field(
         default="https://api.twilio.com",
         description="Base URL of Twilio's REST interface, or of a compatible carrier's.",
+    )
+
+    twilio_recording: bool = Field(
+        default=False,
+        description="Have Twilio record calls, too, on numbers that record: after the announcement, in stereo.",
     )
 
     @field_validator("phone_numbers")

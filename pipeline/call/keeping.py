@@ -73,7 +73,7 @@ class CallKeeper:
             persona_id=persona_id,
             input=asdict(call.wire),
             output={},
-            settings=_SETTINGS.dump_python(replace(session.settings, tools=()), mode="json"),
+            settings=_stored(session.settings),
             recorded=session.opening.recorded,
             turn=session.state.number,
             reply_id=None,
@@ -160,7 +160,10 @@ class CallKeeper:
         chat_id = call.session.conversation.chat_id
         if (row := self._rows.get(chat_id)) is None:
             return
-        changed = replace(row, turn=call.session.state.number, recorded=call.session.opening.recorded, **changes)
+        session = call.session
+        if session.opening.stopped:
+            changes["settings"] = _stored(replace(session.settings, recording=None))
+        changed = replace(row, turn=session.state.number, recorded=session.opening.recorded, **changes)
         if changed != row:
             self._rows[chat_id] = changed
             self._put(chat_id, changed)
@@ -169,6 +172,11 @@ class CallKeeper:
         self._changed[chat_id] = row
         self._idle.clear()
         self._news.set()
+
+
+def _stored(settings: SessionSettings) -> dict[str, Any]:
+    stored: dict[str, Any] = _SETTINGS.dump_python(replace(settings, tools=()), mode="json")
+    return stored
 
 
 def hash_of(token: str) -> str:

@@ -28,11 +28,13 @@ class KeyRules:
         wait_s: longest time between two keys of one message.
         repeats: alone, has the persona say its latest reply again; empty for no such key.
         human: alone, asks for a human; empty for no such key.
+        unrecorded: alone, ends the recording, if there is one; empty for no such key.
     """
 
     wait_s: float = 3.0
     repeats: str = "*"
     human: str = "0"
+    unrecorded: str = "9"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class KeyActions:
         pressed: the first key of one was pressed: it interrupts, as speech does.
         repeat: say the latest reply again.
         human: transfer the call to a human; None where there is none.
+        unrecorded: record no more of the call; returns False if it is not recorded.
         said: returns the persona's latest words, which may offer keys.
     """
 
@@ -51,6 +54,7 @@ class KeyActions:
     pressed: Callable[[], None]
     repeat: Callable[[], None]
     human: Callable[[], None] | None
+    unrecorded: Callable[[], bool]
     said: Callable[[], str]
 
 
@@ -98,8 +102,13 @@ class Keypad:
         human = self._actions.human
         if human is not None and self._rules is not None and digits == self._rules.human:
             human()
-        else:
+        elif not self._stops_recording(digits):
             self._actions.typed(digits)
+
+    def _stops_recording(self, digits: str) -> bool:
+        rules = self._rules
+        asks = rules is not None and digits == rules.unrecorded and digits not in self._offered
+        return asks and self._actions.unrecorded()
 
     async def _rest(self) -> None:
         await self._clock.sleep(self._rules.wait_s if self._rules is not None else WAIT_S)

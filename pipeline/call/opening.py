@@ -16,6 +16,7 @@ class OpeningPrompts:
 
     Attributes:
         recorded: the call may be recorded.
+        stopped: the caller does not want to be recorded; nor will the call be after a restart.
     """
 
     def __init__(self, settings: SessionSettings, feed: Callable[[events.Event], None]) -> None:
@@ -27,6 +28,8 @@ class OpeningPrompts:
         self._revision: int | None = None
         self._greets = False
         self._waiting: list[Callable[[], None]] = []
+        self._ends: list[Callable[[], None]] = []
+        self.stopped = False
         self.recorded = recording is not None and self._announced
 
     def announce(self) -> None:
@@ -53,7 +56,7 @@ class OpeningPrompts:
         if revision != self._revision:
             return
         self._revision = None
-        if heard:
+        if heard and not self.stopped:
             self.recorded = True
             for begin in self._waiting:
                 begin()
@@ -62,9 +65,23 @@ class OpeningPrompts:
             self._greets = False
             self._feed(self._greeting)
 
-    def when_recorded(self, begin: Callable[[], None]) -> None:
-        """Call `begin` as soon as the call may be recorded: at once, after the announcement, or never."""
+    def when_recorded(self, begin: Callable[[], None], end: Callable[[], None] = lambda: None) -> None:
+        """Call `begin` as soon as the call may be recorded: at once, after the announcement, or never.
+
+        `end` is called if the recording is stopped before the call is over, perhaps without a beginning.
+        """
+        self._ends.append(end)
         if self.recorded:
             begin()
         else:
             self._waiting.append(begin)
+
+    def stop_recording(self) -> bool:
+        """Record no more of this call; return whether it was, or would have been."""
+        if self.stopped or not (self.recorded or self._announcement):
+            return False
+        self.stopped, self.recorded = True, False
+        self._waiting.clear()
+        for end in self._ends:
+            end()
+        return True

@@ -81,7 +81,9 @@ def speaking_of(
     hooks: Hooks,
 ) -> Replies:
     """Make what gives the persona's replies; `call` is the fairness key."""
-    speaker = Speaker(engines.tts, engines.fallback, conversation.style, settings.output_rate_hz, call)
+    speaker = Speaker(
+        engines.tts, engines.fallback, conversation.style, settings.output_rate_hz, call, settings.filler_s
+    )
     return Replies(
         conversation,
         engines.responder,

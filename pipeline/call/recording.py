@@ -126,14 +126,19 @@ class Recordings(CallFollower):
     def follow(self, call: Call) -> None:
         """Record what both sides say."""
 
+        recorder: _Recorder | None = None
+
         def begin() -> None:
+            nonlocal recorder
             chat_id = call.session.conversation.chat_id
             path, words = self._files.path(recording_of(chat_id)), self._files.path(words_of(chat_id))
             recorder = _Recorder(path, words, call, self._clock, self._put_file_work)
-            call.tap = recorder.learner_said
-            call.session.subscribe(recorder.hear)
 
-        call.session.opening.when_recorded(begin)
+        def end() -> None:
+            if recorder is not None:
+                recorder.stop()
+
+        call.session.opening.when_recorded(begin, end)
 
     async def remove(self, chat_ids: Iterable[str]) -> None:
         """Remove the recordings of the calls on these chats, once what waits to be written is written.
@@ -225,6 +230,15 @@ class _Recorder:
         self._reply_id = ""
         self._spoken: dict[int, tuple[int, int]] = {}
         self._words: dict[str, list[Words]] = {}
+        self._call = call
+        call.tap = self.learner_said
+        self._unsubscribe = call.session.subscribe(self.hear)
+
+    def stop(self) -> None:
+        """Record no more, and join what there is."""
+        self._call.tap = None
+        self._unsubscribe()
+        self._finish()
 
     def learner_said(self, frame: Int16Mono) -> None:
         """Record a 20 ms frame of the learner."""
@@ -266,13 +280,16 @@ class _Recorder:
                 self._words[self._reply_id] = [block for block in said if block.start_ms < end * 1000 // RATE_HZ]
                 self._resampler = Resampler(self._rate_hz, RATE_HZ)
             case CallEnded():
-                self._learner.flush()
-                self._persona.flush()
-                left, right, path, words = self._learner.path, self._persona.path, self._path, self._words_path
-                said = [block for blocks in self._words.values() for block in blocks]
-                self._put(lambda: _join(left, right, path, words, said))
+                self._finish()
             case _:
                 pass
+
+    def _finish(self) -> None:
+        self._learner.flush()
+        self._persona.flush()
+        left, right, path, words = self._learner.path, self._persona.path, self._path, self._words_path
+        said = [block for blocks in self._words.values() for block in blocks]
+        self._put(lambda: _join(left, right, path, words, said))
 
     def _place_ms(self, audio_ms: int) -> int:
         """Convert audio time, which stands still while the client is muted, to a place on the learner's track."""

@@ -116,7 +116,7 @@ class VoiceSession(Audience):
             feed=self._feed,
         )
         self.opening = OpeningPrompts(settings, self._feed)
-        self.prompts = Prompts(settings, self._timers, self._replies, self._feed)
+        self.prompts = Prompts(settings, self._timers, self._replies, self.opening, self._feed)
         self._keypad = Keypad(self._slots, clock, self._key_actions(), settings.keys)
         parts = (self._transcripts, self._replies, self._messages, self._timers, self.opening, self._waterfall)
         self._actions = Actions(*parts, clock, self._emit, self._end)
@@ -340,6 +340,7 @@ class VoiceSession(Audience):
             pressed=self.stop,
             repeat=self.prompts.repeat,
             human=self.prompts.human,
+            unrecorded=self.prompts.stop_recording,
             said=lambda: self._replies.latest_text,
         )
 

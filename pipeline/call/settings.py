@@ -133,6 +133,7 @@ class SessionSettings:
         duck_clears: a ducked reply has the client discard its audio at once, and resumes from what was heard; except
             where the persona's echo is heard, which ducks now and then.
         language: BCP 47 tag of the language that the caller is likely to speak; empty for the persona's.
+        filler_s: an answer that takes longer than this begins with the persona's words for that; 0 for never.
         idle_s: a call without input for this long is ended; None for the service's own limit.
     """
 
@@ -160,6 +161,7 @@ class SessionSettings:
     keys: KeyRules | None = None
     duck_clears: bool = False
     language: str = ""
+    filler_s: float = 0.0
     idle_s: float | None = None
 
     def pace(self) -> HearingPace:

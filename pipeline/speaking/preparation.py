@@ -58,6 +58,7 @@ class Speaker:
         style: the persona's voice.
         rate_hz: the session's output rate.
         call: the fairness key of the work.
+        filler_s: a reply of which nothing is written so long begins with words that it takes a moment; 0 for never.
     """
 
     tts: TextToSpeech
@@ -65,6 +66,7 @@ class Speaker:
     style: VoiceStyle
     rate_hz: int
     call: str
+    filler_s: float = 0.0
 
 
 Report = Callable[[str, str], None]
@@ -169,12 +171,26 @@ class Preparation:
     async def run(self, responder: Responder | None) -> None:
         """Write and synthesize; without a responder, the sentence. Return when the playout has taken everything."""
         self.stamps.started = self.clock.now()
-        async with asyncio.TaskGroup() as both:
-            both.create_task(self._write(responder))
-            both.create_task(self._speak())
-
-    async def _write(self, responder: Responder | None) -> None:
         splitter = ClauseSplitter()
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._speak())
+            filling = both.create_task(self._fill_silence(splitter)) if self._may_fill(responder) else None
+            await self._write(responder, splitter)
+            if filling is not None:
+                filling.cancel()
+
+    def _may_fill(self, responder: Responder | None) -> bool:
+        return responder is not None and self.speaker.filler_s > 0 and not self.voiceless
+
+    async def _fill_silence(self, splitter: ClauseSplitter) -> None:
+        """Say that it takes a moment, if nothing is written for a while after the end of the turn was expected."""
+        await self._released.wait()
+        await self.clock.sleep(self.stamps.started + self.speaker.filler_s - self.clock.now())
+        if not self.text:
+            self._fills = True
+            await self._fill(splitter)
+
+    async def _write(self, responder: Responder | None, splitter: ClauseSplitter) -> None:
         try:
             if responder is None:
                 await self._take(self.sentence, splitter)
@@ -223,12 +239,12 @@ class Preparation:
     async def _before_tools(self, splitter: ClauseSplitter, *, ahead: bool) -> None:
         """Speak what was written so far; a tool with side effects waits until the reply is released."""
         await self._split_off(splitter.flush())
-        self._fills = not self.voiceless
+        self._fills = not (self.voiceless or self._filled)
         if not ahead:
             await self._released.wait()
 
     async def _fill(self, splitter: ClauseSplitter) -> None:
-        """Say once, while tools run, that it takes a moment; not before the reply is released."""
+        """Say once, while a tool or the model takes its time, that it does; not before the reply is released."""
         if not (self._fills and self.released):
             return
         self._fills = False

@@ -138,6 +138,12 @@ class PhoneDialect(ABC):
         """
         return False
 
+    async def record(self) -> None:  # noqa: B027  # most carriers do not
+        """Have the carrier record the call, too: it is announced, and was heard."""
+
+    async def stop_recording(self) -> None:  # noqa: B027  # as above
+        """Have the carrier record no more."""
+
     async def hang_up(self) -> None:  # noqa: B027  # most lines need nothing
         """Hang the call up; called before the wire is closed, which for many lines is the same."""
 
@@ -197,7 +203,7 @@ class PhoneDialect(ABC):
         match event:
             case LineOpened():
                 self._opened()
-                self._reception.opened(event)
+                self._reception.opened(event, self.record, self.stop_recording)
             case ReplyCleared():
                 self._epoch += 1
                 self._outstanding.clear()

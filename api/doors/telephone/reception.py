@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from api.doors.line import (
@@ -27,6 +27,7 @@ from api.doors.telephone.machine import who_answered
 from api.doors.telephone.pin import PinGate
 from api.doors.telephone.plan import HUMAN, Answer, settings_of
 from api.doors.telephone.sentences import RECORDED_HZ, TEXTS, RecordedSentence, recorded, spoken
+from api.doors.telephone.unrecorded import asks_to_stop_recording
 from api.service import Service
 from models.errors import ModelError
 from models.records.core import User
@@ -34,7 +35,7 @@ from models.records.telephone import BY_CALLER, BY_PIN, PhoneCall, PhoneNumber
 from pipeline.call.call import Call
 from pipeline.call.commands import obey
 from pipeline.call.session import SessionSettings
-from pipeline.conversation.events import CallEnded, Problem, SessionEvent
+from pipeline.conversation.events import CallEnded, Problem, SessionEvent, UserMessage
 from pipeline.practice.naming import named_practice, persona_of
 from voice.audio.formats import AudioFormat
 
@@ -43,8 +44,15 @@ log = logging.getLogger(__name__)
 Carry = Callable[[str], Awaitable[bool | None]]
 """Transfers a call, as `PhoneDialect.transfer`."""
 
+Ask = Callable[[], Coroutine[Any, Any, None]]
+"""Asks the carrier for something."""
+
 FAILURES = 2
 """Failures of the engines after which a call is transferred to the number's human."""
+
+
+async def _nothing() -> None:
+    """Ask for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +265,7 @@ class Reception:
 
     def settings(self, made: SessionSettings) -> SessionSettings:
         """Derive the settings of this call from the operator's."""
+        made = replace(made, filler_s=self._service.settings.phone_filler_s)
         return settings_of(self.entry, self.answer, made)
 
     def _owner(self) -> User:
@@ -265,8 +274,13 @@ class Reception:
 
     # --------------------------------------------------------------- the call
 
-    def opened(self, event: LineOpened) -> None:
-        """Note the call that the line attends; its end closes the record."""
+    def opened(self, event: LineOpened, record: Ask = _nothing, stop_recording: Ask = _nothing) -> None:
+        """Note the call that the line attends; its end closes the record.
+
+        Args:
+            record: asks the carrier to record the call, as soon as that was announced.
+            stop_recording: asks it to record no more.
+        """
         known = self._call
         named = (
             call for call in self._service.calls.open_calls() if call.session.conversation_id == event.conversation_id
@@ -275,6 +289,10 @@ class Reception:
         if self._call is None or self._call is known:
             return
         self._run(self._follow(self._call, event.chat_id), "telephone call")
+        self._call.session.opening.when_recorded(
+            lambda: self._run(record(), "recording by the carrier"),
+            lambda: self._run(stop_recording(), "end of a recording by the carrier"),
+        )
 
     async def _follow(self, call: Call, chat_id: str) -> None:
         reason = "lost"
@@ -289,6 +307,8 @@ class Reception:
                     failures += 1
                     if failures == FAILURES and self.entry.human:
                         call.session.prompts.put_through(HUMAN)
+                case UserMessage(text=text) if asks_to_stop_recording(text):
+                    call.session.prompts.stop_recording()
                 case _:
                     pass
 

@@ -37,6 +37,9 @@ FORMATS = {"audio/x-mulaw": "mulaw", "audio/x-alaw": "alaw", "audio/x-l16": "pcm
 RESTART_S = 8
 """How long a call waits at the carrier while the service restarts."""
 
+BY_TWILIO = "recorded_by_twilio"
+"""Detail of a call that Twilio records."""
+
 ONE_MOMENT = "One moment, please."
 
 _WITHOUT_MEANING = frozenset({"connected", "start"})
@@ -165,6 +168,29 @@ class TwilioDialect(PhoneDialect):
             return None
         await self._rest.update(self._call_sid, self._urls.dial(target))
         return None
+
+    async def record(self) -> None:
+        """Have Twilio record the call, once: it goes on over a second stream."""
+        if self._rest is None or not self.desk.service.settings.twilio_recording:
+            return
+        record = self._reception.record
+        if BY_TWILIO in record.details:
+            return
+        try:
+            await self._rest.record(self._call_sid, self._urls.recording)
+        except CarrierUnreachable as error:
+            log.warning("Call %s is not recorded by Twilio: %s", self._call_sid, error)
+        else:
+            await self.desk.service.store.detail_phone_call(record.id, {BY_TWILIO: True})
+
+    async def stop_recording(self) -> None:
+        """Have Twilio record no more."""
+        if self._rest is None or not self.desk.service.settings.twilio_recording:
+            return
+        try:
+            await self._rest.stop_recording(self._call_sid)
+        except CarrierUnreachable as error:
+            log.error("Twilio may still record call %s, against the caller's wish: %s", self._call_sid, error)
 
     async def hang_up(self) -> None:
         """End the call by REST; our close ends it as well, as soon as Twilio has asked what comes next."""

@@ -119,3 +119,30 @@ def test_a_lost_stream_is_taken_up_again_by_the_same_call(phone: PhoneService) -
         assert len(phone.said(call.call_sid)) == 1, "the greeting went on"
 
     asyncio.run(story())
+
+
+def test_twilio_records_from_the_announcement_on_until_the_caller_presses_9(phone: PhoneService) -> None:
+    inside = phone.service.inside
+
+    async def story() -> None:
+        phone.number(record=True, announce="This call is recorded.", greeting="Hello.", silence_s=[])
+        call = phone.call()
+        async with ringing(call):
+            assert await call.until(lambda: bool(phone.twilio.asked("/Recordings.json")))
+            assert len(call.speaker.marks) > 3, "after the announcement"
+            (asked,) = phone.twilio.asked(f"/Calls/{call.call_sid}/Recordings.json")
+            assert asked["RecordingChannels"] == ["dual"]
+            assert asked["RecordingStatusCallback"] == ["https://phone.example.org/phone/twilio/recording"]
+            call.press("9")
+            assert await call.until(lambda: bool(phone.twilio.asked("/Recordings/Twilio.CURRENT.json")))
+            call.hang_up()
+        assert phone.twilio.asked("/Recordings/Twilio.CURRENT.json") == [{"Status": ["stopped"]}]
+        assert await phone.ended(call.call_sid)
+
+    as_it_was = inside.settings
+    inside.settings = as_it_was.model_copy(update={"twilio_recording": True})
+    try:
+        asyncio.run(story())
+    finally:
+        inside.settings = as_it_was
+        phone.number()
