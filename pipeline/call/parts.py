@@ -25,6 +25,7 @@ def tell(conversation: Conversation, settings: SessionSettings) -> None:
     conversation.tools, conversation.tool_choice = call_tools(settings), settings.tool_choice
     conversation.instructions = settings.instructions
     conversation.voice, conversation.rate = settings.voice, settings.voice_rate
+    conversation.max_tokens, conversation.expected_words = settings.max_tokens, settings.expected_words
 
 
 def hearing_of(

@@ -196,9 +196,12 @@ class VoiceSession(Audience):
     def take_context(self, context: ChatContext) -> None:
         """Take on the chat's persona, documents and scenario as they are now, from the next message on."""
         self.conversation.take_context(context)
+        self._expect_words()
+        self._replies.take_context()
+
+    def _expect_words(self) -> None:
         language = self.settings.language or self.conversation.persona.voice.language
         self._transcripts.expect(self.conversation.vocabulary, language)
-        self._replies.take_context()
 
     def report(self, problem: Problem) -> None:
         """Publish a problem from outside the session."""
@@ -305,6 +308,7 @@ class VoiceSession(Audience):
         self._replies.text_only = settings.text_only
         self._replies.take_voice()
         self._timers.take_plan(settings.silence)
+        self._expect_words()
 
     def drop_audio(self) -> None:
         """Drop the open utterance, and with manual turns all audio since the last one."""

@@ -126,6 +126,8 @@ class SessionSettings:
         tools: further tools of the persona.
         tool_choice: "auto", "none", "required" or the name of the tool to use.
         instructions: the client's, which are added to the persona's.
+        max_tokens: of one reply; None for the language model's own bound.
+        expected_words: words that the client expects to be said, beside the chat's own.
         voice: the voice instead of the persona's; None keeps that.
         voice_rate: multiplies the rate of the voice.
         cancels_echo: take the persona's voice out of the learner's audio.
@@ -155,6 +157,8 @@ class SessionSettings:
     tools: tuple[Tool, ...] = ()
     tool_choice: str = "auto"
     instructions: str = ""
+    max_tokens: int | None = None
+    expected_words: str = ""
     voice: VoiceStyle | None = None
     voice_rate: float = 1.0
     cancels_echo: bool = True

@@ -22,13 +22,16 @@ class ReplyWishes:
     """What the client wants of one reply, in place of what holds for the whole call.
 
     Attributes:
-        instructions, tools, tool_choice, text_only: None for those of the call.
+        instructions, tools, tool_choice, text_only, max_tokens: None for those of the call.
+        history: what it is written from; None for the conversation so far.
     """
 
     instructions: str | None = None
     tools: tuple[Tool, ...] | None = None
     tool_choice: str | None = None
     text_only: bool | None = None
+    max_tokens: int | None = None
+    history: tuple[HistoryEntry, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -59,6 +62,8 @@ class Conversation:
         instructions: the client's, which are added to the persona's own.
         voice: the client's choice of a voice; None for the persona's own.
         rate: the client's, which multiplies the persona's own.
+        max_tokens: of one reply; None for the responder's own bound.
+        expected_words: those that the client expects to be said.
         wishes: what the client wants of the next reply.
         last_message: the chat's latest one before the call.
     """
@@ -72,6 +77,8 @@ class Conversation:
         self.instructions = ""
         self.voice: VoiceStyle | None = None
         self.rate = 1.0
+        self.max_tokens: int | None = None
+        self.expected_words = ""
         self.wishes = ReplyWishes()
         self._persona_id = persona_id
         self.take_context(context)
@@ -137,7 +144,8 @@ class Conversation:
     def vocabulary(self) -> str:
         """Names and terms that are likely to occur, for the recogniser."""
         scenario = self._scenario
-        terms = [self.persona.name, scenario.name if scenario else "", *(document.name for document in self._documents)]
+        own = [self.persona.name, scenario.name if scenario else "", *(document.name for document in self._documents)]
+        terms = [self.expected_words, *own]
         return ", ".join(term for term in terms if term)[:VOCABULARY_LIMIT]
 
     def context(self, turn: int | None = None, said: str = "") -> ReplyContext:
@@ -152,12 +160,14 @@ class Conversation:
         if said:
             lines.append(HistoryEntry("user", said))
         wishes, persona = self.wishes, self.persona
+        history = tuple(lines) if wishes.history is None else wishes.history
         asked = self.instructions if wishes.instructions is None else wishes.instructions
         if asked:
             persona = replace(persona, instructions=f"{persona.instructions}\n\n{asked}".strip())
         tools = self.tools if wishes.tools is None else wishes.tools
         choice = wishes.tool_choice or self.tool_choice
-        return ReplyContext(persona, self._scenario, self._documents, tuple(lines), tools, choice, self.chat_id)
+        tokens = self.max_tokens if wishes.max_tokens is None else wishes.max_tokens
+        return ReplyContext(persona, self._scenario, self._documents, history, tools, choice, self.chat_id, tokens)
 
     def spoken(self, turn: int, text: str, new_id: str) -> tuple[str, bool]:
         """Record the learner's spoken words of a turn; return the message's id, and whether it is new."""

@@ -30,7 +30,7 @@ class ReplyContext:
     The last entry of `history` is the learner's. An empty history asks for a greeting; one that ends with the persona
     asks for a word after a long silence. `tools` are the persona's tools, which a responder without tool use ignores;
     `tool_choice` is "auto", "none", "required" or the name of the one to use first;
-    `chat_id` is where they note something.
+    `chat_id` is where they note something. `max_tokens` bounds the model's answer; None for its own bound.
     """
 
     persona: Persona
@@ -40,6 +40,7 @@ class ReplyContext:
     tools: tuple[Tool, ...] = ()
     tool_choice: str = "auto"
     chat_id: str = ""
+    max_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 _OFFICIAL = "https://api.openai.com/v1"
 # Reading the stream to its end lets the next turn reuse the connection, but is worth no longer wait than a handshake.
+_LIMITS = ("max_tokens", "max_completion_tokens")
 _DRAIN_S = 0.2
 
 
@@ -85,7 +86,7 @@ class OpenAIResponder:
             messages: Sequence[Message], tools: Sequence[Tool], *, may_call: bool
         ) -> AsyncGenerator[ModelPart, None]:
             choice = choices.pop() if choices and may_call else "auto" if may_call else "none"
-            return self._ask(patience, messages, tools, choice)
+            return self._ask(patience, messages, tools, choice, context.max_tokens)
 
         context = context if self._takes_tools else replace(context, tools=())
         messages = cast(list[Message], await asyncio.to_thread(chat_messages, context, self._budget))
@@ -94,7 +95,12 @@ class OpenAIResponder:
                 yield part
 
     async def _ask(
-        self, patience: "_Patience", messages: Sequence[Message], tools: Sequence[Tool], choice: str
+        self,
+        patience: "_Patience",
+        messages: Sequence[Message],
+        tools: Sequence[Tool],
+        choice: str,
+        most_tokens: int | None = None,
     ) -> AsyncGenerator[ModelPart, None]:
         """Send one request; yield the words as they arrive, and then the tool calls."""
         patience.asks()
@@ -104,7 +110,7 @@ class OpenAIResponder:
         stream: AnswerStream | None = None
         try:
             async with self._failures(patience):
-                stream = await self._open(patience, messages, tools, choice)
+                stream = await self._open(patience, messages, tools, choice, most_tokens)
             while not (calls.endless or answer.over):
                 async with self._failures(patience):
                     chunk = await self._next(stream, patience, ending)
@@ -155,7 +161,12 @@ class OpenAIResponder:
         await self._client.close()
 
     async def _open(
-        self, patience: "_Patience", messages: Sequence[Message], tools: Sequence[Tool], choice: str
+        self,
+        patience: "_Patience",
+        messages: Sequence[Message],
+        tools: Sequence[Tool],
+        choice: str,
+        most_tokens: int | None,
     ) -> AnswerStream:
         """Send the request; retry once if a kept connection had died, or if the model refuses a parameter."""
         offered = {"tools": [schema_of(tool) for tool in tools], "tool_choice": _choice(choice)}
@@ -163,6 +174,9 @@ class OpenAIResponder:
         while True:
             attempts -= 1
             parameters = self._tuning | (offered if tools and self._takes_tools else {})
+            limit = next((name for name in _LIMITS if name in parameters), None)
+            if most_tokens is not None and limit is not None:
+                parameters[limit] = min(parameters[limit], most_tokens)
             try:
                 async with patience.waiting():
                     return AnswerStream(

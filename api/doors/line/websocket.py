@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from websockets.exceptions import InvalidState
 
 from api.doors.line.wire import Close, LineRefused, Message
 
@@ -66,5 +67,5 @@ class WebSocketWire:
     async def close(self, reason: Close) -> None:
         """Close with the reason's code and name."""
         if reason is not Close.GONE:
-            with suppress(RuntimeError, WebSocketDisconnect):  # the client may have gone first
+            with suppress(RuntimeError, WebSocketDisconnect, InvalidState):  # the client may have gone first
                 await self._websocket.close(CODES[reason], reason.name.lower().replace("_", " "))

@@ -12,12 +12,12 @@ from api.doors.openai.realtime.aside import Aside
 from api.doors.openai.realtime.errors import RealtimeError, explained
 from api.doors.openai.realtime.items import ConversationItem, Items, new_name, read_item, text_of
 from api.doors.openai.realtime.responses import RealtimeResponse
-from api.doors.openai.realtime.session import RealtimeSession, choice_of, described, tools_of
+from api.doors.openai.realtime.session import RealtimeSession, choice_of, described, limit_of, tools_of
 from api.doors.openai.realtime.shapes import TAGS, ResponsePart
 from pipeline.call.settings import Engines
 from pipeline.conversation.conversation import Conversation, ReplyWishes
 from pipeline.conversation.events import NothingSaid, ReplyBegan, ReplyEnded, ReplyText, ToolsCalled
-from pipeline.conversation.reply import HistoryEntry, ReplyContext
+from pipeline.conversation.reply import HistoryEntry
 from pipeline.conversation.tools import FunctionCall
 
 BOUND_MS = 3_000
@@ -141,9 +141,6 @@ class SessionResponses:
         )
         if part.conversation == "none":
             return self._beside(response, part)
-        if part.input is not None:
-            sentence = "Give `input` with conversation none; otherwise create items."
-            raise RealtimeError("invalid_value", sentence, "response.input")
         return self._begin(response, self._wishes(part))
 
     def _begin(self, response: RealtimeResponse, wishes: ReplyWishes) -> Heard | Sequence[Heard]:
@@ -165,11 +162,19 @@ class SessionResponses:
     def _wishes(self, part: ResponsePart) -> ReplyWishes:
         notes = self._instructions()
         asked = part.instructions and "\n\n".join(text for text in (part.instructions, notes) if text)
+        history = None
+        if part.input is not None:
+            history, told = self._read_input(part.input)
+            if told:
+                own = asked or "\n\n".join(text for text in (self._session.config["instructions"], notes) if text)
+                asked = "\n\n".join(text for text in (own, *told) if text)
         return ReplyWishes(
             asked or None,
             None if part.tools is None else tools_of(described(part.tools)),
             None if part.tool_choice is None else choice_of(_plain(part.tool_choice)),
             None if part.output_modalities is None else part.output_modalities == ["text"],
+            None if part.max_output_tokens is None else limit_of(part.max_output_tokens),
+            history,
         )
 
     def cancel(self, read: dict[str, Any]) -> Heard | Sequence[Heard] | None:
@@ -318,7 +323,11 @@ class SessionResponses:
             said = f"{own.instructions}\n\n{part.instructions}".strip()
             context = replace(context, persona=replace(own, instructions=said))
         if part.input is not None:
-            context = self._given(context, part.input)
+            history, told = self._read_input(part.input)
+            said = "\n\n".join(text for text in (context.persona.instructions, *told) if text)
+            context = replace(context, persona=replace(context.persona, instructions=said), history=history)
+        if part.max_output_tokens is not None:
+            context = replace(context, max_tokens=limit_of(part.max_output_tokens))
         aside = Aside(
             response,
             context,
@@ -335,19 +344,26 @@ class SessionResponses:
     def _forget(self, response: RealtimeResponse) -> None:
         self._asides.pop(response.id, None)
 
-    def _given(self, context: ReplyContext, given: list[dict[str, Any]]) -> ReplyContext:
+    def _read_input(self, given: list[dict[str, Any]]) -> tuple[tuple[HistoryEntry, ...], list[str]]:
+        """Read the `input` of a response: what it is written from, and the words of its system messages.
+
+        Raises:
+            RealtimeError: an item is none, or there is none of its id.
+        """
         history: list[HistoryEntry] = []
-        persona = context.persona
+        told: list[str] = []
         for one in given:
             is_reference = one.get("type") == "item_reference"
             item = self._items.find(one.get("id"), "retrieve") if is_reference else read_item(one)
             if item.shown["type"] != "message" or not (words := text_of(item)):
                 continue
             if item.shown["role"] == "system":
-                persona = replace(persona, instructions=f"{persona.instructions}\n\n{words}".strip())
+                told.append(words)
             else:
                 history.append(HistoryEntry(item.shown["role"], words))
-        return replace(context, persona=persona, history=tuple(history))
+        if not history and told:  # without a message there is nothing to answer but these
+            history, told = [HistoryEntry("user", "\n\n".join(told))], []
+        return tuple(history), told
 
 
 def _plain(choice: Any) -> Any:

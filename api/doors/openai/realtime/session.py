@@ -1,5 +1,6 @@
 """The session of a Realtime connection: merged from the client's updates, echoed whole, and as settings of the call."""
 
+import re
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,11 @@ LONGEST_S = 3600
 
 PROMPTS_IN_A_ROW = 3
 """How often the persona speaks up after `idle_timeout_ms` while nobody answers."""
+
+HINT_LIMIT = 200
+"""Characters of the words that the recogniser is to expect."""
+
+LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}")
 
 WIRE_FORMATS = {
     "audio/pcm": AudioFormat("pcm16", 24_000, 1),
@@ -178,6 +184,18 @@ class RealtimeSession:
         return idle
 
     @property
+    def hints(self) -> dict[str, str]:
+        """What the recogniser is to expect: `words`, and a `language`."""
+        given = self.config["audio"]["input"]["transcription"] or {}
+        language = given.get("language")
+        keywords = given.get("keywords")
+        words = [given.get("prompt"), *(keywords if isinstance(keywords, list) else ())]
+        return {
+            "language": language if isinstance(language, str) and LANGUAGE.fullmatch(language) else "",
+            "words": " ".join(word for word in words if isinstance(word, str))[:HINT_LIMIT],
+        }
+
+    @property
     def in_writing(self) -> bool:
         """Whether replies come as text alone."""
         return bool(self.config["output_modalities"] == ["text"])
@@ -202,7 +220,7 @@ class RealtimeSession:
         config = self.config
         turns = config["audio"]["input"]["turn_detection"]
         chosen = config["audio"]["output"]["voice"]
-        idle_ms = self.idle_ms
+        idle_ms, hints = self.idle_ms, self.hints
         prompts = () if idle_ms is None else (Prompt(idle_ms / 1000),) * PROMPTS_IN_A_ROW
         endpoints = base.endpoints
         if turns is not None and turns["type"] == "server_vad":
@@ -218,6 +236,9 @@ class RealtimeSession:
             tools=tools_of(config["tools"]),
             tool_choice=choice_of(config["tool_choice"]),
             instructions="\n\n".join(part for part in (config["instructions"], notes) if part),
+            max_tokens=limit_of(config["max_output_tokens"]),
+            expected_words=hints["words"],
+            language=hints["language"] or base.language,
             voice=None if chosen == self.voice else self.voices[chosen],
             voice_rate=config["audio"]["output"]["speed"],
             hangs_up=False,
@@ -245,6 +266,11 @@ def tools_of(tools: list[dict[str, Any]]) -> tuple[Tool, ...]:
     return tuple(
         Tool(tool["name"], tool.get("description") or "", parameters=tool.get("parameters") or empty) for tool in tools
     )
+
+
+def limit_of(tokens: int | str) -> int | None:
+    """Return the most tokens of a reply; None for no bound of the client's."""
+    return tokens if isinstance(tokens, int) else None
 
 
 def choice_of(choice: str | dict[str, Any]) -> str:
