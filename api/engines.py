@@ -22,6 +22,8 @@ from pipeline.llm.scripted import ScriptedResponder
 from pipeline.search.meaning import Meanings
 from pipeline.tasks.clock import Clock
 from voice.errors import EngineUnavailable, VoiceError
+from voice.ray_serve.fallback import FallbackSynthesizer, FallbackTranscriber, with_fallback
+from voice.ray_serve.gateway import RayPerCallTranscriber, RaySynthesizer, RayTranscriber
 from voice.speech.catalog import end_of_turn_file
 from voice.speech.end_of_turn_model import EndOfTurnDetector, EndOfTurnModel
 from voice.speech.vad import load_detector
@@ -31,6 +33,7 @@ from voice.stt.fixed import FixedTranscriber
 from voice.stt.openai import OpenAITranscriber
 from voice.stt.process.process import REQUEST_S, ProcessTranscriber
 from voice.stt.process.several import SeveralProcesses, in_processes
+from voice.stt.several_servers import SeveralTranscriptionServers
 from voice.stt.speech_to_text import SpeechToText
 from voice.tts.base import Synthesizer, VoiceStyle
 from voice.tts.catalog import OpenAISpeech, choose_synthesizer
@@ -172,8 +175,9 @@ class SharedEngines:
     async def close(self) -> None:
         """Stop the threads and close the connections."""
         await self.responder.close()
-        if isinstance(self.transcriber, Closes):
-            await asyncio.to_thread(self.transcriber.close)
+        for engine in (self.transcriber, self.synthesizer):
+            if isinstance(engine, Closes):
+                await asyncio.to_thread(engine.close)
         await self.workers.close()
         await self.fallback_workers.close()
         if self.listening_workers is not None:
@@ -200,7 +204,7 @@ async def open_engines(settings: Settings, meanings: Meanings | None = None) -> 
         file = await asyncio.to_thread(end_of_turn_file, settings.end_of_turn_model, settings.models_dir)
         model = await asyncio.to_thread(EndOfTurnModel, file)
     listening = None
-    is_child = isinstance(transcriber, ProcessTranscriber | SeveralProcesses)
+    is_child = isinstance(transcriber, ProcessTranscriber | SeveralProcesses | FallbackTranscriber)
     if is_child and not isinstance(transcriber, StreamingTranscriber):
         listening = ThreadWorkers(LISTENING_THREADS, settings.max_queue, PARTIALS_AT_ONCE)
     stt, tts = SpeechToText(transcriber, listening or workers), TextToSpeech(synthesizer, workers)
@@ -220,17 +224,25 @@ def _key(settings: Settings) -> str:
 
 def _transcriber(settings: Settings) -> Transcriber:
     language = None if settings.stt_language == "auto" else settings.stt_language
+    if settings.stt == "ray":
+        kind = RayTranscriber if language else RayPerCallTranscriber
+        primary = kind(settings.ray_address, settings.ray_app, settings.ray_request_s)
+        local = partial(_transcriber, settings.model_copy(update={"stt": "auto"}))
+        return with_fallback(primary, local, settings.ray_fallback_s)
 
-    def openai() -> OpenAITranscriber:
-        base_url = settings.stt_base_url or settings.openai_base_url
-        if not base_url and not _key(settings):
+    def openai() -> Transcriber:
+        base_urls = settings.stt_base_url or settings.openai_base_url
+        if not base_urls and not _key(settings):
             raise EngineUnavailable("stt=openai needs a server; set GLOW_STT_BASE_URL or OPENAI_API_KEY.")
-        return OpenAITranscriber(
-            base_url=base_url or OPENAI_URL,
-            api_key=_key(settings),
-            model=settings.stt_model,
-            language=language,
-        )
+        urls = (base_urls or OPENAI_URL).split(",")
+        timeout_s = settings.stt_timeout_s if len(urls) == 1 else settings.stt_timeout_s / 2
+        servers = [
+            OpenAITranscriber(
+                base_url=url, api_key=_key(settings), model=settings.stt_model, language=language, timeout_s=timeout_s
+            )
+            for url in urls
+        ]
+        return servers[0] if len(servers) == 1 else SeveralTranscriptionServers(servers)
 
     make = partial(
         choose_transcriber,
@@ -242,7 +254,7 @@ def _transcriber(settings: Settings) -> Transcriber:
         window=settings.whisper_window,
     )
     transcriber = make(openai=openai)
-    embedded = not isinstance(transcriber, OpenAITranscriber | FixedTranscriber)
+    embedded = not isinstance(transcriber, OpenAITranscriber | SeveralTranscriptionServers | FixedTranscriber)
     if not (settings.stt_process and embedded):
         return transcriber
     # With a long transcript timeout a slow engine is not a hung one: do not kill it earlier.
@@ -261,6 +273,10 @@ def _cores() -> int:
 
 
 def _synthesizer(settings: Settings, *, lazy: bool = True) -> Synthesizer:
+    if settings.tts == "ray":
+        child = RayTranscriber(settings.ray_address, settings.ray_app, settings.ray_request_s)
+        local = partial(_synthesizer, settings.model_copy(update={"tts": "auto"}), lazy=False)
+        return FallbackSynthesizer(RaySynthesizer(child, owns=True), local, settings.ray_fallback_s)
     server = OpenAISpeech(
         base_url=settings.tts_base_url or settings.openai_base_url,
         api_key=_key(settings),

@@ -20,6 +20,7 @@ from api.cli.models import app as models
 from api.cli.oauth_clients import app as clients
 from api.cli.packs import app as packs
 from api.cli.phones import app as phones
+from api.cli.ray_engines import app as ray_engines
 from api.cli.replay import replay
 from api.cli.satellites import app as satellites
 from api.cli.terminal import FAILED, USAGE, Engine, Json, Llm, console, fail, load_settings, warn_of_unknown_variables
@@ -45,6 +46,7 @@ app.add_typer(packs, name="pack")
 app.add_typer(kiosks, name="kiosk")
 app.add_typer(satellites, name="satellite")
 app.add_typer(phones, name="phone")
+app.add_typer(ray_engines, name="ray")
 app.add_typer(bench, name="bench")
 app.command(name="replay")(replay)
 app.command(name="invite")(invite)

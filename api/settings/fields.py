@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from api.settings.ray import RaySettings
 from api.settings.serving import http_url
 from api.settings.telemetry import TelemetrySettings
 from api.settings.telephone import TelephoneSettings
@@ -20,7 +21,7 @@ def _default_data_dir() -> Path:
     return Path(base).expanduser() / "glow-voice"
 
 
-class Settings(WyomingSettings, TelephoneSettings, TelemetrySettings, ToolSettings, WebRtcSettings):
+class Settings(RaySettings, WyomingSettings, TelephoneSettings, TelemetrySettings, ToolSettings, WebRtcSettings):
     """What an operator can configure; with the defaults the service runs on the embedded engines."""
 
     data_dir: Path = Field(
@@ -63,7 +64,9 @@ class Settings(WyomingSettings, TelephoneSettings, TelemetrySettings, ToolSettin
         default="auto", description="Device that faster-whisper runs on: auto, cpu or cuda."
     )
     stt_base_url: str = Field(
-        default="", description="Base URL of the speech-to-text server (stt=openai); defaults to openai_base_url."
+        default="",
+        description="Base URL of the speech-to-text server (stt=openai), or several of equal servers, comma-separated: "
+        "what one fails at another does; defaults to openai_base_url.",
     )
     stt_model: str = Field(
         default="whisper-1", description="Model requested from the speech-to-text server (stt=openai)."
@@ -98,7 +101,9 @@ class Settings(WyomingSettings, TelephoneSettings, TelemetrySettings, ToolSettin
         description="Text-to-speech engine: auto (the best one installed), or a name from `glow models`.",
     )
     tts_base_url: str = Field(
-        default="", description="Base URL of the text-to-speech server (tts=openai); defaults to openai_base_url."
+        default="",
+        description="Base URL of the text-to-speech server (tts=openai), or several of equal servers, comma-separated; "
+        "defaults to openai_base_url.",
     )
     tts_model: str = Field(
         default="gpt-4o-mini-tts", description="Model requested from the text-to-speech server (tts=openai)."
@@ -308,10 +313,15 @@ class Settings(WyomingSettings, TelephoneSettings, TelemetrySettings, ToolSettin
             return tuple(Path(part.strip()).expanduser() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("openai_base_url", "stt_base_url", "tts_base_url", "embeddings_base_url")
+    @field_validator("openai_base_url", "embeddings_base_url")
     @classmethod
     def _is_http_url(cls, value: str) -> str:
         return http_url(value)
+
+    @field_validator("stt_base_url", "tts_base_url")
+    @classmethod
+    def _are_http_urls(cls, value: str) -> str:
+        return ",".join(http_url(url.strip()) for url in value.split(",") if url.strip())
 
     @field_validator("database_url")
     @classmethod

@@ -58,6 +58,7 @@ class _Server:
         self._making = Lock()
         self._sending = Lock()
         self._streams: dict[int, TranscriptStream] = {}
+        self._speeches: dict[int, _Speech] = {}
         self._next_stream = 0
         self._cancelled: dict[int, Event] = {}
 
@@ -138,3 +139,37 @@ class _Server:
         closing = self._streams.pop(stream, None)
         if closing is not None:
             closing.close()
+
+    def _say(self, _: int, text: str, style: Any) -> int:
+        speech = _Speech(self._loaded(), text, style)
+        with self._making:
+            self._next_stream += 1
+            self._speeches[self._next_stream] = speech
+            return self._next_stream
+
+    def _next_chunk(self, number: int, speech: int) -> Any:
+        return self._speeches[speech].next(self._cancelled[number])
+
+    def _hush(self, _: int, speech: int) -> None:
+        ending = self._speeches.pop(speech, None)
+        if ending is not None:
+            ending.close()
+
+
+class _Speech:
+    """A clause that is synthesized as its chunks are fetched."""
+
+    def __init__(self, engine: Any, text: str, style: Any) -> None:
+        self._given_up = Event()
+        self._chunks = engine.synthesize(text, style, cancelled=lambda: self._given_up.is_set())
+        self._fetching = Lock()
+
+    def next(self, given_up: Event) -> Any:
+        with self._fetching:
+            self._given_up = given_up
+            return next(self._chunks, None)
+
+    def close(self) -> None:
+        self._given_up.set()
+        with self._fetching:
+            self._chunks.close()
