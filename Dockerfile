@@ -1,5 +1,6 @@
 FROM python:3.11-slim
 
+# The id is what the manifests in deploy/ name, too; nothing of the image is the user's, only /data.
 RUN useradd --create-home --uid 10001 glow && mkdir /data && chown glow /data
 WORKDIR /app
 
@@ -9,9 +10,9 @@ COPY voice voice
 COPY models models
 COPY pipeline pipeline
 COPY api api
-RUN pip install --no-cache-dir --only-binary :all: --no-binary docopt -c constraints.txt '.[neural]'
+RUN pip install --no-cache-dir --only-binary :all: --no-binary docopt -c constraints.txt '.[neural,postgres,telemetry]'
 
-USER glow
+USER 10001
 ENV GLOW_HOST=0.0.0.0 \
     GLOW_PORT=8010 \
     GLOW_DATA_DIR=/data

@@ -9,13 +9,14 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 
 import models.packs as packs
 from api.auth import Access
 from api.embeddings import open_embeddings
 from api.engines import SharedEngines, open_author_model, open_coach, open_engines
 from api.external import ExternalServices, open_external
-from api.settings import SECRET_PREFIX, Settings
+from api.settings import SECRET_PREFIX, SECRETS_DIR, Settings
 from models.files import Files
 from models.records.core import Grant
 from models.records.resources import with_parameters
@@ -198,8 +199,16 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
 
 
 def tool_secret(name: str) -> str | None:
-    """Return a secret of a tool: content names it, and the environment has it."""
-    return os.environ.get(SECRET_PREFIX + name)
+    """Return a secret of a tool: content names it, and the environment or a file of GLOW_SECRETS_DIR has it."""
+    variable = SECRET_PREFIX + name
+    if variable in os.environ or not (folder := os.environ.get(SECRETS_DIR)):
+        return os.environ.get(variable)
+    if os.sep in name:
+        return None
+    try:
+        return (Path(folder) / variable).read_text("utf-8").strip()
+    except (OSError, ValueError):
+        return None
 
 
 def _silence_plan(settings: Settings) -> SilencePlan:

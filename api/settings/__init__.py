@@ -1,11 +1,12 @@
 """The settings of the service, and how they are shown."""
 
 from api.settings.fields import Settings
-from api.settings.serving import PREFIX, SECRET_PREFIX
+from api.settings.serving import PREFIX, SECRET_PREFIX, SECRETS_DIR
 from api.settings.shown import SettingRow, explain, markdown_table, rows, unknown_variables
 
 __all__ = [
     "PREFIX",
+    "SECRETS_DIR",
     "SECRET_PREFIX",
     "SettingRow",
     "Settings",

@@ -1,17 +1,26 @@
 """The settings of the server itself: where it listens, who may come, and with which certificate."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 from api.addresses import LOOPBACK, ORIGIN
 
 PREFIX = "GLOW_"
 """What the variable of every setting begins with."""
 
+
+SECRETS_DIR = f"{PREFIX}SECRETS_DIR"
 
 SECRET_PREFIX = "GLOW_SECRET_"
 """What the variable of every secret of a tool begins with; content packs name them, and cannot name any other."""
@@ -31,6 +40,11 @@ class ServingSettings(BaseSettings):
         hide_input_in_errors=True,
     )
 
+    secrets_dir: Path | None = Field(
+        default=None,
+        description="Directory with files that are read as settings, each named for its variable, such as "
+        "GLOW_DATABASE_URL: secrets of containers and systemd. The environment takes precedence.",
+    )
     host: str = Field(
         default="127.0.0.1", description="Address to listen on; 0.0.0.0 opens the service to the network."
     )
@@ -59,6 +73,28 @@ class ServingSettings(BaseSettings):
         default=None,
         description="Static Bearer tokens as comma-separated `user:token` pairs, beside those of `glow token create`.",
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read files of GLOW_SECRETS_DIR after the environment."""
+        folder = os.environ.get(SECRETS_DIR, "")
+        if not folder or not Path(folder).is_dir():  # the field says so
+            return init_settings, env_settings, dotenv_settings, file_secret_settings
+        return init_settings, env_settings, dotenv_settings, SecretsSettingsSource(settings_cls, folder)
+
+    @field_validator("secrets_dir")
+    @classmethod
+    def _is_there(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            raise ValueError("There must be a directory of that name")
+        return value
 
     @field_validator("tls_cert", "tls_key")
     @classmethod

@@ -6,7 +6,7 @@ import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 from models import migrations
 from models.private import private_file, private_folder, tighten
@@ -75,7 +75,15 @@ async def _check_targets(places: Places, *, force: bool) -> None:
         except TransferFailed:  # it cannot be read, which is what a backup is for
             return
     else:
-        await in_transaction(places.database_url, refuse_running, writes=False)
+        await in_transaction(places.database_url, lambda it: _check_tables(it, force=force), writes=False)
+
+
+def _check_tables(connection: Connection, *, force: bool) -> None:
+    refuse_running(connection)
+    if not force and (there := inspect(connection).get_table_names()):
+        raise NotEmpty(
+            f"The database has tables already, such as {min(there)}: name another, or replace it with --force."
+        )
 
 
 def read_write(path: Path) -> str:

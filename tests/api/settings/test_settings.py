@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from api.service import tool_secret
 from api.settings import Settings, explain, markdown_table, rows, unknown_variables
 
 
@@ -127,3 +128,39 @@ def test_how_long_chats_are_kept_has_an_earlier_name(monkeypatch: pytest.MonkeyP
     with pytest.raises(ValidationError) as refused:
         Settings()
     assert explain(refused.value)[0].startswith("GLOW_KEEP_DAYS cannot be used: input should be greater")
+
+
+def test_secrets_may_be_files_and_are_shown_to_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    for name, text in {
+        "GLOW_DATABASE_URL": "postgresql+asyncpg://glow:Sesame@db/glow\n",
+        "glow_tokens": "ada:0123456789abcdef",
+        "OPENAI_API_KEY": "sk-open",
+        "GLOW_SECRET_SHOP_KEY": "key of the shop\n",
+        "GLOW_PORT": "9000",
+    }.items():
+        (folder / name).write_text(text)
+    monkeypatch.setenv("GLOW_SECRETS_DIR", str(folder))
+    monkeypatch.setenv("GLOW_PORT", "9001")
+    settings = Settings()
+    assert settings.database_url == "postgresql+asyncpg://glow:Sesame@db/glow"
+    assert settings.static_tokens == {"0123456789abcdef": "ada"}
+    assert settings.openai_api_key is not None
+    assert settings.openai_api_key.get_secret_value() == "sk-open"
+    assert settings.port == 9001, "the environment takes precedence"
+    assert tool_secret("SHOP_KEY") == "key of the shop"
+    assert tool_secret("OTHER") is None
+    assert tool_secret("../../glow_tokens") is None
+    monkeypatch.setenv("GLOW_SECRET_SHOP_KEY", "from the environment")
+    assert tool_secret("SHOP_KEY") == "from the environment"
+    shown = repr(settings) + " ".join(row.value for row in rows(settings))
+    assert not [secret for secret in ("Sesame", "0123456789abcdef", "sk-open") if secret in shown]
+
+
+def test_a_directory_of_secrets_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for place in (tmp_path / "nowhere", Path(__file__)):
+        monkeypatch.setenv("GLOW_SECRETS_DIR", str(place))
+        with pytest.raises(ValidationError) as refused:
+            Settings()
+        assert explain(refused.value)[0].startswith("GLOW_SECRETS_DIR cannot be used: there must be a directory")
