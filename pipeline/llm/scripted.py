@@ -6,6 +6,7 @@ import re
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Protocol
 
 from models.records.core import Document, Persona
@@ -18,14 +19,15 @@ from pipeline.llm.script import SILENCE, LastWords, ReplayedScript, ScriptedAnsw
 from pipeline.llm.utterances import asks_to_be_told
 from pipeline.search.meaning import Meanings
 
-History = tuple[HistoryEntry, ...]
-
 log = logging.getLogger(__name__)
 
 DEFAULT_GREETING = "Hello. I am listening."
 
 _MOST_SCRIPTS = 500
 """Beginnings of conversations whose scripts are kept."""
+
+_MOST_SUBJECTS = 64
+"""Personas of which scripts share one copy."""
 
 _AT_ONCE = 4
 """Entries replayed without a look at the event loop; a line takes a few milliseconds."""
@@ -40,45 +42,69 @@ class DocumentReader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _Subject:
+    """Who answers, and from what. Each chat reads its own copies from the store."""
+
     persona: Persona
     documents: tuple[Document, ...]
-    history: History
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    subject: _Subject
     script: ReplayedScript
 
 
 class _KeptScripts:
-    """The latest scripts, so that a reply replays what is new in its history, not all of it."""
+    """The latest scripts, so that a reply replays what is new in its history, not all of it.
+
+    All scripts of equal personas and documents share one copy of them, and histories are kept as digests: what is
+    kept of a conversation is a few hundred bytes a reply.
+    """
 
     def __init__(self) -> None:
+        self._subjects: OrderedDict[str, _Subject] = OrderedDict()
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
 
-    def longest(
-        self, persona: Persona, documents: tuple[Document, ...], history: History, by_words: bool
-    ) -> tuple[int, ReplayedScript]:
-        """Return the script of the longest beginning of this history, and its number of entries."""
-        known = (persona, documents)
+    def longest(self, context: ReplyContext, by_words: bool) -> tuple[int, ReplayedScript]:
+        """Return the script of the longest beginning of the context's history, and its number of entries."""
+        subject, history = self._shared(context), context.history
+        keys = _keys(subject, history, by_words)
         for length in range(len(history), 0, -1):
-            key = _key(persona, history, length, by_words)
-            kept = self._kept.get(key)
-            if kept is not None and kept.history == history[:length] and (kept.persona, kept.documents) == known:
-                self._kept.move_to_end(key)
+            kept = self._kept.get(keys[length - 1])
+            if kept is not None and kept.subject == subject:
+                self._kept.move_to_end(keys[length - 1])
                 return length, kept.script.copy()
-        return 0, ReplayedScript(persona)
+        return 0, ReplayedScript(subject.persona)
 
     def keep(self, context: ReplyContext, length: int, script: ReplayedScript, by_words: bool) -> None:
         """Keep the script of the first `length` entries of a history."""
-        key = _key(context.persona, context.history, length, by_words)
-        self._kept[key] = _Kept(context.persona, context.documents, context.history[:length], script.copy())
+        subject = self._shared(context)
+        key = _keys(subject, context.history[:length], by_words)[-1]
+        self._kept[key] = _Kept(subject, script.copy())
         self._kept.move_to_end(key)
         while len(self._kept) > _MOST_SCRIPTS:
             self._kept.popitem(last=False)
 
+    def _shared(self, context: ReplyContext) -> _Subject:
+        found = _Subject(context.persona, context.documents)
+        known = self._subjects.get(found.persona.id)
+        subject = known if known == found else found
+        self._subjects[found.persona.id] = subject
+        self._subjects.move_to_end(found.persona.id)
+        while len(self._subjects) > _MOST_SUBJECTS:
+            self._subjects.popitem(last=False)
+        return subject
 
-def _key(persona: Persona, history: Sequence[HistoryEntry], length: int, by_words: bool) -> Hashable:
-    """Return a key that few beginnings of histories share."""
-    before = history[length - 2].text if length > 1 else ""
-    return persona.id, by_words, length, before, history[length - 1].text
+
+def _keys(subject: _Subject, history: Sequence[HistoryEntry], by_words: bool) -> list[Hashable]:
+    """Return a key for each beginning of a history, the shortest first."""
+    keys: list[Hashable] = []
+    digest = blake2b(digest_size=16)
+    for entry in history:
+        digest.update(repr(entry).encode(errors="surrogatepass"))
+        keys.append((subject.persona.id, by_words, digest.digest()))
+    return keys
 
 
 class ScriptedResponder:
@@ -110,7 +136,7 @@ class ScriptedResponder:
     async def _answer(self, context: ReplyContext, *, by_words: bool) -> ScriptedAnswer:
         """Answer the last entry, after replaying what is new before it."""
         persona, history = context.persona, context.history
-        length, script = self._kept.longest(persona, context.documents, history, by_words)
+        length, script = self._kept.longest(context, by_words)
         vectors = None if by_words else await self._vectors(persona, history[length:])
         if vectors is None and not by_words:
             return await self._answer(context, by_words=True)

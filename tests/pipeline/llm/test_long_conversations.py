@@ -1,9 +1,11 @@
 """The scripted persona in long conversations: the hundredth reply costs what the tenth does, and says the same."""
 
 import asyncio
+import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from itertools import cycle
 from types import FrameType
 from typing import Any
@@ -139,3 +141,21 @@ def test_a_history_from_the_store_is_replayed_in_small_parts() -> None:
 
     assert asyncio.run(replayed()) == answer(DANA, history)
     assert looks > len(history) // 5, "others come to their turn between the lines"
+
+
+def copies() -> int:
+    """How many of the persona are in memory."""
+    gc.collect()
+    return sum(isinstance(held, Persona) and held.id == DANA.id for held in gc.get_objects())
+
+
+def test_conversations_share_what_is_equal_of_them() -> None:
+    """Each chat reads its persona from the store again; what is kept of many chats holds one of them."""
+    responder, history, before = ScriptedResponder(), conversation(12), copies()
+    for number in range(20):
+        own = deepcopy(DANA)
+        line = HistoryEntry("user", f"I am caller {number}.")
+        for place in replies(history):
+            asked(responder, own, [line, *history[:place]])
+    del own
+    assert copies() <= before + 1
