@@ -28,6 +28,7 @@ from pipeline.call.settings import NOBODY_THERE, CallRecording, Prompt, SilenceP
 from pipeline.chats.call_events import CallPublisher
 from pipeline.chats.chats import Chats
 from pipeline.chats.dictations import Dictations
+from pipeline.chats.fields import FieldNotes
 from pipeline.chats.hub import Hub
 from pipeline.coach.coach import Coach
 from pipeline.llm.scripted import ScriptedResponder
@@ -141,8 +142,9 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         stack.push_async_callback(shared_engines.close)
         personas = await store.find_personas("")
         shared_engines.check_voices(personas)
+        hub = Hub(store.now, new_id)
         if not isinstance(shared_engines.responder, ScriptedResponder):  # it uses no tools
-            workshop = Workshop(Addresses(settings.tool_hosts), tool_secret, store.set_field)
+            workshop = Workshop(Addresses(settings.tool_hosts), tool_secret, FieldNotes(store, hub).note)
             stack.push_async_callback(workshop.close)
             workshop.check(personas)
             equipped = EquippedResponder(shared_engines.responder, workshop)
@@ -150,7 +152,6 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         limits = CallLimits(settings.max_calls, settings.idle_s, settings.resume_s, settings.calls_per_user)
         calls = await stack.enter_async_context(Calls(shared_engines.engines, store, LoopClock(), limits, new_id))
         access = await stack.enter_async_context(Access(store, calls, LoopClock()))
-        hub = Hub(store.now, new_id)
         await stack.enter_async_context(CallPublisher(calls, store, hub, LoopClock()))
         chats = await stack.enter_async_context(
             Chats(shared_engines.engines.responder, store, calls, new_id, hub, access.holding)

@@ -4,16 +4,16 @@ import hashlib
 import secrets
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Update, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.columns import clean
 from models.errors import Conflict, Invalid, NotFound
-from models.records.core import Scope, Token, User
+from models.records.core import Grant, Scope, Token, User
 from models.store.database import Database, shielded
 from models.tables.accounts import TokenRow, UserRow
 from models.tables.content import PersonaRow, PracticeRow
@@ -29,6 +29,12 @@ LISTED_AFTER_END = timedelta(days=1)
 def hash_of(secret: str) -> str:
     """Hash a secret for storage. One SHA-256 suffices, as the secret is 32 random bytes and not a password."""
     return hashlib.sha256(clean(secret).encode()).hexdigest()
+
+
+def end_made_by(credential_id: str, now: datetime) -> Update:
+    """Return the statement that revokes what was made with a token or a client."""
+    mine = (TokenRow.made_by == credential_id, TokenRow.revoked_at.is_(None))
+    return update(TokenRow).where(*mine).values(revoked_at=now)
 
 
 class AccountStore(Database):
@@ -79,6 +85,7 @@ class AccountStore(Database):
         persona_id: str | None = None,
         practice_ids: Collection[str] = (),
         configures: Mapping[str, Any] | None = None,
+        made_by: Grant | None = None,
     ) -> tuple[str, Token]:
         """Create a token for a user, creating the user if unknown. The secret is returned here and stored nowhere.
 
@@ -89,6 +96,7 @@ class AccountStore(Database):
             persona_id: the only persona that the calls of an invite, or of a browser's secret, may be with.
             practice_ids: the only practices that a token which is for calls only may start; empty for all.
             configures: what a session begun with a browser's secret is configured with.
+            made_by: the grant that asks for it, which it does not outlive: neither its expiry nor its revocation.
 
         Raises:
             Invalid: the user's name is empty, or an invite has no persona, or another token has one, or a token that
@@ -114,6 +122,7 @@ class AccountStore(Database):
                         )
                 user = await _user_named(session, user_name) or self._add_user(session, user_name)
                 await session.flush()
+                ends = [None if lifetime is None else now + lifetime, made_by.expires_at if made_by else None]
                 row = TokenRow(
                     id=self._new_id(),
                     user_id=user.id,
@@ -121,10 +130,11 @@ class AccountStore(Database):
                     secret_hash=hash_of(secret),
                     created_at=now,
                     scope=scope,
-                    expires_at=None if lifetime is None else now + lifetime,
+                    expires_at=min((end for end in ends if end is not None), default=None),
                     persona_id=persona_id,
                     practice_ids=list(practice_ids),
                     session=None if configures is None else dict(configures),
+                    made_by=made_by.credential_id or None if made_by else None,
                 )
                 session.add(row)
                 return row.record(user)
@@ -152,7 +162,7 @@ class AccountStore(Database):
 
     @shielded
     async def revoke_token(self, token_id: str) -> Token:
-        """Revoke a token, permanently; one that is revoked already keeps its time.
+        """Revoke a token, and those that were made with it, permanently; a revoked one keeps its time.
 
         Args:
             token_id: the token's id, or an unambiguous prefix of it.
@@ -167,6 +177,7 @@ class AccountStore(Database):
         async with self._writing() as session:
             token, user = await _token_of(session, token_id)
             token.revoked_at = token.revoked_at or self._now()
+            await session.execute(end_made_by(token.id, self._now()))
             return token.record(user)
 
     @shielded

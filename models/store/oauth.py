@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 from models.columns import clean
 from models.errors import NotFound
 from models.records.external import OAuthClient
-from models.store.accounts import SECRET_PREFIX, AccountStore, hash_of
+from models.store.accounts import SECRET_PREFIX, AccountStore, end_made_by, hash_of
 from models.store.database import shielded
 from models.tables.accounts import UserRow
 from models.tables.oauth import AccessTokenRow, OAuthClientRow
@@ -69,6 +69,7 @@ class OAuthStore(AccountStore):
                 raise NotFound(f"There is no client {client_id!r}: list the clients to see their ids.")
             client, user = found
             client.revoked_at = client.revoked_at or self._now()
+            await session.execute(end_made_by(client.id, self._now()))
             await session.execute(delete(AccessTokenRow).where(AccessTokenRow.client_id == client_id))
             return client.record(user)
 

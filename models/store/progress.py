@@ -98,18 +98,19 @@ class ProgressStore(Database):
             return chat.record(user_id)
 
     @shielded
-    async def set_field(self, chat_id: str, name: str, value: str) -> None:
-        """Note a value in a chat, in place of an earlier one of this name.
+    async def set_field(self, chat_id: str, name: str, value: str) -> str:
+        """Note a value in a chat, in place of an earlier one of this name; return the id of the chat's user.
 
         Raises:
             NotFound: no such chat.
             Invalid: the chat has as many fields as it can have.
         """
         async with self._writing() as session:
-            chat, _ = await chat_to_change(session, chat_id)
+            chat, user_id = await chat_to_change(session, chat_id)
             if name not in chat.fields and len(chat.fields) >= FIELDS_LIMIT:
                 raise Invalid(f"A chat has at most {FIELDS_LIMIT} fields.")
             chat.fields = {**chat.fields, clean(name): clean(value)[:FIELD_CHARS]}
+            return user_id
 
     @shielded
     async def start_private_attempt(self, user_id: str, simulation_id: str, scenario_id: str, name: str) -> Attempt:

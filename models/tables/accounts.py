@@ -39,6 +39,8 @@ class TokenRow(Base):
     practice_ids: Mapped[list[str]] = mapped_column(server_default="[]")
     # What a session that is begun with it is configured with; None for a token that configures none.
     session: Mapped[dict[str, Any] | None]
+    # The id of the token, or of the client, that it was made with, and ends with; None for one that stands alone.
+    made_by: Mapped[str | None]
 
     def record(self, user: UserRow) -> Token:
         return Token(

@@ -53,6 +53,12 @@ class ChatChannel:
         payload = {"message_id": message_id, "content": text, "created_at": created_at}
         self.publish("attempt_user_complete", payload | ({"item_id": item_id} if item_id else {}))
 
+    def field_noted(self, name: str, value: str) -> None:
+        """Publish that a persona's tool has noted a value."""
+        noted = {"name": name, "value": value}
+        self.publish("attempt_field_noted", noted)
+        self.publish_to_owner("attempt.chat.field_noted", noted, operation="chat_message")
+
     def reply_began(self, run: "RunName", message_id: str, persona_id: str | None, created_at: str) -> None:
         """Publish that the persona begins to answer."""
         about: dict[str, Any] = {"run_id": run.run_id, "group_id": run.group_id}

@@ -11,6 +11,7 @@ import pytest
 from tests.servers.llm import Round
 from tests.servers.shop import Shop, shop
 from tests.service import RunningService, unhearing
+from tests.socket_client import socket_of
 
 if TYPE_CHECKING:
     from tests.servers.llm import LlmServer
@@ -68,9 +69,20 @@ def test_a_written_answer_uses_a_tool_and_a_field_is_noted(
 ) -> None:
     llm_server.rounds = [FINDS, Round("It comes on Friday, Alice.")]
     chat = service.chat(practice="The counter")
-    answer = service.post("/attempt/chat_message", {"chat_id": chat, "text": "Where is order 4711? I am Alice."})
-    assert answer.status_code == 200, answer.text
-    asyncio.run(service.until(lambda inside: not inside.chats.runs_of(chat)))
+
+    async def story() -> None:
+        async with socket_of(service) as socket:
+            await socket.client.emit("attempt_join", {"chat_id": chat})
+            await socket.until("attempt_joined")
+            body = {"chat_id": chat, "text": "Where is order 4711? I am Alice."}
+            answer = await asyncio.to_thread(service.post, "/attempt/chat_message", body)
+            assert answer.status_code == 200, answer.text
+            noted = {"chat_id": chat, "name": "name", "value": "Alice"}
+            for name in ("attempt_field_noted", "attempt.chat.field_noted"):
+                assert noted.items() <= (await socket.until(name)).items()
+            await service.until(lambda inside: not inside.chats.runs_of(chat))
+
+    asyncio.run(story())
     assert service.lines(chat)[-1][1].strip() == "It comes on Friday, Alice."
     assert (here.requests[-1].path, here.requests[-1].headers["x-api-key"]) == ("/orders/4711", KEY)
     told = [message["content"] for message in llm_server.requests[1].messages if message["role"] == "tool"]

@@ -109,6 +109,7 @@ async def _made(
         persona_id=target.persona.id if target is not None else None,
         practice_ids=grant.practice_ids,
         configures=kept,
+        made_by=grant,
     )
     assert token.expires_at is not None
     return secret, int(token.expires_at.timestamp()), session

@@ -75,6 +75,7 @@ MESSAGES = (
         "The turn is over: the learner may write again.",
     ),
     _chat("attempt_stopped", "success message?", "The answer was stopped or interrupted."),
+    _chat("attempt_field_noted", "name value", "A tool of the persona has noted a value in the chat's `fields`."),
     _chat("attempt_assistant_hints", "hints", "Hints for what to say next."),
     _chat("attempt_hint_progress", "message_id type hints_count hints", "The same, for a message."),
 )
@@ -170,6 +171,7 @@ CANONICAL = (
     _user("attempt.chat.voice_ended", "chat_id group_id success message", "It is over."),
     _user("attempt.chat.user_start", "chat_id item_id", "The learner began to speak."),
     _user("attempt.chat.user_delta", "chat_id item_id transcript", "The transcript so far, all of it."),
+    _user("attempt.chat.field_noted", "chat_id name value", "A tool of the persona has noted a value."),
     _user("attempt.generate.started", _ANSWER, "The persona begins to answer."),
     _user("attempt.generate.text.start", _ANSWER, "The same."),
     _user("attempt.generate.text.progress", f"{_ANSWER} delta", "Some more of the answer: what is new."),

@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from models.records.core import Grant
 from tests.api.doors.openai.client import realtime
 from tests.service import RunningService, http
 
@@ -119,6 +121,45 @@ def test_a_revoked_secret_closes_what_it_has_open_and_opens_nothing_more(service
         assert refused.value.response.status_code == 401
 
     asyncio.run(story())
+
+
+def test_a_secret_ends_with_the_token_that_it_was_made_with(service: RunningService) -> None:
+    async def story() -> None:
+        store = service.inside.store
+        made_here = asyncio.run_coroutine_threadsafe
+        token, record = made_here(store.create_token("ada", lifetime=timedelta(minutes=3)), service.loop).result(30)
+        headers = {"Authorization": f"Bearer {token}"}
+        asked = {"expires_after": {"anchor": "created_at", "seconds": 7200}}
+        answer = http.post(f"{service.url}/v1/realtime/client_secrets", json=asked, headers=headers)
+        secret = answer.json()
+        assert record.expires_at is not None
+        assert secret["expires_at"] == int(record.expires_at.timestamp())
+        other = made(service)["value"]
+        async with realtime(service, None, key=secret["value"]) as client:
+            await client.until("session.created")
+            made_here(store.revoke_token(record.id), service.loop).result(30)
+            assert await client.until_closed() == 1008
+        with pytest.raises(InvalidStatus) as refused:
+            async with realtime(service, None, key=secret["value"]):
+                pass
+        assert refused.value.response.status_code == 401
+        async with realtime(service, None, key=other) as client:
+            await client.until("session.created")
+
+    asyncio.run(story())
+
+
+def test_a_secret_ends_with_the_client_whose_access_token_made_it(service: RunningService) -> None:
+    async def made_and_revoked() -> tuple[bool, bool]:
+        store = service.inside.store
+        _, client = await store.create_oauth_client("ada")
+        grant = Grant((await store.user_named("ada")), "user", "client", client.id)
+        secret, _ = await store.create_token("ada", scope="realtime", made_by=grant)
+        before = await store.grant_for(secret)
+        await store.revoke_oauth_client(client.id)
+        return before is not None, await store.grant_for(secret) is None
+
+    assert asyncio.run_coroutine_threadsafe(made_and_revoked(), service.loop).result(30) == (True, True)
 
 
 def test_no_secret_is_in_a_log(service: RunningService, caplog: pytest.LogCaptureFixture) -> None:
