@@ -1,8 +1,18 @@
 """A call as a line announces it, and why one is not taken."""
 
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
+from api.doors.line import Gaps, Pace
 from models.records.telephone import CallReason
+from voice.audio.formats import AudioFormat
+
+Carry = Callable[[str], Awaitable[bool | None]]
+"""Transfers a call, as `PhoneDialect.transfer`."""
+
+Ask = Callable[[], Coroutine[Any, Any, None]]
+"""Asks the carrier for something."""
 
 LONGEST_ID = 200
 
@@ -36,3 +46,13 @@ class CallRefused(Exception):
     def __init__(self, reason: CallReason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class LineSound:
+    """How a line carries sound; see `Opening`."""
+
+    input: AudioFormat
+    output: AudioFormat
+    pace: Pace
+    gaps: Gaps | None

@@ -13,6 +13,7 @@ from typing import ClassVar
 from api.doors.line import (
     Close,
     Gaps,
+    HangUp,
     Hear,
     Heard,
     LineEvent,
@@ -26,10 +27,10 @@ from api.doors.line import (
     Wire,
 )
 from api.doors.telephone.announcer import Announcer
-from api.doors.telephone.calling import CallRefused, Incoming
+from api.doors.telephone.calling import CallRefused, Incoming, LineSound
 from api.doors.telephone.desk import Desk
 from api.doors.telephone.rate import FrameRate
-from api.doors.telephone.reception import LineSound, Reception
+from api.doors.telephone.reception import Reception
 from api.doors.telephone.sentences import RecordedSentence
 from pipeline.conversation.events import Problem, ReplyCleared, TransferAsked
 from voice.audio.formats import AudioFormat
@@ -73,6 +74,7 @@ class PhoneDialect(ABC):
         desk: receives the call.
         reception: the call, once it is received.
         away: the call is somewhere else, as for a transfer: the wire's end is not the call's.
+        hung_up: the caller has, in words of the line's.
         problem: the code of what ended the line; empty for nothing.
     """
 
@@ -90,6 +92,7 @@ class PhoneDialect(ABC):
         self._opened = opened
         self.reception: Reception | None = None
         self.away = False
+        self.hung_up = False
         self.problem = ""
         self._rate = FrameRate()
         self._early: list[Hear] = []
@@ -192,8 +195,11 @@ class PhoneDialect(ABC):
         return opening
 
     def heard(self, message: Message) -> Heard | None:
-        """Read a message; audio that comes too fast ends the connection."""
+        """Read a message; audio that comes too fast ends the connection, and so does a hang-up: nobody is there."""
         heard = self.read(message)
+        if isinstance(heard, HangUp) and self.reception is not None and self.reception.call is not None:
+            self.hung_up = True
+            raise ConnectionError("The caller has hung up.")
         if isinstance(heard, Hear):
             self._count()
         return heard

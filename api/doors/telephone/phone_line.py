@@ -71,6 +71,8 @@ class PhoneWire:
 
     async def close(self, reason: Close) -> None:
         """Say the last sentence, if there is one, hang up, and close the wire."""
+        if self._dialect.hung_up and reason is Close.GONE:
+            reason = Close.ENDED  # the caller has gone, and the wire has not
         try:
             if (sentence := self._dialect.parting(reason)) is not None:
                 with suppress(ConnectionError, EOFError, LineRefused):
@@ -128,5 +130,5 @@ class PhoneLine:
         if call is None or call.session.over:
             if call is None:
                 await reception.end(_REASONS.get(self._dialect.problem, "failed"))
-        elif not (self._dialect.away or self._dialect.resumes):
+        elif self._dialect.hung_up or not (self._dialect.away or self._dialect.resumes):
             await reception.hang_up()

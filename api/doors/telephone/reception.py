@@ -1,14 +1,15 @@
 """A call that the desk has received: what it opens, how it goes on, and its record."""
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from api.doors.line import (
     Close,
     FreshAttempt,
-    Gaps,
     Hear,
     Known,
     LineOpened,
@@ -16,13 +17,12 @@ from api.doors.line import (
     OpenCall,
     Opening,
     Outsider,
-    Pace,
     StandingChat,
     Transferred,
 )
 from api.doors.line.opening import Caller, Chat
 from api.doors.telephone.announcer import Announcer
-from api.doors.telephone.calling import CallRefused, Incoming
+from api.doors.telephone.calling import Ask, CallRefused, Carry, Incoming, LineSound
 from api.doors.telephone.machine import who_answered
 from api.doors.telephone.pin import PinGate
 from api.doors.telephone.plan import HUMAN, Answer, settings_of
@@ -37,32 +37,14 @@ from pipeline.call.commands import obey
 from pipeline.call.session import SessionSettings
 from pipeline.conversation.events import CallEnded, Problem, SessionEvent, UserMessage
 from pipeline.practice.naming import named_practice, persona_of
-from voice.audio.formats import AudioFormat
 
 log = logging.getLogger(__name__)
 
-Carry = Callable[[str], Awaitable[bool | None]]
-"""Transfers a call, as `PhoneDialect.transfer`."""
-
-Ask = Callable[[], Coroutine[Any, Any, None]]
-"""Asks the carrier for something."""
+FREED_S = 0.8
+"""A call that was hung up keeps its place at most so long, even if its last words are still being recognised."""
 
 FAILURES = 2
 """Failures of the engines after which a call is transferred to the number's human."""
-
-
-async def _nothing() -> None:
-    """Ask for nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class LineSound:
-    """How a line carries sound; see `Opening`."""
-
-    input: AudioFormat
-    output: AudioFormat
-    pace: Pace
-    gaps: Gaps | None
 
 
 class Reception:
@@ -106,6 +88,7 @@ class Reception:
         self.resumes = False
         self.transferring = ""
         self._reason = ""
+        self._hung_up, self._closed = asyncio.Event(), asyncio.Event()
         self._service = service
         self._gate = gate
         self._run = run
@@ -131,7 +114,7 @@ class Reception:
         Raises:
             CallRefused: it has a stream.
         """
-        if self.attended or self.over:
+        if self.attended or self.over or self._hung_up.is_set():
             raise CallRefused("refused", "This call has a stream already, or is over.")
         self.attended = True
         return self
@@ -274,7 +257,7 @@ class Reception:
 
     # --------------------------------------------------------------- the call
 
-    def opened(self, event: LineOpened, record: Ask = _nothing, stop_recording: Ask = _nothing) -> None:
+    def opened(self, event: LineOpened, record: Ask, stop_recording: Ask) -> None:
         """Note the call that the line attends; its end closes the record.
 
         Args:
@@ -318,16 +301,29 @@ class Reception:
                 await self._service.store.note_phone_call(self.record.id, user_id=call.user_id, chat_id=chat_id)
             except ModelError as error:
                 log.warning("A telephone call is not recorded: %s", error)
-            await call.session.finished()
+            await self._finished(call)
         finally:
             stop()
+        if reason == "lost" and self._hung_up.is_set():
+            reason = "transfer" if self.transferring else "caller"
         if self.answer != "open" and reason in ("caller", "silence", "duration"):
             reason = "message"
         if reason == "closing" and self.resumes:
             self.over = True
             self._forget(self)  # the next process closes the record
+            self._closed.set()
             return
         await self.end(self._reason or reason)
+
+    async def _finished(self, call: Call) -> None:
+        """Return when the call is over, or was hung up a while ago: what is left of it is stored without its place."""
+        finished, gone = (asyncio.ensure_future(work) for work in (call.session.finished(), self._hung_up.wait()))
+        try:
+            await asyncio.wait({finished, gone}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({finished}, timeout=FREED_S)
+        finally:
+            for waiting in (finished, gone):
+                waiting.cancel()
 
     def transfer(self, target: str, carry: Carry) -> None:
         """Transfer the call, as the persona asked; it comes back if nobody answers."""
@@ -371,12 +367,16 @@ class Reception:
             call.session.hang_up("persona")
 
     async def hang_up(self) -> None:
-        """End the call, as the caller has hung up. Idempotent."""
+        """End the call, as the caller has hung up; return when its place is free, as a rule. Idempotent."""
         call = self._call
         if call is None:
             await self.end("caller")
         elif not call.session.over:
+            self._hung_up.set()
             call.session.hang_up("transfer" if self.transferring else "caller")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(2 * FREED_S):
+                    await self._closed.wait()
 
     async def end(self, reason: str) -> None:
         """Free the call's place, and close its record. Idempotent; the first reason stays.
@@ -393,3 +393,4 @@ class Reception:
             log.warning("The end of a telephone call is not recorded: %s", error)
         finally:
             self._forget(self)
+            self._closed.set()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC
+from typing import Any
 
 import pytest
 
@@ -26,8 +27,9 @@ from tests.api.doors.telephone.scene import (
     recorded_calls,
 )
 from tests.api.doors.telephone.twilio.scene import spoken
-from tests.pipeline.scene import steadily
+from tests.pipeline.scene import engines, steadily
 from voice.audio.g711 import mulaw_encode
+from voice.work.workers import InlineWorkers
 
 
 def played_out(story: Callable[[Store], Awaitable[None]]) -> None:
@@ -218,6 +220,36 @@ def test_all_is_free_within_a_second_of_a_hang_up_and_nothing_that_was_said_is_l
             assert now() - at < 1
             assert "can you repeat that please" in await texts(store, phone)
             assert [call.reason for call in await recorded_calls(store)] == ["caller"]
+
+    played_out(story)
+
+
+class Slowly(InlineWorkers):
+    """Workers with which a transcript takes four seconds."""
+
+    async def run(self, *arguments: Any, **named: Any) -> Any:
+        await asyncio.sleep(4)
+        return await super().run(*arguments, **named)
+
+
+@pytest.mark.parametrize("how", ["bye", None])
+def test_a_slow_recogniser_keeps_no_line_and_still_nothing_is_lost(how: str | None) -> None:
+    async def story(store: Store) -> None:
+        chosen = engines(stt_workers=Slowly())
+        async with desk_in(store, entry(), chosen=chosen) as desk, calling(desk) as phone:
+            await phone.until(lambda: len(phone.audio) > 5)
+            await phone.speak(1.2, spoken("slt/turns/07"))
+            at = now()
+            phone.wire.say(how)
+            await phone.serving
+            assert phone.wire.closed == [Close.ENDED if how else Close.GONE]
+            for _ in range(50):
+                if len(desk):
+                    await asyncio.sleep(0.02)
+            assert now() - at < 1, "the place, the wire and the record"
+            assert [call.reason for call in await recorded_calls(store)] == ["caller"]
+            await freed(desk)
+            assert "can you repeat that please" in await texts(store, phone)
 
     played_out(story)
 
