@@ -238,6 +238,8 @@ FIELDS: dict[str, str] = {
     "extra_messages": "Taken, and not used.",
     "feedback": "What the grade says in words.",
     "feedback_preview": "The beginning of what the coach says about the standard.",
+    "name": "The name of a field that a tool notes.",
+    "value": "What it has noted.",
     "feedbacks": "Feedback for each standard, written by hand.",
     "final_content": "The answer; empty where there is none.",
     "generate": "Whether the persona answers.",
