@@ -1,6 +1,6 @@
 """Dependencies of the Gloo, Tutor and Glean doors: the tutor, grounded chats and rate limits."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from pipeline.grounded.sources import Sources
 from pipeline.llm.deadlines import Deadlines
 from pipeline.search.meaning import Meanings
 from pipeline.tasks.clock import Clock
-from pipeline.tasks.rate_limits import Limits
+from pipeline.tasks.rate_limits import Limits, SharedBuckets, one_process
 from pipeline.tutoring.installed_lessons import InstalledLessons
 from pipeline.tutoring.spoken import SpokenTutor
 from pipeline.tutoring.tutor import Tutor
@@ -41,9 +41,20 @@ class ExternalServices:
 
 @asynccontextmanager
 async def open_external(
-    settings: Settings, store: Store, calls: Calls, clock: Clock, meanings: Meanings | None
+    settings: Settings,
+    store: Store,
+    calls: Calls,
+    clock: Clock,
+    meanings: Meanings | None,
+    *,
+    buckets: SharedBuckets | None = None,
+    processes: Callable[[], Awaitable[int]] = one_process,
 ) -> AsyncIterator[ExternalServices]:
     """Create the services and register their chats for calls.
+
+    Args:
+        buckets: count requests for all processes of the service.
+        processes: counts them.
 
     Raises:
         InvalidPack: a lesson is invalid.
@@ -63,8 +74,8 @@ async def open_external(
             tutor,
             lessons,
             chats,
-            Limits(settings.requests_per_minute, clock.now),
-            Limits(settings.guesses_per_minute, clock.now),
+            Limits(settings.requests_per_minute, clock.now, shared=buckets, processes=processes),
+            Limits(settings.guesses_per_minute, clock.now, name="guesses", shared=buckets, processes=processes),
         )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import models.packs as packs
 from api.auth import Access
+from api.bus import open_shared
 from api.embeddings import open_embeddings
 from api.engines import SharedEngines, open_author_model, open_coach, open_engines
 from api.external import ExternalServices, open_external
@@ -38,6 +39,7 @@ from pipeline.practice.practice import Decisions
 from pipeline.practice.removal import Retention
 from pipeline.tasks.background import Background
 from pipeline.tasks.clock import LoopClock
+from pipeline.tasks.fellows import Fellows
 from pipeline.tasks.presence import Presence
 from pipeline.timeline.live import CallTimelines
 from pipeline.tools.addresses import Addresses
@@ -142,7 +144,8 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         stack.push_async_callback(shared_engines.close)
         personas = await store.find_personas("")
         shared_engines.check_voices(personas)
-        hub = Hub(store.now, new_id)
+        shared = await stack.enter_async_context(open_shared(settings, store.process_id or new_id(), LoopClock()))
+        hub = Hub(store.now, new_id, shared.bus)
         if not isinstance(shared_engines.responder, ScriptedResponder):  # it uses no tools
             workshop = Workshop(Addresses(settings.tool_hosts), tool_secret, FieldNotes(store, hub).note)
             stack.push_async_callback(workshop.close)
@@ -162,7 +165,17 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         recordings = await stack.enter_async_context(Recordings(calls, files, LoopClock(), alone=presence.alone))
         timelines = await stack.enter_async_context(CallTimelines(calls, store, LoopClock(), new_id))
         background = await stack.enter_async_context(Background(access.holding))
-        external = await stack.enter_async_context(open_external(settings, store, calls, LoopClock(), meanings))
+        external = await stack.enter_async_context(
+            open_external(
+                settings,
+                store,
+                calls,
+                LoopClock(),
+                meanings,
+                buckets=shared.buckets,
+                processes=Fellows(store, LoopClock()).running,
+            )
+        )
         author_model = open_author_model(settings)
         if author_model is not None:
             stack.push_async_callback(author_model.close)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from api.settings.bus import BusSettings
 from api.settings.ray import RaySettings
 from api.settings.serving import http_url
 from api.settings.telemetry import TelemetrySettings
@@ -21,7 +22,9 @@ def _default_data_dir() -> Path:
     return Path(base).expanduser() / "glow-voice"
 
 
-class Settings(RaySettings, WyomingSettings, TelephoneSettings, TelemetrySettings, ToolSettings, WebRtcSettings):
+class Settings(
+    RaySettings, WyomingSettings, TelephoneSettings, TelemetrySettings, ToolSettings, WebRtcSettings, BusSettings
+):
     """What an operator can configure; with the defaults the service runs on the embedded engines."""
 
     data_dir: Path = Field(

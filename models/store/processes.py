@@ -62,6 +62,13 @@ class ProcessStore(Database):
             return any(row.id not in {*gone, self.process_id} for row in rows)
 
     @shielded
+    async def count_processes(self) -> int:
+        """Return how many processes on this database were seen lately, this one included."""
+        async with self._reading() as session:
+            recently = ProcessRow.seen_at >= await _now(self, session) - SILENT_FOR
+            return await session.scalar(select(func.count()).select_from(ProcessRow).where(recently)) or 0
+
+    @shielded
     async def recover(self, *, always: bool = True) -> Recovered:
         """Complete, fail or release what no process carries any more.
 

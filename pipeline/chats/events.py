@@ -26,9 +26,9 @@ class ChatChannel:
 
     @property
     def is_heard(self) -> bool:
-        """Whether anybody has subscribed to the chat's events, on its channel or as the owner."""
+        """Whether anybody would get the chat's audio, on its channel or as the owner."""
         hub = (chat_channel(self.chat_id), profile_channel(self.user_id))
-        return any(self.hub.has_subscribers(channel, user_id=self.user_id) for channel in hub)
+        return any(self.hub.has_subscribers(channel, user_id=self.user_id, sounds=True) for channel in hub)
 
     def publish(self, name: str, payload: Mapping[str, Any], **about: Any) -> None:
         """Publish to the chat's channel; `chat_id` is added."""

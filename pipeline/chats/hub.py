@@ -1,19 +1,25 @@
 """The hub: a bounded publish-subscribe broker of the events of chats, tests and users.
 
 Operations, written replies and calls publish to it; websockets, socket.io and event streams subscribe. Nothing is kept
-for later subscribers.
+for later subscribers. Where a service has several processes, a bus brings each one's events to the others' subscribers.
 """
 
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
+from pipeline.bus.bus import Bus
+from pipeline.bus.packets import BusMessage
+from pipeline.chats.hub_event import HubEvent, decoded, encoded
+
 WAITING_LIMIT = 2_000
 """Most events that wait for one subscriber; one further behind is unsubscribed, and may subscribe again."""
+
+_EVENT = "event"
+"""The kind of the bus's messages that are events of the hub."""
 
 
 def chat_channel(chat_id: str) -> str:
@@ -36,40 +42,17 @@ def user_feed(user_id: str) -> str:
     return f"user_{user_id}"
 
 
-@dataclass(frozen=True, slots=True)
-class HubEvent:
-    """An event.
-
-    Attributes:
-        name: its name on the wire, such as "attempt_assistant_delta" or "attempt.chat_message.completed".
-        channel: where it was published.
-        payload: JSON values, and `bytes` for audio.
-        artifact, operation: the ones that it belongs to.
-    """
-
-    id: str
-    name: str
-    channel: str
-    payload: Mapping[str, Any]
-    created_at: datetime
-    user_id: str
-    artifact: str = "attempt"
-    operation: str = ""
-    entity_id: str | None = None
-    group_id: str | None = None
-    run_id: str | None = None
-    call_id: str | None = None
-
-
 class Subscription:
     """One subscriber's events: iterate over it. Ends when it is closed, or when it is too far behind.
 
     Attributes:
-        overflowed: it ended because it was read too slowly.
+        overflowed: it ended because it was read too slowly, or because it is whole and events were missed.
+        whole: it ends rather than that it goes on after a gap.
     """
 
-    def __init__(self, hub: "Hub") -> None:
+    def __init__(self, hub: "Hub", *, whole: bool = False) -> None:
         self._hub = hub
+        self.whole = whole
         self._joined: set[str] = set()
         self._waiting: asyncio.Queue[HubEvent | None] = asyncio.Queue(WAITING_LIMIT)
         self.overflowed = False
@@ -84,7 +67,7 @@ class Subscription:
         """Add a channel; joining twice is harmless."""
         if not self.closed:
             self._joined.add(channel)
-            self._hub._listeners[channel].add(self)
+            self._hub._add(channel, self)
 
     def leave(self, channel: str) -> None:
         """Remove a channel."""
@@ -127,8 +110,11 @@ class Subscription:
         try:
             self._waiting.put_nowait(event)
         except asyncio.QueueFull:
-            self.overflowed = True
-            self.close()
+            self._overflow()
+
+    def _overflow(self) -> None:
+        self.overflowed = True
+        self.close()
 
 
 class Hub:
@@ -137,16 +123,25 @@ class Hub:
     Args:
         now: the clock of the events' times.
         new_id: makes event ids.
+        bus: brings the events of the other processes, and ours to them; None where there is one process.
     """
 
-    def __init__(self, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
+    def __init__(self, now: Callable[[], datetime], new_id: Callable[[], str], bus: Bus | None = None) -> None:
         self._now = now
         self._new_id = new_id
+        self._bus = bus
         self._listeners: defaultdict[str, set[Subscription]] = defaultdict(set)
+        if bus is not None:
+            bus.on(_EVENT, self._hear)
+            bus.when_gap(self._gap)
 
-    def subscribe(self, channels: Iterable[str] = ()) -> Subscription:
-        """Subscribe to these channels; close the subscription, or use `with`."""
-        subscription = Subscription(self)
+    def subscribe(self, channels: Iterable[str] = (), *, whole: bool = False) -> Subscription:
+        """Subscribe to these channels; close the subscription, or use `with`.
+
+        Args:
+            whole: end it, as one that is too far behind, when events of other processes may have been missed.
+        """
+        subscription = Subscription(self, whole=whole)
         for channel in channels:
             subscription.join(channel)
         return subscription
@@ -167,7 +162,8 @@ class Hub:
     ) -> None:
         """Publish to the channel's subscribers and to those of the user's feed; never blocks."""
         listeners = self._listeners_of(channel, user_id)
-        if not listeners:
+        elsewhere = self._is_wanted_elsewhere(channel, user_id, sounds=isinstance(payload.get("audio"), bytes))
+        if not listeners and not elsewhere:
             return
         event = HubEvent(
             self._new_id(),
@@ -185,10 +181,17 @@ class Hub:
         )
         for listener in listeners:
             listener._offer(event)
+        if elsewhere and self._bus is not None:
+            self._bus.publish((channel, user_feed(user_id)), _EVENT, *encoded(event))
 
-    def has_subscribers(self, channel: str, *, user_id: str) -> bool:
-        """Return whether `publish` would reach anybody; if not, a costly payload need not be made."""
-        return bool(self._listeners_of(channel, user_id))
+    def has_subscribers(self, channel: str, *, user_id: str, sounds: bool = False) -> bool:
+        """Return whether `publish` would reach anybody, with audio or without; if not, no payload need be made."""
+        return bool(self._listeners_of(channel, user_id)) or self._is_wanted_elsewhere(channel, user_id, sounds=sounds)
+
+    async def settled(self) -> None:
+        """Return when what is published elsewhere reaches the subscriptions made so far, or after a second."""
+        if self._bus is not None:
+            await self._bus.settled()
 
     def __len__(self) -> int:
         """Return the number of channels with subscribers."""
@@ -201,9 +204,31 @@ class Hub:
     def _listeners_of(self, channel: str, user_id: str) -> set[Subscription]:
         return self._listeners.get(channel, set()) | self._listeners.get(user_feed(user_id), set())
 
+    def _is_wanted_elsewhere(self, channel: str, user_id: str, *, sounds: bool) -> bool:
+        bus = self._bus
+        if bus is None or (sounds and not bus.carries_audio):
+            return False
+        return bus.wanted((channel, user_feed(user_id)))
+
+    def _hear(self, message: BusMessage) -> None:
+        event = decoded(message.body, message.data)
+        for listener in self._listeners_of(event.channel, event.user_id):
+            listener._offer(event)
+
+    def _gap(self) -> None:
+        for listener in {one for listeners in self._listeners.values() for one in listeners if one.whole}:
+            listener._overflow()
+
+    def _add(self, channel: str, subscription: Subscription) -> None:
+        self._listeners[channel].add(subscription)
+        if self._bus is not None:
+            self._bus.want(channel)
+
     def _drop(self, channel: str, subscription: Subscription) -> None:
         listeners = self._listeners.get(channel)
         if listeners is not None:
             listeners.discard(subscription)
             if not listeners:
                 del self._listeners[channel]
+                if self._bus is not None:
+                    self._bus.unwant(channel)

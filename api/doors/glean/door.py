@@ -70,7 +70,7 @@ async def glean_user(request: Request) -> User:
         reason = "Token has expired" if isinstance(error, Expired) else "Invalid Secret"
         raise HTTPException(401, f"{reason}\nNot allowed", {"WWW-Authenticate": "Bearer"}) from None
     user = grant.user
-    external_of(request).limits.take("glean", user.id)
+    await external_of(request).limits.take("glean", user.id)
     named = next((value.strip() for name in ACT_AS if (value := request.headers.get(name))), "")
     if not named or named == user.name:
         return user

@@ -31,7 +31,7 @@ async def gloo_user(request: Request) -> User:
         TooMany: too many requests.
     """
     user = (await request_grant(request, "gloo")).user
-    external_of(request).limits.take("gloo", user.id)
+    await external_of(request).limits.take("gloo", user.id)
     return user
 
 

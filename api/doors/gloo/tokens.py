@@ -39,10 +39,10 @@ async def token(request: Request) -> Response:
     """Exchange a client's id and secret for an access token."""
     service: Service = request.app.state.service
     guesses, address = external_of(request).guesses, address_of(request)
-    guesses.check("gloo", address)
+    await guesses.check("gloo", address)
     form = await request.form(max_files=0, max_fields=20)
     client_id, secret = _credentials(request, form)
-    external_of(request).limits.take("gloo", f"client {client_id[:100]}")
+    await external_of(request).limits.take("gloo", f"client {client_id[:100]}")
     if not form.get("grant_type"):
         return _refused(400, "invalid_request", "grant_type is required.")
     if form.get("grant_type") != "client_credentials":
@@ -53,7 +53,7 @@ async def token(request: Request) -> Response:
     made = await service.store.issue_access_token(client_id, secret, SCOPE, timedelta(seconds=seconds))
     if made is None:
         login_failed("client secret", address)
-        guesses.take("gloo", address)
+        await guesses.take("gloo", address)
         return _refused(401, "invalid_client", "Make a client with `glow client create USER`.")
     body = {"access_token": made, "expires_in": seconds, "token_type": "Bearer"}
     return JSONResponse(body, headers=_NO_STORE)

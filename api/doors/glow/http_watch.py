@@ -13,7 +13,8 @@ from api.auth import having
 from api.doors.glow.http import REFUSED, service_of
 from api.doors.guarded import GuardedRoute
 from models.records.core import Grant
-from pipeline.chats.hub import HubEvent, Subscription, user_feed
+from pipeline.chats.hub import Hub, Subscription, user_feed
+from pipeline.chats.hub_event import HubEvent
 
 router = APIRouter(tags=["attempt"], route_class=GuardedRoute)
 
@@ -32,13 +33,15 @@ async def watch(
     grant: Watcher, request: Request, run_id: str | None = None, group_id: str | None = None
 ) -> StreamingResponse:
     """Follow a run, a group, or all events of the user's own; a comment is sent after every 15 s without one."""
-    subscription = service_of(request).hub.subscribe([user_feed(grant.user.id)])
+    hub = service_of(request).hub
+    subscription = hub.subscribe([user_feed(grant.user.id)], whole=True)
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_lines(subscription, run_id, group_id), 200, headers, "text/event-stream")
+    return StreamingResponse(_lines(hub, subscription, run_id, group_id), 200, headers, "text/event-stream")
 
 
-async def _lines(subscription: Subscription, run_id: str | None, group_id: str | None) -> AsyncIterator[str]:
+async def _lines(hub: Hub, subscription: Subscription, run_id: str | None, group_id: str | None) -> AsyncIterator[str]:
     with subscription:
+        await hub.settled()
         yield ": watching\n\n"
         while True:
             try:

@@ -114,7 +114,7 @@ def user_of(right: str) -> Callable[[Request], Awaitable[Grant]]:
     @authenticates
     async def granted(request: Request) -> Grant:
         grant = await request_grant(request, right)
-        external_of(request).limits.take("openai", grant.user.id)
+        await external_of(request).limits.take("openai", grant.user.id)
         return grant
 
     return granted

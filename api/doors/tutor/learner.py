@@ -48,7 +48,7 @@ async def learner(request: Request) -> User:
         await external_of(request).tutor.welcome(user.id)
     else:
         user = (await request_grant(request, "tutor")).user
-    external_of(request).limits.take("tutor", user.id)
+    await external_of(request).limits.take("tutor", user.id)
     return user
 
 

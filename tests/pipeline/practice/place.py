@@ -16,7 +16,8 @@ from models.store import Store
 from pipeline.call.recording import Recordings
 from pipeline.call.registry import CallLimits, Calls
 from pipeline.chats.chats import Chats
-from pipeline.chats.hub import Hub, HubEvent, Subscription, user_feed
+from pipeline.chats.hub import Hub, Subscription, user_feed
+from pipeline.chats.hub_event import HubEvent
 from pipeline.coach.coach import Assessment, CoachingTask
 from pipeline.coach.rules import RuleCoach
 from pipeline.practice.authoring import Author

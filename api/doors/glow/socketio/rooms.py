@@ -79,6 +79,7 @@ async def join(asker: Asker, body: ChannelBody) -> Payload:
     if asker.connection is None or not asker.connection.hears(channel):
         await asker.service.store.chat(asker.user.id, body.chat_id)
         asker.enter(channel)
+        await asker.service.hub.settled()
     asker.send("attempt_joined", {"chat_id": body.chat_id, "success": True})
     return {"chat_id": body.chat_id, "success": True}
 
@@ -112,6 +113,7 @@ async def join_test(asker: Asker, body: InvocationBody) -> Payload:
     """Join a test's room."""
     await asker.service.store.own_test(asker.user.id, invocation_id=body.invocation_id)
     asker.enter(test_channel(body.invocation_id))
+    await asker.service.hub.settled()
     asker.send("test_joined", {"invocation_id": body.invocation_id, "success": True})
     return {"invocation_id": body.invocation_id, "success": True}
 

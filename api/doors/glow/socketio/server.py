@@ -199,6 +199,7 @@ class SocketDoor:
         connection.hold(lambda: self._own(self._revoke(connection), f"revoked {sid}"))
         connection.as_base64 = isinstance(auth, Mapping) and auth.get("audio") == "base64"
         self._connections[sid] = connection
+        await service.hub.settled()
         connection.send(
             "connection_confirmed",
             {"sid": sid, "profile_id": grant.user.id, "guest_id": None, "server_time": datetime.now(UTC).isoformat()},
