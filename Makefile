@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Compiled files are kept: without them each test worker compiles everything again, 13 s of processor time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-slow test-abuse soak check format docs serve clean
+.PHONY: demo test test-slow test-abuse test-scale soak check format docs serve clean
 
 demo: $(STAMP)  ## a spoken conversation, start to end, on this machine
 	$(BIN)/glow demo
@@ -21,6 +21,9 @@ test-slow: $(STAMP)  ## what takes long: whole role-plays, real time, killed pro
 
 test-abuse: $(STAMP)  ## what docs/reliability.md claims: attacks, faults and restarts
 	$(BIN)/pytest tests/abuse -k "not ten_thousand"
+
+test-scale: $(STAMP)  ## several processes on one database: the bus, work that is done once, killed processes
+	$(BIN)/pytest tests/scale
 
 soak: $(STAMP)  ## ten thousand turns, an hour: memory, descriptors, threads and tasks stay flat
 	$(BIN)/pytest tests/abuse/test_soak.py -m long -s

@@ -18,6 +18,7 @@ from pipeline.grounded.sources import Sources
 from pipeline.llm.deadlines import Deadlines
 from pipeline.search.meaning import Meanings
 from pipeline.tasks.clock import Clock
+from pipeline.tasks.jobs import Jobs
 from pipeline.tasks.rate_limits import Limits, SharedBuckets, one_process
 from pipeline.tutoring.installed_lessons import InstalledLessons
 from pipeline.tutoring.spoken import SpokenTutor
@@ -47,12 +48,14 @@ async def open_external(
     clock: Clock,
     meanings: Meanings | None,
     *,
+    jobs: Jobs | None = None,
     buckets: SharedBuckets | None = None,
     processes: Callable[[], Awaitable[int]] = one_process,
 ) -> AsyncIterator[ExternalServices]:
     """Create the services and register their chats for calls.
 
     Args:
+        jobs: have one turn of a lesson taken at a time.
         buckets: count requests for all processes of the service.
         processes: counts them.
 
@@ -60,7 +63,7 @@ async def open_external(
         InvalidPack: a lesson is invalid.
     """
     model = _model(settings)
-    tutor = Tutor(store, (), model)
+    tutor = Tutor(store, (), model, jobs)
     lessons = InstalledLessons(tutor, (LESSONS, *(path / "lessons" for path in settings.packs)))
     await lessons.install()
     async with AsyncExitStack() as stack:

@@ -22,6 +22,7 @@ from models.files import Files
 from models.records.core import Grant
 from models.records.resources import with_parameters
 from models.store import Store
+from pipeline.bus.bus import Bus
 from pipeline.call.recording import Recordings
 from pipeline.call.registry import CallLimits, Calls
 from pipeline.call.session import Engines, SessionSettings
@@ -40,6 +41,7 @@ from pipeline.practice.removal import Retention
 from pipeline.tasks.background import Background
 from pipeline.tasks.clock import LoopClock
 from pipeline.tasks.fellows import Fellows
+from pipeline.tasks.jobs import Jobs
 from pipeline.tasks.presence import Presence
 from pipeline.timeline.live import CallTimelines
 from pipeline.tools.addresses import Addresses
@@ -79,6 +81,8 @@ class Service:
     dictations: Dictations = field(default_factory=Dictations)
     requests: Counter[str] = field(default_factory=Counter)
     """The engine work that runs by request, by user."""
+    bus: Bus | None = None
+    """Brings events from process to process; None where there is one."""
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     asker: str = ""
     """The hub channel of the requester of an operation, for events that only it gets; empty over HTTP."""
@@ -155,16 +159,17 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         limits = CallLimits(settings.max_calls, settings.idle_s, settings.resume_s, settings.calls_per_user)
         calls = await stack.enter_async_context(Calls(shared_engines.engines, store, LoopClock(), limits, new_id))
         access = await stack.enter_async_context(Access(store, calls, LoopClock()))
+        jobs = await stack.enter_async_context(Jobs(store, LoopClock(), shared.bus))
         await stack.enter_async_context(CallPublisher(calls, store, hub, LoopClock()))
         chats = await stack.enter_async_context(
-            Chats(shared_engines.engines.responder, store, calls, new_id, hub, access.holding)
+            Chats(shared_engines.engines.responder, store, calls, new_id, hub, access.holding, jobs)
         )
         coach = open_coach(settings)
         stack.push_async_callback(coach.close)
         files = Files(settings.data_dir / "audio")
         recordings = await stack.enter_async_context(Recordings(calls, files, LoopClock(), alone=presence.alone))
         timelines = await stack.enter_async_context(CallTimelines(calls, store, LoopClock(), new_id))
-        background = await stack.enter_async_context(Background(access.holding))
+        background = await stack.enter_async_context(Background(access.holding, jobs))
         external = await stack.enter_async_context(
             open_external(
                 settings,
@@ -172,6 +177,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
                 calls,
                 LoopClock(),
                 meanings,
+                jobs=jobs,
                 buckets=shared.buckets,
                 processes=Fellows(store, LoopClock()).running,
             )
@@ -196,12 +202,13 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
             lessons=external.lessons,
             new_id=new_id,
         )
+        await stack.enter_async_context(practice.lost)
         if settings.keep_days:
             remove = practice.removal.remove_before
             await stack.enter_async_context(Retention(remove, settings.keep_days, store.now, LoopClock()))
         service = Service(
             settings, store, shared_engines, calls, access, chats, external, hub, coach, files, background, practice,
-            timelines,
+            timelines, bus=shared.bus,
         )  # fmt: skip
         warming = asyncio.create_task(_warm(service), name="warm engines")
         calls.register(service.dictations)

@@ -15,6 +15,7 @@ from models.store.drafts import DraftStore
 from models.store.exporting import UserDataStore
 from models.store.external_chats import ExternalChatStore
 from models.store.grants import GrantStore
+from models.store.jobs import JobStore
 from models.store.keyed_calls import KeyedCallStore
 from models.store.library import LibraryStore
 from models.store.messages import MessageChanges, MessageStore
@@ -53,6 +54,7 @@ class Store(
     OpenCallStore,
     PastCallStore,
     ProcessStore,
+    JobStore,
     TelephoneStore,
 ):
     """All persistent data of the service; see `Database` for how to open it, and the base classes for its methods."""

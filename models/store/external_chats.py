@@ -15,6 +15,7 @@ from models.store.messages import MAX_ID_LENGTH, MessageChanges
 from models.tables.accounts import UserRow
 from models.tables.content import DocumentRow
 from models.tables.external import ChatFileRow, DocumentOriginRow, ExternalChatRow, ExternalMessageRow
+from models.tables.jobs import JobRow
 from models.tables.past_calls import PastCallRow
 from models.tables.tutor import ExerciseResultRow, HintRow
 
@@ -292,7 +293,8 @@ async def delete_external_chats(session: AsyncSession, ids: Sequence[str]) -> No
     """Delete external chats in an open transaction, with their messages and the answers to their exercises."""
     await session.execute(update(HintRow).where(HintRow.session_id.in_(ids)).values(session_id=None))
     for row in (
-        ExerciseResultRow.session_id, ExternalMessageRow.chat_id, PastCallRow.chat_id, ExternalChatRow.id,
+        ExerciseResultRow.session_id, ExternalMessageRow.chat_id, PastCallRow.chat_id, JobRow.chat_id,
+        ExternalChatRow.id,
     ):  # fmt: skip
         await session.execute(delete(row.class_).where(row.in_(ids)))
 

@@ -14,6 +14,7 @@ from models.records.core import Chat, ChatContext, Message, Origin, Role
 from models.store.attempts import CHAT_NOT_FOUND
 from models.store.configuration import configured
 from models.store.database import Database, shielded
+from models.store.jobs import settle_job
 from models.tables.content import DocumentRow, PersonaRow, ScenarioDocumentRow, ScenarioPersonaRow, ScenarioRow
 from models.tables.conversations import CHATS, MESSAGE_COLUMNS, MESSAGES, AttemptRow, ChatRow
 
@@ -152,6 +153,7 @@ class MessageStore(Database):
         started_ms: int | None = None,
         ended_ms: int | None = None,
         latency: Mapping[str, int] | None = None,
+        job_id: str | None = None,
     ) -> Message:
         """Append a message to a chat. Characters that cannot be stored (NUL, lone surrogates) become U+FFFD.
 
@@ -160,10 +162,11 @@ class MessageStore(Database):
             id: the message's id. Idempotent: adding an id to the same chat again returns the existing message.
             parent_id: the message that this one answers.
             auto_link_parent: without a parent_id, make the chat's last message the parent.
+            job_id: the work of which the message is the result; it is over with it.
 
         Raises:
             NotFound: no such chat or persona, or the parent is not in this chat.
-            Conflict: a message of another chat has this id.
+            Conflict: a message of another chat has this id, or another process has taken the work over.
             Invalid: the id is empty, too long, or contains characters that cannot be stored.
         """
         if id is not None and not (0 < len(id) <= MAX_ID_LENGTH and id == clean(id)):
@@ -180,6 +183,8 @@ class MessageStore(Database):
                 await session.rollback()
                 return stored
             await _check_references(session, chat_id, parent_id, persona_id)
+            if job_id is not None:
+                await settle_job(session, job_id, self.process_id)
             values = {
                 "id": id or self._new_id(),
                 "chat_id": chat_id,

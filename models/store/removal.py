@@ -16,6 +16,7 @@ from models.store.external_chats import delete_external_chats
 from models.tables.accounts import TokenChatRow
 from models.tables.conversations import AttemptRow, ChatRow, MessageRow
 from models.tables.external import ChatFileRow, ExternalChatRow, ExternalMessageRow
+from models.tables.jobs import JobRow
 from models.tables.open_calls import OpenCallRow
 from models.tables.past_calls import PastCallRow
 from models.tables.practice import (
@@ -161,7 +162,7 @@ async def remove_chats_within(session: AsyncSession, chats: Sequence[tuple[str, 
     # Messages refer to each other, which a single statement may delete; notes refer to messages.
     for column in (
         DraftRow.chat_id, StagedCallRow.chat_id, TokenChatRow.chat_id, NoteRow.chat_id, GradeRow.chat_id,
-        ResponseRow.chat_id, MessageRow.chat_id, OpenCallRow.chat_id, PastCallRow.chat_id,
+        ResponseRow.chat_id, MessageRow.chat_id, OpenCallRow.chat_id, PastCallRow.chat_id, JobRow.chat_id,
     ):  # fmt: skip
         await session.execute(delete(column.class_).where(column.in_(ids)))
     await session.execute(update(TestRunRow).where(TestRunRow.chat_id.in_(ids)).values(chat_id=None))

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 from models.columns import clean
 from models.errors import Conflict, NotFound
 from models.records.core import Message
+from models.records.jobs import Job
 from models.store import Store
 from pipeline.call.registry import Calls
 from pipeline.call.spoken_answer import Answer, spoken_answer
@@ -20,6 +21,8 @@ from pipeline.conversation.conversation import conversation_of
 from pipeline.conversation.reply import Responder, Retraction, Truncation
 from pipeline.errors import Busy, PipelineError
 from pipeline.tasks.acting import Holding, hold
+from pipeline.tasks.clock import LoopClock
+from pipeline.tasks.jobs import Jobs
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +59,14 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A reply that is being written in a chat, by whichever process."""
+
+    name: RunName
+    chat_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
     """A stored message and the run that answers it (None if no answer was requested).
 
@@ -80,6 +91,7 @@ class Chats:
         new_id: makes ids.
         hub: takes the events; None to publish none.
         holding: has a reply stopped with the grant by which it was asked for.
+        jobs: has one reply at a time written in a chat, by all processes together; None for those of this store.
     """
 
     def __init__(
@@ -90,6 +102,7 @@ class Chats:
         new_id: Callable[[], str],
         hub: Hub | None = None,
         holding: Holding | None = None,
+        jobs: Jobs | None = None,
     ) -> None:
         self._responder = responder
         self._store = store
@@ -97,7 +110,9 @@ class Chats:
         self._new_id = new_id
         self._hub = Hub(store.now, new_id) if hub is None else hub
         self._holding = holding
+        self._jobs = Jobs(store, LoopClock()) if jobs is None else jobs
         self._runs: dict[str, Run] = {}
+        self._followed: set[asyncio.Task[Message | None]] = set()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def __aenter__(self) -> Self:
@@ -106,7 +121,7 @@ class Chats:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        tasks = [run.task for run in self._runs.values()]
+        tasks = [*(run.task for run in self._runs.values()), *self._followed]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -168,7 +183,7 @@ class Chats:
         ChatChannel(self._hub, chat_id, user_id).user_said(stored.id, stored.text, stored.created_at.isoformat())
         if not generate:
             return Sent(stored.id, None, None)
-        run = self._begin(user_id, chat_id, persona_id, stored.id, None, asker)
+        run = self._begin(self._new_run(user_id, chat_id, None, asker), persona_id, stored.id)
         return Sent(stored.id, run.name.run_id, run.name.group_id, run.task)
 
     async def answer(
@@ -180,7 +195,7 @@ class Chats:
         group_id: str | None = None,
         asker: str = "",
     ) -> Run:
-        """Answer what was said last; return the run that answers it already, if there is one.
+        """Answer what was said last; return the run that answers it already, of this or another process, if any.
 
         Raises:
             NotFound: no such chat, or somebody else's.
@@ -192,11 +207,18 @@ class Chats:
             raise Conflict(CHAT_ENDED)
         if running := self.runs_of(chat_id):
             return running[-1]
-        if len(self._runs) >= RUNS_LIMIT:
+        if len(self._runs) + len(self._followed) >= RUNS_LIMIT:
             raise Busy("Too many replies are being written; try again in a moment.")
-        messages = await self._store.messages(chat_id)
-        parent_id = messages[-1].id if messages else None
-        return self._begin(user_id, chat_id, persona_id, parent_id, group_id, asker)
+        run = self._new_run(user_id, chat_id, group_id, asker)
+        holder = await self._jobs.begin(_job(run), run.stop)
+        if holder is not None:
+            return self._runs.get(holder.id) or self._follow(holder)
+        try:
+            messages = await self._store.messages(chat_id)
+        except BaseException:
+            await self._jobs.end(run.name.run_id)
+            raise
+        return self._begin(run, persona_id, messages[-1].id if messages else None, begun=True)
 
     async def stop(self, user_id: str, *, chat_id: str | None = None, group_id: str | None = None) -> bool:
         """Stop the replies being written in a chat or a group, and store what there is; False if there were none.
@@ -214,56 +236,96 @@ class Chats:
         for run in stopped:
             run.stop()
         await asyncio.gather(*(run.task for run in stopped), return_exceptions=True)
-        if stopped or chat_id is None:
-            return bool(stopped)
+        elsewhere = await self._elsewhere(user_id, chat_id, group_id)
+        await self._jobs.stop(elsewhere)
+        if stopped or elsewhere or chat_id is None:
+            return bool(stopped or elsewhere)
         call = self._calls.find(user_id, chat_id=chat_id)
         if call is not None:
             call.session.stop()
         return call is not None
 
-    def _begin(
-        self,
-        user_id: str,
-        chat_id: str,
-        persona_id: str | None,
-        parent_id: str | None,
-        group_id: str | None,
-        asker: str,
-    ) -> Run:
-        run = Run(RunName(self._new_id(), group_id or self._new_id()), chat_id, user_id, asker, self._new_id())
-        run.task = asyncio.get_running_loop().create_task(self._answer(run, persona_id, parent_id))
+    async def under_way(self, user_id: str, chat_ids: Sequence[str]) -> list[UnderWay]:
+        """List the replies that are being written in these chats of a user, by whichever process; ours come first."""
+        ours = [UnderWay(run.name, ident) for ident in chat_ids for run in self.runs_of(ident)]
+        jobs = await self._store.jobs("reply", user_id, chat_ids=chat_ids)
+        return ours + [UnderWay(_name_of(job), str(job.chat_id)) for job in jobs if job.id not in self._runs]
+
+    async def _elsewhere(self, user_id: str, chat_id: str | None, group_id: str | None) -> list[Job]:
+        jobs = await self._store.jobs("reply", user_id, chat_ids=None if chat_id is None else [chat_id])
+        named = (job for job in jobs if chat_id is not None or _name_of(job).group_id == group_id)
+        return [job for job in named if job.id not in self._runs]
+
+    def _new_run(self, user_id: str, chat_id: str, group_id: str | None, asker: str) -> Run:
+        name = RunName(self._new_id(), group_id or self._new_id())
+        return Run(name, chat_id, user_id, asker, self._new_id())
+
+    def _begin(self, run: Run, persona_id: str | None, parent_id: str | None, *, begun: bool = False) -> Run:
+        run.task = asyncio.get_running_loop().create_task(self._answer(run, persona_id, parent_id, begun=begun))
         self._runs[run.name.run_id] = run
         hold(self._holding, run.task, run.stop)
         run.task.add_done_callback(lambda task: self._forget(run, task))
         return run
 
-    async def _answer(self, run: Run, persona_id: str | None, parent_id: str | None) -> Message | None:
-        """Write and store the persona's answer to everything said so far."""
+    def _follow(self, job: Job) -> Run:
+        """Return the run of another process, whose task waits for the reply."""
+        run = Run(_name_of(job), str(job.chat_id), job.user_id, "", str(job.about["message_id"]))
+        run.task = asyncio.get_running_loop().create_task(self._followed_reply(run), name=f"reply {job.id} elsewhere")
+        self._followed.add(run.task)
+        run.task.add_done_callback(self._unfollow)
+        return run
+
+    def _unfollow(self, task: "asyncio.Task[Message | None]") -> None:
+        self._followed.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    async def _followed_reply(self, run: Run) -> Message:
+        await self._jobs.followed(run.name.run_id)
+        for message in reversed(await self._store.messages(run.chat_id)):
+            if message.id == run.message_id:
+                return message
+        raise Conflict("The reply that was being written was stopped, or failed: ask again.")
+
+    async def _answer(self, run: Run, persona_id: str | None, parent_id: str | None, *, begun: bool) -> Message | None:
+        """Write and store the persona's answer to everything said so far, once no other is being written."""
+        try:
+            async with self._turns.setdefault(run.chat_id, asyncio.Lock()):
+                if not begun:
+                    await self._jobs.begin_in_turn(_job(run), run.stop)
+                return await self._write(run, persona_id, parent_id)
+        except asyncio.CancelledError:
+            if not run.stopped:
+                raise
+            return None  # stopped before its turn
+        finally:
+            await self._jobs.end(run.name.run_id)
+
+    async def _write(self, run: Run, persona_id: str | None, parent_id: str | None) -> Message | None:
         channel = ChatChannel(self._hub, run.chat_id, run.user_id, run.asker)
         persona: str | None = None
         truncated = False
         try:
-            async with self._turns.setdefault(run.chat_id, asyncio.Lock()):
-                conversation = conversation_of(await self._store.context(run.chat_id), persona_id)
-                persona = conversation.persona.id or None
-                channel.reply_began(run.name, run.message_id, persona, self._store.now().isoformat())
-                async for delta in self._responder.reply(conversation.context()):
-                    if isinstance(delta, Retraction):
-                        run.text = run.text[: delta.kept]
-                    truncated = truncated or isinstance(delta, Truncation)
-                    if not isinstance(delta, str):
-                        continue  # there is no call to end or transfer
-                    delta = clean(delta)
-                    run.text += delta
-                    channel.reply_grew(run.name, run.message_id, delta, run.text, persona)
-                stored = await self._keep(run, persona, parent_id)
+            conversation = conversation_of(await self._store.context(run.chat_id), persona_id)
+            persona = conversation.persona.id or None
+            channel.reply_began(run.name, run.message_id, persona, self._store.now().isoformat())
+            async for delta in self._responder.reply(conversation.context()):
+                if isinstance(delta, Retraction):
+                    run.text = run.text[: delta.kept]
+                truncated = truncated or isinstance(delta, Truncation)
+                if not isinstance(delta, str):
+                    continue  # there is no call to end or transfer
+                delta = clean(delta)
+                run.text += delta
+                channel.reply_grew(run.name, run.message_id, delta, run.text, persona)
+            stored = await self._keep(run, persona, parent_id)
         except asyncio.CancelledError:
             if not run.stopped:
                 raise
             kept = await self._keep(run, persona, parent_id) if run.text.strip() else None
             channel.reply_stopped(run.name)
             return kept
-        except (PipelineError, NotFound) as error:
+        except (PipelineError, NotFound, Conflict) as error:
             log.warning("A written reply failed: %s", error)
             channel.reply_failed(run.name, str(error))
             raise
@@ -281,9 +343,19 @@ class Chats:
             parent_id=parent_id,
             persona_id=persona_id,
             interrupted=run.stopped,
+            job_id=run.name.run_id,
         )
 
     def _forget(self, run: Run, task: "asyncio.Task[Message | None]") -> None:
         self._runs.pop(run.name.run_id, None)
         if not task.cancelled():
             task.exception()
+
+
+def _job(run: Run) -> Job:
+    about = {"group_id": run.name.group_id, "message_id": run.message_id}
+    return Job(run.name.run_id, "reply", run.user_id, run.chat_id, f"chat {run.chat_id}", about)
+
+
+def _name_of(job: Job) -> RunName:
+    return RunName(job.id, str(job.about["group_id"]))

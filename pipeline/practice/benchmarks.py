@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.errors import Conflict, NotFound
+from models.records.jobs import Job
 from models.records.outcomes import Grade, RunStatus, Test, TestRun
 from models.records.resources import Resource
 from models.store import Store
@@ -138,7 +139,9 @@ class Benchmarks:
         claimed = await self._store.update_test_run(run.id, "running", chat_id=chat_id)
         lines = [str(line) for line in recorded["lines"]]
         try:
-            replay = self._background.start(_task(run), self._replay(test, run, chat_id, lines))
+            about = {"invocation_id": test.invocation_id, "run_id": run.id}
+            job = Job("", "test", user_id, chat_id, about=about)
+            replay = self._background.start(_task(run), self._replay(test, run, chat_id, lines), job)
         except Busy:
             await self._store.update_test_run(run.id, "failed")  # so that it may be tried again
             raise

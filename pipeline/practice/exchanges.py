@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from models.errors import Invalid
 from models.records.core import Message
+from models.records.jobs import Job
 from models.records.outcomes import Note
 from models.store import Store
 from pipeline.call.registry import Calls
@@ -146,7 +147,8 @@ class Exchanges:
             return Exchange(sent, given, await self._coaching.hints(user_id, chat.id))
         if message.generate and not wait:
             with suppress(Busy):  # the answer comes without hints
-                self._background.start(f"hints {sent.message_id}", self._hint(user_id, chat.id, sent, asker))
+                job = Job("", "hint", user_id, chat.id)
+                self._background.start(f"hints {sent.message_id}", self._hint(user_id, chat.id, sent, asker), job)
         return Exchange(sent, given)
 
     async def _hint(self, user_id: str, chat_id: str, sent: Sent, asker: str) -> None:

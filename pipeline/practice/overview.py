@@ -8,7 +8,7 @@ from models.records.outcomes import Draft, Grade, Note
 from models.records.resources import Rubric
 from models.store import Store
 from pipeline.call.registry import Calls
-from pipeline.chats.chats import Chats, Run
+from pipeline.chats.chats import Chats, UnderWay
 from pipeline.practice.configuring import Configurations
 from pipeline.practice.grading import rubric_for
 from pipeline.practice.own_chats import OwnChats
@@ -61,7 +61,7 @@ class AttemptOverview:
     contexts: Sequence[ChatContext]
     current: Chat | None
     time: ChatTime
-    runs: Sequence[Run]
+    runs: Sequence[UnderWay]
 
 
 class Overviews:
@@ -142,5 +142,5 @@ class Overviews:
             contexts=[await store.context(ident) for ident in ids],
             current=current,
             time=time_of(current, attempt, simulation, store.now()) if current else ChatTime(),
-            runs=[run for ident in ids for run in self._chats.runs_of(ident)],
+            runs=await self._chats.under_way(user_id, ids),
         )

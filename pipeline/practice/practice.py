@@ -24,6 +24,7 @@ from pipeline.practice.exporting import Exports
 from pipeline.practice.grading import Grading
 from pipeline.practice.installed_packs import InstalledPacks
 from pipeline.practice.keys import Keys
+from pipeline.practice.lost_jobs import LostJobs
 from pipeline.practice.messages import Messages
 from pipeline.practice.offers import Offers
 from pipeline.practice.overview import Overviews
@@ -38,6 +39,7 @@ from pipeline.practice.uploads import Uploads
 from pipeline.practice.writing import ContentWriting
 from pipeline.search.meaning import Embedder
 from pipeline.tasks.background import Background
+from pipeline.tasks.clock import LoopClock
 from pipeline.tutoring.installed_lessons import InstalledLessons
 from voice.stt.speech_to_text import SpeechToText
 
@@ -83,6 +85,7 @@ class Decisions:
         self.keys = Keys(store)
         self.staging = Staging(store)
         self.progress = ProgressPublisher(hub, new_id)
+        self.lost = LostJobs(store, hub, LoopClock())
 
         self.own = own = OwnChats(store)
         self.configurations = configurations = Configurations(store, calls)

@@ -10,6 +10,7 @@ from typing import Any
 
 from models.errors import Invalid
 from models.records.core import Document, Persona, Scenario
+from models.records.jobs import Job
 from models.store import Store
 from pipeline.chats.events import RunName
 from pipeline.practice.authoring import Author
@@ -75,8 +76,11 @@ class ContentWriting:
         if wanted.artifact_id is not None:
             await self._check_owned(user_id, wanted.artifacts[0], wanted.artifact_id)
         run = RunName(wanted.run_id or self._new_id(), wanted.group_id or self._new_id())
+        about = {"group_id": run.group_id, "run_id": run.run_id, "artifact_type": wanted.artifacts[0]}
         self._background.start(
-            f"generation {self._new_id()}", self._write(user_id, replace(wanted, kinds=kinds), run, publish, save)
+            f"generation {self._new_id()}",
+            self._write(user_id, replace(wanted, kinds=kinds), run, publish, save),
+            Job("", "draft", user_id, about=about),
         )
         return run
 

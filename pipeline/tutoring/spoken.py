@@ -49,7 +49,7 @@ class _TutorAnswer:
     async def begun(self, draft: ExternalDraft) -> None:
         trace = {"toolsUsed": list(self.turn.tools_used), "reasoning": list(self.turn.reasoning)}
         message = replace(draft, kind=self.turn.kind, data=trace)
-        async with self.tutor.turn_of(self.opened.session.id):
+        async with self.tutor.turn_of(self.opened.session.user_id, self.opened.session.id):
             await self.tutor.keep(self.opened.session, self.turn, drafts=[message])
 
     def written(self) -> str | None:

@@ -2,16 +2,20 @@
 
 import asyncio
 import weakref
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from models.errors import Conflict, NotFound
 from models.records.external import ExternalChat, ExternalDraft, ExternalMessage, Node
+from models.records.jobs import Job
 from models.records.lessons import Lesson
 from models.store import Store
 from pipeline.errors import PipelineError
+from pipeline.tasks.clock import LoopClock
+from pipeline.tasks.jobs import Jobs
 from pipeline.tutoring.modelled import modelled_turn, write
 from pipeline.tutoring.scripted import scripted_turn
 from pipeline.tutoring.tools import Toolbox
@@ -46,16 +50,24 @@ class Opened:
 
 
 class Tutor:
-    """Teaches lessons. Turns of a session are serial: hold `turn_of(session_id)` from `plan` to `keep`.
+    """Teaches lessons. Turns of a session are serial: hold `turn_of(session)` from `plan` to `keep`.
 
     Args:
         store: sessions, nodes, progress.
         lessons: the lessons of the packs; `take_lessons` replaces them.
         model: the language model; without one the lessons are taught as scripted.
+        jobs: has the turns of a session follow one another in all processes; None for those of this store.
     """
 
-    def __init__(self, store: Store, lessons: Sequence[Lesson], model: "ChatModel | None" = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        lessons: Sequence[Lesson],
+        model: "ChatModel | None" = None,
+        jobs: Jobs | None = None,
+    ) -> None:
         self._store = store
+        self._jobs = Jobs(store, LoopClock()) if jobs is None else jobs
         self._model = model
         self._by_slug: dict[str, Lesson] = {}
         self._by_node: dict[str, Lesson] = {}
@@ -72,12 +84,20 @@ class Tutor:
         self._by_slug = {lesson.slug: lesson for lesson in lessons}
         self._by_node = {node_id: lesson for lesson in lessons for node_id in lesson.node_ids}
 
-    def turn_of(self, session_id: str) -> AbstractAsyncContextManager[None]:
-        """Return the lock that serialises the turns of a session."""
+    @asynccontextmanager
+    async def turn_of(self, user_id: str, session_id: str) -> AsyncIterator[None]:
+        """Hold the turn of a session, which no other turn of it is in, in this process or another.
+
+        Raises:
+            Conflict: another process takes a turn, for a minute by now.
+            StorageFailed: the store is away.
+        """
         lock = self._turns.get(session_id)
         if lock is None:
             lock = self._turns[session_id] = asyncio.Lock()
-        return lock
+        job = Job(str(uuid4()), "turn", user_id, session_id, f"lesson {session_id}")
+        async with lock, self._jobs.doing(job):
+            yield
 
     async def node(self, user_id: str, node_id: str) -> Node:
         """Return the user's node with this id; create an unknown one, with the lesson that names it, if any.
@@ -176,7 +196,7 @@ class Tutor:
         Raises:
             NotFound, NoNode, NothingToTeach, ResponderFailed: as in `open` and `plan`; nothing was stored.
         """
-        async with self.turn_of(session_id):
+        async with self.turn_of(user_id, session_id):
             opened = await self.open(user_id, session_id)
             turn = await self.plan(opened, student)
             drafts = [ExternalDraft("assistant", turn.message, turn.kind, data=_trace(turn))]

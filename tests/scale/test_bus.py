@@ -9,7 +9,7 @@ import pytest
 
 from api.client.call import Call
 from api.client.voice import open_call
-from tests.scale.twins import Twins, Watcher, ask, ok, twins, watching
+from tests.scale.twins import Twins, Watcher, ask, ok, started, twins, watching
 from tests.servers.process import TOKEN, ServiceProcess
 from tests.socket_client import Socket, socket_of
 
@@ -23,12 +23,6 @@ BACK_S = 5.0
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
     with twins(tmp_path_factory.mktemp("twins"), request.param) as running:
         yield running
-
-
-def started(gateway: ServiceProcess) -> str:
-    """A new chat."""
-    practice = ok(ask(gateway, "/practice/search"))["practices"][0]["practice_id"]
-    return str(ok(ask(gateway, "/attempt/start", practice_id=practice))["chat_id"])
 
 
 def at(gateway: ServiceProcess) -> Any:

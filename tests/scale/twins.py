@@ -71,6 +71,12 @@ def ok(answer: httpx.Response) -> dict[str, Any]:
     return body
 
 
+def started(gateway: ServiceProcess) -> str:
+    """A new chat."""
+    practice = ok(ask(gateway, "/practice/search"))["practices"][0]["practice_id"]
+    return str(ok(ask(gateway, "/attempt/start", practice_id=practice))["chat_id"])
+
+
 @dataclass
 class Watcher:
     """`GET /attempt/watch` at one gateway.

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -12,8 +13,10 @@ from fastapi.responses import StreamingResponse
 from api.auth import having
 from api.doors.glow.http import REFUSED, service_of
 from api.doors.guarded import GuardedRoute
+from api.service import Service
+from models.errors import StorageFailed
 from models.records.core import Grant
-from pipeline.chats.hub import Hub, Subscription, user_feed
+from pipeline.chats.hub import Subscription, user_feed
 from pipeline.chats.hub_event import HubEvent
 
 router = APIRouter(tags=["attempt"], route_class=GuardedRoute)
@@ -33,16 +36,20 @@ async def watch(
     grant: Watcher, request: Request, run_id: str | None = None, group_id: str | None = None
 ) -> StreamingResponse:
     """Follow a run, a group, or all events of the user's own; a comment is sent after every 15 s without one."""
-    hub = service_of(request).hub
-    subscription = hub.subscribe([user_feed(grant.user.id)], whole=True)
+    service = service_of(request)
+    subscription = service.hub.subscribe([user_feed(grant.user.id)], whole=True)
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_lines(hub, subscription, run_id, group_id), 200, headers, "text/event-stream")
+    return StreamingResponse(_lines(service, grant, subscription, run_id, group_id), 200, headers, "text/event-stream")
 
 
-async def _lines(hub: Hub, subscription: Subscription, run_id: str | None, group_id: str | None) -> AsyncIterator[str]:
+async def _lines(
+    service: Service, grant: Grant, subscription: Subscription, run_id: str | None, group_id: str | None
+) -> AsyncIterator[str]:
     with subscription:
-        await hub.settled()
+        await service.hub.settled()
         yield ": watching\n\n"
+        with suppress(StorageFailed):
+            await service.practice.lost.tell(grant.user.id)
         while True:
             try:
                 async with asyncio.timeout(KEEP_ALIVE_S):

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ import socketio
 from engineio.payload import Payload
 from socketio.exceptions import ConnectionRefusedError as Refused
 
-from api.auth import CONNECT, Forbidden, Unauthorized, bearer, check_right, grant_for
+from api.auth import CONNECT, Forbidden, Unauthorized, bearer, calls_only, check_right, grant_for
 from api.doors.glow.operation import Operation
 from api.doors.glow.socketio.connections import Connection
 from api.doors.glow.socketio.events import Asker, perform
@@ -21,6 +21,7 @@ from api.doors.glow.socketio.packets import ATTACHMENTS_LIMIT, BoundedJson, clos
 from api.doors.glow.socketio.table import Events
 from api.doors.glow.socketio.websockets import SocketTransports
 from api.service import Service
+from models.errors import StorageFailed
 
 log = logging.getLogger(__name__)
 
@@ -204,6 +205,9 @@ class SocketDoor:
             "connection_confirmed",
             {"sid": sid, "profile_id": grant.user.id, "guest_id": None, "server_time": datetime.now(UTC).isoformat()},
         )
+        if not calls_only(grant.scope):
+            with suppress(StorageFailed):
+                await service.practice.lost.tell(grant.user.id)
         # Sent by a task of its own, so after the library has accepted the client.
         self._own(connection.forward(), f"socket {sid}")
 

@@ -1,0 +1,146 @@
+"""Work that two gateways share: done once, stopped from the other, and failed with the gateway that is killed."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.scale.test_bus import begun
+from tests.scale.twins import BusKind, Twins, ask, at_once, ok, started, twins, watching
+from tests.servers.llm import LlmServer
+from tests.servers.process import ServiceProcess
+
+pytestmark = pytest.mark.slow
+
+FAILED_S = 15.0
+"""Within so many seconds what a killed gateway did is failed."""
+
+
+def model(server: LlmServer, name: str) -> dict[str, str]:
+    return {"llm": "openai", "openai_base_url": server.url, "openai_api_key": "sk-test", "llm_model": name}
+
+
+@pytest.fixture(params=["pg", "redis", "none"])
+def pair(request: pytest.FixtureRequest, llm_server: LlmServer, tmp_path: Path) -> Iterator[Twins]:
+    with twins(tmp_path, request.param, **model(llm_server, "slow")) as running:
+        yield running
+
+
+def generate(gateway: ServiceProcess, chat: str, *, wait: bool = False) -> Any:
+    params = {"chat_id": chat}
+    return ask(gateway, "/attempt/generate", config={"params": params}, wait_for_complete=wait)
+
+
+def lines(gateway: ServiceProcess, chat: str) -> list[tuple[str, str]]:
+    """The chat as it is stored: who, and what."""
+    found = ok(ask(gateway, "/attempt/chat_get", chat_entry_id=chat))["messages"]
+    return [(one["type"], " ".join(part["content"] for part in one["contents"])) for one in found]
+
+
+def asked_for(gateway: ServiceProcess, chat: str) -> None:
+    """Say something that nobody answers yet."""
+    ok(ask(gateway, "/attempt/chat_message", chat_id=chat, text="Hello.", generate=False))
+
+
+def test_an_answer_is_written_once_and_stopped_from_the_other_gateway(pair: Twins, llm_server: LlmServer) -> None:
+    chat = started(pair.one)
+    asked_for(pair.one, chat)
+    runs = [ok(answer) for answer in at_once(*(lambda at=at: generate(at, chat) for at in (pair.one, pair.two) * 2))]
+    assert len({(run["run_id"], run["group_id"]) for run in runs}) == 1, "both gateways, twice each: the same run"
+    llm_server.wait_for_request()
+    assert len(llm_server.requests) == 1
+    attempt = ok(ask(pair.two, "/attempt/chat_get", chat_entry_id=chat))["attempt_id"]
+    for gateway in (pair.one, pair.two):
+        shown = ok(ask(gateway, "/attempt/get", attempt_id=attempt))["entries"]["runs"]
+        assert [run["run_id"] for run in shown] == [runs[0]["run_id"]]
+    llm_server.release(3)
+    waiting = [lambda at=at: generate(at, chat, wait=True) for at in (pair.one, pair.two)]
+    stops = [lambda: (llm_server.release(2), ok(ask(pair.two, "/attempt/stop", chat_id=chat)))[1]]
+    stops += [lambda: ok(ask(pair.one, "/attempt/stop", group_id=runs[0]["group_id"]))]
+    *answers, first, second = at_once(*waiting, *stops)
+    assert first["success"]
+    assert second["success"]
+    assert {answer.status_code for answer in answers} <= {200, 409, 502}
+    stored = lines(pair.one, chat)
+    assert [who for who, _ in stored] == ["query", "response"], "never two answers"
+    assert ok(ask(pair.one, "/attempt/get", attempt_id=attempt))["entries"]["runs"] == []
+
+
+def test_messages_at_both_gateways_are_answered_one_after_the_other(pair: Twins, llm_server: LlmServer) -> None:
+    chat = started(pair.one)
+    sent = [
+        lambda at=at, text=text: ok(ask(at, "/attempt/chat_message", chat_id=chat, text=text))
+        for at, text in ((pair.one, "First."), (pair.two, "Second."))
+    ]
+    at_once(*sent)
+    llm_server.wait_for_request()
+    assert len(llm_server.requests) == 1, "the other one waits"
+    llm_server.release(100)
+    llm_server.wait_for_request()
+    llm_server.release(100)
+    while [who for who, _ in lines(pair.two, chat)].count("response") < 2:
+        pass
+    asked = [request.messages for request in llm_server.requests]
+    assert [one["role"] for one in asked[1]].count("assistant") > [one["role"] for one in asked[0]].count("assistant")
+
+
+@pytest.mark.parametrize("bus", ["pg", "none"])
+def test_what_a_killed_gateway_was_writing_is_failed_and_can_be_asked_for_again(
+    bus: BusKind, llm_server: LlmServer, tmp_path: Path
+) -> None:
+    async def story(pair: Twins) -> None:
+        chat = started(pair.one)
+        asked_for(pair.one, chat)
+        async with asyncio.TaskGroup() as tasks:
+            with watching(tasks, pair.two) as watcher:
+                await begun(watcher)
+                run = await asyncio.to_thread(lambda: ok(generate(pair.one, chat)))
+                await asyncio.to_thread(llm_server.wait_for_request)
+                other = await asyncio.to_thread(lambda: ok(generate(pair.two, chat)))
+                assert other["run_id"] == run["run_id"]
+                pair.one.send(signal.SIGKILL)
+                await asyncio.to_thread(pair.one.ended)
+                killed_at = asyncio.get_running_loop().time()
+                await watcher.until(lambda one: one.named("attempt.generate.failed"))
+                assert asyncio.get_running_loop().time() - killed_at < FAILED_S
+                failed = watcher.named("attempt.generate.failed")[0]
+                assert (failed["run_id"], failed["payload"]["chat_id"]) == (run["run_id"], chat)
+                assert "ask again" in failed["payload"]["message"]
+                assert watcher.named("attempt_complete")[-1]["payload"]["success"] is False
+        assert lines(pair.two, chat) == [("query", "Hello.")]
+        again = ok(generate(pair.two, chat))
+        assert again["run_id"] != run["run_id"]
+        llm_server.wait_for_request()
+        llm_server.release(100)
+        while [who for who, _ in lines(pair.two, chat)] != ["query", "response"]:
+            pass
+
+    with twins(tmp_path, bus, **model(llm_server, "slow")) as pair:
+        asyncio.run(story(pair))
+
+
+def test_a_service_that_was_killed_says_on_its_return_what_has_failed(llm_server: LlmServer, tmp_path: Path) -> None:
+    from tests.servers.process import service_process
+
+    async def story(service: ServiceProcess) -> None:
+        chat = started(service)
+        asked_for(service, chat)
+        run = ok(generate(service, chat))
+        llm_server.wait_for_request()
+        service.send(signal.SIGKILL)
+        service.ended()
+        service.start()
+        for times in (1, 0):
+            async with asyncio.TaskGroup() as tasks:
+                with watching(tasks, service) as watcher:
+                    await begun(watcher)
+                    if times:
+                        await watcher.until(lambda one: one.named("attempt_complete"))
+                    named = [one["run_id"] for one in watcher.named("attempt.generate.failed")]
+                    assert named == [run["run_id"]] * times, "once"
+
+    with service_process(tmp_path, **model(llm_server, "slow")) as service:
+        asyncio.run(story(service))
