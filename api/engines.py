@@ -27,7 +27,7 @@ from voice.ray_serve.gateway import RayPerCallTranscriber, RaySynthesizer, RayTr
 from voice.speech.catalog import end_of_turn_file
 from voice.speech.end_of_turn_model import EndOfTurnDetector, EndOfTurnModel
 from voice.speech.vad import load_detector
-from voice.stt.base import StreamingTranscriber, Transcriber
+from voice.stt.base import BatchingTranscriber, StreamingTranscriber, Transcriber
 from voice.stt.choose import choose_transcriber
 from voice.stt.fixed import FixedTranscriber
 from voice.stt.openai import OpenAITranscriber
@@ -83,6 +83,26 @@ class Closes(Protocol):
         """Release them."""
 
 
+class EngineObserver(Protocol):
+    """Notes how the engines do. Called in their threads, too."""
+
+    def waited(self, priority: Priority, seconds: float) -> None:
+        """Note how long a job waited for a thread."""
+        ...
+
+    def gave_up(self, priority: Priority) -> None:
+        """Note a job that was refused, or given up before it was done."""
+        ...
+
+    def batched(self, utterances: int) -> None:
+        """Note the size of a batch of the recogniser."""
+        ...
+
+    def restarted(self) -> None:
+        """Note that a child process of the recogniser takes the place of one that died."""
+        ...
+
+
 @dataclass(slots=True)
 class SharedEngines:
     """The shared engines and the worker threads that they run in.
@@ -112,11 +132,16 @@ class SharedEngines:
         engines = self.engines
         return {"stt": engines.stt.name, "llm": engines.responder.name, "tts": engines.tts.name}
 
-    def observe_waits(self, waited: Callable[[Priority, float], None]) -> None:
-        """Report how long work waits in the queues of the engines; `waited` is called in their threads."""
+    def observe(self, observer: EngineObserver) -> None:
+        """Report how the engines do."""
         for workers in (self.workers, self.fallback_workers, self.listening_workers):
             if workers is not None:
-                workers.observe_waits(waited, monotonic)
+                workers.observe_waits(observer.waited, monotonic)
+                workers.observe_drops(observer.gave_up)
+        if isinstance(self.transcriber, BatchingTranscriber):
+            self.transcriber.observe_batches(observer.batched)
+        if isinstance(self.transcriber, ProcessTranscriber | SeveralProcesses):
+            self.transcriber.observe_restarts(observer.restarted)
 
     def check_voices(self, personas: Iterable[Persona]) -> None:
         """Log once, for each persona, what it asks of its voice and does not get."""

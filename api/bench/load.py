@@ -139,10 +139,15 @@ def _measure(sessions: int, seconds: float, *, talking: bool, **engines: str | N
     settings = embedded(**engines) | {"GLOW_MAX_CALLS": str(sessions + 1), "GLOW_CALLS_PER_USER": "0"}
     with own_service(settings, Settings().models_dir) as service, RemoteService(service.url, service.token) as http:
         chats = [http.start_named()[1] for _ in range(sessions)]
-        return asyncio.run(_run(service, chats, seconds, talking=talking))
+        return asyncio.run(measure_calls(service, chats, seconds, talking=talking))
 
 
-async def _run(service: OwnService, chats: list[str], seconds: float, *, talking: bool) -> Load:
+async def measure_calls(service: OwnService, chats: list[str], seconds: float, *, talking: bool) -> Load:
+    """Have a caller on each of these chats, and measure what they cost and get.
+
+    Raises:
+        ClientError: the system does not report the resources of a process.
+    """
     empty_mib = service.memory_mib()
     script = _script(talking=talking)
     spread_out = random.Random(1)

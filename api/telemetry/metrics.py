@@ -10,6 +10,9 @@ from api.telemetry.turns import TurnRecord, TurnStage
 from pipeline.conversation.events import CallEnded, Problem, SessionEvent
 from voice.work.fair_queue import Priority
 
+ADOPTIONS = ("resumed", "asked")
+"""How a call of another process goes on: its client resumes it, or it is asked for without a token."""
+
 
 class OpenCalls(Protocol):
     """What is asked of the registry of calls."""
@@ -18,6 +21,13 @@ class OpenCalls(Protocol):
     def closing(self) -> bool: ...
 
     def __len__(self) -> int: ...
+
+
+class ConnectedBus(Protocol):
+    """What is asked of the bus."""
+
+    @property
+    def connected(self) -> bool: ...
 
 
 class Metrics:
@@ -29,9 +39,17 @@ class Metrics:
         limit: most concurrent calls.
         engines: the names of the engines by stage, such as {"stt": "whisper:base"}; read at each measurement, since a
             damaged engine is replaced.
+        writes: counts the writes of the fullest call that wait for the store.
     """
 
-    def __init__(self, meter: Meter, calls: OpenCalls, limit: int, engines: Callable[[], dict[str, str]]) -> None:
+    def __init__(
+        self,
+        meter: Meter,
+        calls: OpenCalls,
+        limit: int,
+        engines: Callable[[], dict[str, str]],
+        writes: Callable[[], int],
+    ) -> None:
         self._engines = engines
         seconds, lag = list(names.BUCKETS_S), list(names.LAG_BUCKETS_S)
         self._stages = {
@@ -62,11 +80,52 @@ class Metrics:
             "By how much the event loop was late for a timer.",
             explicit_bucket_boundaries_advisory=lag,
         )
+        self._store = meter.create_histogram(
+            names.STORE_DURATION,
+            "s",
+            "Duration of a transaction, its wait for a connection included, by use: reading or writing.",
+            explicit_bucket_boundaries_advisory=lag,
+        )
+        self._bus_lag = meter.create_histogram(
+            names.BUS_LAG,
+            "s",
+            "How long a message of this process took over the bus and back.",
+            explicit_bucket_boundaries_advisory=lag,
+        )
+        self._batches = meter.create_histogram(
+            names.BATCH_SIZE,
+            "{utterance}",
+            "Utterances that the recogniser decoded at once.",
+            explicit_bucket_boundaries_advisory=list(names.BATCHES),
+        )
+        self._restarts = meter.create_counter(
+            names.RESTARTS, "{restart}", "Child processes of the recogniser that took the place of one that died."
+        )
+        self._partials = meter.create_counter(
+            names.PARTIALS_DROPPED,
+            "{partial}",
+            "Partial transcripts that were refused, or given up before they were done.",
+        )
+        self._bus_dropped = meter.create_counter(
+            names.BUS_DROPPED, "{message}", "Messages to other processes that were dropped: too many waited."
+        )
+        self._adopted = meter.create_counter(
+            names.CALLS_ADOPTED,
+            "{call}",
+            "Calls of other processes, or earlier ones, that went on in this one, by reason.",
+        )
+        self._lost = meter.create_counter(names.CALLS_LOST, "{call}", "Calls that ended as nobody resumed them.")
         self._ended = meter.create_counter(names.CALLS_ENDED, "{call}", "Calls that ended, by reason.")
         self._interruptions = meter.create_counter(
             names.INTERRUPTIONS, "{interruption}", "Speech over a reply, by how it was judged."
         )
         self._problems = meter.create_counter(names.PROBLEMS, "{problem}", "Typed errors in calls, by code.")
+
+        # Shown from the start, so that the first one is seen as an increase.
+        for counter in (self._lost, self._restarts, self._partials, self._bus_dropped):
+            counter.add(0)
+        for reason in ADOPTIONS:
+            self._adopted.add(0, {"reason": reason})
 
         def active(_: CallbackOptions) -> Iterable[Observation]:
             yield Observation(len(calls))
@@ -80,6 +139,12 @@ class Metrics:
         def load(_: CallbackOptions) -> Iterable[Observation]:
             yield Observation(1.0 if calls.closing else min(1.0, len(calls) / limit))
 
+        def writing(_: CallbackOptions) -> Iterable[Observation]:
+            yield Observation(writes())
+
+        meter.create_observable_gauge(
+            names.WRITER_QUEUE, [writing], "{write}", "Writes of the fullest call that wait for the store; at most 256."
+        )
         meter.create_observable_gauge(names.CALLS_ACTIVE, [active], "{call}", "Open calls.")
         meter.create_observable_gauge(names.CALLS_LIMIT, [most], "{call}", "Most calls that may be open.")
         meter.create_observable_gauge(names.CALLS_DRAINING, [draining], "1", "1 while the service stops.")
@@ -90,6 +155,8 @@ class Metrics:
         match event:
             case CallEnded():
                 self._ended.add(1, {"reason": event.reason})
+                if event.reason == "lost":
+                    self._lost.add(1)
             case Problem():
                 self._problems.add(1, {"code": event.code})
             case _:
@@ -114,6 +181,35 @@ class Metrics:
         """Record how long work waited for an engine. Thread-safe."""
         self._waits.record(seconds, {"priority": priority.name.lower()})
 
+    def gave_up(self, priority: Priority) -> None:
+        """Count a partial that an engine did not finish. Thread-safe."""
+        if priority is Priority.PARTIAL:
+            self._partials.add(1)
+
+    def batched(self, utterances: int) -> None:
+        """Record the size of a batch. Thread-safe."""
+        self._batches.record(utterances)
+
+    def restarted(self) -> None:
+        """Count a restart of the recogniser's process. Thread-safe."""
+        self._restarts.add(1)
+
+    def stored(self, use: str, seconds: float) -> None:
+        """Record how long a transaction took."""
+        self._store.record(seconds, {"use": use})
+
+    def bus_lagged(self, seconds: float) -> None:
+        """Record how long a message took over the bus and back."""
+        self._bus_lag.record(seconds)
+
+    def bus_dropped(self, messages: int) -> None:
+        """Count dropped messages of the bus."""
+        self._bus_dropped.add(messages)
+
+    def adopted(self, reason: str) -> None:
+        """Count a call that goes on in this process: "resumed" by its client, or "asked" for."""
+        self._adopted.add(1, {"reason": reason})
+
     def lagged(self, seconds: float) -> None:
         """Record by how much the event loop was late."""
         self._lag.record(seconds)
@@ -125,6 +221,15 @@ class Metrics:
             names.PROVIDER: provider,
             names.MODEL: model or provider,
         }
+
+
+def observe_connection(meter: Meter, bus: ConnectedBus) -> None:
+    """Show whether the server of the bus can be reached."""
+
+    def connected(_: CallbackOptions) -> Iterable[Observation]:
+        yield Observation(int(bus.connected))
+
+    meter.create_observable_gauge(names.BUS_CONNECTED, [connected], "1", "1 while the bus reaches its server.")
 
 
 _ENGINE_OF = {"transcribe": "stt", "invoke_llm": "llm", "speech": "tts"}

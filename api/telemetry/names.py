@@ -11,6 +11,9 @@ BUCKETS_S = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
 LAG_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0)
 """Boundaries of the histograms of the event loop's lag and of waiting in a queue, in seconds."""
 
+BATCHES = (1, 2, 3, 4, 6, 8, 12, 16)
+"""Boundaries of the histogram of batches, in utterances."""
+
 CONVERSATION = "gen_ai.conversation.id"
 OPERATION, PROVIDER, MODEL = "gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model"
 OPERATION_DURATION = "gen_ai.client.operation.duration"
@@ -31,10 +34,15 @@ STAGE_METRICS: Mapping[str, str] = {
 
 CALLS_ACTIVE, CALLS_LIMIT, CALLS_DRAINING = "glow.calls.active", "glow.calls.limit", "glow.calls.draining"
 CALLS_ENDED = "glow.calls.ended"
+CALLS_ADOPTED, CALLS_LOST = "glow.call.adopted", "glow.call.lost"
 LOAD = "glow.load"
 INTERRUPTIONS = "glow.interruptions"
 PROBLEMS = "glow.problems"
 QUEUE_WAIT = "glow.engine.queue.wait"
+BATCH_SIZE, RESTARTS = "glow.engine.batch.size", "glow.engine.restarts"
+PARTIALS_DROPPED = "glow.partials.dropped"
+STORE_DURATION, WRITER_QUEUE = "glow.store.duration", "glow.writer.queue"
+BUS_LAG, BUS_DROPPED, BUS_CONNECTED = "glow.bus.lag", "glow.bus.dropped", "glow.bus.connected"
 LOOP_LAG = "glow.event_loop.lag"
 
 OPERATIONS: Mapping[str, str] = {"transcribe": "transcribe", "invoke_llm": "chat", "speech": "speech"}

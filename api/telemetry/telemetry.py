@@ -14,7 +14,7 @@ from opentelemetry.trace import NoOpTracer, Tracer
 
 from api.service import Service
 from api.settings import Settings
-from api.telemetry.metrics import Metrics
+from api.telemetry.metrics import Metrics, observe_connection
 from api.telemetry.tracing import TurnTraces
 from api.telemetry.turns import TurnFollower, TurnRecord
 from pipeline.call.call import Call
@@ -75,13 +75,23 @@ async def telemetry(service: Service, exporters: Exporters | None, clock: Clock 
         return
     clock = clock or LoopClock()
     limit = service.settings.max_calls
-    metrics = Metrics(exporters.meter, service.calls, limit, lambda: service.shared_engines.names)
-    service.shared_engines.observe_waits(metrics.waited)
+
+    def writes() -> int:
+        return max((len(call.session.writer) for call in service.calls.open_calls()), default=0)
+
+    metrics = Metrics(exporters.meter, service.calls, limit, lambda: service.shared_engines.names, writes)
+    service.shared_engines.observe(metrics)
+    service.store.measured = metrics.stored
+    service.calls.when_adopted(metrics.adopted)
+    if service.bus is not None:
+        service.bus.observer = metrics
+        observe_connection(exporters.meter, service.bus)
     follow(service, metrics, exporters.tracer, clock)
     lag = asyncio.create_task(_measure_lag(metrics, clock), name="event loop lag")
     try:
         yield
     finally:
+        service.store.measured = None
         lag.cancel()
         await asyncio.gather(lag, return_exceptions=True)
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from uuid import uuid4
 
@@ -79,6 +80,8 @@ class Database:
         self._url = url
         self._connections = connections
         self._outage = Outage()
+        self.measured: Callable[[Use, float], None] | None = None
+        """Called with the seconds that each transaction took, its wait for a connection included; None for nobody."""
         self._now = now
         self._new_id = new_id
         self.process_id: str | None = None
@@ -212,7 +215,8 @@ class Database:
 
     @asynccontextmanager
     async def _noticing(self, use: Use) -> AsyncGenerator[None]:
-        """Raise `StorageFailed` for a driver's errors that mean an outage."""
+        """Raise `StorageFailed` for a driver's errors that mean an outage, and measure."""
+        began = monotonic() if self.measured is not None else 0.0
         try:
             yield
         except Exception as error:
@@ -220,6 +224,9 @@ class Database:
                 raise
             self._outage.failed(use, reason)
             raise StorageFailed(AWAY) from None
+        finally:
+            if self.measured is not None and began:
+                self.measured(use, monotonic() - began)
         self._outage.succeeded(use)
 
 

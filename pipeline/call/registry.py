@@ -70,6 +70,7 @@ class Calls:
         self._opening: dict[str, str] = {}
         """The users by the chats on which calls are being opened."""
         self._watchers: list[Callable[[Call], None]] = []
+        self._adoption_watchers: list[Callable[[str], None]] = []
         self._sources: list[ConversationSource] = []
         self._leases: dict[str, asyncio.Task[None]] = {}
         self._keeper = CallKeeper(store, clock, limits.resume_s)
@@ -147,6 +148,10 @@ class Calls:
         """Subscribe `opened` to the opening of every call."""
         self._watchers.append(opened)
 
+    def when_adopted(self, adopted: Callable[[str], None]) -> None:
+        """Have `adopted` called with each call that goes on here: "resumed" by its client, or "asked" for without."""
+        self._adoption_watchers.append(adopted)
+
     def register(self, source: ConversationSource) -> None:
         """Add a source of chats; sources are asked in the order of registration."""
         self._sources.append(source)
@@ -207,6 +212,8 @@ class Calls:
         call.keep_events(events_of(kept, call.session.conversation.last_message))
         if call.session.conversation.awaits_answer and not settings.rules.on_request:
             call.session.request_reply()
+        for watcher in self._adoption_watchers:
+            watcher("asked" if token is None else "resumed")
         log.info("Call %s goes on in this process.", kept.conversation_id)
         return call
 

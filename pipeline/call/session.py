@@ -89,13 +89,13 @@ class VoiceSession(Audience):
         self.echo = EchoWatch(self.conversation_id)
         self._ear = Ear(settings.output_rate_hz, cancels_echo=settings.cancels_echo)
         self._endpointer = Endpointer(settings.endpoints)
-        self._writer = Writer(clock)
+        self.writer = Writer(clock)
         self._slots = Slots()
         self._waterfall = Waterfall()
         self._over, self._connected = asyncio.Event(), asyncio.Event()
         self._connected.set()
         self._messages = LearnerMessages(
-            conversation, store, self._writer, new_id=new_id, emit=self._emit, give_up=lambda: self._end("failed")
+            conversation, store, self.writer, new_id=new_id, emit=self._emit, give_up=lambda: self._end("failed")
         )
         self._replies = speaking_of(
             conversation, engines, self._ear, store, settings, self.conversation_id, put=self._messages.store,
@@ -153,11 +153,11 @@ class VoiceSession(Audience):
         try:
             async with self._slots:
                 self._begun.set()
-                self._slots.replace("writer", self._writer.run(self._messages.failed))
+                self._slots.replace("writer", self.writer.run(self._messages.failed))
                 self._timers.begin()
                 await self._over.wait()
-                if not await self._writer.drained(LAST_WRITES_S):
-                    self._messages.lost(len(self._writer) + 1)
+                if not await self.writer.drained(LAST_WRITES_S):
+                    self._messages.lost(len(self.writer) + 1)
         except* Exception as errors:
             log.error("A call broke and was ended.", exc_info=errors)
             self._emit(Problem("internal", "The call broke on our side; open a new one.", fatal=True))
@@ -288,7 +288,7 @@ class VoiceSession(Audience):
         Raises:
             CallOver: the call has ended.
         """
-        await self._writer.settled(self.type_text(text, message_id))
+        await self.writer.settled(self.type_text(text, message_id))
 
     def request_reply(self, *, anyway: bool = False, wishes: ReplyWishes | None = None) -> None:
         """Answer what was said so far; during a turn, at its end; with `anyway` also after an answer on its way."""

@@ -1,5 +1,6 @@
 """The protocols of speech recognisers: transcribe a whole utterance, or decode it while it is streamed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -153,6 +154,15 @@ class PerCallTranscriber(Transcriber, Protocol):
         Args:
             expected: BCP 47 tag of the language that the caller is likely to speak; empty for none.
         """
+        ...
+
+
+@runtime_checkable
+class BatchingTranscriber(Protocol):
+    """A transcriber that decodes several utterances at once."""
+
+    def observe_batches(self, batched: Callable[[int], None]) -> None:
+        """Have `batched` called with the size of each batch, in whichever thread."""
         ...
 
 

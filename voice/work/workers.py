@@ -87,6 +87,7 @@ class ThreadWorkers:
         self._changed = Condition()
         self._threads = [Thread(target=self._serve, name=f"engine-{n}", daemon=True) for n in range(threads)]
         self._waits: tuple[Callable[[Priority, float], None], Callable[[], float]] | None = None
+        self._dropped: Callable[[Priority], None] | None = None
         for thread in self._threads:
             thread.start()
 
@@ -97,14 +98,19 @@ class ThreadWorkers:
         """
         self._waits = waited, now
 
+    def observe_drops(self, dropped: Callable[[Priority], None]) -> None:
+        """Report each job that was refused, or given up before it was done, by its priority; on the event loop."""
+        self._dropped = dropped
+
     def submit(self, job: Job[T], *, call: str, priority: Priority) -> asyncio.Future[T]:
         """See `Workers.submit`."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         work = _Once(job, future, loop, call, priority)
-        future.add_done_callback(lambda done: self._cancel(work) if done.cancelled() else None)
+        future.add_done_callback(lambda done: self._give_up(work) if done.cancelled() else None)
         refusal = self._admit(work)
         if refusal is not None:
+            self._drop(work)
             future.set_exception(refusal)
         return future
 
@@ -167,8 +173,13 @@ class ThreadWorkers:
             self._queue.put(work)
             self._changed.notify()
         if evicted is not None:
+            self._drop(evicted)
             evicted.refuse(EngineBusy(_BUSY))
         return None
+
+    def _drop(self, work: Work) -> None:
+        if self._dropped is not None:
+            self._dropped(work.priority)
 
     def _go_on(self, work: Work) -> None:
         with self._changed:
@@ -177,6 +188,10 @@ class ThreadWorkers:
                 self._changed.notify()
                 return
         work.refuse(EngineUnavailable(_CLOSED))
+
+    def _give_up(self, work: Work) -> None:
+        self._drop(work)
+        self._cancel(work)
 
     def _cancel(self, work: Work) -> None:
         work.cancelled.set()

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import shutil
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -17,10 +18,15 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.client.call import Call
+from api.client.http import RemoteService
+from api.client.voice import open_call
 from api.serving import log_config
 from api.telemetry import TelemetryUnavailable
 from api.telemetry.json_logs import WithCall, json_formatter
 from pipeline.tasks.log_context import CURRENT, LogContext
+from tests.servers.process import service_process
+from tests.servers.redis import redis_running
 from tests.service import TOKENS, RunningService, http, unhearing
 
 
@@ -99,6 +105,15 @@ def test_a_turn_is_measured_and_no_label_names_anybody(tmp_path: Path) -> None:
     assert [sample.labels["reason"] for sample in after["glow_calls_ended_total"]] == ["caller"]
     assert {sample.labels["priority"] for sample in after["glow_engine_queue_wait_seconds_count"]} >= {"final", "reply"}
     assert after["glow_event_loop_lag_seconds_count"][0].value > 0
+    uses = {sample.labels["use"]: sample.value for sample in after["glow_store_duration_seconds_count"]}
+    assert uses["reading"] > 0
+    assert uses["writing"] > 0
+    assert after["glow_writer_queue"][0].value == 0
+    assert {sample.labels["reason"]: sample.value for sample in after["glow_call_adopted_total"]} == {
+        "resumed": 0, "asked": 0,
+    }  # fmt: skip
+    for name in ("call_lost", "engine_restarts", "bus_dropped", "partials_dropped"):
+        assert after[f"glow_{name}_total"][0].value == 0, name
     labels = {value for samples in after.values() for sample in samples for value in sample.labels.values()}
     assert not labels & {conversation, "ada"}
     assert conversation not in text
@@ -131,8 +146,11 @@ def test_the_alert_rules_and_the_dashboard_name_what_is_measured(tmp_path: Path)
     assert len({panel["id"] for panel in panels}) == len(panels)
     named = set(re.findall(r"\b(?:glow|gen_ai)_[a-z_]+", rules + dashboard)) - {"gen_ai_operation_name"}
     assert len(named) > 8
-    # Nobody spoke over a reply in this call, and nothing failed.
-    assert named - measured == {"glow_interruptions_total", "glow_problems_total"}
+    # Nobody spoke over a reply in this call, nothing failed, no batches were decoded, and there is no bus.
+    assert named - measured == {
+        "glow_interruptions_total", "glow_problems_total", "glow_engine_batch_size_sum", "glow_engine_batch_size_count",
+        "glow_bus_connected", "glow_bus_lag_seconds_bucket",
+    }  # fmt: skip
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool of Debian's package prometheus is not here")
@@ -141,6 +159,43 @@ def test_the_alerts_fire_when_they_should() -> None:
     for arguments in (["check", "config", "prometheus.yml"], ["test", "rules", "glow-voice.rules.test.yml"]):
         checked = subprocess.run(["promtool", *arguments], cwd=folder, capture_output=True, text=True, check=False)
         assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.slow
+def test_the_bus_is_measured(tmp_path: Path) -> None:
+    port = free_port()
+    with redis_running() as redis, unhearing(tmp_path, metrics_port=port, bus_url=redis.url) as service:
+        asyncio.run(service.until(lambda _: samples_at(port).get("glow_bus_lag_seconds_count")))
+        (connected,) = samples_at(port)["glow_bus_connected"]
+        assert connected.value == 1
+        redis.kill()
+        asyncio.run(service.until(lambda inside: inside.bus is not None and not inside.bus.connected))
+        (connected,) = samples_at(port)["glow_bus_connected"]
+        assert connected.value == 0
+
+
+@pytest.mark.slow
+def test_a_resumed_call_of_an_earlier_process_is_counted(tmp_path: Path) -> None:
+    port = free_port()
+    with (
+        service_process(tmp_path, metrics_port=str(port)) as service,
+        RemoteService(service.url, service.token) as http,
+    ):
+        _, chat = http.start_named()
+
+        async def call() -> None:
+            async with open_call(service.url, Call(chat), token=service.token) as caller:
+                await caller.type_text("Hello.")
+                await caller.next("user.message")
+                service.send(signal.SIGKILL)
+                await asyncio.to_thread(service.ended)
+                await asyncio.to_thread(service.start)
+                while caller.reconnects == 0:
+                    await caller.next("chat_voice")
+
+        asyncio.run(call())
+        adopted = {sample.labels["reason"]: sample.value for sample in samples_at(port)["glow_call_adopted_total"]}
+    assert adopted == {"resumed": 1, "asked": 0}
 
 
 @pytest.mark.slow

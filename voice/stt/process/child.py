@@ -3,6 +3,7 @@
 import os
 import pickle
 import signal
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 
 from voice.errors import CannotTranslate, EngineFailed, VoiceError
 from voice.stt.base import (
+    BatchingTranscriber,
     MultilingualTranscriber,
     StreamingTranscriber,
     Transcriber,
@@ -19,6 +21,9 @@ from voice.stt.base import (
     Translator,
     cannot_translate,
 )
+
+BATCHES_LIMIT = 64
+"""Most sizes of batches that wait to be reported."""
 
 THREADS = 10
 """Maximum number of concurrent requests: a batch of whole utterances and a few streams."""
@@ -40,6 +45,8 @@ class WorkerResponse:
     number: int
     value: Any = None
     error: VoiceError | None = None
+    batches: tuple[int, ...] = ()
+    """The sizes of the batches that were run since the last response."""
 
 
 def serve(connection: Connection, make: Callable[[], Transcriber], niceness: int) -> None:
@@ -61,6 +68,7 @@ class _Server:
         self._speeches: dict[int, _Speech] = {}
         self._next_stream = 0
         self._cancelled: dict[int, Event] = {}
+        self._batches: deque[int] = deque(maxlen=BATCHES_LIMIT)
 
     def run(self) -> None:
         with ThreadPoolExecutor(THREADS, "recogniser") as threads:
@@ -87,7 +95,8 @@ class _Server:
         finally:
             self._cancelled.pop(request.number, None)
         if request.number:
-            data = pickle.dumps(WorkerResponse(request.number, value, error), protocol=pickle.HIGHEST_PROTOCOL)
+            batches = tuple(self._batches.popleft() for _ in range(len(self._batches)))
+            data = pickle.dumps(WorkerResponse(request.number, value, error, batches), protocol=pickle.HIGHEST_PROTOCOL)
             with self._sending:
                 self._connection.send_bytes(data)
 
@@ -95,6 +104,8 @@ class _Server:
         with self._making:
             if self._engine is None:
                 self._engine = self._make()
+                if isinstance(self._engine, BatchingTranscriber):
+                    self._engine.observe_batches(self._batches.append)
             return self._engine
 
     def _warm(self, _: int) -> None:

@@ -50,9 +50,13 @@ class Link:
     Args:
         make: picklable factory of the engine, called in the child.
         niceness: increment of the child's niceness.
+        batched: called with the size of each batch of the child's, in the reader's thread; None for nobody.
     """
 
-    def __init__(self, make: Callable[[], Transcriber], niceness: int) -> None:
+    def __init__(
+        self, make: Callable[[], Transcriber], niceness: int, batched: Callable[[int], None] | None = None
+    ) -> None:
+        self._batched = batched
         context = get_context("spawn")
         self.warmed = False
         self.dead = False
@@ -146,6 +150,9 @@ class Link:
             with suppress(EOFError, OSError):
                 while True:
                     response: WorkerResponse = pickle.loads(self._connection.recv_bytes())
+                    if self._batched is not None:
+                        for size in response.batches:
+                            self._batched(size)
                     with self._lock:
                         pending = self._pending.get(response.number)
                     if pending is not None:

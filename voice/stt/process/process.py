@@ -59,6 +59,8 @@ class ProcessTranscriber:
         self._niceness = niceness
         self._request_s = request_s
         self._link: Link | None = None
+        self._batched: Callable[[int], None] | None = None
+        self._restarted: Callable[[], None] | None = None
         self._starting = Lock()
         self._isolation = IsolationLock()
         self._closed = False
@@ -72,6 +74,18 @@ class ProcessTranscriber:
     def pending(self) -> int:
         """Number of requests that the child has not answered."""
         return self._link.pending if self._link is not None else 0
+
+    def observe_batches(self, batched: Callable[[int], None]) -> None:
+        """See `BatchingTranscriber.observe_batches`."""
+        self._batched = batched
+
+    def observe_restarts(self, restarted: Callable[[], None]) -> None:
+        """Have `restarted` called when a child takes the place of one that died, in whichever thread."""
+        self._restarted = restarted
+
+    def _batch(self, size: int) -> None:
+        if self._batched is not None:
+            self._batched(size)
 
     def warm(self) -> None:
         """Start the child and load its model. Blocking.
@@ -159,7 +173,10 @@ class ProcessTranscriber:
         link = self._link
         if link is None or link.dead:
             if not self._closed:
-                self._link = link = Link(self._make, self._niceness)
+                self._link = fresh = Link(self._make, self._niceness, self._batch)
+                if link is not None and self._restarted is not None:
+                    self._restarted()
+                link = fresh
             if self._closed:  # possibly meanwhile, before `close` could see the new child
                 self.close()
                 raise EngineUnavailable("The recogniser is shut down with the service.")

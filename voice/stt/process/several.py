@@ -45,6 +45,16 @@ class SeveralProcesses:
         """Process ids of the children that were started."""
         return [child.process.pid for child in self._children if child.process.pid is not None]
 
+    def observe_batches(self, batched: Callable[[int], None]) -> None:
+        """See `BatchingTranscriber.observe_batches`."""
+        for child in self._children:
+            child.process.observe_batches(batched)
+
+    def observe_restarts(self, restarted: Callable[[], None]) -> None:
+        """See `ProcessTranscriber.observe_restarts`."""
+        for child in self._children:
+            child.process.observe_restarts(restarted)
+
     def warm(self) -> None:
         """Start the children and load their models, all at the same time. Blocking.
 

@@ -33,9 +33,13 @@ class Batcher(Generic[Job, Result]):
 
     Args:
         work: runs up to `MAX_BATCH` jobs; returns their results in order.
+
+    Attributes:
+        batched: called with the size of each batch that is run, in the thread that runs it; None for nobody.
     """
 
     def __init__(self, work: Callable[[Sequence[Job]], Sequence[Result]]) -> None:
+        self.batched: Callable[[int], None] | None = None
         self._work = work
         self._changed = Condition()
         self._waiting: list[_Ticket[Job, Result]] = []
@@ -106,6 +110,8 @@ class Batcher(Generic[Job, Result]):
                 self._changed.notify_all()
 
     def _do(self, batch: list[_Ticket[Job, Result]]) -> None:
+        if self.batched is not None:
+            self.batched(len(batch))
         try:
             for ticket, result in zip(batch, self._work([ticket.job for ticket in batch]), strict=True):
                 ticket.results, ticket.error = [result], None

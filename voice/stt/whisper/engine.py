@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -95,6 +95,10 @@ class FasterWhisper:
         self._short: ShortWindow | None = None
         self._one_at_a_time = Lock()
         self._batcher: Batcher[Request, Decoded | None] = Batcher(self._decode_batch)
+
+    def observe_batches(self, batched: Callable[[int], None]) -> None:
+        """Have `batched` called with the size of each batch that is decoded, in the thread that decodes it."""
+        self._batcher.batched = batched
 
     def warm(self) -> None:
         """Load the model and run it once, so that the first utterance is not slow. Blocking.

@@ -87,3 +87,17 @@ def test_the_urgent_go_first_and_among_themselves_and_whoever_runs_can_see_them_
         thread.join(100)
     assert batches == [["first sketch"], ["another final", "final"], ["another sketch", "sketch"]]
     assert wanted == [True, False, False]
+
+
+def test_the_size_of_each_batch_is_reported_a_repeated_one_included() -> None:
+    sizes: list[int] = []
+
+    def broken(jobs: list[int]) -> list[int]:
+        if len(jobs) > 1:
+            raise ValueError
+        return jobs
+
+    batcher: Batcher[int, int] = Batcher(broken)  # type: ignore[arg-type]
+    batcher.batched = sizes.append
+    assert batcher.run(1, lambda: False) == 1
+    assert sizes == [1]

@@ -1,0 +1,189 @@
+"""`glow bench telemetry`: what metrics and traces cost a talking call, by two services that run side by side.
+
+Both carry the same calls at the same time, one with metrics, which are scraped, and traces, which are collected. What
+else the machine does slows both alike; what is compared is processor time.
+"""
+
+import asyncio
+import json
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from statistics import median
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from api.bench.load import Load, measure_calls
+from api.bench.turn import busy_note
+from api.client.http import RemoteService
+from api.client.own_service import OwnService, embedded, own_service
+from api.settings import Settings
+
+SCRAPE_EVERY_S = 5.0
+"""As often as Prometheus would, with the configuration in deploy/."""
+
+LIMIT = 0.05
+"""Highest share of a talking call's processor time that telemetry may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetryCost:
+    """One round: the same calls without telemetry and with it."""
+
+    without: Load
+    with_it: Load
+
+    @property
+    def share(self) -> float:
+        """Processor time that telemetry adds, as a share of that without."""
+        return self.with_it.core_per_session / self.without.core_per_session - 1
+
+
+class Collector:
+    """An OpenTelemetry collector and a scraper of metrics.
+
+    Attributes:
+        traces_url: takes traces.
+        traces: the requests that it took, encoded.
+        scrapes: the metrics, in Prometheus's text form, oldest first.
+    """
+
+    def __init__(self) -> None:
+        self.traces: list[bytes] = []
+        self.scrapes: list[str] = []
+        taken = self.traces
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                taken.append(self.rfile.read(int(self.headers["Content-Length"])))
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.traces_url = f"http://127.0.0.1:{self._server.server_address[1]}/v1/traces"
+
+    async def scrape(self, url: str) -> None:
+        """Scrape metrics until cancelled."""
+        async with httpx.AsyncClient(trust_env=False) as client:
+            while True:
+                await asyncio.sleep(SCRAPE_EVERY_S)
+                self.scrapes.append((await client.get(url)).text)
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Take traces for as long as the block lasts."""
+        thread = threading.Thread(target=self._server.serve_forever, name="collector", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._server.shutdown()
+            self._server.server_close()
+            thread.join()
+
+
+def bench_telemetry(
+    console: Console,
+    *,
+    sessions: int,
+    seconds: float,
+    rounds: int,
+    out: Path | None,
+    as_json: bool,
+    **engines: str | None,
+) -> None:
+    """Measure so many rounds of so many calls each, and print the results.
+
+    Args:
+        out: folder for the metrics that were scraped and the traces that were collected.
+
+    Raises:
+        ClientError: a service does not start, or the system does not report the resources of a process.
+    """
+    note = busy_note(os.getloadavg()[0], os.cpu_count() or 1)
+    collector = Collector()
+    with collector.serving():
+        costs = _measured(collector, sessions, seconds, rounds, **engines)
+    if out is not None:
+        _keep(collector, out)
+    share = median(cost.share for cost in costs)
+    if as_json:
+        found = [asdict(cost) | {"share": cost.share} for cost in costs]
+        console.print_json(json.dumps({"note": note, "share": share, "limit": LIMIT, "rounds": found}))
+        return
+    console.print(_table(costs))
+    verdict = "within" if share <= LIMIT else "ABOVE"
+    console.print(Text(f"Telemetry takes {share:+.1%} of a talking call (median), {verdict} the limit of {LIMIT:.0%}."))
+    console.print(Text(note))
+
+
+def _measured(
+    collector: Collector, sessions: int, seconds: float, rounds: int, **engines: str | None
+) -> list[TelemetryCost]:
+    common = embedded(**engines) | {"GLOW_MAX_CALLS": str(sessions * (rounds + 1)), "GLOW_CALLS_PER_USER": "0"}
+    port = _free_port()
+    telling = common | {"GLOW_METRICS_PORT": str(port), "GLOW_TRACES_URL": collector.traces_url}
+    with ExitStack() as stack:
+        silent, told = (stack.enter_context(own_service(one, Settings().models_dir)) for one in (common, telling))
+
+        async def side_by_side() -> TelemetryCost:
+            scraping = asyncio.create_task(collector.scrape(f"http://127.0.0.1:{port}/metrics"))
+            try:
+                runs = (measure_calls(one, _chats(one, sessions), seconds, talking=True) for one in (silent, told))
+                return TelemetryCost(*await asyncio.gather(*runs))
+            finally:
+                scraping.cancel()
+                await asyncio.gather(scraping, return_exceptions=True)
+
+        return [asyncio.run(side_by_side()) for _ in range(rounds)]
+
+
+def _chats(service: OwnService, sessions: int) -> list[str]:
+    with RemoteService(service.url, service.token) as http:
+        return [http.start_named()[1] for _ in range(sessions)]
+
+
+def _keep(collector: Collector, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    for number, scrape in enumerate(collector.scrapes):
+        (out / f"metrics-{number:03}.txt").write_text(scrape, "utf-8")
+    for number, traces in enumerate(collector.traces):
+        (out / f"traces-{number:03}.pb").write_bytes(traces)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _table(costs: list[TelemetryCost]) -> Table:
+    table = Table(
+        "round", "core each without", "with", "added", "lag p99 ms without", "with", "MiB each without", "with",
+        title=f"{costs[0].without.sessions} talking sessions on each of two services", title_justify="left",
+    )  # fmt: skip
+    for number, cost in enumerate(costs, 1):
+        without, told = cost.without, cost.with_it
+        table.add_row(
+            str(number),
+            f"{without.core_per_session:.4f}",
+            f"{told.core_per_session:.4f}",
+            f"{cost.share:+.1%}",
+            f"{without.lag_p99_ms:.1f}",
+            f"{told.lag_p99_ms:.1f}",
+            f"{without.mib_per_session:.2f}",
+            f"{told.mib_per_session:.2f}",
+        )
+    return table
