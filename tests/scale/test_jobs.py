@@ -11,7 +11,7 @@ import pytest
 from tests.scale.test_bus import begun
 from tests.scale.twins import BusKind, Twins, ask, at_once, ok, started, twins, watching
 from tests.servers.llm import LlmServer
-from tests.servers.process import ServiceProcess
+from tests.servers.process import ServiceProcess, service_process
 
 pytestmark = pytest.mark.slow
 
@@ -23,9 +23,12 @@ def model(server: LlmServer, name: str) -> dict[str, str]:
     return {"llm": "openai", "openai_base_url": server.url, "openai_api_key": "sk-test", "llm_model": name}
 
 
-@pytest.fixture(params=["pg", "redis", "none"])
-def pair(request: pytest.FixtureRequest, llm_server: LlmServer, tmp_path: Path) -> Iterator[Twins]:
-    with twins(tmp_path, request.param, **model(llm_server, "slow")) as running:
+@pytest.fixture(params=["pg", "redis", "none"], scope="module")
+def pair(
+    request: pytest.FixtureRequest, llm_server_running: LlmServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Twins]:
+    folder = tmp_path_factory.mktemp("twins")
+    with twins(folder, request.param, **model(llm_server_running, "slow")) as running:
         yield running
 
 
@@ -123,8 +126,6 @@ def test_what_a_killed_gateway_was_writing_is_failed_and_can_be_asked_for_again(
 
 
 def test_a_service_that_was_killed_says_on_its_return_what_has_failed(llm_server: LlmServer, tmp_path: Path) -> None:
-    from tests.servers.process import service_process
-
     async def story(service: ServiceProcess) -> None:
         chat = started(service)
         asked_for(service, chat)

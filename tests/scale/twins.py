@@ -29,12 +29,14 @@ class Twins:
         one, two: the gateways.
         bus_server: takes the bus's server away for as long as a block lasts.
         keeps_its_database: the database is another server than that of the bus.
+        database_url: what opens their store.
     """
 
     one: ServiceProcess
     two: ServiceProcess
     bus_server: Any
     keeps_its_database: bool
+    database_url: str
 
     def bus_away(self) -> AbstractContextManager[None]:
         """The bus's server is killed for as long as the block lasts."""
@@ -56,7 +58,7 @@ def twins(folder: Path, bus: BusKind, **chosen: str) -> Iterator[Twins]:
         for each in folders:
             each.mkdir()
         one, two = (stack.enter_context(service_process(each, **settings)) for each in folders)
-        yield Twins(one, two, server, bus == "redis")
+        yield Twins(one, two, server, bus == "redis", settings["database_url"])
 
 
 def ask(gateway: ServiceProcess, path: str, **body: Any) -> httpx.Response:

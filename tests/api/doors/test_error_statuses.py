@@ -20,6 +20,7 @@ from models import errors as models_errors
 from models.errors import ModelError
 from models.transfer import errors as transfer_errors
 from pipeline import errors as pipeline_errors
+from pipeline.bus.transport import TransportLost
 from pipeline.errors import PipelineError
 from pipeline.llm.completions import RequestRefused
 from pipeline.llm.tool_loop import EmptyReply
@@ -49,6 +50,7 @@ ROWS: list[tuple[type[Exception], str, int]] = [
     (models_errors.StoreUnavailable, "store_unavailable", 500),
     (models_errors.StorageFailed, "storage_failed", 503),
     (models_errors.InvalidPack, "invalid_pack", 500),
+    (TransportLost, "bus_lost", 503),
     (transfer_errors.TransferFailed, "transfer_failed", 500),
     (transfer_errors.NotEmpty, "not_empty", 500),
     (transfer_errors.ServiceRuns, "service_runs", 500),
