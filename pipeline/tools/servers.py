@@ -1,4 +1,4 @@
-"""Tools of MCP servers, by the protocol's official client; a session lasts for one call."""
+"""Tools of MCP servers, by the protocol's official client; a session lasts for a conversation."""
 
 import logging
 from collections.abc import Mapping
@@ -7,8 +7,10 @@ from typing import Any
 
 from models.records.tools import PersonaTool
 from pipeline.conversation.tools import ToolFailed, ToolResult
+from pipeline.tasks.clock import Clock
 from pipeline.tools.addresses import Addresses
-from pipeline.tools.calling import BODY_LIMIT, pin
+from pipeline.tools.calling import BODY_LIMIT
+from pipeline.tools.mcp_sessions import McpSessions
 from pipeline.tools.secrets import Secrets, with_secrets
 
 log = logging.getLogger(__name__)
@@ -23,14 +25,15 @@ class McpServers:
     Args:
         addresses: which ones may be called.
         secrets: what the headers name.
+        clock: the source of time.
     """
 
-    def __init__(self, addresses: Addresses, secrets: Secrets) -> None:
-        self._addresses = addresses
+    def __init__(self, addresses: Addresses, secrets: Secrets, clock: Clock) -> None:
         self._secrets = secrets
+        self._sessions = McpSessions(addresses, clock)
 
-    async def run(self, tool: PersonaTool, arguments: Mapping[str, Any]) -> ToolResult:
-        """Call the tool with checked arguments.
+    async def run(self, chat_id: str, tool: PersonaTool, arguments: Mapping[str, Any]) -> ToolResult:
+        """Call the tool with checked arguments, in the session of a chat.
 
         Raises:
             ToolFailed: it has no answer that can be used.
@@ -40,7 +43,7 @@ class McpServers:
             raise ToolFailed(NOT_INSTALLED)
         headers = with_secrets(tool.headers, self._secrets)
         try:
-            result = await self._call(tool, arguments, headers)
+            result = await self._sessions.call(chat_id, tool, arguments, headers)
         except ToolFailed:
             raise
         except Exception as error:  # noqa: BLE001  # the library wraps what its tasks raise in groups
@@ -55,27 +58,9 @@ class McpServers:
             raise ToolFailed(text or "The service behind this tool refused.")
         return ToolResult(text or "Done; there is nothing more to tell.")
 
-    async def _call(self, tool: PersonaTool, arguments: Mapping[str, Any], headers: Mapping[str, str]) -> Any:
-        import httpx2  # these take half a second to import, and most services do not need them
-        from mcp import Client
-        from mcp.client.streamable_http import streamable_http_client
-
-        addresses = self._addresses
-
-        class Pinned(httpx2.AsyncHTTPTransport):
-            """Sends requests to checked addresses; see `calling.PinnedTransport`."""
-
-            async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-                await pin(request, addresses)
-                return await super().handle_async_request(request)
-
-        transport = Pinned(trust_env=False, limits=httpx2.Limits(max_keepalive_connections=0))
-        timeout = httpx2.Timeout(tool.timeout_s)
-        async with (
-            httpx2.AsyncClient(transport=transport, trust_env=False, headers=dict(headers), timeout=timeout) as http,
-            Client(streamable_http_client(tool.url, http_client=http), read_timeout_seconds=tool.timeout_s) as client,
-        ):
-            return await client.call_tool(tool.target, dict(arguments))
+    async def close(self) -> None:
+        """Close the sessions."""
+        await self._sessions.close()
 
 
 def _inner(error: BaseException, kind: type[ToolFailed]) -> ToolFailed | None:

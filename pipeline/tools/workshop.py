@@ -12,6 +12,7 @@ from models.records.core import Persona
 from models.records.tools import PersonaTool
 from pipeline.conversation.reply import ReplyContext, ReplyPart, Responder
 from pipeline.conversation.tools import Tool, ToolFailed, ToolResult
+from pipeline.tasks.clock import Clock, LoopClock
 from pipeline.tools.addresses import Addresses
 from pipeline.tools.calling import HttpCalls
 from pipeline.tools.looking_up import look_up
@@ -34,12 +35,13 @@ class Workshop:
         addresses: which ones may be called.
         secrets: what headers name.
         set_field: notes a value in a chat.
+        clock: the source of time.
     """
 
-    def __init__(self, addresses: Addresses, secrets: Secrets, set_field: SetField) -> None:
+    def __init__(self, addresses: Addresses, secrets: Secrets, set_field: SetField, clock: Clock | None = None) -> None:
         self._secrets = secrets
         self._http = HttpCalls(addresses, secrets)
-        self._servers = McpServers(addresses, secrets)
+        self._servers = McpServers(addresses, secrets, clock or LoopClock())
         self._set_field = set_field
         self._running = asyncio.Semaphore(RUNNING_LIMIT)
 
@@ -59,6 +61,7 @@ class Workshop:
 
     async def close(self) -> None:
         """Close the connections."""
+        await self._servers.close()
         await self._http.close()
 
     @staticmethod
@@ -73,7 +76,7 @@ class Workshop:
             case "set_field":
                 run = partial(self._noted, context.chat_id, tool.target)
             case "mcp":
-                run = partial(self._called, self._servers.run, tool)
+                run = partial(self._called, partial(self._servers.run, context.chat_id), tool)
             case _:
                 run = partial(self._called, self._http.run, tool)
         ahead = tool.ahead or tool.kind == "look_up"

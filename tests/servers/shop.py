@@ -7,6 +7,7 @@ with mcp_shop() as url: ...  the address of the MCP server
 """
 
 import asyncio
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,8 +104,8 @@ def shop() -> Iterator[Shop]:
 
 
 @contextmanager
-def mcp_shop() -> Iterator[str]:
-    """An MCP server for the length of the block."""
+def mcp_shop(methods: list[str] | None = None) -> Iterator[str]:
+    """An MCP server for the length of the block; `methods` gets those that it is asked for."""
     from mcp.server.mcpserver import Context, MCPServer
     from mcp.server.mcpserver.exceptions import ToolError
 
@@ -131,8 +132,17 @@ def mcp_shop() -> Iterator[str]:
         await asyncio.Event().wait()
         return "never"
 
-    config = uvicorn.Config(
-        server.streamable_http_app(), host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=1
-    )
+    app = server.streamable_http_app()
+
+    async def noting(scope: Any, receive: Any, send: Any) -> None:
+        async def noted() -> Any:
+            message = await receive()
+            if methods is not None and (found := re.search(rb'"method": ?"([^"]+)"', message.get("body", b""))):
+                methods.append(found[1].decode())
+            return message
+
+        await app(scope, noted, send)
+
+    config = uvicorn.Config(noting, host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=1)
     with serving(config) as port:
         yield f"http://127.0.0.1:{port}/mcp"
