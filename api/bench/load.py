@@ -116,6 +116,20 @@ class _Caller:
             return
 
 
+@dataclass(frozen=True, slots=True)
+class LoadRun:
+    """A measurement with all of its samples.
+
+    Attributes:
+        load: the summary.
+        lags_ms, voice_to_voice_ms: every lag and every latency.
+    """
+
+    load: Load
+    lags_ms: list[float]
+    voice_to_voice_ms: list[float]
+
+
 def bench_load(
     console: Console, *, sessions: Sequence[int], seconds: float, talking: bool, as_json: bool, **engines: str | None
 ) -> None:
@@ -125,7 +139,7 @@ def bench_load(
         ClientError: the service does not start, or the system does not report the resources of a process.
     """
     note = busy_note(os.getloadavg()[0], os.cpu_count() or 1)
-    loads = [_measure(number, seconds, talking=talking, **engines) for number in sessions]
+    loads = [measure_load(number, seconds, talking=talking, **engines).load for number in sessions]
     carried = max((load.sessions for load in loads if load.carried), default=0)
     if as_json:
         console.print_json(json.dumps({"note": note, "carried": carried, "loads": [asdict(load) for load in loads]}))
@@ -135,11 +149,16 @@ def bench_load(
     console.print(Text(note))
 
 
-def _measure(sessions: int, seconds: float, *, talking: bool, **engines: str | None) -> Load:
+def measure_load(sessions: int, seconds: float, *, talking: bool, **engines: str | None) -> LoadRun:
+    """Measure a number of concurrent calls on a fresh service.
+
+    Raises:
+        ClientError: the service does not start, or the system does not report the resources of a process.
+    """
     settings = embedded(**engines) | {"GLOW_MAX_CALLS": str(sessions + 1), "GLOW_CALLS_PER_USER": "0"}
     with own_service(settings, Settings().models_dir) as service, RemoteService(service.url, service.token) as http:
         chats = [http.start_named()[1] for _ in range(sessions)]
-        return asyncio.run(measure_calls(service, chats, seconds, talking=talking))
+        return asyncio.run(_run(service, chats, seconds, talking=talking))
 
 
 async def measure_calls(service: OwnService, chats: list[str], seconds: float, *, talking: bool) -> Load:
@@ -148,6 +167,10 @@ async def measure_calls(service: OwnService, chats: list[str], seconds: float, *
     Raises:
         ClientError: the system does not report the resources of a process.
     """
+    return (await _run(service, chats, seconds, talking=talking)).load
+
+
+async def _run(service: OwnService, chats: list[str], seconds: float, *, talking: bool) -> LoadRun:
     empty_mib = service.memory_mib()
     script = _script(talking=talking)
     spread_out = random.Random(1)
@@ -182,20 +205,22 @@ async def measure_calls(service: OwnService, chats: list[str], seconds: float, *
         raise ClientError("This system does not tell a process's time through /proc; run `glow bench load` on Linux.")
     latencies = [latency for caller in callers for latency in caller.latencies]
     voice = spread(latencies) if latencies else None
+    lags = [lag for caller in callers for lag in caller.lags]
     number = len(callers)
-    return Load(
+    load = Load(
         sessions=number,
         talking=talking,
         cores=(after - before) / seconds,
         core_per_session=(after - before) / seconds / number,
         mib_per_session=(full_mib - empty_mib) / number,
-        lag_p99_ms=_p99([lag for caller in callers for lag in caller.lags]),
+        lag_p99_ms=_p99(lags),
         answers=sum(caller.answered for caller in callers) if talking else 0,
         expected=sum(caller.spoken for caller in callers) if talking else 0,
         voice_to_voice_p50_ms=voice.median if voice else 0.0,
         voice_to_voice_p95_ms=voice.p95 if voice else 0.0,
         late_ms=_p99(late),
     )
+    return LoadRun(load, lags, latencies)
 
 
 async def _speak(callers: list[_Caller], seconds: float) -> list[float]:

@@ -110,7 +110,7 @@ def bench_tts(console: Console, *, voice: str | None, runs: int, models_dir: Pat
         "espeak": EspeakSynthesizer(),
         "piper:nano (a test voice)": PiperSynthesizer(PIPER_NANO),
     }
-    rest = measure({way: _ours(engine) for way, engine in others.items()}, runs=runs)
+    rest = measure({way: ours(engine) for way, engine in others.items()}, runs=runs)
     if as_json:
         result = {"voice": name, "runs": runs, "load_before": load, "rows": [asdict(row) for row in [*rows, *rest]]}
         console.print_json(json.dumps(result))
@@ -152,8 +152,8 @@ def _piper_ways(model: Path) -> dict[str, Callable[[], _Audio]]:
     stock = PiperVoice.load(model)
     return {
         STOCK: lambda: _stock(stock),
-        "Glow, whole sentences, 1 thread": _ours(whole),
-        "Glow, in stretches, 1 thread": _ours(streamed),
+        "Glow, whole sentences, 1 thread": ours(whole),
+        "Glow, in stretches, 1 thread": ours(streamed),
     }
 
 
@@ -162,7 +162,9 @@ def _stock(voice: "PiperVoice") -> _Audio:
         yield len(chunk.audio_int16_array), chunk.sample_rate
 
 
-def _ours(engine: "Synthesizer") -> Callable[[], _Audio]:
+def ours(engine: "Synthesizer") -> Callable[[], _Audio]:
+    """Return a way of synthesis on one of our engines."""
+
     def chunks() -> _Audio:
         for chunk in engine.synthesize(SENTENCE, VoiceStyle(), cancelled=lambda: False):
             yield len(chunk.audio), chunk.rate_hz

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from api.cli.bench_numbers import bench_numbers
+from api.cli.bench_swarm import bench_swarm
 from api.cli.terminal import FAILED, Engine, Json, Llm, console, load_settings
 
 NO_BENCHMARKS = (
@@ -56,6 +57,7 @@ def bench_turns(
 
 
 app.command(name="numbers")(bench_numbers)
+app.command(name="swarm")(bench_swarm)
 
 
 @app.command(name="stt")

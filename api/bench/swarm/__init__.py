@@ -1,0 +1,1 @@
+"""`glow bench swarm`: many calls in virtual time, from measured service times."""
