@@ -1,6 +1,7 @@
 """The pace of a recogniser: how often to ask it for partials and how early for a transcript, by what they cost here."""
 
 from voice.audio.formats import RATE_HZ, Samples
+from voice.work.workers import Pressure
 
 READY_S = 0.05
 """From a transcript to the first audio of its reply: a scripted persona and a neural voice."""
@@ -8,8 +9,15 @@ READY_S = 0.05
 LEAST_QUIET = 60 * RATE_HZ // 1000
 """Samples of silence before a look: shorter ones are in the middle of words."""
 
-PARTIALS_TAKE = 0.5
-"""Highest share of the time in which a partial is being recognised."""
+PARTIALS_TAKE, CROWDED_TAKE = 0.5, 0.25
+"""Highest share of the time in which a partial of a call is being recognised: usually, and while the workers that
+recognise have all hands full."""
+
+FINAL_WAITS_S = 0.1
+"""Waiting time of a transcript from which on no partial is asked for."""
+
+CALM = Pressure()
+"""Nothing else to do."""
 
 _NEWEST = 0.3
 """Weight of the latest cost in the running mean."""
@@ -43,14 +51,18 @@ class HearingPace:
         """Note the cost of a transcript, from its request to its words."""
         self._transcript_s = _mean(self._transcript_s, seconds)
 
-    def partial_after(self, *, first: bool) -> Samples | None:
+    def partial_after(self, *, first: bool, pressure: Pressure = CALM) -> Samples | None:
         """Return the time to the next partial from the last one, or to the first one from the beginning; None for none.
 
-        In samples. The first one comes as soon as it may, whatever it costs: its words confirm a barge-in.
+        In samples. The first one comes as soon as it may, whatever it costs: its words confirm a barge-in. While a
+        transcript waits there is none.
         """
-        if not self._every or first:
-            return self._every or None
-        return max(self._every, round((self._partial_s or 0.0) / PARTIALS_TAKE * RATE_HZ))
+        if not self._every or pressure.final_waits_s > FINAL_WAITS_S:
+            return None
+        if first:
+            return self._every
+        times = max(1 / PARTIALS_TAKE, pressure.load / CROWDED_TAKE)
+        return max(self._every, round((self._partial_s or 0.0) * times * RATE_HZ))
 
     @property
     def look_after(self) -> Samples | None:

@@ -135,10 +135,11 @@ class Transcripts:
             if now - self._last_sound >= look_after:
                 self._look_ahead(turn, now)
             return  # a partial would be in the way of the look
-        after = self._pace.partial_after(first=self._partial_at is None)
+        if self._slots.running("partial") or self._slots.running("look"):
+            return
+        after = self._pace.partial_after(first=self._partial_at is None, pressure=self._utterance.pressure)
         since = self._opened_at if self._partial_at is None else self._partial_at
-        busy = self._slots.running("partial") or self._slots.running("look")
-        if after is not None and now - since >= after and not busy:
+        if after is not None and now - since >= after:
             self._partial_at = now
             self._slots.replace("partial", self._publish_partial(turn))
 

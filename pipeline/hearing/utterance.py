@@ -11,7 +11,7 @@ from voice.speech.background import BackgroundLevel, stands_out
 from voice.stt.base import Transcript
 from voice.stt.segment import Segment
 from voice.stt.speech_to_text import SpeechToText
-from voice.work.workers import Priority
+from voice.work.workers import Pressure, Priority
 
 PREROLL_MS = 300
 """Pre-roll: audio kept from before speech was detected, so that its first sound is not lost."""
@@ -162,6 +162,11 @@ class Utterance:
     def takes_looks(self) -> bool:
         """Whether `look` is worth while: there is neither a decoder that streams, nor a long utterance to settle."""
         return self._segment is not None and not self._segment.streams and not self.is_long
+
+    @property
+    def pressure(self) -> Pressure:
+        """How much the recogniser has to do; none where a partial adds nothing to it."""
+        return Pressure() if self._segment is None else self._segment.pressure
 
     async def look(self) -> str:
         """Transcribe the utterance so far, ahead of a pause: as `transcript`, but it settles nothing.

@@ -13,7 +13,7 @@ from voice.stt.samples import LONGEST_SECONDS, as_float32
 from voice.stt.segment_stream import SegmentStream
 from voice.stt.spoken_words import spoken_words
 from voice.work.cancellation import Cancelled
-from voice.work.workers import Priority, Workers
+from voice.work.workers import Pressure, Priority, Workers
 
 LONGEST = LONGEST_SECONDS * RATE_HZ
 
@@ -64,6 +64,11 @@ class Segment:
     def streams(self) -> bool:
         """Whether a decoder takes the audio as it is pushed, so that a transcript has little left to do."""
         return self._stream is not None
+
+    @property
+    def pressure(self) -> Pressure:
+        """How much the workers have to do, as far as a partial adds to it: one of a decoder that streams does not."""
+        return Pressure() if self._stream is not None else self._workers.pressure()
 
     @property
     def full(self) -> bool:

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import IntEnum
 from threading import Event
 
@@ -13,6 +14,19 @@ class Priority(IntEnum):
     REPLY = 1
     PARTIAL = 2
     REQUEST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Pressure:
+    """How much there is to do for workers.
+
+    Attributes:
+        load: the share of them that work, 0 to 1.
+        final_waits_s: how long the oldest queued FINAL has waited; 0 without one.
+    """
+
+    load: float = 0.0
+    final_waits_s: float = 0.0
 
 
 class Work:
@@ -76,6 +90,10 @@ class FairQueue:
     def waits(self, priority: Priority) -> bool:
         """Return whether an item of this or a higher priority is queued."""
         return any(calls for p, calls in self._lines.items() if p <= priority)
+
+    def oldest(self, priority: Priority) -> float | None:
+        """Return when the oldest queued item of a priority was queued, or None."""
+        return min((work.queued_at for line in self._lines[priority].values() for work in line), default=None)
 
     def remove(self, work: Work) -> None:
         """Remove work that has not run yet; do nothing for any other."""

@@ -6,61 +6,26 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from threading import Condition, Event, Lock, Thread
-from typing import Any, Protocol, TypeVar
+from time import monotonic
+from typing import Any, TypeVar
 
 from voice.errors import EngineBusy, EngineUnavailable
-from voice.work.cancellation import Cancelled
-from voice.work.fair_queue import FairQueue, Priority, Work
+from voice.work.fair_queue import FairQueue, Pressure, Priority, Work
+from voice.work.pool import BUFFER_ITEMS, Items, Job, Workers
 
-__all__ = ["BUFFER_ITEMS", "InlineWorkers", "Items", "Job", "Priority", "ThreadWorkers", "Workers", "settle"]
+__all__ = [
+    "BUFFER_ITEMS",
+    "InlineWorkers",
+    "Items",
+    "Job",
+    "Pressure",
+    "Priority",
+    "ThreadWorkers",
+    "Workers",
+    "settle",
+]
 
 T = TypeVar("T")
-
-Job = Callable[[Cancelled], T]
-"""A blocking job; it polls the flag that it is given between its steps."""
-
-Items = Callable[[Cancelled], Iterator[T]]
-"""A blocking job that streams items. It may be resumed in another thread: hold no lock across a yield."""
-
-BUFFER_ITEMS = 8
-"""Backpressure: an iteration is paused once it is this many items ahead of its consumer."""
-
-
-class Workers(Protocol):
-    """A pool that runs blocking engine jobs."""
-
-    def submit(self, job: Job[T], *, call: str, priority: Priority) -> asyncio.Future[T]:
-        """Queue a job; call it on the event loop. Never blocks.
-
-        Cancelling the future cancels the job: a queued job never runs, a running one sees `cancelled()` turn True.
-
-        Args:
-            job: the blocking function.
-            call: id of the call; calls take turns within a priority.
-            priority: scheduling priority.
-
-        Raises (through the future):
-            EngineBusy: the queue is full.
-            EngineUnavailable: the workers are closed.
-            whatever the job raises.
-        """
-        ...
-
-    async def run(self, job: Job[T], *, call: str, priority: Priority) -> T:
-        """Submit a job and await its result. Cancelling the awaiting task cancels the job."""
-        ...
-
-    def iterate(self, job: Items[T], *, call: str, priority: Priority) -> AsyncGenerator[T, None]:
-        """Stream the job's items, at most `BUFFER_ITEMS` ahead of the consumer.
-
-        A slow consumer blocks no worker. `aclose()`, or cancelling the consuming task, cancels the job. Raises what
-        `submit` raises.
-        """
-        ...
-
-    async def close(self) -> None:
-        """Refuse what is queued, cancel what runs, and wait for it to end. Idempotent."""
-        ...
 
 
 class ThreadWorkers:
@@ -76,9 +41,17 @@ class ThreadWorkers:
         queue_limit: maximum number of queued jobs; iterations that have begun do not count.
         partials: maximum number of PARTIAL and REQUEST jobs that run concurrently; by default all threads but one, so
             that anything more urgent finds a free one.
+        now: the time in seconds.
     """
 
-    def __init__(self, threads: int = 2, queue_limit: int = 64, partials: int | None = None) -> None:
+    def __init__(
+        self,
+        threads: int = 2,
+        queue_limit: int = 64,
+        partials: int | None = None,
+        now: Callable[[], float] = monotonic,
+    ) -> None:
+        self._now = now
         self._queue = FairQueue()
         self._limit = queue_limit
         self._partials = max(1, threads - 1) if partials is None else partials
@@ -86,7 +59,7 @@ class ThreadWorkers:
         self._closed = False
         self._changed = Condition()
         self._threads = [Thread(target=self._serve, name=f"engine-{n}", daemon=True) for n in range(threads)]
-        self._waits: tuple[Callable[[Priority, float], None], Callable[[], float]] | None = None
+        self._waited: Callable[[Priority, float], None] | None = None
         self._dropped: Callable[[Priority], None] | None = None
         for thread in self._threads:
             thread.start()
@@ -96,7 +69,7 @@ class ThreadWorkers:
 
         Both are called in the worker threads and on the event loop.
         """
-        self._waits = waited, now
+        self._waited, self._now = waited, now
 
     def observe_drops(self, dropped: Callable[[Priority], None]) -> None:
         """Report each job that was refused, or given up before it was done, by its priority; on the event loop."""
@@ -144,6 +117,13 @@ class ThreadWorkers:
         finally:
             self._cancel(work)
 
+    def pressure(self) -> Pressure:
+        """See `Workers.pressure`."""
+        with self._changed:
+            oldest = self._queue.oldest(Priority.FINAL)
+            waits_s = 0.0 if oldest is None else self._now() - oldest
+            return Pressure(len(self._running) / len(self._threads), waits_s)
+
     async def close(self) -> None:
         """See `Workers.close`."""
         with self._changed:
@@ -168,8 +148,7 @@ class ThreadWorkers:
                 evicted = next(filter(None, map(self._queue.pop_newest, lesser)), None)
                 if evicted is None:
                     return EngineBusy(_BUSY)
-            if self._waits is not None:
-                work.queued_at = self._waits[1]()
+            work.queued_at = self._now()
             self._queue.put(work)
             self._changed.notify()
         if evicted is not None:
@@ -208,10 +187,9 @@ class ThreadWorkers:
                         return
                     self._changed.wait()
                 self._running.add(work)
-                waits = self._waits if work.queued_at else None
-            if waits is not None:
-                waits[0](work.priority, waits[1]() - work.queued_at)
-                work.queued_at = 0.0
+                waited = self._waited if work.arrival else None
+            if waited is not None:
+                waited(work.priority, self._now() - work.queued_at)
             more = work.step(partial(self._wanted, work.priority))
             with self._changed:
                 self._running.discard(work)
@@ -375,6 +353,10 @@ class InlineWorkers:
         finally:
             closed.set()
             close_items(items)
+
+    def pressure(self) -> Pressure:
+        """Return none: whatever is to be done is done at once."""
+        return Pressure()
 
     async def close(self) -> None:
         """Do nothing: no threads to stop."""

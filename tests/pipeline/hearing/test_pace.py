@@ -3,6 +3,7 @@
 import pytest
 
 from pipeline.hearing.pace import HearingPace
+from voice.work.workers import Pressure
 
 MS = 16
 
@@ -38,6 +39,30 @@ def test_the_cost_decides(
     assert chosen.partial_after(first=False) == every_ms * MS, story
     assert chosen.partial_after(first=True) == 300 * MS, story
     assert chosen.look_after == (look_ms and look_ms * MS), story
+
+
+@pytest.mark.parametrize(
+    ("story", "partial_s", "load", "every_ms"),
+    [
+        ("cheap ones come as often as ever, however much there is to do", 0.05, 1.0, 300),
+        ("half of the hands are free", 0.27, 0.5, 540),
+        ("all hands are full: a quarter of the time", 0.27, 1.0, 1080),
+        ("and in between as much less as there is to do", 0.27, 0.75, 810),
+    ],
+)
+def test_the_more_there_is_to_do_the_less_time_partials_take(
+    story: str, partial_s: float, load: float, every_ms: int
+) -> None:
+    chosen = pace([partial_s], [])
+    assert chosen.partial_after(first=False, pressure=Pressure(load)) == every_ms * MS, story
+    assert chosen.partial_after(first=True, pressure=Pressure(load)) == 300 * MS, story
+
+
+def test_while_a_transcript_waits_there_are_no_partials() -> None:
+    chosen = pace([0.05], [0.05])
+    for first in (True, False):
+        assert chosen.partial_after(first=first, pressure=Pressure(0.1, final_waits_s=0.11)) is None
+        assert chosen.partial_after(first=first, pressure=Pressure(1.0, final_waits_s=0.09)) == 300 * MS
 
 
 def test_no_partials_stay_none() -> None:

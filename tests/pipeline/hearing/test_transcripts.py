@@ -22,7 +22,7 @@ from voice.errors import EngineFailed
 from voice.stt.base import Transcript
 from voice.stt.speech_to_text import SpeechToText
 from voice.work.cancellation import Cancelled, never_cancelled
-from voice.work.workers import InlineWorkers
+from voice.work.workers import InlineWorkers, Pressure
 
 COST_S = 0.3
 EAGER_MS = 180
@@ -48,6 +48,15 @@ class Counts:
         return Transcript(f"{len(audio) // 16}")
 
 
+class Crowded(InlineWorkers):
+    """Workers with as much to do as a test says."""
+
+    crowd = Pressure()
+
+    def pressure(self) -> Pressure:
+        return self.crowd
+
+
 @dataclass
 class Listening:
     """Transcripts of a learner, frame by frame in virtual time."""
@@ -68,7 +77,8 @@ class Listening:
         if self.known_s is not None:
             self.pace.transcript_took(self.known_s)
         self.waterfall = Waterfall()
-        stt = SpeechToText(self.engine, InlineWorkers(delay=lambda _: self.cost_s))
+        self.workers = Crowded(delay=lambda _: self.cost_s)
+        stt = SpeechToText(self.engine, self.workers)
         self.transcripts = Transcripts(
             Utterance(stt, "call"),
             None,
@@ -227,5 +237,18 @@ def test_a_call_that_ends_takes_its_look_with_it() -> None:
         await heard.hear(80, speech=False)
         heard.transcripts.close()
         assert not slots.running("look")
+
+    played(story)
+
+
+def test_partials_wait_for_the_transcripts_of_others() -> None:
+    async def story(slots: Slots) -> None:
+        heard = Listening(slots, every_ms=300, cost_s=0.02, known_s=None)
+        heard.workers.crowd = Pressure(1.0, final_waits_s=0.2)
+        await heard.hear(1000, speech=True)
+        assert heard.engine.heard_ms == []
+        heard.workers.crowd = Pressure(1.0)
+        await heard.hear(1000, speech=True)
+        assert len(heard.engine.heard_ms) >= 3
 
     played(story)

@@ -11,7 +11,7 @@ from voice.errors import Cancelled, EngineBusy, EngineUnavailable
 from voice.work.cancellation import Cancelled as Asked
 from voice.work.fair_queue import FairQueue, Work
 from voice.work.serial_queue import SerialQueue
-from voice.work.workers import BUFFER_ITEMS, InlineWorkers, Priority, ThreadWorkers, Workers
+from voice.work.workers import BUFFER_ITEMS, InlineWorkers, Pressure, Priority, ThreadWorkers, Workers
 
 FINAL, REPLY, PARTIAL, REQUEST = Priority.FINAL, Priority.REPLY, Priority.PARTIAL, Priority.REQUEST
 
@@ -468,5 +468,27 @@ def test_a_full_queue_drops_a_request_before_a_partial() -> None:
                 await late
             gate.open.set()
             assert await asyncio.gather(partial, final) == ["partial", "final"]
+
+    run(story)
+
+
+def test_the_pressure_is_who_works_and_how_long_the_oldest_transcript_waits() -> None:
+    async def story() -> None:
+        at = 0.0
+        workers = ThreadWorkers(2, now=lambda: at)
+        assert workers.pressure() == Pressure(0.0, 0.0)
+        gate = Gate(2)
+        standing = [workers.submit(gate, call="gate", priority=FINAL) for _ in range(2)]
+        await asyncio.to_thread(gate.running.wait)
+        waiting = [workers.submit(lambda _: "done", call="one", priority=PARTIAL)]
+        at = 5.0
+        assert workers.pressure() == Pressure(1.0, 0.0), "a partial that waits is none"
+        waiting += [workers.submit(lambda _: "done", call="two", priority=FINAL)]
+        at = 5.5
+        assert workers.pressure() == Pressure(1.0, 0.5)
+        gate.open.set()
+        await asyncio.gather(*standing, *waiting)
+        assert workers.pressure().final_waits_s == 0.0
+        await workers.close()
 
     run(story)
