@@ -2,18 +2,27 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from pipeline.grounded.prose import lead_ins, sentences
 from pipeline.grounded.sources import Source
+from pipeline.search.expectations import holds_value
 from pipeline.search.question import WEAK_TERMS, Query, question_of
-from pipeline.search.words import STOP_WORDS, content_stems, is_negated, stems, words
+from pipeline.search.word_vectors import packaged
+from pipeline.search.words import STOP_WORDS, content_stems, content_words, is_negated, stems, words
 
 LEAST_SHARED, SHARED, LEAST_NEW = 4, 0.7, 2
 """When a sentence of an answer rests on a passage: words shared, their share, and those that the question has not."""
 
 LIST_CHARS = 600
 """Maximum length of a list that is quoted as one."""
+
+VALUE = 1.5
+"""What it is worth to hold the sort of value that is asked for, such as a length of time: words of the question."""
+
+CLOSE, LEAST_CLOSE = 1.0, 0.4
+"""What a word of about the same meaning is worth by its closeness, and the least that counts."""
 
 NEARLY = 0.7
 """By how much less likely than the first passage another document's may be to be quoted, too: log odds."""
@@ -42,15 +51,23 @@ def fitting_sentences(text: str, sources: Sequence[Source], limit: int) -> list[
     missing, chosen = set(question.terms), list[_Extract]()
     while left and len(chosen) < limit:
         best = max(left, key=lambda item: (_worth(question, item, missing), [-part for part in item.place]))
-        begun = any(best.source is extract.source for extract in chosen)
-        if chosen and not best.terms & missing and not (begun and best.value >= 1):
-            break
+        if chosen and not best.terms & missing:  # nothing new: more of the passages that are quoted already
+            quoted = {id(extract.source) for extract in chosen}
+            begun = [item for item in left if id(item.source) in quoted and _may_follow(item)]
+            best = max(begun, key=lambda item: (item.value, [-part for part in item.place]), default=best)
+            if not begun or best.value < 1:
+                break
         chosen.append(best)
         left = [extract for extract in left if not set(extract.sentences) & set(best.sentences)]
         missing -= best.terms
     chosen += _seconded(sources, chosen, left)[: limit - len(chosen)]
     chosen.sort(key=lambda item: item.place)
     return [(sentence, item.source) for item in chosen for sentence in item.sentences]
+
+
+def _may_follow(extract: _Extract) -> bool:
+    """Return whether it says something without the words that are asked for, as another point of a list does not."""
+    return bool(extract.terms) or extract.sentences[-1].endswith((".", "!", "?"))
 
 
 def _seconded(sources: Sequence[Source], chosen: Sequence[_Extract], left: Sequence[_Extract]) -> list[_Extract]:
@@ -80,11 +97,19 @@ def _extracts(question: Query, rank: int, source: Source) -> Iterator[_Extract]:
             said = " ".join(together)
             terms = frozenset(asked & (set(stems(said)) | heading))
             worth = value + sum(map(question.weight, terms)) / 2 - rank / 2
-            worth += 0.5 * (question.kind != "other" and question.fits(said))
+            worth += VALUE * bool(holds_value(question, said)) + CLOSE * _closeness(question, terms | heading, said)
             if len(together) > 1:  # the one point of a list that is asked for is better than all of them
                 worth += 0.5 if (asked - titled - WEAK_TERMS).isdisjoint(stems(" ".join(together[1:]))) else -0.4
             worth -= STOP_WORDS.isdisjoint(words(said)) and len(together) == 1  # a name or a heading says nothing
             yield _Extract(together, source, (rank, number, order), terms | titled, worth)
+
+
+def _closeness(question: Query, held: AbstractSet[str], said: str) -> float:
+    """Return how many of a question's terms a sentence has in other words of about the same meaning."""
+    others = packaged().of_words(content_words(said))
+    missing = ((word, term) for word, term in zip(question.words, question.terms, strict=True) if term not in held)
+    near = ((packaged().closeness(word, others), term) for word, term in missing)
+    return sum(value * question.weight(term) for value, term in near if value >= LEAST_CLOSE)
 
 
 def _worth(question: Query, extract: _Extract, missing: set[str]) -> float:

@@ -58,6 +58,8 @@ _WHICH = re.compile(r"\W*(?:which|what)\b", re.IGNORECASE)
 LEAST_COUNTED, LEAST_NAMED = 0.6, 0.7
 """Closeness of two words at which neither speaks for nor against."""
 
+_VALUES = ("amount", "contact", "name")
+
 Closest = Callable[[str, Sequence[str]], float]
 """Returns how close a word is to the closest of others, 0 to 1."""
 
@@ -91,6 +93,14 @@ def expectations(question: Query, title: str, text: str, beginning: str, closest
     found["own"] = float(_OWN.search(question.text) is not None)
     found["which"] = float(_WHICH.match(question.text) is not None)
     return found
+
+
+def holds_value(question: Query, text: str) -> bool | None:
+    """Return whether a text holds the sort of value that is asked for, such as a date; None where none is asked for."""
+    held = [_KINDS[kind][1].search(text) is not None for kind in _VALUES if _KINDS[kind][0].search(question.text)]
+    if question.kind != "other":
+        held.append(question.fits(text))
+    return all(held) if held else None
 
 
 def _sign(holds: bool) -> float:

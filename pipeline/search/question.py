@@ -36,7 +36,12 @@ _NUMBER = re.compile(
     r"|\b(?:what|which)(?: is| are)? (?:the |your |a )?(?:price|cost|fee|charge|amount|percentage|age|limit|number)\b"
 )
 _DURATION = re.compile(r"\bhow (?:long|soon|old|fast|quickly|late|early)\b")
-_TIME = re.compile(r"\bwhen\b|\b(?:what|which) (?:time|day|date|month|year|days|hours)\b")
+_AUXILIARY = "is|are|was|were|do|does|did|can|could|may|must|should|shall|will|would|has|have"
+_TIME = re.compile(  # in "when I am ill" it asks for nothing
+    rf"\bwhen(?: exactly| else)? (?:{_AUXILIARY})\b|\bwhen\W*$"
+    r"|\b(?:what|which) (?:time|day|date|month|year|days|hours)\b"
+)
+_WHEN_IS = re.compile(r"\bwhen['’]s\b", re.IGNORECASE)
 _LOOKS_BACK = re.compile(
     r"\b(?:was|were|did|used to|old|older|previous|previously|former|formerly|earlier|last year|past|"
     r"back then|originally|(?:19|20)\d\d)\b"
@@ -55,10 +60,11 @@ _HAS_DURATION = re.compile(
     re.IGNORECASE,
 )
 _HAS_TIME = re.compile(
-    r"\d|\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)days?|january|february|march|april|may|june|july|august|september|"
+    r"\d|\b(?:half past|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve) (?:to|till|until|o'clock)\b|"
+    r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?|january|february|march|april|may|june|july|august|september|"
     r"october|november|december|spring|summer|autumn|fall|winter|noon|midnight|mornings?|afternoons?|evenings?|nights?|"
     r"today|tomorrow|daily|weekly|monthly|annually|hours?|days?|weeks?|months?|years?|before|after|until|once|soon|within|"
-    r"during|immediately|at once|away|weekends?|holidays?|when|end|always|never)\b",
+    r"during|immediately|at once|away|weekends?|weekdays?|holidays?|when|end|always|never)\b",
     re.IGNORECASE,
 )
 
@@ -104,7 +110,7 @@ class Query:
 def question_of(text: str) -> Query:
     """Read a question; of a long text only the end."""
     text = text.strip()[-QUESTION_CHARS:]
-    said = plain(text)
+    said = plain(_WHEN_IS.sub("when is", text))
     kinds: tuple[tuple[Kind, re.Pattern[str]], ...] = (("number", _NUMBER), ("duration", _DURATION), ("time", _TIME))
     kind: Kind = next((kind for kind, pattern in kinds if pattern.search(said)), "other")
     content = content_words(text)[-TERMS_LIMIT:]

@@ -30,12 +30,12 @@ NEGATIONS = frozenset(
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'"})
 _CONTRACTIONS = (
     (re.compile(r"\bcan't\b"), "can not"),
-    (re.compile(r"\bcannot\b"), "can not"),
     (re.compile(r"\bwon't\b"), "will not"),
     (re.compile(r"\bshan't\b"), "shall not"),
     (re.compile(r"n't\b"), " not"),
     (re.compile(r"'(?:s|re|m|ll|ve|d)\b"), ""),
 )
+_CANNOT = re.compile(r"\bcannot\b")
 _WORD = re.compile(r"\d+(?:[.,:]\d+)+|[^\W_]+")
 _LONGEST = 40
 """Maximum number of characters of a word that are compared; longer ones are no words."""
@@ -47,9 +47,10 @@ _stemming = Lock()  # the library's stemmer keeps the current word in itself
 def plain(text: str) -> str:
     """Return a text in lower case, in Unicode's compatibility form, without contractions."""
     lower = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES).lower()
-    for pattern, whole in _CONTRACTIONS:
-        lower = pattern.sub(whole, lower)
-    return lower
+    if "'" in lower:  # most texts of a large document have none
+        for pattern, whole in _CONTRACTIONS:
+            lower = pattern.sub(whole, lower)
+    return _CANNOT.sub("can not", lower) if "cannot" in lower else lower
 
 
 def words(text: str) -> list[str]:

@@ -61,6 +61,19 @@ def test_an_answer_rests_on_what_it_quotes(question: str) -> None:
         assert quoted(passage, said)
 
 
+@pytest.mark.parametrize(
+    ("question", "value"),
+    [
+        ("How long is the warranty of a computer?", "a warranty of one year"),
+        ("When are the final exams?", "December 7 to 11"),
+        ("How much is the copy of a dead disk at a laboratory?", "between 400 and 1,500 dollars"),
+    ],
+)
+def test_an_answer_quotes_the_value_that_is_asked_for(question: str, value: str) -> None:
+    said, _ = answered(question)
+    assert value in said
+
+
 def test_an_answer_that_found_nothing_rests_on_nothing() -> None:
     said, sources = answered("Who won the football match?")
     assert said.startswith("I found nothing")

@@ -44,6 +44,7 @@ def test_empty_documents_are_left_out() -> None:
     assert papers((Document("e", "Empty"), Document("b", "Blank", text=" \n\n")), "May my dog swim?", 1500) == ""
 
 
+@pytest.mark.slow
 def test_a_megabyte_is_searched() -> None:
     filler = "\n\n".join(f"Rule {n}: the slide is closed in the rain. " + "So it is. " * 40 for n in range(1200))
     long = Document("l", "Long", text=f"Welcome.\n\n{filler}\n\nA puppy may swim with you on Mondays.\n\n{filler}")

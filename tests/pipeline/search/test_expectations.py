@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.search.expectations import expectations
+from pipeline.search.expectations import expectations, holds_value
 from pipeline.search.question import question_of
 from pipeline.search.words import stem
 
@@ -40,3 +40,20 @@ def test_what_is_asked_for_is_held_or_not(question: str, text: str, sort: str, s
 def test_what_is_not_asked_for_says_nothing() -> None:
     found = expectations(question_of("Tell me about the pool."), "Pool", "It costs four dollars on Mondays.", "", same)
     assert set(found) == {"own", "which"}
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "holds"),
+    [
+        ("How long is the pool?", "It is open for one year.", True),
+        ("How long may I swim?", "A towel costs four dollars.", False),
+        ("When does it open?", "On Mondays.", True),
+        ("What do I do when it rains?", "Go home.", None),
+        ("How much is a towel?", "It takes four days.", False),
+        ("How much is a towel?", "Four dollars.", True),
+        ("Who owns the pool?", "It belongs to the town, and Ada Lovelace runs it.", True),
+        ("May I swim?", "You may not.", None),
+    ],
+)
+def test_a_value_is_held_if_one_is_asked_for(question: str, text: str, holds: bool | None) -> None:
+    assert holds_value(question_of(question), text) is holds
