@@ -32,6 +32,7 @@ SENTENCES = [
     *(name for name in WORDS if name not in ("close_sentence", "near", "near_sentence")),
     *"like like_sentence like_title like_document like_ahead".split(),
 ]
+ALIGNED = [*SENTENCES, "aligned", "aligned_sentence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +113,16 @@ async def main(models_dir: Path) -> None:
     """Fit both models and write them."""
     asked = [question for name in SETS[:-1] for question in questions_of(name)]
     unanswered = {number for number, question in enumerate(asked) if not question.answer}
+    known: dict[str, list[Example]] = {}
     lines = ['"""How much each sort of evidence counts: written by scripts/search_weights.py."""', ""]
     lines += ["from pipeline.search.logistic import Logistic", ""]
     for key, embeddings, names, about in (
         ("WORDS", "none", WORDS, "Where words alone are known."),
         ("SENTENCES", "minilm", SENTENCES, "Where the sentence model's cosines are known, too."),
+        ("ALIGNED", "minilm", ALIGNED, "Where the words are compared in their contexts, too."),
     ):
-        found = await examples(models_dir, embeddings)
+        found = known.get(embeddings) or await examples(models_dir, embeddings)
+        known[embeddings] = found
         model = replace(fitted(found, names), threshold=threshold(found, names, unanswered))
         lines += [f"{key} = Logistic(", "    {"]
         lines += [f'        "{name}": {weight:.4f},' for name, weight in model.weights.items()]

@@ -2,7 +2,7 @@
 
 The graph refers to each tensor of the safetensors file as external data: its offset and its length. The architecture is
 BERT's (Devlin et al. 2018) with the sizes of all-MiniLM-L6-v2; the pooling is the mean over the words and unit length,
-as the model's 1_Pooling and 2_Normalize say.
+as the model's 1_Pooling and 2_Normalize say. A second output has the words' pieces in context, from an inner layer.
 
     python scripts/sentence_graph.py model.safetensors
 """
@@ -14,7 +14,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from pipeline.search.safetensors import Tensor, tensors_of
-from pipeline.search.sentence_model import EPSILON, HEADS, LAYERS, WEIGHTS_FILE, WIDTH
+from pipeline.search.sentence_model import EPSILON, HEADS, LAYERS, PIECES_LAYER, WEIGHTS_FILE, WIDTH
 
 OPSET, IR_VERSION = 20, 9
 GRAPH = Path(__file__).parents[1] / "pipeline" / "search" / "minilm.onnx"
@@ -98,6 +98,9 @@ def graph_of(weights: dict[str, Tensor]) -> onnx.ModelProto:
         x = g.norm(g.node("Add", x, attended), f"{name}.attention.output.LayerNorm")
         inner = g.node("Gelu", g.linear(x, f"{name}.intermediate.dense"))
         x = g.norm(g.node("Add", x, g.linear(inner, f"{name}.output.dense")), f"{name}.output.LayerNorm")
+        if layer == PIECES_LAYER - 1:
+            length_of = g.node("Max", g.node("ReduceL2", x, second, keepdims=1), least)
+            g.nodes.append(helper.make_node("Div", [x, length_of], ["pieces"]))
 
     weighed = g.node("Unsqueeze", present, second)
     total = g.node("ReduceSum", g.node("Mul", x, weighed), first, keepdims=0)
@@ -105,7 +108,10 @@ def graph_of(weights: dict[str, Tensor]) -> onnx.ModelProto:
     size = g.node("Max", g.node("ReduceL2", mean, first, keepdims=1), least)
     g.nodes.append(helper.make_node("Div", [mean, size], ["meaning"]))
     inputs = [helper.make_tensor_value_info(name, ints, ["n", "t"]) for name in ("input_ids", "attention_mask")]
-    outputs = [helper.make_tensor_value_info("meaning", floats, ["n", WIDTH])]
+    outputs = [
+        helper.make_tensor_value_info("meaning", floats, ["n", WIDTH]),
+        helper.make_tensor_value_info("pieces", floats, ["n", "t", WIDTH]),
+    ]
     graph = helper.make_graph(g.nodes, "minilm", inputs, outputs, g.constants)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
 

@@ -5,7 +5,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -118,8 +118,8 @@ def bench_search(
 ) -> None:
     """Measure the search with and without the sentence model, and print the results."""
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
-    with console.status("Searching..."):
-        measured = asyncio.run(_measure(models_dir, database_url, sets))
+    with console.status("Reading the documents...") as status:
+        measured = asyncio.run(_measure(models_dir, database_url, sets, status.update))
     results = [result for result, _ in measured]
     if as_json:
         rows = [asdict(result) | {"each": [asdict(item) for item in found]} for result, found in measured]
@@ -145,7 +145,7 @@ def bench_search(
 
 
 async def _measure(
-    models_dir: Path, database_url: str | None, sets: Sequence[str]
+    models_dir: Path, database_url: str | None, sets: Sequence[str], tell: Callable[[str], None]
 ) -> list[tuple[SearchResult, list[Lookup]]]:
     measured = []
     async with open_store(database_url) as store:
@@ -154,7 +154,10 @@ async def _measure(
         for embeddings in ("none", *(["minilm"] if has_minilm(models_dir) else [])):
             async with open_sources(store, models_dir, embeddings) as sources:
                 for name in sets:
-                    found = [await look_up(sources, asked) for asked in questions_of(name)]
+                    found = []
+                    for number, asked in enumerate(known := questions_of(name), 1):
+                        tell(f"Searching, embeddings: {embeddings}, {name}: question {number} of {len(known)}...")
+                        found.append(await look_up(sources, asked))
                     measured.append((summary(found, database, embeddings, name), found))
     return measured
 

@@ -232,7 +232,7 @@ def bench_search(
     each: Annotated[bool, typer.Option("--each", help="Print each question that went wrong.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Search the packaged documents for 607 questions: what is found, and what is cited where nothing answers."""
+    """Search the packaged documents for 667 questions: what is found, and what is cited where nothing answers."""
     from api.bench.search import SETS
     from api.bench.search import bench_search as measure
 

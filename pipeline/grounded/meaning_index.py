@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -16,7 +16,7 @@ from models.records.core import Document
 from models.store import Store
 from pipeline.errors import EmbeddingFailed
 from pipeline.search.evidence import Likeness
-from pipeline.search.meaning import Meanings, Vectors
+from pipeline.search.meaning import Meanings, Pieces, Vectors
 from pipeline.search.passages import Paragraph, paragraphs_of
 from pipeline.search.sentence_model import SentenceModel
 
@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 INDEXED_VECTORS = 40_000
 """Maximum number of vectors: 60 MB of MiniLM's. The documents that were not searched longest go."""
+
+PIECES_A_VECTOR = 4
+"""Pieces of words that need as much memory as a vector."""
 
 READ_BY_SENTENCE = 2000
 """Maximum number of sentences of a document that get vectors of their own; a longer one is compared by paragraph."""
@@ -37,8 +40,19 @@ NEAREST_LIMIT = 10
 
 
 @dataclass(frozen=True, slots=True)
+class AskedMeaning:
+    """A question's vector, shape (d,), and the pieces of its words where the model has any."""
+
+    vector: NDArray[np.float32]
+    pieces: Pieces | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Indexed:
-    """The vectors of a document: its title's, its paragraphs', its sentences' with the number of their paragraph."""
+    """The vectors of a document: its title's, its paragraphs', its sentences' with the number of their paragraph.
+
+    The pieces are those of its paragraphs; a long document, or one that a server has read, has none.
+    """
 
     owner_id: str | None
     version: int
@@ -46,10 +60,12 @@ class _Indexed:
     paragraphs: Vectors
     sentences: Vectors
     places: NDArray[np.intp]
+    pieces: tuple[Pieces, ...] = ()
 
     @property
     def size(self) -> int:
-        return 1 + len(self.paragraphs) + len(self.sentences)
+        pieces = sum(len(held.spans) for held in self.pieces) // PIECES_A_VECTOR
+        return 1 + len(self.paragraphs) + len(self.sentences) + pieces
 
 
 class MeaningIndex:
@@ -62,6 +78,7 @@ class MeaningIndex:
 
     def __init__(self, meanings: Meanings, store: Store) -> None:
         self._meanings = meanings
+        self._reader = meanings.reader
         self._store = store
         self._indexed: OrderedDict[str, _Indexed] = OrderedDict()
         self._waiting: OrderedDict[str, Document | None] = OrderedDict()
@@ -89,8 +106,20 @@ class MeaningIndex:
         return self._meanings.name == SentenceModel.name
 
     async def settled(self) -> None:
-        """Wait until all documents that were seen so far have their vectors, or failed to get them."""
-        await self._settled.wait()
+        """Wait until all documents that were seen so far have their vectors, or failed to get them.
+
+        Raises:
+            RuntimeError: the index is not open, or broke.
+        """
+        if self._task is None:
+            raise RuntimeError("The index is not open: enter it first.")
+        waiting = asyncio.ensure_future(self._settled.wait())
+        try:
+            await asyncio.wait((waiting, self._task), return_when=asyncio.FIRST_COMPLETED)
+            if not self._settled.is_set():
+                raise RuntimeError("The index of meanings stopped.") from _reason(self._task)
+        finally:
+            waiting.cancel()
 
     def note(self, documents: Iterable[Document]) -> None:
         """Have the vectors of these documents computed where they are missing or of an older text."""
@@ -104,10 +133,13 @@ class MeaningIndex:
             self._settled.clear()
             self._wanted.set()
 
-    async def question(self, text: str) -> NDArray[np.float32] | None:
-        """Return the vector of a question, shape (d,); None where it failed: words have to do then."""
+    async def question(self, text: str) -> AskedMeaning | None:
+        """Return what the model makes of a question; None where it failed: words have to do then."""
         try:
-            return np.asarray((await self._meanings.embed([text]))[0], np.float32)
+            if self._reader is not None:
+                vectors, pieces = await self._reader.read([text])
+                return AskedMeaning(vectors[0], pieces[0])
+            return AskedMeaning(np.asarray((await self._meanings.embed([text]))[0], np.float32))
         except EmbeddingFailed as error:
             log.warning("A search goes on by words alone: %s", error)
             return None
@@ -132,6 +164,11 @@ class MeaningIndex:
         title = float(item.title @ vector)
         return [Likeness(float(one), float(best), title) for one, best in zip(near, nearest, strict=True)]
 
+    def pieces(self, document: Document) -> Sequence[Pieces]:
+        """Return the pieces of each paragraph's words, as `text_of` has them; empty where they are not known."""
+        item = self._indexed.get(document.id)
+        return item.pieces if item is not None and item.version == _version(document) else ()
+
     async def _run(self) -> None:
         while True:
             if not self._waiting:
@@ -147,6 +184,11 @@ class MeaningIndex:
             except (EmbeddingFailed, ModelError) as error:
                 log.warning("A document is not searched by its meaning for now: %s", error)
 
+    async def _embedded(self, texts: Sequence[str]) -> Vectors:
+        steps = range(0, len(texts), TEXTS_AT_ONCE)
+        found = [await self._meanings.embed(texts[start : start + TEXTS_AT_ONCE], urgent=False) for start in steps]
+        return np.concatenate(found)
+
     async def _index(self, document: Document) -> None:
         paragraphs = await asyncio.to_thread(paragraphs_of, document.text, document.name)
         paragraphs = paragraphs[:INDEXED_VECTORS]
@@ -158,11 +200,16 @@ class MeaningIndex:
             for part, above in paragraph.sentences_under_headings()
         ]
         said = said if len(said) <= READ_BY_SENTENCE else []
-        texts = [document.name or document.id, *(text_of(document, paragraph) for paragraph in paragraphs)]
-        texts += [text for _, text in said]
-        steps = range(0, len(texts), TEXTS_AT_ONCE)
-        found = [await self._meanings.embed(texts[start : start + TEXTS_AT_ONCE], urgent=False) for start in steps]
-        vectors = np.concatenate(found)
+        whole = [text_of(document, paragraph) for paragraph in paragraphs]
+        vectors = await self._embedded(
+            [document.name or document.id, *([] if said and self._reader is not None else whole)]
+        )
+        pieces: list[Pieces] = []
+        if said and self._reader is not None:
+            for start in range(0, len(whole), TEXTS_AT_ONCE):
+                some, held = await self._reader.read(whole[start : start + TEXTS_AT_ONCE], urgent=False)
+                vectors, pieces = np.concatenate([vectors, some]), [*pieces, *held]
+        vectors = np.concatenate([vectors, await self._embedded([text for _, text in said])]) if said else vectors
         places = np.array([place for place, _ in said], np.intp)
         self._indexed[document.id] = _Indexed(
             document.owner_id,
@@ -171,12 +218,17 @@ class MeaningIndex:
             vectors[1 : len(paragraphs) + 1],
             vectors[len(paragraphs) + 1 :],
             places,
+            tuple(pieces),
         )
         self._indexed.move_to_end(document.id)
         total = sum(item.size for item in self._indexed.values())
         while total > INDEXED_VECTORS and len(self._indexed) > 1:
             _, oldest = self._indexed.popitem(last=False)
             total -= oldest.size
+
+
+def _reason(task: asyncio.Task[None]) -> BaseException | None:
+    return None if task.cancelled() else task.exception()
 
 
 def text_of(document: Document, paragraph: Paragraph) -> str:

@@ -6,19 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
-import numpy as np
-from numpy.typing import NDArray
-
 from models.records.core import Document
 from models.records.external import DocumentOrigin
 from models.store import Store
-from pipeline.grounded.meaning_index import MeaningIndex
+from pipeline.grounded.meaning_index import AskedMeaning, MeaningIndex, text_of
+from pipeline.search.alignment import Alignment, align
 from pipeline.search.answerable import answering, expected, is_near
 from pipeline.search.editions import outdated
 from pipeline.search.evidence import Candidate, Likeness
+from pipeline.search.meaning import Pieces
 from pipeline.search.passages import paragraphs_of
 from pipeline.search.question import Query, question_of
-from pipeline.search.ranking import Relevance, matches, rarity
+from pipeline.search.ranking import Aligned, Relevance, matches, rarity
 from pipeline.search.word_vectors import packaged
 from pipeline.search.words import stem
 
@@ -168,19 +167,19 @@ class Sources:
         """Return the passages that match a question best, whether they answer it or not."""
         if limit <= 0 or not question.text:
             return []
-        vector = await self._index.question(question.text) if self._index is not None else None
-        if not question.terms and vector is None:
+        asked = await self._index.question(question.text) if self._index is not None else None
+        if not question.terms and asked is None:
             return []
-        corpus = await self._corpus(user_id, question, vector, allowed, more)
+        corpus = await self._corpus(user_id, question, asked, allowed, more)
         if self._index is not None:
             self._index.note(document for document, _ in corpus.documents)
-        return await asyncio.to_thread(self._best, corpus, question, vector, limit)
+        return await asyncio.to_thread(self._best, corpus, question, asked, limit)
 
     async def weighed(self, user_id: str, question: Query) -> list[tuple[Candidate, Relevance]]:
         """Return the paragraphs that match a question best, with the evidence for each, to fit its weights."""
-        vector = await self._index.question(question.text) if self._index is not None else None
-        corpus = await self._corpus(user_id, question, vector, EVERYTHING, ())
-        entries, found = self._weighed(corpus, question, vector)
+        asked = await self._index.question(question.text) if self._index is not None else None
+        corpus = await self._corpus(user_id, question, asked, EVERYTHING, ())
+        entries, found = self._weighed(corpus, question, asked)
         return [(entries[match.entry], match) for match in found]
 
     async def visible(
@@ -194,12 +193,12 @@ class Sources:
 
     async def candidate_titles(self, user_id: str, question: Query) -> set[str]:
         """Return the titles of the documents whose paragraphs are ranked: with its rarest words, or near by meaning."""
-        vector = await self._index.question(question.text) if self._index is not None else None
-        corpus = await self._corpus(user_id, question, vector, EVERYTHING, ())
+        asked = await self._index.question(question.text) if self._index is not None else None
+        corpus = await self._corpus(user_id, question, asked, EVERYTHING, ())
         return {document.name for document, _ in corpus.documents}
 
     async def _candidates(
-        self, user_id: str, question: Query, vector: NDArray[np.float32] | None
+        self, user_id: str, question: Query, asked: AskedMeaning | None
     ) -> tuple[list[str], dict[str, int]]:
         similar = _similar(question)
         found = await self._store.documents_with(user_id, [*question.words, *similar])
@@ -213,19 +212,19 @@ class Sources:
             for document_id in found[word]:
                 weights[document_id] = weights.get(document_id, 0.0) + worth / len(found[word])
         ids = sorted(weights, key=lambda document_id: (-weights[document_id], document_id))[:CANDIDATES_LIMIT]
-        if vector is not None and self._index is not None:
-            ids += await asyncio.to_thread(self._index.nearest, vector, user_id)
+        if asked is not None and self._index is not None:
+            ids += await asyncio.to_thread(self._index.nearest, asked.vector, user_id)
         return list(dict.fromkeys(ids)), counts
 
     async def _corpus(
         self,
         user_id: str,
         question: Query,
-        vector: NDArray[np.float32] | None,
+        asked: AskedMeaning | None,
         allowed: SourceFilter,
         more: Sequence[Document],
     ) -> _Corpus:
-        ids, counts = await self._candidates(user_id, question, vector)
+        ids, counts = await self._candidates(user_id, question, asked)
         visible = {item.id: item for item in await self._store.find_documents(user_id, "", ids)} if ids else {}
         origins = await self._store.document_origins()
         chosen = [
@@ -236,9 +235,9 @@ class Sources:
         return _Corpus(chosen, counts, await self._store.count_documents(user_id) + len(more))
 
     def _best(
-        self, corpus: _Corpus, question: Query, vector: NDArray[np.float32] | None, limit: int
+        self, corpus: _Corpus, question: Query, asked: AskedMeaning | None, limit: int
     ) -> list[tuple[Source, Relevance]]:
-        entries, weighed = self._weighed(corpus, question, vector)
+        entries, weighed = self._weighed(corpus, question, asked)
         found: dict[tuple[str, int], Relevance] = {}
         for match in weighed:
             place = (entries[match.entry].document, entries[match.entry].paragraph.passage)
@@ -251,19 +250,44 @@ class Sources:
         return [(_source(*known[place[0]], *spans[place], match, entries), match) for place, match in found.items()]
 
     def _weighed(
-        self, corpus: _Corpus, question: Query, vector: NDArray[np.float32] | None
+        self, corpus: _Corpus, question: Query, asked: AskedMeaning | None
     ) -> tuple[list[Candidate], list[Relevance]]:
         old = outdated(document for document, _ in corpus.documents)
         entries: list[Candidate] = []
         likenesses: dict[int, Likeness] = {}
         for document, _ in corpus.documents:
-            near = self._index.likenesses(document, vector) if self._index and vector is not None else None
+            near = self._index.likenesses(document, asked.vector) if self._index and asked is not None else None
             if near is not None:
                 likenesses |= dict(enumerate(near, len(entries)))
             entries += self._candidates_of(document, document.id in old)
         rarities, total = _rarities(corpus, entries, question.terms)
         is_fitted = self._index is None or self._index.is_fitted
-        return entries, matches(question, entries, rarities, likenesses, total, is_fitted=is_fitted)
+        aligned = self._aligned(corpus, question, asked, entries)
+        return entries, matches(question, entries, rarities, likenesses, total, is_fitted=is_fitted, aligned=aligned)
+
+    def _aligned(
+        self, corpus: _Corpus, question: Query, asked: AskedMeaning | None, entries: Sequence[Candidate]
+    ) -> Aligned | None:
+        """Return what compares a paragraph's words with the question's, if the model has pieces of words."""
+        if self._index is None or asked is None or (pieces := asked.pieces) is None:
+            return None
+        held: dict[str, tuple[Document, Sequence[Pieces]]] = {
+            document.id: (document, self._index.pieces(document)) for document, _ in corpus.documents
+        }
+        first: dict[str, int] = {}
+        for index, entry in enumerate(entries):
+            first.setdefault(entry.document, index)
+
+        def aligned(index: int, weights: Mapping[str, float]) -> Alignment | None:
+            entry = entries[index]
+            document, known = held[entry.document]
+            if not known:
+                return None
+            begins = len(text_of(document, entry.paragraph)) - len(entry.paragraph.text)
+            number = index - first[entry.document]
+            return align(question, pieces, entry.paragraph, known[number], begins, weights)
+
+        return aligned
 
     def _candidates_of(self, document: Document, is_old: bool) -> list[Candidate]:
         key = (document.id, hash((document.name, document.text, is_old)))

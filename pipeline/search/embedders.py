@@ -1,7 +1,7 @@
 """What computes vectors: the sentence model in a thread, or a server of OpenAI's embeddings."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from pipeline.errors import EmbeddingFailed
-from pipeline.search.meaning import Vectors
+from pipeline.search.meaning import Pieces, Vectors
 from pipeline.search.sentence_model import SentenceModel
 from voice.errors import VoiceError
 from voice.work.cancellation import Cancelled
@@ -28,7 +28,7 @@ REQUEST_TEXTS, REQUEST_CHARACTERS = 64, 8000
 
 
 class LocalEmbedder:
-    """An `Embedder` on the sentence model, which runs in worker threads.
+    """An `Embedder` and `Reader` on the sentence model, which runs in worker threads.
 
     Args:
         workers: its own by default, which `close` ends.
@@ -41,6 +41,18 @@ class LocalEmbedder:
 
     async def embed(self, texts: Sequence[str], *, urgent: bool = True) -> Vectors:
         """See `Embedder.embed`."""
+        found = await self._run(self._model.vectors, texts, urgent)
+        return np.stack(found) if found else np.zeros((0, 0), np.float32)
+
+    async def read(self, texts: Sequence[str], *, urgent: bool = True) -> tuple[Vectors, list[Pieces]]:
+        """See `Reader.read`."""
+        found = await self._run(lambda some: list(zip(*self._model.read(some), strict=True)), texts, urgent)
+        vectors = np.stack([vector for vector, _ in found]) if found else np.zeros((0, 0), np.float32)
+        return vectors, [pieces for _, pieces in found]
+
+    async def _run(
+        self, compute: Callable[[Sequence[str]], Iterable[Any]], texts: Sequence[str], urgent: bool
+    ) -> list[Any]:
         priority = Priority.REPLY if urgent else Priority.PARTIAL
         # Texts of one length in one run: the shorter ones of a run are padded.
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
@@ -49,20 +61,23 @@ class LocalEmbedder:
             places = order[start : start + STEP]
             some = [texts[index] for index in places]
             try:
-                vectors = await self._workers.run(partial(self._vectors, some), call="search", priority=priority)
+                results = await self._workers.run(partial(_computed, compute, some), call="search", priority=priority)
             except VoiceError as error:
                 raise EmbeddingFailed(str(error)) from error
-            for place, vector in zip(places, vectors, strict=True):
-                found[place] = vector
-        return np.stack(found) if found else np.zeros((0, 0), np.float32)
-
-    def _vectors(self, texts: Sequence[str], cancelled: Cancelled) -> Vectors:
-        del cancelled  # it is over in a moment
-        return self._model.vectors(texts)
+            for place, result in zip(places, results, strict=True):
+                found[place] = result
+        return found
 
     async def close(self) -> None:
         """See `Embedder.close`."""
         await self._workers.close()
+
+
+def _computed(
+    compute: Callable[[Sequence[str]], Iterable[Any]], texts: Sequence[str], cancelled: Cancelled
+) -> Iterable[Any]:
+    del cancelled  # it is over in a moment
+    return compute(texts)
 
 
 class ServerEmbedder:

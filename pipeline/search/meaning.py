@@ -3,7 +3,8 @@
 import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,41 @@ Vectors = NDArray[np.float32]
 
 KEPT = 20_000
 """Maximum number of vectors in memory: 30 MB of the packaged model's."""
+
+
+_STEPS = 127
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """The pieces of a text's words in their context.
+
+    Attributes:
+        coarse: their unit vectors in steps of 1/127, shape (n, d): a quarter of the memory, and as good to compare.
+        spans: the place of each in the text, shape (n, 2).
+    """
+
+    coarse: NDArray[np.int8]
+    spans: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, vectors: Vectors, spans: NDArray[np.int32]) -> Self:
+        """Keep unit vectors, shape (n, d)."""
+        return cls(np.rint(vectors * _STEPS).astype(np.int8), spans)
+
+    @property
+    def vectors(self) -> Vectors:
+        """The unit vectors, shape (n, d)."""
+        return np.asarray(self.coarse.astype(np.float32) / _STEPS, np.float32)
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """Computes vectors of texts together with those of their pieces."""
+
+    async def read(self, texts: Sequence[str], *, urgent: bool = True) -> tuple[Vectors, list[Pieces]]:
+        """Return the unit vectors of texts, shape (n, d), and their pieces, in their order; see `Embedder.embed`."""
+        ...
 
 
 class Embedder(Protocol):
@@ -42,10 +78,15 @@ class Embedder(Protocol):
 
 
 class Meanings:
-    """An `Embedder` that computes each text once, for as long as it is among the latest `limit`."""
+    """An `Embedder` that computes each text once, for as long as it is among the latest `limit`.
+
+    Attributes:
+        reader: computes the pieces of words, too, if the embedder can.
+    """
 
     def __init__(self, embedder: Embedder, limit: int = KEPT) -> None:
         self.name = embedder.name
+        self.reader = embedder if isinstance(embedder, Reader) else None
         self._embedder = embedder
         self._limit = limit
         self._kept: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()

@@ -4,16 +4,17 @@ Source: Robertson & Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.search.alignment import Alignment
 from pipeline.search.evidence import Candidate, Corpus, Likeness, evidence
 from pipeline.search.logistic import Logistic
 from pipeline.search.question import Query
-from pipeline.search.weights import SENTENCES, WORDS
+from pipeline.search.weights import ALIGNED, SENTENCES, WORDS
 from pipeline.search.word_vectors import packaged
 
 K1, B = 1.2, 0.5
@@ -36,6 +37,8 @@ HEADED = 3.0
 
 OTHERS = Logistic({"like": 10.0, "close": 2.0, "outdated": -3.0}, bias=-6.15, threshold=0.0)
 """For the embeddings of a server, whose cosines nobody has fitted: from about 0.5 on a passage answers."""
+
+Aligned = Callable[[int, Mapping[str, float]], Alignment | None]
 
 COMPARED = 2000
 """Maximum number of paragraphs whose words' meanings are compared: 30 microseconds each, the first time."""
@@ -88,6 +91,7 @@ def matches(
     total: float | None = None,
     *,
     is_fitted: bool = True,
+    aligned: Aligned | None = None,
 ) -> list[Relevance]:
     """Weigh the paragraphs that match a question, best first; at most `WEIGHED`.
 
@@ -98,6 +102,8 @@ def matches(
         likenesses: the sentence model's cosines, by index of the entry, as far as they are known.
         total: how many paragraphs there are altogether; those at hand by default.
         is_fitted: whether the cosines are those of the packaged sentence model.
+        aligned: compares the words of an entry with the question's, by its index and the terms' weights; None where
+            nothing is known.
     """
     weights = {term: question.weight(term) * rarities[term] for term in question.terms}
     worded = _bm25(entries, weights)
@@ -116,6 +122,9 @@ def matches(
         like = likenesses.get(index)
         seen = evidence(question, vector, index, worded[index], corpus)
         model = WORDS if like is None else SENTENCES if is_fitted else OTHERS
+        if aligned is not None and model is SENTENCES and (alignment := aligned(index, weights)) is not None:
+            seen |= {"aligned": alignment.paragraph, "aligned_sentence": alignment.sentence}
+            model = ALIGNED
         score = model.log_odds(seen) + HEADED * seen["headed"] - OPPOSED * seen["opposed"]
         similarity = None if like is None else like.paragraph
         found.append(Relevance(index, seen["covered"], similarity, score, model.threshold, seen))

@@ -13,12 +13,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.search.meaning import Vectors
+from pipeline.search.meaning import Pieces, Vectors
 from pipeline.search.safetensors import read_tensors
 from voice.errors import EngineFailed, EngineUnavailable
 
 GRAPH_FILE, WEIGHTS_FILE, WORDS_FILE = "minilm.onnx", "model.safetensors", "tokenizer.json"
 LAYERS, HEADS, WIDTH, EPSILON = 6, 12, 384, 1e-12
+
+PIECES_LAYER = 4
+"""The layer whose pieces of words are compared: of the six the one that ranks best, by cross-validation."""
 
 TOKENS_LIMIT = 256
 """Maximum number of tokens of a text; the rest is not read, as in the model's own settings."""
@@ -90,11 +93,35 @@ class SentenceModel:
         for start in range(0, len(texts), BATCH):
             ids, mask = self.tokens(texts[start : start + BATCH])
             try:
-                (vectors,) = self._session.run(None, {"input_ids": ids, "attention_mask": mask})
+                (vectors,) = self._session.run(["meaning"], {"input_ids": ids, "attention_mask": mask})
             except Exception as error:  # see __init__
                 raise EngineFailed(f"The sentence model broke: {str(error).splitlines()[0][:200]}.") from error
             found.append(np.asarray(vectors, np.float32))
         return np.concatenate(found)
+
+    def read(self, texts: Sequence[str]) -> tuple[Vectors, list[Pieces]]:
+        """Return the unit vectors of texts, and those of the pieces of their words in context.
+
+        Raises:
+            EngineFailed: the runtime failed.
+        """
+        vectors, pieces = [np.zeros((0, WIDTH), np.float32)], list[Pieces]()
+        for start in range(0, len(texts), BATCH):
+            encoded = self._tokenizer.encode_batch([text[:CHARACTERS_LIMIT] for text in texts[start : start + BATCH]])
+            mask = np.array([item.attention_mask for item in encoded], np.int64)
+            try:
+                whole, inner = self._session.run(
+                    ["meaning", "pieces"],
+                    {"input_ids": np.array([item.ids for item in encoded], np.int64), "attention_mask": mask},
+                )
+            except Exception as error:  # see __init__
+                raise EngineFailed(f"The sentence model broke: {str(error).splitlines()[0][:200]}.") from error
+            vectors.append(np.asarray(whole, np.float32))
+            for item, held in zip(encoded, inner, strict=True):
+                said = np.array(item.special_tokens_mask) == 0  # neither the marks of the ends nor padding
+                spans = np.array(item.offsets, np.int32).reshape(-1, 2)[said]
+                pieces.append(Pieces.of(np.asarray(held[said], np.float32), spans))
+        return np.concatenate(vectors), pieces
 
 
 def lay_graph(folder: Path) -> Path:

@@ -39,13 +39,12 @@ def test_every_passage_is_in_its_document() -> None:
 @pytest.mark.parametrize("name", ["tuning", "seen", "heldout"])
 def test_a_third_has_no_answer(name: str) -> None:
     answered = [bool(entry["answer"]) for entry in questions(name)]
-    assert (answered.count(True), answered.count(False)) == (40, 20)
+    assert answered.count(True) == 2 * answered.count(False) >= 40
 
 
 def test_nothing_that_is_held_out_is_tuned_on() -> None:
     tuned = {_key(entry["question"]) for name in SETS[:-1] for entry in questions(name)}
-    twice = {entry["question"] for entry in questions("heldout") if _key(entry["question"]) in tuned}
-    assert twice == {"What's the capital of Australia?"}, "two authors had one idea"
+    assert not {entry["question"] for entry in questions("heldout") if _key(entry["question"]) in tuned}
 
 
 def test_there_is_enough_to_search_in() -> None:

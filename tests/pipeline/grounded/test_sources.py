@@ -151,6 +151,21 @@ def test_meaning_finds_documents_without_a_common_word(monkeypatch: pytest.Monke
     asyncio.run(run())
 
 
+def test_nobody_waits_for_an_index_that_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_proxies(monkeypatch)
+
+    async def run() -> None:
+        with embeddings_server() as server:
+            async with empty_store() as store:
+                async with by_letters(store, server) as (_, index):
+                    await index.settled()
+                index.note([Document("a", "A", text="A word.")])
+                with pytest.raises(RuntimeError, match="stopped"):
+                    await index.settled()
+
+    asyncio.run(run())
+
+
 def test_candidates_are_the_documents_with_its_rarest_words() -> None:
     async def work(store: Store, user_id: str) -> None:
         many = [Document(f"n{n}", f"Note {n}", text=f"Common words of a note about item{n}.") for n in range(300)]

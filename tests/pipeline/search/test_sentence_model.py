@@ -103,6 +103,12 @@ def test_the_runtime_computes_what_numpy_does(tmp_path: Path) -> None:
     assert np.allclose(together, alone, atol=1e-5), "padding changes nothing"
     assert np.allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
     assert model.vectors([]).shape == (0, 384)
+    vectors, pieces = model.read(texts)
+    assert np.allclose(vectors, together, atol=1e-5)
+    assert [texts[0][start:end] for start, end in pieces[0].spans] == ["may", "i", "eat"]
+    assert np.allclose(np.linalg.norm(pieces[1].vectors, axis=1), 1, atol=0.1), "kept in steps"
+    _, (alone_pieces,) = model.read(texts[:1])
+    assert np.abs(alone_pieces.vectors - pieces[0].vectors).max() <= 2 / 127, "padding changes nothing"
     with (tmp_path / "model.safetensors").open("r+b") as file:  # other weights than the runtime has loaded
         file.seek(-40_000_000, 2)
         file.write(b"\x11\x3e" * 100_000)
