@@ -36,6 +36,11 @@ class WyomingSettings(ServingSettings):
         description="Silence in ms before and after what a Wyoming port speaks, for players that cut its first or last "
         "word off.",
     )
+    wyoming_wake: str = Field(
+        default="",
+        description="Wake word service (wyoming-openwakeword) for satellites that stream always, such as "
+        "`tcp://127.0.0.1:10400`: they are listened to from its word on. Without it, always.",
+    )
     satellites: str = Field(
         default="",
         description="Wyoming satellites to dial, beside those of `glow satellite add`, comma-separated, such as "
@@ -51,6 +56,13 @@ class WyomingSettings(ServingSettings):
                 raise ValueError("Each must be a port, or a port and a persona, such as 10300,10301=Dana Whitfield")
         return value
 
+    @field_validator("wyoming_wake")
+    @classmethod
+    def _is_service(cls, value: str) -> str:
+        if value and ("=" in value or not _SATELLITE.fullmatch(value)):
+            raise ValueError("write the address of a wake word service, such as tcp://127.0.0.1:10400")
+        return value
+
     @field_validator("satellites")
     @classmethod
     def _has_addresses(cls, value: str) -> str:
@@ -63,6 +75,12 @@ class WyomingSettings(ServingSettings):
         """The ports, each with the name of its persona or practice, None for the first one."""
         pairs = (part.partition("=") for part in _parts(self.wyoming))
         return [(int(number), name.strip() or None) for number, _, name in pairs]
+
+    @property
+    def wyoming_wake_place(self) -> tuple[str, int] | None:
+        """The host and the port of the wake word service; None for none."""
+        host, _, port = self.wyoming_wake.removeprefix("tcp://").rpartition(":")
+        return (host.strip("[]"), int(port)) if host else None
 
     @property
     def satellite_addresses(self) -> list[tuple[str, str | None]]:

@@ -9,7 +9,7 @@ from typing import Any
 from api.doors.line import Chat, Close, FreshAttempt, Line, LineOpened, ProtocolError, StandingChat
 from api.doors.wyoming.follow_up import FollowUp
 from api.doors.wyoming.frames import Frame
-from api.doors.wyoming.link import SatelliteLink
+from api.doors.wyoming.link import SatelliteEnd, SatelliteLink
 from api.doors.wyoming.satellite_dialect import (
     OUTPUT_HZ,
     SatelliteDialect,
@@ -17,6 +17,7 @@ from api.doors.wyoming.satellite_dialect import (
     is_woken,
 )
 from api.doors.wyoming.satellites import Satellite, read_satellites
+from api.doors.wyoming.wake import WakeGate
 from api.service import Service
 from models.errors import ModelError
 from models.records.core import Persona, Practice
@@ -122,7 +123,10 @@ class SatelliteKeeper:
         """Connect, and carry calls until the satellite has gone."""
         link = await SatelliteLink.dial(*self._satellite.host_and_port, self._clock)
         running = asyncio.create_task(link.run(), name="satellite link")
-        serving = asyncio.create_task(self._serve(link), name="satellite calls")
+        wake = self._service.settings.wyoming_wake_place
+        gate = None if wake is None else WakeGate(link, *wake, self._clock)
+        waking = None if gate is None else asyncio.create_task(gate.run(), name="satellite wake word")
+        serving = asyncio.create_task(self._serve(link, gate or link), name="satellite calls")
         try:
             await asyncio.wait({running, serving}, return_when=asyncio.FIRST_COMPLETED)
             if running.done():
@@ -130,6 +134,9 @@ class SatelliteKeeper:
                 await asyncio.wait({serving})
         finally:
             serving.cancel()
+            if waking is not None:
+                waking.cancel()
+                await asyncio.gather(waking, return_exceptions=True)
             await asyncio.gather(serving, return_exceptions=True)
             with suppress(ConnectionError):
                 await link.send(Frame("pause-satellite"))
@@ -140,8 +147,8 @@ class SatelliteKeeper:
             if isinstance(outcome, Exception):
                 raise outcome
 
-    async def _serve(self, link: SatelliteLink) -> None:
-        info = await link.described()
+    async def _serve(self, direct: SatelliteLink, link: SatelliteEnd) -> None:
+        info = await direct.described()
         satellite = info.get("satellite")
         satellite = satellite if isinstance(satellite, dict) else {}
         practice, persona = await self._answering()
@@ -162,7 +169,7 @@ class SatelliteKeeper:
     async def _call_by(
         self,
         wire: SatelliteWire,
-        link: SatelliteLink,
+        link: SatelliteEnd,
         first: Frame,
         practice: Practice,
         persona: Persona,

@@ -3,7 +3,7 @@
 import asyncio
 
 from api.doors.wyoming.frames import Frame
-from api.doors.wyoming.link import SatelliteLink
+from api.doors.wyoming.link import SatelliteEnd
 from pipeline.tasks.clock import Clock
 
 OPEN_S = 8.0
@@ -22,7 +22,7 @@ class FollowUp:
         triggers: the satellite can be asked to listen.
     """
 
-    def __init__(self, link: SatelliteLink, clock: Clock, *, triggers: bool) -> None:
+    def __init__(self, link: SatelliteEnd, clock: Clock, *, triggers: bool) -> None:
         self._link, self._clock = link, clock
         self.triggers = triggers
         self._due: tuple[float, Frame, bool] | None = None

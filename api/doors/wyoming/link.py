@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from api.doors.wyoming.frames import LINE_BYTES, Frame, read_frame
 from api.doors.wyoming.peer import Peer
@@ -17,6 +17,28 @@ INFO_S = 5.0
 
 WAITING_FRAMES = 256
 """Frames of a satellite that wait to be heard; at the limit the connection is not read."""
+
+
+class SatelliteEnd(Protocol):
+    """A satellite, as its calls see it: see `SatelliteLink`."""
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What the satellite says of itself."""
+        ...
+
+    @property
+    def plays(self) -> bool:
+        """Whether it has said at least once that it had played something."""
+        ...
+
+    async def send(self, *frames: Frame) -> None:
+        """Send frames."""
+        ...
+
+    async def receive(self) -> Frame | None:
+        """Wait for the next frame; None once the satellite has gone."""
+        ...
 
 
 class SatelliteLink:

@@ -22,7 +22,7 @@ from api.doors.line import (
 )
 from api.doors.wyoming.follow_up import FollowUp
 from api.doors.wyoming.frames import Frame, decoded, encoded, error_frame
-from api.doors.wyoming.link import SatelliteLink
+from api.doors.wyoming.link import SatelliteEnd
 from models.records.core import User
 from pipeline.conversation.events import (
     CallEnded,
@@ -55,7 +55,7 @@ class SatelliteWire:
         closed: why the line ended; None before.
     """
 
-    def __init__(self, link: SatelliteLink) -> None:
+    def __init__(self, link: SatelliteEnd) -> None:
         self._link = link
         self.closed: Close | None = None
 
@@ -106,7 +106,7 @@ class SatelliteDialect:
         language: str,
         woken: bool,
         follow_up: FollowUp,
-        link: SatelliteLink,
+        link: SatelliteEnd,
     ) -> None:
         self._user, self._chat, self._persona_id, self._voice = user, chat, persona_id, voice
         self._first, self._output, self._language = first, output, language

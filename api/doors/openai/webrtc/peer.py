@@ -29,7 +29,7 @@ from av import AudioFrame
 from api.doors.line import Close, LineRefused, Message
 from api.doors.openai.door import BadParameter
 from api.doors.openai.realtime.sideband import Listeners
-from api.doors.openai.webrtc.ports import IceRules, bind_in, named
+from api.doors.openai.webrtc.ports import IceRules, answering, bind_in, named
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ class MediaPeer:
         transceiver = pc.addTransceiver(self._track)
         transceiver.setCodecPreferences(opus)
         try:
-            await pc.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+            await pc.setRemoteDescription(RTCSessionDescription(answering(self._rules, offer), "offer"))
             answer = await pc.createAnswer()
         except Exception as error:  # noqa: BLE001  # whatever the library raises, it is by the client's offer
             log.info("An offer cannot be answered (%s).", type(error).__name__)

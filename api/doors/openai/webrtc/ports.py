@@ -78,6 +78,18 @@ def bind_in(rules: IceRules, gatherer: RTCIceGatherer) -> None:
     connection.get_component_candidates = candidates  # type: ignore[method-assign]
 
 
+def answering(rules: IceRules, offer: str) -> str:
+    """Return an offer without the addresses that it names, unless connections go through others' servers.
+
+    A client reaches the service at an address of the answer, and shows by that where it is. To send to addresses that
+    it names instead would let it have any host of the service's network asked.
+    """
+    if rules.servers:
+        return offer
+    lines = offer.splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith(("a=candidate:", "a=end-of-candidates")))
+
+
 def named(rules: IceRules, sdp: str) -> str:
     """Return an answer that names the operator's address, too."""
     if not rules.address:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from api.doors.line import LineRefused
 from api.doors.openai.realtime.sideband import Listeners
 from api.doors.openai.webrtc.peer import MediaPeer
-from api.doors.openai.webrtc.ports import IceRules
+from api.doors.openai.webrtc.ports import IceRules, answering
 from tests.api.doors.openai.webrtc.client import offered, webrtc
 from tests.service import RunningService, http, unhearing
 
@@ -169,6 +169,13 @@ def test_without_the_library_a_sentence_says_what_to_install(
     answer = posted(service, offer)
     assert (answer.status_code, answer.json()["error"]["code"]) == (501, "webrtc_unavailable")
     assert "glow-voice[webrtc]" in answer.json()["error"]["message"]
+
+
+def test_the_addresses_of_an_offer_are_asked_only_where_others_servers_help(offer: str) -> None:
+    named = "a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\na=end-of-candidates\r\n"
+    assert answering(IceRules(None, "", ()), offer + named).count("candidate") == 0
+    helped = IceRules(None, "", ({"urls": "stun:stun.example.org"},))
+    assert answering(helped, offer + named) == offer + named
 
 
 def test_more_events_than_are_carried_out_end_the_connection() -> None:
