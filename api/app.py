@@ -13,6 +13,7 @@ from api.doors.body_limit import BodyLimit
 from api.doors.cors import AnyOrigin
 from api.doors.glow import http as glow
 from api.doors.glow import http_audio as attempt_audio
+from api.doors.glow import http_internal as internal
 from api.doors.glow import http_watch as attempt_watch
 from api.doors.glow import socket_http
 from api.doors.glow.operation import Operation
@@ -34,16 +35,18 @@ from api.doors.voice import socket as voice
 from api.doors.wyoming.dialer import dialled
 from api.doors.wyoming.server import open_ports
 from api.service import running_service
-from api.settings import Settings
+from api.settings import NO_LINES, Settings
 from api.telemetry import open_exporters, telemetry
 from models.errors import StorageFailed
 
-NOT_READY = "The engines are still warming up, the database is away, or the service is stopping."
+NOT_READY = "The engines warm up, the database is away, the service stops, or as many calls as it carries are open."
 
 
 def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS) -> FastAPI:
     """Create the ASGI application; it opens its store and engines at startup."""
 
+    if settings.gateway_number:
+        settings = settings.model_copy(update=NO_LINES)
     sockets = SocketDoor(settings.max_message_bytes, operations)
 
     @asynccontextmanager
@@ -102,6 +105,7 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
     )
     for router in (glow.router_of(operations), *routers, socket_http.router_of(operations)):
         app.router.routes.extend(router.routes)
+    app.router.routes.extend(internal.router_of({operation.key: operation for operation in operations}).routes)
     app.mount("/socket.io", sockets.asgi)
     app.mount("/static", GZipMiddleware(KnownFiles(directory=STATIC)))
     serve_openapi_page(app)
@@ -125,11 +129,12 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
         else:
             stored = True
         body: dict[str, Any] = {
-            "ready": service.ready.is_set() and stored and not service.calls.closing,
+            "ready": service.ready.is_set() and stored and service.calls.vacant,
             "engines": service.shared_engines.names,
             "real_time_factors": service.shared_engines.paces,
             "database": "ok" if stored else "away",
             "calls": len(service.calls),
+            "state": "draining" if service.calls.closing else "serving" if service.calls.vacant else "full",
         }
         headers = {} if body["ready"] else {"Retry-After": str(BUSY_RETRY_S)}
         return JSONResponse(body, 200 if body["ready"] else 503, headers)

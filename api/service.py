@@ -12,11 +12,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import models.packs as packs
+from api.addresses import own_url
 from api.auth import Access
 from api.bus import open_shared
 from api.embeddings import open_embeddings
 from api.engines import SharedEngines, open_author_model, open_coach, open_engines
 from api.external import ExternalServices, open_external
+from api.neighbours import RemoteNeighbours
 from api.settings import SECRET_PREFIX, SECRETS_DIR, Settings
 from models.files import Files
 from models.records.core import Grant
@@ -78,6 +80,8 @@ class Service:
     background: Background
     practice: Decisions
     timelines: CallTimelines
+    presence: Presence
+    neighbours: RemoteNeighbours | None = None
     dictations: Dictations = field(default_factory=Dictations)
     requests: Counter[str] = field(default_factory=Counter)
     """The engine work that runs by request, by user."""
@@ -137,7 +141,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
     """
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(settings.database_url, connections=settings.database_connections))
-        presence = await stack.enter_async_context(Presence(store, LoopClock()))
+        presence = await stack.enter_async_context(Presence(store, LoopClock(), _address(settings)))
         await store.forget_calls(timedelta(seconds=settings.resume_s))
         installed = InstalledPacks(store, (packs.DEMO_PACK, *settings.packs))
         await installed.install()
@@ -158,6 +162,11 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
             shared_engines.engines = replace(shared_engines.engines, responder=equipped)
         limits = CallLimits(settings.max_calls, settings.idle_s, settings.resume_s, settings.calls_per_user)
         calls = await stack.enter_async_context(Calls(shared_engines.engines, store, LoopClock(), limits, new_id))
+        presence.when_lost(calls.let_go)
+        neighbours: RemoteNeighbours | None = None
+        if settings.gateway_secret is not None:
+            neighbours = await stack.enter_async_context(RemoteNeighbours(store, settings))
+            calls.neighbours = neighbours
         access = await stack.enter_async_context(Access(store, calls, LoopClock()))
         jobs = await stack.enter_async_context(Jobs(store, LoopClock(), shared.bus))
         await stack.enter_async_context(CallPublisher(calls, store, hub, LoopClock()))
@@ -208,7 +217,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
             await stack.enter_async_context(Retention(remove, settings.keep_days, store.now, LoopClock()))
         service = Service(
             settings, store, shared_engines, calls, access, chats, external, hub, coach, files, background, practice,
-            timelines, bus=shared.bus,
+            timelines, presence, neighbours, bus=shared.bus,
         )  # fmt: skip
         warming = asyncio.create_task(_warm(service), name="warm engines")
         calls.register(service.dictations)
@@ -217,6 +226,14 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         finally:
             warming.cancel()
             await asyncio.gather(warming, return_exceptions=True)
+
+
+def _address(settings: Settings) -> str:
+    """Return the URL under which the other processes reach this one; empty if they do not, or it is not known yet."""
+    if settings.gateway_secret is None:
+        return ""
+    known = own_url(settings.scheme, settings.host, settings.port) if settings.port else ""
+    return settings.gateway_address or known
 
 
 def tool_secret(name: str) -> str | None:

@@ -7,7 +7,8 @@ import logging
 import re
 import signal
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,11 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
-from api.addresses import ANY, network_address
+from api.addresses import ANY, network_address, own_url
 from api.auth import with_run_token
 from api.certificate import check_certificate, self_signed
 from api.settings import Settings
+from models.errors import StorageFailed
 from models.private import private_folder
 from models.store import Store
 
@@ -106,17 +108,27 @@ class Server(uvicorn.Server):
             # Freeze everything loaded so far, so that garbage collection does not traverse it in the middle of a call.
             gc.collect()
             gc.freeze()
-            self._announce(int(self.servers[0].sockets[0].getsockname()[1]))
+            port = int(self.servers[0].sockets[0].getsockname()[1])
+            state = self.config.app.state  # type: ignore[union-attr]
+            if state.settings.gateway_secret is not None and not state.settings.gateway_address:
+                state.service.presence.move(own_url(state.settings.scheme, state.settings.host, port))
+            self._announce(port)
 
 
-def prepare(settings: Settings) -> tuple[Settings, str | None]:
+def prepare(settings: Settings, ports: Sequence[int] = ()) -> tuple[Settings, str | None]:
     """Return the settings and, if one is needed, the token of this run; create the data directory.
+
+    Args:
+        ports: of several gateways; none for a service with one port.
 
     Raises:
         OSError: the address cannot be bound, the certificate cannot be used, or the data directory cannot be created.
         ModelError: the database cannot be opened.
     """
-    _check_address(settings.host, settings.port, "--port (0 takes a free one)")
+    if not ports:
+        _check_address(settings.host, settings.port, "--port (0 takes a free one)")
+    for port in ports:
+        _check_address(settings.host, port, "--port-base")
     for port, _ in settings.wyoming_ports:
         _check_address(settings.wyoming_host, port, "GLOW_WYOMING")
     if settings.tls_cert is not None and settings.tls_key is not None:
@@ -182,6 +194,10 @@ def run(settings: Settings, app: "FastAPI", announce: Callable[[int], None]) -> 
     """Serve until stopped; return False if the startup failed."""
 
     async def drain() -> None:
+        presence = app.state.service.presence
+        presence.draining = True
+        with suppress(StorageFailed):
+            await presence.say()
         await app.state.service.calls.drain(settings.drain_s)
 
     server = Server(uvicorn_config(app, settings), announce, drain)

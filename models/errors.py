@@ -61,6 +61,13 @@ class StorageFailed(ModelError):
     http_status = 503
 
 
+class LeaseLost(ModelError):
+    """Another process of the service carries the call, or may; nothing was written."""
+
+    code = "moved"
+    http_status = 503
+
+
 class InvalidPack(ModelError):
     """The content pack cannot be loaded.
 

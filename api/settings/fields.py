@@ -8,6 +8,7 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator, model_vali
 from pydantic_settings import NoDecode
 
 from api.settings.bus import BusSettings
+from api.settings.fleet import FleetSettings
 from api.settings.ray import RaySettings
 from api.settings.serving import http_url
 from api.settings.telemetry import TelemetrySettings
@@ -23,7 +24,14 @@ def _default_data_dir() -> Path:
 
 
 class Settings(
-    RaySettings, WyomingSettings, TelephoneSettings, TelemetrySettings, ToolSettings, WebRtcSettings, BusSettings
+    RaySettings,
+    WyomingSettings,
+    TelephoneSettings,
+    TelemetrySettings,
+    ToolSettings,
+    WebRtcSettings,
+    BusSettings,
+    FleetSettings,
 ):
     """What an operator can configure; with the defaults the service runs on the embedded engines."""
 

@@ -19,6 +19,8 @@ class KeptCall:
         reply_id: the message that is being said.
         began_at: when it was opened.
         released_at: since when no process carries it; None while one does.
+        process_id: the process that carries it, or has carried it last.
+        epoch: counts the processes that have carried it.
     """
 
     chat_id: str
@@ -35,3 +37,21 @@ class KeptCall:
     reply_id: str | None
     began_at: datetime
     released_at: datetime | None = None
+    process_id: str | None = None
+    epoch: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """The other process that carries a call.
+
+    Attributes:
+        address: the URL under which other processes reach it; empty if they do not.
+        gone: it runs no more, or was not seen for too long; the call can be resumed once it is released.
+    """
+
+    process_id: str
+    address: str
+    chat_id: str
+    user_id: str
+    gone: bool

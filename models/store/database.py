@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from uuid import uuid4
 
-from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy import URL, Connection, event, func, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import StaticPool
@@ -20,6 +20,7 @@ from sqlalchemy.pool import StaticPool
 from models import migrations
 from models.errors import StorageFailed, StoreUnavailable
 from models.private import private_file, private_folder, tighten
+from models.store.leases import check_lease
 from models.store.outage import Outage, Use, outage_of
 
 log = logging.getLogger(__name__)
@@ -93,6 +94,13 @@ class Database:
     def now(self) -> datetime:
         """Return the time of the store's clock, which timestamps all records."""
         return self._now()
+
+    async def _shared_now(self, session: AsyncSession) -> datetime:
+        """Return the database's time where processes of several machines share it: theirs may differ."""
+        if (await session.connection()).dialect.name != "postgresql":
+            return self.now()
+        found: datetime | None = await session.scalar(select(func.clock_timestamp()))
+        return found or self.now()
 
     async def open(self) -> None:
         """Connect, create the database's folder, and run pending migrations.
@@ -204,13 +212,18 @@ class Database:
 
     @asynccontextmanager
     async def _writing(self) -> AsyncGenerator[AsyncSession]:
-        """Open a transaction: committed at the end of the block, rolled back by an exception in it."""
+        """Open a transaction: committed at the end of the block, rolled back by an exception in it.
+
+        Raises:
+            LeaseLost: a lease is held (see `leases`), and lasts no more.
+        """
         async with (
             self._noticing("writing"),
             self._write_turn,
             AsyncSession(self._immediate(), expire_on_commit=False) as session,
             session.begin(),
         ):
+            await check_lease(session)
             yield session
 
     @asynccontextmanager

@@ -1,22 +1,21 @@
 """The processes that run on this database, and the recovery of what those left half-done that run no more."""
 
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, delete, false, func, or_, select, update
+from sqlalchemy import Select, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models import migrations
+from models.records.open_calls import Carrier
 from models.running_process import RunningProcess, this_process
 from models.store.database import Database, shielded, take_write_lock
-from models.tables.conversations import MESSAGES
-from models.tables.external import EXTERNAL_MESSAGES
+from models.store.half_said import TABLES, half_said
+from models.store.leases import SILENT_FOR, SILENT_HERE_FOR, silent_at
 from models.tables.open_calls import OpenCallRow
 from models.tables.practice import TestRunRow
 from models.tables.processes import ProcessRow
-
-SILENT_FOR = timedelta(seconds=6)
-"""A process elsewhere that was not seen for this long is taken for gone. One on this machine is asked for."""
 
 _KNOWN = migrations.newest()
 
@@ -30,42 +29,96 @@ class Recovered:
     calls: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a process stands among the others.
+
+    Attributes:
+        entered: they have taken it for running until now; if not, its calls are not its own any more.
+        others: another one runs.
+        patience: this process may be silent for so long until another one takes its calls.
+    """
+
+    entered: bool
+    others: bool
+    patience: timedelta
+
+
 class ProcessStore(Database):
     @shielded
-    async def join(self) -> None:
-        """Enter this process, which carries from now on what it writes as running."""
-        self.process_id = self._new_id()
-        await self.beat()
+    async def join(self, address: str = "") -> None:
+        """Enter this process, which carries from now on what it writes as running.
 
-    @shielded
-    async def beat(self) -> None:
-        """Say that this process runs."""
+        Args:
+            address: the URL under which other processes reach it; empty if they do not.
+        """
+        process_id = self._new_id()
         async with self._writing() as session:
             place, pid, began = astuple(this_process())
-            now = await _now(self, session)
-            seen = ProcessRow(id=self.process_id, place=place, pid=pid, began=began, seen_at=now, knows=_KNOWN)
-            await session.merge(seen)
+            now = await self._shared_now(session)
+            row = ProcessRow(id=process_id, place=place, pid=pid, began=began, seen_at=now, knows=_KNOWN)
+            row.address, row.state = address, "serving"
+            session.add(row)
+        self.process_id = process_id
+
+    @shielded
+    async def beat(self, address: str = "", state: str = "serving") -> Standing:
+        """Say that this process runs.
+
+        Args:
+            state: "serving" or "draining".
+        """
+        async with self._writing() as session:
+            mine = update(ProcessRow).where(ProcessRow.id == self.process_id)
+            now = await self._shared_now(session)
+            values = {"seen_at": now, "address": address, "state": state}
+            entered = await session.scalar(mine.values(values).returning(ProcessRow.id)) is not None
+            here = this_process().place
+            others = [row for row in await self._others(session) if not _is_gone(row, now, here)]
+            near = all(row.place == here != "" for row in others)
+            return Standing(entered, bool(others), SILENT_HERE_FOR if near else SILENT_FOR)
 
     @shielded
     async def leave(self) -> None:
-        """Say that this process runs no more."""
+        """Say that this process runs no more; what it has not released is."""
         async with self._writing() as session:
+            mine = [OpenCallRow.process_id == self.process_id, OpenCallRow.released_at.is_(None)]
+            released = {"released_at": await self._shared_now(session)}
+            await session.execute(update(OpenCallRow).where(*mine).values(released))
             await session.execute(delete(ProcessRow).where(ProcessRow.id == self.process_id))
 
     @shielded
     async def others_run(self) -> bool:
         """Return whether another process runs on this database."""
         async with self._reading() as session:
-            gone, now, here = set[str](), await _now(self, session), this_process().place
-            rows = list(await session.scalars(select(ProcessRow)))
-            gone = {row.id for row in rows if _is_gone(row, now, here)}
-            return any(row.id not in {*gone, self.process_id} for row in rows)
+            now, here = await self._shared_now(session), this_process().place
+            return any(not _is_gone(row, now, here) for row in await self._others(session))
+
+    async def _others(self, session: AsyncSession) -> Sequence[ProcessRow]:
+        rows = await session.scalars(select(ProcessRow).where(ProcessRow.id != (self.process_id or "")))
+        return rows.all()
+
+    @shielded
+    async def carrier(self, *, chat_id: str | None = None, conversation_id: str | None = None) -> Carrier | None:
+        """Return the other process that carries the call on this chat, or of this conversation, if one does."""
+        if not chat_id and not conversation_id:
+            return None
+        named = OpenCallRow.chat_id == chat_id if chat_id else OpenCallRow.conversation_id == conversation_id
+        joined = select(OpenCallRow, ProcessRow).outerjoin(ProcessRow, ProcessRow.id == OpenCallRow.process_id)
+        async with self._reading() as session:
+            found = (await session.execute(joined.where(named, OpenCallRow.released_at.is_(None)))).first()
+            if found is None or found[0].process_id in (None, self.process_id):
+                return None
+            call, process = found
+            gone = process is None or _is_gone(process, await self._shared_now(session), this_process().place)
+            address = process.address if process is not None else ""
+            return Carrier(call.process_id or "", address, call.chat_id, call.user_id, gone)
 
     @shielded
     async def count_processes(self) -> int:
         """Return how many processes on this database were seen lately, this one included."""
         async with self._reading() as session:
-            recently = ProcessRow.seen_at >= await _now(self, session) - SILENT_FOR
+            recently = ProcessRow.seen_at >= await self._shared_now(session) - SILENT_FOR
             return await session.scalar(select(func.count()).select_from(ProcessRow).where(recently)) or 0
 
     @shielded
@@ -80,24 +133,26 @@ class ProcessStore(Database):
         """
         async with self._writing() as session:
             await take_write_lock(session)
-            now, here = await _now(self, session), this_process().place
-            rows = await session.scalars(select(ProcessRow).where(ProcessRow.id != (self.process_id or "")))
-            gone = [row.id for row in rows if _is_gone(row, now, here)]
-            if not gone and not always:
+            now, here = await self._shared_now(session), this_process().place
+            ended = [row.id for row in await self._others(session) if _has_ended(row, here)]
+            others = ProcessRow.id != (self.process_id or "")
+            dead = delete(ProcessRow).where(others, or_(ProcessRow.id.in_(ended), silent_at(now)))
+            if not (await session.scalars(dead.returning(ProcessRow.id))).all() and not always:
                 return Recovered(0, 0)
-            await session.execute(delete(ProcessRow).where(ProcessRow.id.in_(gone)))
+            left = [OpenCallRow.released_at.is_(None), OpenCallRow.chat_id.not_in(_carried())]
+            # Everybody locks rows in one order.
+            locked = select(OpenCallRow.chat_id).where(*left).order_by(OpenCallRow.chat_id).with_for_update()
+            chats = list(await session.scalars(locked))
+            released = update(OpenCallRow).where(OpenCallRow.chat_id.in_(chats), *left).values(released_at=now)
+            calls = (await session.scalars(released.returning(OpenCallRow.chat_id))).all()
             replies = 0
-            for table in (MESSAGES, EXTERNAL_MESSAGES):
-                half = update(table).where(table.c.completed == false(), table.c.origin == "spoken")
-                half = half.where(table.c.chat_id.not_in(_carried()))
-                cut = half.values({"interrupted": True, "completed": True}).returning(table.c.id)
+            for table in TABLES:
+                cut = half_said(table).where(table.c.chat_id.not_in(_carried())).returning(table.c.id)
                 replies += len((await session.execute(cut)).all())
             of_nobody = or_(TestRunRow.process_id.is_(None), TestRunRow.process_id.not_in(select(ProcessRow.id)))
             runs = update(TestRunRow).where(TestRunRow.status == "running", of_nobody).values(status="failed")
             failed = (await session.scalars(runs.returning(TestRunRow.id))).all()
-            left = update(OpenCallRow).where(OpenCallRow.released_at.is_(None), OpenCallRow.chat_id.not_in(_carried()))
-            calls = await session.scalars(left.values(released_at=self._now()).returning(OpenCallRow.chat_id))
-            return Recovered(replies, len(failed), len(calls.all()))
+            return Recovered(replies, len(failed), len(calls))
 
 
 def _carried() -> Select[str]:
@@ -107,16 +162,10 @@ def _carried() -> Select[str]:
 
 
 def _is_gone(row: ProcessRow, now: datetime, here: str) -> bool:
-    process = RunningProcess(row.place, row.pid, row.began)
-    if process.place == here != "":
-        return process.has_ended(here)
-    return row.seen_at < now - SILENT_FOR
+    patience = SILENT_HERE_FOR if row.place == here != "" else SILENT_FOR
+    return row.seen_at < now - patience or _has_ended(row, here)
 
 
-async def _now(database: Database, session: AsyncSession) -> datetime:
-    """Return the database's time where processes of several machines share it: theirs may differ."""
-    connection = await session.connection()
-    if connection.dialect.name != "postgresql":
-        return database.now()
-    found: datetime | None = await session.scalar(select(func.clock_timestamp()))
-    return found or database.now()
+def _has_ended(row: ProcessRow, here: str) -> bool:
+    """Return whether a process has ended for certain: one on this machine is asked for."""
+    return RunningProcess(row.place, row.pid, row.began).has_ended(here)

@@ -16,7 +16,7 @@ class OpenCallRow(Base):
     # No foreign key: the chat may be an external one.
     chat_id: Mapped[str] = mapped_column(primary_key=True)
     user_id: Mapped[str]
-    conversation_id: Mapped[str]
+    conversation_id: Mapped[str] = mapped_column(index=True)
     group_id: Mapped[str]
     resume_hash: Mapped[str]
     persona_id: Mapped[str | None]
@@ -29,6 +29,7 @@ class OpenCallRow(Base):
     began_at: Mapped[datetime]
     released_at: Mapped[datetime | None]
     process_id: Mapped[str | None]
+    epoch: Mapped[int]
 
     def record(self) -> KeptCall:
         return KeptCall(**{field.name: getattr(self, field.name) for field in fields(KeptCall)})

@@ -15,6 +15,8 @@ class ProcessRow(Base):
     pid: Mapped[int]
     began: Mapped[str]
     seen_at: Mapped[datetime]
+    address: Mapped[str] = mapped_column(server_default="")
+    state: Mapped[str] = mapped_column(server_default="serving")
     # The newest revision of the schema that its version knows; None for one from before this column.
     knows: Mapped[str | None]
 

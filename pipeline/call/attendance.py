@@ -97,6 +97,8 @@ async def admit(
     found = calls.find(user_id, chat_id=chat_id)
     if found is not None and not found.attended:
         return found, True
+    if found is None and (kept := await calls.unattended_elsewhere(user_id, chat_id)) is not None:
+        return await calls.adopt(kept, None, wire, settings), True
     return await calls.open(user_id, chat_id, wire or AudioFormat(), settings, persona_id), False
 
 

@@ -3,17 +3,20 @@
 import asyncio
 import hashlib
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from models.errors import Conflict, StorageFailed
 from models.records.core import Message
-from models.records.open_calls import KeptCall
+from models.records.open_calls import Carrier, KeptCall
 from models.store import Store
+from models.store.leases import CallLease
+from models.store.open_calls import lease_of
 from pipeline.call.call import Call
 from pipeline.call.settings import CallNames, CallRecording, SessionSettings, new_resume_token
 from pipeline.conversation.events import (
@@ -37,6 +40,8 @@ LAST_WRITES_S = 10.0
 
 _SETTINGS = TypeAdapter(SessionSettings)
 
+_Fate = Literal["kept", "released", "ended"]
+
 
 class CallKeeper:
     """Writes the rows of one process's calls, the latest state of each; `run` is its task.
@@ -45,23 +50,32 @@ class CallKeeper:
         store: has the rows.
         clock: paces the attempts while the store is away.
         resume_s: a call that no process carries can be resumed for this long.
+        moved: gets the chat of a call that another process has now.
     """
 
-    def __init__(self, store: Store, clock: Clock, resume_s: float) -> None:
+    def __init__(self, store: Store, clock: Clock, resume_s: float, moved: Callable[[str], None]) -> None:
         self._store = store
+        self._moved = moved
         self._clock = clock
         self._within = timedelta(seconds=resume_s)
         self._rows: dict[str, KeptCall] = {}
-        self._changed: dict[str, KeptCall | None] = {}
+        self._changed: dict[str, tuple[KeptCall, _Fate]] = {}
         self._news = asyncio.Event()
+        self._owed: set[str] = set()
+        """The chats whose reply was broken off by the end of an earlier process, which their owners do not know yet."""
+        self._written = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
 
-    async def begin(self, call: Call, persona_id: str | None, earlier: KeptCall | None) -> None:
+    async def begin(self, call: Call, persona_id: str | None, earlier: KeptCall | None) -> CallLease:
         """Store what names a call, before its caller has the token, and follow its events.
+
+        Returns:
+            The lease with which this process carries it.
 
         Raises:
             StorageFailed: the store is away.
+            Conflict: another process carries the call of this chat.
         """
         session, chat_id = call.session, call.session.conversation.chat_id
         row = KeptCall(
@@ -76,29 +90,61 @@ class CallKeeper:
             settings=_stored(session.settings),
             recorded=session.opening.recorded,
             turn=session.state.number,
-            reply_id=None,
+            reply_id=earlier.reply_id if earlier is not None else None,
             began_at=earlier.began_at if earlier is not None else self._store.now(),
         )
-        await self._store.keep_calls([row])
-        self._rows[chat_id] = row
+        claiming = asyncio.ensure_future(
+            self._store.claim_call(row, over=earlier.epoch if earlier is not None else None)
+        )
+        try:
+            claimed = await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            claiming.add_done_callback(lambda done: self._withdraw(done, earlier))
+            raise
+        self._rows[chat_id] = claimed
+        if row.reply_id is not None:
+            self._owed.add(chat_id)
         session.subscribe(lambda event: self._hear(call, event))
+        return lease_of(claimed)
+
+    def withdraw(self, call: Call, earlier: KeptCall | None) -> None:
+        """Give a call back that was begun, but not carried."""
+        if (row := self._rows.pop(call.session.conversation.chat_id, None)) is not None:
+            self._put(row, "ended" if earlier is None else "released")
+
+    def _withdraw(self, claiming: "asyncio.Future[KeptCall]", earlier: KeptCall | None) -> None:
+        if not claiming.cancelled() and claiming.exception() is None:
+            self._put(claiming.result(), "ended" if earlier is None else "released")
 
     def attended(self, call: Call) -> None:
         """Note the formats of the line that attends a call."""
         output = asdict(call.output) if call.output is not None else {}
-        self._change(call, input=asdict(call.wire), output=output)
+        owed: dict[str, Any] = {}
+        if call.session.conversation.chat_id in self._owed:  # its end reaches the owner now
+            self._owed.discard(call.session.conversation.chat_id)
+            owed["reply_id"] = None
+        self._change(call, input=asdict(call.wire), output=output, **owed)
 
     async def kept(self, user_id: str, chat_id: str, token: str) -> KeptCall | None:
         """Return the call that this token resumes, if no process carries it and its time is not over.
 
         Raises:
             StorageFailed: the store is away.
-            Busy: another process carries it, or was killed just now.
+            Conflict: another process carries it.
+            Busy: its release is not written yet.
         """
+        match self._changed.get(chat_id):
+            case (_, "released"):
+                raise Busy("The call is being handed over; resume it in a moment.")
+            case (_, "ended"):
+                return None
+        key = hash_of(token)
         try:
-            return await self._store.kept_call(user_id, chat_id, hash_of(token), self._within)
-        except Conflict as error:
-            raise Busy(str(error)) from None
+            return await self._store.kept_call(user_id, chat_id, key, self._within)
+        except Conflict:
+            if not await self._recovers(chat_id=chat_id):
+                raise
+        return await self._store.kept_call(user_id, chat_id, key, self._within)
 
     async def left(self, user_id: str, chat_id: str | None, conversation_id: str | None) -> KeptCall | None:
         """Return the user's call that no process carries, and whose time is not over, by what names it in requests.
@@ -108,7 +154,40 @@ class CallKeeper:
         """
         if not chat_id and not conversation_id:
             return None
-        return await self._store.left_call(user_id, self._within, chat_id=chat_id, conversation_id=conversation_id)
+        left = await self._store.left_call(user_id, self._within, chat_id=chat_id, conversation_id=conversation_id)
+        if left is None and await self._recovers(chat_id=chat_id, conversation_id=conversation_id):
+            left = await self._store.left_call(user_id, self._within, chat_id=chat_id, conversation_id=conversation_id)
+        return left
+
+    async def _recovers(self, *, chat_id: str | None, conversation_id: str | None = None) -> bool:
+        """Release what a process has left that runs no more; return whether this call is one of its."""
+        carrier = await self._store.carrier(chat_id=chat_id, conversation_id=conversation_id)
+        if carrier is None or not carrier.gone:
+            return False
+        await self._store.recover(always=False)
+        again = await self._store.carrier(chat_id=chat_id, conversation_id=conversation_id)
+        if again is not None and again.gone:  # of a process that was never entered, or is crossed out already
+            await self._store.recover()
+        return True
+
+    async def carrier(self, chat_id: str) -> Carrier | None:
+        """Return the other process that carries a chat's call; what one left that runs no more is released first.
+
+        Raises:
+            StorageFailed: the store is away.
+        """
+        if await self._recovers(chat_id=chat_id):
+            return None
+        return await self._store.carrier(chat_id=chat_id)
+
+    async def settled(self, chat_id: str) -> None:
+        """Return when the latest state of a chat's call is written, or the store stays away."""
+        limit = asyncio.ensure_future(self._clock.sleep(LAST_WRITES_S))
+        while chat_id in self._changed and not limit.done():
+            written = asyncio.ensure_future(self._written.wait())
+            await asyncio.wait([written, limit], return_when=asyncio.FIRST_COMPLETED)
+            written.cancel()
+        limit.cancel()
 
     async def forget(self) -> None:
         """Forget the calls of earlier processes that can be resumed no more."""
@@ -120,13 +199,20 @@ class CallKeeper:
         while True:
             await self._news.wait()
             self._news.clear()
-            changed, self._changed = self._changed, {}
-            rows = [row for row in changed.values() if row is not None]
+            changed = dict(self._changed)
+            fates: dict[_Fate, list[KeptCall]] = {"kept": [], "released": [], "ended": []}
+            for row, fate in changed.values():
+                fates[fate].append(row)
             try:
-                await self._store.keep_calls(rows, [chat_id for chat_id, row in changed.items() if row is None])
+                lost = await self._store.keep_calls(fates["kept"], fates["released"], fates["ended"])
             except StorageFailed:
-                self._changed = {**changed, **self._changed}
                 await self._clock.sleep(LONGEST_RETRY_S)
+            else:
+                self._changed = {chat: change for chat, change in self._changed.items() if changed.get(chat) != change}
+                self._written.set()
+                self._written = asyncio.Event()
+                for chat_id in lost:
+                    self._moved(chat_id)
             if self._changed:
                 self._news.set()
             else:
@@ -144,15 +230,18 @@ class CallKeeper:
             case UserStarted() | UserMessage():
                 self._change(call)
             case ReplyBegan(message_id=message_id):
+                self._owed.discard(call.session.conversation.chat_id)
                 self._change(call, reply_id=message_id)
-            case ReplyEnded():
-                self._change(call, reply_id=None)
-            case CallEnded(chat_id=chat_id, reason=reason):
-                if reason == "closing":
-                    self._change(call, released_at=self._store.now())
+            case ReplyEnded(message_id=message_id):
+                if call.attended:
+                    self._change(call, reply_id=None)
                 else:
-                    self._put(chat_id, None)
-                self._rows.pop(chat_id, None)
+                    self._owed.add(call.session.conversation.chat_id)
+                    self._change(call, reply_id=message_id)
+            case CallEnded(chat_id=chat_id, reason=reason):
+                self._owed.discard(chat_id)
+                if (row := self._rows.pop(chat_id, None)) is not None:
+                    self._put(self._now(call, row), "released" if reason == "closing" else "ended")
             case _:
                 pass
 
@@ -160,16 +249,20 @@ class CallKeeper:
         chat_id = call.session.conversation.chat_id
         if (row := self._rows.get(chat_id)) is None:
             return
+        changed = self._now(call, row, **changes)
+        if changed != row:
+            self._rows[chat_id] = changed
+            self._put(changed, "kept")
+
+    @staticmethod
+    def _now(call: Call, row: KeptCall, **changes: Any) -> KeptCall:
         session = call.session
         if session.opening.stopped:
             changes["settings"] = _stored(replace(session.settings, recording=None))
-        changed = replace(row, turn=session.state.number, recorded=session.opening.recorded, **changes)
-        if changed != row:
-            self._rows[chat_id] = changed
-            self._put(chat_id, changed)
+        return replace(row, turn=session.state.number, recorded=session.opening.recorded, **changes)
 
-    def _put(self, chat_id: str, row: KeptCall | None) -> None:
-        self._changed[chat_id] = row
+    def _put(self, row: KeptCall, fate: _Fate) -> None:
+        self._changed[row.chat_id] = (row, fate)
         self._idle.clear()
         self._news.set()
 
@@ -184,9 +277,9 @@ def hash_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def is_resumed_by(call: Call, token: str) -> bool:
-    """Return whether this is the call's resume token, or that which it had in an earlier process."""
-    return call.session.resume_token == token or call.earlier_hash == hash_of(token)
+def is_resumed_by(call: Call, resume_hash: str) -> bool:
+    """Return whether this is the hash of the call's resume token, or of that which it had in an earlier process."""
+    return resume_hash in (hash_of(call.session.resume_token), call.earlier_hash)
 
 
 def names_of(kept: KeptCall, token: str | None) -> CallNames:
@@ -232,5 +325,7 @@ def events_of(kept: KeptCall, message: Message | None) -> list[SessionEvent]:
     heard = message.text
     return [
         ReplyCleared(kept.turn, message.heard_ms or 0, heard),
-        ReplyEnded(kept.turn, message.id, message.full_text or heard, heard, message.interrupted),
+        ReplyEnded(
+            kept.turn, message.id, message.full_text or heard, heard, message.interrupted or not message.completed
+        ),
     ]

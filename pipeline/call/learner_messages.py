@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 
 from models.columns import clean
-from models.errors import StorageFailed
+from models.errors import LeaseLost, StorageFailed
 from models.records.core import Role
 from pipeline.conversation.conversation import Conversation, MessageLog
 from pipeline.conversation.events import Problem, SessionEvent, UserMessage
@@ -29,6 +29,7 @@ class LearnerMessages:
         new_id: makes ids.
         emit: publishes each message once it is stored, and problems.
         give_up: called when the call can no longer be stored.
+        moved: called when another process has the call.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class LearnerMessages:
         new_id: Callable[[], str],
         emit: Callable[[SessionEvent], None],
         give_up: Callable[[], None],
+        moved: Callable[[], None],
     ) -> None:
         self._conversation = conversation
         self._store = store
@@ -47,6 +49,7 @@ class LearnerMessages:
         self._new_id = new_id
         self._emit = emit
         self._give_up = give_up
+        self._moved = moved
         self._typed: dict[str, asyncio.Future[str]] = {}
 
     def typed(
@@ -134,6 +137,9 @@ class LearnerMessages:
         """Report a message that could not be stored, or that waits for the database."""
         if isinstance(error, StorageFailed):
             self._emit(KEPT)
+            return
+        if isinstance(error, LeaseLost):
+            self._moved()
             return
         log.error("A message could not be stored: %s", error)
         self._emit(Problem("storage_failed", "A message could not be stored; the conversation goes on without it."))

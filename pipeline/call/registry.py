@@ -2,52 +2,50 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from models.errors import ModelError, NotFound
+from models.errors import Conflict, NotFound
 from models.records.open_calls import KeptCall
 from models.store import Store
 from pipeline.call.call import Call
-from pipeline.call.keeping import CallKeeper, events_of, input_of, is_resumed_by, names_of, output_of, settings_of
+from pipeline.call.hearing_out import heard_out
+from pipeline.call.keeping import (
+    events_of,
+    hash_of,
+    input_of,
+    is_resumed_by,
+    names_of,
+    output_of,
+    settings_of,
+)
 from pipeline.call.log import CallLogger
+from pipeline.call.neighbours import Neighbours
+from pipeline.call.register import CLOSING, CallLimits, CallRegister
 from pipeline.call.session import Engines, SessionSettings, VoiceSession
 from pipeline.call.settings import CallNames
 from pipeline.conversation.conversation import ConversationSource, OpenConversation, conversation_of
-from pipeline.conversation.events import Problem, SessionEvent
-from pipeline.errors import Busy, NotOwner, SessionConflict
+from pipeline.conversation.events import Problem
+from pipeline.errors import Busy, SessionConflict
 from pipeline.tasks.clock import Clock
 from pipeline.tasks.log_context import CURRENT
 from voice.audio.formats import AudioFormat
+
+__all__ = ["CallLimits", "Calls"]
 
 log = logging.getLogger(__name__)
 
 REAP_EVERY_S = 5.0
 
+OPEN_CALL = "This chat has an open call; resume it, or end it with chat_silence first."
+
 LONGEST_RETURN_MS = 2000
 """Callers come back to a restarted service over this time, 20 ms apart if they are few."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallLimits:
-    """How many calls may be open, and how long one may be idle.
-
-    Attributes:
-        max_calls: calls open at once.
-        idle_s: a call without input for this long is ended.
-        resume_s: a dropped connection may be resumed for this long.
-        per_user: calls of one user open at once; 0 for no limit.
-    """
-
-    max_calls: int = 100
-    idle_s: float = 300.0
-    resume_s: float = 60.0
-    per_user: int = 0
-
-
-class Calls:
+class Calls(CallRegister):
     """The registry and the owner of every call. Use as an async context manager; leaving it ends them all.
 
     Args:
@@ -56,26 +54,22 @@ class Calls:
         clock: the source of time for all calls.
         limits: the limits on calls.
         new_id: makes ids.
+
+    Attributes:
+        neighbours: the other processes, which may carry a call that is asked for here; None if none is reached.
     """
 
     def __init__(
         self, engines: Engines, store: Store, clock: Clock, limits: CallLimits, new_id: Callable[[], str]
     ) -> None:
+        super().__init__(store, clock, limits)
         self._engines = engines
         self._store = store
-        self._clock = clock
-        self._limits = limits
         self._new_id = new_id
-        self._calls: dict[str, Call] = {}
-        self._opening: dict[str, str] = {}
-        """The users by the chats on which calls are being opened."""
         self._watchers: list[Callable[[Call], None]] = []
         self._adoption_watchers: list[Callable[[str], None]] = []
         self._sources: list[ConversationSource] = []
-        self._leases: dict[str, asyncio.Task[None]] = {}
-        self._keeper = CallKeeper(store, clock, limits.resume_s)
-        self._closing = False
-        self._tasks = asyncio.TaskGroup()
+        self.neighbours: Neighbours | None = None
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
@@ -88,7 +82,7 @@ class Calls:
     ) -> None:
         self._closing = True
         self._reaper.cancel()
-        for lease in list(self._leases.values()):
+        for lease in list(self._expiries.values()):
             lease.cancel()
         for call in list(self._calls.values()):
             call.session.hang_up("closing")
@@ -118,31 +112,39 @@ class Calls:
 
     async def _release(self, call: Call, limit: asyncio.Task[None], after_ms: int) -> None:
         session = call.session
-        await _heard_out(session, limit)
+        await heard_out(session, limit)
         session.restart_after_ms = after_ms
         session.hang_up("closing")
         await session.finished()
+
+    async def release(self, user_id: str, chat_id: str, resume_hash: str | None) -> bool:
+        """Have another process go on with a call; what is being said is broken off, and its line leaves.
+
+        Args:
+            resume_hash: of the call's resume token; without it a call is released only if nobody attends it.
+
+        Returns:
+            Whether it is not carried here any more.
+        """
+        if (call := self._calls.get(chat_id)) is None:
+            await self._keeper.settled(chat_id)  # it may have ended just now
+            return chat_id not in self._opening
+        if call.user_id != user_id or (call.attended if resume_hash is None else not is_resumed_by(call, resume_hash)):
+            return False
+        while call.attended:
+            await call.evict()
+        call.session.hang_up("closing")
+        await call.session.finished()
+        await self._keeper.settled(chat_id)
+        return True
 
     async def hear_out(self, call: Call, within_s: float) -> None:
         """Return when what is being said in a call was said and answered, or after so many seconds."""
         limit = self._tasks.create_task(self._clock.sleep(within_s), name="limit of an answer")
         try:
-            await _heard_out(call.session, limit)
+            await heard_out(call.session, limit)
         finally:
             limit.cancel()
-
-    def __len__(self) -> int:
-        return len(self._calls)
-
-    @property
-    def closing(self) -> bool:
-        """Whether no further call is opened, as the service stops."""
-        return self._closing
-
-    @property
-    def chat_ids(self) -> frozenset[str]:
-        """The chats with an open call, or one that is being opened."""
-        return frozenset((*self._calls, *self._opening))
 
     def when_opened(self, opened: Callable[[Call], None]) -> None:
         """Subscribe `opened` to the opening of every call."""
@@ -172,10 +174,34 @@ class Calls:
     async def kept(self, user_id: str, chat_id: str, token: str) -> KeptCall | None:
         """Return the call that this token resumes, if it is one of an earlier process that was released recently.
 
+        Another process that carries it is asked to release it.
+
         Raises:
-            Busy: another process carries it, or was killed just now.
+            Busy: it does not.
         """
-        return None if chat_id in self._calls or self._closing else await self._keeper.kept(user_id, chat_id, token)
+        if chat_id in self._calls or self._closing:
+            return None
+        try:
+            return await self._keeper.kept(user_id, chat_id, token)
+        except Conflict:
+            carrier = await self._keeper.carrier(chat_id)
+            if carrier is not None and self.neighbours is not None:
+                await self.neighbours.release(carrier, hash_of(token))
+        try:
+            return await self._keeper.kept(user_id, chat_id, token)
+        except Conflict as error:
+            raise Busy(str(error)) from None
+
+    async def unattended_elsewhere(self, user_id: str, chat_id: str) -> KeptCall | None:
+        """Return the user's call on this chat that another process carries, if nobody attends it; it is released."""
+        if chat_id in self._opening or self._closing:
+            return None
+        carrier = await self._keeper.carrier(chat_id)
+        if carrier is None or carrier.user_id != user_id or self.neighbours is None:
+            return None
+        if not await self.neighbours.release(carrier, None):
+            return None
+        return await self._keeper.left(user_id, chat_id, None)
 
     async def left(
         self, user_id: str, *, chat_id: str | None = None, conversation_id: str | None = None
@@ -229,7 +255,7 @@ class Calls:
     ) -> Call:
         wire.check()
         if not self._closing and (chat_id in self._calls or chat_id in self._opening):
-            raise SessionConflict("This chat has an open call; resume it, or end it with chat_silence first.")
+            raise SessionConflict(OPEN_CALL)
         self.check_vacancy(user_id)
         self._opening[chat_id] = user_id
         try:
@@ -237,11 +263,15 @@ class Calls:
             engines = self._engines if opened.responder is None else replace(self._engines, responder=opened.responder)
             session = VoiceSession(opened.conversation, engines, opened.log, self._clock, settings, self._new_id, names)
             call = Call(user_id, session, wire)
+            try:
+                await self._claim(call, persona_id, kept)
+            except BaseException:
+                await call.close()
+                raise
             self._tasks.create_task(self._carry(chat_id, call), name=f"call {session.conversation_id}")
             try:
                 await session.begun()
-                await self._keeper.begin(call, persona_id, kept)
-            except (asyncio.CancelledError, ModelError):
+            except asyncio.CancelledError:
                 session.hang_up("lost")
                 raise
             self._calls[chat_id] = call
@@ -253,83 +283,22 @@ class Calls:
         finally:
             self._opening.pop(chat_id, None)
 
-    def check_vacancy(self, user_id: str) -> None:
-        """Check that this user can open another call.
+    async def _claim(self, call: Call, persona_id: str | None, kept: KeptCall | None) -> None:
+        """Have this process carry a call, as the only one.
 
         Raises:
-            Busy: the limit of open calls, or of this user's, is reached, or the service is closing.
+            SessionConflict: another process carries one on its chat.
+            Busy: another process has taken the kept one meanwhile, or this process stops.
         """
+        try:
+            call.session.writer.lease = await self._keeper.begin(call, persona_id, kept)
+        except Conflict as error:
+            if kept is not None:
+                raise Busy(str(error)) from None
+            raise SessionConflict(OPEN_CALL) from None
         if self._closing:
-            raise Busy("The service is closing; try again in a moment.")
-        if len(self._calls) + len(self._opening) >= self._limits.max_calls:
-            raise Busy("As many calls as this service carries are open; try again in a moment.")
-        own = sum(call.user_id == user_id for call in self._calls.values())
-        own += sum(opening == user_id for opening in self._opening.values())
-        if 0 < self._limits.per_user <= own:
-            raise Busy("You have as many calls open as one user may have; end one of them first.")
-
-    def find(self, user_id: str, *, chat_id: str | None = None, conversation_id: str | None = None) -> Call | None:
-        """Find the open call on a chat, or of that conversation id.
-
-        Raises:
-            NotOwner: it is somebody else's.
-        """
-        call = self._calls.get(chat_id or "") or next(
-            (call for call in self._calls.values() if call.session.conversation_id == conversation_id), None
-        )
-        if call is not None and call.user_id != user_id:
-            raise NotOwner("Not the owner of this session.")
-        return call
-
-    def resume(self, user_id: str, chat_id: str, token: str) -> Call:
-        """Return the call to resume after a dropped connection.
-
-        Raises:
-            NotFound: it has ended, or the token is not its.
-            Busy: the service restarts; the next process has the call.
-        """
-        call = self._calls.get(chat_id)
-        if self._closing and (call is None or call.session.over):
-            raise Busy("The service restarts; resume the call in a moment.")
-        if call is None or call.user_id != user_id or not is_resumed_by(call, token):
-            raise NotFound("There is no call to resume here any more; open a new one without `resume`.")
-        return call
-
-    def attend(self, call: Call, lead_ms: int | None = None) -> None:
-        """Mark the call as attended, with a lead of `lead_ms`; None adapts it to the line's jitter."""
-        call.occupy()
-        if (lease := self._leases.pop(call.session.conversation_id, None)) is not None:
-            lease.cancel()
-        call.session.connect(lead_ms)
-        self._keeper.attended(call)
-
-    def leave(self, call: Call, missed: Iterable[SessionEvent] = ()) -> None:
-        """Mark the call as unattended: it waits to be resumed, and ends if it is not.
-
-        Args:
-            call: an attended one.
-            missed: events that did not reach the line any more.
-        """
-        call.vacate()
-        if call.session.ended:
-            return
-        call.session.disconnect()
-        call.keep_events(missed)
-        if self._closing or call.revoked:
-            call.session.hang_up("revoked" if call.revoked else "closing")
-            return
-        name = call.session.conversation_id
-        self._leases[name] = self._tasks.create_task(self._expire(call), name=f"lease {name}")
-
-    def open_calls(self) -> list[Call]:
-        """List the calls that are open."""
-        return list(self._calls.values())
-
-    def revoke(self, call: Call) -> None:
-        """End a call whose caller may not speak any more; a line that attends it leaves first."""
-        call.revoke()
-        if not call.attended:
-            call.session.hang_up("revoked")
+            self._keeper.withdraw(call, kept)
+            raise Busy(CLOSING)
 
     async def _conversation(self, user_id: str, chat_id: str, persona_id: str | None) -> OpenConversation:
         try:
@@ -350,13 +319,9 @@ class Calls:
             await call.session.run()
         finally:
             self._calls.pop(chat_id, None)
-            if (lease := self._leases.pop(call.session.conversation_id, None)) is not None:
+            if (lease := self._expiries.pop(call.session.conversation_id, None)) is not None:
                 lease.cancel()
             await call.close()
-
-    async def _expire(self, call: Call) -> None:
-        await self._clock.sleep(self._limits.resume_s)
-        call.session.hang_up("lost")
 
     async def _reap(self) -> None:
         forgets_at: float | None = self._clock.now() + self._limits.resume_s
@@ -373,14 +338,3 @@ class Calls:
                         Problem("idle", f"Nothing came for {idle_s:g} s, so the call ends; open a new one.")
                     )
                     call.session.hang_up("idle")
-
-
-async def _heard_out(session: VoiceSession, limit: asyncio.Task[None]) -> None:
-    """Return when nobody speaks and nobody is waited for, the call is over, or `limit` is done."""
-    stepped = asyncio.Event()
-    limit.add_done_callback(lambda _: stepped.set())
-    stop = session.observe(lambda _event, _actions: stepped.set())
-    while not (limit.done() or session.over or session.state.floor_is_free):
-        stepped.clear()
-        await stepped.wait()
-    stop()

@@ -31,7 +31,7 @@ from pipeline.hearing.ear import Ear
 from pipeline.speaking.hooks import Hooks
 from pipeline.tasks.clock import Clock
 from pipeline.tasks.slots import Slots
-from pipeline.tasks.writer import Writer
+from pipeline.tasks.writer import LAST_WRITES_S, Writer
 from pipeline.turn import actions, events
 from pipeline.turn.machine import Phase, ReplyPhase, Turn, samples, step
 from voice.audio.formats import FRAME, RATE_HZ
@@ -40,9 +40,6 @@ from voice.speech.endpointing import Endpointer, SpeechResumed, SpeechStarted
 __all__ = ["Engines", "Listener", "SessionSettings", "VoiceSession", "Watcher"]
 
 log = logging.getLogger(__name__)
-
-LAST_WRITES_S = 30.0
-"""How long a call that has ended waits for a database that is away."""
 
 
 class VoiceSession(Audience):
@@ -89,14 +86,15 @@ class VoiceSession(Audience):
         self.echo = EchoWatch(self.conversation_id)
         self._ear = Ear(settings.output_rate_hz, cancels_echo=settings.cancels_echo)
         self._endpointer = Endpointer(settings.endpoints)
-        self.writer = Writer(clock)
+        self.writer = Writer(clock, lambda: self._state.number)
         self._slots = Slots()
         self._waterfall = Waterfall()
         self._over, self._connected = asyncio.Event(), asyncio.Event()
         self._connected.set()
         self._messages = LearnerMessages(
-            conversation, store, self.writer, new_id=new_id, emit=self._emit, give_up=lambda: self._end("failed")
-        )
+            conversation, store, self.writer, new_id=new_id, emit=self._emit, give_up=lambda: self._end("failed"),
+            moved=self.let_go,
+        )  # fmt: skip
         self._replies = speaking_of(
             conversation, engines, self._ear, store, settings, self.conversation_id, put=self._messages.store,
             slots=self._slots, clock=clock, connected=self._connected, new_id=new_id,
@@ -117,7 +115,12 @@ class VoiceSession(Audience):
         )
         self.opening = OpeningPrompts(settings, self._feed)
         self.prompts = Prompts(settings, self._timers, self._replies, self.opening, self._feed)
-        self._keypad = Keypad(self._slots, clock, self._key_actions(), settings.keys)
+        keys = KeyActions(
+            typed=lambda digits: None if self.over else self.type_text(digits), pressed=self.stop,
+            repeat=self.prompts.repeat, human=self.prompts.human, unrecorded=self.prompts.stop_recording,
+            said=lambda: self._replies.latest_text,
+        )  # fmt: skip
+        self._keypad = Keypad(self._slots, clock, keys, settings.keys)
         parts = (self._transcripts, self._replies, self._messages, self._timers, self.opening, self._waterfall)
         self._actions = Actions(*parts, clock, self._emit, self._end)
         self._reason: events.CallEndReason = "failed"
@@ -338,15 +341,12 @@ class VoiceSession(Audience):
         self._keypad.finish()
         self._feed(events.Hangup(reason))
 
-    def _key_actions(self) -> KeyActions:
-        return KeyActions(
-            typed=lambda digits: None if self.over else self.type_text(digits),
-            pressed=self.stop,
-            repeat=self.prompts.repeat,
-            human=self.prompts.human,
-            unrecorded=self.prompts.stop_recording,
-            said=lambda: self._replies.latest_text,
-        )
+    def let_go(self) -> None:
+        """End the call at once and store nothing more of it, as another process may have it; its owner resumes it."""
+        if not self.over:
+            self.restart_after_ms = 0
+            self.writer.give_up()
+            self._end("closing")
 
     # ------------------------------------------------------------ the machine
 

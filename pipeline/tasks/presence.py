@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 from models.errors import StorageFailed
 from models.store import Store
+from models.store.leases import SILENT_FOR
 from pipeline.tasks.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -18,19 +21,32 @@ BEAT_S = 2.0
 class Presence:
     """This process, among those of the same database. Use as an async context manager; leaving it says goodbye.
 
+    A process that could not say for too long (`models.store.leases`) that it runs, while others do, may not carry its
+    calls any more: the others take them over. So it is if it was crossed out, as after it was stopped for a while.
+
     Args:
         store: where the processes are entered.
         clock: paces the beats.
+        address: the URL under which other processes reach this one; empty if they do not.
 
     Attributes:
         alone: is set when no other process runs any more, from the start or later.
+        others: another process ran when this one looked last.
+        address: that URL.
+        draining: this process takes no further calls.
     """
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, address: str = "") -> None:
         self._store = store
         self._clock = clock
         self._was_away = False
+        self._lost: list[Callable[[], None]] = []
+        self._given_up = False
+        self._patience_s = SILENT_FOR.total_seconds()
         self.alone = asyncio.Event()
+        self.others = False
+        self.address = address
+        self.draining = False
 
     async def __aenter__(self) -> Self:
         """Enter the process, and recover what is nobody's.
@@ -38,37 +54,86 @@ class Presence:
         Raises:
             StorageFailed: the store is away.
         """
-        await self._store.join()
+        self._beat_at = self._clock.now()
+        await self._store.join(address=self.address)
         await self._recover(always=True)
-        await self._look_around()
-        self._task = asyncio.create_task(self._beat(), name="presence")
+        self._note(await self._store.others_run())
+        self._tasks = [
+            asyncio.create_task(self._keep_beating(), name="presence"),
+            asyncio.create_task(self._watch(), name="watch over presence"),
+        ]
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
             await self._store.leave()
         except StorageFailed:
             log.warning("The database is away, so that this process cannot be crossed out there.")
 
-    async def _beat(self) -> None:
+    def when_lost(self, lost: Callable[[], None]) -> None:
+        """Subscribe `lost` to the loss of everything that this process carries."""
+        self._lost.append(lost)
+
+    def move(self, address: str) -> None:
+        """Be reached under another address from now on; the others get to know it at once."""
+        self.address = address
+        self._tasks.append(asyncio.create_task(self._announce(), name="address of presence"))
+
+    async def _announce(self) -> None:
+        with suppress(StorageFailed):  # the next beat says it
+            await self.say()
+
+    async def say(self) -> None:
+        """Say at once that this process runs, and how; as it changes.
+
+        Raises:
+            StorageFailed: the store is away.
+        """
+        now = self._clock.now()
+        state = "draining" if self.draining else "serving"
+        standing = await self._store.beat(address=self.address, state=state)
+        self._patience_s = standing.patience.total_seconds()
+        self._note(standing.others)
+        if not standing.entered:
+            await self._store.join(address=self.address)
+            self._lose("Other processes have taken this one for gone")
+        self._beat_at, self._given_up = now, False
+
+    async def _keep_beating(self) -> None:
         while True:
             await self._clock.sleep(BEAT_S)
+            slept = self._clock.now() - self._beat_at > SILENT_FOR.total_seconds()
             try:
-                await self._store.beat()
-                if self._was_away:  # for the others, too: they have the time of a beat to say that they run
+                await self.say()
+                if self._was_away or slept:  # for the others, too: they have the time of a beat to say that they run
                     self._was_away = False
                     continue
-                await self._look_around()
                 await self._recover(always=False)
             except StorageFailed:
                 self._was_away = True
 
-    async def _look_around(self) -> None:
-        if not self.alone.is_set() and not await self._store.others_run():
+    async def _watch(self) -> None:
+        """Look whether this process could say in time that it runs."""
+        while True:
+            left_s = self._beat_at + self._patience_s - self._clock.now()
+            if left_s <= 0 and self.others and not self._given_up:
+                self._given_up = True
+                self._lose("This process could not say in time that it runs, and others may take over")
+            await self._clock.sleep(left_s if left_s > 0 else BEAT_S)
+
+    def _lose(self, why: str) -> None:
+        log.warning("%s: its calls end here, and are resumed elsewhere.", why)
+        for lost in self._lost:
+            lost()
+
+    def _note(self, others: bool) -> None:
+        self.others = others
+        if not others:
             self.alone.set()
 
     async def _recover(self, *, always: bool) -> None:

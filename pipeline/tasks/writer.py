@@ -3,9 +3,11 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from models.errors import ModelError, StorageFailed
+from models.store.leases import CallLease, held
 from pipeline.errors import PipelineError
 from pipeline.tasks.clock import Clock
 
@@ -22,6 +24,9 @@ class StorageBehind(PipelineError):
     http_status = 503
 
 
+LAST_WRITES_S = 30.0
+"""How long a call that has ended waits for a database that is away."""
+
 Write = Callable[[], Awaitable[None]]
 """A write to the store; while the store is away it is carried out again, so it has to bear that."""
 
@@ -35,10 +40,17 @@ class Writer:
 
     Args:
         clock: paces the attempts.
+        turn: returns the call's latest turn, which is kept with whatever is written under a lease.
+
+    Attributes:
+        lease: with which everything is written; None writes in any case.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, turn: Callable[[], int] = lambda: 0) -> None:
         self._clock = clock
+        self._turn = turn
+        self.lease: CallLease | None = None
+        self._given_up = asyncio.Event()
         self._stalled = asyncio.Event()
         self._deferred: deque[Callable[[], None]] = deque()
         self._queue: asyncio.Queue[Write] = asyncio.Queue(WAITING_LIMIT)
@@ -84,12 +96,17 @@ class Writer:
         while True:
             operation = await self._queue.get()
             try:
-                await self._carry_out(operation, failed)
+                with held(self.lease and replace(self.lease, turn=self._turn())):
+                    await self._carry_out(operation, failed)
             except (ModelError, OSError) as error:
                 failed(error)
             finally:
                 self._stalled.clear()
                 self._queue.task_done()
+
+    def give_up(self) -> None:
+        """Have nobody wait for what is not written: another process has taken over."""
+        self._given_up.set()
 
     async def _carry_out(self, operation: Write, failed: Callable[[Exception], None]) -> None:
         pause = 0.0
@@ -110,9 +127,9 @@ class Writer:
         if within_s is None:
             await self._queue.join()
             return True
-        joined = asyncio.ensure_future(self._queue.join())
-        await _first(joined, asyncio.ensure_future(self._clock.sleep(within_s)))
-        return not joined.cancelled()
+        joined, given_up = asyncio.ensure_future(self._queue.join()), asyncio.ensure_future(self._given_up.wait())
+        await _first(joined, given_up, asyncio.ensure_future(self._clock.sleep(within_s)))
+        return not joined.cancelled() or self._given_up.is_set()
 
     async def settled(self, done: "asyncio.Future[Any]") -> None:
         """Wait until a write is done, or it waits as the store is away.

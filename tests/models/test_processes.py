@@ -19,7 +19,7 @@ from tests.models.test_recovery import MINUTE, kept
 
 async def half_done(store, ada, chat_id):
     """A call, in which something is being said, and a running test run."""
-    await store.keep_calls([kept(ada, chat_id)])
+    await store.claim_call(kept(ada, chat_id))
     await store.add_message(chat_id, "assistant", "Sorry, the", origin="spoken", completed=False)
     test = await store.start_test(ada.id, "benchmark", ["one"])
     await store.update_test_run(test.runs[0].id, "running")

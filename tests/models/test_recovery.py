@@ -48,23 +48,23 @@ def test_a_running_test_run_has_failed(run, store, ada):
 
 
 def test_a_kept_call_is_its_owners_once_no_process_carries_it(run, store, ada, chat_id):
-    call = kept(ada, chat_id)
-    run(store.keep_calls([call]))
+    call = run(store.claim_call(kept(ada, chat_id)))
     assert run(store.kept_call(ada.id, chat_id, "hash", MINUTE)) is None, "a process carries it"
     run(store.recover())
     found = run(store.kept_call(ada.id, chat_id, "hash", MINUTE))
     assert found == replace(call, released_at=found.released_at)
     assert run(store.kept_call("eve", chat_id, "hash", MINUTE)) is None
     assert run(store.kept_call(ada.id, chat_id, "another", MINUTE)) is None
-    run(store.keep_calls([replace(call, turn=4)]))
+    call = run(store.claim_call(replace(call, turn=4), over=call.epoch))
     assert run(store.kept_call(ada.id, chat_id, "hash", MINUTE)) is None, "it is carried again"
-    run(store.keep_calls(ended=[chat_id]))
+    run(store.keep_calls(ended=[call]))
     run(store.recover())
     assert run(store.kept_call(ada.id, chat_id, "hash", MINUTE)) is None
 
 
 def test_a_call_released_long_ago_is_forgotten(run, store, ada, chat_id):
-    run(store.keep_calls([replace(kept(ada, chat_id), released_at=START - MINUTE)]))
+    call = run(store.claim_call(kept(ada, chat_id)))
+    run(store.keep_calls(released=[replace(call, released_at=START - MINUTE)]))
     assert run(store.kept_call(ada.id, chat_id, "hash", MINUTE)) is None
     assert run(store.kept_call(ada.id, chat_id, "hash", timedelta(hours=1))) is not None
     run(store.recover())

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from api.doors.glow.forwarding import elsewhere
 from api.doors.glow.operation import Operation
 from api.doors.glow.operations.shapes import Body, Reply, Staged, WriteBody, WriteReply
 from api.service import Service
@@ -16,14 +17,24 @@ from pipeline.practice.staging import Subject, nothing_pending
 from pipeline.tasks.acting import acting_by
 
 
-async def carry_out(service: Service, grant: Grant, operation: Operation, body: Body) -> Reply:
+async def carry_out(
+    service: Service, grant: Grant, operation: Operation, body: Body, *, forwarded: bool = False
+) -> Reply:
     """Carry out an operation, once for each idempotency key, later if it is staged, and publish its progress.
+
+    An operation on a call that another process carries is carried out there.
+
+    Args:
+        forwarded: another process has forwarded it.
 
     Raises:
         Conflict: its idempotency key belongs to another payload, or is in progress.
         NotFound: `accept` without a staged operation; and the operation's own errors.
         Forbidden: the caller's token does not include it.
     """
+    done = await elsewhere(service, grant, operation, body, forwarded=forwarded)
+    if done is not None:
+        return done
     about = {name: getattr(body, name, None) for name in ("chat_id", "conversation_id")}
     await service.access.check(grant, operation.key, **about)
     with acting_by(grant):

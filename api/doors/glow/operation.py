@@ -78,6 +78,7 @@ class Operation:
         events: its events of socket.io.
         bare: it may be requested without a body.
         also: further routes, as (method, path).
+        on_call: it concerns an open call: the process that carries the call carries it out.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Operation:
     events: tuple[EventRow, ...] = (EventRow(),)
     bare: bool = False
     also: tuple[tuple[str, str], ...] = ()
+    on_call: bool = False
 
     @property
     def key(self) -> str:

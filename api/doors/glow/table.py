@@ -28,7 +28,7 @@ CHATS = (
             (_ATTEMPT, *_CHAT_FIELDS, Field("draft_id", "A draft to make it from.", flag="--draft-id")),
         ),
     ),
-    Operation("chat_message", "messages:chat_message", events=(EventRow(order="chat", kind="send"),)),
+    Operation("chat_message", "messages:chat_message", on_call=True, events=(EventRow(order="chat", kind="send"),)),
     Operation(
         "chat_response",
         "messages:chat_response",
@@ -50,11 +50,15 @@ CHATS = (
         ),
     ),
     Operation(
-        "chat_complete", "chats:chat_complete", command=Command("Mark a chat as completed.", (_CHAT, _LAST_WORD))
+        "chat_complete",
+        "chats:chat_complete",
+        on_call=True,
+        command=Command("Mark a chat as completed.", (_CHAT, _LAST_WORD)),
     ),
     Operation(
         "chat_delete",
         "chats:chat_delete",
+        on_call=True,
         command=Command("Delete a chat for good, with all that was said, recorded and graded in it.", (_CHAT,)),
     ),
     Operation("chat_hints", "coaching:chat_hints", command=Command("Hints for what to say next.", (_CHAT,))),
@@ -74,6 +78,7 @@ CHATS = (
     Operation(
         "chat_voice",
         "voice:chat_voice",
+        on_call=True,
         command=Command(
             "Open a voice session.",
             (_CHAT, Field("draft_id", "A draft that the chat takes on first.", flag="--draft-id")),
@@ -84,11 +89,15 @@ CHATS = (
         ),
     ),
     Operation(
-        "chat_speak", "voice:chat_speak", events=(EventRow(frames=True), EventRow("attempt_audio_frame", frames=True))
+        "chat_speak",
+        "voice:chat_speak",
+        on_call=True,
+        events=(EventRow(frames=True), EventRow("attempt_audio_frame", frames=True)),
     ),
     Operation(
         "chat_silence",
         "voice:chat_silence",
+        on_call=True,
         events=(
             EventRow(order="voice", kind="audio"),
             EventRow("attempt_audio_stop", v5=True, order="voice", kind="audio", answers="attempt_audio_ended"),
@@ -97,6 +106,7 @@ CHATS = (
     Operation(
         "chat_mute",
         "voice:chat_mute",
+        on_call=True,
         command=Command(
             "Switch the microphone of a voice session off, or on again.",
             (_CHAT, Field("muted", "Which.", bool, "--muted/--unmuted")),
@@ -106,6 +116,7 @@ CHATS = (
     Operation(
         "chat_draft",
         "drafts:chat_draft",
+        on_call=True,
         command=Command(
             "Save a draft of a chat, which the chat takes on; give --draft-id and --expected-version to change one.",
             (
@@ -186,6 +197,7 @@ ATTEMPTS = (
     Operation(
         "stop",
         "running:stop",
+        on_call=True,
         command=Command(
             "Stop the answer that is being written or spoken.",
             (_CHAT, Field("group_id", "Its group, where you know that rather than the chat.", flag="--group-id")),
@@ -195,6 +207,7 @@ ATTEMPTS = (
     Operation(
         "message",
         "running:message",
+        on_call=True,
         command=Command(
             "Send a message to a chat of an attempt.",
             (
@@ -218,6 +231,7 @@ ATTEMPTS = (
     Operation(
         "generate",
         "running:generate",
+        on_call=True,
         command=Command("Have the persona answer; say which chat in --body."),
         events=(EventRow(kind="send"),),
     ),

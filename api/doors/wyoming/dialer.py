@@ -38,7 +38,10 @@ LOOK_S = 5.0
 
 @asynccontextmanager
 async def dialled(service: Service, clock: Clock | None = None) -> AsyncIterator[None]:
-    """Dial the satellites of the settings and of the list, for the length of the block."""
+    """Dial the satellites of the settings and of the list, for the length of the block; only gateway 0 does."""
+    if service.settings.gateway_number:
+        yield
+        return
     clock = clock or LoopClock()
     dialer = asyncio.create_task(_Dialer(service, clock).run(), name="satellites")
     try:

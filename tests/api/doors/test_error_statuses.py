@@ -15,6 +15,7 @@ from api.doors.openai.webrtc.ports import PortsTaken
 from api.doors.refusals import BUSY_RETRY_S, failure_of
 from api.doors.telephone.sip_dialing import NotAnswered
 from api.doors.telephone.webhooks import CarrierUnreachable
+from api.neighbours import ForwardedRefusal
 from api.telemetry import TelemetryUnavailable
 from models import errors as models_errors
 from models.errors import ModelError
@@ -55,6 +56,8 @@ ROWS: list[tuple[type[Exception], str, int]] = [
     (transfer_errors.NotEmpty, "not_empty", 500),
     (transfer_errors.ServiceRuns, "service_runs", 500),
     (transfer_errors.Damaged, "damaged", 500),
+    (models_errors.LeaseLost, "moved", 503),
+    (ForwardedRefusal, "forwarded", 503),
     (Unauthorized, "unauthorized", 401),
     (Expired, "unauthorized", 401),
     (models_errors.TokenExpired, "unauthorized", 401),

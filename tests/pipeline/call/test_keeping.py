@@ -118,7 +118,7 @@ def test_after_a_crash_its_owner_is_told_what_was_cut_and_answered_what_is_owed(
             row = await kept_row(store, scene)
         # As the process would have left it.
         await store.update_message(began.message_id, text=crashed[1].text, completed=False, interrupted=False)
-        await store.keep_calls([replace(row, released_at=None)])
+        await store.claim_call(row, over=row.epoch)
         await store.recover()
         await store.recover()
         async with resumed(store, scene) as again:
@@ -132,7 +132,8 @@ def test_after_a_crash_its_owner_is_told_what_was_cut_and_answered_what_is_owed(
             assert (await again.until(ReplyBegan)).turn == 2
             again.call.session.stop()
         await store.add_message(chat_id, "user", "And nobody answered this.", origin="spoken")
-        await store.keep_calls([replace(row, released_at=store.now(), turn=3, reply_id=None)])
+        row = await kept_row(store, scene)
+        await store.keep_calls(released=[await store.claim_call(replace(row, turn=3, reply_id=None), over=row.epoch)])
         async with resumed(store, scene) as again:
             assert (await again.until(ReplyBegan)).turn == 3, "her answer is owed"
 
@@ -144,7 +145,8 @@ def test_only_in_its_time_can_a_call_be_resumed() -> None:
         async with opened(store) as scene:
             await scene.calls.drain(0.0)
         row = await kept_row(store, scene)
-        await store.keep_calls([replace(row, released_at=store.now() - timedelta(seconds=61))])
+        row = await store.claim_call(row, over=row.epoch)
+        await store.keep_calls(released=[replace(row, released_at=store.now() - timedelta(seconds=61))])
         chat_id, token = row.chat_id, scene.call.session.resume_token
         async with Calls(engines(), store, LoopClock(), CallLimits(resume_s=60.0), lambda: "unused") as calls:
             with pytest.raises(NotFound, match="open a new one"):

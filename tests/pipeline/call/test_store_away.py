@@ -8,10 +8,10 @@ import pytest
 
 from models.store import Store
 from pipeline.call.learner_messages import KEPT, LOST
-from pipeline.call.session import LAST_WRITES_S
 from pipeline.conversation.events import CallEnded, Problem, ReplyAudio, ReplyBegan, ReplyEnded, UserMessage
 from pipeline.replay.steady_store import SteadyStore
 from pipeline.replay.virtual_time import run_virtually
+from pipeline.tasks.writer import LAST_WRITES_S
 from tests.disk import full_disk
 from tests.pipeline.call.test_registry import LINE, SILENCE, now
 from tests.pipeline.scene import opened

@@ -37,11 +37,15 @@ async def start(asker: Asker, body: AudioStartBody) -> Payload:
     connection, calls = asker.connection, asker.service.calls
     await asker.service.store.chat(asker.user.id, body.chat_id)
     asker.enter(chat_channel(body.chat_id))
+    if _call(asker, body.chat_id) is None:
+        await calls.unattended_elsewhere(asker.user.id, body.chat_id)  # it goes on here
     open_call = _call(asker, body.chat_id)
     if open_call is not None and open_call.attended and not (connection and connection.sits_in(open_call)):
         raise SessionConflict("Another connection speaks in this chat; end that session first.")
     reply = await asker.ask("attempt.chat_voice", {"chat_id": body.chat_id, "draft_id": body.draft_id})
     call = calls.find(asker.user.id, chat_id=body.chat_id)
+    if connection is not None and call is None:
+        raise SessionConflict("Another connection speaks in this chat; end that session first.")
     if connection is not None and call is not None:
         connection.as_base64 = connection.as_base64 if body.encoding is None else body.encoding == "base64"
         connection.sit_down(call)
@@ -51,6 +55,8 @@ async def start(asker: Asker, body: AudioStartBody) -> Payload:
 async def stop(asker: Asker, body: AudioBody) -> Payload:
     """Hear the audio received so far, then end the session; its end is sent to everybody in its room."""
     call = _call(asker, body.chat_id)
+    if call is None and await _is_elsewhere(asker, body.chat_id):
+        return await asker.ask("attempt.chat_silence", {"chat_id": body.chat_id})
     if call is None:
         asker.send("attempt_audio_ended", {"chat_id": body.chat_id, "success": False, "message": NO_SESSION})
         return Silenced(chat_id=body.chat_id, stopped=False).model_dump()
@@ -65,7 +71,15 @@ async def mute(asker: Asker, body: MuteBody) -> Payload:
     call = _call(asker, body.chat_id)
     if call is not None:
         await obey(call, Mute(body.muted))
+    elif await _is_elsewhere(asker, body.chat_id):
+        return await asker.ask("attempt.chat_mute", body)
     return {"accepted": call is not None}
+
+
+async def _is_elsewhere(asker: Asker, chat_id: str) -> bool:
+    """Return whether another process carries the call of a chat."""
+    neighbours = asker.service.neighbours
+    return neighbours is not None and await neighbours.carrier(chat_id=chat_id, conversation_id=None) is not None
 
 
 def _call(asker: Asker, chat_id: str) -> Call | None:

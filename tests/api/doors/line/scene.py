@@ -21,6 +21,7 @@ from pipeline.coach.rules import RuleCoach
 from pipeline.practice.practice import Decisions
 from pipeline.tasks.background import Background
 from pipeline.tasks.clock import LoopClock
+from pipeline.tasks.presence import Presence
 from pipeline.timeline.live import CallTimelines
 from tests.pipeline.scene import engines
 from voice.audio.formats import Int16Mono
@@ -211,5 +212,6 @@ async def service_in(
         )
         yield Service(
             settings=settings, store=store, shared_engines=shared_engines, calls=calls, access=access,
-            practice=practice, external=None, timelines=CallTimelines(calls, store, LoopClock(), new_id), **parts,
+            practice=practice, external=None, timelines=CallTimelines(calls, store, LoopClock(), new_id),
+            presence=Presence(store, LoopClock()), **parts,
         )  # fmt: skip
