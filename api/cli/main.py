@@ -23,7 +23,8 @@ from api.cli.phones import app as phones
 from api.cli.ray_engines import app as ray_engines
 from api.cli.replay import replay
 from api.cli.satellites import app as satellites
-from api.cli.terminal import FAILED, USAGE, Engine, Json, Llm, console, fail, load_settings, warn_of_unknown_variables
+from api.cli.serving import proxy_config, serve
+from api.cli.terminal import FAILED, USAGE, Engine, Json, Llm, console, load_settings, warn_of_unknown_variables
 from api.cli.tokens import app as tokens
 from api.cli.users import app as users
 
@@ -50,6 +51,8 @@ app.add_typer(ray_engines, name="ray")
 app.add_typer(bench, name="bench")
 app.command(name="replay")(replay)
 app.command(name="invite")(invite)
+app.command(name="serve")(serve)
+app.command(name="proxy-config")(proxy_config)
 for command in (backup, restore, migrate):
     app.command()(command)
 
@@ -70,46 +73,6 @@ def glow(
 
 
 Url = Annotated[str, typer.Option(envvar="GLOW_INSTANCE_URL", help="URL of the service.")]
-
-
-@app.command()
-def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
-    stt: Engine = None,
-    tts: Engine = None,
-    llm: Llm = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Directory of the database and the models.")] = None,
-    log_level: Annotated[str | None, typer.Option(help="Log level: debug, info, warning or error.")] = None,
-    tls_cert: Annotated[Path | None, typer.Option(help="Certificate in PEM: speak https and wss.")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="Private key of the certificate.")] = None,
-    tls_self_signed: Annotated[
-        bool | None, typer.Option("--tls-self-signed", help="Speak https with a certificate of the service's own.")
-    ] = None,
-) -> None:
-    """Run the service. Each option overrides the setting of the same name; see `glow settings`."""
-    given = {
-        "host": host, "port": port, "stt": stt, "tts": tts, "llm": llm, "data_dir": data_dir, "log_level": log_level,
-        "tls_cert": tls_cert, "tls_key": tls_key, "tls_self_signed": tls_self_signed,
-    }  # fmt: skip
-    settings = load_settings(**{name: value for name, value in given.items() if value is not None})
-    from api import serving
-    from api.app import create_app
-    from api.cli.progress import join_packaged
-    from api.cli.welcome import welcome
-    from models.errors import ModelError
-
-    warn_of_unknown_variables()
-    try:
-        settings, token = serving.prepare(settings)
-    except (OSError, ModelError) as error:
-        fail(f"The service cannot start: {error}")
-    language = None if settings.stt_language == "auto" else settings.stt_language
-    # The service logs what cannot be joined, when it chooses its engines.
-    join_packaged(settings.models_dir, stt=settings.stt, tts=settings.tts, language=language)
-    application = create_app(settings)
-    if not serving.run(settings, application, lambda port: welcome(console(), application, settings, port, token)):
-        raise typer.Exit(FAILED)
 
 
 @app.command(name="settings")

@@ -137,7 +137,7 @@ def test_a_setting_that_cannot_be_used_is_one_sentence_and_exit_code_2(
 
 
 PRINTS_NO_DATA = {
-    "ray deploy",
+    "ray deploy", "proxy-config",
     "serve", "demo", "talk", "attempts audio_download", "attempts chat live", "token create", "token revoke",
     "client create", "client revoke", "client act-as", "user delete", "models pull", "pack new", "kiosk remove",
     "satellite remove", "backup", "restore", "migrate", "user export", "user erase",
