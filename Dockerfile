@@ -10,7 +10,7 @@ COPY voice voice
 COPY models models
 COPY pipeline pipeline
 COPY api api
-RUN pip install --no-cache-dir --only-binary :all: --no-binary docopt -c constraints.txt '.[neural,postgres,telemetry]'
+RUN pip install --no-cache-dir --only-binary :all: --no-binary docopt -c constraints.txt '.[neural,postgres,redis,telemetry]'
 
 USER 10001
 ENV GLOW_HOST=0.0.0.0 \
