@@ -270,17 +270,21 @@ _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 )
 
 
+_free = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(("free", ctypes.CDLL(None)))
+
+
 class _Library:
     """The loaded library; used by the owner's thread only."""
 
     def __init__(self) -> None:
         self._loaded: ctypes.CDLL | None = None
+        self._voices: int | None = None
         self._used = False
 
     def prepare(self) -> None:
         """Load the library if it is not loaded."""
         if self._loaded is None:
-            self._loaded = _load()
+            self._loaded, self._voices = _load()
 
     def take(self) -> ctypes.CDLL:
         """Return the library in its initial state, for one clause."""
@@ -302,10 +306,12 @@ class _Library:
             return
         library, self._loaded, self._used = self._loaded, None, False
         library.espeak_Terminate()
+        _free(self._voices)  # its own list of voices, which its end forgets to free: 2 kB a clause
         unload(library._handle)
 
 
-def _load() -> ctypes.CDLL:
+def _load() -> tuple[ctypes.CDLL, int | None]:
+    """Load the library; return it, and the address of its list of voices."""
     data = data_folder()
     import espeakng_loader
 
@@ -323,9 +329,11 @@ def _load() -> ctypes.CDLL:
     library.espeak_SetSynthCallback(_CALLBACK)
     # Breathy voices use a random generator that is seeded with the time of day.
     library.espeak_ng_SetRandSeed(ctypes.c_long(1))
-    # The first voice by name makes eSpeak read the list of all voices.
+    # The first voice by name would make eSpeak read the list of all voices; so its address is known.
+    library.espeak_ListVoices.restype = ctypes.c_void_p
+    voices: int | None = library.espeak_ListVoices(None)
     library.espeak_SetVoiceByName(DEFAULT_VOICE.encode())
-    return library
+    return library, voices
 
 
 _library = _Library()
