@@ -117,15 +117,15 @@ def bench_load(
 @app.command(name="telemetry")
 def bench_telemetry(
     sessions: Annotated[int, typer.Option(min=1, max=200, help="Number of concurrent calls on each service.")] = 5,
-    seconds: Annotated[float, typer.Option(min=5, max=3600, help="Duration of each round in seconds.")] = 30.0,
-    rounds: Annotated[int, typer.Option(min=1, max=20, help="Number of rounds.")] = 3,
+    seconds: Annotated[float, typer.Option(min=5, max=3600, help="Duration of each round in seconds.")] = 20.0,
+    rounds: Annotated[int, typer.Option(min=1, max=100, help="Number of rounds.")] = 5,
     out: Annotated[Path | None, typer.Option(help="Folder for the metrics and traces that came out.")] = None,
     as_json: Json = False,
     stt: Engine = None,
     tts: Engine = None,
     llm: Llm = None,
 ) -> None:
-    """Measure what metrics and traces cost a talking call: two services side by side, with and without."""
+    """Measure what metrics and traces cost a talking call: services side by side, with and without."""
     from api.bench.telemetry_cost import bench_telemetry as measure
 
     measure(

@@ -31,6 +31,7 @@ from pipeline.tutoring.tutor import NoNode, NothingToTeach
 from tests.raising import DOORS, asked, raising_app
 from voice import errors as voice_errors
 from voice.errors import VoiceError
+from voice.ray_serve.connection import ReplicaDied
 from voice.stt.process.link import WorkerDied, WorkerKilled
 
 SENTENCE = "Send less at once."
@@ -83,6 +84,7 @@ ROWS: list[tuple[type[Exception], str, int]] = [
     (voice_errors.EngineFailed, "engine_failed", 502),
     (WorkerDied, "engine_failed", 502),
     (WorkerKilled, "engine_failed", 502),
+    (ReplicaDied, "voice_error", 500),
     (voice_errors.EngineBusy, "engine_busy", 429),
     (voice_errors.Cancelled, "cancelled", 500),
     (TelemetryUnavailable, "telemetry_unavailable", 503),
