@@ -155,7 +155,9 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         shared = await stack.enter_async_context(open_shared(settings, store.process_id or new_id(), LoopClock()))
         hub = Hub(store.now, new_id, shared.bus)
         if not isinstance(shared_engines.responder, ScriptedResponder):  # it uses no tools
-            workshop = Workshop(Addresses(settings.tool_hosts), tool_secret, FieldNotes(store, hub).note)
+            workshop = Workshop(
+                Addresses(settings.tool_hosts), tool_secret, FieldNotes(store, hub).note, store.keep_tool_call
+            )
             stack.push_async_callback(workshop.close)
             workshop.check(personas)
             equipped = EquippedResponder(shared_engines.responder, workshop)

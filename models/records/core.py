@@ -3,7 +3,7 @@
 Ids are opaque strings (UUIDs unless a pack says otherwise).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -257,6 +257,8 @@ class Chat:
             "persona_ids", "document_ids" and the ids of other resources; the first of "scenario_ids" takes its place.
         previous_chat_id: the earlier chat whose outcome was taken over.
         fields: what tools have noted in it.
+        tool_calls: what tools were asked and have answered, in order, the latest of them: each has "name",
+            "arguments", "result", "failed" and "created_at".
     """
 
     id: str
@@ -272,6 +274,7 @@ class Chat:
     configuration: Mapping[str, Any] = field(default_factory=dict)
     previous_chat_id: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
+    tool_calls: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)

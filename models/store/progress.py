@@ -20,6 +20,8 @@ MOST_CHATS = 500
 
 
 FIELDS_LIMIT, FIELD_CHARS = 50, 1_000
+TOOL_CALLS_LIMIT, TOOL_CHARS = 100, 2_000
+"""The latest calls of tools that a chat keeps, and the characters of their arguments and results."""
 """Most fields of a chat, and most characters of one; longer ones are cut."""
 
 
@@ -111,6 +113,20 @@ class ProgressStore(Database):
                 raise Invalid(f"A chat has at most {FIELDS_LIMIT} fields.")
             chat.fields = {**chat.fields, clean(name): clean(value)[:FIELD_CHARS]}
             return user_id
+
+    @shielded
+    async def keep_tool_call(self, chat_id: str, name: str, arguments: str, result: str, *, failed: bool) -> None:
+        """Keep what a tool was asked in a chat, and what it answered; beyond the limit the oldest are dropped.
+
+        Raises:
+            NotFound: no such chat.
+        """
+        async with self._writing() as session:
+            chat, _ = await chat_to_change(session, chat_id)
+            texts = {"name": name, "arguments": arguments, "result": result}
+            call: dict[str, Any] = {key: clean(text)[:TOOL_CHARS] for key, text in texts.items()}
+            call |= {"failed": failed, "created_at": self._now().isoformat()}
+            chat.tool_calls = [*chat.tool_calls[1 - TOOL_CALLS_LIMIT :], call]
 
     @shielded
     async def start_private_attempt(self, user_id: str, simulation_id: str, scenario_id: str, name: str) -> Attempt:

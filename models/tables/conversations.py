@@ -35,6 +35,7 @@ class ChatRow(Base):
     configuration: Mapped[dict[str, Any]] = mapped_column(default=dict)
     previous_chat_id: Mapped[str | None]
     fields: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    tool_calls: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
 
     def record(self, user_id: str) -> Chat:
         return Chat(
@@ -51,6 +52,7 @@ class ChatRow(Base):
             configuration=self.configuration,
             previous_chat_id=self.previous_chat_id,
             fields=self.fields,
+            tool_calls=tuple(self.tool_calls or ()),  # none before the row is stored
         )
 
 

@@ -1,11 +1,12 @@
 """The tools of a persona, ready to run; and the responder that gives them to each reply."""
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from models.errors import ModelError
 from models.records.core import Persona
@@ -27,6 +28,17 @@ RUNNING_LIMIT = 64
 SetField = Callable[[str, str, str], Awaitable[None]]
 """Notes a value in a chat: the chat's id, the field, the value."""
 
+KEEPING_S = 2.0
+"""How long a reply waits until the call of a tool is stored."""
+
+
+class KeepCall(Protocol):
+    """Keeps the call of a tool in a chat; see `Store.keep_tool_call`."""
+
+    async def __call__(self, chat_id: str, name: str, arguments: str, result: str, /, *, failed: bool) -> None:
+        """Keep it."""
+        ...
+
 
 class Workshop:
     """Makes the tools of personas. Close it.
@@ -35,14 +47,23 @@ class Workshop:
         addresses: which ones may be called.
         secrets: what headers name.
         set_field: notes a value in a chat.
+        keep: keeps each call of a tool in its chat; None to keep none.
         clock: the source of time.
     """
 
-    def __init__(self, addresses: Addresses, secrets: Secrets, set_field: SetField, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        addresses: Addresses,
+        secrets: Secrets,
+        set_field: SetField,
+        keep: KeepCall | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         self._secrets = secrets
         self._http = HttpCalls(addresses, secrets)
         self._servers = McpServers(addresses, secrets, clock or LoopClock())
         self._set_field = set_field
+        self._keep = keep
         self._running = asyncio.Semaphore(RUNNING_LIMIT)
 
     def tools_of(self, context: ReplyContext) -> tuple[Tool, ...]:
@@ -79,6 +100,8 @@ class Workshop:
                 run = partial(self._called, partial(self._servers.run, context.chat_id), tool)
             case _:
                 run = partial(self._called, self._http.run, tool)
+        if self._keep is not None and context.chat_id:
+            run = partial(self._kept, self._keep, run, context.chat_id, tool.name)
         ahead = tool.ahead or tool.kind == "look_up"
         return Tool(tool.name, tool.description, run, tool.parameters, tool.timeout_s, ahead)
 
@@ -90,6 +113,30 @@ class Workshop:
     ) -> ToolResult:
         async with self._running:
             return await call(tool, arguments)
+
+    async def _kept(
+        self,
+        keep: KeepCall,
+        run: Callable[[Mapping[str, Any]], Awaitable[ToolResult]],
+        chat_id: str,
+        name: str,
+        arguments: Mapping[str, Any],
+    ) -> ToolResult:
+        """Run a tool, and keep what it answered, or why it failed."""
+        told, failed = "It gave no answer in time.", True
+        try:
+            result = await run(arguments)
+            told, failed = result.text, False
+            return result
+        except ToolFailed as error:
+            told = str(error)
+            raise
+        finally:
+            try:
+                async with asyncio.timeout(KEEPING_S):
+                    await keep(chat_id, name, json.dumps(dict(arguments), ensure_ascii=False), told, failed=failed)
+            except (ModelError, TimeoutError):
+                log.warning("A call of the tool '%s' could not be stored.", name)
 
     async def _noted(self, chat_id: str, name: str, arguments: Mapping[str, Any]) -> ToolResult:
         value = arguments["value"]

@@ -90,6 +90,14 @@ def test_a_written_answer_uses_a_tool_and_a_field_is_noted(
     assert told[1] == "Noted."
     got = service.post("/attempt/chat_get", {"chat_entry_id": chat}).json()
     assert got["fields"] == {"name": "Alice"}
+    kept = {call["name"]: call for call in got["tool_calls"]}
+    assert json.loads(kept["order_status"]["arguments"]) == {"order": "4711"}
+    assert "Friday" in kept["order_status"]["result"]
+    assert (kept["note_name"]["result"], kept["note_name"]["failed"]) == ("Noted.", False)
+    assert KEY not in json.dumps(got["tool_calls"])
+    exported = service.post("/attempt/chat_export", {"chat_entry_id": chat, "format": "json"}).json()
+    whole = json.loads(exported["content"])
+    assert (whole["tool_calls"], whole["fields"]) == (got["tool_calls"], got["fields"])
     assert not any(KEY in json.dumps(request.body) for request in llm_server.requests)
 
 

@@ -257,3 +257,27 @@ def test_missing_secrets_are_named_at_the_start(caplog: pytest.LogCaptureFixture
 
     asyncio.run(run())
     assert caplog.messages == ["Dana cannot use the tool 'look': set GLOW_SECRET_OTHER."]
+
+
+def test_each_call_is_kept_with_what_it_answered_or_why_it_failed(here: Shop) -> None:
+    kept: list[tuple[str, str, str, str, bool]] = []
+
+    async def keep(chat_id: str, name: str, arguments: str, result: str, /, *, failed: bool) -> None:
+        kept.append((chat_id, name, arguments, result, failed))
+
+    async def no_fields(chat_id: str, name: str, value: str) -> None:
+        raise Invalid("A chat has at most 50 fields.")
+
+    async def run() -> None:
+        workshop = Workshop(Addresses(("127.0.0.1",)), {}.get, no_fields, keep)
+        value = {"type": "object", "properties": {"value": {"type": "string"}}}
+        note = PersonaTool("note", "Notes.", "set_field", value, target="name")
+        persona = Persona("p", "Dana", tools=(note, http(f"{here.url}/orders/4711", parameters=value)))
+        tools = workshop.tools_of(ReplyContext(persona, None, (), (), chat_id="chat"))
+        for name in ("note", "look"):
+            await run_tool(ToolCall("1", name, '{"value": "x"}'), tools)
+        await workshop.close()
+
+    asyncio.run(run())
+    assert [call[:3] for call in kept] == [("chat", "note", '{"value": "x"}'), ("chat", "look", '{"value": "x"}')]
+    assert (kept[0][3:], kept[1][4]) == (("It could not be noted.", True), False)

@@ -35,6 +35,7 @@ from api.doors.glow.operations.shapes_chats import (
     ChatRefreshBody,
     ChatRefreshReply,
     NewQuestion,
+    ToolCallItem,
 )
 from api.doors.glow.operations.shapes_filters import SectionFilter
 from api.service import Service
@@ -139,6 +140,7 @@ def chat_reply(user: User, seen: ChatOverview) -> ChatGetReply:
         chat_id=chat.id,
         attempt_id=chat.attempt_id,
         fields=dict(chat.fields),
+        tool_calls=[ToolCallItem.model_validate(call) for call in chat.tool_calls],
         draft_id=draft.id if draft else None,
         draft_version=draft.version if draft else None,
         timer=timer(seen.time),

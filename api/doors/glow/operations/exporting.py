@@ -58,6 +58,8 @@ async def _json(service: Service, user: User, transcript: ChatTranscript, draft_
         "name": chat.name,
         "completed_at": chat.completed_at.isoformat() if chat.completed_at else None,
         "messages": [item.model_dump() for item in items],
+        "fields": dict(chat.fields),
+        "tool_calls": [dict(call) for call in chat.tool_calls],
         "grade": grade_data(outcome.grade).model_dump() if outcome.grade else None,
         "feedbacks": [feedback_item(note).model_dump() for note in outcome.notes_of("feedback")],
         "strengths": [strength_item(note).model_dump() for note in outcome.notes_of("strength")],

@@ -67,6 +67,16 @@ class ChatGetBody(FilteredBody):
     snapshot_key: str | None = Field(default=None, max_length=200)
 
 
+class ToolCallItem(BaseModel):
+    """A call of one of the persona's tools: what it was asked (JSON), and what it answered, or why it failed."""
+
+    name: str
+    arguments: str
+    result: str
+    failed: bool
+    created_at: str
+
+
 class ChatGetReply(Reply):
     """A chat with everything about it."""
 
@@ -84,6 +94,9 @@ class ChatGetReply(Reply):
     draft_id: str | None = None
     draft_version: int | None = None
     fields: dict[str, str] = Field(default={}, description="What the persona's tools have noted in this chat.")
+    tool_calls: list[ToolCallItem] = Field(
+        default=[], description="The latest calls of the persona's tools in this chat, in order."
+    )
 
     names: list[NameItem] = []
     name_ids: list[str] = []
