@@ -90,7 +90,7 @@ class VoiceClient:
         self.renewals = 0
         self._return_at = 0.0
         self._in_time = True
-        self._typed: dict[str, dict[str, str]] = {}
+        self._pending: dict[str, dict[str, str]] = {}
         self.ready: Event
 
     # What the person does
@@ -117,7 +117,7 @@ class VoiceClient:
     async def type_text(self, text: str) -> None:
         """Send a typed message; it is sent again if the connection drops before it is acknowledged."""
         message = {"type": "chat_message", "text": text, "message_id": str(uuid4())}
-        self._typed[message["message_id"]] = message
+        self._pending[message["message_id"]] = message
         await self._send(message)
 
     async def commit(self) -> None:
@@ -139,7 +139,8 @@ class VoiceClient:
 
     async def hang_up(self, timeout_s: float = 30.0) -> Event:
         """Hang up: the service finishes the open utterance, then ends the call."""
-        await self._send({"type": "chat_silence"})
+        self._pending["hanging up"] = message = {"type": "chat_silence"}
+        await self._send(message)
         return await self.next("chat_silence", timeout_s=timeout_s)
 
     def drop(self) -> None:
@@ -258,7 +259,7 @@ class VoiceClient:
             try:
                 await self._open(resume, again=True)
                 self.reconnects += 1
-                for message in list(self._typed.values()):
+                for message in list(self._pending.values()):
                     await self._send(message)
                 return
             except (Disconnected, Refused) as error:
@@ -286,7 +287,7 @@ class VoiceClient:
             case "reply.audio":
                 self._announced.append(event)
             case "user.message":
-                self._typed.pop(str(event.data.get("message_id")), None)
+                self._pending.pop(str(event.data.get("message_id")), None)
             case "restarting":
                 self._return_at = self.now() + event["after_ms"] / 1000
             case "reply.cleared":

@@ -298,6 +298,28 @@ def test_what_was_said_and_typed_without_a_connection_is_sent_when_it_is_back() 
     assert heard[-50:] == [loud.tobytes()] * 50, "in one piece"
 
 
+def test_who_hangs_up_as_the_service_stops_hangs_up_at_the_next() -> None:
+    async def first(line: Line) -> None:
+        await line.receive("chat_voice")
+        await line.send(READY)
+        await line.receive("chat_silence")
+        await line.connection.close(1012)
+
+    async def second(line: Line) -> None:
+        await line.receive("chat_voice")
+        await line.send(READY)
+        await line.receive("chat_silence")
+        await line.send({"type": "chat_silence", "reason": "caller"})
+        await line.until_closed()
+
+    async def story() -> None:
+        async with service(first, second) as url, open_call(url, Call("c1"), token=TOKEN) as client:
+            assert (await client.hang_up())["reason"] == "caller"
+            assert client.reconnects == 1
+
+    asyncio.run(story())
+
+
 def test_a_restart_is_waited_for_and_only_an_expired_call_is_a_new_one() -> None:
     opened_with: list[tuple[str | None, bool]] = []
 
