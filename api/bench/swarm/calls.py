@@ -12,6 +12,7 @@ from api.bench.swarm.gateways import CallScript, GatewayLag, gateway_lag, talkin
 from api.bench.swarm.measured import Measured, at_quantile
 from pipeline.hearing.pace import HearingPace
 from voice.audio.formats import RATE_HZ
+from voice.work.workers import Pressure
 
 ENDPOINT_S = 0.5
 """Silence that ends a turn."""
@@ -20,6 +21,9 @@ EAGER_S = 0.18
 """Silence after which the transcript is asked for, unless the recogniser is so slow that it is asked earlier."""
 
 SOONEST_S = 0.35
+LISTENING_THREADS = 8
+"""Threads of a gateway that wait for a recogniser, as in `api.engines`."""
+
 TURNS = 40_000
 """Turns that a simulation plays in all, warming up included: the more calls there are, the shorter the time."""
 
@@ -42,6 +46,7 @@ class SwarmPlan:
         elsewhere: cores that something else wants on that machine.
         engines: False for a recogniser and a synthesizer that take no time.
         llm_s: until the first words of a reply.
+        gives_way: whether partials come seldomer the more the recogniser has to do.
         seed: of all chance.
     """
 
@@ -55,6 +60,7 @@ class SwarmPlan:
     elsewhere: float = 0.0
     engines: bool = True
     llm_s: float = 0.0
+    gives_way: bool = True
     seed: int = 1
 
 
@@ -114,12 +120,30 @@ class _Parts:
     answered: int = 0
 
 
+class SimulatedGateway:
+    """What the calls of one gateway share.
+
+    Attributes:
+        lag: of its frames.
+        asked: utterances that its threads wait for.
+    """
+
+    def __init__(self, lag: GatewayLag) -> None:
+        self.lag = lag
+        self.asked = 0
+
+    @property
+    def pressure(self) -> Pressure:
+        """How many of the threads wait."""
+        return Pressure(min(1.0, self.asked / LISTENING_THREADS))
+
+
 class SimulatedCall:
     """One caller, who speaks, listens, and speaks again."""
 
-    def __init__(self, parts: _Parts, lag: GatewayLag) -> None:
+    def __init__(self, parts: _Parts, gateway: SimulatedGateway) -> None:
         self._parts = parts
-        self._lag = lag
+        self._gateway = gateway
         self._turn = 0
         self._speech_s = 0.0
         self._began = self._ended = 0.0
@@ -133,7 +157,7 @@ class SimulatedCall:
         parts, script = self._parts, self._parts.plan.script
         self._turn += 1
         if self._transcript is not None:
-            self._transcript.cancelled = True
+            self._drop(self._transcript)
         self._speech_s = script.speech_s * (1 + script.varies * parts.chance.uniform(-1, 1))
         self._began = parts.events.now
         self._ended = self._began + self._speech_s
@@ -148,7 +172,7 @@ class SimulatedCall:
             parts.events.after(script.cycle_s, self.speak)
 
     def _late_s(self) -> float:
-        lags = self._lag.lags_ms
+        lags = self._gateway.lag.lags_ms
         return float(lags[self._parts.chance.randrange(len(lags))]) / 1000
 
     def _partial(self, turn: int) -> None:
@@ -157,14 +181,17 @@ class SimulatedCall:
         parts, asked_at = self._parts, self._parts.events.now
 
         def came(words: bool) -> None:
+            self._gateway.asked -= 1
             if turn != self._turn or not self._hearing:
                 return
             if words:
                 self._pace.partial_took(parts.events.now - asked_at)
-            after = self._pace.partial_after(first=False)
+            pressure = self._gateway.pressure if parts.plan.gives_way else Pressure()
+            after = self._pace.partial_after(first=False, pressure=pressure)
             if after is not None:
                 parts.events.after(asked_at + after / RATE_HZ - parts.events.now, self._partial, turn)
 
+        self._gateway.asked += 1
         self._sketch = parts.recognisers.ask(asked_at - self._began + 0.3, sketch=True, done=came)
 
     def _pause(self, turn: int) -> None:
@@ -173,14 +200,24 @@ class SimulatedCall:
         parts = self._parts
         self._hearing = False
         if self._sketch is not None:
-            self._sketch.cancelled = True
+            self._drop(self._sketch)
         if not parts.plan.engines:
             self._heard(turn, parts.events.now)
             return
         asked_at = parts.events.now
+        self._gateway.asked += 1
         self._transcript = parts.recognisers.ask(
-            self._speech_s + 0.5, sketch=False, done=lambda _: self._heard(turn, asked_at)
+            self._speech_s + 0.5, sketch=False, done=lambda _: self._came(turn, asked_at)
         )
+
+    def _drop(self, asked: QueuedUtterance) -> None:
+        if not asked.cancelled and not asked.over:
+            asked.cancelled = True
+            self._gateway.asked -= 1
+
+    def _came(self, turn: int, asked_at: float) -> None:
+        self._gateway.asked -= 1
+        self._heard(turn, asked_at)
 
     def _heard(self, turn: int, asked_at: float) -> None:
         if turn != self._turn:
@@ -270,10 +307,13 @@ def simulate(plan: SwarmPlan, measured: Measured) -> Swarm:
         SimulatedDatabase(events, measured.database),
     )  # fmt: skip
     cycle = plan.script.mean_cycle_s
+    gateways: list[SimulatedGateway] = []
     for number in range(plan.calls):
         gateway = number % plan.gateways
         there = plan.calls // plan.gateways + (gateway < plan.calls % plan.gateways)
-        call = SimulatedCall(parts, lags[max(1, there)])
+        while len(gateways) <= gateway:
+            gateways.append(SimulatedGateway(lags[max(1, there)]))
+        call = SimulatedCall(parts, gateways[gateway])
         events.after(chance.uniform(0, cycle), call.speak)
     warm = WARM_CYCLES * cycle
     seconds = min(LONGEST_S, max(SHORTEST_CYCLES * cycle, TURNS * cycle / plan.calls - warm))

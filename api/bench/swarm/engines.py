@@ -26,6 +26,7 @@ class QueuedUtterance:
         done: called at its end, with whether there are words.
         at: when it was asked for.
         cancelled: nobody wants it any more.
+        over: it came to its end.
     """
 
     seconds: float
@@ -33,6 +34,7 @@ class QueuedUtterance:
     done: Callable[[bool], None]
     at: float
     cancelled: bool = False
+    over: bool = False
 
 
 @dataclass(slots=True)
@@ -125,6 +127,7 @@ class Recognisers:
     def _end(self, one: _Recogniser, *, words: bool = True) -> None:
         ended, one.running = one.running, []
         for asked in ended:
+            asked.over = True
             if not asked.cancelled:
                 asked.done(words)
         if not one.running:
