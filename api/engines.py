@@ -140,7 +140,7 @@ class SharedEngines:
                 workers.observe_drops(observer.gave_up)
         if isinstance(self.transcriber, BatchingTranscriber):
             self.transcriber.observe_batches(observer.batched)
-        if isinstance(self.transcriber, ProcessTranscriber | SeveralProcesses):
+        if isinstance(self.transcriber, ProcessTranscriber | SeveralProcesses | FallbackTranscriber):
             self.transcriber.observe_restarts(observer.restarted)
 
     def check_voices(self, personas: Iterable[Persona]) -> None:

@@ -65,7 +65,7 @@ class Settings(
 
     stt: str = Field(
         default="auto",
-        description="Speech-to-text engine: auto (the best one installed), or a name from `glow models`.",
+        description="Speech-to-text engine: auto (the best one installed), a name from `glow models`, or ray.",
     )
     stt_language: str = Field(
         default="en",
@@ -109,7 +109,7 @@ class Settings(
 
     tts: str = Field(
         default="auto",
-        description="Text-to-speech engine: auto (the best one installed), or a name from `glow models`.",
+        description="Text-to-speech engine: auto (the best one installed), a name from `glow models`, or ray.",
     )
     tts_base_url: str = Field(
         default="",

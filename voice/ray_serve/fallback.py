@@ -51,6 +51,10 @@ class FallbackTranscriber:
         """Number of requests that were not answered."""
         return self._primary.pending
 
+    def observe_restarts(self, restarted: Callable[[], None]) -> None:
+        """See `ProcessTranscriber.observe_restarts`: those of the child that is connected to Ray."""
+        self._primary.observe_restarts(restarted)
+
     def warm(self) -> None:
         """Connect to Ray; where it is away, load the local engine. Blocking.
 
