@@ -56,3 +56,20 @@ class Humming:
                 made.write(b".")
             yield SpeechChunk(np.full(2400, 1000, np.int16), 24_000)
             Event().wait(0.01)
+
+
+WORDS = "Can you repeat that please?"
+
+
+class Talking(FixedTranscriber):
+    """Says the same of every utterance, and leaves its process id in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        (folder / f"replica-{os.getpid()}").touch()
+
+    def transcribe(
+        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
+    ) -> Transcript:
+        super().transcribe(audio, prompt=prompt, cancelled=cancelled)
+        return Transcript(WORDS)
