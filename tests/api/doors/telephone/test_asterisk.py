@@ -15,6 +15,7 @@ from api.doors.telephone.asterisk_ws import LONGEST_TEXT, AsteriskDialect, parse
 from models.store import Store
 from pipeline.replay.virtual_time import run_virtually
 from tests.api.doors.line.scene import MemoryWire
+from tests.api.doors.telephone.leaks import leaves_nothing
 from tests.api.doors.telephone.scene import desk_in, entry
 from tests.pipeline.scene import steadily
 from tests.servers.asterisk import AudioSocketCall, ChanWebSocketCall
@@ -249,3 +250,23 @@ def test_nothing_is_taken_without_a_secret(tmp_path: Path) -> None:
     with unhearing(tmp_path) as service:
         assert post(service, uuid=str(uuid.uuid4()), secret="")[0] == 403
         assert service.app.state.phone_listeners.audiosocket is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", ["chan_websocket", "audiosocket"])
+def test_two_hundred_calls_leave_no_descriptor_and_no_task(phone_service: RunningService, line: str) -> None:
+    address = phone_service.ask(lambda _: phone_service.app.state.phone_listeners.audiosocket)
+
+    async def websocket() -> None:
+        async with ChanWebSocketCall.connected(url(phone_service), SECRET) as asterisk:
+            await asterisk.until(lambda: asterisk.loud() > 3)
+
+    async def audiosocket() -> None:
+        call_id = uuid.uuid4()
+        body = {"secret": SECRET, "uuid": str(call_id), "from": "+15559990000", "to": "100"}
+        announced = await asyncio.to_thread(http.post, f"{phone_service.url}/phone/asterisk", data=body)
+        assert announced.is_success
+        async with AudioSocketCall.connected(address, call_id) as asterisk:
+            await asterisk.until(lambda: asterisk.loud() > 3)
+
+    asyncio.run(leaves_nothing(phone_service, websocket if line == "chan_websocket" else audiosocket))

@@ -20,6 +20,7 @@ from api.doors.telephone.telnyx import REORDER, ChunkOrder, TelnyxDialect, forma
 from api.doors.telephone.webhooks import LARGEST_WEBHOOK
 from models.store import Store
 from pipeline.replay.virtual_time import run_virtually
+from tests.api.doors.telephone.leaks import leaves_nothing
 from tests.api.doors.telephone.scene import desk_in, entry
 from tests.pipeline.scene import steadily
 from tests.servers.carriers import PATIENCE_S, RestRecorder, TelnyxAccount, TelnyxStream
@@ -308,3 +309,15 @@ def test_nothing_is_taken_without_a_key(tmp_path: Path) -> None:
         body = b"{}"
         answer = http.post(f"{service.url}/phone/telnyx", content=body, headers=TelnyxAccount().signed(body))
         assert answer.status_code == 403
+
+
+@pytest.mark.slow
+def test_two_hundred_calls_leave_no_descriptor_and_no_task(telnyx: Telnyx) -> None:
+    async def call() -> None:
+        call_id, ticket = await asyncio.to_thread(telnyx.answered)
+        async with TelnyxStream.connected(telnyx.stream, ticket, call_id) as stream:
+            await stream.until(lambda: stream.loud() > 3)
+            await stream.send({"event": "stop"})
+            await stream.until(stream.over.is_set)
+
+    asyncio.run(leaves_nothing(telnyx.service, call))

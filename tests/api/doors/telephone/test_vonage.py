@@ -27,6 +27,7 @@ from api.settings import Settings
 from models.errors import Invalid
 from models.store import Store
 from pipeline.replay.virtual_time import run_virtually
+from tests.api.doors.telephone.leaks import leaves_nothing
 from tests.api.doors.telephone.scene import desk_in, entry
 from tests.pipeline.scene import steadily
 from tests.servers.carriers import PATIENCE_S, RestRecorder, VonageStream, vonage_token
@@ -289,3 +290,13 @@ def test_a_private_key_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     settings = Settings(_env_file=None, vonage_private_key=tmp_path / "none.pem")  # type: ignore[call-arg]
     with pytest.raises(Invalid, match="GLOW_VONAGE_PRIVATE_KEY"):
         vonage_rest(settings)
+
+
+@pytest.mark.slow
+def test_two_hundred_calls_leave_no_descriptor_and_no_task(vonage: Vonage) -> None:
+    async def call() -> None:
+        _, ticket = await asyncio.to_thread(vonage.answered)
+        async with VonageStream.connected(vonage.stream, ticket) as stream:
+            await stream.until(lambda: stream.loud() > 3)
+
+    asyncio.run(leaves_nothing(vonage.service, call))
