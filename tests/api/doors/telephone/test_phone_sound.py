@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from api.bench.phone import stopped_at
+from api.client.recordings import learner_recording
 from models.store import Store
 from pipeline.replay.virtual_time import run_virtually
 from tests.api.doors.telephone.scene import desk_in, entry
@@ -24,6 +25,7 @@ from voice.speech.endpointing import Endpointer, EndpointRules
 from voice.speech.high_pass import HighPass
 from voice.speech.vad import SpeechDetector
 from voice.stt.whisper.engine import FasterWhisper
+from voice.tts.base import VoiceStyle
 from voice.tts.piper.engine import PiperSynthesizer
 from voice.tts.synthesis import TextToSpeech
 from voice.work.workers import InlineWorkers
@@ -71,8 +73,8 @@ def test_comfort_noise_is_no_speech(level_db: int) -> None:
     assert speech_in(telephoned(np.concatenate([np.zeros(16_000), noise]))) == []
 
 
-def word_error(whisper: FasterWhisper, changed: Callable[[NDArray[np.int16]], NDArray[np.int16]]) -> float:
-    """The share of words that are wrong in what people say on the telephone, changed so."""
+def words_wrong(said: list[str], heard: list[str]) -> float:
+    """The share of words that are wrong."""
     norm = jiwer.Compose(
         [
             jiwer.ToLowerCase(),
@@ -82,13 +84,18 @@ def word_error(whisper: FasterWhisper, changed: Callable[[NDArray[np.int16]], ND
             jiwer.ReduceToListOfListOfWords(),
         ]
     )
+    return float(jiwer.wer(said, heard, reference_transform=norm, hypothesis_transform=norm))
+
+
+def word_error(whisper: FasterWhisper, changed: Callable[[NDArray[np.int16]], NDArray[np.int16]]) -> float:
+    """The share of words that are wrong in what people say on the telephone, changed so."""
     said, heard = [], []
     for one in people("prompts"):
         narrow = resample((one.audio * 32_767).astype(np.int16), 16_000, 8_000)
         wide = resample(changed(narrow), 8_000, 16_000).astype(np.float32) / 32_768
         said.append(one.text)
         heard.append(whisper.transcribe(wide).text)
-    return float(jiwer.wer(said, heard, reference_transform=norm, hypothesis_transform=norm))
+    return words_wrong(said, heard)
 
 
 def quieter(audio: NDArray[np.int16]) -> NDArray[np.int16]:
@@ -102,6 +109,27 @@ def test_mulaw_and_a_level_20_db_lower_cost_at_most_one_and_a_half_points(whispe
     low = word_error(whisper_base, lambda audio: mulaw_decode(mulaw_encode(quieter(audio))))
     assert mulaw <= clean + 0.015
     assert low <= clean + 0.015
+
+
+@pytest.mark.slow
+def test_pipers_voice_is_understood_on_the_telephone_as_at_16_khz(
+    neural_models: Path, whisper_base: FasterWhisper
+) -> None:
+    lines = [(scene, number) for scene in ("records-office", "repair-desk", "clinic") for number in range(1, 9)]
+    said = [learner_recording(*line).text for line in lines]
+    piper = PiperSynthesizer(neural_models / "piper" / "en_US-joe-medium.onnx", same_each_time=True)
+
+    async def spoken_by_piper(text: str) -> NDArray[np.int16]:
+        chunks = TextToSpeech(piper, InlineWorkers()).speak(text, VoiceStyle(), 24_000, "test")
+        return np.concatenate([chunk.audio async for chunk in chunks])
+
+    def heard(audio: NDArray[np.int16]) -> str:
+        return whisper_base.transcribe(audio.astype(np.float32) / 32_768).text
+
+    voiced = [asyncio.run(spoken_by_piper(text)) for text in said]
+    wide = words_wrong(said, [heard(resample(audio, 24_000, 16_000)) for audio in voiced])
+    narrow = words_wrong(said, [heard(telephoned(resample(audio, 24_000, 8_000))) for audio in voiced])
+    assert narrow <= wide + 0.03
 
 
 def real_engines(neural_models: Path, whisper: FasterWhisper) -> Any:
