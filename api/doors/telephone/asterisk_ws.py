@@ -2,24 +2,29 @@
 
     Dial(WebSocket/glow/c(ulaw)f(json)v(uuid=..,from=..,to=..))
 
-Asterisk plays what is queued and empties its queue on FLUSH_MEDIA. A text of more than 128 bytes is ignored, and a ping
-ends the call in some versions, so this path has none.
+Asterisk plays what is queued, keeps it in silence from PAUSE_MEDIA to CONTINUE_MEDIA, and empties its queue on
+FLUSH_MEDIA. So a caller's sound over a reply pauses it; if that was an interruption, the queue is emptied. A text of
+more than 128 bytes is ignored, and a ping ends the call in some versions, so this path has none.
 
 Source: chan_websocket.c of Asterisk 22.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from api.doors.line import HangUp, Hear, Heard, LineRefused, Message, ProtocolError, Wire
+from api.doors.line import HangUp, Hear, Heard, LineEvent, LineRefused, Message, Packet, ProtocolError, Wire
 from api.doors.telephone.calling import Incoming
 from api.doors.telephone.desk import Desk
 from api.doors.telephone.dialect import PhoneDialect
 from api.doors.telephone.keys import key_of
 from api.doors.telephone.media_texts import event_in, text_of
+from pipeline.conversation.events import ReplyCleared, ReplyEnded
 from voice.audio.formats import AudioFormat
 
 LONGEST_TEXT = 128
+
+FRAME_MS = 20
 
 FORMATS = {
     "ulaw": AudioFormat("mulaw", 8_000),
@@ -50,6 +55,9 @@ class AsteriskDialect(PhoneDialect):
         super().__init__(desk, opened)
         self._query = query
         self._json = False
+        self._paused = False
+        self._queued: tuple[int, int] | None = None
+        """The turn whose audio was queued last, and up to where in it, in milliseconds."""
 
     async def start(self, wire: Wire) -> Incoming:
         """Wait for MEDIA_START, which names the format; its notation is that of all our commands."""
@@ -91,6 +99,48 @@ class AsteriskDialect(PhoneDialect):
                 raise ProtocolError("asterisk_error", f"Asterisk reports: {str(fields.get('error_text', ''))[:200]}")
             case _:
                 return None
+
+    def render(self, event: LineEvent) -> Iterable[Message]:
+        """Pause instead of emptying the queue, until it is known whether the reply goes on."""
+        messages = super().render(event)
+        if isinstance(event, ReplyCleared):
+            already, self._paused = self._paused, True
+            return [] if already else [self._command("PAUSE_MEDIA")]
+        if isinstance(event, ReplyEnded) and self._paused:
+            return [*messages, *self._emptied()]
+        return messages
+
+    def audio(self, packet: Packet) -> Iterable[Message]:
+        """Render a packet; one that is in the queue still, as its reply was paused and goes on, needs nothing."""
+        if packet.turn is not None:
+            end_ms = packet.at_ms + packet.duration_ms
+            turn, queued_ms = self._queued or (None, 0)
+            if self._paused and packet.turn == turn and packet.at_ms < queued_ms:
+                self._paused = False
+                yield self._command("CONTINUE_MEDIA")
+            elif self._paused:
+                yield from self._emptied()
+            known_ms = queued_ms - packet.at_ms if (packet.turn, queued_ms) == self._queued else 0
+            if end_ms <= packet.at_ms + known_ms:
+                return
+            self._queued = packet.turn, end_ms
+            packet = self._without(packet, max(0, known_ms) // FRAME_MS * FRAME_MS)
+        yield from super().audio(packet)
+
+    def _without(self, packet: Packet, milliseconds: int) -> Packet:
+        """Return a packet without its beginning, which is in the queue: whole frames, so up to 19 ms come twice."""
+        sample_bytes = 2 if self.output.encoding == "pcm16" else 1
+        cut = self.output.rate_hz * milliseconds // 1000 * sample_bytes
+        return replace(
+            packet,
+            data=packet.data[cut:],
+            at_ms=packet.at_ms + milliseconds,
+            duration_ms=packet.duration_ms - milliseconds,
+        )
+
+    def _emptied(self) -> list[Message]:
+        self._paused, self._queued = False, None
+        return [*self.flush(), self._command("CONTINUE_MEDIA")]
 
     def media(self, data: bytes) -> list[Message]:
         """Render audio: whole frames of 20 ms, as the outlet makes them."""

@@ -31,7 +31,7 @@ AHEAD = 4
 QUEUE = 900
 """Frames on chan_websocket before MEDIA_XOFF."""
 
-COMMANDS = {"FLUSH_MEDIA", "MARK_MEDIA", "HANGUP", "ANSWER"}
+COMMANDS = {"FLUSH_MEDIA", "PAUSE_MEDIA", "CONTINUE_MEDIA", "MARK_MEDIA", "HANGUP", "ANSWER"}
 
 
 class _Traced:
@@ -62,6 +62,10 @@ class _TracedWebSocket(AsteriskDialect):
         self.trace._packet = packet
         yield from super().audio(packet)
 
+    def _without(self, packet: Packet, milliseconds: int) -> Packet:
+        self.trace._packet = super()._without(packet, milliseconds)
+        return self.trace._packet
+
     def media(self, data: bytes) -> list[Message]:
         self.trace.made.append(self.trace._packet)
         self.trace._packet = None
@@ -73,6 +77,7 @@ class SimulatedAsterisk:
 
     Attributes:
         speaker: what was played; a frame of a reply ends at a mark of its own, for `compared`.
+        paused, pauses: its queue is kept in silence; how often it was.
         faults: what Asterisk would have dropped the call for, or played as noise.
     """
 
@@ -81,8 +86,9 @@ class SimulatedAsterisk:
         self.faults: list[str] = []
         self.speech: list[bytes] = []
         self.spoken_at = -1
+        self.paused, self.pauses = False, 0
         self._line = line
-        self._queue: deque[tuple[bytes, Packet | None] | str] = deque()
+        self._queue: deque[tuple[bytes, str] | str] = deque()
         self._trace = _Traced()
         dialect: _TracedAudioSocket | _TracedWebSocket
         if line == "audiosocket":
@@ -150,7 +156,9 @@ class SimulatedAsterisk:
         elif len(message) % FRAME:
             self.faults.append(f"{len(message)} bytes are no whole frames")
         for start in range(0, len(message), FRAME):
-            self._queue.append((message[start : start + FRAME], packet))
+            is_reply = packet is not None and packet.turn is not None
+            place = f"{packet.turn}:{packet.at_ms + start // 8 + 20}" if packet is not None and is_reply else ""
+            self._queue.append((message[start : start + FRAME], place))
         if len(self._queue) > (AHEAD if self._line == "audiosocket" else QUEUE):
             self.faults.append(f"{len(self._queue)} frames wait")
 
@@ -162,22 +170,23 @@ class SimulatedAsterisk:
             self._queue.append(name)
         elif command == "FLUSH_MEDIA":
             self._queue.clear()
+        elif command in ("PAUSE_MEDIA", "CONTINUE_MEDIA"):
+            self.paused = command == "PAUSE_MEDIA"
+            self.pauses += self.paused
 
     def _play(self) -> None:
-        frame, packet = SILENCE, None
-        while self._queue:
+        frame, place = SILENCE, ""
+        while self._queue and not self.paused:
             item = self._queue.popleft()
             if isinstance(item, str):
                 self._send(f"MEDIA_MARK_PROCESSED correlation_id:{item}")
             else:
-                frame, packet = item
+                frame, place = item
                 break
-        is_reply = packet is not None and packet.turn is not None
         self.speaker.played += frame
-        self.speaker.voiced += bytes((is_reply,)) * FRAME
-        if packet is not None and packet.turn is not None:
-            end_ms = packet.at_ms + packet.duration_ms
-            self.speaker.marks.append((f"{packet.turn}:{end_ms}", len(self.speaker.played)))
+        self.speaker.voiced += bytes((bool(place),)) * FRAME
+        if place:
+            self.speaker.marks.append((place, len(self.speaker.played)))
 
     def _send(self, message: Message | None) -> None:
         asyncio.get_running_loop().call_later(self.delay.up, self.wire.say, message)

@@ -1,6 +1,7 @@
 """Fifty calls at random on each of Asterisk's lines, in virtual time: the chat holds what was played; it ends soon."""
 
 import asyncio
+import itertools
 import random
 import uuid
 
@@ -14,7 +15,7 @@ from tests.api.doors.telephone.asterisk_simulated import AsteriskLine, Simulated
 from tests.api.doors.telephone.scene import desk_in, entry
 from tests.api.doors.telephone.twilio.scene import spoken
 from tests.api.doors.telephone.twilio.simulated import GREETING, Delay
-from tests.pipeline.scene import steadily
+from tests.pipeline.scene import Repeater, engines, steadily
 
 
 async def interrupted(store: Store, desk: Desk, line: AsteriskLine, number: int, delay: Delay) -> PhoneInterruption:
@@ -62,3 +63,29 @@ def test_fifty_calls_with_barge_in_at_random(line: AsteriskLine, furthest_s: flo
     steadily(story, run_virtually)
     assert [one for one in found if not one.right] == []
     assert [one for one in found if one.silent_ms > 200] == []
+
+
+def test_chan_websocket_goes_on_after_a_sound_that_was_no_interruption_and_nothing_is_played_twice() -> None:
+    async def story(store: Store) -> None:
+        chosen = engines(transcriber=Repeater(""))
+        async with desk_in(store, entry(greeting=GREETING, silence_s=[]), chosen=chosen) as desk:
+            call = SimulatedAsterisk(desk, "asterisk", str(uuid.UUID(int=7)), Delay(0.02, 0.02))
+
+            async def cough(call: SimulatedAsterisk) -> None:
+                await call.until(lambda: call.is_playing)
+                await asyncio.sleep(2)
+                call.say(spoken("slt/turns/07")[: 8 * 180])
+                await call.until(lambda: call.pauses == 1)
+                assert call.paused
+                await call.until(lambda: not call.paused)
+                await asyncio.sleep(16)
+
+            await call.run(cough)
+            assert call.faults == []
+            assert {name.split(":")[0] for name, _ in call.speaker.marks} == {"0"}, "nothing but the greeting"
+            heard = [int(name.split(":")[1]) for name, _ in call.speaker.marks]
+            steps = [after - before for before, after in itertools.pairwise(heard)]
+            assert set(steps) <= {20, *range(1, 20)}, "in order, nothing twice and nothing left out"
+            assert max(heard) > 12_000
+
+    steadily(story, run_virtually)

@@ -73,7 +73,7 @@ def test_what_audiosocket_plays_ends_when_the_caller_speaks(seed: int) -> None:
     steadily(story, run_virtually)
 
 
-def test_chan_websocket_is_told_to_drop_its_queue_when_the_caller_speaks() -> None:
+def test_chan_websocket_is_told_to_be_silent_when_the_caller_speaks_and_drops_its_queue() -> None:
     async def story(store: Store) -> None:
         async with desk_in(store, entry(number="*", greeting=GREETING)) as desk, asyncio.TaskGroup() as tasks:
             dialect, first, frame = chan_websocket(desk)
@@ -81,19 +81,19 @@ def test_chan_websocket_is_told_to_drop_its_queue_when_the_caller_speaks() -> No
             serving = tasks.create_task(PhoneLine(wire, dialect, desk).serve())
             wire.say(first)
 
-            def flushed() -> list[float]:
-                return [at for at, sent in wire.sent if sent == "FLUSH_MEDIA"]
+            def told(command: str) -> list[float]:
+                return [at for at, sent in wire.sent if sent == command]
 
             await speak(wire, frame, lambda: len(wire.sent) > 20, np.zeros(160, np.int16))
             until = now() + 2.0
             await speak(wire, frame, lambda: now() >= until, np.zeros(160, np.int16))
-            assert flushed() == []
+            assert told("PAUSE_MEDIA") == told("FLUSH_MEDIA") == []
             began = now()
             for start in range(0, 160 * 40, 160):
                 wire.say(frame(SPEECH[start : start + 160]))
                 await asyncio.sleep(0.02)
-            assert flushed()[0] - began <= SILENT_S
-            sent_after = [at for at, sent in wire.sent if isinstance(sent, bytes) and at > flushed()[0]]
+            assert told("PAUSE_MEDIA")[0] - began <= SILENT_S
+            sent_after = [at for at, sent in wire.sent if isinstance(sent, bytes) and at > told("PAUSE_MEDIA")[0]]
             assert sent_after == []
             wire.say(None)
             await serving
