@@ -27,6 +27,9 @@ CLOSE, LEAST_CLOSE = 1.0, 0.4
 NEARLY = 0.7
 """By how much less likely than the first passage another document's may be to be quoted, too: log odds."""
 
+SECONDED = 1
+"""How many other documents are quoted that answer nearly as well, before more of the first one is."""
+
 _PARAGRAPHS = re.compile(r"\n[^\S\n]*\n")
 
 
@@ -49,18 +52,26 @@ def fitting_sentences(text: str, sources: Sequence[Source], limit: int) -> list[
     question = question_of(text)
     left = [extract for rank, source in enumerate(sources) for extract in _extracts(question, rank, source)]
     missing, chosen = set(question.terms), list[_Extract]()
+
+    def choose(extract: _Extract) -> None:
+        nonlocal left
+        chosen.append(extract)
+        left = [other for other in left if not set(other.sentences) & set(extract.sentences)]
+        missing.difference_update(extract.terms)
+
     while left and len(chosen) < limit:
         best = max(left, key=lambda item: (_worth(question, item, missing), [-part for part in item.place]))
-        if chosen and not best.terms & missing:  # nothing new: more of the passages that are quoted already
-            quoted = {id(extract.source) for extract in chosen}
-            begun = [item for item in left if id(item.source) in quoted and _may_follow(item)]
-            best = max(begun, key=lambda item: (item.value, [-part for part in item.place]), default=best)
-            if not begun or best.value < 1:
-                break
-        chosen.append(best)
-        left = [extract for extract in left if not set(extract.sentences) & set(best.sentences)]
-        missing -= best.terms
-    chosen += _seconded(sources, chosen, left)[: limit - len(chosen)]
+        if chosen and not best.terms & missing:
+            break
+        choose(best)
+    for extract in _seconded(sources, chosen, left)[: min(SECONDED, limit - len(chosen))]:
+        choose(extract)
+    while len(chosen) < limit:  # nothing new: more of the passages that are quoted already
+        quoted = {id(extract.source) for extract in chosen}
+        begun = [item for item in left if id(item.source) in quoted and item.value >= 1 and _may_follow(item)]
+        if not begun:
+            break
+        choose(max(begun, key=lambda item: (item.value, [-part for part in item.place])))
     chosen.sort(key=lambda item: item.place)
     return [(sentence, item.source) for item in chosen for sentence in item.sentences]
 
