@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from api.client.call import Call, Event
-from api.client.http import RemoteService, StoredMessage
+from api.client.http import RemoteService
 from api.client.voice import VoiceClient, open_call
 from tests.scale.balancer import Balancer
 from tests.servers.process import TOKEN, ServiceProcess, service_process
+from tests.service import http
 
 SECRET = "secret-of-the-gateways-0123456789"
 PATIENCE_S = 120.0
@@ -128,18 +129,17 @@ async def callers(balancer: Balancer, number: int, *, waits_for_end: bool = Fals
             await caller.client.hang_up()
 
 
-def checked(gateway: ServiceProcess, made: Sequence[Caller]) -> list[list[StoredMessage]]:
-    """Check what came of the callers; return their histories."""
-    histories = []
-    with RemoteService(gateway.url, TOKEN) as remote:
-        for caller in made:
-            names = {event["conversation_id"] for event in caller.client.log if event.type == "chat_voice"}
-            assert len(names) == 1, "it is the same call"
-            assert caller.client.renewals == 0
-            history = remote.messages(caller.chat)
-            words = [message.text for message in history if not message.is_persona]
-            assert words == caller.acknowledged, "each once, in order, and no other"
-            turns = [event["turn"] for event in caller.client.log if event.type == "user.message"]
-            assert turns == sorted(turns)
-            histories.append(history)
-    return histories
+def checked(gateway: ServiceProcess, made: Sequence[Caller]) -> None:
+    """Check what came of the callers, who have hung up."""
+    for caller in made:
+        names = {event["conversation_id"] for event in caller.client.log if event.type == "chat_voice"}
+        assert len(names) == 1, "it is the same call"
+        assert caller.client.renewals == 0
+        asked = {"chat_entry_id": caller.chat}
+        answer = http.post(f"{gateway.url}/attempt/chat_get", json=asked, headers={"Authorization": f"Bearer {TOKEN}"})
+        history = answer.json()["messages"]
+        words = [message["contents"][0]["content"] for message in history if message["type"] == "query"]
+        assert words == caller.acknowledged, "each once, in order, and no other"
+        assert all(message["completed"] for message in history), "no reply is left half-said"
+        turns = [event["turn"] for event in caller.client.log if event.type == "user.message"]
+        assert turns == sorted(turns)

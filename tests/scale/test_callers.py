@@ -104,11 +104,9 @@ def test_a_killed_gateway_loses_nothing_that_was_acknowledged(two: Gateways) -> 
             return made, [at - killed_at for at in back]
 
     made, back_s = asyncio.run(story())
-    histories = checked(two[0], made)
+    checked(two[0], made)
     assert max(back_s) < 60, "that of a loaded machine; 8 s on one that is not"
     shown(f"{len(back_s)} of {len(made)} calls back after {min(back_s):.1f} to {max(back_s):.1f} s")
-    for history in histories:
-        assert all(message.text for message in history), "no reply is left empty"
 
 
 @asynccontextmanager
@@ -194,9 +192,10 @@ def test_all_connections_cut_at_once_come_back(two: Gateways) -> None:
         async with balanced(urls(two)) as balancer, AsyncExitStack() as stack:
             with RemoteService(balancer.url, TOKEN) as remote:
                 chats = [(await asyncio.to_thread(remote.start_named, "The worried parent"))[1] for _ in range(STORM)]
-            lines = [await through(balancer, stack) for _ in chats]
-            for client, chat in zip(lines, chats, strict=True):
-                await client.open(chat)
+            lines = []
+            for chat in chats:
+                lines.append(await through(balancer, stack))
+                await lines[-1].open(chat)
             assert balancer.cut() == STORM
             cut_at = loop.time()
 
