@@ -10,7 +10,7 @@ class RaySettings(ServingSettings):
 
     ray_address: str = Field(
         default="auto",
-        description="Address of the Ray cluster with the engines (stt=ray, tts=ray), such as 10.0.0.1:6379; auto finds "
+        description="Address of the Ray cluster with the engines (stt=ray, tts=ray), such as 10.0.0.1:6380; auto finds "
         "one on this machine. Needs the extra `ray`.",
     )
     ray_app: str = Field(default="glow", description="Name of the Ray Serve application that `glow ray deploy` made.")
