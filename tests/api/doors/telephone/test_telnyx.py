@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidStatus
 
 from api.doors.line import Digit, Hear, LineRefused, ProtocolError
 from api.doors.telephone.calling import Incoming
-from api.doors.telephone.telnyx import REORDER, ChunkOrder, TelnyxDialect, format_of, swapped
+from api.doors.telephone.telnyx import REORDER, RINGS_S, ChunkOrder, TelnyxDialect, format_of, swapped
 from api.doors.telephone.webhooks import LARGEST_WEBHOOK
 from models.store import Store
 from pipeline.replay.virtual_time import run_virtually
@@ -28,7 +28,9 @@ from tests.servers.in_thread import serving
 from tests.service import RunningService, http, unhearing
 from voice.audio.formats import AudioFormat
 
-NUMBERS = 'numbers:\n  - {number: "+15551230000", practice: The worried parent, block: ["+1900*"]}\n'
+NUMBERS = (
+    'numbers:\n  - {number: "+15551230000", practice: The worried parent, block: ["+1900*"], human: "+15557770000"}\n'
+)
 _IDS = count(1)
 
 
@@ -105,6 +107,32 @@ def test_a_call_is_answered_greeted_interrupted_and_hung_up(telnyx: Telnyx) -> N
             assert await asyncio.to_thread(telnyx.webhook, "call.hangup", None, call_control_id=call_id) == 200
             await stream.until(stream.over.is_set)
         await asyncio.to_thread(telnyx.asked, f"{call_id}/actions/hangup")
+        await telnyx.service.until(lambda service: not len(service.calls))
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_transfer_calls_the_human_and_comes_back_if_nobody_answers(telnyx: Telnyx, answered: bool) -> None:
+    async def story() -> None:
+        call_id, ticket = await asyncio.to_thread(telnyx.answered)
+        async with TelnyxStream.connected(telnyx.stream, ticket, call_id) as stream:
+            await stream.until(lambda: stream.loud() > 10)
+            await stream.send({"event": "dtmf", "dtmf": {"digit": "0"}})
+            await stream.send({"event": "dtmf", "dtmf": {"digit": "#"}})
+            body = await asyncio.to_thread(telnyx.asked, f"{call_id}/actions/transfer")
+            state = base64.b64encode(call_id.encode()).decode()
+            assert body == {"to": "+15557770000", "target_leg_client_state": state, "timeout_secs": RINGS_S}
+            assert 5 <= RINGS_S <= 600, "as Telnyx takes it"
+            heard = stream.loud()
+            leg = {"call_control_id": f"{call_id}-b", "client_state": state, "hangup_cause": "timeout"}
+            event = "call.bridged" if answered else "call.hangup"
+            assert await asyncio.to_thread(telnyx.webhook, event, None, **leg) == 200
+            if answered:
+                await stream.until(stream.over.is_set)
+            else:
+                await stream.until(lambda: stream.loud() > heard + 10)
+                assert not stream.over.is_set()
         await telnyx.service.until(lambda service: not len(service.calls))
 
     asyncio.run(story())
