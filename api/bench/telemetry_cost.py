@@ -1,8 +1,8 @@
-"""`glow bench telemetry`: what metrics and traces cost a talking call, by three services that run side by side.
+"""`glow bench telemetry`: what metrics and traces cost a talking call, by three services in turn.
 
-All carry the same calls at the same time, one of them with metrics, which are scraped, and traces, which are collected.
-What else the machine does slows all alike, and what is compared is processor time; by how much the two without differ
-tells how far the comparison can be trusted.
+All run at once and carry the same calls one after the other, in another order each round: who is measured last on a
+busy machine has more to catch up on. One of them has metrics, which are scraped, and traces, which are collected. What
+is compared is processor time; by how much the two without differ tells how far the comparison can be trusted.
 """
 
 import asyncio
@@ -148,16 +148,20 @@ def _measured(
         models = Settings().models_dir
         services = [stack.enter_context(own_service(one, models)) for one in (common, common, telling)]
 
-        async def side_by_side() -> TelemetryCost:
+        async def in_turn(number: int) -> TelemetryCost:
             scraping = asyncio.create_task(collector.scrape(f"http://127.0.0.1:{port}/metrics"))
             try:
-                runs = (measure_calls(one, _chats(one, sessions), seconds, talking=True) for one in services)
-                return TelemetryCost(*await asyncio.gather(*runs))
+                loads = {}
+                for place in range(len(services)):
+                    which = (place + number) % len(services)
+                    chats = _chats(services[which], sessions)
+                    loads[which] = await measure_calls(services[which], chats, seconds, talking=True)
+                return TelemetryCost(loads[0], loads[1], loads[2])
             finally:
                 scraping.cancel()
                 await asyncio.gather(scraping, return_exceptions=True)
 
-        return [asyncio.run(side_by_side()) for _ in range(rounds)]
+        return [asyncio.run(in_turn(number)) for number in range(rounds)]
 
 
 def _chats(service: OwnService, sessions: int) -> list[str]:

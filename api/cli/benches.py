@@ -125,7 +125,7 @@ def bench_telemetry(
     tts: Engine = None,
     llm: Llm = None,
 ) -> None:
-    """Measure what metrics and traces cost a talking call: services side by side, with and without."""
+    """Measure what metrics and traces cost a talking call: services in turn, with and without."""
     from api.bench.telemetry_cost import bench_telemetry as measure
 
     measure(
