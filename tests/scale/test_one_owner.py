@@ -199,3 +199,18 @@ def test_without_a_secret_nothing_is_told(tmp_path: Path) -> None:
     with unhearing(tmp_path) as alone:
         for path in ("release", "operation"):
             assert http.post(f"{alone.url}/internal/{path}", json={}, headers={"X-Glow-Gateway": ""}).status_code == 404
+
+
+def test_a_full_gateway_says_so_to_the_proxy(tmp_path: Path) -> None:
+    def ready(service: RunningService) -> tuple[int, str]:
+        answer = http.get(f"{service.url}/ready")
+        return answer.status_code, answer.json()["state"]
+
+    with unhearing(tmp_path, max_calls=1) as service:
+        asyncio.run(service.until(lambda inside: inside.ready.is_set()))
+        assert ready(service) == (200, "serving")
+        chat = service.chat()
+        service.post("/attempt/chat_voice", {"chat_id": chat})
+        assert ready(service) == (503, "full")
+        service.post("/attempt/chat_silence", {"chat_id": chat})
+        assert ready(service) == (200, "serving")
