@@ -12,6 +12,9 @@ from aiosipua import AuthChallenge, SipDigestAuth, SipRequest, build_credentials
 NONCE_S = 60.0
 """How long a nonce can be used."""
 
+_ROUNDED_S = 0.001
+"""How much later than now a nonce may seem to be made, as its time is rounded."""
+
 KEPT_NONCES = 1_000
 REALM = "glow"
 
@@ -84,7 +87,8 @@ class Digest:
             made = float(at)
         except ValueError:
             return False
-        return hmac.compare_digest(nonce.encode(), self._signed(at, salt).encode()) and 0 <= now - made < NONCE_S
+        is_ours = hmac.compare_digest(nonce.encode(), self._signed(at, salt).encode())
+        return is_ours and -_ROUNDED_S < now - made < NONCE_S
 
     def _counts_on(self, nonce: str, count: int) -> bool:
         """Note a use of a nonce; False if this or a later one was seen."""

@@ -33,7 +33,6 @@ def glean(text: str) -> dict[str, Any]:
 
 WARRANTY = user("How long is the warranty of a computer?")
 FASTING = user("Am I allowed to drink water before a fasting blood test?")
-RESULTS = user("How long do you keep my test results?")
 """Two documents are quoted for the one, three for the other."""
 
 
@@ -194,7 +193,7 @@ def test_inclusions_and_exclusions(service: RunningService) -> None:
     [({"agent": "GPT"}, 0), ({"mode": "QUICK"}, 2), ({"agent": "FAST"}, 2), ({"agent": "ADVANCED"}, 3), (None, 3)],
 )
 def test_the_agent_decides_how_much_is_searched(service: RunningService, agent: Any, sources: int) -> None:
-    answer = chat(service, RESULTS, agentConfig=agent)
+    answer = chat(service, user("May I eat and drink before my blood test?"), agentConfig=agent)
     assert len(titles_of(answer)) == sources
     assert answer["messages"][0]["agentConfig"]["agent"] == ((agent or {}).get("agent") or "DEFAULT")
 

@@ -41,9 +41,11 @@ NEVER_TOLD = {
     "invalid": "calls write nothing that a client chose",
     "conflict": "calls write nothing that a client chose",
     "too_large": "calls write nothing that a client chose",
+    "moved": "the call ends with restarting, and goes on in another process",
     "store_unavailable": "the service does not start",
     "invalid_pack": "the service does not start",
     "embedding_failed": "a search goes on by words",
+    "unsupported_model": "told by requests that translate, of which a call is none",
     "too_many": "told by sockets and requests, of which a call is none",
 }
 
