@@ -122,6 +122,9 @@ def test_every_route_by_scope(service: RunningService, tokens: Tokens, scope: Sc
             headers = {"Authorization": f"Bearer {tokens[scope]}"}
             with client.stream(method, path.replace("{", "x").replace("}", ""), headers=headers, json={}) as answer:
                 asked.add(path)
+                if path.startswith("/internal/"):  # between gateways, by their secret alone
+                    assert answer.status_code == 404
+                    continue
                 allowed = scope not in CALLERS or path in FOR_CALLS or (scope, path) == ("kiosk", "/kiosk/session")
                 if path.startswith("/studio/"):
                     allowed = scope == "operator"
