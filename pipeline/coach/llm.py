@@ -14,6 +14,7 @@ from models.records.core import Message
 from pipeline.coach.breaches import Breach
 from pipeline.coach.coach import Assessment, CoachingTask, Passage, Remark, StandardScore, exact_section, fitted
 from pipeline.coach.rules import RuleCoach, broken_in, broken_remarks
+from pipeline.llm.usage import TokenMeter, UsageReport
 
 log = logging.getLogger(__name__)
 
@@ -87,14 +88,22 @@ class LanguageModelCoach:
         model: the model's name.
         base_url, api_key: the server; the official one by default.
         total_s: timeout of an answer in seconds.
+        tokens: takes what the server reports of the tokens.
     """
 
     name = "openai"
 
     def __init__(
-        self, *, model: str, base_url: str | None = None, api_key: str | None = None, total_s: float = 60.0
+        self,
+        *,
+        model: str,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        total_s: float = 60.0,
+        tokens: TokenMeter | None = None,
     ) -> None:
         self._model = model
+        self._usage = UsageReport(tokens, model)
         self._total_s = total_s
         self._rules = RuleCoach()
         self._client = AsyncOpenAI(
@@ -198,6 +207,7 @@ class LanguageModelCoach:
         answer: Any = await self._client.chat.completions.create(
             model=self._model, messages=cast(Any, messages), **parameters
         )
+        self._usage.take(answer.usage)
         return str(answer.choices[0].message.content or "")
 
 

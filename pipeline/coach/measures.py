@@ -1,7 +1,8 @@
 """Measures of a chat: objectives met and broken, signs, questions, turns, share of talk, the quiz."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 
@@ -9,14 +10,16 @@ from models.records.criteria import Criterion, Sign
 from models.records.resources import Advice, Standard
 from pipeline.coach.breaches import Breach, breaches
 from pipeline.coach.coach import CoachingTask
-from pipeline.coach.speech import MOST_SIGNS, Sentence, counted, sentences
+from pipeline.coach.evidence import found_in
+from pipeline.coach.piles import signs_of, to_the_point
+from pipeline.coach.speech import MOST_SIGNS, Sentence, sentences
 from pipeline.coach.words import content
 
 TURNS_FOR_ALL = 6
 """Turns of the learner that earn all points for engagement."""
 
 LEAST_TURNS = 3
-"""Turns of the learner after which an objective that only forbids something is met."""
+"""Turns of the learner that make a conversation: fewer earn a part, and meet no objective that only forbids."""
 
 QUESTIONS_FOR_ALL = 4
 """Questions that earn all points; an open question counts as one, a closed one as half."""
@@ -67,15 +70,17 @@ class Reading:
         task: the chat with its rubric.
         every: all sentences of the learner.
         said: those that count: said to somebody, once each.
-        salad: those whose words are in no order.
+        faults: why others do not count.
     """
 
     def __init__(self, task: CoachingTask) -> None:
         self.task = task
         self.every = tuple(islice(sentences(task.learner), MOST_SENTENCES))
         recited = [*task.objectives, *(standard.description for standard in task.rubric.standards)]
-        self.said = counted(self.every, recited)
-        self.salad = tuple(sentence for sentence in self.every if not sentence.is_in_order)
+        signs = signs_of(task)
+        heard = [message.text for message in task.persona]
+        found = to_the_point(found_in(self.every, recited, heard, signs), signs, task)
+        self.said, self.faults = found.said, found.faults
 
     @cached_property
     def breaches(self) -> tuple[Breach, ...]:
@@ -150,11 +155,10 @@ def measured(standard: Standard, reading: Reading) -> Finding:
             found = _balance(reading)
         case _:
             found = _objectives(reading)
-    if reading.salad and not reading.said:
-        lost = quoted(reading.salad[0])
-        return Finding(
-            0.0, f"Say it in a sentence that the other person can follow: {lost} has lost the order of its words."
-        )
+    if reading.faults and not reading.said:
+        sentence, reason = reading.faults[0].sentence, reading.faults[0].reason
+        told = f"{quoted(sentence)} {reason.short}"
+        return Finding(0.0, f"{reason.name}, so that the other person can follow: {told}.")
     if not reading.breaches:
         return found
     share = found.share * max(0.0, 1 - BREACH_COSTS * len(reading.breaches))
@@ -162,6 +166,21 @@ def measured(standard: Standard, reading: Reading) -> Finding:
     if found.share and first.tell not in found.reason:
         return Finding(share, f"{found.reason} What counts against it: {first.tell}", found.evidence, found.advice)
     return Finding(share, found.reason, found.evidence, found.advice)
+
+
+def carried(found: Finding, standard: Standard, reading: Reading) -> Finding:
+    """Return a finding with the part of its share that a conversation of so few turns earns.
+
+    Three turns earn all, or one for every two things that the task looks for, where these are few.
+    """
+    task = reading.task
+    needed = sum(item.needed for item in task.criteria if item.signs)
+    needed += sum(item.needed for item in task.rubric.standards if item.measure == "signs")
+    part = min(1.0, reading.turns / max(1, min(LEAST_TURNS, math.ceil(needed / 2))))
+    if part >= 1 or not found.share or standard.measure in ("quiz", "turns"):
+        return found
+    told = f"{found.reason} Talk on: so short a conversation earns a part of it."
+    return replace(found, share=found.share * part, reason=told)
 
 
 def covered(objective: str, said: Sequence[Sentence]) -> Sentence | None:

@@ -8,8 +8,9 @@ The rule: each standard earns its points times the share to which its measure is
   balance     the learner's share of the talk, by the voice timings where there are some, best between 25 % and 65 %;
   signs       how many of the standard's own patterns were found, not negated, out of those needed;
   quiz        the share of the chat's questions that were answered rightly.
-Only sentences that are said to somebody count: no heaps of key words, nothing twice, nothing read off the task. Each
-breach, a rude remark or what the scenario forbids, takes a fifth from every standard but the quiz.
+Only what is said to the other person counts (`evidence`, `piles`): no key words or spliced phrases, nothing twice,
+nothing out of its place. Fewer than three turns earn a part. Each breach, a rude remark or what the scenario forbids,
+takes a fifth from every standard but the quiz.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from collections.abc import Sequence
 from models.records.resources import Advice, Standard
 from pipeline.coach.breaches import Breach
 from pipeline.coach.coach import Assessment, CoachingTask, Passage, Remark, StandardScore
-from pipeline.coach.measures import Finding, Reading, measured, quoted, talk_share
+from pipeline.coach.measures import Finding, Reading, carried, measured, quoted, talk_share
 from pipeline.coach.speech import Sentence, sentences
 from pipeline.llm.reflection import normalised
 
@@ -90,7 +91,9 @@ class RuleCoach:
 def assess(task: CoachingTask) -> Assessment:
     """Grade a chat by the rules."""
     reading = Reading(task)
-    findings = [(standard, measured(standard, reading)) for standard in task.rubric.standards]
+    findings = [
+        (standard, carried(measured(standard, reading), standard, reading)) for standard in task.rubric.standards
+    ]
     scores = tuple(
         StandardScore(standard, int(standard.points * finding.share + 0.5), finding.reason)
         for standard, finding in findings
@@ -109,7 +112,7 @@ def assess(task: CoachingTask) -> Assessment:
         for remark in _missing_words(standard, finding, task)
     ]
     improvements = _one_for_each(
-        [*broken_remarks(reading.breaches), *_in_order(reading), *_better_words(task), *_too_long(task), *missing]
+        [*broken_remarks(reading.breaches), *_not_counted(reading), *_better_words(task), *_too_long(task), *missing]
     )
     return Assessment(
         scores, summary, tuple(strengths[:_MOST_REMARKS]), tuple(improvements[:_MOST_REMARKS]), analyses(task)
@@ -187,14 +190,13 @@ def suggestions(task: CoachingTask) -> tuple[str, ...]:
     return tuple(line for line in lines if normalised(line) not in said)[:3]
 
 
-def _in_order(reading: Reading) -> list[Remark]:
-    """Return an improvement for each sentence that has lost the order of its words, with one to say in its place."""
+def _not_counted(reading: Reading) -> list[Remark]:
+    """Return an improvement for each sentence that does not count, with one to say in its place."""
     advised = [advice.say for item in reading.objectives for advice in item.advice if advice.say]
     better = itertools.cycle(advised or ["What matters most to you in this?"])
-    why = "Nobody can follow this. Say one thing, in a sentence of your own."
     return [
-        Remark("Say it in a sentence", why, sentence.message.id, (Passage(sentence.text, say),))
-        for sentence, say in zip(reading.salad, better, strict=False)
+        Remark(fault.reason.name, fault.reason.why, fault.sentence.message.id, (Passage(fault.sentence.text, say),))
+        for fault, say in zip(reading.faults, better, strict=False)
     ]
 
 

@@ -3,13 +3,13 @@
 Transcripts of speech may have no punctuation, so beginnings of questions count, too.
 """
 
-import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from models.records.core import Message
+from pipeline.coach.function_words import FUNCTION_WORDS
 from pipeline.coach.grammar import misplaced
 from pipeline.llm.polarity import Statement, statement
 from pipeline.llm.reflection import normalised
@@ -40,15 +40,6 @@ _OPEN_INSIDE = re.compile(rf"\b(?:{_WH} (?:\w+ )?{_AUX} {_WHO}\b|{_TELLS})")
 _ASKING_WORDS = re.compile(rf"\b{_WH} {_WH} {_WH}\b")
 _NOT_ASKED = re.compile(rf"^{_AND}(?:which|who|what) (?:is|was) (?:why|how|what|where|when)\b")
 
-_FUNCTION = frozenset(
-    (
-        "a about after again all am an and any anything are as at be because been before being but by can cannot could "
-        "did do does for from had has have he her here him his how i if in into is it its just let may me might more "
-        "must my no not nothing now of off on one or our out over please she should so some something than that the "
-        "their them then there these they this those to too under until up us was we were what when where which while "
-        "who whom whose why will with without would yes you your yours"
-    ).split()
-)
 _LEAST_FUNCTION_SHARE = 0.25
 _LONGEST_RUN = 4
 _SHORT = re.compile(
@@ -58,13 +49,9 @@ _SHORT = re.compile(
     r"|\w+ speaking|records office) ?)+$"
 )
 _SHORT_WORDS = 8
-_LEAST_RECITED = 4
 
 WORDS_FOR_A_SLIP = 20
 """Number of words of a sentence that excuse one place where the words are in no order."""
-
-_LEAST_SALAD, _SALAD_SHARE = 2, 0.125
-"""Fewest sentences, and their share, whose words are in no order, for which nothing that was said counts."""
 
 
 @dataclass(frozen=True)
@@ -109,10 +96,10 @@ class Sentence:
         """Whether it is said to somebody, and not a heap of key words."""
         words = self.plain.split()
         if len(words) < 3:
-            return any(word in _FUNCTION for word in words) or _SHORT.match(self.plain) is not None
+            return any(word in FUNCTION_WORDS for word in words) or _SHORT.match(self.plain) is not None
         if _ASKING_WORDS.search(self.plain):
             return False
-        known = [word in _FUNCTION for word in words]
+        known = [word in FUNCTION_WORDS for word in words]
         run = longest = 0
         for is_known in known:
             run = 0 if is_known else run + 1
@@ -138,6 +125,10 @@ class Sentence:
         """Return whether a pattern is found in it, not negated."""
         return True in self.said.polarities(pattern)
 
+    def starts(self, pattern: str) -> int:
+        """Return where a pattern is found in it first; -1 where it is not."""
+        return min((start for start, _ in self.said.spans(pattern)), default=-1)
+
     @property
     def _clauses(self) -> list[str]:
         return [plain for clause in _CLAUSE_END.split(self.text) if (plain := normalised(clause))]
@@ -160,36 +151,3 @@ def sentences(messages: Sequence[Message]) -> Iterator[Sentence]:
             begun = ""
         if normalised(begun):
             yield Sentence(message, begun.strip())
-
-
-def counted(said: Sequence[Sentence], recited: Sequence[str] = ()) -> tuple[Sentence, ...]:
-    """Return the sentences that count: said to somebody, in the order of words, once each, and not read off the task.
-
-    Where many are in no order, none counts: then the others are key words between function words, too.
-
-    Args:
-        said: all of them.
-        recited: texts of the task, such as objectives; what repeats one of them counts for nothing.
-    """
-    known: set[str] = set()
-    found = []
-    salad = sum(not sentence.is_in_order for sentence in said)
-    if salad >= _LEAST_SALAD and salad >= _SALAD_SHARE * len(said):
-        return ()
-    texts = [normalised(text) for text in recited]
-    for sentence in said:
-        if sentence.plain in known or not sentence.is_speech or not sentence.is_in_order:
-            continue
-        known.add(sentence.plain)
-        if not any(_recites(sentence.plain, text) for text in texts):
-            found.append(sentence)
-    return tuple(found)
-
-
-def _recites(plain: str, text: str) -> bool:
-    said, asked = plain.split(), text.split()
-    if len(said) < _LEAST_RECITED or said[0] not in asked[:1]:
-        return False
-    matcher = difflib.SequenceMatcher(None, said, asked, autojunk=False)
-    same = sum(block.size for block in matcher.get_matching_blocks() if block.size > 1)
-    return same >= 0.75 * len(said)

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from models.records.core import Message
-from pipeline.coach.speech import counted, sentences
+from pipeline.coach.evidence import counted
+from pipeline.coach.speech import sentences
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 

@@ -70,10 +70,12 @@ def task_of(scenario: str, lines: Sequence[Mapping[str, str]], right: Sequence[b
         for place, line in enumerate(lines)
         for who, text in line.items()
     )
+    personas = tuple(item for item in pack().personas if item.id in found.persona_ids)
+    documents = tuple(item for item in pack().documents if item.id in found.document_ids)
     questions = [by_id[ident].name for ident in found.resources["question"]]
     answers = [*right, *[None] * (len(questions) - len(right))]
     return CoachingTask(
-        ChatContext(Chat("c", "a", "u", name, found.id, 0, NOON), (), found, (), messages),
+        ChatContext(Chat("c", "a", "u", name, found.id, 0, NOON), personas, found, documents, messages),
         rubric(),
         criteria=tuple(criterion_of(by_id[ident]) for ident in found.resources["criterion"]),
         quiz=tuple(QuizItem(question, answer) for question, answer in zip(questions, answers, strict=True)),
