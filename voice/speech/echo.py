@@ -24,7 +24,7 @@ _WINDOW = 160 * _MS
 _LAGS = LONGEST_DELAY_MS * _MS
 _SEARCHED = _LAGS + _WINDOW
 _KEPT = _SEARCHED + (_PARTITIONS + 2) * FRAME
-_FFT = 1 << (_SEARCHED + _WINDOW - 1).bit_length()
+_FFT = 13_824  # 2^9 3^3, at least _SEARCHED: the lags that wrap around are not looked at
 _EMPHASIS = 0.95  # evens out the spectrum of speech, which sharpens the correlation
 
 _ALIKE = 0.55
@@ -33,7 +33,10 @@ _ALIKE = 0.55
 
 _HARDLY_ALIKE, _PERHAPS_ALIKE, _PLAINLY_ALIKE = 0.3, 0.45, 0.7
 _SAME_LAG = 3 * _MS
-_TRACKED_EVERY = 10  # frames between two looks at a delay that is known
+_TRACKED_EVERY = 10  # frames between two looks at a delay that is known, or at a sound that goes on
+_RISEN, _FOLLOWS = 2.0, 0.1  # how much louder than lately, in amplitude, a sound begins; and how fast "lately" follows
+_NEW = 16  # frames from its beginning in which a sound is new
+_UNEXPECTED_EVERY = 4  # frames between two looks at a new sound where no echo is expected
 _UNFIT, _UNFIT_LOOKS = 0.5, 3  # share that a filter leaves of a plain echo, so often, before it is given up
 _BELIEVED = 2  # frames after a look within which its finding holds
 _LEARNT = 50  # frames of echo after which the filter is trusted
@@ -41,17 +44,44 @@ _STEP = 0.5
 _BETTER = 0.8  # how much less energy a filter leaves than the other one, to take its place
 _SMOOTHED = 0.5
 _AUDIBLE = 10 ** (-60 / 20)  # RMS of full scale below which there is no sound to speak of
+_FAINT = 2 * _AUDIBLE  # a steady noise may be now above `_AUDIBLE` and now below
 _VERDICT = 8  # frames of sound within which an echo shows; they are withheld from the detector
 _GLIMPSE = 3  # frames of sound of which the likeness says little
 _PAUSE, _ARRIVES = 25, 15  # frames of silence before a reply is a new one, and frames within which its echo begins
 _ABSENT = 50  # audible frames played without a sound in the microphone, after which no echo is expected
 _ECHO_LEFT, _TALK_LEFT = 0.35, 0.65  # shares of the energy that the prediction leaves of an echo, and of a learner
 _GATE = 0.02
-_SILENCE = np.zeros(FRAME, np.int16)
+
+SILENCE = np.zeros(FRAME, np.int16)
+"""A frame in which nothing is played: known without a look at its samples."""
 
 
 Float32Frame = NDArray[np.float32]
 """20 ms at 16 kHz in [-1, 1], shape (320,)."""
+
+
+class _Latest:
+    """The latest samples, in an array in which they move to the front only now and then.
+
+    Args:
+        count: how many, a multiple of a frame's.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = self._end = count
+        self._held = np.zeros(2 * count, np.float32)
+
+    def push(self, frame: Float32Frame) -> None:
+        if self._end == len(self._held):
+            self._held[: self._count] = self._held[-self._count :]
+            self._end = self._count
+        self._held[self._end : self._end + FRAME] = frame
+        self._end += FRAME
+
+    @property
+    def samples(self) -> NDArray[np.float32]:
+        """The latest samples, shape (count,), oldest first; they change with the next push."""
+        return self._held[self._end - self._count : self._end]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +101,8 @@ class EchoCanceller:
     """The canceller of one call, fed one frame of 20 ms at a time."""
 
     def __init__(self) -> None:
-        self._played = np.zeros(_KEPT, np.float32)
-        self._heard = np.zeros(_WINDOW, np.float32)
+        self._played = _Latest(_KEPT)
+        self._heard = _Latest(_WINDOW)
         self._filter = np.zeros((_PARTITIONS, FRAME + 1), np.complex64)
         self._learning = self._filter
         self._power = np.zeros(FRAME + 1, np.float32)
@@ -83,6 +113,8 @@ class EchoCanceller:
         self._silent_frames = _KEPT // FRAME  # since something was played
         self._frames = self._begun_frames = 0
         self._loud_frames = 0
+        self._level = self._lately = 0.0  # RMS of the microphone's frame, and smoothed
+        self._steady_frames = _NEW  # since a sound began in it
         self._unheard_frames = 0
         self._looked_at = self._learnt_frames = self._unfit_looks = 0
 
@@ -101,9 +133,9 @@ class EchoCanceller:
 
         Args:
             frame: int16, shape (320,), 16 kHz.
-            played: the same, as it was sent; zeros where nothing was played.
+            played: the same, as it was sent; `SILENCE` where nothing was played.
         """
-        playing = bool(played.any())
+        playing = played is not SILENCE and bool(played.any())
         if playing and self._silent_frames >= _PAUSE:
             self._begun_frames = 0
         self._silent_frames = 0 if playing else self._silent_frames + 1
@@ -112,20 +144,23 @@ class EchoCanceller:
             self._loud_frames = 0
             return Cleaned(frame, frame)
         near = float32_of(frame)
-        self._played = np.concatenate([self._played[FRAME:], float32_of(played)])
-        self._heard = np.concatenate([self._heard[FRAME:], near])
+        self._played.push(float32_of(played))
+        self._heard.push(near)
         self._frames += 1
-        loud = _level(near) > _AUDIBLE
+        self._level = _level(near)
+        self._steady_frames = 0 if self._level > _RISEN * self._lately else self._steady_frames + 1
+        self._lately += _FOLLOWS * (self._level - self._lately)
+        loud = self._level > _AUDIBLE
         self._loud_frames = self._loud_frames + 1 if loud else 0
         if not loud:
-            if self._delay is None and _level(self._played[-FRAME:]) > _AUDIBLE:
+            if self._delay is None and _level(self._played.samples[-FRAME:]) > _AUDIBLE:
                 self._unheard_frames += 1
             return Cleaned(frame, frame)
         if self._frames - self._looked_at >= self._look_every:
             self._alike, self._looked_at = self._search(), self._frames
         if self._delay is None:
             # Silence and no faint frame: a step from that into a word can keep the detector from hearing the word.
-            return Cleaned(frame, _SILENCE if self._may_be_echo else frame)
+            return Cleaned(frame, SILENCE if self._may_be_echo else frame)
         left = self._predict(near, self._delay)
         is_echo = self._alike >= _ALIKE and self._frames - self._looked_at <= _BELIEVED
         # The way may have changed between two replies: as one arrives, only what is unlike it is a learner.
@@ -148,14 +183,20 @@ class EchoCanceller:
 
     @property
     def _look_every(self) -> int:
-        """Frames between two looks for the echo: often while it is unknown or new, and as its sound begins."""
+        """Frames between two looks for the echo: often as a sound begins, and while what is known of it is new.
+
+        Noise that is about as loud as `_AUDIBLE` begins nothing: a look takes .3 ms.
+        """
+        new = self._loud_frames <= _NEW and (self._steady_frames <= _NEW or self._level > _FAINT)
         if self._delay is None:
-            return 1 if self._loud_frames <= 2 * _VERDICT else _TRACKED_EVERY
-        return 2 if self._learnt_frames < _LEARNT or self._loud_frames <= 2 * _VERDICT else _TRACKED_EVERY
+            # What was a little alike is withheld, so that it is looked at again at once.
+            expected = self._unheard_frames < _ABSENT or self._alike >= _HARDLY_ALIKE
+            return (1 if expected else _UNEXPECTED_EVERY) if new else _TRACKED_EVERY
+        return 2 if new or self._learnt_frames < _LEARNT else _TRACKED_EVERY
 
     def _search(self) -> float:
         """Look for the echo in the last 160 ms, and take its delay where it is plain; return how alike they are."""
-        near, far = _emphasised(self._heard), _emphasised(self._played[-_SEARCHED:])
+        near, far = _emphasised(self._heard.samples), _emphasised(self._played.samples[-_SEARCHED:])
         spectrum = np.fft.rfft(far, _FFT) * np.conj(np.fft.rfft(near, _FFT))
         products = np.fft.irfft(spectrum, _FFT)[: _LAGS + 1]
         sums = np.concatenate([[0.0], np.cumsum(far * far, dtype=np.float64)])
@@ -201,7 +242,8 @@ class EchoCanceller:
         only where it does better (Ochiai, Araseki, Ogihara, "Echo canceler with two echo path models", 1977).
         """
         end = _KEPT - max(0, delay - _MARGIN)
-        blocks = [self._played[end - (number + 2) * FRAME : end - number * FRAME] for number in range(_PARTITIONS)]
+        sent = self._played.samples
+        blocks = [sent[end - (number + 2) * FRAME : end - number * FRAME] for number in range(_PARTITIONS)]
         far = np.fft.rfft(np.stack(blocks), axis=1).astype(np.complex64)
         predictions = (np.stack([self._filter, self._learning]) * far).sum(axis=1)
         left, error = near - np.fft.irfft(predictions)[:, FRAME:].astype(np.float32)

@@ -159,3 +159,19 @@ def test_extremes_stay_in_range(loud: int) -> None:
         cleaned = canceller.push(square, square)
     assert cleaned.audio.dtype == np.int16
     assert cleaned.audio.shape == (FRAME,)
+
+
+def test_noise_on_the_verge_of_silence_is_not_searched_in_every_frame(persona: Audio) -> None:
+    looks = 0
+
+    class Counted(EchoCanceller):
+        def _search(self) -> float:
+            nonlocal looks
+            looks += 1
+            return super()._search()
+
+    canceller = Counted()
+    noise = np.random.default_rng(9).standard_normal(10 * RATE_HZ) * 10 ** (-60 / 20)  # now a little above, now below
+    for heard, sent in zip(frames(noise), frames(persona), strict=False):
+        canceller.push(heard, sent)
+    assert 25 <= looks <= 100  # of 500 frames: one in ten, and those of the beginning
