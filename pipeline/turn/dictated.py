@@ -9,8 +9,14 @@ import re
 from enum import StrEnum
 
 from pipeline.turn.asked import Asked, Kind, asked_for
-from pipeline.turn.listed import items_listed, list_goes_on
-from pipeline.turn.misheard import announced_and_broken_off, broken_off, still_going_on
+from pipeline.turn.listed import item_misheard, items_listed, list_goes_on, two_sorts_needed
+from pipeline.turn.misheard import (
+    announced_and_broken_off,
+    broken_off,
+    repetitions,
+    same_in_order,
+    still_going_on,
+)
 from pipeline.turn.run import (
     ACRONYMS,
     TEENS,
@@ -26,14 +32,15 @@ from pipeline.turn.run import (
 class Dictation(StrEnum):
     """How much of a dictation is there.
 
-    `ANY_LENGTH` may be whole, and the caller's own pauses decide; `FIRST_ITEM` is one item of a list.
+    `ANY_LENGTH` may be whole, and the caller's own pauses decide; `MAY_GO_ON` is one item of a list, or words that
+    sound like what is misheard.
     """
 
     GOES_ON = "goes on"
     PERHAPS_WHOLE = "perhaps whole"
     WHOLE = "whole"
     ANY_LENGTH = "any length"
-    FIRST_ITEM = "first item"
+    MAY_GO_ON = "may go on"
 
 
 def _words(text: str) -> frozenset[str]:
@@ -68,6 +75,7 @@ _DROPPED_OF_MANY = 2
 """Digits that recognisers drop of a number of `_MANY`; of a shorter one it is one, and of `_FEW` none."""
 
 _LOCAL = 7
+_LAST_DAY = "31"
 
 
 def dictation(text: str, asked: str = "", so_far: str = "") -> Dictation | None:
@@ -84,6 +92,13 @@ def dictation(text: str, asked: str = "", so_far: str = "") -> Dictation | None:
     found = _dictation(text, asked, question)
     if found is None and still_going_on(text, so_far, question or asked_for(so_far)):
         return Dictation.GOES_ON
+    if text.rstrip().endswith((",", "-")):  # which recognisers seldom write after a last digit
+        if found is Dictation.ANY_LENGTH:
+            return Dictation.GOES_ON
+        if found is Dictation.PERHAPS_WHOLE and question is None:
+            return Dictation.ANY_LENGTH
+    if found is None and repetitions(text) and not text.rstrip().endswith("?"):
+        return Dictation.MAY_GO_ON
     return found
 
 
@@ -130,10 +145,15 @@ def _dictation(text: str, asked: str, question: Asked | None) -> Dictation | Non
 
 def _listed(text: str, wanted: Asked | None) -> Dictation | None:
     """Judge a list: one item may be all, but of two without "and" another one follows."""
+    words = spoken_words(text)
+    if not words:
+        return None
     if wanted is not None and wanted.kind is Kind.LIST and (items := items_listed(text)):
-        last = spoken_words(text)[-1]
-        return Dictation.FIRST_ITEM if items == 1 and last not in ("and", "or") else Dictation.GOES_ON
-    return Dictation.GOES_ON if list_goes_on(text) else None
+        return Dictation.MAY_GO_ON if items == 1 and words[-1] not in ("and", "or") else Dictation.GOES_ON
+    if list_goes_on(text):
+        return Dictation.GOES_ON
+    misheard = two_sorts_needed(text) or (wanted is not None and wanted.kind is Kind.LIST and item_misheard(text))
+    return Dictation.MAY_GO_ON if misheard else None
 
 
 def _is_dictated(wanted: Asked | None) -> bool:
@@ -150,6 +170,14 @@ def _much_the_same(name: str, letters: str) -> bool:
     """Return whether at least half of the letters are the name's first ones: recognisers mishear single letters."""
     same = sum(one == other for one, other in zip(name, letters, strict=False))
     return len(letters) <= len(name) and same >= len(letters) / 2
+
+
+def _ends_like(name: str, letters: str) -> bool:
+    """Return whether the letters are a name's to its end, some of them dropped, doubled or misheard."""
+    nearly = abs(len(name) - len(letters)) <= _DROPPED_OF_MANY and len(letters) > _FEW
+    if not nearly or name.startswith(letters) or same_in_order(name[-2:], letters[-2:]) < 2:
+        return False
+    return 3 * same_in_order(name, letters) >= 2 * len(letters)
 
 
 def _counted(length: int, whole: int) -> Dictation:
@@ -171,6 +199,8 @@ def _phone(run: DictatedRun) -> Dictation:
     abroad = run.before.rstrip().endswith(("+", "plus"))
     if length == _LOCAL and digits[0] not in "01" and not abroad:
         return Dictation.ANY_LENGTH
+    if (misheard := repetitions(run.before)) and misheard + length == _LOCAL:
+        return Dictation.ANY_LENGTH  # "time time time 1234" for "555 1234"
     if digits.startswith("0"):  # national elsewhere: pairs make ten, other groups eleven
         paired = length == 10 and run.groups[-1] == 2
         return Dictation.PERHAPS_WHOLE if paired or length > 11 else _counted(length, 11)
@@ -212,6 +242,8 @@ def _spelled(run: DictatedRun, wanted: Asked | None, names: frozenset[str]) -> D
         return Dictation.WHOLE
     if len(letters) > 2 and any(len(name) == len(letters) and _much_the_same(name, letters) for name in names):
         return Dictation.PERHAPS_WHOLE
+    if any(_ends_like(name, letters) for name in names):
+        return Dictation.PERHAPS_WHOLE
     if wanted is not None and wanted.kind in (Kind.SPELLING, Kind.CODE):
         return Dictation.GOES_ON
     if letters in ACRONYMS:
@@ -244,7 +276,9 @@ def _date(text: str) -> Dictation | None:
     if re.search(r"(?:19|20)\d\d$", digits) and len(groups) > 1:
         return Dictation.WHOLE
     named = any(word in _MONTHS for word in plain)
-    year = len(groups) >= (2 if named else 3) and groups[-1] == 2 and "31" < digits[-2:] <= "99"
+    year = len(groups) >= (2 if named else 3) and groups[-1] == 2 and digits[-2:] > _LAST_DAY
     if year or len(digits) in (6, 8):
         return Dictation.WHOLE
+    if not named and groups in ((1, 2), (2, 2), (3,)) and digits[-2:] > _LAST_DAY:
+        return Dictation.PERHAPS_WHOLE  # no day is as high, and nothing follows a year: the month was misheard
     return Dictation.ANY_LENGTH if not named and len(digits) > _FEW else Dictation.GOES_ON

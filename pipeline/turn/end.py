@@ -85,7 +85,7 @@ def transcribed(state: Turn, event: Transcribed, now: Samples) -> Step:
     state = replace(state, prosody=event.prosody if state.judge.heeds(event.text, dictated) else None)
     if verdict in (Verdict.UNFINISHED, Verdict.VOICE_UP) and state.reply is not ReplyPhase.NONE:
         verdict, dictated = Verdict.UNSURE, None  # the persona speaks on: nothing waits, and nothing was asked
-    goes_on = dictated in (Dictation.GOES_ON, Dictation.ANY_LENGTH, Dictation.FIRST_ITEM)
+    goes_on = dictated in (Dictation.GOES_ON, Dictation.ANY_LENGTH, Dictation.MAY_GO_ON)
     state = replace(state, verdict=verdict, so_far=event.text if goes_on else "")
     if state.rules.manual:
         return state, actions

@@ -132,6 +132,7 @@ _HANGING_PHRASE = re.compile(
     r"|\band another thing|\bfor example|\bsuch as|\bas well as|\bhold on|\bwait|\bin order"
     r"|\b(?:let|tell|ask|show|give|send) (?:me|us|you|him|her|them)"
     r"|\bhow (?:much|many|long|far|often|old|soon|\w+ly)|\b(?:so|too|as) (?:much|many)"
+    r"|\b(?:hundred|thousand|\d+00) end"
     r"|\b(?:can|could|would|will) you please|^thank"
     r"|\b(?:and|but|or|so|that|because|if|when|whether|than) (?:it|you|there|this)"
     r"|\w (?:because|if|when|whenever|while|although|whether|unless)"
@@ -168,7 +169,7 @@ _DICTATED = {
     Dictation.GOES_ON: Verdict.UNFINISHED,
     Dictation.PERHAPS_WHOLE: Verdict.UNSURE,
     Dictation.ANY_LENGTH: Verdict.UNFINISHED,
-    Dictation.FIRST_ITEM: Verdict.UNFINISHED,
+    Dictation.MAY_GO_ON: Verdict.UNFINISHED,
     Dictation.WHOLE: Verdict.COMPLETE,
 }
 
@@ -234,7 +235,8 @@ def _hangs(words: list[str], plain: str) -> bool:
     if _SHORT_ANSWER.search(plain) or (last == "so" and before in ("think", "hope", "say", "believe", "do")):
         return False
     if last in _FILLERS:
-        return len(words) == 1 or last not in ("then", "too", "well", "also")
+        stands = last in ("then", "too", "well", "also") and f"{before} {last}" not in ("and then", "and also")
+        return len(words) == 1 or not stands
     if last in _DETERMINERS | _CONJUNCTIONS | _PREPOSITIONS | _SUBJECTS | _LINKING or _HANGING_PHRASE.search(plain):
         return True
     if last in _AUXILIARIES:

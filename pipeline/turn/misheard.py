@@ -32,9 +32,23 @@ _SOUND_LIKE_LETTERS = _words(
 )
 """How single letters come out."""
 
-_SPELLED_WITH_A_WORD = re.compile(r"\b(?:as (?:in|an|and)|for|like) \w+\W*$", re.IGNORECASE)
+_SPELLED_WITH_A_WORD = re.compile(
+    r"\b(?:as (?:in|an|and)|for|like) \w+\W*$|^(?:\W*\b\w{1,4} (?:as|is|has|was) (?:in|an?|and) \w+\b)+\W*$",
+    re.IGNORECASE,
+)
+"""Also as it is misheard: "He is in Brabo. He is an Echo." for "B as in Bravo, E as in Echo"."""
+
+_SAID_TWICE = _words(
+    "yes no yeah yep nope ok okay sure right please thanks thank sorry bye goodbye hello hi hey well now wait stop help"
+    " fine good great nice very really so too never ever again more much far long hear there here go come on okey true"
+    " same knock test testing chop quick quickly half that know claro danke bitte gracias merci bravo vale genau doch"
+)
+"""What people say twice in succession, if it has as many letters as `_LEAST_LETTERS`."""
+
+_LEAST_LETTERS = 4
+
 _FEW_WORDS = 6
-_MORE_WORDS = 3
+_MORE_WORDS, _MORE_WORDS_SPELLED = 3, 4  # "E as in echo"
 _LEAST = {Kind.PHONE: 7, Kind.CARD: 15, Kind.ZIP: 5, Kind.CODE: 6}
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b|[/-]\d\d\b")
 
@@ -81,17 +95,43 @@ def still_going_on(text: str, so_far: str, wanted: Asked | None) -> bool:
     if not so_far or (text.rstrip().endswith("?") and not so_far.rstrip().endswith("?")):
         return False
     words, before = spoken_words(text), spoken_words(so_far)
+    spelling = wanted is not None and wanted.kind is Kind.SPELLING
     same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(words, before, strict=False)))
     more = words[same:]
-    if len(words) > len(before) + _MORE_WORDS or (wanted is not None and digits_in(text) >= _least(wanted)):
+    few = _MORE_WORDS_SPELLED if spelling else _MORE_WORDS
+    if len(words) > len(before) + few or (wanted is not None and digits_in(text) >= _least(wanted)):
         return False
     if _UNITS_AND_LAST_ITEMS.intersection(more) and not any(map(is_said_alone, more)):
         return False
     spelled = all(len(word) == 1 and word.isalpha() for word in before)
-    spelled = spelled or (wanted is not None and wanted.kind is Kind.SPELLING and not digits_in(so_far))
+    spelled = spelled or (spelling and not digits_in(so_far))
     return not (_REFUSALS if spelled else _OTHERWISE).intersection(more)
 
 
 def _least(asked: Asked) -> int:
     """Return the number of digits from which a dictated number may be complete."""
     return asked.length or _LEAST.get(asked.kind, 8)
+
+
+def repetitions(text: str) -> int:
+    """Return how often the last word is said in succession, if it stands for a repeated digit; else 0.
+
+    "Salmon salmon" is "seven seven", and "time time time" is "five five five".
+    """
+    words = spoken_words(text)
+    if not words or len(words[-1]) < _LEAST_LETTERS or words[-1] in _SAID_TWICE or is_said_alone(words[-1]):
+        return 0
+    times = sum(1 for _ in takewhile(lambda word: word == words[-1], reversed(words)))
+    return times if times > 1 else 0
+
+
+def same_in_order(name: str, letters: str) -> int:
+    """Count the letters that both words have in the same order; M and N are one letter, as they sound alike."""
+    name, letters = name.replace("m", "n"), letters.replace("m", "n")
+    counts = [0] * (len(letters) + 1)
+    for one in name:
+        before = counts
+        counts = [0]
+        for index, other in enumerate(letters):
+            counts.append(before[index] + 1 if one == other else max(before[index + 1], counts[index]))
+    return counts[-1]

@@ -107,7 +107,7 @@ class Rules:
         """
         longest_pause = max(pauses, default=0)
         match verdict:
-            case _ if dictated in (Dictation.ANY_LENGTH, Dictation.FIRST_ITEM):
+            case _ if dictated in (Dictation.ANY_LENGTH, Dictation.MAY_GO_ON):
                 most = max(self.unfinished_ms, self.endpoint_ms)
                 between = (
                     self.endpoint_ms + RHYTHM_MS if dictated is Dictation.ANY_LENGTH else (most + self.endpoint_ms) / 2
@@ -212,6 +212,12 @@ class Turn:
     def wants_frames(self) -> bool:
         """Whether every frame is fed to the machine as `SpeechContinued`."""
         return self.phase is Phase.HEARING and self.reply is not ReplyPhase.NONE
+
+    @property
+    def hangs_on_words(self) -> bool:
+        """Whether the words of a partial may stop or restore a reply; once words stopped it, the transcript decides."""
+        stopped_for_words = self.reply is ReplyPhase.HELD and not self.over_reply
+        return self.reply is not ReplyPhase.NONE and not stopped_for_words
 
     @property
     def awaits_transcript(self) -> bool:

@@ -29,6 +29,8 @@ LINES = sorted({entry["text"] for entry in json.loads(MANIFEST.read_text()) if "
         "well,",
         "the order number is 55 -",
         "I wanted to ask whether",
+        "I went home and then",
+        "100 end.",
     ],
 )
 def test_unfinished(text: str) -> None:
@@ -98,6 +100,8 @@ def test_what_hangs_is_unfinished(text: str) -> None:
         "what should i get",
         "i did not know that",
         "you can come in",
+        "see you then",
+        "i will read it to the end",
         "Mi número es 45.",
     ],
 )

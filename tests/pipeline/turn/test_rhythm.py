@@ -19,7 +19,7 @@ from tests.pipeline.turn_story import ms
         (Verdict.UNFINISHED, Dictation.ANY_LENGTH, (300, 700), 1225),
         (Verdict.UNFINISHED, Dictation.ANY_LENGTH, (500, 700), 1225),
         (Verdict.UNFINISHED, Dictation.ANY_LENGTH, (1200,), 1400),
-        (Verdict.UNFINISHED, Dictation.FIRST_ITEM, (), 950),
+        (Verdict.UNFINISHED, Dictation.MAY_GO_ON, (), 950),
         (Verdict.COMPLETE, Dictation.WHOLE, (), 350),
         (Verdict.COMPLETE, Dictation.WHOLE, (450,), 540),
         (Verdict.COMPLETE, Dictation.WHOLE, (900,), 550),
