@@ -255,8 +255,8 @@ class VoiceSession(Audience):
         due = self._state.deadline is not None and self._position >= self._state.deadline
         if due and not self._endpointer.stirring(self._position):
             self._feed(events.Elapsed())
-        if self._state.phase is Phase.HEARING:
-            self._transcripts.follow(self._state.number, self._position)
+        if (state := self._state).phase is Phase.HEARING:
+            self._transcripts.follow(state.number, self._position, over_reply=state.hangs_on_words)
 
     def commit(self) -> None:
         """End the utterance (manual turns)."""

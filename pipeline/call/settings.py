@@ -51,6 +51,9 @@ class CallNames:
     turn: int = 0
 
 
+PARTIAL_EVERY_MS = 300
+"""Shortest interval between partials."""
+
 NOBODY_THERE = "I cannot hear anybody, so I will hang up now. Goodbye."
 """A goodbye at the end of a silence."""
 
@@ -112,6 +115,8 @@ class SessionSettings:
         endpoints: the thresholds of endpointing.
         output_rate_hz: the sample rate of the persona's audio.
         partial_every_ms: shortest interval between partials; 0 for none.
+        paced_partials: they come the seldomer the more they cost, see `HearingPace`.
+        partials_over_replies: they come only while the persona speaks, since nobody reads them.
         frames_gap_s: an open utterance ends when no frame arrives for this long.
         transcript_s: timeout of a transcript, which then counts as failed.
         silence: what happens while nobody speaks.
@@ -142,7 +147,9 @@ class SessionSettings:
     rules: Rules = field(default_factory=Rules)
     endpoints: EndpointRules = field(default_factory=EndpointRules)
     output_rate_hz: int = 24_000
-    partial_every_ms: int = 300
+    partial_every_ms: int = PARTIAL_EVERY_MS
+    paced_partials: bool = True
+    partials_over_replies: bool = False
     frames_gap_s: float = 1.0
     transcript_s: float = 15.0
     silence: SilencePlan = field(default_factory=SilencePlan)
@@ -175,4 +182,6 @@ class SessionSettings:
             every=samples(self.partial_every_ms),
             eager=samples(self.endpoints.pause_ms),
             soonest=None if rules.manual else samples(min(rules.complete_ms, rules.endpoint_ms)),
+            paced=self.paced_partials,
+            over_replies=self.partials_over_replies,
         )

@@ -32,16 +32,28 @@ class HearingPace:
         every: shortest interval between partials, in samples; 0 for none.
         eager: silence after which the turn machine asks for the transcript, in samples.
         soonest: shortest silence that ends a turn, in samples; None if silence ends none.
+        paced: partials come the seldomer the more they cost; else always at the shortest interval.
+        over_replies: only while the persona speaks, when words confirm a barge-in: nobody reads them otherwise.
     """
 
-    def __init__(self, *, every: Samples, eager: Samples, soonest: Samples | None) -> None:
+    def __init__(
+        self,
+        *,
+        every: Samples,
+        eager: Samples,
+        soonest: Samples | None,
+        paced: bool = True,
+        over_replies: bool = False,
+    ) -> None:
         self._partial_s: float | None = None
         self._transcript_s: float | None = None
-        self._every, self._eager, self._soonest = every, eager, soonest
+        self._every, self._eager, self._soonest, self._paced = every, eager, soonest, paced
+        self._over_replies = over_replies
 
     def take(self, other: "HearingPace") -> None:
         """Take on the intervals of another one; what was measured stays."""
         self._every, self._eager, self._soonest = other._every, other._eager, other._soonest
+        self._paced, self._over_replies = other._paced, other._over_replies
 
     def partial_took(self, seconds: float) -> None:
         """Note the cost of a partial, from its request to its words."""
@@ -51,13 +63,22 @@ class HearingPace:
         """Note the cost of a transcript, from its request to its words."""
         self._transcript_s = _mean(self._transcript_s, seconds)
 
-    def partial_after(self, *, first: bool, pressure: Pressure = CALM) -> Samples | None:
+    def partial_after(self, *, first: bool, pressure: Pressure = CALM, over_reply: bool = True) -> Samples | None:
         """Return the time to the next partial from the last one, or to the first one from the beginning; None for none.
 
         In samples. The first one comes as soon as it may, whatever it costs: its words confirm a barge-in. While a
         transcript waits there is none.
+
+        Args:
+            first: whether the utterance has had none.
+            pressure: what else the recogniser has to do.
+            over_reply: whether the persona speaks, and words may stop her.
         """
-        if not self._every or pressure.final_waits_s > FINAL_WAITS_S:
+        if not self._every or (self._over_replies and not over_reply):
+            return None
+        if not self._paced:
+            return self._every
+        if pressure.final_waits_s > FINAL_WAITS_S:
             return None
         if first:
             return self._every

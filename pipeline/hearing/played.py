@@ -9,12 +9,10 @@ import numpy as np
 from pipeline.conversation.events import ReplyAudio, ReplyCleared, SessionEvent
 from voice.audio.formats import FRAME, RATE_HZ, Int16Mono
 from voice.audio.resample import Resampler
-from voice.speech.echo import Cleaned, EchoCanceller
+from voice.speech.echo import SILENCE, Cleaned, EchoCanceller
 
 LATE_S = 0.3
 """Audio that should have been played so long ago was played while no frames came; it is dropped."""
-
-_SILENCE = np.zeros(FRAME, np.int16)
 
 
 class PlayedAudio:
@@ -45,7 +43,7 @@ class PlayedAudio:
     def frame(self, now: float) -> Int16Mono:
         """Return what is played during one frame of the microphone: int16, shape (320,), 16 kHz."""
         if not len(self._waiting):
-            return _SILENCE
+            return SILENCE
         if (late_s := now - self._due) > LATE_S:
             missed = int(late_s * RATE_HZ)
             self._waiting = self._waiting[missed:]
@@ -54,7 +52,7 @@ class PlayedAudio:
         self._begins = False
         played, self._waiting = self._waiting[: FRAME - silent], self._waiting[FRAME - silent :]
         self._due += len(played) / RATE_HZ
-        return np.concatenate([_SILENCE[:silent], played, _SILENCE[silent + len(played) :]])
+        return np.concatenate([SILENCE[:silent], played, SILENCE[silent + len(played) :]])
 
 
 class EchoFree:

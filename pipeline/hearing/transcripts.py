@@ -128,8 +128,14 @@ class Transcripts:
         """Note that the learner resumes after a pause."""
         self._utterance.resumed()
 
-    def follow(self, turn: int, now: Samples) -> None:
-        """Look ahead of a pause, or else publish a partial, if one of them is due."""
+    def follow(self, turn: int, now: Samples, *, over_reply: bool) -> None:
+        """Look ahead of a pause, or else publish a partial, if one of them is due.
+
+        Args:
+            turn: its number.
+            now: the end of what was heard.
+            over_reply: whether the persona speaks, and words may stop her.
+        """
         look_after = self._pace.look_after
         if look_after is not None and now - self._last_sound > FRAME and self._utterance.takes_looks:
             if now - self._last_sound >= look_after:
@@ -137,7 +143,9 @@ class Transcripts:
             return  # a partial would be in the way of the look
         if self._slots.running("partial") or self._slots.running("look"):
             return
-        after = self._pace.partial_after(first=self._partial_at is None, pressure=self._utterance.pressure)
+        after = self._pace.partial_after(
+            first=self._partial_at is None, pressure=self._utterance.pressure, over_reply=over_reply
+        )
         since = self._opened_at if self._partial_at is None else self._partial_at
         if after is not None and now - since >= after:
             self._partial_at = now

@@ -10,7 +10,7 @@ from voice.audio.formats import RATE_HZ, Float32Mono16k
 from voice.errors import EngineFailed, VoiceError
 from voice.ray_serve.connection import RayRequests, connect
 from voice.ray_serve.deployments import APP, SKETCH, STT, TTS
-from voice.stt.base import Transcript
+from voice.stt.base import ByLanguage, Transcript
 from voice.stt.samples import checked
 from voice.tts.base import SpeechChunk, VoiceStyle
 from voice.work.cancellation import Cancelled, never_cancelled
@@ -23,7 +23,7 @@ CHUNK_S = 4.0
 """Deadline of the next audio of a clause."""
 
 
-class RayEngines:
+class RayEngines(ByLanguage):
     """A `MultilingualTranscriber` and `Synthesizer` on Ray.
 
     Args:
@@ -48,16 +48,6 @@ class RayEngines:
         connect(self._address)
         self._requests = self._requests or RayRequests(self._app)
 
-    def transcribe(
-        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
-    ) -> Transcript:
-        """See `Transcriber.transcribe`."""
-        return self.transcribe_in(None, audio, prompt, cancelled)
-
-    def sketch(self, audio: Float32Mono16k, *, cancelled: Cancelled = never_cancelled) -> Transcript:
-        """See `SketchingTranscriber.sketch`; the replicas for sketches take few at once, and refuse others."""
-        return self.transcribe_in(None, audio, "", cancelled, sketch=True)
-
     def transcribe_in(
         self,
         language: str | None,
@@ -68,7 +58,7 @@ class RayEngines:
         *,
         sketch: bool = False,
     ) -> Transcript:
-        """See `MultilingualTranscriber.transcribe_in`."""
+        """See `MultilingualTranscriber.transcribe_in`; the replicas for sketches take few at once and refuse others."""
         audio = checked(audio)
         deployment = SKETCH if sketch else STT
         return self._answered(

@@ -12,7 +12,7 @@ from voice.errors import Cancelled as CancelledError
 from voice.errors import CannotTranslate, EngineBusy, InvalidAudio, VoiceError
 from voice.ray_serve.gateway import RayPerCallTranscriber, RaySynthesizer, RayTranscriber
 from voice.ray_serve.outage import EngineOutage
-from voice.stt.base import MultilingualTranscriber, Transcriber, Transcript, Translator, cannot_translate
+from voice.stt.base import ByLanguage, MultilingualTranscriber, Transcriber, Transcript, Translator, cannot_translate
 from voice.stt.call_language import CallLanguage
 from voice.tts.base import SpeechChunk, Synthesizer, VoiceStyle
 from voice.work.cancellation import Cancelled, never_cancelled
@@ -22,7 +22,7 @@ Engine = TypeVar("Engine")
 _ROOM = np.random.default_rng(1).normal(0, 0.001, RATE_HZ // 2).astype(np.float32)
 
 
-class FallbackTranscriber:
+class FallbackTranscriber(ByLanguage):
     """A `MultilingualTranscriber` on Ray, with a local one for its failures.
 
     What fails on Ray is transcribed here; once Ray has failed for `after_s`, it is not even asked, until it is well.
@@ -71,16 +71,6 @@ class FallbackTranscriber:
             if warm is not None:
                 warm()
 
-    def transcribe(
-        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
-    ) -> Transcript:
-        """See `Transcriber.transcribe`."""
-        return self.transcribe_in(None, audio, prompt, cancelled)
-
-    def sketch(self, audio: Float32Mono16k, *, cancelled: Cancelled = never_cancelled) -> Transcript:
-        """See `SketchingTranscriber.sketch`; a sketch that fails on Ray is not repeated here."""
-        return self.transcribe_in(None, audio, "", cancelled, sketch=True)
-
     def transcribe_in(
         self,
         language: str | None,
@@ -91,7 +81,7 @@ class FallbackTranscriber:
         *,
         sketch: bool = False,
     ) -> Transcript:
-        """See `MultilingualTranscriber.transcribe_in`."""
+        """See `MultilingualTranscriber.transcribe_in`; a sketch that fails on Ray is not repeated here."""
 
         def on_ray() -> Transcript:
             return self._primary.transcribe_in(language, audio, prompt, cancelled, expected, sketch=sketch)

@@ -1,5 +1,6 @@
 """The protocols of speech recognisers: transcribe a whole utterance, or decode it while it is streamed."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -104,6 +105,33 @@ class SketchingTranscriber(Transcriber, Protocol):
             InvalidAudio, EngineFailed: see `Transcriber.transcribe`.
         """
         ...
+
+
+class ByLanguage(ABC):
+    """Makes a transcriber that can sketch of an engine that transcribes by language."""
+
+    @abstractmethod
+    def transcribe_in(
+        self,
+        language: str | None,
+        audio: Float32Mono16k,
+        prompt: str,
+        cancelled: Cancelled,
+        expected: str | None = None,
+        *,
+        sketch: bool = False,
+    ) -> Transcript:
+        """See `MultilingualTranscriber.transcribe_in`."""
+
+    def transcribe(
+        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
+    ) -> Transcript:
+        """See `Transcriber.transcribe`."""
+        return self.transcribe_in(None, audio, prompt, cancelled)
+
+    def sketch(self, audio: Float32Mono16k, *, cancelled: Cancelled = never_cancelled) -> Transcript:
+        """See `SketchingTranscriber.sketch`."""
+        return self.transcribe_in(None, audio, "", cancelled, sketch=True)
 
 
 @runtime_checkable

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from threading import Event
+from typing import Literal
 
 
 class Priority(IntEnum):
@@ -14,6 +15,10 @@ class Priority(IntEnum):
     REPLY = 1
     PARTIAL = 2
     REQUEST = 3
+
+
+Dropped = Literal["refused", "unwanted", "gave_way"]
+"""Why a job was not done: the queue is full, its caller cancelled it, or its engine was wanted for something urgent."""
 
 
 @dataclass(frozen=True, slots=True)

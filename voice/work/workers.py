@@ -9,8 +9,9 @@ from threading import Condition, Event, Lock, Thread
 from time import monotonic
 from typing import Any, TypeVar
 
+from voice.errors import Cancelled as CancelledError
 from voice.errors import EngineBusy, EngineUnavailable
-from voice.work.fair_queue import FairQueue, Pressure, Priority, Work
+from voice.work.fair_queue import Dropped, FairQueue, Pressure, Priority, Work
 from voice.work.pool import BUFFER_ITEMS, Items, Job, Workers
 
 __all__ = [
@@ -60,7 +61,7 @@ class ThreadWorkers:
         self._changed = Condition()
         self._threads = [Thread(target=self._serve, name=f"engine-{n}", daemon=True) for n in range(threads)]
         self._waited: Callable[[Priority, float], None] | None = None
-        self._dropped: Callable[[Priority], None] | None = None
+        self._dropped: Callable[[Priority, Dropped], None] | None = None
         for thread in self._threads:
             thread.start()
 
@@ -71,19 +72,19 @@ class ThreadWorkers:
         """
         self._waited, self._now = waited, now
 
-    def observe_drops(self, dropped: Callable[[Priority], None]) -> None:
-        """Report each job that was refused, or given up before it was done, by its priority; on the event loop."""
+    def observe_drops(self, dropped: Callable[[Priority, Dropped], None]) -> None:
+        """Report each job that was refused, or given up before it was done, and why; on the event loop."""
         self._dropped = dropped
 
     def submit(self, job: Job[T], *, call: str, priority: Priority) -> asyncio.Future[T]:
         """See `Workers.submit`."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        work = _Once(job, future, loop, call, priority)
+        work = _Once(job, future, loop, call, priority, lambda: self._drop(priority, "gave_way"))
         future.add_done_callback(lambda done: self._give_up(work) if done.cancelled() else None)
         refusal = self._admit(work)
         if refusal is not None:
-            self._drop(work)
+            self._drop(work.priority, "refused")
             future.set_exception(refusal)
         return future
 
@@ -152,13 +153,13 @@ class ThreadWorkers:
             self._queue.put(work)
             self._changed.notify()
         if evicted is not None:
-            self._drop(evicted)
+            self._drop(evicted.priority, "refused")
             evicted.refuse(EngineBusy(_BUSY))
         return None
 
-    def _drop(self, work: Work) -> None:
+    def _drop(self, priority: Priority, reason: Dropped) -> None:
         if self._dropped is not None:
-            self._dropped(work.priority)
+            self._dropped(priority, reason)
 
     def _go_on(self, work: Work) -> None:
         with self._changed:
@@ -169,7 +170,7 @@ class ThreadWorkers:
         work.refuse(EngineUnavailable(_CLOSED))
 
     def _give_up(self, work: Work) -> None:
-        self._drop(work)
+        self._drop(work.priority, "unwanted")
         self._cancel(work)
 
     def _cancel(self, work: Work) -> None:
@@ -214,11 +215,13 @@ class _Once(Work):
         loop: asyncio.AbstractEventLoop,
         call: str,
         priority: Priority,
+        gave_way: Callable[[], None],
     ) -> None:
         super().__init__(call, priority)
         self._job = job
         self._future = future
         self._loop = loop
+        self._gave_way = gave_way
 
     def step(self, wanted: Callable[[], bool]) -> bool:
         del wanted  # a single job cannot yield
@@ -226,6 +229,9 @@ class _Once(Work):
             return False
         try:
             result = self._job(self.cancelled.is_set)
+        except CancelledError as error:  # by the engine itself, unless the future was cancelled
+            _notify(self._loop, lambda: None if self._future.done() else self._gave_way())
+            self.refuse(error)
         except BaseException as error:  # noqa: BLE001 - the awaiting caller gets whatever the job raises
             self.refuse(error)
         else:

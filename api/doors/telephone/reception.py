@@ -139,7 +139,9 @@ class Reception:
             caller = await self._caller(announcer)
             left = await self._left()
             if left is not None:
-                return self._opening(caller, OpenCall(left), sound, before=early, greet=False)
+                failed = (Transferred(done=False),) if self.transferring else ()
+                self.transferring = ""
+                return self._opening(caller, OpenCall(left), sound, before=(*failed, *early), greet=False)
             chat, persona_id = await self._chat()
             if self.incoming.outgoing:
                 early, greets = await self._answered(announcer, sound, early)
@@ -223,14 +225,14 @@ class Reception:
         return outsider
 
     async def _left(self) -> Call | None:
-        """Return the call as an earlier process has left it, if its carrier comes back for it."""
+        """Return the call as another or an earlier process has left it, if its carrier comes back for it."""
         calls, chat_id = self._service.calls, self.record.chat_id
         owner = self._owner()
         if chat_id is None:
             return None
         if (call := calls.find(owner.id, chat_id=chat_id)) is not None:
             return call
-        kept = await calls.left(owner.id, chat_id=chat_id)
+        kept = await calls.unattended_elsewhere(owner.id, chat_id) or await calls.left(owner.id, chat_id=chat_id)
         if kept is None:
             return None
         made = self._service.session_settings(output_rate_hz=24_000)
@@ -248,7 +250,11 @@ class Reception:
 
     def settings(self, made: SessionSettings) -> SessionSettings:
         """Derive the settings of this call from the operator's."""
-        made = replace(made, filler_s=self._service.settings.phone_filler_s)
+        made = replace(
+            made,
+            filler_s=self._service.settings.phone_filler_s,
+            partials_over_replies=made.paced_partials,  # a telephone shows no words
+        )
         return settings_of(self.entry, self.answer, made)
 
     def _owner(self) -> User:

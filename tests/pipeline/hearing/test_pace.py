@@ -72,3 +72,14 @@ def test_no_partials_stay_none() -> None:
 
 def test_where_silence_ends_no_turn_there_is_nothing_to_be_early_for() -> None:
     assert pace([0.5], [0.5], soonest_ms=None).look_after is None
+
+
+def test_without_a_pace_partials_come_as_often_as_ever_whatever_they_cost() -> None:
+    always = HearingPace(every=300 * MS, eager=180 * MS, soonest=350 * MS, paced=False)
+    always.partial_took(2.0)
+    for first in (True, False):
+        assert always.partial_after(first=first, pressure=Pressure(1.0, final_waits_s=3.0)) == 300 * MS
+    paced = pace([2.0], [])
+    assert paced.partial_after(first=False) == 4000 * MS
+    paced.take(always)
+    assert paced.partial_after(first=False) == 300 * MS

@@ -71,9 +71,13 @@ class Listening:
     now: int = 0
     last_sound: int = 0
     paused: bool = False
+    over_replies: bool = False
+    over_reply: bool = False
 
     def __post_init__(self) -> None:
-        self.pace = HearingPace(every=self.every_ms * 16, eager=EAGER_MS * 16, soonest=350 * 16)
+        self.pace = HearingPace(
+            every=self.every_ms * 16, eager=EAGER_MS * 16, soonest=350 * 16, over_replies=self.over_replies
+        )
         if self.known_s is not None:
             self.pace.transcript_took(self.known_s)
         self.waterfall = Waterfall()
@@ -103,7 +107,7 @@ class Listening:
                 self.last_sound = self.now
             self.transcripts.hear(np.zeros(FRAME, np.int16), self.last_sound, utterance_open=True)
             if not self.paused:
-                self.transcripts.follow(1, self.now)
+                self.transcripts.follow(1, self.now, over_reply=self.over_reply)
 
     async def pause(self, then_ms: int = 500) -> None:
         """Have the machine see a pause, and the learner be quiet on."""
@@ -202,6 +206,18 @@ def test_partials_come_as_seldom_as_they_are_dear() -> None:
         heard = Listening(slots, every_ms=300, known_s=None)
         await heard.hear(3000, speech=True)
         assert heard.engine.heard_ms == [300, 900, 1500, 2100, 2700]
+
+    played(story)
+
+
+def test_partials_that_nobody_reads_come_only_over_a_reply() -> None:
+    async def story(slots: Slots) -> None:
+        heard = Listening(slots, every_ms=300, known_s=None, over_replies=True)
+        await heard.hear(1000, speech=True)
+        assert not heard.engine.heard_ms
+        heard.over_reply = True
+        await heard.hear(1000, speech=True)
+        assert heard.engine.heard_ms == [1020, 1620]
 
     played(story)
 

@@ -34,8 +34,8 @@ from voice.test_models import WHISPER_NANO
 
 pytestmark = pytest.mark.slow
 
-LINE = "slt/records-office/07"
-WORDS = "wait let me explain that again"
+LINE = "slt/clinic/02"
+WORDS = "how are you feeling this morning"
 
 MAKE = {
     "pocketsphinx": partial(PocketSphinx, 2),

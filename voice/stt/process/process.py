@@ -15,7 +15,14 @@ import numpy as np
 from voice.audio.formats import RATE_HZ, Float32Mono16k, Int16Mono16k
 from voice.errors import Cancelled as CancelledError
 from voice.errors import EngineUnavailable
-from voice.stt.base import PerCallTranscriber, StreamingTranscriber, Transcriber, Transcript, TranscriptStream
+from voice.stt.base import (
+    ByLanguage,
+    PerCallTranscriber,
+    StreamingTranscriber,
+    Transcriber,
+    Transcript,
+    TranscriptStream,
+)
 from voice.stt.call_language import CallLanguage
 from voice.stt.process.isolation import IsolationLock
 from voice.stt.process.link import Link, WorkerDied, WorkerKilled
@@ -34,7 +41,7 @@ START_TRIES = 3
 """Attempts to start a child; the failure of the last one is raised."""
 
 
-class ProcessTranscriber:
+class ProcessTranscriber(ByLanguage):
     """A `Transcriber` whose engine runs in a child process.
 
     Supervision: a killed child is replaced, a hung one is killed, and no utterance is lost.
@@ -95,16 +102,6 @@ class ProcessTranscriber:
         """
         self.alive()
 
-    def transcribe(
-        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
-    ) -> Transcript:
-        """See `Transcriber.transcribe` and `transcribe_in`."""
-        return self.transcribe_in(None, audio, prompt, cancelled)
-
-    def sketch(self, audio: Float32Mono16k, *, cancelled: Cancelled = never_cancelled) -> Transcript:
-        """See `SketchingTranscriber.sketch`; an engine that cannot sketch transcribes."""
-        return self.transcribe_in(None, audio, "", cancelled, sketch=True)
-
     def transcribe_in(
         self,
         language: str | None,
@@ -118,7 +115,7 @@ class ProcessTranscriber:
         """Transcribe in the call's language; retry once if the child dies or hangs.
 
         The retry has the child to itself: if the child dies again, this utterance is the cause, and fails. Only if the
-        child was killed from outside during the retry is there a second one.
+        child was killed from outside during the retry is there a second one. An engine that cannot sketch transcribes.
         """
         audio = checked(audio)
         return self._retried("transcribe", (language, audio, prompt, expected, sketch), len(audio), cancelled)

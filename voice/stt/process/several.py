@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from voice.audio.formats import Float32Mono16k
-from voice.stt.base import PerCallTranscriber, StreamingTranscriber, Transcriber, Transcript
+from voice.stt.base import ByLanguage, PerCallTranscriber, StreamingTranscriber, Transcriber, Transcript
 from voice.stt.call_language import CallLanguage
 from voice.stt.process.process import REQUEST_S, ProcessTranscriber, in_process
 from voice.work.cancellation import Cancelled, never_cancelled
@@ -20,7 +20,7 @@ class _Child:
     sketches: int = 0
 
 
-class SeveralProcesses:
+class SeveralProcesses(ByLanguage):
     """A `Transcriber` on several child processes, each with its own copy of the model.
 
     A transcript goes to the child with the fewest transcripts, and among these to the one with the fewest sketches: it
@@ -63,16 +63,6 @@ class SeveralProcesses:
         """
         with ThreadPoolExecutor(len(self._children)) as threads:
             list(threads.map(lambda child: child.process.warm(), self._children))
-
-    def transcribe(
-        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
-    ) -> Transcript:
-        """See `ProcessTranscriber.transcribe`."""
-        return self.transcribe_in(None, audio, prompt, cancelled)
-
-    def sketch(self, audio: Float32Mono16k, *, cancelled: Cancelled = never_cancelled) -> Transcript:
-        """See `ProcessTranscriber.sketch`."""
-        return self.transcribe_in(None, audio, "", cancelled, sketch=True)
 
     def transcribe_in(
         self,

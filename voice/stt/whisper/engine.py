@@ -13,7 +13,7 @@ import numpy as np
 from voice.audio.formats import RATE_HZ, Float32Mono16k
 from voice.errors import Cancelled as CancelledError
 from voice.errors import CannotTranslate, EngineFailed, EngineUnavailable
-from voice.stt.base import LanguageGuess, Transcriber, Transcript, cannot_translate
+from voice.stt.base import ByLanguage, LanguageGuess, Transcriber, Transcript, cannot_translate
 from voice.stt.call_language import CallLanguage
 from voice.stt.samples import checked
 from voice.stt.whisper.batching import Batcher
@@ -38,7 +38,7 @@ _SHORTEST_WORD = RATE_HZ // 20
 _NEEDED = ("model.bin", "config.json", "tokenizer.json")
 
 
-class FasterWhisper:
+class FasterWhisper(ByLanguage):
     """A Transcriber on `faster_whisper.WhisperModel` with bounded greedy decoding: noise costs no more than speech.
 
     The model is loaded by `warm`, or else by the first utterance. Utterances that arrive while others are decoded form
@@ -118,20 +118,6 @@ class FasterWhisper:
         """Return a transcriber for one call, which settles its language; see `CallLanguage`."""
         return self if self._language else CallLanguage(self, expected)
 
-    def transcribe(
-        self, audio: Float32Mono16k, *, prompt: str = "", cancelled: Cancelled = never_cancelled
-    ) -> Transcript:
-        """See `Transcriber.transcribe`.
-
-        Raises:
-            EngineUnavailable: the model's files are damaged (on first use).
-        """
-        return self.transcribe_in(None, audio, prompt, cancelled)
-
-    def sketch(self, audio: Float32Mono16k, *, cancelled: Cancelled = never_cancelled) -> Transcript:
-        """See `SketchingTranscriber.sketch`; it gives way between encoding and decoding."""
-        return self.transcribe_in(None, audio, "", cancelled, sketch=True)
-
     def transcribe_in(
         self,
         language: str | None,
@@ -144,7 +130,11 @@ class FasterWhisper:
     ) -> Transcript:
         """Transcribe in the configured language, else in the given one (if the model has it), else in a detected one.
 
-        `expected` counts `EXPECTED_ODDS` times as much as the model's own probability. For `sketch` see there.
+        `expected` counts `EXPECTED_ODDS` times as much as the model's own probability. A sketch gives way between
+        encoding and decoding.
+
+        Raises:
+            EngineUnavailable: the model's files are damaged (on first use).
         """
         return self._decoded(self._language or language, audio, prompt, cancelled, expected, sketch=sketch)
 

@@ -13,8 +13,8 @@ from voice.stt.whisper.engine import FasterWhisper, load_model
 from voice.stt.whisper.short_window import Request, ShortWindow
 from voice.test_models import WHISPER_NANO
 
-LINE = as_float32(recording("slt/records-office/07"))
-WORDS = "wait let me explain that again"
+LINE = as_float32(recording("slt/clinic/02"))
+WORDS = "how are you feeling this morning"
 
 
 @pytest.fixture(scope="module")
