@@ -3,7 +3,7 @@
 The questions are those of `glow bench search` but the held out ones. The threshold is the one at which one in twenty
 questions without an answer gets a citation, with weights that were fitted on other documents' questions.
 
-    python scripts/search_weights.py folder-of-models
+    python scripts/search_weights.py
 """
 
 import asyncio
@@ -33,6 +33,14 @@ SENTENCES = [
     *"like like_sentence like_title like_document like_ahead".split(),
 ]
 ALIGNED = [*SENTENCES, "aligned", "aligned_sentence"]
+KNOWN = (
+    "known known_again known_refused known_over_refused known_refused_here known_over_refused_here known_ahead "
+    "known_close known_same"
+).split()
+WORD_BY_WORD = (
+    "words_of_asked words_of_known least_of_asked least_of_known known_whole least_of_asked_best words_of_asked_best "
+    "refused_words_of_asked refused_least_of_asked"
+).split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +68,13 @@ def label(asked: KnownQuestion, entry: Candidate, text: str) -> bool | None:
     return None if any(title == entry.name and words in text for title, words in asked.answer) else False
 
 
-async def examples(models_dir: Path, embeddings: str) -> list[Example]:
+async def examples(embeddings: str) -> list[Example]:
     """Search for each question; return what was found."""
     found = []
     asked = [question for name in SETS[:-1] for question in questions_of(name)]
     async with open_store(None) as store:
         await store.install(documents=load_pack(DEMO_PACK).documents)
-        async with open_sources(store, models_dir, embeddings) as sources:
+        async with open_sources(store, Path(), embeddings) as sources:
             for number, question in enumerate(asked):
                 key = question.answer[0][0] if question.answer else question.text
                 group = int(hashlib.sha256(key.encode()).hexdigest(), 16) % FOLDS
@@ -109,7 +117,7 @@ def threshold(examples: Sequence[Example], names: Sequence[str], unanswered: set
     return found
 
 
-async def main(models_dir: Path) -> None:
+async def main() -> None:
     """Fit both models and write them."""
     asked = [question for name in SETS[:-1] for question in questions_of(name)]
     unanswered = {number for number, question in enumerate(asked) if not question.answer}
@@ -118,10 +126,17 @@ async def main(models_dir: Path) -> None:
     lines += ["from pipeline.search.logistic import Logistic", ""]
     for key, embeddings, names, about in (
         ("WORDS", "none", WORDS, "Where words alone are known."),
-        ("SENTENCES", "minilm", SENTENCES, "Where the sentence model's cosines are known, too."),
-        ("ALIGNED", "minilm", ALIGNED, "Where the words are compared in their contexts, too."),
+        ("SENTENCES", "packaged", SENTENCES, "Where the sentence model's cosines are known, too."),
+        ("ALIGNED", "packaged", ALIGNED, "Where the words are compared in their contexts, too."),
+        ("KNOWN_WORDS", "none", [*WORDS, *KNOWN], "Where words are known, and questions that come with the document."),
+        (
+            "KNOWN_ALIGNED",
+            "packaged",
+            [*ALIGNED, *KNOWN, *WORD_BY_WORD],
+            "Where the model has compared these questions, too.",
+        ),
     ):
-        found = known.get(embeddings) or await examples(models_dir, embeddings)
+        found = known.get(embeddings) or await examples(embeddings)
         known[embeddings] = found
         model = replace(fitted(found, names), threshold=threshold(found, names, unanswered))
         lines += [f"{key} = Logistic(", "    {"]
@@ -138,4 +153,4 @@ async def main(models_dir: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+    asyncio.run(main())

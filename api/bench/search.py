@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,6 +28,7 @@ from pipeline.search.catalog import has_minilm, load_minilm
 from pipeline.search.embedders import LocalEmbedder
 from pipeline.search.meaning import Meanings
 from pipeline.search.question import question_of
+from pipeline.search.sentence_model import SentenceModel
 
 SETS = ("tuning", "seen", "fitting", "heldout")
 """The first three are tuned on; the last one is run when that is over."""
@@ -151,7 +153,7 @@ async def _measure(
     async with open_store(database_url) as store:
         await store.install(documents=load_pack(DEMO_PACK).documents)
         database = "PostgreSQL" if database_url and database_url.startswith("postgresql") else "SQLite"
-        for embeddings in ("none", *(["minilm"] if has_minilm(models_dir) else [])):
+        for embeddings in ("none", "packaged", *(["minilm"] if has_minilm(models_dir) else [])):
             async with open_sources(store, models_dir, embeddings) as sources:
                 for name in sets:
                     found = []
@@ -172,11 +174,12 @@ async def open_store(url: str | None) -> AsyncIterator[Store]:
 
 @asynccontextmanager
 async def open_sources(store: Store, models_dir: Path, embeddings: str) -> AsyncIterator[Sources]:
-    """Open the search, by words (`none`) or with `minilm`; all documents are indexed."""
+    """Open the search, by words (`none`), with the `packaged` model or `minilm`; all documents are indexed."""
     async with AsyncExitStack() as stack:
         index = None
-        if embeddings == "minilm":
-            meanings = Meanings(LocalEmbedder(await asyncio.to_thread(load_minilm, models_dir)))
+        if embeddings != "none":
+            load = SentenceModel if embeddings == "packaged" else partial(load_minilm, models_dir)
+            meanings = Meanings(LocalEmbedder(load))
             stack.push_async_callback(meanings.close)
             index = await stack.enter_async_context(MeaningIndex(meanings, store))
             await index.settled()

@@ -12,6 +12,7 @@ from models.packs.criteria_loader import load_objectives
 from models.packs.located import Problems, Section, read_mapping, read_yaml
 from models.packs.persona_loader import read_persona_section
 from models.packs.practice_loader import MEDIA, SECTIONS, load_resources, parameter_fields
+from models.packs.question_loader import read_questions
 from models.records.core import Document, Persona, Practice, Scenario, Simulation
 from models.records.resources import Resource, unfilled
 
@@ -165,7 +166,7 @@ class _Loader:
         return pack_id(self._slug, kind, key)
 
     def _document(self, key: str, section: Section) -> Document:
-        text, file = section.text("text"), section.text("file")
+        text, file, asked = section.text("text"), section.text("file"), section.text("questions")
         if bool(text) == bool(file):
             section.problem(f"document '{key}' needs either 'text' or 'file'; write exactly one of them")
         elif file:
@@ -175,16 +176,17 @@ class _Loader:
             name=section.text("name", required=True),
             description=section.text("description"),
             text=text,
+            questions=read_questions(section, asked, self._beside(section, asked, "questions"), text) if asked else (),
         )
 
-    def _beside(self, section: Section, name: str) -> str:
+    def _beside(self, section: Section, name: str, key: str = "file") -> str:
         """Read a file beside the pack; files outside the pack's folder are rejected."""
-        line, folder = section.line_at("file"), section.file.parent.resolve()
+        line, folder = section.line_at(key), section.file.parent.resolve()
         path = (folder / name).resolve()
         if not path.is_relative_to(folder):
-            section.problem(f"'file' is '{name}', outside the pack's folder; move the document beside the pack", line)
+            section.problem(f"'{key}' is '{name}', outside the pack's folder; move the document beside the pack", line)
         elif path.suffix not in (".md", ".txt"):
-            section.problem(f"'file' is '{name}'; a document is a .md or .txt file", line)
+            section.problem(f"'{key}' is '{name}'; name a .md or .txt file", line)
         elif not path.is_file():
             section.problem(f"the document file '{name}' is missing; put it beside {section.file.name}", line)
         elif path.stat().st_size > _MAX_DOCUMENT_BYTES:

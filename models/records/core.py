@@ -6,7 +6,7 @@ Ids are opaque strings (UUIDs unless a pack says otherwise).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from models.records.tools import PersonaTool
 
@@ -183,13 +183,32 @@ class Persona:
     waiting: str = ""
 
 
+class DocumentQuestion(NamedTuple):
+    """A question that comes with a document; a search reads thousands of them.
+
+    Attributes:
+        text: the question.
+        answer: words of the document that answer it; empty where it does not.
+    """
+
+    text: str
+    answer: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
+    """A text that is searched and cited.
+
+    Attributes:
+        questions: what people ask of it, for the search.
+    """
+
     id: str
     name: str
     description: str = ""
     text: str = ""
     owner_id: str | None = None
+    questions: tuple[DocumentQuestion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 from dataclasses import asdict
 from typing import Any, Self, cast
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import JSON, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.records.core import (
     Cue,
     Document,
+    DocumentQuestion,
     Persona,
     Practice,
     Scenario,
@@ -100,6 +101,7 @@ class DocumentRow(Base):
     description: Mapped[str]
     text: Mapped[str]
     owner_id: Mapped[str | None]
+    questions: Mapped[list[list[str]]] = mapped_column(JSON)
 
     @classmethod
     def of(cls, document: Document) -> Self:
@@ -109,10 +111,12 @@ class DocumentRow(Base):
             description=document.description,
             text=document.text,
             owner_id=document.owner_id,
+            questions=[list(question) for question in document.questions],
         )
 
     def record(self) -> Document:
-        return Document(self.id, self.name, self.description, self.text, self.owner_id)
+        questions = tuple(map(DocumentQuestion._make, self.questions))
+        return Document(self.id, self.name, self.description, self.text, self.owner_id, questions)
 
 
 class ScenarioPersonaRow(Base):

@@ -9,6 +9,7 @@ from models.errors import NotFound
 from models.records.core import Document, Persona, Role
 from models.records.external import Dialect, ExternalChat, ExternalDraft, ExternalMessage
 from models.store import Store
+from pipeline.call.orders import WrittenLine
 from pipeline.call.registry import Calls
 from pipeline.conversation.conversation import OpenConversation
 from pipeline.conversation.reply import HistoryEntry, ReplyContext
@@ -125,10 +126,8 @@ class GroundedChats:
         question, answer = await self._store.add_external_messages(chat.id, [asked, said])
         data = {**chat.data, "habits": habits(bounds)}
         await self._store.change_external_chat(chat.user_id, chat.id, data=data)
-        call = self._calls.find(chat.user_id, chat_id=chat.id)
-        if call is not None:
-            call.session.conversation.typed(question.text, question.id)
-            call.session.conversation.said(answer.text, answer.id)
+        lines = WrittenLine("user", question.text, question.id), WrittenLine("assistant", answer.text, answer.id)
+        await self._calls.orders.note(chat.user_id, chat.id, *lines)
         return question, answer
 
     async def documents_of(self, user_id: str, file_ids: Sequence[str]) -> tuple[Document, ...]:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -16,17 +16,19 @@ from models.records.core import Document
 from models.store import Store
 from pipeline.errors import EmbeddingFailed
 from pipeline.search.evidence import Likeness
+from pipeline.search.known_questions import KnownQuestions, known_questions
 from pipeline.search.meaning import Meanings, Pieces, Vectors
 from pipeline.search.passages import Paragraph, paragraphs_of
 from pipeline.search.sentence_model import SentenceModel
+from pipeline.search.word_by_word import reduced
 
 log = logging.getLogger(__name__)
 
-INDEXED_VECTORS = 40_000
-"""Maximum number of vectors: 60 MB of MiniLM's. The documents that were not searched longest go."""
+INDEXED_VECTORS = 60_000
+"""Maximum number of vectors: 90 MB of MiniLM's. The documents that were not searched longest go."""
 
-PIECES_A_VECTOR = 4
-"""Pieces of words that need as much memory as a vector."""
+PIECES_A_VECTOR, REDUCED_A_VECTOR = 4, 16
+"""Pieces of words that need as much memory as a vector, and reduced ones."""
 
 READ_BY_SENTENCE = 2000
 """Maximum number of sentences of a document that get vectors of their own; a longer one is compared by paragraph."""
@@ -51,7 +53,8 @@ class AskedMeaning:
 class _Indexed:
     """The vectors of a document: its title's, its paragraphs', its sentences' with the number of their paragraph.
 
-    The pieces are those of its paragraphs; a long document, or one that a server has read, has none.
+    The pieces are those of its paragraphs; a long document, or one that a server has read, has none. The questions are
+    those that come with it, and their pieces reduced ones.
     """
 
     owner_id: str | None
@@ -61,11 +64,15 @@ class _Indexed:
     sentences: Vectors
     places: NDArray[np.intp]
     pieces: tuple[Pieces, ...] = ()
+    questions: Vectors | None = None
+    question_pieces: tuple[Pieces, ...] = ()
 
     @property
     def size(self) -> int:
         pieces = sum(len(held.spans) for held in self.pieces) // PIECES_A_VECTOR
-        return 1 + len(self.paragraphs) + len(self.sentences) + pieces
+        pieces += sum(len(held.spans) for held in self.question_pieces) // REDUCED_A_VECTOR
+        questions = 0 if self.questions is None else len(self.questions)
+        return 1 + len(self.paragraphs) + len(self.sentences) + questions + pieces
 
 
 class MeaningIndex:
@@ -73,7 +80,7 @@ class MeaningIndex:
 
     Args:
         meanings: computes the vectors.
-        store: the documents; the public ones are indexed from the beginning.
+        store: the documents; the public ones are indexed from the first question on, which costs a core for seconds.
     """
 
     def __init__(self, meanings: Meanings, store: Store) -> None:
@@ -85,11 +92,9 @@ class MeaningIndex:
         self._wanted = asyncio.Event()
         self._settled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._has_begun = False
 
     async def __aenter__(self) -> Self:
-        for document_id in (await self._store.public_document_ids())[:WAITING_LIMIT]:
-            self._waiting[document_id] = None
-        self._wanted.set()
         self._task = asyncio.create_task(self._run(), name="index meanings")
         return self
 
@@ -106,13 +111,14 @@ class MeaningIndex:
         return self._meanings.name == SentenceModel.name
 
     async def settled(self) -> None:
-        """Wait until all documents that were seen so far have their vectors, or failed to get them.
+        """Wait until the public documents and all that were seen so far have their vectors, or failed to get them.
 
         Raises:
             RuntimeError: the index is not open, or broke.
         """
         if self._task is None:
             raise RuntimeError("The index is not open: enter it first.")
+        await self._begin()
         waiting = asyncio.ensure_future(self._settled.wait())
         try:
             await asyncio.wait((waiting, self._task), return_when=asyncio.FIRST_COMPLETED)
@@ -135,6 +141,7 @@ class MeaningIndex:
 
     async def question(self, text: str) -> AskedMeaning | None:
         """Return what the model makes of a question; None where it failed: words have to do then."""
+        await self._begin()
         try:
             if self._reader is not None:
                 vectors, pieces = await self._reader.read([text])
@@ -147,7 +154,10 @@ class MeaningIndex:
     def nearest(self, vector: NDArray[np.float32], user_id: str) -> list[str]:
         """Return the ids of the public and the user's documents with the nearest paragraphs, nearest first."""
         near = [
-            (float((item.paragraphs @ vector).max()), document_id)
+            (
+                max(float((held @ vector).max()) for held in (item.paragraphs, item.questions) if held is not None),
+                document_id,
+            )
             for document_id, item in list(self._indexed.items())
             if item.owner_id in (None, user_id) and item.title.shape == vector.shape
         ]
@@ -164,14 +174,53 @@ class MeaningIndex:
         title = float(item.title @ vector)
         return [Likeness(float(one), float(best), title) for one, best in zip(near, nearest, strict=True)]
 
+    def questions(
+        self, documents: Mapping[str, Document], known: Mapping[str, KnownQuestions], vector: NDArray[np.float32]
+    ) -> dict[str, NDArray[np.float32]] | None:
+        """Return how like a question is to the known ones of documents, by id; None until all of them are indexed.
+
+        Args:
+            documents: the documents, by id.
+            known: their questions.
+            vector: the question's.
+        """
+        found = {}
+        for document_id, questions in known.items():
+            item = self._indexed.get(document_id)
+            if item is None or item.questions is None or item.version != _version(documents[document_id]):
+                return None
+            if item.title.shape != vector.shape or len(item.questions) != len(questions.texts):
+                return None
+            found[document_id] = item.questions @ vector
+        return found
+
+    def question_pieces(self, documents: Iterable[str]) -> Mapping[str, Sequence[Pieces]] | None:
+        """Return the reduced pieces of the questions of documents, by id; None where one has none.
+
+        Args:
+            documents: ids of documents that `questions` has answered for.
+        """
+        found = {document_id: self._indexed[document_id].question_pieces for document_id in documents}
+        return found if all(found.values()) else None
+
     def pieces(self, document: Document) -> Sequence[Pieces]:
         """Return the pieces of each paragraph's words, as `text_of` has them; empty where they are not known."""
         item = self._indexed.get(document.id)
         return item.pieces if item is not None and item.version == _version(document) else ()
 
+    async def _begin(self) -> None:
+        """Have the public documents indexed, once."""
+        if self._has_begun:
+            return
+        self._has_begun = True
+        for document_id in (await self._store.public_document_ids())[:WAITING_LIMIT]:
+            self._waiting.setdefault(document_id, None)
+        self._settled.clear()
+        self._wanted.set()
+
     async def _run(self) -> None:
         while True:
-            if not self._waiting:
+            while not self._waiting:
                 self._settled.set()
                 self._wanted.clear()
                 await self._wanted.wait()
@@ -188,6 +237,16 @@ class MeaningIndex:
         steps = range(0, len(texts), TEXTS_AT_ONCE)
         found = [await self._meanings.embed(texts[start : start + TEXTS_AT_ONCE], urgent=False) for start in steps]
         return np.concatenate(found)
+
+    async def _questions(self, known: KnownQuestions) -> tuple[Vectors, tuple[Pieces, ...]]:
+        if self._reader is None:
+            return await self._embedded(known.texts), ()
+        vectors, pieces = list[Vectors](), list[Pieces]()
+        for start in range(0, len(known.texts), TEXTS_AT_ONCE):
+            some, held = await self._reader.read(known.texts[start : start + TEXTS_AT_ONCE], urgent=False)
+            vectors.append(some)
+            pieces += [reduced(one) for one in held]
+        return np.concatenate(vectors), tuple(pieces)
 
     async def _index(self, document: Document) -> None:
         paragraphs = await asyncio.to_thread(paragraphs_of, document.text, document.name)
@@ -211,6 +270,8 @@ class MeaningIndex:
                 vectors, pieces = np.concatenate([vectors, some]), [*pieces, *held]
         vectors = np.concatenate([vectors, await self._embedded([text for _, text in said])]) if said else vectors
         places = np.array([place for place, _ in said], np.intp)
+        known = await asyncio.to_thread(known_questions, document, paragraphs)
+        questions, question_pieces = await self._questions(known) if known is not None else (None, ())
         self._indexed[document.id] = _Indexed(
             document.owner_id,
             _version(document),
@@ -219,6 +280,8 @@ class MeaningIndex:
             vectors[len(paragraphs) + 1 :],
             places,
             tuple(pieces),
+            questions,
+            question_pieces,
         )
         self._indexed.move_to_end(document.id)
         total = sum(item.size for item in self._indexed.values())
@@ -238,4 +301,4 @@ def text_of(document: Document, paragraph: Paragraph) -> str:
 
 
 def _version(document: Document) -> int:
-    return hash((document.name, document.text))  # 0.3 ms for 1 MB
+    return hash((document.name, document.text, document.questions))  # 0.3 ms for 1 MB

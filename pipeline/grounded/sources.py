@@ -9,6 +9,7 @@ from threading import Lock
 from models.records.core import Document
 from models.records.external import DocumentOrigin
 from models.store import Store
+from pipeline.grounded.known_documents import KnownDocuments
 from pipeline.grounded.meaning_index import AskedMeaning, MeaningIndex, text_of
 from pipeline.search.alignment import Alignment, align
 from pipeline.search.answerable import answering, expected, is_near
@@ -123,6 +124,7 @@ class Sources:
         self._index = index
         self._cutting = Lock()  # searches run in threads, several at once
         self._cut: OrderedDict[tuple[str, int], tuple[int, list[Candidate]]] = OrderedDict()
+        self._known = KnownDocuments(index)
 
     async def find(
         self,
@@ -263,7 +265,11 @@ class Sources:
         rarities, total = _rarities(corpus, entries, question.terms)
         is_fitted = self._index is None or self._index.is_fitted
         aligned = self._aligned(corpus, question, asked, entries)
-        return entries, matches(question, entries, rarities, likenesses, total, is_fitted=is_fitted, aligned=aligned)
+        familiar = self._known.familiar([document for document, _ in corpus.documents], question, asked, entries)
+        found = matches(
+            question, entries, rarities, likenesses, total, is_fitted=is_fitted, aligned=aligned, familiar=familiar
+        )
+        return entries, found
 
     def _aligned(
         self, corpus: _Corpus, question: Query, asked: AskedMeaning | None, entries: Sequence[Candidate]

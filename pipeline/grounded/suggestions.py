@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from models.packs.question_loader import plain_words
 from models.records.core import Document
 from pipeline.errors import ResponderFailed
 from pipeline.grounded.asked import questions_in
@@ -23,6 +24,9 @@ LONGEST = 200
 
 CHECKED_LIMIT = 12
 """Maximum number of candidates that are looked up."""
+
+SHORT, KNOWN_LIMIT = 60, 4
+"""Characters of a known question that may be suggested, and how many of a document are looked up."""
 
 NEIGHBOURS = 8
 """Number of passages near the question whose documents are looked through for more."""
@@ -109,6 +113,8 @@ class Suggestions:
         documents = {source.document.id: source.document for source in used}
         for own in _in_turn(list(documents.values())):
             yield own
+        for known in _known(used):
+            yield known
         near = await self._sources.find(user_id, question, limit=NEIGHBOURS, allowed=allowed, more=more)
         around = {source.document.id: source.document for source in (*near.answering, *near.near)}
         beside = {ident: document for ident, document in around.items() if ident not in documents}
@@ -138,6 +144,21 @@ class Suggestions:
 def _in_turn(documents: Sequence[Document]) -> list[tuple[str, str]]:
     """Return the documents' own questions: the first of each, then the second of each."""
     each = [[(asked.text, document.id) for asked in questions_in(document)] for document in documents]
+    return [one for together in zip_longest(*each) for one in together if one is not None]
+
+
+def _known(used: Sequence[Source]) -> list[tuple[str, str]]:
+    """Return questions that come with the documents of these passages, such as other passages of theirs answer."""
+    documents = {source.document.id: source.document for source in used}
+    said = {ident: " ".join(source.text for source in used if source.document.id == ident) for ident in documents}
+    each = []
+    for ident, document in documents.items():
+        fitting: dict[str, str] = {}
+        for known in document.questions:
+            answer, is_short = plain_words(known.answer), known.text.endswith("?") and len(known.text) <= SHORT
+            if answer and is_short and answer not in plain_words(said[ident]) and _stands_alone(known.text):
+                fitting.setdefault(answer, known.text)  # one for each answer
+        each.append([(text, ident) for text in list(fitting.values())[:KNOWN_LIMIT]])
     return [one for together in zip_longest(*each) for one in together if one is not None]
 
 

@@ -4,8 +4,9 @@ Source: Khattab & Zaharia 2020, "ColBERT", section 3.3, with the question's word
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,8 +46,8 @@ def align(
         begins: where in that the paragraph begins.
         weights: the weight of each of the question's terms.
     """
-    worth = _worth(question, asked, weights)
-    if not worth.any() or not len(held.spans):
+    shares = worth(question.text, asked, lambda term: weights.get(term, FUNCTION))
+    if not shares.any() or not len(held.spans):
         return None
     near = asked.vectors @ held.vectors.T
     places = held.spans[:, 0] - begins
@@ -57,14 +58,23 @@ def align(
         inside = (places >= at) & (places < at + len(sentence))
         at += len(sentence)
         if inside.any():
-            best = max(best, float(np.maximum(near[:, inside].max(1), above) @ worth))
-    return Alignment(float(near.max(1) @ worth), best)
+            best = max(best, float(np.maximum(near[:, inside].max(1), above) @ shares))
+    return Alignment(float(near.max(1) @ shares), best)
 
 
-def _worth(question: Query, asked: Pieces, weights: Mapping[str, float]) -> NDArray[np.float32]:
-    """Return the share of each piece in the comparison, shape (n,)."""
-    found = np.zeros(len(asked.spans), np.float32)
-    for word in _WORD.finditer(question.text):
-        inside = (asked.spans[:, 0] >= word.start()) & (asked.spans[:, 1] <= word.end())
-        found[inside] = weights.get(stem(plain(word.group())), FUNCTION)
+def worth(text: str, pieces: Pieces, weight: Callable[[str], float]) -> NDArray[np.float32]:
+    """Return the share of each piece of a text in a comparison, shape (n,).
+
+    Args:
+        weight: returns the weight of a word by its stem.
+    """
+    found = np.zeros(len(pieces.spans), np.float32)
+    for begins, ends, stemmed in stems_at(text):
+        found[(pieces.spans[:, 0] >= begins) & (pieces.spans[:, 1] <= ends)] = weight(stemmed)
     return found / max(float(found.sum()), 1e-9)
+
+
+@lru_cache(maxsize=50_000)
+def stems_at(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Return where each word of a text begins and ends, and its stem."""
+    return tuple((word.start(), word.end(), stem(plain(word.group()))) for word in _WORD.finditer(text))

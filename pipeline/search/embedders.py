@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,27 +32,31 @@ class LocalEmbedder:
     """An `Embedder` and `Reader` on the sentence model, which runs in worker threads.
 
     Args:
+        load: returns the model, when the first text comes.
         workers: its own by default, which `close` ends.
     """
 
-    def __init__(self, model: SentenceModel, workers: Workers | None = None) -> None:
-        self.name = model.name
-        self._model = model
+    name = SentenceModel.name
+
+    def __init__(self, load: Callable[[], SentenceModel], workers: Workers | None = None) -> None:
+        self._load = load
+        self._loading = Lock()  # several jobs at once
+        self._model: SentenceModel | None = None
         self._workers = workers or ThreadWorkers(THREADS, QUEUE_LIMIT)
 
     async def embed(self, texts: Sequence[str], *, urgent: bool = True) -> Vectors:
         """See `Embedder.embed`."""
-        found = await self._run(self._model.vectors, texts, urgent)
+        found = await self._run(lambda model, some: model.vectors(some), texts, urgent)
         return np.stack(found) if found else np.zeros((0, 0), np.float32)
 
     async def read(self, texts: Sequence[str], *, urgent: bool = True) -> tuple[Vectors, list[Pieces]]:
         """See `Reader.read`."""
-        found = await self._run(lambda some: list(zip(*self._model.read(some), strict=True)), texts, urgent)
+        found = await self._run(lambda model, some: list(zip(*model.read(some), strict=True)), texts, urgent)
         vectors = np.stack([vector for vector, _ in found]) if found else np.zeros((0, 0), np.float32)
         return vectors, [pieces for _, pieces in found]
 
     async def _run(
-        self, compute: Callable[[Sequence[str]], Iterable[Any]], texts: Sequence[str], urgent: bool
+        self, compute: Callable[[SentenceModel, Sequence[str]], Iterable[Any]], texts: Sequence[str], urgent: bool
     ) -> list[Any]:
         priority = Priority.REPLY if urgent else Priority.PARTIAL
         # Texts of one length in one run: the shorter ones of a run are padded.
@@ -61,23 +66,29 @@ class LocalEmbedder:
             places = order[start : start + STEP]
             some = [texts[index] for index in places]
             try:
-                results = await self._workers.run(partial(_computed, compute, some), call="search", priority=priority)
+                results = await self._workers.run(
+                    partial(self._computed, compute, some), call="search", priority=priority
+                )
             except VoiceError as error:
                 raise EmbeddingFailed(str(error)) from error
             for place, result in zip(places, results, strict=True):
                 found[place] = result
         return found
 
+    def _computed(
+        self,
+        compute: Callable[[SentenceModel, Sequence[str]], Iterable[Any]],
+        texts: Sequence[str],
+        cancelled: Cancelled,
+    ) -> Iterable[Any]:
+        del cancelled  # it is over in a moment
+        with self._loading:
+            self._model = self._model or self._load()
+        return compute(self._model, texts)
+
     async def close(self) -> None:
         """See `Embedder.close`."""
         await self._workers.close()
-
-
-def _computed(
-    compute: Callable[[Sequence[str]], Iterable[Any]], texts: Sequence[str], cancelled: Cancelled
-) -> Iterable[Any]:
-    del cancelled  # it is over in a moment
-    return compute(texts)
 
 
 class ServerEmbedder:

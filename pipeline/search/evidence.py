@@ -262,9 +262,17 @@ def _is_phrased(question: Query, heading: str) -> bool:
 
 
 def _is_opposed(question: Query, paragraph: Paragraph) -> bool:
-    """Return whether the heading is most of the question, with a negation too many or too few."""
+    """Return whether the heading is most of the question with a negation too many or too few, or of another time."""
+    if _time_of(question.text) * _time_of(f"{paragraph.heading} {paragraph.lead_in}") < 0:
+        return True
     is_other = question.negated != is_negated(f"{paragraph.heading} {paragraph.lead_in}")
     return is_other and _phrasing(question, paragraph) >= LEAST_PHRASED
+
+
+def _time_of(text: str) -> int:
+    """Return -1 for what is before something, 1 for what is after it, 0 for neither or both."""
+    said = set(words(text))
+    return ("after" in said) - ("before" in said)
 
 
 def _is_definition(question: Query, entry: Candidate) -> bool:

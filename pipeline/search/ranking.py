@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from pipeline.search.alignment import Alignment
 from pipeline.search.evidence import Candidate, Corpus, Likeness, evidence
+from pipeline.search.known_questions import UNLIKE
 from pipeline.search.logistic import Logistic
 from pipeline.search.question import Query
-from pipeline.search.weights import ALIGNED, SENTENCES, WORDS
+from pipeline.search.weights import ALIGNED, KNOWN_ALIGNED, KNOWN_WORDS, SENTENCES, WORDS
 from pipeline.search.word_vectors import packaged
 
 K1, B = 1.2, 0.5
@@ -35,8 +36,26 @@ OPPOSED = 2.0
 HEADED = 3.0
 """What it adds to be under a heading that is the question, as "What to bring" is what to bring: log odds."""
 
+SAME, OVER, ASKED_BEFORE = 0.9, 0.05, 3.0
+"""How like a known question one has to be to be the same, by how much more than any that is not answered, and what it
+adds: log odds. The fitted weights prefer one answer, and a question may have several."""
+
 OTHERS = Logistic({"like": 10.0, "close": 2.0, "outdated": -3.0}, bias=-6.15, threshold=0.0)
 """For the embeddings of a server, whose cosines nobody has fitted: from about 0.5 on a passage answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Familiar:
+    """What is known of the questions that come with documents.
+
+    Attributes:
+        evidence: by index of the entry, for entries of such documents; see `Familiarity.evidence`.
+        by_meaning: whether the questions were compared by their meaning, or by their words.
+    """
+
+    evidence: Mapping[int, Mapping[str, float]]
+    by_meaning: bool
+
 
 Aligned = Callable[[int, Mapping[str, float]], Alignment | None]
 
@@ -52,8 +71,9 @@ class Relevance:
         entry: index of the entry.
         coverage: the share of the question's terms that it has, by weight, 0 to 1.
         similarity: cosine of the meanings, as the sentence model has it; None if it is not known.
-        score: the logarithm of the odds that it answers the question; matches are ordered by it.
-        threshold: the score from which it counts as an answer.
+        score: how much likelier it answers the question than it has to be to count as an answer, as a logarithm of
+            odds; matches are ordered by it.
+        threshold: the score from which it counts as an answer: 0, or less where an answer is expected.
         evidence: what the score was computed of.
     """
 
@@ -92,6 +112,7 @@ def matches(
     *,
     is_fitted: bool = True,
     aligned: Aligned | None = None,
+    familiar: Familiar | None = None,
 ) -> list[Relevance]:
     """Weigh the paragraphs that match a question, best first; at most `WEIGHED`.
 
@@ -104,6 +125,7 @@ def matches(
         is_fitted: whether the cosines are those of the packaged sentence model.
         aligned: compares the words of an entry with the question's, by its index and the terms' weights; None where
             nothing is known.
+        familiar: what the questions that come with documents say.
     """
     weights = {term: question.weight(term) * rarities[term] for term in question.terms}
     worded = _bm25(entries, weights)
@@ -112,9 +134,10 @@ def matches(
     rough = {}
     for index in range(len(entries)):
         like = likenesses.get(index)
-        if worded[index] or like is not None or near[index] > 0:
+        known = familiar.evidence.get(index, {}).get("known", 0.0) if familiar is not None else 0.0
+        if worded[index] or like is not None or near[index] > 0 or known > UNLIKE:
             meant = like.paragraph + like.sentence if like is not None else near[index]
-            rough[index] = meant + WORDS_WEIGHT * worded[index]
+            rough[index] = meant + WORDS_WEIGHT * worded[index] + known
     chosen = sorted(rough, key=lambda index: (-rough[index], index))[:WEIGHED]
     corpus = Corpus(entries, weights, near, likenesses, total or len(entries))
     found = []
@@ -125,9 +148,14 @@ def matches(
         if aligned is not None and model is SENTENCES and (alignment := aligned(index, weights)) is not None:
             seen |= {"aligned": alignment.paragraph, "aligned_sentence": alignment.sentence}
             model = ALIGNED
-        score = model.log_odds(seen) + HEADED * seen["headed"] - OPPOSED * seen["opposed"]
+        if familiar is not None and (known_of := familiar.evidence.get(index)) is not None:
+            seen |= known_of
+            model = KNOWN_ALIGNED if familiar.by_meaning and model is ALIGNED else KNOWN_WORDS
+        score = model.log_odds(seen) - model.threshold + HEADED * seen["headed"] - OPPOSED * seen["opposed"]
+        if seen.get("known", 0.0) >= SAME and seen["known_over_refused"] >= OVER:
+            score += ASKED_BEFORE
         similarity = None if like is None else like.paragraph
-        found.append(Relevance(index, seen["covered"], similarity, score, model.threshold, seen))
+        found.append(Relevance(index, seen["covered"], similarity, score, 0.0, seen))
     return sorted(found, key=lambda match: (-match.score, match.entry))
 
 

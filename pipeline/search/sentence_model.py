@@ -1,14 +1,18 @@
 """MiniLM, a small sentence model: maps a text to a vector, close to those of texts that mean the same.
 
+It is packaged in eight bits; `glow models pull minilm` brings it whole.
+
 Source: sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0), six layers of BERT distilled by Wang et al. 2020 and tuned
 on a billion pairs of sentences. English only. The computation is minilm.onnx beside this file, which refers to the
-tensors of model.safetensors as external data; scripts/sentence_graph.py writes it.
+tensors of model.safetensors as external data; scripts/sentence_graph.py writes it. The packaged one is written by
+scripts/packaged_sentence_graph.py.
 """
 
 import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +21,17 @@ from pipeline.search.meaning import Pieces, Vectors
 from pipeline.search.safetensors import read_tensors
 from voice.errors import EngineFailed, EngineUnavailable
 
+if TYPE_CHECKING:
+    import onnxruntime
+
 GRAPH_FILE, WEIGHTS_FILE, WORDS_FILE = "minilm.onnx", "model.safetensors", "tokenizer.json"
 LAYERS, HEADS, WIDTH, EPSILON = 6, 12, 384, 1e-12
 
 PIECES_LAYER = 4
 """The layer whose pieces of words are compared: of the six the one that ranks best, by cross-validation."""
+
+PACKAGED = Path(__file__).with_name("packaged")
+"""The folder of the packaged model."""
 
 TOKENS_LIMIT = 256
 """Maximum number of tokens of a text; the rest is not read, as in the model's own settings."""
@@ -42,7 +52,8 @@ class SentenceModel:
     """MiniLM on onnxruntime. Blocking: run it in a worker; 5 to 10 ms for a sentence on one core.
 
     Args:
-        folder: contains model.safetensors and tokenizer.json; the graph is put beside them if it is missing.
+        folder: contains model.safetensors and tokenizer.json; the graph is put beside them if it is missing. The
+            packaged model by default.
 
     Raises:
         EngineUnavailable: a file is missing or not the model's; the message says what to do.
@@ -50,32 +61,29 @@ class SentenceModel:
 
     name = "minilm"
 
-    def __init__(self, folder: Path) -> None:
-        for name in (WEIGHTS_FILE, WORDS_FILE):
+    def __init__(self, folder: Path = PACKAGED) -> None:
+        remedy = "install Glow Voice again" if folder == PACKAGED else "run `glow models pull minilm`"
+        for name in (GRAPH_FILE if folder == PACKAGED else WEIGHTS_FILE, WORDS_FILE):
             if not (folder / name).is_file():
-                raise EngineUnavailable(f"{folder} has no {name}; run `glow models pull minilm`.")
+                raise EngineUnavailable(f"{folder} has no {name}; {remedy}.")
         import onnxruntime
         from tokenizers import Tokenizer
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4
         try:
-            graph = lay_graph(folder)
+            graph = folder / GRAPH_FILE if folder == PACKAGED else lay_graph(folder)
             self._tokenizer = Tokenizer.from_file(str(folder / WORDS_FILE))
             self._tokenizer.enable_truncation(TOKENS_LIMIT)
             self._tokenizer.enable_padding()
-            self._session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(str(graph), one_thread(), providers=["CPUExecutionProvider"])
             works = self.vectors(["works"]).shape == (1, WIDTH)
         except EngineUnavailable:
             raise
         except Exception as error:  # both libraries have a class of exception for each kind of broken file
             raise EngineUnavailable(
-                f"The sentence model in {folder} cannot be loaded ({str(error).splitlines()[0][:200]}); "
-                "run `glow models pull minilm`."
+                f"The sentence model in {folder} cannot be loaded ({str(error).splitlines()[0][:200]}); {remedy}."
             ) from error
         if not works:
-            raise EngineUnavailable(f"The sentence model in {folder} is another one; run `glow models pull minilm`.")
+            raise EngineUnavailable(f"The sentence model in {folder} is another one; {remedy}.")
 
     def tokens(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Tokenize texts: ids and attention mask, both of shape (n, t), t <= TOKENS_LIMIT."""
@@ -107,21 +115,37 @@ class SentenceModel:
         """
         vectors, pieces = [np.zeros((0, WIDTH), np.float32)], list[Pieces]()
         for start in range(0, len(texts), BATCH):
-            encoded = self._tokenizer.encode_batch([text[:CHARACTERS_LIMIT] for text in texts[start : start + BATCH]])
-            mask = np.array([item.attention_mask for item in encoded], np.int64)
-            try:
-                whole, inner = self._session.run(
-                    ["meaning", "pieces"],
-                    {"input_ids": np.array([item.ids for item in encoded], np.int64), "attention_mask": mask},
-                )
-            except Exception as error:  # see __init__
-                raise EngineFailed(f"The sentence model broke: {str(error).splitlines()[0][:200]}.") from error
-            vectors.append(np.asarray(whole, np.float32))
-            for item, held in zip(encoded, inner, strict=True):
-                said = np.array(item.special_tokens_mask) == 0  # neither the marks of the ends nor padding
-                spans = np.array(item.offsets, np.int32).reshape(-1, 2)[said]
-                pieces.append(Pieces.of(np.asarray(held[said], np.float32), spans))
+            whole, some = self._read(texts[start : start + BATCH])
+            vectors.append(whole)
+            pieces += some
         return np.concatenate(vectors), pieces
+
+    def _read(self, texts: Sequence[str]) -> tuple[Vectors, list[Pieces]]:
+        encoded = self._tokenizer.encode_batch([text[:CHARACTERS_LIMIT] for text in texts])
+        mask = np.array([item.attention_mask for item in encoded], np.int64)
+        try:
+            whole, inner = self._session.run(
+                ["meaning", "pieces"],
+                {"input_ids": np.array([item.ids for item in encoded], np.int64), "attention_mask": mask},
+            )
+        except Exception as error:  # see __init__
+            raise EngineFailed(f"The sentence model broke: {str(error).splitlines()[0][:200]}.") from error
+        pieces = []
+        for item, held in zip(encoded, inner, strict=True):
+            said = np.array(item.special_tokens_mask) == 0  # neither the marks of the ends nor padding
+            spans = np.array(item.offsets, np.int32).reshape(-1, 2)[said]
+            pieces.append(Pieces.of(np.asarray(held[said], np.float32), spans))
+        return np.asarray(whole, np.float32), pieces
+
+
+def one_thread() -> "onnxruntime.SessionOptions":
+    """Return the runtime's options: one thread, and silence, as its errors are raised anyway."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    return options
 
 
 def lay_graph(folder: Path) -> Path:

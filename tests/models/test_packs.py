@@ -7,6 +7,7 @@ import pytest
 
 from models.errors import InvalidPack
 from models.packs import DEMO_PACK, load_pack, pack_id
+from models.records.core import DocumentQuestion
 from models.records.criteria import Prohibition, Sign, criterion_of, criterion_resource
 
 WHOLE = """\
@@ -155,6 +156,39 @@ def test_a_document_may_be_a_file_beside_the_pack(tmp_path: Path) -> None:
     assert load_pack(file).documents[0].text == "# Nine"
 
 
+ASKED = "# remarks are skipped\nHow much is it? | is **nine**.\n\nIs it cheap?\n"
+
+
+def test_a_document_may_come_with_questions(tmp_path: Path) -> None:
+    (tmp_path / "asked.txt").write_text(ASKED, encoding="utf-8")
+    file = written(
+        tmp_path, WHOLE.replace("text: Everything is nine.", "text: Everything is nine.\n    questions: asked.txt")
+    )
+    assert load_pack(file).documents[0].questions == (
+        DocumentQuestion("How much is it?", "is **nine**."),
+        DocumentQuestion("Is it cheap?"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ("How much? | is ten.", "line 1 of 'asked.txt': the document does not say 'is ten.'; copy the words"),
+        ("x\n" + "x" * 301, "line 2 of 'asked.txt' is longer than 300 characters; shorten the question"),
+        ("\n".join(f"Is it {n}?" for n in range(501)), "'asked.txt' has more than 500 questions"),
+        (None, "the document file 'asked.txt' is missing; put it beside pack.yaml"),
+    ],
+)
+def test_a_wrong_question_of_a_document_is_a_problem(tmp_path: Path, lines: str | None, problem: str) -> None:
+    if lines is not None:
+        (tmp_path / "asked.txt").write_text(lines, encoding="utf-8")
+    file = written(
+        tmp_path, WHOLE.replace("text: Everything is nine.", "text: Everything is nine.\n    questions: asked.txt")
+    )
+    with pytest.raises(InvalidPack, match=re.escape(problem)):
+        load_pack(file)
+
+
 @pytest.mark.parametrize(
     ("change", "instead", "problem"),
     [
@@ -207,7 +241,7 @@ def test_a_document_may_be_a_file_beside_the_pack(tmp_path: Path) -> None:
             "file: /etc/x.md",
             "pack.yaml:24: 'file' is '/etc/x.md', outside the pack's folder",
         ),
-        ("text: Everything is nine.", "file: pack.yaml", "pack.yaml:24: 'file' is 'pack.yaml'; a document is a .md or"),
+        ("text: Everything is nine.", "file: pack.yaml", "pack.yaml:24: 'file' is 'pack.yaml'; name a .md or"),
         ("objectives: [Be kind]", "objectives: [Be kind", "YAML syntax: "),
         ("name: Kim", "name: Kim: the clerk", "pack.yaml:5: YAML syntax: mapping values are not allowed here"),
         ("    voice:", "\tvoice:", "pack.yaml:8: YAML syntax: "),

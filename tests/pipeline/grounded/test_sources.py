@@ -2,22 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
 import pytest
 
 from models.packs import DEMO_PACK, load_pack
-from models.records.core import Document
+from models.records.core import Document, DocumentQuestion
 from models.records.external import DocumentOrigin
 from models.store import Store
 from pipeline.grounded.answers import Grounded, GroundedQuestion
 from pipeline.grounded.extracts import rests_on
 from pipeline.grounded.meaning_index import MeaningIndex
 from pipeline.grounded.sources import Source, Sources
-from pipeline.search.embedders import ServerEmbedder
+from pipeline.search.embedders import LocalEmbedder, ServerEmbedder
 from pipeline.search.meaning import Meanings
 from pipeline.search.question import question_of
+from pipeline.search.sentence_model import SentenceModel
 from tests.servers.embeddings import EmbeddingsServer, embeddings_server
 from tests.stores import empty_store
 from tests.weights import without_proxies
@@ -30,6 +31,7 @@ ANSWERED = {
     "What is not covered by the warranty?": ("Warranty and returns", "Drops, liquids, lost parts, and lost files."),
     "What is covered by the warranty?": ("Warranty and returns", "Faults in material or workmanship"),
     "May I eat before the ultrasound?": ("Your abdominal ultrasound", "asked not to eat for several hours"),
+    "May I eat after the ultrasound?": ("Your abdominal ultrasound", "eat and drink again at once"),
     "x " * 500_000 + "What is FERPA?": ("FERPA in one page", "a federal law"),
 }
 UNANSWERED = (
@@ -162,6 +164,68 @@ def test_nobody_waits_for_an_index_that_is_closed(monkeypatch: pytest.MonkeyPatc
                 index.note([Document("a", "A", text="A word.")])
                 with pytest.raises(RuntimeError, match="stopped"):
                     await index.settled()
+
+    asyncio.run(run())
+
+
+QUAY = (
+    "# Quay rules\n\nBoats may stay for three nights at the northern wall.\n\n"
+    "Harbour Street has forty places for vehicles, which are two coins an hour."
+)
+ASKED = (
+    DocumentQuestion("Where do I leave my car?", "Harbour Street has forty places"),
+    DocumentQuestion("What does parking cost?", "which are two coins an hour"),
+    DocumentQuestion("Is there a restaurant near the harbour?"),
+    DocumentQuestion("Where can I have dinner?"),
+)
+
+
+@pytest.mark.parametrize("embeddings", ["words", pytest.param("packaged", marks=pytest.mark.slow)])
+def test_questions_that_come_with_a_document_find_and_refuse(embeddings: str) -> None:
+    async def search(sources: Sources, user_id: str, question: str) -> list[str]:
+        return [source.focus for source in (await sources.find(user_id, question, limit=3)).answering]
+
+    async def work(store: Store, user_id: str) -> None:
+        plain, asked = (
+            Document("a", "Old", text=QUAY, owner_id=user_id),
+            Document("b", "New", text=QUAY, questions=ASKED),
+        )
+        async with AsyncExitStack() as stack:
+            index = None
+            if embeddings == "packaged":
+                meanings = Meanings(LocalEmbedder(SentenceModel))
+                stack.push_async_callback(meanings.close)
+                index = await stack.enter_async_context(MeaningIndex(meanings, store))
+            sources = Sources(store, index)
+            for document, finds in ((plain, False), (asked, True)):
+                await store.install(documents=[document])
+                if index is not None:
+                    index.note([document])
+                    await index.settled()
+                found = await search(sources, user_id, "Where can I park my car at the harbour?")
+                assert any("forty places" in text for text in found) is finds, found
+                assert await search(sources, user_id, "Where can we have dinner?") == []
+
+    async def run() -> None:
+        async with empty_store() as store:
+            user = await store.create_user("ada")
+            await work(store, user.id)
+
+    asyncio.run(run())
+
+
+def test_nothing_is_read_before_the_first_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_proxies(monkeypatch)
+
+    async def run() -> None:
+        with embeddings_server() as server:
+            async with empty_store() as store:
+                await store.install(documents=[Document("zz", "zz", text="zzzz zzzzz zzzzzz")])
+                async with by_letters(store, server) as (sources, index):
+                    assert not server.requests
+                    await sources.find("", "zzz?", limit=1)
+                    await index.settled()
+                    assert len(server.requests) > 1
 
     asyncio.run(run())
 

@@ -76,3 +76,16 @@ def test_only_documents_that_may_be_used_ask() -> None:
         assert (answered, len(greeted)) == (False, 3)
 
     asking(story)
+
+
+def test_questions_that_come_with_a_document_are_suggested_but_those_just_answered() -> None:
+    async def story(ask: Ask) -> None:
+        question = GroundedQuestion("How long is the warranty of a computer?")
+        has_sources, suggested = await ask(question)
+        assert has_sources
+        warranty = next(document for document in PACK if document.name == "Warranty and returns")
+        own = [known.text for known in warranty.questions if known.answer]
+        assert set(suggested) & set(own)
+        assert not any("how long is the warranty" in one.lower() for one in suggested)
+
+    asking(story)

@@ -1,6 +1,7 @@
 """The sentence model: the packaged graph, computed by the runtime and by numpy, and files that are not the model's."""
 
 import json
+import shutil
 import struct
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from tokenizers.models import WordPiece
 from tokenizers.pre_tokenizers import Whitespace
 
 from pipeline.search.catalog import load_minilm, pull_minilm
-from pipeline.search.safetensors import Tensor, tensors_of
+from pipeline.search.safetensors import Tensor, read_tensors, tensors_of
 from pipeline.search.sentence_model import GRAPH_FILE, SentenceModel, check, lay_graph
 from tests.weights import without_packages
 from voice.errors import EngineUnavailable
@@ -91,7 +92,8 @@ def test_the_graph_is_what_its_script_writes(monkeypatch: pytest.MonkeyPatch) ->
         written = sentence_graph.graph_of(weights).SerializeToString(deterministic=True)
         assert sentence_graph.GRAPH.read_bytes() == written
     finally:
-        sys.modules.pop("sentence_graph", None)
+        for name in ("sentence_graph", "graphs"):
+            sys.modules.pop(name, None)
 
 
 @pytest.mark.slow
@@ -114,6 +116,38 @@ def test_the_runtime_computes_what_numpy_does(tmp_path: Path) -> None:
         file.write(b"\x11\x3e" * 100_000)
     with pytest.raises(EngineUnavailable, match="something else than its weights say"):
         check(model, tmp_path)
+
+
+def test_the_packaged_model_knows_what_means_the_same() -> None:
+    asked, same, other = SentenceModel().vectors(
+        ["May I eat before the ultrasound?", "Can I have breakfast ahead of my scan?", "Who pays for the train?"]
+    )
+    assert np.linalg.norm(asked) == pytest.approx(1, abs=1e-5)
+    assert asked @ same > 0.5 > 0.2 > asked @ other
+    vectors, pieces = SentenceModel().read(["May I eat?"])
+    assert vectors.shape == (1, 384)
+    assert ["May I eat?"[start:end] for start, end in pieces[0].spans] == ["May", "I", "eat", "?"]
+
+
+@pytest.mark.slow
+def test_eight_bits_compute_about_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(SCRIPTS)
+    import packaged_sentence_graph
+
+    try:
+        whole = lay_model(tmp_path / "whole")
+        small = tmp_path / "small"
+        weights = read_tensors(whole / "model.safetensors")
+        model = packaged_sentence_graph.small_sentence_model(weights, list(range(100)))
+        packaged_sentence_graph.write(model, small / GRAPH_FILE)
+        shutil.copy(whole / "tokenizer.json", small)
+        monkeypatch.setattr("pipeline.search.sentence_model.PACKAGED", small)
+        texts = ["may i eat", "most people may eat the water"]
+        cosines = (SentenceModel(small).vectors(texts) * SentenceModel(whole).vectors(texts)).sum(1)
+        assert cosines.min() > 0.99
+    finally:
+        for name in ("packaged_sentence_graph", "sentence_graph", "graphs"):
+            sys.modules.pop(name, None)
 
 
 def test_what_is_no_model_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import pytest
 from api.doors.body_limit import SMALLER_BODY
 from api.doors.glean import chat as glean_chat
 from api.doors.glean.requests import GleanMessage, oldest_first, wanted
+from models.records.core import Document
 from tests.servers.llm import LlmServer
 from tests.servers.tools import ToolsServer, tools_server
 from tests.service import TOKENS, RunningService, http, running, unhearing
@@ -32,8 +33,9 @@ def glean(text: str) -> dict[str, Any]:
 
 
 WARRANTY = user("How long is the warranty of a computer?")
-FASTING = user("Am I allowed to drink water before a fasting blood test?")
-"""Two documents are quoted for the one, three for the other."""
+RECORDS = user("Who can see a student's education records?")
+"""One document answers the one, two the other."""
+QUAGGA = user("Is the quagga of Quito extinct?")
 
 
 def chat(service: RunningService, *messages: dict[str, Any], path: str = PATHS[1], **more: Any) -> dict[str, Any]:
@@ -151,9 +153,21 @@ def test_the_answer_on_the_wire(service: RunningService, accept: str, stream: bo
     assert "citation" in parts[-1]["messages"][0]["fragments"][-1]
 
 
+@pytest.fixture
+def quaggas(service: RunningService) -> None:
+    """Two documents that answer a question; the second is the third passage, beyond the two of a quick search."""
+    texts = (
+        "## The animal\n\nThe quagga of Quito is extinct.\n\n## The zoo\n\nThe quagga of Quito is extinct since 1883.",
+        "The quagga of Quito is extinct, they say.",
+    )
+    documents = [Document(f"quagga-{n}", f"Quagga {n}", text=text) for n, text in enumerate(texts)]
+    asyncio.run_coroutine_threadsafe(service.inside.store.install(documents=documents), service.loop).result(100)
+
+
+@pytest.mark.usefixtures("quaggas")
 @pytest.mark.parametrize("accept", ["application/json", "text/plain"])
 def test_citations_point_at_what_they_say(service: RunningService, accept: str) -> None:
-    asked = FASTING
+    asked = QUAGGA
     answer = ask(service, {"messages": [asked]}, Accept=accept)
     parts = [json.loads(line)["messages"][0] for line in answer.text.splitlines()]
     text = "".join(item.get("text", "") for part in parts for item in part["fragments"])
@@ -169,7 +183,7 @@ def test_citations_point_at_what_they_say(service: RunningService, accept: str) 
 
 
 def test_inclusions_and_exclusions(service: RunningService) -> None:
-    asked = FASTING
+    asked = RECORDS
     everything = titles_of(chat(service, asked))
     assert len(everything) > 1
     cited = chat(service, asked)["messages"][0]["fragments"][1:]
@@ -188,12 +202,13 @@ def test_inclusions_and_exclusions(service: RunningService) -> None:
     assert titles_of(chat(service, asked, exclusions={"containerSpecs": [{"id": "demo"}]})) == []
 
 
+@pytest.mark.usefixtures("quaggas")
 @pytest.mark.parametrize(
     ("agent", "sources"),
-    [({"agent": "GPT"}, 0), ({"mode": "QUICK"}, 2), ({"agent": "FAST"}, 2), ({"agent": "ADVANCED"}, 3), (None, 3)],
+    [({"agent": "GPT"}, 0), ({"mode": "QUICK"}, 1), ({"agent": "FAST"}, 1), ({"agent": "ADVANCED"}, 2), (None, 2)],
 )
 def test_the_agent_decides_how_much_is_searched(service: RunningService, agent: Any, sources: int) -> None:
-    answer = chat(service, user("May I eat and drink before my blood test?"), agentConfig=agent)
+    answer = chat(service, QUAGGA, agentConfig=agent)
     assert len(titles_of(answer)) == sources
     assert answer["messages"][0]["agentConfig"]["agent"] == ((agent or {}).get("agent") or "DEFAULT")
 
