@@ -8,7 +8,6 @@ is compared is processor time; by how much the two without differ tells how far 
 import asyncio
 import json
 import os
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,7 +24,7 @@ from rich.text import Text
 from api.bench.load import Load, measure_calls
 from api.bench.turn import busy_note
 from api.client.http import RemoteService
-from api.client.own_service import OwnService, embedded, own_service
+from api.client.own_service import OwnService, embedded, free_port, own_service
 from api.settings import Settings
 
 SCRAPE_EVERY_S = 5.0
@@ -142,7 +141,7 @@ def _measured(
     collector: Collector, sessions: int, seconds: float, rounds: int, **engines: str | None
 ) -> list[TelemetryCost]:
     common = embedded(**engines) | {"GLOW_MAX_CALLS": str(sessions * (rounds + 1)), "GLOW_CALLS_PER_USER": "0"}
-    port = _free_port()
+    port = free_port()
     telling = common | {"GLOW_METRICS_PORT": str(port), "GLOW_TRACES_URL": collector.traces_url}
     with ExitStack() as stack:
         models = Settings().models_dir
@@ -175,12 +174,6 @@ def _keep(collector: Collector, out: Path) -> None:
         (out / f"metrics-{number:03}.txt").write_text(scrape, "utf-8")
     for number, traces in enumerate(collector.traces):
         (out / f"traces-{number:03}.pb").write_bytes(traces)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _table(costs: list[TelemetryCost]) -> Table:

@@ -1,17 +1,21 @@
 """The metrics of the service: turns, calls, engines and the event loop. No label names a user, a chat or a call."""
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from itertools import product
+from typing import Protocol, get_args
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from api.telemetry import names
 from api.telemetry.turns import TurnRecord, TurnStage
-from pipeline.conversation.events import CallEnded, Problem, SessionEvent
-from voice.work.fair_queue import Priority
+from pipeline.call.keeping import AdoptionCause
+from pipeline.conversation.events import CallEnded, Problem, ReplyStalled, SessionEvent
+from voice.work.fair_queue import Dropped, Priority
 
 ADOPTIONS = ("resumed", "asked")
 """How a call of another process goes on: its client resumes it, or it is asked for without a token."""
+
+CAUSES: tuple[AdoptionCause, ...] = ("deploy", "crash", "moved")
 
 
 class OpenCalls(Protocol):
@@ -68,6 +72,15 @@ class Metrics:
             "Time to the first text of a language model, and to the first audio of a synthesizer.",
             explicit_bucket_boundaries_advisory=seconds,
         )
+        self._tokens = meter.create_histogram(
+            names.TOKEN_USAGE,
+            "{token}",
+            "Tokens of prompts and answers, as the servers of language models report them.",
+            explicit_bucket_boundaries_advisory=list(names.TOKENS),
+        )
+        self._underruns = meter.create_counter(
+            names.UNDERRUNS, "{gap}", "Gaps in what is played of a reply, as its next audio was not there in time."
+        )
         self._waits = meter.create_histogram(
             names.QUEUE_WAIT,
             "s",
@@ -104,7 +117,7 @@ class Metrics:
         self._partials = meter.create_counter(
             names.PARTIALS_DROPPED,
             "{partial}",
-            "Partial transcripts that were refused, or given up before they were done.",
+            "Partial transcripts that were refused, or given up before they were done, by reason.",
         )
         self._bus_dropped = meter.create_counter(
             names.BUS_DROPPED, "{message}", "Messages to other processes that were dropped: too many waited."
@@ -122,10 +135,12 @@ class Metrics:
         self._problems = meter.create_counter(names.PROBLEMS, "{problem}", "Typed errors in calls, by code.")
 
         # Shown from the start, so that the first one is seen as an increase.
-        for counter in (self._lost, self._restarts, self._partials, self._bus_dropped):
+        for counter in (self._lost, self._restarts, self._bus_dropped, self._underruns):
             counter.add(0)
-        for reason in ADOPTIONS:
-            self._adopted.add(0, {"reason": reason})
+        for reason in get_args(Dropped):
+            self._partials.add(0, {"reason": reason})
+        for by, cause in product(ADOPTIONS, CAUSES):
+            self._adopted.add(0, {"reason": cause, "by": by})
 
         def active(_: CallbackOptions) -> Iterable[Observation]:
             yield Observation(len(calls))
@@ -157,6 +172,8 @@ class Metrics:
                 self._ended.add(1, {"reason": event.reason})
                 if event.reason == "lost":
                     self._lost.add(1)
+            case ReplyStalled():
+                self._underruns.add(1)
             case Problem():
                 self._problems.add(1, {"code": event.code})
             case _:
@@ -181,10 +198,10 @@ class Metrics:
         """Record how long work waited for an engine. Thread-safe."""
         self._waits.record(seconds, {"priority": priority.name.lower()})
 
-    def gave_up(self, priority: Priority) -> None:
+    def gave_up(self, priority: Priority, reason: Dropped) -> None:
         """Count a partial that an engine did not finish. Thread-safe."""
         if priority is Priority.PARTIAL:
-            self._partials.add(1)
+            self._partials.add(1, {"reason": reason})
 
     def batched(self, utterances: int) -> None:
         """Record the size of a batch. Thread-safe."""
@@ -206,9 +223,15 @@ class Metrics:
         """Count dropped messages of the bus."""
         self._bus_dropped.add(messages)
 
-    def adopted(self, reason: str) -> None:
-        """Count a call that goes on in this process: "resumed" by its client, or "asked" for."""
-        self._adopted.add(1, {"reason": reason})
+    def adopted(self, by: str, reason: AdoptionCause) -> None:
+        """Count a call that goes on in this process: "resumed" by its client, or "asked" for; and why."""
+        self._adopted.add(1, {"reason": reason, "by": by})
+
+    def counted(self, model: str, asked: int, answered: int) -> None:
+        """Record the tokens of an answer of a language model: of its prompt, and of itself."""
+        about = {**self._labels("invoke_llm"), names.MODEL: model}
+        self._tokens.record(asked, {**about, names.TOKEN_TYPE: "input"})
+        self._tokens.record(answered, {**about, names.TOKEN_TYPE: "output"})
 
     def lagged(self, seconds: float) -> None:
         """Record by how much the event loop was late."""

@@ -14,8 +14,12 @@ LAG_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0)
 BATCHES = (1, 2, 3, 4, 6, 8, 12, 16)
 """Boundaries of the histogram of batches, in utterances."""
 
+TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576)
+"""Boundaries of the histogram of tokens: those of the conventions, as far as a prompt of ours can be long."""
+
 CONVERSATION = "gen_ai.conversation.id"
 OPERATION, PROVIDER, MODEL = "gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model"
+TOKEN_USAGE, TOKEN_TYPE = "gen_ai.client.token.usage", "gen_ai.token.type"
 OPERATION_DURATION = "gen_ai.client.operation.duration"
 TIME_TO_FIRST_CHUNK = "gen_ai.client.operation.time_to_first_chunk"
 
@@ -38,6 +42,7 @@ CALLS_ADOPTED, CALLS_LOST = "glow.call.adopted", "glow.call.lost"
 LOAD = "glow.load"
 INTERRUPTIONS = "glow.interruptions"
 PROBLEMS = "glow.problems"
+UNDERRUNS = "glow.audio.underruns"
 QUEUE_WAIT = "glow.engine.queue.wait"
 BATCH_SIZE, RESTARTS = "glow.engine.batch.size", "glow.engine.restarts"
 PARTIALS_DROPPED = "glow.partials.dropped"

@@ -31,6 +31,9 @@ LAG_EVERY_S = 0.25
 
 SCOPE = "glow_voice"
 
+MODEL_SERVER = "openai"
+"""The name of the responder whose model the settings name."""
+
 
 class TelemetryUnavailable(PipelineError):
     """Metrics or traces are asked for, and cannot be given."""
@@ -79,9 +82,15 @@ async def telemetry(service: Service, exporters: Exporters | None, clock: Clock 
     def writes() -> int:
         return max((len(call.session.writer) for call in service.calls.open_calls()), default=0)
 
-    metrics = Metrics(exporters.meter, service.calls, limit, lambda: service.shared_engines.names, writes)
+    def engines() -> dict[str, str]:
+        named = service.shared_engines.names
+        model = f"{named['llm']}:{service.settings.llm_model}" if named["llm"] == MODEL_SERVER else named["llm"]
+        return {**named, "llm": model}
+
+    metrics = Metrics(exporters.meter, service.calls, limit, engines, writes)
     service.shared_engines.observe(metrics)
     service.store.measured = metrics.stored
+    service.tokens.observer = metrics.counted
     service.calls.when_adopted(metrics.adopted)
     if service.bus is not None:
         service.bus.observer = metrics
@@ -92,6 +101,7 @@ async def telemetry(service: Service, exporters: Exporters | None, clock: Clock 
         yield
     finally:
         service.store.measured = None
+        service.tokens.observer = None
         lag.cancel()
         await asyncio.gather(lag, return_exceptions=True)
 

@@ -18,6 +18,7 @@ from pipeline.llm.completions import Completion, Message, RequestRefused, ToolCa
 from pipeline.llm.deadlines import Deadlines
 from pipeline.llm.deltas import StreamEnding, TextJoiner, part_of, reason_of, words_of
 from pipeline.llm.event_stream import AnswerStream
+from pipeline.llm.usage import TokenMeter, UsageReport
 
 OFFICIAL = "https://api.openai.com/v1"
 
@@ -36,8 +37,10 @@ class ChatModel:
         api_key: str | None = None,
         deadlines: Deadlines | None = None,
         thinks: bool = False,
+        tokens: TokenMeter | None = None,
     ) -> None:
         self.name = model
+        self._usage = UsageReport(tokens, model)
         self._deadlines = deadlines or Deadlines()
         self._thinks = thinks
         self._thinks_first: bool | None = thinks or None
@@ -60,6 +63,7 @@ class ChatModel:
             answer: Any = await self._ask(messages, tuning, stream=False)
             choice = answer.choices[0]
             message, usage = choice.message, answer.usage
+            self._usage.take(usage)
             return Completion(
                 text=words_of_answer(clean(words_of(message))),
                 tool_calls=tuple(
@@ -87,11 +91,13 @@ class ChatModel:
             stream = AnswerStream(await self._ask(messages, tuning, stream=True))
         patience, joiner, ending = self._deadlines.first_token_s, TextJoiner(), ending or StreamEnding()
         answer = AnswerText(thinks_first=self._thinks_first)
+        usage: Any = None
         try:
             while not answer.over:
                 async with self._failures(), asyncio.timeout(patience):
                     if (chunk := await stream.next()) is None:
                         break
+                    usage = chunk.get("usage") or usage
                     choice = (chunk.get("choices") or [None])[0]
                     text, reason = words_of(part_of(choice)), reason_of(choice)
                 ending.note(reason, holds_words=bool(text))
@@ -102,6 +108,7 @@ class ChatModel:
                 yield rest
             self._thinks_first = answer.unopened or self._thinks or None  # these words cannot be taken back
         finally:
+            self._usage.take(usage)
             await stream.close()
 
     async def close(self) -> None:
@@ -111,14 +118,20 @@ class ChatModel:
     async def _ask(self, messages: Sequence[Message], tuning: Tuning | None, *, stream: bool) -> Any:
         parameters = (tuning or Tuning()).parameters()
         while True:
+            asked = self._usage.parameters() if stream else {}
             try:
-                return await self._client.chat.completions.create(
-                    model=self.name, messages=cast(Any, list(messages)), stream=cast(Any, stream), **parameters
+                answer = await self._client.chat.completions.create(
+                    model=self.name, messages=cast(Any, list(messages)), stream=cast(Any, stream), **parameters, **asked
                 )
-            except openai.BadRequestError as error:
+                self._usage.accepted()
+                return answer
+            except openai.APIStatusError as error:
                 # Newer models take another limit and no temperature, and name the parameter that they refuse.
-                refused = error.param or ""
+                refused = str(error.param or "") if isinstance(error, openai.BadRequestError) else ""
                 if refused not in ("max_tokens", "temperature") or refused not in parameters:
+                    if asked and self._usage.refuses(error.status_code, str(error.param or ""), str(error)):
+                        continue
+                    self._usage.failed()
                     raise
                 value = parameters.pop(refused)
                 if refused == "max_tokens":

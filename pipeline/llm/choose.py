@@ -6,6 +6,7 @@ from pipeline.llm.deadlines import Deadlines
 from pipeline.llm.prompt import PromptBudget
 from pipeline.llm.scripted import DocumentReader, ScriptedResponder
 from pipeline.llm.tool_loop import LONG_S
+from pipeline.llm.usage import TokenMeter
 from pipeline.search.meaning import Meanings
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def choose_responder(
     tools_long_s: float = LONG_S,
     meanings: Meanings | None = None,
     reader: DocumentReader | None = None,
+    tokens: TokenMeter | None = None,
 ) -> "OpenAIResponder | ScriptedResponder":
     """Create the responder of a setting; "auto" takes the language model if one is configured, else the script.
 
@@ -38,6 +40,7 @@ def choose_responder(
         thinks: every answer begins with a thought, which ends with a tag: nothing is said before that.
         meanings: the script compares what is said with the examples of its cues by it, by words alone without it.
         reader: the script answers questions from the scenario's documents by it.
+        tokens: takes what the model's server reports of its tokens.
 
     Raises:
         ValueError: a language model was requested and none is configured, or the base URL is invalid.
@@ -63,4 +66,5 @@ def choose_responder(
         budget=budget,
         thinks=thinks,
         tools_long_s=tools_long_s,
+        tokens=tokens,
     )

@@ -22,6 +22,7 @@ from pipeline.llm.event_stream import AnswerStream
 from pipeline.llm.prompt import PromptBudget, chat_messages
 from pipeline.llm.tool_calls import ToolCallReader
 from pipeline.llm.tool_loop import LONG_S, EmptyReply, ModelPart, converse, schema_of
+from pipeline.llm.usage import TokenMeter, UsageReport
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +49,10 @@ class OpenAIResponder:
         budget: PromptBudget | None = None,
         thinks: bool = False,
         tools_long_s: float = LONG_S,
+        tokens: TokenMeter | None = None,
     ) -> None:
         self._model = model
+        self._usage = UsageReport(tokens, model)
         self._deadlines = deadlines or Deadlines()
         self._budget = budget or PromptBudget()
         self._tuning: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature}
@@ -108,6 +111,7 @@ class OpenAIResponder:
         calls, joiner, ending = ToolCallReader(), TextJoiner(), StreamEnding()
         answer = AnswerText(thinks_first=self._thinks_first)
         stream: AnswerStream | None = None
+        usage: Any = None
         try:
             async with self._failures(patience):
                 stream = await self._open(patience, messages, tools, choice, most_tokens)
@@ -116,7 +120,7 @@ class OpenAIResponder:
                     chunk = await self._next(stream, patience, ending)
                     if chunk is None:
                         break
-                    before = calls.pieces
+                    before, usage = calls.pieces, chunk.get("usage") or usage
                     text, reason = _read(chunk, calls)
                 ending.note(reason, holds_words=bool(text) or calls.pieces > before)
                 text = answer.push(joiner.push(text))
@@ -143,6 +147,7 @@ class OpenAIResponder:
                     if not (calls.endless or answer.over):
                         await stream.drain()
         finally:
+            self._usage.take(usage)
             if stream is not None:
                 await stream.close()
 
@@ -173,25 +178,32 @@ class OpenAIResponder:
         attempts = 4
         while True:
             attempts -= 1
-            parameters = self._tuning | (offered if tools and self._takes_tools else {})
+            asked = self._usage.parameters()
+            parameters = self._tuning | asked | (offered if tools and self._takes_tools else {})
             limit = next((name for name in _LIMITS if name in parameters), None)
             if most_tokens is not None and limit is not None:
                 parameters[limit] = min(parameters[limit], most_tokens)
             try:
                 async with patience.waiting():
-                    return AnswerStream(
+                    stream = AnswerStream(
                         await self._client.chat.completions.create(
                             model=self._model, messages=cast(Any, list(messages)), stream=True, **parameters
                         )
                     )
+                self._usage.accepted()
+                return stream
             except openai.APITimeoutError:
                 raise
             except openai.APIConnectionError:
                 if attempts < 3:
                     raise
             except openai.APIStatusError as error:
-                if attempts == 0 or not self._adapt(error, parameters):
-                    raise
+                if attempts and self._adapt(error, parameters):
+                    continue
+                if attempts and asked and self._usage.refuses(error.status_code, str(error.param or ""), str(error)):
+                    continue
+                self._usage.failed()
+                raise
 
     def _adapt(self, error: openai.APIStatusError, parameters: dict[str, Any]) -> bool:
         """Drop a parameter that the model refuses by name; newer models take another limit and no temperature."""

@@ -70,7 +70,11 @@ class Statement:
 
     def polarities(self, expression: str) -> set[bool]:
         """Return how a pattern is found in the statement: affirmed (True), negated (False), both, or not at all."""
-        return {self._affirmed(start, end) for start, end in pattern(expression, at_words=True).spans_in(self.text)}
+        return {self._affirmed(start, end) for start, end in self.spans(expression)}
+
+    def spans(self, expression: str) -> list[tuple[int, int]]:
+        """Return where a pattern is found in the statement's text."""
+        return list(pattern(expression, at_words=True).spans_in(self.text))
 
     def _affirmed(self, start: int, end: int) -> bool:
         at = self.text.count(" ", 0, start)

@@ -139,12 +139,14 @@ class Playback:
         self._position = 0.0
         self._at = 0.0
         self._followed = False
+        self._dry_at: float | None = None
         self.sent = 0
 
     def send(self, length: int, now: float) -> None:
         """Count audio sent to the client."""
         self._advance(now)
         self.sent += length
+        self._dry_at = None
 
     def played(self, position: int, now: float) -> float | None:
         """Note that the client has played up to `position`, at most what it was sent.
@@ -157,7 +159,14 @@ class Playback:
         off = position - self._position if self._followed else None
         self._position = float(max(0, min(position, self.sent)))
         self._followed = True
+        if position < self.sent:
+            self._dry_at = None  # it lags behind what was expected
         return off
+
+    def dry_s(self, now: float) -> float:
+        """Return for how many seconds the client has had nothing left to play; 0 while it has."""
+        self._advance(now)
+        return 0.0 if self._dry_at is None else now - self._dry_at
 
     def position(self, now: float) -> int:
         """Return the sample that is being played."""
@@ -176,5 +185,7 @@ class Playback:
         self._position += (now - self._at) * self._rate_hz
         self._at = now
         if self._position >= self.sent:
+            if self._dry_at is None:
+                self._dry_at = now - (self._position - self.sent) / self._rate_hz
             self._position = float(self.sent)
             self._followed = False

@@ -15,6 +15,9 @@ from pipeline.tasks.clock import Clock
 
 LEAST_BLOCK_MS = 20
 
+LEAST_GAP_MS = 20
+"""A shorter gap in what a client plays is no more than the grain of our estimate, and of its audio."""
+
 KEPT_MS = 2_000
 """Played audio is kept this long, in case the client's acknowledgement corrects our estimate."""
 
@@ -35,6 +38,7 @@ class Playout:
         lead: how far ahead of playback this client's audio is sent.
         hand_out: sends a block: its position, audio and text, in order.
         connected: cleared while no line attends the call.
+        stalled: gets the milliseconds of each gap in what is played, as the next audio came too late.
 
     Attributes:
         begun: its first block was sent.
@@ -51,6 +55,7 @@ class Playout:
         lead: AdaptiveLead,
         hand_out: Callable[[int, NDArray[np.int16], str], None],
         connected: asyncio.Event,
+        stalled: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.preparation = preparation
         self.ledger = Ledger(rate_hz)
@@ -63,6 +68,8 @@ class Playout:
         self._lead = lead
         self._hand_out = hand_out
         self._connected = connected
+        self._stalled = stalled
+        self._paused = True
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._kept = np.zeros(0, np.int16)
@@ -103,6 +110,7 @@ class Playout:
 
     def duck(self) -> None:
         """Stop sending for now; the client plays what it has buffered."""
+        self._paused = True
         self._flowing.clear()
 
     def go_on(self) -> None:
@@ -113,7 +121,7 @@ class Playout:
     def rewind(self) -> None:
         """Stop at what the client has played, as it discarded the rest; it can resume from there."""
         self._flowing.clear()
-        self.held = True
+        self.held = self._paused = True
         self._playback.rewind(self._clock.now())
 
     def lost_connection(self) -> None:
@@ -124,6 +132,7 @@ class Playout:
         """
         if self._acknowledged is not None:
             self._playback.played(self._acknowledged, self._clock.now())
+        self._paused = True
         self._playback.rewind(self._clock.now())
 
     async def heard_out(self) -> None:
@@ -170,6 +179,10 @@ class Playout:
         block = self._kept[start - self._kept_from : start - self._kept_from + length]
         if missing := -length % self._samples(LEAST_BLOCK_MS):
             block = np.concatenate([block, np.zeros(missing, np.int16)])
+        gap_ms = round(self._playback.dry_s(now) * 1000)
+        if gap_ms >= LEAST_GAP_MS and not self._paused:
+            self._stalled(gap_ms)
+        self._paused = False
         text = self.ledger.text_between(start, start + length)
         self._playback.send(length, now)
         self._hand_out(start, block, text)

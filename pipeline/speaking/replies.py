@@ -18,6 +18,7 @@ from pipeline.conversation.events import (
     ReplyBegan,
     ReplyCleared,
     ReplyEnded,
+    ReplyStalled,
     ReplyText,
     ToolsCalled,
 )
@@ -216,6 +217,7 @@ class Replies:
             lead=self._lead,
             hand_out=self._hand_out,
             connected=self._connected,
+            stalled=lambda gap_ms: self._hooks.emit(ReplyStalled(preparation.turn, gap_ms)),
         )
 
     def _report(self, code: str, message: str) -> None:

@@ -10,7 +10,9 @@ Models: tools, no-tools (refuses them), echo, script, slow, split, reasoning, re
 thought-only, empty, no-finish, no-done, new-parameters, error-event, refuse-STATUS (refuse-401, refuse-500, ...), hang,
 hang-before-words, hang-mid, cut-mid, cut-silently, malformed, not-an-object, html; plain-json, pretty-json,
 json-error, mark (a byte order mark), only-done, empty-deltas, only-empty-deltas, reason-REASON (in every chunk),
-letters (the script's text, one letter at a time). A hung answer waits until the client has gone: nothing sleeps.
+letters (the script's text, one letter at a time); usage (reports its tokens, to a stream if asked to),
+usage-in-each-chunk, usage-nonsense, no-usage and no-usage-unnamed (refuse to be asked for a report). A hung answer
+waits until the client has gone: nothing sleeps.
 """
 
 import asyncio
@@ -191,6 +193,9 @@ class LlmServer:
             return Response("<html><body>Welcome to nginx</body></html>", media_type="text/html")
         if model == "no-tools" and "tools" in recorded.body:
             return JSONResponse(_error("registry.example/no-tools does not support tools"), 400)
+        if model.startswith("no-usage") and "stream_options" in recorded.body:
+            named = model == "no-usage"
+            return JSONResponse(_error("Extra inputs: stream_options." if named else "Bad request."), 400)
         if model == "new-parameters":
             for parameter in ("max_tokens", "temperature"):
                 if parameter in recorded.body:
@@ -210,7 +215,7 @@ class LlmServer:
             while said.endless:
                 yield {"tool_calls": [{"index": len(said.calls) - 1, "function": {"arguments": "9" * 1000}}]}
                 await asyncio.sleep(0)
-        elif model in ("echo", "no-tools", "no-finish", "no-done", "new-parameters"):
+        elif model in ("echo", "no-tools", "no-finish", "no-done", "new-parameters") or "usage" in model:
             heard = [str(message["content"]) for message in recorded.messages if message["role"] == "user"]
             for word in _spaced(f"You said: {heard[-1]}."):
                 yield word
@@ -334,7 +339,8 @@ class _Answer(Response):
                 said += delta.get("content") if isinstance(delta.get("content"), str) else ""
                 called = called or "tool_calls" in delta
             if streamed:
-                raw = delta if isinstance(delta, bytes) else _chunk(model, delta)
+                told = _USAGE if model == "usage-in-each-chunk" else None
+                raw = delta if isinstance(delta, bytes) else _chunk(model, delta, usage=told)
                 await send({"type": "http.response.body", "body": raw, "more_body": True})
             if isinstance(word, str):
                 self._recorded.words_sent += 1
@@ -346,6 +352,8 @@ class _Answer(Response):
             end = b""
         else:
             last = b"" if model == "no-finish" else _chunk(model, {}, finish)
+            if (self._recorded.body.get("stream_options") or {}).get("include_usage"):
+                last += _reported(model)
             end = last + (b"" if model == "no-done" else b"data: [DONE]\n\n")
         if model == "no-done":
             await send({"type": "http.response.body", "body": end, "more_body": True})
@@ -362,15 +370,29 @@ def _spaced(text: str) -> list[str]:
     return [first, *(f" {word}" for word in others)]
 
 
-def _chunk(model: str, delta: dict[str, Any], finish: str | None = None) -> bytes:
+_USAGE = {"prompt_tokens": 11, "completion_tokens": 5, "total_tokens": 16}
+
+
+def _reported(model: str) -> bytes:
+    """The chunk that reports the tokens, of a model that does."""
+    usage = {"usage": _USAGE, "usage-nonsense": {"prompt_tokens": "many", "completion_tokens": -1}}.get(model)
+    chunk = {"id": "c1", "object": "chat.completion.chunk", "model": model, "choices": [], "usage": usage}
+    return b"" if usage is None else f"data: {json.dumps(chunk)}\n\n".encode()
+
+
+def _chunk(
+    model: str, delta: dict[str, Any], finish: str | None = None, *, usage: dict[str, int] | None = None
+) -> bytes:
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
     chunk = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": model, "choices": [choice]}
+    chunk |= {"usage": usage} if usage else {}
     return f"data: {json.dumps(chunk)}\n\n".encode()
 
 
 def _whole(model: str, said: str, finish: str) -> dict[str, Any]:
     choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": finish}
-    return {"id": "c1", "object": "chat.completion", "created": 1, "model": model, "choices": [choice]}
+    usage = {"usage": _USAGE} if model == "usage" else {}
+    return {"id": "c1", "object": "chat.completion", "created": 1, "model": model, "choices": [choice], **usage}
 
 
 def _error(message: str, parameter: str | None = None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from api.serving import log_config
 from api.telemetry import TelemetryUnavailable
 from api.telemetry.json_logs import WithCall, json_formatter
 from pipeline.tasks.log_context import CURRENT, LogContext
+from tests.servers.llm import LlmServer
 from tests.servers.process import service_process
 from tests.servers.redis import redis_running
 from tests.service import TOKENS, RunningService, http, unhearing
@@ -109,11 +111,13 @@ def test_a_turn_is_measured_and_no_label_names_anybody(tmp_path: Path) -> None:
     assert uses["reading"] > 0
     assert uses["writing"] > 0
     assert after["glow_writer_queue"][0].value == 0
-    assert {sample.labels["reason"]: sample.value for sample in after["glow_call_adopted_total"]} == {
-        "resumed": 0, "asked": 0,
-    }  # fmt: skip
-    for name in ("call_lost", "engine_restarts", "bus_dropped", "partials_dropped"):
+    adopted = {(one.labels["reason"], one.labels["by"]): one.value for one in after["glow_call_adopted_total"]}
+    assert adopted == dict.fromkeys(product(("deploy", "crash", "moved"), ("resumed", "asked")), 0)
+    dropped = {sample.labels["reason"]: sample.value for sample in before["glow_partials_dropped_total"]}
+    assert dropped == {"refused": 0, "unwanted": 0, "gave_way": 0}
+    for name in ("call_lost", "engine_restarts", "bus_dropped"):
         assert after[f"glow_{name}_total"][0].value == 0, name
+    assert before["glow_audio_underruns_total"][0].value == 0
     labels = {value for samples in after.values() for sample in samples for value in sample.labels.values()}
     assert not labels & {conversation, "ada"}
     assert conversation not in text
@@ -144,12 +148,15 @@ def test_the_alert_rules_and_the_dashboard_name_what_is_measured(tmp_path: Path)
     dashboard = (deploy / "grafana" / "glow-voice.json").read_text()
     panels = json.loads(dashboard)["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
-    named = set(re.findall(r"\b(?:glow|gen_ai)_[a-z_]+", rules + dashboard)) - {"gen_ai_operation_name"}
+    named = set(re.findall(r"\b(?:glow|gen_ai)_[a-z_]+", rules + dashboard)) - {
+        "gen_ai_operation_name",
+        "gen_ai_token_type",
+    }
     assert len(named) > 8
-    # Nobody spoke over a reply in this call, nothing failed, no batches were decoded, and there is no bus.
+    # Nobody spoke over a reply in this call, nothing failed, no batches were decoded; there is no bus and no model.
     assert named - measured == {
         "glow_interruptions_total", "glow_problems_total", "glow_engine_batch_size_sum", "glow_engine_batch_size_count",
-        "glow_bus_connected", "glow_bus_lag_seconds_bucket",
+        "glow_bus_connected", "glow_bus_lag_seconds_bucket", "gen_ai_client_token_usage_sum",
     }  # fmt: skip
 
 
@@ -194,8 +201,56 @@ def test_a_resumed_call_of_an_earlier_process_is_counted(tmp_path: Path) -> None
                     await caller.next("chat_voice")
 
         asyncio.run(call())
-        adopted = {sample.labels["reason"]: sample.value for sample in samples_at(port)["glow_call_adopted_total"]}
-    assert adopted == {"resumed": 1, "asked": 0}
+        counted = samples_at(port)["glow_call_adopted_total"]
+    assert {(one.labels["reason"], one.labels["by"]): one.value for one in counted if one.value} == {
+        ("crash", "resumed"): 1,
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_why_a_call_goes_on_elsewhere_is_counted(tmp_path: Path) -> None:
+    """A client moves its call to a gateway beside, which then stops; a request takes a third one up."""
+    ports = [free_port(), free_port()]
+    secret = {"gateway_secret": "secret-of-the-neighbours-0123456789"}
+
+    def adopted(port: int) -> dict[tuple[str, str], float]:
+        counted = samples_at(port)["glow_call_adopted_total"]
+        return {(one.labels["reason"], one.labels["by"]): one.value for one in counted if one.value}
+
+    async def story(first: RunningService, second: RunningService) -> None:
+        moved, stopped, left = (first.chat() for _ in range(3))
+        async with first.call(moved) as here, second.call(moved, resume=here.ready["resume"]):
+            assert await asyncio.to_thread(adopted, ports[1]) == {("moved", "resumed"): 1}
+        for chat in (stopped, left):
+            assert (await asyncio.to_thread(first.post, "/attempt/chat_voice", {"chat_id": chat})).status_code == 200
+        first.inside.presence.draining = True
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(first.inside.presence.say(), first.loop))
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(first.inside.calls.drain(5), first.loop))
+        asked = await asyncio.to_thread(second.post, "/attempt/chat_mute", {"chat_id": left, "muted": True})
+        assert asked.status_code == 200, asked.text
+        assert await asyncio.to_thread(adopted, ports[1]) == {("moved", "resumed"): 1, ("deploy", "asked"): 1}
+
+    with (
+        unhearing(tmp_path, metrics_port=ports[0], **secret) as first,
+        unhearing(tmp_path, metrics_port=ports[1], **secret) as second,
+    ):
+        asyncio.run(story(first, second))
+
+
+def test_the_tokens_of_the_model_are_measured(tmp_path: Path, llm_server: LlmServer) -> None:
+    port = free_port()
+    chosen = {"llm": "openai", "openai_base_url": llm_server.url, "llm_model": "usage"}
+    with unhearing(tmp_path, metrics_port=port, **chosen) as service:
+        chat = service.chat()
+        body = {"chat_id": chat, "message": "Good morning.", "wait_for_complete": True}
+        assert service.post("/attempt/chat_message", body).status_code == 200
+        after = samples_at(port)
+    counted = {one.labels["gen_ai_token_type"]: one for one in after["gen_ai_client_token_usage_sum"]}
+    assert {kind: one.value for kind, one in counted.items()} == {"input": 11, "output": 5}
+    assert {
+        name: counted["input"].labels[name]
+        for name in ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model")
+    } == {"gen_ai_operation_name": "chat", "gen_ai_provider_name": "openai", "gen_ai_request_model": "usage"}
 
 
 @pytest.mark.slow

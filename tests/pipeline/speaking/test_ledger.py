@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -130,6 +131,19 @@ def test_after_running_dry_playback_goes_on_from_there() -> None:
     assert playback.position(5.0) == 100
     playback.send(100, now=5.0)
     assert playback.position(5.05) == 150
+
+
+def test_it_is_known_since_when_there_is_nothing_to_play() -> None:
+    playback = Playback(RATE)
+    playback.send(100, now=0.0)
+    assert [playback.dry_s(now) for now in (0.05, 0.0999)] == [0, 0]
+    assert playback.dry_s(0.35) == pytest.approx(0.25)
+    assert playback.dry_s(0.6) == pytest.approx(0.5)
+    playback.played(40, now=0.6)
+    assert playback.dry_s(0.6) == 0, "it has not played all of it yet"
+    assert playback.dry_s(0.7) == pytest.approx(0.04)
+    playback.send(100, now=0.7)
+    assert playback.dry_s(0.75) == 0
 
 
 def test_an_acknowledgement_is_believed_and_never_more_than_was_sent() -> None:
