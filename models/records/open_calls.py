@@ -19,7 +19,7 @@ class KeptCall:
         reply_id: the message that is being said.
         began_at: when it was opened.
         released_at: since when no process carries it; None while one does.
-        process_id: the process that carries it, or has carried it last.
+        process_id: the process that carries it, or has released it; None if that ended without.
         epoch: counts the processes that have carried it.
     """
 
@@ -48,6 +48,7 @@ class Carrier:
     Attributes:
         address: the URL under which other processes reach it; empty if they do not.
         gone: it runs no more, or was not seen for too long; the call can be resumed once it is released.
+        conversation_id, group_id: the call's names.
     """
 
     process_id: str
@@ -55,3 +56,17 @@ class Carrier:
     chat_id: str
     user_id: str
     gone: bool
+    conversation_id: str = ""
+    group_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherProcess:
+    """A process of the service that runs beside this one.
+
+    Attributes:
+        address: the URL under which other processes reach it; empty if they do not.
+    """
+
+    id: str
+    address: str

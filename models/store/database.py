@@ -20,6 +20,7 @@ from sqlalchemy.pool import StaticPool
 from models import migrations
 from models.errors import StorageFailed, StoreUnavailable
 from models.private import private_file, private_folder, tighten
+from models.store.checkpoints import BUSY_MS, Checkpoints
 from models.store.leases import check_lease
 from models.store.outage import Outage, Use, outage_of
 
@@ -30,9 +31,11 @@ Result = TypeVar("Result")
 AnyDatabase = TypeVar("AnyDatabase", bound="Database")
 
 _SQLITE_PRAGMAS = (
-    "PRAGMA busy_timeout = 10000",
+    f"PRAGMA busy_timeout = {BUSY_MS}",
     "PRAGMA journal_mode = WAL",
+    # A commit is in the kernel's memory, which outlasts the process; the disk is waited for by checkpoints alone.
     "PRAGMA synchronous = NORMAL",
+    "PRAGMA wal_autocheckpoint = 0",
     "PRAGMA foreign_keys = ON",
     # What is deleted is overwritten: what was said is nobody's any more.
     "PRAGMA secure_delete = ON",
@@ -87,9 +90,15 @@ class Database:
         self._new_id = new_id
         self.process_id: str | None = None
         self._engine: AsyncEngine | None = None
+        self._checkpoints: Checkpoints | None = None
         self._running: set[asyncio.Task[Any]] = set()
         self._read_turn: AbstractAsyncContextManager[Any] = nullcontext()
         self._write_turn: AbstractAsyncContextManager[Any] = nullcontext()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the database is a file, so that all that use it run on this machine."""
+        return self._checkpoints is not None
 
     def now(self) -> datetime:
         """Return the time of the store's clock, which timestamps all records."""
@@ -141,6 +150,9 @@ class Database:
         """Wait for running operations and disconnect. Idempotent."""
         if self._running:
             await asyncio.gather(*self._running, return_exceptions=True)
+        if self._checkpoints is not None:
+            await self._checkpoints.finished()
+            self._checkpoints = None
         if self._engine is not None:
             await self._engine.dispose()
             self._engine = None
@@ -177,6 +189,7 @@ class Database:
             if not url.query.get("uri"):
                 _make_private(Path(url.database or ""))
             engine = create_async_engine(url, hide_parameters=True)
+            self._checkpoints = Checkpoints(engine)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return engine
@@ -225,6 +238,8 @@ class Database:
         ):
             await check_lease(session)
             yield session
+        if self._checkpoints is not None:
+            self._checkpoints.committed()
 
     @asynccontextmanager
     async def _noticing(self, use: Use) -> AsyncGenerator[None]:

@@ -4,7 +4,7 @@ with held(lease):
     await store.add_message(...)   # or LeaseLost, and nothing is written
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, not_, or_, select, upd
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.errors import LeaseLost
+from models.pulse import latest_beat
 from models.running_process import this_process
 from models.tables.open_calls import OpenCallRow
 from models.tables.processes import ProcessRow
@@ -23,7 +24,10 @@ SILENT_FOR = timedelta(seconds=6)
 """A process elsewhere that was not seen for this long is taken for gone; it ends its calls itself by then."""
 
 SILENT_HERE_FOR = timedelta(seconds=15)
-"""The same for one on the same machine that still exists: it may be slow, as with a busy SQLite, rather than hang."""
+"""The same for one on the same machine that still exists: it may be slow, as with a busy SQLite, rather than hang.
+
+With SQLite it may say so in the machine's memory, too (`models.pulse`), and is not silent as long as it does.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +89,38 @@ def at_least(turn: int) -> ColumnElement[int]:
     return case((OpenCallRow.turn < turn, turn), else_=OpenCallRow.turn)
 
 
-def silent_at(now: datetime) -> ColumnElement[bool]:
-    """Match the processes that were not seen lately, as this one sees them."""
+def silent_at(now: datetime, beating: Collection[str] = ()) -> ColumnElement[bool]:
+    """Match the processes that were not seen lately, as this one sees them.
+
+    Args:
+        beating: those that say in this machine's memory that they run.
+    """
     here = this_process().place
-    silent: ColumnElement[bool] = ProcessRow.seen_at < now - SILENT_FOR
+    silent: ColumnElement[bool] = and_(ProcessRow.seen_at < now - SILENT_FOR, ProcessRow.id.not_in(beating))
     return and_(silent, or_(ProcessRow.place != here, ProcessRow.seen_at < now - SILENT_HERE_FOR)) if here else silent
 
 
-def running_at(now: datetime) -> Select[Any]:
-    """Select the ids of the processes that were seen lately."""
-    return select(ProcessRow.id).where(not_(silent_at(now)))
+async def beating_at(session: AsyncSession, now: datetime) -> list[str]:
+    """List the processes that say in this machine's memory that they run."""
+    return [process_id for process_id in await session.scalars(select(ProcessRow.id)) if is_beating(process_id, now)]
 
 
-def carried_by_nobody_but(process_id: str | None, now: datetime) -> ColumnElement[bool]:
+def is_beating(process_id: str, now: datetime) -> bool:
+    """Return whether a process says in this machine's memory that it runs."""
+    beat = latest_beat(process_id)
+    return beat is not None and beat >= now - SILENT_HERE_FOR
+
+
+def running_at(now: datetime, beating: Collection[str]) -> Select[Any]:
+    """Select the ids of the processes that were seen lately, or say so in this machine's memory."""
+    return select(ProcessRow.id).where(not_(silent_at(now, beating)))
+
+
+def carried_by_nobody_but(process_id: str | None, now: datetime, beating: Collection[str]) -> ColumnElement[bool]:
     """Match the rows of calls that this process may carry: no other one does that runs."""
     return or_(
         OpenCallRow.released_at.is_not(None),
         OpenCallRow.process_id.is_(None),
         OpenCallRow.process_id == (process_id or ""),
-        OpenCallRow.process_id.not_in(running_at(now)),
+        OpenCallRow.process_id.not_in(running_at(now, beating)),
     )

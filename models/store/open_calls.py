@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.errors import Conflict
 from models.records.open_calls import KeptCall
 from models.store.database import Database, shielded
-from models.store.half_said import TABLES, half_said
-from models.store.leases import CallLease, at_least, carried_by_nobody_but, of_lease
+from models.store.half_said import TABLES, complete_half_said
+from models.store.leases import CallLease, at_least, beating_at, carried_by_nobody_but, of_lease
 from models.tables.open_calls import OpenCallRow
 
 ELSEWHERE = "Another process of this service has the call; resume it in a moment."
@@ -35,13 +35,14 @@ class OpenCallStore(Database):
                 nobody carries.
 
         Returns:
-            The call with this process's lease (see `lease_of`).
+            The call with this process's lease (see `lease_of`), and with the reply that was half-said, if one was.
 
         Raises:
             Conflict: another process carries it, or has taken it meanwhile.
         """
         async with self._writing() as session:
-            free = carried_by_nobody_but(self.process_id, await self._shared_now(session))
+            now = await self._shared_now(session)
+            free = carried_by_nobody_but(self.process_id, now, await beating_at(session, now))
             call = replace(call, process_id=self.process_id, released_at=None)
             values = _values(call)
             if over is None:
@@ -52,7 +53,9 @@ class OpenCallStore(Database):
             if epoch is None:
                 raise Conflict(ELSEWHERE)
             for table in TABLES:  # what an earlier process was saying
-                await session.execute(half_said(table).where(table.c.chat_id == call.chat_id))
+                cut = await complete_half_said(session, table, table.c.chat_id == call.chat_id)
+                if cut and over is not None:
+                    call = replace(call, reply_id=cut[-1])
             return replace(call, epoch=epoch)
 
     async def _insert(self, session: AsyncSession, values: dict[str, Any], free: Any) -> int | None:

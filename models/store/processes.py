@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models import migrations
-from models.records.open_calls import Carrier
+from models import migrations, pulse
+from models.records.open_calls import Carrier, OtherProcess
 from models.running_process import RunningProcess, this_process
 from models.store.database import Database, shielded, take_write_lock
-from models.store.half_said import TABLES, half_said
-from models.store.leases import SILENT_FOR, SILENT_HERE_FOR, silent_at
+from models.store.half_said import TABLES, complete_half_said
+from models.store.leases import SILENT_FOR, SILENT_HERE_FOR, beating_at, is_beating, silent_at
 from models.tables.open_calls import OpenCallRow
 from models.tables.practice import TestRunRow
 from models.tables.processes import ProcessRow
@@ -37,11 +37,15 @@ class Standing:
         entered: they have taken it for running until now; if not, its calls are not its own any more.
         others: another one runs.
         patience: this process may be silent for so long until another one takes its calls.
+        addresses: the URL under which each of the others is reached; empty where it is not.
+        by_pulse: the others see that this process runs by its pulse, too (`ProcessStore.pulse`).
     """
 
     entered: bool
     others: bool
     patience: timedelta
+    addresses: tuple[str, ...] = ()
+    by_pulse: bool = False
 
 
 class ProcessStore(Database):
@@ -59,6 +63,7 @@ class ProcessStore(Database):
             row = ProcessRow(id=process_id, place=place, pid=pid, began=began, seen_at=now, knows=_KNOWN)
             row.address, row.state = address, "serving"
             session.add(row)
+        pulse.end(self.process_id or "")
         self.process_id = process_id
 
     @shielded
@@ -76,7 +81,17 @@ class ProcessStore(Database):
             here = this_process().place
             others = [row for row in await self._others(session) if not _is_gone(row, now, here)]
             near = all(row.place == here != "" for row in others)
-            return Standing(entered, bool(others), SILENT_HERE_FOR if near else SILENT_FOR)
+            addresses = tuple(row.address for row in others)
+            by_pulse = near and all(is_beating(row.id, now) for row in others)
+            return Standing(entered, bool(others), SILENT_HERE_FOR if near else SILENT_FOR, addresses, by_pulse)
+
+    def pulse(self) -> None:
+        """Say in the machine's memory that this process runs: with SQLite, whose disk may be too busy to say it there.
+
+        Others on a database server may be elsewhere, where nobody sees it, so it is not said with one.
+        """
+        if self.process_id is not None and self.is_local:
+            pulse.beat(self.process_id, self.now())
 
     @shielded
     async def leave(self) -> None:
@@ -86,6 +101,7 @@ class ProcessStore(Database):
             released = {"released_at": await self._shared_now(session)}
             await session.execute(update(OpenCallRow).where(*mine).values(released))
             await session.execute(delete(ProcessRow).where(ProcessRow.id == self.process_id))
+        pulse.end(self.process_id or "")
 
     @shielded
     async def others_run(self) -> bool:
@@ -112,7 +128,33 @@ class ProcessStore(Database):
             call, process = found
             gone = process is None or _is_gone(process, await self._shared_now(session), this_process().place)
             address = process.address if process is not None else ""
-            return Carrier(call.process_id or "", address, call.chat_id, call.user_id, gone)
+            names = call.conversation_id, call.group_id
+            return Carrier(call.process_id or "", address, call.chat_id, call.user_id, gone, *names)
+
+    @shielded
+    async def chats_carried_elsewhere(self, user_id: str) -> frozenset[str]:
+        """Return the chats of the user's calls that other processes carry."""
+        theirs = OpenCallRow.process_id.is_distinct_from(self.process_id)
+        carried = select(OpenCallRow.chat_id).where(OpenCallRow.user_id == user_id, OpenCallRow.released_at.is_(None))
+        async with self._reading() as session:
+            return frozenset(await session.scalars(carried.where(theirs)))
+
+    @shielded
+    async def other_processes(self) -> tuple[OtherProcess, ...]:
+        """List the other processes that run on this database."""
+        async with self._reading() as session:
+            now, here = await self._shared_now(session), this_process().place
+            running = [row for row in await self._others(session) if not _is_gone(row, now, here)]
+            return tuple(OtherProcess(row.id, row.address) for row in running)
+
+    @shielded
+    async def takes_calls(self, process_id: str) -> bool:
+        """Return whether a process runs, and does not stop."""
+        async with self._reading() as session:
+            row = await session.get(ProcessRow, process_id)
+            if row is None or row.state != "serving":
+                return False
+            return not _is_gone(row, await self._shared_now(session), this_process().place)
 
     @shielded
     async def count_processes(self) -> int:
@@ -136,23 +178,29 @@ class ProcessStore(Database):
             now, here = await self._shared_now(session), this_process().place
             ended = [row.id for row in await self._others(session) if _has_ended(row, here)]
             others = ProcessRow.id != (self.process_id or "")
-            dead = delete(ProcessRow).where(others, or_(ProcessRow.id.in_(ended), silent_at(now)))
-            if not (await session.scalars(dead.returning(ProcessRow.id))).all() and not always:
+            silent = silent_at(now, await beating_at(session, now))
+            dead = delete(ProcessRow).where(others, or_(ProcessRow.id.in_(ended), silent))
+            crossed_out = (await session.scalars(dead.returning(ProcessRow.id))).all()
+            if not crossed_out and not always:
                 return Recovered(0, 0)
+            for process_id in crossed_out:
+                pulse.end(process_id)
             left = [OpenCallRow.released_at.is_(None), OpenCallRow.chat_id.not_in(_carried())]
             # Everybody locks rows in one order.
             locked = select(OpenCallRow.chat_id).where(*left).order_by(OpenCallRow.chat_id).with_for_update()
             chats = list(await session.scalars(locked))
-            released = update(OpenCallRow).where(OpenCallRow.chat_id.in_(chats), *left).values(released_at=now)
+            cut_off = {"released_at": now, "process_id": None}
+            released = update(OpenCallRow).where(OpenCallRow.chat_id.in_(chats), *left).values(cut_off)
             calls = (await session.scalars(released.returning(OpenCallRow.chat_id))).all()
-            replies = 0
-            for table in TABLES:
-                cut = half_said(table).where(table.c.chat_id.not_in(_carried())).returning(table.c.id)
-                replies += len((await session.execute(cut)).all())
+            cut = [
+                reply
+                for table in TABLES
+                for reply in await complete_half_said(session, table, table.c.chat_id.not_in(_carried()))
+            ]
             of_nobody = or_(TestRunRow.process_id.is_(None), TestRunRow.process_id.not_in(select(ProcessRow.id)))
             runs = update(TestRunRow).where(TestRunRow.status == "running", of_nobody).values(status="failed")
             failed = (await session.scalars(runs.returning(TestRunRow.id))).all()
-            return Recovered(replies, len(failed), len(calls))
+            return Recovered(len(cut), len(failed), len(calls))
 
 
 def _carried() -> Select[str]:
@@ -163,7 +211,7 @@ def _carried() -> Select[str]:
 
 def _is_gone(row: ProcessRow, now: datetime, here: str) -> bool:
     patience = SILENT_HERE_FOR if row.place == here != "" else SILENT_FOR
-    return row.seen_at < now - patience or _has_ended(row, here)
+    return (row.seen_at < now - patience and not is_beating(row.id, now)) or _has_ended(row, here)
 
 
 def _has_ended(row: ProcessRow, here: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from models.records.core import Grant
 
-Holding = Callable[[Grant, Callable[[], None]], AbstractContextManager[None]]
+Holding = Callable[[Grant, Callable[[], object]], AbstractContextManager[None]]
 """Has a callback called, once, if a grant is revoked, expires or loses its user within the block."""
 
 _GRANT: ContextVar[Grant | None] = ContextVar("grant", default=None)
@@ -24,7 +24,7 @@ def acting_by(grant: Grant) -> Iterator[None]:
         _GRANT.reset(token)
 
 
-def hold(holding: Holding | None, task: "asyncio.Task[Any]", stop: Callable[[], None]) -> None:
+def hold(holding: Holding | None, task: "asyncio.Task[Any]", stop: Callable[[], object]) -> None:
     """Have `stop` called if the grant by which this code acts is revoked before the task is done."""
     grant = _GRANT.get()
     if holding is None or grant is None:

@@ -58,7 +58,7 @@ class Jobs:
         self._store = store
         self._clock = clock
         self._bus = bus
-        self._stops: dict[str, Callable[[], None]] = {}
+        self._stops: dict[str, Callable[[], object]] = {}
         self._over: set[str] = set()
         self._some = asyncio.Event()
         if bus is not None:
@@ -76,7 +76,7 @@ class Jobs:
 
     # ---------------------------------------------------------------- doing
 
-    async def begin(self, job: Job, stop: Callable[[], None] | None = None) -> Job | None:
+    async def begin(self, job: Job, stop: Callable[[], object] | None = None) -> Job | None:
         """Begin work; if what it locks is worked on already, begin nothing and return that work.
 
         Args:
@@ -100,7 +100,7 @@ class Jobs:
             self._over.add(job_id)
             self._some.set()
 
-    async def begin_in_turn(self, job: Job, stop: Callable[[], None] | None = None) -> None:
+    async def begin_in_turn(self, job: Job, stop: Callable[[], object] | None = None) -> None:
         """Begin work once what it locks is worked on no more.
 
         Raises:

@@ -17,6 +17,7 @@ from models import migrations
 from models.errors import Invalid, StoreUnavailable
 from models.records.core import Practice
 from models.store import Store
+from models.store.checkpoints import EVERY, Checkpoints
 from models.tables.base import Base
 from tests.models.conftest import CONTENT
 
@@ -49,6 +50,32 @@ def test_a_new_database_has_exactly_the_tables_of_the_code(run, url, path):
 
 def test_the_file_is_in_wal_mode(store, path):
     assert query(path, "PRAGMA journal_mode") == [("wal",)]
+
+
+def test_no_commit_copies_the_log_into_the_database(run, store, path, chat_id):
+    def say(number: int) -> None:
+        run(store.add_message(chat_id, "user", f"{number} " + "word " * 4_000, origin="typed"))
+
+    before = path.read_bytes()
+    for number in range(EVERY - 10):
+        say(number)
+    assert path.with_name("glow.db-wal").stat().st_size > 1_000 * 4_096, "where SQLite would do it by itself"
+    assert path.read_bytes() == before
+    for number in range(10):
+        say(number)
+    run(store._checkpoints.finished())
+    assert path.read_bytes() != before, "it is copied beside the commits"
+
+
+def test_a_log_that_has_become_long_is_copied_whole(run, store, path, chat_id):
+    async def story():
+        await store.add_message(chat_id, "user", "Hello.", origin="typed")
+        checkpoints = Checkpoints(store._engine, every=1, longest_log=1)
+        checkpoints.committed()
+        await checkpoints.finished()
+
+    run(story())
+    assert path.with_name("glow.db-wal").stat().st_size == 0
 
 
 def test_closing_and_opening_again_keeps_everything(run, store, ada, attempt, chat_id):

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+from models import pulse
 from models.errors import Conflict, LeaseLost
 from models.store import Store
 from models.store.leases import SILENT_HERE_FOR, held
@@ -140,6 +141,37 @@ def test_a_claim_goes_over_a_silent_process_before_anybody_has_recovered_it(run,
     run(silence(first))
     assert run(second.carrier(chat_id=call.chat_id)).gone
     assert run(second.claim_call(call)).epoch == 2
+
+
+def test_a_process_that_cannot_write_is_seen_by_its_pulse_with_sqlite(run, two, call):
+    first, second = two
+    run(first.claim_call(call))
+    first.pulse()
+    assert (pulse.latest_beat(first.process_id) is not None) == first.is_local
+    run(silence(first))
+    if first.is_local:
+        assert not run(second.carrier(chat_id=call.chat_id)).gone
+        assert run(second.recover(always=False)) == Recovered(0, 0)
+        with pytest.raises(Conflict):
+            run(second.claim_call(call))
+        assert run(second.beat()).by_pulse
+        assert run(second.takes_calls(first.process_id))
+        pulse.beat(first.process_id, first.now() - SILENT_HERE_FOR - timedelta(seconds=1))  # it is frozen
+        assert run(second.carrier(chat_id=call.chat_id)).gone
+    assert not run(second.beat()).others
+    assert run(second.recover(always=False)) == Recovered(0, 0, 1)
+    assert pulse.latest_beat(first.process_id) is None, "no file is left of it"
+
+
+def test_who_sees_no_pulse_of_another_takes_its_own_for_unseen(run, two):
+    first, second = two
+    second.pulse()
+    assert not run(second.beat()).by_pulse, "the other one may be of a version that does not look for it"
+    first.pulse()
+    assert run(second.beat()).by_pulse == second.is_local
+    run(second.leave())
+    run(first.leave())
+    assert [pulse.latest_beat(store.process_id) for store in two] == [None, None]
 
 
 def test_a_lease_lasts_until_its_transaction_ends(run, two, call):

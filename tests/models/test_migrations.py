@@ -1,7 +1,6 @@
 """Versions beside each other: this one on the schema of the next, and what a migration may do without saying so."""
 
 import ast
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -14,46 +13,16 @@ from models import migrations
 from models.errors import StoreUnavailable
 from models.store import Store
 from tests.models.conftest import CONTENT
+from tests.models.next_version import AFTER, CONTRACTS, EXPANDS, KNOWN, NEXT, newer_migrations
 from tests.servers.postgres import postgres_running
 
-KNOWN = migrations.newest()
-NEXT, AFTER = (f"{int(KNOWN) + more:04}" for more in (1, 2))
 SINCE = "0017"
 """The first revision of which the table `schema_needs` tells."""
-
-EXPANDS = f'''
-import sqlalchemy as sa
-from alembic import op
-
-revision, down_revision, branch_labels, depends_on = "{NEXT}", "{KNOWN}", None, None
-
-
-def upgrade():
-    op.add_column("messages", sa.Column("mood", sa.Text(), nullable=True))
-    op.add_column("users", sa.Column("points", sa.Integer(), nullable=False, server_default="7"))
-    op.create_table("moods", sa.Column("id", sa.Text(), primary_key=True))
-'''
-
-CONTRACTS = f'''
-from alembic import op
-
-revision, down_revision, branch_labels, depends_on = "{AFTER}", "{NEXT}", None, None
-needs = "{NEXT}"
-
-
-def upgrade():
-    op.drop_column("personas", "waiting")
-'''
 
 
 @pytest.fixture
 def newer(tmp_path):
-    """The migrations of a version that is newer than this one: one that expands, and one that contracts."""
-    folder = tmp_path / "newer" / "migrations"
-    shutil.copytree(migrations.__path__[0], folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / f"v{NEXT}_moods.py").write_text(EXPANDS)
-    (folder / "versions" / f"v{AFTER}_no_waiting.py").write_text(CONTRACTS)
-    return folder
+    return newer_migrations(tmp_path)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

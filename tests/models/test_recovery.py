@@ -40,6 +40,17 @@ def test_a_half_said_reply_is_completed_by_what_was_heard(run, store, chat_id):
     assert run(store.recover()) == Recovered(0, 0)
 
 
+def test_a_call_owes_its_owner_the_end_of_a_half_said_reply_of_which_its_row_did_not_know(run, store, ada, chat_id):
+    claimed = run(store.claim_call(kept(ada, chat_id)))
+    first = run(store.add_message(chat_id, "assistant", "", origin="spoken", completed=False))
+    run(store.recover())
+    assert run(store.kept_call(ada.id, chat_id, "hash", MINUTE)).reply_id == first.id
+    claimed = run(store.claim_call(claimed, over=claimed.epoch))
+    run(store.keep_calls(released=[claimed]))
+    second = run(store.add_message(chat_id, "assistant", "", origin="spoken", completed=False))
+    assert run(store.claim_call(claimed, over=claimed.epoch)).reply_id == second.id != first.id
+
+
 def test_a_running_test_run_has_failed(run, store, ada):
     test = run(store.start_test(ada.id, "benchmark", ["one", "two"]))
     run(store.update_test_run(test.runs[0].id, "running"))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Boolean, Column, Float, Integer, Table, create_engine, insert
+from sqlalchemy import JSON, Boolean, Column, Float, Integer, Table, create_engine, insert
 
 from models.columns import UtcDateTime
 from models.errors import NotFound
@@ -15,7 +15,7 @@ from models.tables.base import Base
 from tests.models.test_removal import rows_with
 
 HOUR = timedelta(hours=1)
-VALUES: dict[type, Any] = {UtcDateTime: datetime(2030, 1, 1, tzinfo=UTC), Boolean: False, Integer: 1}
+VALUES: dict[type, Any] = {UtcDateTime: datetime(2030, 1, 1, tzinfo=UTC), Boolean: False, Integer: 1, JSON: []}
 
 
 def value(table: Table, column: Column[Any], user_id: str) -> Any:
