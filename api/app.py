@@ -8,14 +8,15 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.middleware.gzip import GZipMiddleware
 
-from api.doors import glean, gloo, pages, studio, tutor
+from api.doors import glean, gloo, internal, pages, studio, tutor
 from api.doors.body_limit import BodyLimit
 from api.doors.cors import AnyOrigin
+from api.doors.draining import DrainingSockets
 from api.doors.glow import http as glow
 from api.doors.glow import http_audio as attempt_audio
-from api.doors.glow import http_internal as internal
 from api.doors.glow import http_watch as attempt_watch
 from api.doors.glow import socket_http
+from api.doors.glow.carrying_out import carry_out_for_others
 from api.doors.glow.operation import Operation
 from api.doors.glow.socketio.server import SocketDoor
 from api.doors.glow.table import OPERATIONS
@@ -71,6 +72,9 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
             app.state.phone_listeners = listeners
             app.state.wyoming_ports = ports
             app.state.realtime_calls = realtime_calls
+            internal.answer_about_calls(service)
+            studio.answer_about_timelines(service)
+            carry_out_for_others(service, {operation.key: operation for operation in operations})
             yield
 
     app = FastAPI(title="Glow Voice", lifespan=lifespan, redirect_slashes=False, docs_url=None, redoc_url=None)
@@ -97,6 +101,7 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
         glean.router,
         pages.router,
         studio.router,
+        internal.router,
         asterisk.router,
         twilio.router,
         telnyx_routes.router,
@@ -105,13 +110,13 @@ def create_app(settings: Settings, operations: Sequence[Operation] = OPERATIONS)
     )
     for router in (glow.router_of(operations), *routers, socket_http.router_of(operations)):
         app.router.routes.extend(router.routes)
-    app.router.routes.extend(internal.router_of({operation.key: operation for operation in operations}).routes)
     app.mount("/socket.io", sockets.asgi)
     app.mount("/static", GZipMiddleware(KnownFiles(directory=STATIC)))
     serve_openapi_page(app)
     app.add_middleware(BodyLimit, bounds=(*tutor.BOUNDS, *gloo.BOUNDS, *glean.BOUNDS, *OPENAI_BOUNDS))
     app.add_middleware(RequestIds)
     app.add_middleware(AnyOrigin)
+    app.add_middleware(DrainingSockets)
 
     @app.get("/health", tags=["service"])
     async def health() -> dict[str, str]:

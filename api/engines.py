@@ -19,6 +19,7 @@ from pipeline.grounded.own_documents import OwnDocuments
 from pipeline.llm.choose import choose_responder
 from pipeline.llm.deadlines import Deadlines
 from pipeline.llm.scripted import ScriptedResponder
+from pipeline.llm.usage import TokenMeter
 from pipeline.search.meaning import Meanings
 from pipeline.tasks.clock import Clock
 from voice.errors import EngineUnavailable, VoiceError
@@ -38,7 +39,7 @@ from voice.stt.speech_to_text import SpeechToText
 from voice.tts.base import Synthesizer, VoiceStyle
 from voice.tts.catalog import OpenAISpeech, choose_synthesizer
 from voice.tts.synthesis import TextToSpeech
-from voice.work.fair_queue import Priority
+from voice.work.fair_queue import Dropped, Priority
 from voice.work.workers import ThreadWorkers
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class EngineObserver(Protocol):
         """Note how long a job waited for a thread."""
         ...
 
-    def gave_up(self, priority: Priority) -> None:
+    def gave_up(self, priority: Priority, reason: Dropped) -> None:
         """Note a job that was refused, or given up before it was done."""
         ...
 
@@ -209,7 +210,9 @@ class SharedEngines:
             await self.listening_workers.close()
 
 
-async def open_engines(settings: Settings, meanings: Meanings | None = None) -> SharedEngines:
+async def open_engines(
+    settings: Settings, meanings: Meanings | None = None, tokens: TokenMeter | None = None
+) -> SharedEngines:
     """Choose and create the engines; `warm` loads their models.
 
     Raises:
@@ -217,7 +220,7 @@ async def open_engines(settings: Settings, meanings: Meanings | None = None) -> 
     """
     transcriber = await asyncio.to_thread(_transcriber, settings)
     synthesizer = await asyncio.to_thread(_synthesizer, settings)
-    responder = _responder(settings, meanings)
+    responder = _responder(settings, meanings, tokens)
     workers = ThreadWorkers(settings.worker_threads, settings.max_queue)
     fallback_workers = ThreadWorkers(FALLBACK_THREADS, settings.max_queue)
     fallback = None
@@ -311,7 +314,9 @@ def _synthesizer(settings: Settings, *, lazy: bool = True) -> Synthesizer:
     return choose_synthesizer(settings.tts, models_dir=settings.models_dir, openai=server, lazy=lazy)
 
 
-def _responder(settings: Settings, meanings: Meanings | None) -> "OpenAIResponder | ScriptedResponder":
+def _responder(
+    settings: Settings, meanings: Meanings | None, tokens: TokenMeter | None
+) -> "OpenAIResponder | ScriptedResponder":
     try:
         return choose_responder(
             settings.llm,
@@ -323,12 +328,13 @@ def _responder(settings: Settings, meanings: Meanings | None) -> "OpenAIResponde
             tools_long_s=settings.tool_filler_s,
             meanings=meanings,
             reader=OwnDocuments(meanings),
+            tokens=tokens,
         )
     except ValueError as error:
         raise EngineUnavailable(str(error)) from None
 
 
-def open_author_model(settings: Settings) -> "ChatModel | None":
+def open_author_model(settings: Settings, tokens: TokenMeter | None = None) -> "ChatModel | None":
     """Create the language model that writes content on request; None without one."""
     key = _key(settings)
     if settings.llm == "scripted" or not (settings.openai_base_url or key):
@@ -341,10 +347,11 @@ def open_author_model(settings: Settings) -> "ChatModel | None":
         base_url=settings.openai_base_url or None,
         api_key=key or None,
         deadlines=Deadlines(first_token_s=total_s, total_s=total_s),
+        tokens=tokens,
     )
 
 
-def open_coach(settings: Settings) -> Coach:
+def open_coach(settings: Settings, tokens: TokenMeter | None = None) -> Coach:
     """Create the coach: a language model if one generates the replies, else the rule-based one."""
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
     configured = bool(settings.openai_base_url or key)
@@ -357,4 +364,5 @@ def open_coach(settings: Settings) -> Coach:
         base_url=settings.openai_base_url or None,
         api_key=key or None,
         total_s=max(COACH_S, settings.llm_timeout_s),
+        tokens=tokens,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import Request
 
+from api.embeddings import search_embeddings
 from api.settings import Settings
 from models.packs.lesson_loader import LESSONS
 from models.store import Store
@@ -16,6 +17,7 @@ from pipeline.grounded.chats import GroundedChats
 from pipeline.grounded.meaning_index import MeaningIndex
 from pipeline.grounded.sources import Sources
 from pipeline.llm.deadlines import Deadlines
+from pipeline.llm.usage import TokenMeter
 from pipeline.search.meaning import Meanings
 from pipeline.tasks.clock import Clock
 from pipeline.tasks.jobs import Jobs
@@ -51,6 +53,7 @@ async def open_external(
     jobs: Jobs | None = None,
     buckets: SharedBuckets | None = None,
     processes: Callable[[], Awaitable[int]] = one_process,
+    tokens: TokenMeter | None = None,
 ) -> AsyncIterator[ExternalServices]:
     """Create the services and register their chats for calls.
 
@@ -58,18 +61,22 @@ async def open_external(
         jobs: have one turn of a lesson taken at a time.
         buckets: count requests for all processes of the service.
         processes: counts them.
+        tokens: takes what the language model's server reports of its tokens.
 
     Raises:
         InvalidPack: a lesson is invalid.
     """
-    model = _model(settings)
+    model = _model(settings, tokens)
     tutor = Tutor(store, (), model, jobs)
     lessons = InstalledLessons(tutor, (LESSONS, *(path / "lessons" for path in settings.packs)))
     await lessons.install()
     async with AsyncExitStack() as stack:
         if model is not None:
             stack.push_async_callback(model.close)
-        index = None if meanings is None else await stack.enter_async_context(MeaningIndex(meanings, store))
+        searched = search_embeddings(settings, meanings)
+        if searched is not None and searched is not meanings:
+            stack.push_async_callback(searched.close)
+        index = None if searched is None else await stack.enter_async_context(MeaningIndex(searched, store))
         chats = GroundedChats(store, Grounded(Sources(store, index), model), calls)
         calls.register(SpokenTutor(tutor, store))
         calls.register(chats)
@@ -88,7 +95,7 @@ def external_of(request: Request) -> ExternalServices:
     return external
 
 
-def _model(settings: Settings) -> "ChatModel | None":
+def _model(settings: Settings, tokens: TokenMeter | None) -> "ChatModel | None":
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
     if settings.llm == "scripted" or not (key or settings.openai_base_url):
         return None
@@ -100,4 +107,5 @@ def _model(settings: Settings) -> "ChatModel | None":
         api_key=key or None,
         thinks=settings.llm_thinks,
         deadlines=Deadlines(first_token_s=settings.llm_first_token_s, total_s=settings.llm_timeout_s),
+        tokens=tokens,
     )

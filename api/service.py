@@ -14,11 +14,11 @@ from pathlib import Path
 import models.packs as packs
 from api.addresses import own_url
 from api.auth import Access
-from api.bus import open_shared
 from api.embeddings import open_embeddings
 from api.engines import SharedEngines, open_author_model, open_coach, open_engines
 from api.external import ExternalServices, open_external
-from api.neighbours import RemoteNeighbours
+from api.gateways.neighbours import RemoteNeighbours
+from api.gateways.shared import open_shared
 from api.settings import SECRET_PREFIX, SECRETS_DIR, Settings
 from models.files import Files
 from models.records.core import Grant
@@ -28,7 +28,7 @@ from pipeline.bus.bus import Bus
 from pipeline.call.recording import Recordings
 from pipeline.call.registry import CallLimits, Calls
 from pipeline.call.session import Engines, SessionSettings
-from pipeline.call.settings import NOBODY_THERE, CallRecording, Prompt, SilencePlan, TimeLimit
+from pipeline.call.settings import NOBODY_THERE, PARTIAL_EVERY_MS, CallRecording, Prompt, SilencePlan, TimeLimit
 from pipeline.chats.call_events import CallPublisher
 from pipeline.chats.chats import Chats
 from pipeline.chats.dictations import Dictations
@@ -36,6 +36,7 @@ from pipeline.chats.fields import FieldNotes
 from pipeline.chats.hub import Hub
 from pipeline.coach.coach import Coach
 from pipeline.llm.scripted import ScriptedResponder
+from pipeline.llm.usage import TokenMeter
 from pipeline.practice.authoring import Author
 from pipeline.practice.installed_packs import InstalledPacks
 from pipeline.practice.practice import Decisions
@@ -82,6 +83,7 @@ class Service:
     timelines: CallTimelines
     presence: Presence
     neighbours: RemoteNeighbours | None = None
+    tokens: TokenMeter = field(default_factory=TokenMeter)
     dictations: Dictations = field(default_factory=Dictations)
     requests: Counter[str] = field(default_factory=Counter)
     """The engine work that runs by request, by user."""
@@ -122,6 +124,9 @@ class Service:
             rules=rules,
             endpoints=endpoints,
             output_rate_hz=output_rate_hz,
+            partial_every_ms=0 if settings.partials == "never" else PARTIAL_EVERY_MS,
+            paced_partials=settings.partials != "always",
+            partials_over_replies=settings.partials == "barge-in",
             transcript_s=settings.stt_timeout_s,
             frames_gap_s=settings.frames_gap_s,
             cancels_echo=settings.cancel_echo,
@@ -141,14 +146,15 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
     """
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(settings.database_url, connections=settings.database_connections))
-        presence = await stack.enter_async_context(Presence(store, LoopClock(), _address(settings)))
+        presence = await stack.enter_async_context(Presence(store, LoopClock(), _address(settings), store.pulse))
         await store.forget_calls(timedelta(seconds=settings.resume_s))
         installed = InstalledPacks(store, (packs.DEMO_PACK, *settings.packs))
         await installed.install()
         meanings = await open_embeddings(settings)
         if meanings is not None:
             stack.push_async_callback(meanings.close)
-        shared_engines = await open_engines(settings, meanings)
+        tokens = TokenMeter()
+        shared_engines = await open_engines(settings, meanings, tokens)
         stack.push_async_callback(shared_engines.close)
         personas = await store.find_personas("")
         shared_engines.check_voices(personas)
@@ -169,13 +175,14 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
         if settings.gateway_secret is not None:
             neighbours = await stack.enter_async_context(RemoteNeighbours(store, settings))
             calls.neighbours = neighbours
+            presence.all_without_store = neighbours.all_without_store
         access = await stack.enter_async_context(Access(store, calls, LoopClock()))
         jobs = await stack.enter_async_context(Jobs(store, LoopClock(), shared.bus))
         await stack.enter_async_context(CallPublisher(calls, store, hub, LoopClock()))
         chats = await stack.enter_async_context(
             Chats(shared_engines.engines.responder, store, calls, new_id, hub, access.holding, jobs)
         )
-        coach = open_coach(settings)
+        coach = open_coach(settings, tokens)
         stack.push_async_callback(coach.close)
         files = Files(settings.data_dir / "audio")
         recordings = await stack.enter_async_context(Recordings(calls, files, LoopClock(), alone=presence.alone))
@@ -191,9 +198,10 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
                 jobs=jobs,
                 buckets=shared.buckets,
                 processes=Fellows(store, LoopClock()).running,
+                tokens=tokens,
             )
         )
-        author_model = open_author_model(settings)
+        author_model = open_author_model(settings, tokens)
         if author_model is not None:
             stack.push_async_callback(author_model.close)
         author = Author(author_model) if author_model is not None else None
@@ -219,7 +227,7 @@ async def running_service(settings: Settings) -> AsyncIterator[Service]:
             await stack.enter_async_context(Retention(remove, settings.keep_days, store.now, LoopClock()))
         service = Service(
             settings, store, shared_engines, calls, access, chats, external, hub, coach, files, background, practice,
-            timelines, presence, neighbours, bus=shared.bus,
+            timelines, presence, neighbours, tokens, bus=shared.bus,
         )  # fmt: skip
         warming = asyncio.create_task(_warm(service), name="warm engines")
         calls.register(service.dictations)

@@ -6,6 +6,9 @@ from pathlib import Path
 # Nothing here speaks TLS, and every client reads all certificate authorities: 30 ms, thousands of times.
 os.environ.setdefault("SSL_CERT_DIR", str(Path(__file__).parent / "fixtures"))
 
+# The packaged sentence model reads all documents for half a minute after the first question, while answers change.
+os.environ.setdefault("GLOW_EMBEDDINGS", "none")
+
 import pytest
 from hypothesis import HealthCheck, settings
 

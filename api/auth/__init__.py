@@ -8,7 +8,7 @@ redaction.py  keeps tokens out of logs
 
 from api.auth.access import Access
 from api.auth.redaction import HideTokens, Unflooded, redacted
-from api.auth.scopes import ACT_FOR_OTHERS, CONNECT, Forbidden, calls_only, check_right
+from api.auth.scopes import ACT_FOR_OTHERS, CONNECT, GRANT, Forbidden, calls_only, check_right
 from api.auth.tokens import (
     LOCAL_USER,
     Expired,
@@ -31,6 +31,7 @@ from api.auth.tokens import (
 __all__ = [
     "ACT_FOR_OTHERS",
     "CONNECT",
+    "GRANT",
     "LOCAL_USER",
     "Access",
     "Expired",

@@ -39,7 +39,7 @@ class Access:
         self._store = store
         self._calls = calls
         self._clock = clock
-        self._held: dict[object, tuple[Grant, Callable[[], None]]] = {}
+        self._held: dict[object, tuple[Grant, Callable[[], object]]] = {}
         self._tasks = asyncio.TaskGroup()
 
     async def __aenter__(self) -> Self:
@@ -77,9 +77,20 @@ class Access:
             chat_id = call.session.conversation.chat_id
         elif chat_id is None:  # one of an earlier process goes on by its conversation alone, as with a user's token
             kept = await self._calls.left(grant.user.id, conversation_id=conversation_id)
-            chat_id = kept.chat_id if kept is not None else None
+            there = None if kept is not None else await self._elsewhere(grant, conversation_id=conversation_id)
+            chat_id = kept.chat_id if kept is not None else there
         if chat_id is None or not await self._store.has_started(grant.credential_id, chat_id):
             raise Forbidden(OTHER_CHAT)
+
+    async def _elsewhere(
+        self, grant: Grant, *, chat_id: str | None = None, conversation_id: str | None = None
+    ) -> str | None:
+        """Return the chat of the user's call that another process carries, if one does."""
+        try:
+            call = await self._calls.orders.named(grant.user.id, chat_id=chat_id, conversation_id=conversation_id)
+        except NotOwner:  # never reveals whether somebody else's chat exists
+            return None
+        return call.chat_id if call is not None else None
 
     @staticmethod
     def may_attend(grant: Grant, call: Call) -> bool:
@@ -116,7 +127,11 @@ class Access:
             return
         call = self._calls.find(grant.user.id, chat_id=chat_id)
         mine = call is not None and call.grant == grant
-        if resume is not None or mine or (call is None and await self._calls.left(grant.user.id, chat_id=chat_id)):
+        goes_on = resume is not None or mine
+        if not goes_on and call is None:  # this chat was started with the invitation, and so its call, too
+            left = await self._calls.left(grant.user.id, chat_id=chat_id)
+            goes_on = left is not None or await self._elsewhere(grant, chat_id=chat_id) is not None
+        if goes_on:
             yield grant.persona_id
             return
         context = await self._store.context(chat_id)
@@ -133,7 +148,7 @@ class Access:
     # ------------------------------------------------------------- what is open
 
     @contextmanager
-    def holding(self, grant: Grant, close: Callable[[], None]) -> Iterator[None]:
+    def holding(self, grant: Grant, close: Callable[[], object]) -> Iterator[None]:
         """Have `close` called, once, if the grant is revoked within the block."""
         held = object()
         self._held[held] = (grant, close)

@@ -13,6 +13,8 @@ A right is an operation's key, such as "attempt.chat_voice", or a name below. Wh
 
 from typing import assert_never
 
+from pydantic import TypeAdapter
+
 from models.errors import ModelError
 from models.records.core import Grant, Scope
 
@@ -63,6 +65,10 @@ OPERATING = {
 """The rights of an operator alone, with what is said to others."""
 
 OTHER_CHAT = "This token opens calls on the chats that were started with it only: start one, or use a user's token."
+
+
+GRANT: TypeAdapter[Grant] = TypeAdapter(Grant)
+"""Renders and reads what a requester may, for another process of the service."""
 
 
 class Forbidden(ModelError):

@@ -144,7 +144,9 @@ def rows(models_dir: Path, *, has_llm: bool) -> list[ModelRow]:
     listed.append(ModelRow("reply", "scripted", True, "the persona's own script, in its content pack"))
     about = "predicts the end of a turn; GLOW_END_OF_TURN_MODEL=smart-turn"
     listed.append(ModelRow("end of turn", SMART_TURN, smart_turn_file(models_dir).is_file(), about, 9))
-    about = "finds documents by meaning, English; used where it is installed"
+    about = "finds documents by meaning and judges what answers, English; MiniLM in eight bits"
+    listed.append(ModelRow("embeddings", "packaged", True, about))
+    about = "MiniLM as it was published; used where it is installed"
     listed.append(ModelRow("embeddings", MINILM, has_minilm(models_dir), about, 91))
     listed.append(ModelRow("embeddings", "openai", has_llm, "any server with /v1/embeddings; GLOW_EMBEDDINGS=openai"))
     return listed

@@ -73,7 +73,7 @@ def serve(
 
 def proxy_config(proxy: ProxyName, workers: Workers = None, port_base: PortBase = None) -> None:
     """Print the configuration of a proxy in front of several gateways (`glow serve --workers`)."""
-    from api.proxies import proxy_config as made
+    from api.gateways.proxies import proxy_config as made
 
     given = {"workers": workers, "port_base": port_base}
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
@@ -109,7 +109,7 @@ def _supervise(settings: "Settings", chosen: Mapping[str, Any]) -> None:
 
     from api import serving
     from api.cli.progress import join_packaged
-    from api.workers import Supervisor
+    from api.gateways.supervisor import Supervisor
     from models.errors import ModelError
 
     ports = range(settings.first_port, settings.first_port + settings.workers)

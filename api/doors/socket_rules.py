@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Close, Frame
 from websockets.http11 import Request
@@ -49,6 +50,11 @@ def protocol_by_path(rules: Mapping[str, SocketRules]) -> type[WebSocketsSansIOP
             super().handle_connect(event)
 
         _ending = False
+
+        async def send(self, message: ASGISendEvent) -> None:
+            await super().send(message)
+            if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+                self.handshake_complete = True  # uvicorn would log an error: that there was no answer
 
         def send_receive_event_to_app(self) -> None:
             if self._ending:

@@ -151,10 +151,10 @@ class Settings(
         description="API key of that server; also read from OPENAI_API_KEY.",
     )
 
-    embeddings: Literal["auto", "none", "minilm", "openai"] = Field(
+    embeddings: Literal["auto", "none", "packaged", "minilm", "openai"] = Field(
         default="auto",
-        description="What compares texts by meaning, beside their words: none, minilm, openai (a server with "
-        "/v1/embeddings), or auto (minilm if it is installed).",
+        description="What compares texts by meaning, beside their words: none, packaged (MiniLM in eight bits), minilm "
+        "(whole), openai (a server with /v1/embeddings), or auto (minilm where installed, else packaged for search).",
     )
     embeddings_model: str = Field(
         default="text-embedding-3-small", description="Model requested from the embeddings server (embeddings=openai)."
@@ -190,6 +190,13 @@ class Settings(
         ge=60,
         le=2000,
         description="Silence in ms after which the reply is prepared speculatively; it plays once the turn has ended.",
+    )
+    partials: Literal["paced", "barge-in", "always", "never"] = Field(
+        default="paced",
+        description="Partial transcripts while a caller speaks: paced (the seldomer the more they cost; on telephones, "
+        "which show none, as barge-in), barge-in (only over a reply, which words stop sooner), always (each 300 ms: "
+        "for a recogniser with room to spare) or never (for one that is paid by the request; a barge-in then takes as "
+        "long as without words).",
     )
     interrupt_ms: int = Field(
         default=300,

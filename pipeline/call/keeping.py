@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -40,6 +40,9 @@ LAST_WRITES_S = 10.0
 
 _SETTINGS = TypeAdapter(SessionSettings)
 
+AdoptionCause = Literal["deploy", "crash", "moved"]
+"""Why a call goes on in another process: the earlier one stops, ended without releasing it, or was asked for it."""
+
 _Fate = Literal["kept", "released", "ended"]
 
 
@@ -61,8 +64,8 @@ class CallKeeper:
         self._rows: dict[str, KeptCall] = {}
         self._changed: dict[str, tuple[KeptCall, _Fate]] = {}
         self._news = asyncio.Event()
-        self._owed: set[str] = set()
-        """The chats whose reply was broken off by the end of an earlier process, which their owners do not know yet."""
+        self._owed: dict[str, str] = {}
+        """The replies that have ended, by their chats, of which the owners do not know it yet."""
         self._written = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -102,8 +105,8 @@ class CallKeeper:
             claiming.add_done_callback(lambda done: self._withdraw(done, earlier))
             raise
         self._rows[chat_id] = claimed
-        if row.reply_id is not None:
-            self._owed.add(chat_id)
+        if claimed.reply_id is not None and earlier is not None:
+            self._owed[chat_id] = claimed.reply_id
         session.subscribe(lambda event: self._hear(call, event))
         return lease_of(claimed)
 
@@ -120,10 +123,19 @@ class CallKeeper:
         """Note the formats of the line that attends a call."""
         output = asdict(call.output) if call.output is not None else {}
         owed: dict[str, Any] = {}
-        if call.session.conversation.chat_id in self._owed:  # its end reaches the owner now
-            self._owed.discard(call.session.conversation.chat_id)
+        if self._owed.pop(call.session.conversation.chat_id, None):  # its end reaches the owner now
             owed["reply_id"] = None
         self._change(call, input=asdict(call.wire), output=output, **owed)
+
+    def owed(self, chat_id: str) -> str | None:
+        """Return the reply that has ended, of which a call's owner does not know it yet."""
+        return self._owed.get(chat_id)
+
+    def unheard(self, call: Call, missed: Iterable[SessionEvent]) -> None:
+        """Note what did not reach the line that has left a call: it may come back in another process."""
+        for event in missed:
+            if isinstance(event, ReplyEnded):
+                self._owe(call, event.message_id)
 
     async def kept(self, user_id: str, chat_id: str, token: str) -> KeptCall | None:
         """Return the call that this token resumes, if no process carries it and its time is not over.
@@ -170,15 +182,27 @@ class CallKeeper:
             await self._store.recover()
         return True
 
-    async def carrier(self, chat_id: str) -> Carrier | None:
-        """Return the other process that carries a chat's call; what one left that runs no more is released first.
+    async def carrier(self, chat_id: str | None, conversation_id: str | None = None) -> Carrier | None:
+        """Return the other process that carries a call; what one left that runs no more is released first.
 
         Raises:
             StorageFailed: the store is away.
         """
-        if await self._recovers(chat_id=chat_id):
+        carrier = await self._store.carrier(chat_id=chat_id, conversation_id=conversation_id)
+        if carrier is not None and carrier.gone:
+            await self._recovers(chat_id=chat_id, conversation_id=conversation_id)
             return None
-        return await self._store.carrier(chat_id=chat_id)
+        return carrier
+
+    async def cause_of(self, kept: KeptCall) -> AdoptionCause:
+        """Return why the process that has carried a call carries it no more.
+
+        Raises:
+            StorageFailed: the store is away.
+        """
+        if kept.process_id is None:
+            return "crash"
+        return "moved" if await self._store.takes_calls(kept.process_id) else "deploy"
 
     async def settled(self, chat_id: str) -> None:
         """Return when the latest state of a chat's call is written, or the store stays away."""
@@ -230,20 +254,27 @@ class CallKeeper:
             case UserStarted() | UserMessage():
                 self._change(call)
             case ReplyBegan(message_id=message_id):
-                self._owed.discard(call.session.conversation.chat_id)
+                self._owed.pop(call.session.conversation.chat_id, None)
                 self._change(call, reply_id=message_id)
             case ReplyEnded(message_id=message_id):
-                if call.attended:
+                row = self._rows.get(call.session.conversation.chat_id)
+                if not call.attended:
+                    self._owe(call, message_id)
+                elif row is not None and row.reply_id == message_id:  # it may be stored after the next one has begun
                     self._change(call, reply_id=None)
-                else:
-                    self._owed.add(call.session.conversation.chat_id)
-                    self._change(call, reply_id=message_id)
             case CallEnded(chat_id=chat_id, reason=reason):
-                self._owed.discard(chat_id)
+                self._owed.pop(chat_id, None)
                 if (row := self._rows.pop(chat_id, None)) is not None:
                     self._put(self._now(call, row), "released" if reason == "closing" else "ended")
             case _:
                 pass
+
+    def _owe(self, call: Call, reply_id: str) -> None:
+        chat_id = call.session.conversation.chat_id
+        row = self._rows.get(chat_id)
+        if row is not None and row.reply_id in (None, reply_id):  # rather than the next one, which is being said
+            self._owed[chat_id] = reply_id
+            self._change(call, reply_id=reply_id)
 
     def _change(self, call: Call, **changes: Any) -> None:
         chat_id = call.session.conversation.chat_id
@@ -318,14 +349,20 @@ def settings_of(kept: KeptCall, settings: SessionSettings, elapsed_s: float) -> 
     return stored
 
 
-def events_of(kept: KeptCall, message: Message | None) -> list[SessionEvent]:
-    """Return what the owner of a kept call has missed: that the reply which was being said was broken off."""
-    if message is None or kept.reply_id != message.id:
-        return []
-    heard = message.text
+def end_of(reply_id: str, turn: int, messages: Sequence[Message]) -> list[SessionEvent]:
+    """Return what the owner of a kept call has missed: the end of the reply that was being said.
+
+    Args:
+        turn: the call's latest one.
+        messages: of the chat; a reply that is not among them was broken off before any of it was stored.
+    """
+    place = next((place for place, message in enumerate(messages) if message.id == reply_id), None)
+    if place is None:
+        return [ReplyCleared(turn, 0, ""), ReplyEnded(turn, reply_id, "", "", interrupted=True)]
+    message, heard = messages[place], messages[place].text
+    turn -= sum(later.role == "user" for later in messages[place:])  # each is a turn of its own
+    interrupted = message.interrupted or not message.completed
     return [
-        ReplyCleared(kept.turn, message.heard_ms or 0, heard),
-        ReplyEnded(
-            kept.turn, message.id, message.full_text or heard, heard, message.interrupted or not message.completed
-        ),
+        ReplyCleared(turn, message.heard_ms or 0, heard),
+        ReplyEnded(turn, message.id, message.full_text or heard, heard, interrupted),
     ]

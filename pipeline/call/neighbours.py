@@ -1,6 +1,7 @@
 """The other processes of the service, which may carry the call that is asked for here."""
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from models.records.open_calls import Carrier
 
@@ -17,4 +18,23 @@ class Neighbours(Protocol):
         Returns:
             Whether it carries the call no more; False also if it cannot be reached.
         """
+        ...
+
+    async def order(self, carrier: Carrier, order: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Have the process that carries a call give it an order (see `pipeline.call.orders`).
+
+        Args:
+            order: as JSON.
+
+        Returns:
+            The outcome, as JSON; None if the call is not there any more.
+
+        Raises:
+            Busy: it cannot be reached.
+            PipelineError: it refuses.
+        """
+        ...
+
+    async def refresh(self) -> None:
+        """Have every other process read again what has changed of its content; one that cannot be reached does not."""
         ...

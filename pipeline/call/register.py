@@ -131,7 +131,9 @@ class CallRegister:
         if call.session.ended:
             return
         call.session.disconnect()
-        call.keep_events(missed)
+        unheard = list(missed)
+        call.keep_events(unheard)
+        self._keeper.unheard(call, unheard)
         if self._closing or call.revoked:
             call.session.hang_up("revoked" if call.revoked else "closing")
             return

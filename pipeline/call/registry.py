@@ -13,7 +13,8 @@ from models.store import Store
 from pipeline.call.call import Call
 from pipeline.call.hearing_out import heard_out
 from pipeline.call.keeping import (
-    events_of,
+    AdoptionCause,
+    end_of,
     hash_of,
     input_of,
     is_resumed_by,
@@ -23,6 +24,7 @@ from pipeline.call.keeping import (
 )
 from pipeline.call.log import CallLogger
 from pipeline.call.neighbours import Neighbours
+from pipeline.call.orders import Orders
 from pipeline.call.register import CLOSING, CallLimits, CallRegister
 from pipeline.call.session import Engines, SessionSettings, VoiceSession
 from pipeline.call.settings import CallNames
@@ -57,6 +59,7 @@ class Calls(CallRegister):
 
     Attributes:
         neighbours: the other processes, which may carry a call that is asked for here; None if none is reached.
+        orders: gives orders to calls, of the other processes, too.
     """
 
     def __init__(
@@ -67,9 +70,10 @@ class Calls(CallRegister):
         self._store = store
         self._new_id = new_id
         self._watchers: list[Callable[[Call], None]] = []
-        self._adoption_watchers: list[Callable[[str], None]] = []
+        self._adoption_watchers: list[Callable[[str, AdoptionCause], None]] = []
         self._sources: list[ConversationSource] = []
         self.neighbours: Neighbours | None = None
+        self.orders = Orders(self, self._keeper, store, lambda: self.neighbours)
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
@@ -84,6 +88,7 @@ class Calls(CallRegister):
         self._reaper.cancel()
         for lease in list(self._expiries.values()):
             lease.cancel()
+        await self.orders.close()
         for call in list(self._calls.values()):
             call.session.hang_up("closing")
         for call in list(self._calls.values()):
@@ -150,8 +155,8 @@ class Calls(CallRegister):
         """Subscribe `opened` to the opening of every call."""
         self._watchers.append(opened)
 
-    def when_adopted(self, adopted: Callable[[str], None]) -> None:
-        """Have `adopted` called with each call that goes on here: "resumed" by its client, or "asked" for without."""
+    def when_adopted(self, adopted: Callable[[str, AdoptionCause], None]) -> None:
+        """Have `adopted` called for each call that goes on here: "resumed" by its client or "asked" for, and why."""
         self._adoption_watchers.append(adopted)
 
     def register(self, source: ConversationSource) -> None:
@@ -229,18 +234,22 @@ class Calls(CallRegister):
         settings = settings_of(kept, settings, elapsed_s)
         wire = wire or input_of(kept)
         names = names_of(kept, token)
+        cause = await self._keeper.cause_of(kept)
         call = await self._open(kept.user_id, kept.chat_id, wire, settings, kept.persona_id, kept, names)
         call.output = output_of(kept)
         if token is None:
             call.earlier_hash = kept.resume_hash
         else:
             call.session.disconnect()  # nothing is said until a line attends
-        call.keep_events(events_of(kept, call.session.conversation.last_message))
+        if (reply_id := self._keeper.owed(kept.chat_id)) is not None:
+            call.keep_events(end_of(reply_id, kept.turn, call.session.conversation.earlier))
+        else:
+            call.keep_events()
         if call.session.conversation.awaits_answer and not settings.rules.on_request:
             call.session.request_reply()
         for watcher in self._adoption_watchers:
-            watcher("asked" if token is None else "resumed")
-        log.info("Call %s goes on in this process.", kept.conversation_id)
+            watcher("asked" if token is None else "resumed", cause)
+        log.info("Call %s goes on in this process (%s).", kept.conversation_id, cause)
         return call
 
     async def _open(

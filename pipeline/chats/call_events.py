@@ -19,6 +19,7 @@ from pipeline.conversation.events import (
     ReplyBegan,
     ReplyCleared,
     ReplyEnded,
+    ReplyStalled,
     ReplyText,
     Restarting,
     SessionEvent,
@@ -158,7 +159,7 @@ class _Follower:
                 channel.reply_ended(run, message_id, said, self._persona_id, at, truncated=truncated)
             case TurnLatency():
                 self._latency = event
-            case TransferAsked() | ToolsCalled() | NothingSaid() | Restarting():
+            case TransferAsked() | ToolsCalled() | NothingSaid() | ReplyStalled() | Restarting():
                 pass
             case Problem(_, message):
                 # A line that attends the call notifies its client; an unattended call has only its owner.

@@ -13,8 +13,9 @@ from models.errors import Conflict, NotFound
 from models.records.core import Message
 from models.records.jobs import Job
 from models.store import Store
+from pipeline.call.orders import WrittenLine
 from pipeline.call.registry import Calls
-from pipeline.call.spoken_answer import Answer, spoken_answer
+from pipeline.call.spoken_answer import Answer
 from pipeline.chats.events import ChatChannel, RunName
 from pipeline.chats.hub import Hub
 from pipeline.conversation.conversation import conversation_of
@@ -40,6 +41,8 @@ class Run:
         asker: the channel that gets the failure, if the reply fails.
         message_id: the id under which the reply will be stored.
         text: the reply so far.
+        stopped: it was stopped.
+        is_begun, is_written: its task has begun, and has all the words.
         task: returns the stored reply, or None if it was stopped before its first word.
     """
 
@@ -50,12 +53,18 @@ class Run:
     message_id: str
     text: str = ""
     stopped: bool = False
+    is_begun: bool = False
+    is_written: bool = False
     task: "asyncio.Task[Message | None]" = field(init=False)
 
-    def stop(self) -> None:
-        """Stop it; what there is of it is stored."""
+    def stop(self) -> bool:
+        """Stop it; what there is of it is stored. Idempotent; False if all of it is written, and only to be stored."""
+        if self.is_written and not self.stopped:
+            return False
+        if self.is_begun and not self.stopped:  # a task that is cancelled before it began would tell nobody
+            self.task.cancel()
         self.stopped = True
-        self.task.cancel()
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +171,8 @@ class Chats:
             personas = (await self._store.context(chat_id)).personas
             if persona_id not in {persona.id for persona in personas}:
                 raise NotFound("Persona not found: use one of the chat's personas, or leave it out.")
-        call = self._calls.find(user_id, chat_id=chat_id)
-        if call is not None and generate and not call.session.over:
-            stored_id = call.session.type_text(text)
-            answer = spoken_answer(call.session)
-            return Sent(await stored_id, call.session.conversation_id, call.session.group_id, answer)
+        if generate and (typed := await self._calls.orders.type(user_id, chat_id, text)) is not None:
+            return Sent(typed.message_id, typed.call.conversation_id, typed.call.group_id, typed.answer)
         if generate and len(self._runs) >= RUNS_LIMIT:
             raise Busy("Too many replies are being written; try again in a moment.")
         stored = await self._store.add_message(
@@ -178,8 +184,8 @@ class Chats:
             auto_link_parent=auto_link_parent,
             audio_ref=audio_ref,
         )
-        if call is not None:
-            call.session.conversation.typed(stored.text, stored.id)
+        if not generate:
+            await self._calls.orders.note(user_id, chat_id, WrittenLine("user", stored.text, stored.id))
         ChatChannel(self._hub, chat_id, user_id).user_said(stored.id, stored.text, stored.created_at.isoformat())
         if not generate:
             return Sent(stored.id, None, None)
@@ -228,22 +234,18 @@ class Chats:
         """
         if chat_id is not None:
             await self._store.chat(user_id, chat_id)
-        stopped = [
+        runs = [
             run
             for run in list(self._runs.values())
             if run.user_id == user_id and (run.chat_id == chat_id or run.name.group_id == group_id)
         ]
-        for run in stopped:
-            run.stop()
-        await asyncio.gather(*(run.task for run in stopped), return_exceptions=True)
+        stopped = [run for run in runs if run.stop()]
+        await asyncio.gather(*(run.task for run in runs), return_exceptions=True)
         elsewhere = await self._elsewhere(user_id, chat_id, group_id)
         await self._jobs.stop(elsewhere)
         if stopped or elsewhere or chat_id is None:
             return bool(stopped or elsewhere)
-        call = self._calls.find(user_id, chat_id=chat_id)
-        if call is not None:
-            call.session.stop()
-        return call is not None
+        return await self._calls.orders.stop(user_id, chat_id)
 
     async def under_way(self, user_id: str, chat_ids: Sequence[str]) -> list[UnderWay]:
         """List the replies that are being written in these chats of a user, by whichever process; ours come first."""
@@ -289,7 +291,10 @@ class Chats:
 
     async def _answer(self, run: Run, persona_id: str | None, parent_id: str | None, *, begun: bool) -> Message | None:
         """Write and store the persona's answer to everything said so far, once no other is being written."""
+        run.is_begun = True
         try:
+            if run.stopped:
+                raise asyncio.CancelledError
             async with self._turns.setdefault(run.chat_id, asyncio.Lock()):
                 if not begun:
                     await self._jobs.begin_in_turn(_job(run), run.stop)
@@ -297,7 +302,9 @@ class Chats:
         except asyncio.CancelledError:
             if not run.stopped:
                 raise
-            return None  # stopped before its turn
+            # Stopped before its turn: whoever waits for its end hears of it all the same.
+            ChatChannel(self._hub, run.chat_id, run.user_id, run.asker).reply_stopped(run.name)
+            return None
         finally:
             await self._jobs.end(run.name.run_id)
 
@@ -318,6 +325,7 @@ class Chats:
                 delta = clean(delta)
                 run.text += delta
                 channel.reply_grew(run.name, run.message_id, delta, run.text, persona)
+            run.is_written = True
             stored = await self._keep(run, persona, parent_id)
         except asyncio.CancelledError:
             if not run.stopped:

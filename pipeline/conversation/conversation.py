@@ -65,7 +65,7 @@ class Conversation:
         max_tokens: of one reply; None for the responder's own bound.
         expected_words: those that the client expects to be said.
         wishes: what the client wants of the next reply.
-        last_message: the chat's latest one before the call.
+        earlier: the chat's messages before the call.
     """
 
     def __init__(self, context: ChatContext, persona_id: str | None = None) -> None:
@@ -82,7 +82,7 @@ class Conversation:
         self.wishes = ReplyWishes()
         self._persona_id = persona_id
         self.take_context(context)
-        self.last_message = context.messages[-1] if context.messages else None
+        self.earlier = context.messages
         self._entries = [
             _Entry(HistoryEntry(message.role, message.text, _was_cut(message)), message.id)
             for message in context.messages

@@ -186,6 +186,14 @@ class NothingSaid:
     turn: int
 
 
+@dataclass(frozen=True, slots=True)
+class ReplyStalled:
+    """The reply's next audio was not there when its client had played all before: `gap_ms` of silence, as estimated."""
+
+    turn: int
+    gap_ms: int
+
+
 SessionEvent = (
     UserStarted
     | UserPartial
@@ -201,6 +209,7 @@ SessionEvent = (
     | TransferAsked
     | ToolsCalled
     | NothingSaid
+    | ReplyStalled
     | Restarting
     | CallEnded
 )

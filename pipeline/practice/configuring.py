@@ -105,9 +105,11 @@ class Configurations:
             NotFound: unknown draft, or another user's.
             Invalid: the draft is another chat's.
             Conflict: the chat has ended.
+            Busy: the process that carries its call cannot be reached; nothing has changed.
         """
         if chat.completed_at is not None:
             raise Conflict(CHAT_ENDED)
+        await self._calls.orders.check(chat.user_id, chat.id)
         async with self._turns.setdefault(chat.id, asyncio.Lock()):
             draft = await self._store.draft(chat.user_id, draft_id)
             check_draft_of(draft, chat.id)
@@ -118,9 +120,7 @@ class Configurations:
 
     async def update_call(self, user_id: str, chat_id: str) -> None:
         """Have an open call on the chat take on the chat's persona, documents and scenario as they are now."""
-        call = self._calls.find(user_id, chat_id=chat_id)
-        if call is not None and not call.session.over:
-            call.session.take_context(await self._store.context(chat_id))
+        await self._calls.orders.take_context(user_id, chat_id)
 
 
 def check_draft_of(draft: Draft, chat_id: str) -> None:

@@ -229,7 +229,4 @@ class Ending:
     async def _silence(self, user_id: str, chat_id: str) -> None:
         """Stop the reply that is being written and end the call, if there is one."""
         await self._chats.stop(user_id, chat_id=chat_id)
-        call = self._calls.find(user_id, chat_id=chat_id)
-        if call is not None:
-            call.session.hang_up()
-            await call.session.finished()
+        await self._calls.orders.end(user_id, chat_id)

@@ -194,18 +194,18 @@ class Exchanges:
         if wanted.audio_id is not None:
             return await self._transcribe(user_id, wanted, wanted.audio_id)
         if wanted.chat_id is None and wanted.conversation_id is not None:
-            call = self._calls.find(user_id, conversation_id=wanted.conversation_id)
+            call = await self._calls.orders.named(user_id, conversation_id=wanted.conversation_id)
             if call is not None:  # an open call answers by itself
-                return Generated(RunName(call.session.conversation_id, call.session.group_id))
+                return Generated(RunName(call.conversation_id, call.group_id))
         chat_id = wanted.chat_id or await self._current_chat(user_id, wanted.attempt_id)
         chat = await self._own.open(user_id, chat_id, wanted.attempt_id)
         if wanted.operations and HINTS.issuperset(wanted.operations):
             hints = await self._coaching.hints(user_id, chat.id)
             produced = tuple(Produced("hint", note.id, str(note.data.get("hint") or "")) for note in hints)
             return Generated(self._run_name(wanted), produced)
-        call = self._calls.find(user_id, chat_id=chat.id)
+        call = await self._calls.orders.named(user_id, chat_id=chat.id)
         if call is not None:
-            return Generated(RunName(call.session.conversation_id, call.session.group_id))
+            return Generated(RunName(call.conversation_id, call.group_id))
         begun = await self._chats.answer(user_id, chat.id, group_id=wanted.group_id, asker=asker)
         if not wait:
             return Generated(begun.name)

@@ -108,7 +108,7 @@ class Overviews:
         chat = context.chat
         attempt = await store.attempt(user_id, chat.attempt_id)
         simulation = await store.simulation(attempt.simulation_id)
-        call = self._calls.find(user_id, chat_id=chat_id)
+        call = await self._calls.orders.named(user_id, chat_id=chat_id)
         time = time_of(chat, attempt, simulation, store.now())
         return ChatOverview(
             chat=chat,
@@ -117,7 +117,7 @@ class Overviews:
             draft=draft,
             time=time,
             closed_because=COMPLETED if chat.completed_at else TIME_IS_UP if time.expired else None,
-            group_id=call.session.group_id if call else None,
+            group_id=call.group_id if call else None,
             notes=await store.notes([chat_id], "hint", "feedback"),
             sections=await sections_of(store, user_id, context, narrowed or {}),
         )

@@ -67,6 +67,15 @@ class Refreshing:
             known = ", ".join((*OWN_VIEWS, *CONTENT_VIEWS))
             raise Invalid(f"There is no view {', '.join(unknown[:5])}; the views are {known}.")
         wanted: Collection[str] = targets or (*OWN_VIEWS, *CONTENT_VIEWS)
+        changed, problems = await self.reread()
+        if self._calls.neighbours is not None:
+            await self._calls.neighbours.refresh()
+        kinds = {f"{record.kind}_mv" for record in changed}
+        views = tuple(view for view in (*OWN_VIEWS, *CONTENT_VIEWS) if view in wanted and view in (*OWN_VIEWS, *kinds))
+        return Refreshed(views, changed, problems)
+
+    async def reread(self) -> tuple[tuple[ChangedRecord, ...], tuple[str, ...]]:
+        """Read again what has changed on disk, for this process alone; return it, and the problems of the rest."""
         reread = await self._packs.reread()
         lessons = await self._lessons.reread() if self._lessons is not None else RereadLessons()
         taught = tuple(ChangedRecord("lesson", lesson.slug, lesson.title) for lesson in lessons.changed)
@@ -74,7 +83,4 @@ class Refreshing:
             for call in self._calls.open_calls():
                 with suppress(NotFound):  # a call on a chat of another source
                     await self._configurations.update_call(call.user_id, call.session.conversation.chat_id)
-        changed, problems = (*reread.changed, *taught), (*reread.problems, *lessons.problems)
-        kinds = {f"{record.kind}_mv" for record in changed}
-        views = tuple(view for view in (*OWN_VIEWS, *CONTENT_VIEWS) if view in wanted and view in (*OWN_VIEWS, *kinds))
-        return Refreshed(views, changed, problems)
+        return (*reread.changed, *taught), (*reread.problems, *lessons.problems)

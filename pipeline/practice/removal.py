@@ -61,10 +61,12 @@ class Removal:
 
         Raises:
             NotFound: unknown, or another user's.
+            Busy: the process that carries its call cannot be reached; nothing has changed.
             StorageBehind: too much waits to be written; the chat is removed, but the recording of its call is not.
         """
         # A completed chat takes no new call while this one ends.
         await self._store.chat(user_id, chat_id)
+        await self._calls.orders.check(user_id, chat_id)
         await self._store.complete_chat(chat_id)
         await self._ending.complete_chat(user_id, chat_id)
         await self._remove_files(await self._store.remove_chat(user_id, chat_id))
@@ -79,10 +81,7 @@ class Removal:
             StorageBehind: too much waits to be written; the chats are removed, but the recordings of calls are not.
         """
         removed = await self._store.remove_external_chats(user_id, dialect, chat_ids)
-        for chat_id in self._calls.chat_ids.intersection(removed):
-            if (call := self._calls.find(user_id, chat_id=chat_id)) is not None:
-                call.session.hang_up()
-                await call.session.finished()
+        await self._calls.orders.end_all(user_id, frozenset(removed))
         await self._recordings.remove(removed)
         return removed
 

@@ -99,9 +99,11 @@ class CallTimelines(CallFollower):
         Raises:
             NotFound: there is none of this id.
         """
-        if (log := self._open.get(call_id)) is not None:
-            return log.record()
-        return self._over.get(call_id) or await self._store.past_call(call_id)
+        return self.going_on(call_id) or self._over.get(call_id) or await self._store.past_call(call_id)
+
+    def going_on(self, call_id: str) -> CallLog | None:
+        """Return a call that goes on, or None."""
+        return log.record() if (log := self._open.get(call_id)) is not None else None
 
 
 def entries_of(log: CallLog, from_s: float = 0.0, to_s: float = float("inf")) -> list[Entry]:

@@ -2,10 +2,14 @@
 
 import asyncio
 from pathlib import Path
+from typing import Literal
+
+import pytest
 
 from api.service import running_service
 from api.settings import Settings
 from pipeline.call.settings import NOBODY_THERE, CallRecording, Prompt, SilencePlan, TimeLimit
+from pipeline.turn.machine import samples
 
 
 def test_the_limits_of_turn_taking_reach_the_call(tmp_path: Path) -> None:
@@ -42,5 +46,29 @@ def test_the_limits_of_turn_taking_reach_the_call(tmp_path: Path) -> None:
         assert call.time_limit == TimeLimit(600, 30)
         assert call.recording == CallRecording("This call is recorded.")
         assert not call.hangs_up
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize(
+    ("way", "cheap_ms", "dear_ms", "unread_ms"),
+    [("paced", 300, 2000, 2000), ("barge-in", 300, 2000, None), ("always", 300, 300, 300), ("never", None, None, None)],
+)
+def test_how_partials_are_asked_for_reaches_the_call(
+    tmp_path: Path,
+    way: Literal["paced", "barge-in", "always", "never"],
+    cheap_ms: int | None,
+    dear_ms: int | None,
+    unread_ms: int | None,
+) -> None:
+    settings = Settings(_env_file=None, data_dir=tmp_path, stt="fixed:0", tts="fixed:0", llm="scripted", partials=way)
+
+    async def ask() -> None:
+        async with running_service(settings) as service:
+            pace = service.session_settings(output_rate_hz=24_000).pace()
+        assert pace.partial_after(first=True) == (cheap_ms and samples(cheap_ms))
+        pace.partial_took(1.0)
+        assert pace.partial_after(first=False) == (dear_ms and samples(dear_ms))
+        assert pace.partial_after(first=False, over_reply=False) == (unread_ms and samples(unread_ms))
 
     asyncio.run(ask())

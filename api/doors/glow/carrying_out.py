@@ -1,16 +1,19 @@
 """Carries out an operation: idempotency keys, staging, and the events of its progress.
 
-Every door calls `carry_out`, so that a key means the same over HTTP and over a socket.
+HTTP and sockets call `carry_out`, so that a key means the same over both.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-from api.doors.glow.forwarding import elsewhere
+from api.auth import GRANT
+from api.doors.glow.forwarding import ForwardedBody, elsewhere
 from api.doors.glow.operation import Operation
 from api.doors.glow.operations.shapes import Body, Reply, Staged, WriteBody, WriteReply
 from api.service import Service
+from models.errors import Invalid
 from models.records.core import Grant, User
 from models.records.outcomes import StagedCall
 from pipeline.practice.staging import Subject, nothing_pending
@@ -107,3 +110,24 @@ def _staged(call: StagedCall, operation: Operation, body: WriteBody, *, pending:
         chat_id=call.chat_id or None,
         idempotency_key=body.idempotency_key,
     )
+
+
+def carry_out_for_others(service: Service, operations: Mapping[str, Operation]) -> None:
+    """Carry out the operations that other processes forward.
+
+    Args:
+        operations: by their keys.
+    """
+    if service.neighbours is None:
+        return
+
+    async def carried_out(asked: Mapping[str, Any]) -> Any:
+        body = ForwardedBody.model_validate(asked)
+        operation = operations.get(body.key)
+        if operation is None:
+            raise Invalid("Another version of the service forwards this; try again in a moment.")
+        grant, said = GRANT.validate_python(body.grant), operation.body.model_validate(body.body)
+        asking = service.asked_from(body.asker) if body.asker else service
+        return rendered(await carry_out(asking, grant, operation, said, forwarded=True))
+
+    service.neighbours.on("operation", carried_out)

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
+from api.auth import GRANT
 from api.doors.glow.operation import Operation
 from api.doors.glow.operations.shapes import Body, Reply, Staged, WriteBody
 from api.service import Service
@@ -12,9 +13,6 @@ from models.records.core import Grant
 from pipeline.errors import NotOwner
 
 MOVED = "The call has moved to another process meanwhile; try again in a moment."
-
-GRANT: TypeAdapter[Grant] = TypeAdapter(Grant)
-"""Renders and reads what a requester may."""
 
 
 class ForwardedBody(BaseModel):
@@ -58,7 +56,7 @@ async def elsewhere(
         asker=service.asker,
         body=body.model_dump(mode="json", exclude_unset=True),
     )
-    reply = await service.neighbours.forward(carrier, request.model_dump())
+    reply = await service.neighbours.ask(carrier, "operation", request.model_dump())
     staged = isinstance(body, WriteBody) and isinstance(reply, dict) and "pending" in reply
     return (Staged if staged else operation.reply).model_validate(reply)
 

@@ -78,7 +78,7 @@ class Operation:
         events: its events of socket.io.
         bare: it may be requested without a body.
         also: further routes, as (method, path).
-        on_call: it concerns an open call: the process that carries the call carries it out.
+        on_call: it is for the audio of a call: the process that carries the call carries it out.
     """
 
     name: str

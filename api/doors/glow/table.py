@@ -28,7 +28,7 @@ CHATS = (
             (_ATTEMPT, *_CHAT_FIELDS, Field("draft_id", "A draft to make it from.", flag="--draft-id")),
         ),
     ),
-    Operation("chat_message", "messages:chat_message", on_call=True, events=(EventRow(order="chat", kind="send"),)),
+    Operation("chat_message", "messages:chat_message", events=(EventRow(order="chat", kind="send"),)),
     Operation(
         "chat_response",
         "messages:chat_response",
@@ -52,13 +52,11 @@ CHATS = (
     Operation(
         "chat_complete",
         "chats:chat_complete",
-        on_call=True,
         command=Command("Mark a chat as completed.", (_CHAT, _LAST_WORD)),
     ),
     Operation(
         "chat_delete",
         "chats:chat_delete",
-        on_call=True,
         command=Command("Delete a chat for good, with all that was said, recorded and graded in it.", (_CHAT,)),
     ),
     Operation("chat_hints", "coaching:chat_hints", command=Command("Hints for what to say next.", (_CHAT,))),
@@ -116,7 +114,6 @@ CHATS = (
     Operation(
         "chat_draft",
         "drafts:chat_draft",
-        on_call=True,
         command=Command(
             "Save a draft of a chat, which the chat takes on; give --draft-id and --expected-version to change one.",
             (
@@ -197,7 +194,6 @@ ATTEMPTS = (
     Operation(
         "stop",
         "running:stop",
-        on_call=True,
         command=Command(
             "Stop the answer that is being written or spoken.",
             (_CHAT, Field("group_id", "Its group, where you know that rather than the chat.", flag="--group-id")),
@@ -207,7 +203,6 @@ ATTEMPTS = (
     Operation(
         "message",
         "running:message",
-        on_call=True,
         command=Command(
             "Send a message to a chat of an attempt.",
             (
@@ -231,7 +226,6 @@ ATTEMPTS = (
     Operation(
         "generate",
         "running:generate",
-        on_call=True,
         command=Command("Have the persona answer; say which chat in --body."),
         events=(EventRow(kind="send"),),
     ),

@@ -2,9 +2,10 @@
 
 import asyncio
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import TypeAdapter
 
 import models.packs as packs
 from api.auth import having
@@ -12,6 +13,8 @@ from api.auth.scopes import WATCHING_CALLS
 from api.doors.guarded import GuardedRoute
 from api.doors.studio.shapes import GONE, CallCard, CallReply, CallsReply, PackItem, PacksReply
 from api.service import Service
+from models.errors import NotFound
+from models.records.past_calls import CallLog
 from pipeline.practice.listening import LONGEST_PART_MS, Listening
 from pipeline.practice.pack_check import check_pack
 from pipeline.timeline.live import LIVE_LANES, entries_of
@@ -26,6 +29,11 @@ PRIVATE = {
     "Content-Security-Policy": "default-src 'none'",
 }
 
+_CALLS, _CALL = "studio.calls", "studio.call"
+"""What the processes ask each other: which calls go on there, and about one of them."""
+
+_LOG: TypeAdapter[CallLog] = TypeAdapter(CallLog)
+
 router = APIRouter(route_class=GuardedRoute, tags=["studio"], dependencies=[Depends(having(WATCHING_CALLS))])
 
 
@@ -37,7 +45,7 @@ async def calls(
 ) -> CallsReply:
     """List the calls that go on, and those that are over, the latest first."""
     service: Service = request.app.state.service
-    going_on = service.timelines.open_calls() if before is None else []
+    going_on = await _going_on(service) if before is None else []
     past = await service.timelines.past_calls(before=before, limit=limit)
     places = await service.store.call_places(log.chat_id for log in (*going_on, *past))
     return CallsReply(
@@ -51,7 +59,7 @@ async def calls(
 async def call(request: Request, call_id: str) -> CallReply:
     """Return what was said in a call, its timeline, and where its words are in the recording."""
     service: Service = request.app.state.service
-    log = await service.timelines.find(call_id)
+    log = await _found(service, call_id)
     places = await service.store.call_places([log.chat_id])
     heard = await Listening(service.files).to(log.chat_id)
 
@@ -65,7 +73,7 @@ async def call(request: Request, call_id: str) -> CallReply:
 async def timeline(request: Request, call_id: str, from_s: Annotated[float, Query(ge=0, le=86_400)] = 0) -> Response:
     """Draw a part of a call's timeline, as `glow replay --picture` does."""
     service: Service = request.app.state.service
-    log = await service.timelines.find(call_id)
+    log = await _found(service, call_id)
 
     def drawn() -> str:
         entries = entries_of(log, from_s, from_s + PICTURE_S)
@@ -85,7 +93,7 @@ async def recording(
 ) -> Response:
     """Return a part of the recording of a call's chat as a WAV file, the learner left, the persona right."""
     service: Service = request.app.state.service
-    log = await service.timelines.find(call_id)
+    log = await _found(service, call_id)
     sound = await Listening(service.files).part(log.chat_id, from_ms, length_ms)
     return Response(sound, 200, PRIVATE, "audio/wav")
 
@@ -99,3 +107,43 @@ async def content_packs(request: Request) -> PacksReply:
         return [PackItem.of(str(path), check_pack(path)) for path in (packs.DEMO_PACK, *service.settings.packs)]
 
     return PacksReply(packs=await asyncio.to_thread(checked))
+
+
+def answer_about_timelines(service: Service) -> None:
+    """Answer what other processes ask about the calls that go on in this one."""
+    if service.neighbours is None:
+        return
+    timelines = service.timelines
+
+    async def going_on(_: Any) -> Any:
+        return [_LOG.dump_python(log, mode="json") for log in timelines.open_calls()]
+
+    async def one(asked: Any) -> Any:
+        log = timelines.going_on(str(asked["call_id"]))
+        return None if log is None else await asyncio.to_thread(_LOG.dump_python, log, mode="json")
+
+    service.neighbours.on(_CALLS, going_on)
+    service.neighbours.on(_CALL, one)
+
+
+async def _going_on(service: Service) -> list[CallLog]:
+    """List the calls that go on, in all processes, the latest first."""
+    logs = list(service.timelines.open_calls())
+    if service.neighbours is not None:
+        for told in await service.neighbours.each(_CALLS, {}):
+            logs += [_LOG.validate_python(log) for log in told]
+    return sorted(logs, key=lambda log: log.began_at, reverse=True)
+
+
+async def _found(service: Service, call_id: str) -> CallLog:
+    """Return a call that goes on in any process, or is over.
+
+    Raises:
+        NotFound: there is none of this id.
+    """
+    try:
+        return await service.timelines.find(call_id)
+    except NotFound:
+        if service.neighbours is None or (told := await service.neighbours.first(_CALL, {"call_id": call_id})) is None:
+            raise
+        return await asyncio.to_thread(_LOG.validate_python, told)

@@ -11,7 +11,9 @@ import binascii
 import hmac
 import json
 import uuid
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, HTTPException, Request, WebSocket
@@ -39,6 +41,9 @@ ANNOUNCED_S = 30.0
 KEPT = 1_000
 """Announcements and targets kept at once; beyond it the oldest are lost."""
 
+_ANNOUNCED, _NEXT = "phone.asterisk.announced", "phone.asterisk.next"
+"""What the processes ask each other, as the dialplan's requests may come to any of them."""
+
 router = APIRouter()
 
 
@@ -55,6 +60,29 @@ class AsteriskCalls:
         self._only_announced = only_announced
         self._announced: dict[str, tuple[float, str, str]] = {}
         self._next: dict[str, str] = {}
+        self._neighbours = desk.service.neighbours
+        if self._neighbours is not None:
+            self._neighbours.on(_ANNOUNCED, self._announced_elsewhere)
+            self._neighbours.on(_NEXT, self._next_for_another)
+
+    async def announced(self, call_id: str, caller: str, called: str) -> None:
+        """Note who calls whom, at every process: one of them has the port."""
+        self.announce(call_id, caller, called)
+        if self._neighbours is not None:
+            await self._neighbours.each(_ANNOUNCED, {"call_id": call_id, "caller": caller, "called": called})
+
+    async def _announced_elsewhere(self, asked: Mapping[str, Any]) -> Any:
+        self.announce(*(str(asked[name]) for name in ("call_id", "caller", "called")))
+        return {}
+
+    async def _next_for_another(self, asked: Mapping[str, Any]) -> Any:
+        return self.next_of(str(asked["call_id"])) or None
+
+    async def target_of(self, call_id: str) -> str:
+        """Return whom the dialplan is to call, once, whichever process the call is at."""
+        if (target := self.next_of(call_id)) or self._neighbours is None:
+            return target
+        return str(await self._neighbours.first(_NEXT, {"call_id": call_id}) or "")
 
     def announce(self, call_id: str, caller: str, called: str) -> None:
         """Note who calls whom."""
@@ -90,15 +118,14 @@ class AsteriskCalls:
     async def over(self, line: str, call_id: str) -> None:
         """End a call that Asterisk has hung up, wherever it is."""
         self._next.pop(call_id, None)
-        if (reception := self._desk.reception_of(line, call_id)) is not None:
-            await reception.hang_up()
+        await self._desk.tell(line, call_id, "hang_up")
 
 
 @router.post(PATH, tags=["telephone"], include_in_schema=False)
 async def announce(request: Request) -> PlainTextResponse:
     """Take the announcement of an AudioSocket call."""
     fields = await _fields(request)
-    _calls(request).announce(fields["uuid"], fields.get("from", ""), fields.get("to", ""))
+    await _calls(request).announced(fields["uuid"], fields.get("from", ""), fields.get("to", ""))
     return PlainTextResponse("OK")
 
 
@@ -106,7 +133,7 @@ async def announce(request: Request) -> PlainTextResponse:
 async def next_target(request: Request) -> PlainTextResponse:
     """Say whom the dialplan is to call now."""
     fields = await _fields(request)
-    return PlainTextResponse(_calls(request).next_of(fields["uuid"]))
+    return PlainTextResponse(await _calls(request).target_of(fields["uuid"]))
 
 
 @router.post(f"{PATH}/over", tags=["telephone"], include_in_schema=False)

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from api.doors.telephone.calling import LONGEST_ID, CallRefused, Incoming
@@ -20,6 +21,25 @@ log = logging.getLogger(__name__)
 
 LAST_RECORDS_S = 5.0
 """How long the service waits, as it stops, for the records of its last calls."""
+
+
+_TICKET, _NEWS = "phone.ticket", "phone.news"
+"""What the desks of the processes ask each other: what a ticket announces, and to tell a call's reception something."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneState:
+    """How a call stands, at whichever process its stream is.
+
+    Attributes:
+        transferring: to whom it is being transferred; empty for nobody.
+        ending: it has ended, and its record is about to be closed.
+        attended: it has a stream, or is over.
+    """
+
+    transferring: str = ""
+    ending: bool = False
+    attended: bool = False
 
 
 class Desk:
@@ -49,6 +69,9 @@ class Desk:
 
     async def __aenter__(self) -> Self:
         await self.numbers.load()
+        if (neighbours := self.service.neighbours) is not None:
+            neighbours.on(_TICKET, self._ticket_for_another)
+            neighbours.on(_NEWS, self._news_of_another)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -101,6 +124,43 @@ class Desk:
         finally:
             self._receiving.discard(key)
 
+    async def announced_by(self, ticket: str) -> Incoming | None:
+        """Return what a webhook has announced with this ticket, at whichever process it came, once; None for none."""
+        if (found := self.tickets.take(ticket)) is not None or not (ticket and self.service.settings.phone_url):
+            return found
+        told = await self._ask_others(_TICKET, {"ticket": ticket[:LONGEST_ID]})
+        return Incoming(**told) if told is not None else None
+
+    async def tell(self, line: str, call_id: str, news: str, *, answered: bool = False) -> PhoneState | None:
+        """Tell the reception of a call what its carrier says, at whichever process its stream is.
+
+        Args:
+            news: "hang_up", "transferred", "machine", or "hand_over": the call's next stream is at another process;
+                anything else only asks.
+            answered: whether somebody did, of "transferred".
+
+        Returns:
+            How the call stands; None if it is at no process.
+        """
+        if (reception := self.reception_of(line, call_id)) is not None:
+            return await _told(reception, news, answered)
+        about = {"line": line, "call_id": call_id, "news": news, "answered": answered}
+        told = await self._ask_others(_NEWS, about)
+        return PhoneState(**told) if told is not None else None
+
+    async def _ask_others(self, kind: str, body: Mapping[str, Any]) -> Any:
+        return None if self.service.neighbours is None else await self.service.neighbours.first(kind, body)
+
+    async def _ticket_for_another(self, asked: Mapping[str, Any]) -> Any:
+        found = self.tickets.take(str(asked["ticket"]))
+        return None if found is None else asdict(found)
+
+    async def _news_of_another(self, asked: Mapping[str, Any]) -> Any:
+        reception = self.reception_of(str(asked["line"]), str(asked["call_id"]))
+        if reception is None:
+            return None
+        return asdict(await _told(reception, str(asked["news"]), bool(asked["answered"])))
+
     async def _receive(self, key: tuple[str, str], incoming: Incoming) -> Reception:
         store = self.service.store
         record = await store.phone_call_of(incoming.line, incoming.call_id)
@@ -121,10 +181,14 @@ class Desk:
             )
         elif incoming.outgoing:
             await store.note_phone_call(record.id, carrier_id=incoming.call_id)
+        known = None if record.chat_id is None else await self.tell(*key, "hand_over")
+        if known is not None and known.attended:
+            raise CallRefused("refused", "This call has a stream already, or is over.")
         answer = self._answer(entry, outgoing=bool(incoming.outgoing))
         reception = self._open[key] = Reception(
             self.service, self._gate, incoming, entry, record, answer, run=self.run, forget=self._forget
         )
+        reception.transferring = known.transferring if known is not None else ""
         return reception
 
     def _answer(self, entry: PhoneNumber, *, outgoing: bool) -> Answer:
@@ -160,6 +224,23 @@ class Desk:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("The work for a telephone call failed.", exc_info=error)
+
+
+async def _told(reception: Reception, news: str, answered: bool) -> PhoneState:
+    """Tell a reception of this process what its carrier says; return how the call stands then."""
+    attended = reception.attended or reception.ending
+    match news:
+        case "hang_up":
+            await reception.hang_up()
+        case "transferred":
+            await reception.transferred(answered)
+        case "machine":
+            await reception.machine_answered()
+        case "hand_over" if not attended:
+            reception.resumes = True  # what releases the call to the next process does not end it
+        case _:
+            pass
+    return PhoneState(reception.transferring, reception.ending, attended)
 
 
 def outgoing_entry(record: PhoneCall | None) -> PhoneNumber:

@@ -87,7 +87,7 @@ async def telnyx_webhook(request: Request) -> Response:
 async def telnyx_stream(websocket: WebSocket) -> None:
     """Carry a call; without the ticket of its answer the handshake is refused."""
     desk: Desk = websocket.app.state.telephone
-    announced = desk.tickets.take(websocket.headers.get(TICKET_HEADER, ""))
+    announced = await desk.announced_by(websocket.headers.get(TICKET_HEADER, ""))
     if announced is None or announced.line != TelnyxDialect.line:
         await websocket.close(1008)  # before it is accepted: HTTP 403
         return
@@ -104,12 +104,12 @@ async def _take(desk: Desk, rest: CarrierRest, event: str, payload: dict[str, An
     match event:
         case "call.initiated" if payload.get("direction") == "incoming":
             await _answer(desk, rest, call_id, payload)
-        case "call.bridged" | "call.answered" if (transferred := desk.reception_of("telnyx", origin)) is not None:
-            await transferred.transferred(True)
-        case "call.hangup" if (transferred := desk.reception_of("telnyx", origin)) is not None:
-            await transferred.transferred(False)
-        case "call.hangup" if (reception := desk.reception_of("telnyx", call_id)) is not None:
-            await reception.hang_up()
+        case "call.bridged" | "call.answered" if origin:
+            await desk.tell("telnyx", origin, "transferred", answered=True)
+        case "call.hangup" if origin and await desk.tell("telnyx", origin, "transferred") is not None:
+            pass
+        case "call.hangup":
+            await desk.tell("telnyx", call_id, "hang_up")
         case _:
             pass
 

@@ -130,13 +130,10 @@ async def vonage_event(request: Request) -> Response:
     fields = await _checked(request)
     status = str(fields.get("status", ""))
     if (origin := request.query_params.get("transfer")) is not None:
-        reception = desk.reception_of(VonageDialect.line, origin)
-        if reception is not None and status in ("answered", *_FAILED):
-            await reception.transferred(status == "answered")
+        if status in ("answered", *_FAILED):
+            await desk.tell(VonageDialect.line, origin, "transferred", answered=status == "answered")
     elif status in ("completed", *_FAILED):
-        reception = desk.reception_of(VonageDialect.line, str(fields.get("uuid", "")))
-        if reception is not None:
-            await reception.hang_up()
+        await desk.tell(VonageDialect.line, str(fields.get("uuid", "")), "hang_up")
     return Response(status_code=204)
 
 
@@ -145,7 +142,7 @@ async def vonage_stream(websocket: WebSocket) -> None:
     """Carry a call; without the ticket of its NCCO the handshake is refused."""
     desk: Desk = websocket.app.state.telephone
     _, _, ticket = websocket.headers.get("authorization", "").partition(" ")
-    announced = desk.tickets.take(ticket.strip())
+    announced = await desk.announced_by(ticket.strip())
     if announced is None or announced.line != VonageDialect.line:
         await websocket.close(1008)  # before it is accepted: HTTP 403
         return

@@ -20,6 +20,7 @@ from pipeline.conversation.events import (
     ReplyBegan,
     ReplyCleared,
     ReplyEnded,
+    ReplyStalled,
     ReplyText,
     Restarting,
     SessionEvent,
@@ -345,7 +346,7 @@ def render(event: SessionEvent) -> dict[str, Any]:
             return {"type": "error", "code": code, "message": message, "fatal": fatal}
         case TransferAsked(turn, target):
             return {"type": "transfer", "turn": turn, "target": target}
-        case ToolsCalled() | NothingSaid():
+        case ToolsCalled() | NothingSaid() | ReplyStalled():
             return {}
         case Restarting(resume, after_ms):
             return {"type": "restarting", "resume": resume, "after_ms": after_ms}

@@ -357,7 +357,8 @@ def test_models_tell_what_is_here(glow: Glow, tmp_path: Path, monkeypatch: pytes
     for ran in (glow("models"), glow("models", "list")):
         assert ran.code == 0
         here = [line.split()[1] for line in ran.out.splitlines() if line.startswith("  here")]
-        assert here == ["pocketsphinx", "whisper:nano", "piper:en_US-mine-medium", "espeak", "piper:nano", "scripted"]
+        speech = ["pocketsphinx", "whisper:nano", "piper:en_US-mine-medium", "espeak", "piper:nano"]
+        assert here == [*speech, "scripted", "packaged"]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from api.doors.openai.webrtc.ports import PortsTaken
 from api.doors.refusals import BUSY_RETRY_S, failure_of
 from api.doors.telephone.sip_dialing import NotAnswered
 from api.doors.telephone.webhooks import CarrierUnreachable
-from api.neighbours import ForwardedRefusal
+from api.gateways.neighbours import ForwardedRefusal
 from api.telemetry import TelemetryUnavailable
 from models import errors as models_errors
 from models.errors import ModelError

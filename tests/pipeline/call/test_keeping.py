@@ -140,6 +140,79 @@ def test_after_a_crash_its_owner_is_told_what_was_cut_and_answered_what_is_owed(
     played_out(story)
 
 
+def test_a_process_that_was_crossed_out_before_it_stored_her_end_leaves_it_to_the_next() -> None:
+    """It had not stored either which reply was being said: its writes were waiting."""
+
+    async def story(store: Store) -> None:
+        async with opened(store) as scene:
+            await scene.call.session.say("Hello")
+            began = await scene.until(ReplyBegan)
+            await asyncio.sleep(1.05)
+            heard = (await messages(store, scene))[1].text
+            row = await kept_row(store, scene)
+        await store.update_message(began.message_id, text=heard, completed=False, interrupted=False)
+        await store.claim_call(replace(row, reply_id=None), over=row.epoch)
+        await store.update_message(began.message_id, completed=False, interrupted=False)
+        await store.recover()
+        async with resumed(store, scene) as again:
+            assert [type(event) for event in again.events] == [ReplyCleared, ReplyEnded]
+            (ended,) = again.of(ReplyEnded)
+            assert (ended.turn, ended.message_id, ended.heard, ended.interrupted) == (1, began.message_id, heard, True)
+
+    played_out(story)
+
+
+def test_the_end_that_did_not_reach_the_line_is_told_in_the_next_process() -> None:
+    async def story(store: Store) -> None:
+        async with opened(store) as scene:
+            await scene.call.session.say("Hello")
+            ended = await scene.until(ReplyEnded)
+            scene.calls.leave(scene.call, [ended])
+            await scene.calls.drain(1.0)
+        async with resumed(store, scene) as again:
+            assert again.of(ReplyEnded) == [ended]
+            await again.calls.drain(1.0)
+        async with resumed(store, again) as third:
+            assert third.events == [], "once"
+
+    played_out(story)
+
+
+def test_an_end_that_is_stored_after_the_next_reply_has_begun_is_of_the_earlier_one() -> None:
+    async def story(store: Store) -> None:
+        async with opened(store) as scene:
+            await scene.call.session.say("Hello")
+            began = await scene.until(ReplyBegan)
+            scene.call.session._publish(ReplyEnded(0, "the earlier one", "Yes.", "Yes.", interrupted=False))
+            scene.calls.let_go()
+            await scene.until(CallEnded)
+            await store.update_message(began.message_id, completed=True)  # as she had finished it
+        row = await kept_row(store, scene)
+        assert row.reply_id == began.message_id
+
+    played_out(story)
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_an_end_is_told_before_what_was_said_since_and_of_a_reply_of_which_nothing_is_stored(stored: bool) -> None:
+    async def story(store: Store) -> None:
+        async with opened(store) as scene:
+            await scene.call.session.say("Hello")
+            ended = await scene.until(ReplyEnded)
+            await scene.calls.drain(1.0)
+        row = await kept_row(store, scene)
+        await store.add_message(row.chat_id, "user", "And nobody answered this.", origin="spoken")
+        reply_id = ended.message_id if stored else "not stored"
+        row = await store.claim_call(replace(row, turn=2, reply_id=reply_id), over=row.epoch)
+        await store.keep_calls(released=[row])
+        async with resumed(store, scene) as again:
+            told = again.of(ReplyEnded)
+            assert told == [ended if stored else ReplyEnded(2, "not stored", "", "", interrupted=True)]
+            assert (await again.until(ReplyBegan)).turn == 2, "her answer is owed"
+
+    played_out(story)
+
+
 def test_only_in_its_time_can_a_call_be_resumed() -> None:
     async def story(store: Store) -> None:
         async with opened(store) as scene:

@@ -11,12 +11,14 @@ from typing import Any
 import socketio
 
 from api.auth import calls_only
+from api.doors.glow.operations.voice import asking_of
 from api.doors.glow.socketio.seats import Seat, audio_of
 from api.service import Service
 from models.records.core import Grant
 from pipeline.call.call import Call
 from pipeline.chats.hub import chat_channel, profile_channel
 from pipeline.errors import NotOwner, TooMany
+from pipeline.practice.progress import REFUSALS
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,15 @@ ADMIT_S = 10.0
 
 CHANNELS_LIMIT = 5_000
 """Most rooms of one socket."""
+
+BROUGHT_LIMIT = 200
+"""Most frames of a call that wait while another process releases it: a second of a browser's, and more."""
+
+BRINGING_LIMIT = 16
+"""Most calls that a socket asks other processes for at once."""
+
+ABSENT_S = 2.0
+"""Seconds until frames without a call make the other processes be asked for it again."""
 
 UNREAD_LIMIT = 3_000
 """Most unread packets of a socket: half a minute of a spoken reply. Beyond it is disconnected, and may reconnect."""
@@ -64,6 +75,8 @@ class Connection:
         self._seats: dict[str, Seat] = {}
         self._sitting: set[asyncio.Task[None]] = set()
         self._held = ExitStack()
+        self._bringing: dict[str, list[Any] | None] = {}
+        """The frames that wait for a call of another process, by its name; None for one that there was not just now."""
 
     def hold(self, revoked: Callable[[], None]) -> None:
         """Have `revoked` called if its token is, while it is connected."""
@@ -173,6 +186,55 @@ class Connection:
         if seat is not None:
             seat.hear(audio)
         return seat is not None
+
+    def take(self, payload: Any) -> None:
+        """Take a frame that nobody acknowledges; never waits. One for a call of another process brings it here."""
+        if self.hear(payload) or self._service.neighbours is None or audio_of(payload) is None:
+            return
+        name = str(payload.get("chat_id") or payload.get("conversation_id") or "")[:200]
+        if name in self._bringing:
+            waiting = self._bringing[name]
+            if waiting is not None and len(waiting) < BROUGHT_LIMIT:
+                waiting.append(payload)
+        elif len(self._bringing) < BRINGING_LIMIT:
+            self._bringing[name] = [payload]
+            bringing = asyncio.get_running_loop().create_task(self._bring(name), name=f"call {name} from elsewhere")
+            self._sitting.add(bringing)
+            bringing.add_done_callback(self._sitting.discard)
+
+    async def _bring(self, name: str) -> None:
+        """Have a call go on here, and hear the frames that waited for it."""
+        frames = self._bringing[name] or []
+        try:
+            if frames and await self.bring(frames[0]) and self.hear(frames[0]):
+                for payload in frames[1:]:
+                    self.hear(payload)
+                del self._bringing[name]
+                return
+        except REFUSALS as error:
+            log.info("The call of a frame does not go on here: %s", error)
+        self._bringing[name] = None
+        asyncio.get_running_loop().call_later(ABSENT_S, self._bringing.pop, name, None)
+
+    async def bring(self, payload: Any) -> bool:
+        """Have the call of a frame go on here if another process carries it and nobody attends it; return whether.
+
+        Raises:
+            PipelineError, ModelError: it cannot.
+        """
+        service, grant = self._service, self.grant
+        if service.neighbours is None or audio_of(payload) is None:
+            return False
+        named = {name: value for name in ("chat_id", "conversation_id") if isinstance(value := payload.get(name), str)}
+        if service.calls.find(self.user.id, **named) is not None:
+            return False  # somebody attends it here
+        call = await service.calls.orders.named(self.user.id, **named)
+        if call is None:
+            return False
+        await service.access.check(grant, "attempt.chat_speak", chat_id=call.chat_id)
+        await service.calls.unattended_elsewhere(self.user.id, call.chat_id)
+        asking = asking_of(service.asked_by(grant), self.user)
+        return await service.practice.spoken.find(asking, chat_id=call.chat_id) is not None
 
     def complain(self, chat_id: str, problem: str) -> None:
         """Send this socket a problem with its audio, or in its call."""

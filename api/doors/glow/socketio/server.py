@@ -22,6 +22,7 @@ from api.doors.glow.socketio.table import Events
 from api.doors.glow.socketio.websockets import SocketTransports
 from api.service import Service
 from models.errors import StorageFailed
+from pipeline.practice.progress import REFUSALS
 
 log = logging.getLogger(__name__)
 
@@ -234,10 +235,10 @@ class SocketDoor:
 
     # --------------------------------------------------------------- asking
 
-    def frame(self, sid: str | None, payload: Any) -> bool:
-        """Take audio; return False if there is no socket for it."""
-        connection = self._connections.get(sid or "")
-        return connection is not None and connection.hear(payload)
+    def frame(self, sid: str | None, payload: Any) -> None:
+        """Take audio that nobody acknowledges."""
+        if (connection := self._connections.get(sid or "")) is not None:
+            connection.take(payload)
 
     async def admit(self, sid: str | None) -> bool:
         """Wait until the socket may begin another operation; it is not read meanwhile."""
@@ -252,7 +253,7 @@ class SocketDoor:
             return _refusal("Too many operations at once; wait for an answer before you ask for more.")
         try:
             if name in self.events.frames:
-                return {"accepted": connection.hear(payload)}
+                return {"accepted": await _accepted(connection, payload)}
             event = self.events.find(name)
             if event is None:
                 return _refusal(f"There is no event {name[:100]!r}; see POST /socket/v5/client for those there are.")
@@ -272,6 +273,14 @@ class SocketDoor:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("A task of the socket.io door failed.", exc_info=error)
+
+
+async def _accepted(connection: Connection, payload: Any) -> bool:
+    """Take audio; return whether there is a call for it, here or at another process, from which it comes here."""
+    try:
+        return connection.hear(payload) or (await connection.bring(payload) and connection.hear(payload))
+    except REFUSALS:
+        return False
 
 
 def _token(environ: Mapping[str, Any], auth: Any) -> str | None:

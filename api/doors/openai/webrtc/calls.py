@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
-from api.auth import calls_only
+from api.auth import GRANT, calls_only
 from api.doors.line import Line, Message
 from api.doors.openai.realtime.items import new_name
 from api.doors.openai.realtime.opening import SessionOpening
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONNECT_S = 30.0
+
+_CALL = "openai.call"
+"""What the processes ask each other: whether a call is there, and to end it."""
 
 CONNECTING_LIMIT = 4
 """Most calls of one user that are not connected yet."""
@@ -99,6 +102,8 @@ class RealtimeCalls:
         self._calls: dict[str, MediaCall] = {}
 
     async def __aenter__(self) -> Self:
+        if (neighbours := self._service.neighbours) is not None:
+            neighbours.on(_CALL, self._asked_by_another)
         return self
 
     async def __aexit__(
@@ -155,6 +160,43 @@ class RealtimeCalls:
         if call is None or not mine or (calls_only(grant.scope) and call.grant != grant):
             raise UnknownCall("There is no open call of this id: it may have ended.")
         return call
+
+    async def hang_up(self, grant: Grant, call_id: str) -> None:
+        """End a call of this user's, at whichever process it is.
+
+        Raises:
+            UnknownCall: as `find`.
+        """
+        await self._reach(grant, call_id, hang_up=True)
+
+    async def known(self, grant: Grant, call_id: str) -> None:
+        """Check that there is an open call of this user's, at whichever process.
+
+        Raises:
+            UnknownCall: as `find`.
+        """
+        await self._reach(grant, call_id, hang_up=False)
+
+    async def _reach(self, grant: Grant, call_id: str, *, hang_up: bool) -> None:
+        try:
+            call = self.find(grant, call_id)
+        except UnknownCall:
+            asked = {"grant": GRANT.dump_python(grant, mode="json"), "call_id": call_id, "hang_up": hang_up}
+            neighbours = self._service.neighbours
+            if neighbours is None or await neighbours.first(_CALL, asked) is None:
+                raise
+            return
+        if hang_up:
+            call.hang_up()
+
+    async def _asked_by_another(self, asked: Mapping[str, Any]) -> Any:
+        try:
+            call = self.find(GRANT.validate_python(asked["grant"]), str(asked["call_id"]))
+        except UnknownCall:
+            return None
+        if asked["hang_up"]:
+            call.hang_up()
+        return {}
 
     def _check_vacancy(self, user_id: str) -> None:
         self._service.calls.check_vacancy(user_id)

@@ -61,7 +61,7 @@ async def create_call(request: Request, grant: Caller) -> Response:
 async def hang_up(request: Request, grant: Caller, call_id: str) -> Response:
     """End a call."""
     calls: RealtimeCalls = request.app.state.realtime_calls
-    calls.find(grant, call_id).hang_up()
+    await calls.hang_up(grant, call_id)
     return Response()
 
 
@@ -69,7 +69,7 @@ async def hang_up(request: Request, grant: Caller, call_id: str) -> Response:
 async def of_sip(request: Request, grant: Caller, call_id: str, verb: Literal["accept", "reject", "refer"]) -> Response:
     """Refuse what is for calls of SIP alone."""
     calls: RealtimeCalls = request.app.state.realtime_calls
-    calls.find(grant, call_id)
+    await calls.known(grant, call_id)
     raise BadParameter(f"This call came over WebRTC and is open: {verb} is for calls of SIP. Use hangup to end it.")
 
 

@@ -76,7 +76,7 @@ class TwilioDialect(PhoneDialect):
             message = _event_of(received)
             match message.get("event"):
                 case "start":
-                    return self._started(message)
+                    return await self._started(message)
                 case "media":
                     if (heard := self._audio(message)) is not None:
                         self.keep_early(heard)
@@ -86,12 +86,12 @@ class TwilioDialect(PhoneDialect):
                     pass
         raise ConnectionError("The stream ended before it began.")
 
-    def _started(self, message: dict[str, Any]) -> Incoming:
+    async def _started(self, message: dict[str, Any]) -> Incoming:
         start = inner(message, "start")
         self._stream_sid = str(message.get("streamSid") or start.get("streamSid") or "")
         self._call_sid = str(start.get("callSid") or "")
         parameters = inner(start, "customParameters")
-        incoming = self.desk.tickets.take(str(parameters.get("ticket") or ""))
+        incoming = await self.desk.announced_by(str(parameters.get("ticket") or ""))
         if incoming is None or incoming.call_id != self._call_sid:
             raise LineRefused("refused", "This stream has no ticket of a webhook of this call; each is good once.")
         media = inner(start, "mediaFormat")

@@ -123,7 +123,7 @@ async def after(request: Request, form: SignedForm) -> Response:
     """Say what comes after a stream: a transfer, the same call again if its stream was lost, or the end."""
     desk, urls, call_sid = _desk(request), _urls(request), form.get("CallSid", "")
     service = desk.service
-    reception = desk.reception_of(LINE, call_sid)
+    known = await desk.tell(LINE, call_sid, "after")
     record = await service.store.phone_call_of(LINE, call_sid)
     if record is None:  # the stream never came about
         return _xml(twiml.say_and_hang_up(TEXTS[RecordedSentence.FAILED]))
@@ -131,9 +131,9 @@ async def after(request: Request, form: SignedForm) -> Response:
         return _xml(twiml.hang_up())
     if service.calls.closing or not service.ready.is_set():
         return _xml(twiml.come_back(ONE_MOMENT, urls.after, RESTART_S))
-    if reception is not None and reception.transferring:
-        return _xml(urls.dial(reception.transferring))
-    if reception is not None and reception.ending:
+    if known is not None and known.transferring:
+        return _xml(urls.dial(known.transferring))
+    if known is not None and known.ending:
         return _xml(twiml.hang_up())
     return _xml(urls.stream(desk.tickets.issue(_again(record.id, record.direction, form))))
 
@@ -146,10 +146,8 @@ def _again(record_id: str, direction: str, form: Form) -> Incoming:
 async def transferred(request: Request, form: SignedForm) -> Response:
     """Say what comes after a transfer: the end, or the persona again if nobody answered."""
     desk, call_sid = _desk(request), form.get("CallSid", "")
-    reception = desk.reception_of(LINE, call_sid)
     if form.get("DialCallStatus") in ("completed", "answered"):
-        if reception is not None:
-            await reception.transferred(True)
+        await desk.tell(LINE, call_sid, "transferred", answered=True)
         return _xml(twiml.hang_up())
     record = await desk.service.store.phone_call_of(LINE, call_sid)
     if record is None or record.ended_at is not None:
@@ -160,9 +158,7 @@ async def transferred(request: Request, form: SignedForm) -> Response:
 @router.post("/answered")
 async def answered(request: Request, form: SignedForm) -> Response:
     """Note that the human has answered; the call's own SID is the parent's."""
-    reception = _desk(request).reception_of(LINE, form.get("ParentCallSid", ""))
-    if reception is not None:
-        await reception.transferred(True)
+    await _desk(request).tell(LINE, form.get("ParentCallSid", ""), "transferred", answered=True)
     return Response(status_code=204)
 
 
@@ -174,9 +170,8 @@ async def status(request: Request, form: SignedForm) -> Response:
         log.warning("The stream of call %s failed: %s", call_sid, error[:200])
     state = form.get("CallStatus", "")
     if state in OVER and "StreamEvent" not in form:
-        reception = desk.reception_of(LINE, call_sid)
-        if reception is not None:
-            await reception.hang_up()
+        if await desk.tell(LINE, call_sid, "hang_up") is not None:
+            pass
         elif (record := await desk.service.store.phone_call_of(LINE, call_sid)) is not None:
             await desk.service.store.end_phone_call(record.id, "no-answer" if state != "completed" else "caller")
     return Response(status_code=204)
@@ -185,9 +180,8 @@ async def status(request: Request, form: SignedForm) -> Response:
 @router.post("/machine")
 async def machine(request: Request, form: SignedForm) -> Response:
     """Note that an answering machine has answered a call that we made."""
-    reception = _desk(request).reception_of(LINE, form.get("CallSid", ""))
-    if reception is not None and form.get("AnsweredBy") in MACHINES:
-        await reception.machine_answered()
+    if form.get("AnsweredBy") in MACHINES:
+        await _desk(request).tell(LINE, form.get("CallSid", ""), "machine")
     return Response(status_code=204)
 
 

@@ -1,14 +1,16 @@
 """Replies by a language model over real HTTP: stopped, asked for twice, failed, graded."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pipeline.chats.hub import chat_channel
 from tests.api.doors.glow.test_chats import ok, start
 from tests.servers.llm import LlmServer
-from tests.service import RunningService, unhearing
+from tests.service import WAIT_S, RunningService, unhearing
 
 
 @pytest.fixture
@@ -70,3 +72,30 @@ def test_the_model_grades_by_the_packs_rubric(asked: RunningService, llm_server:
     strengths = ok(asked.post("/attempt/chat_strengths", {"chat_id": chat}))["strengths"]
     assert strengths[0]["highlights"] == [{"section": "Good morning", "idx": 0}]
     assert len(llm_server.requests) == 2, "what was graded is read, not generated again"
+
+
+def test_a_reply_that_is_stopped_at_any_moment_tells_its_end_once(service: RunningService) -> None:
+    async def stopped_after(turns: int, chat: str) -> tuple[bool, list[str]]:
+        """Stop a reply when the loop has gone round so often; return whether it was, and which ends were told."""
+        chats, store = service.inside.chats, service.inside.store
+        user = (await store.user_named("ada")).id
+        with service.inside.hub.subscribe([chat_channel(chat)]) as told:
+            sent = await chats.message(user, chat, "Good morning.")
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            was_stopped = await chats.stop(user, chat_id=chat)
+            await chats.stop(user, chat_id=chat)
+            assert not chats.runs_of(chat)
+            assert not await store.jobs("reply", user, chat_ids=[chat])
+            told.close()
+            ends = {"attempt_stopped", "attempt_complete"}
+            named = [event async for event in told if event.name in ends and event.run_id == sent.run_id]
+        return was_stopped, [event.name for event in named]
+
+    seen = set()
+    for turns in range(0, 90, 3):
+        done = asyncio.run_coroutine_threadsafe(stopped_after(turns, service.chat()), service.loop)
+        told = done.result(WAIT_S)
+        assert told in ((True, ["attempt_stopped"]), (False, ["attempt_complete"])), turns
+        seen.add(told[0])
+    assert True in seen

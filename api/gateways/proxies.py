@@ -11,6 +11,9 @@ from api.settings import Settings
 
 Proxy = Literal["haproxy", "nginx", "caddy"]
 
+HAPROXY_CONNECTIONS = 8_000
+"""Connections at once, each of two file descriptors: with its own, HAProxy starts where a process may have 16,384."""
+
 
 def proxy_config(proxy: Proxy, settings: Settings) -> str:
     """Return a whole configuration of this proxy, for as many gateways as `settings.workers`."""
@@ -30,8 +33,9 @@ def _haproxy(settings: Settings) -> str:
     plain = "\n".join(servers)
     known = "\n".join(f"{server} cookie g{number}" for number, server in enumerate(servers))
     return f"""\
+# It needs two file descriptors a connection (`ulimit -n`), and does not start with fewer.
 global
-    maxconn 20000
+    maxconn {HAPROXY_CONNECTIONS}
 
 defaults
     mode http
@@ -40,13 +44,16 @@ defaults
     timeout server 180s
     timeout tunnel 1h
     timeout http-request 10s
-    option redispatch
+    option redispatch 1
     option forwardfor
     retries 2
+    retry-on conn-failure 503
 
 frontend glow
     bind *:{settings.port}
     http-request deny deny_status 404 if {{ path_beg /internal }}
+    # A gateway that stops refuses the handshake of a websocket with 503: it is tried at another one.
+    http-request disable-l7-retry unless {{ hdr(Upgrade) -i websocket }}
     use_backend sockets if {{ path_beg /socket.io }}
     default_backend gateways
 
@@ -68,9 +75,10 @@ backend sockets
 
 
 def _nginx(settings: Settings) -> str:
-    listed = "".join(f"    server {address} max_fails=1 fail_timeout=2s;\n" for address in _gateways(settings))
+    listed = "".join(f"    server {address} max_fails=0;\n" for address in _gateways(settings))
     return f"""\
-# For the http block. nginx does not ask /ready: it tries another gateway when one refuses.
+# For the http block. nginx does not ask /ready: it tries another gateway when one refuses. It leaves none out for a
+# while (max_fails), as it would take one for healthy again only when a connection there has ended.
 map $http_upgrade $glow_connection {{
     default upgrade;
     ''      close;
@@ -130,7 +138,9 @@ def _caddy(settings: Settings) -> str:
     return f"""\
 :{settings.port} {{
 \t@internal path /internal /internal/*
-\trespond @internal 404
+\thandle @internal {{
+\t\trespond 404
+\t}}
 
 \t# The requests of one socket.io client without websockets go to one gateway.
 \thandle /socket.io/* {{

@@ -1,13 +1,18 @@
 """The configurations of proxies, checked by the proxies themselves where they are installed."""
 
+import resource
 import shutil
+import socket
 import subprocess
+import time
 from pathlib import Path
 
+import httpx
 import pytest
 
-from api.proxies import proxy_config
+from api.gateways.proxies import proxy_config
 from api.settings import Settings
+from tests.service import WAIT_S
 
 PLACES = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/bin"
 
@@ -33,6 +38,34 @@ def test_haproxy_takes_its_configuration(tmp_path: Path, tls_self_signed: bool) 
     assert checked.returncode == 0, checked.stderr
 
 
+def test_haproxy_starts_where_a_process_may_open_16384_files(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = int(found.getsockname()[1])
+    written = tmp_path / "haproxy.cfg"
+    written.write_text(proxy_config("haproxy", settings(port=port)), "utf-8")
+    errors = tmp_path / "errors"
+    with errors.open("w") as log:
+        running = subprocess.Popen(
+            [program("haproxy"), "-db", "-f", str(written)],
+            stderr=log,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 16_384)),
+        )
+    try:
+        until = time.monotonic() + WAIT_S
+        while True:
+            assert running.poll() is None, errors.read_text()
+            assert time.monotonic() < until, "HAProxy does not listen."
+            try:
+                answer = httpx.get(f"http://127.0.0.1:{port}/internal/release", trust_env=False)
+                break
+            except httpx.TransportError:
+                continue
+        assert answer.status_code == 404, "what is for the gateways alone"
+    finally:
+        running.kill()
+        running.wait(WAIT_S)
+
+
 @pytest.mark.parametrize("tls_self_signed", [False, True])
 def test_nginx_takes_its_configuration(tmp_path: Path, tls_self_signed: bool) -> None:
     shown = proxy_config("nginx", settings(tls_self_signed=tls_self_signed))
@@ -44,6 +77,16 @@ def test_nginx_takes_its_configuration(tmp_path: Path, tls_self_signed: bool) ->
     written.write_text(whole, "utf-8")
     command = [program("nginx"), "-t", "-p", str(tmp_path), "-e", str(tmp_path / "errors"), "-c", str(written)]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize("tls_self_signed", [False, True])
+def test_caddy_takes_its_configuration(tmp_path: Path, tls_self_signed: bool) -> None:
+    written = tmp_path / "Caddyfile"
+    written.write_text(proxy_config("caddy", settings(tls_self_signed=tls_self_signed)), "utf-8")
+    command = [program("caddy"), "validate", "--adapter", "caddyfile", "--config", str(written)]
+    home = {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+    checked = subprocess.run(command, env=home, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
 
 
