@@ -2,39 +2,20 @@
 
 import asyncio
 import gc
-import json
-import os
-import random
-import time
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-import numpy as np
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
-
-from api.bench.turn import BACKGROUND_NOISE, busy_note, spread
-from api.client.call import ClientError, voice_url
+from api.bench.paced_callers import caller_script, p99, paced_callers
+from api.bench.partials import PartialCounts, scraped_partials
+from api.bench.turn import spread
+from api.client.call import ClientError
 from api.client.http import RemoteService
-from api.client.own_service import OwnService, embedded, own_service
-from api.client.recordings import learner_recording
+from api.client.own_service import OwnService, embedded, free_port, own_service
 from api.settings import Settings
 
-FRAME_MS = 20
 SETTLE_S = 3.0
 LAG_LIMIT_MS = 20.0
-PING_EVERY = 25
-"""Frames between two pings: a ping waits in the same queue as the frames, so that its round trip measures their lag."""
-
-QUIET_S = 3.5
-"""Silence after each utterance, for the answer."""
-
-ANSWER_S = 1.5
-"""Timeout of an answer after an utterance, which includes the endpoint delay of half a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +27,23 @@ class Load:
         talking: whether they speak, or only listen.
         cores: CPU use of the service and its engines, in cores.
         core_per_session: CPU use per call, in cores.
+        recogniser_s: CPU seconds of the recogniser's processes per minute of a call.
         mib_per_session: memory per call, in MiB.
         lag_p99_ms: lag of the incoming frames, 99th percentile.
         answers, expected: turns answered, and turns whose answer was due.
         voice_to_voice_p50_ms, voice_to_voice_p95_ms: from the last speech to the first audio, measured by the service.
         late_ms: lateness of this command's own frames, 99th percentile; large if the command is the bottleneck.
+        transcript_p50_ms, transcript_p95_ms: from the request of a transcript to its arrival, measured by the service.
+        seconds: duration of the measurement.
+        partials: how they are asked for, if that was chosen.
+        partial_counts: how many there were; None if that was not chosen.
     """
 
     sessions: int
     talking: bool
     cores: float
     core_per_session: float
+    recogniser_s: float
     mib_per_session: float
     lag_p99_ms: float
     answers: int
@@ -64,6 +51,11 @@ class Load:
     voice_to_voice_p50_ms: float
     voice_to_voice_p95_ms: float
     late_ms: float
+    transcript_p50_ms: float
+    transcript_p95_ms: float
+    seconds: float
+    partials: str | None = None
+    partial_counts: PartialCounts | None = None
 
     @property
     def carried(self) -> bool:
@@ -72,93 +64,57 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class _Script:
-    """A caller's audio loop: its frames, and the frames at which its utterance ends and its answer is due."""
-
-    frames: list[bytes]
-    speech_end: int
-    due: int
-
-
-@dataclass(slots=True)
-class _Caller:
-    socket: ClientConnection
-    script: "_Script"
-    at: int
-    spoken: int = 0
-    answered: int = 0
-    before: int | None = None
-    pinged: list[float] = field(default_factory=list)
-    lags: list[float] = field(default_factory=list)
-    latencies: list[float] = field(default_factory=list)
-
-    def say(self) -> bytes:
-        """Return the next frame, and count the utterances that were answered in time."""
-        frame = self.script.frames[self.at]
-        self.at = (self.at + 1) % len(self.script.frames)
-        if self.at == self.script.speech_end:
-            self.before = len(self.latencies)
-        elif self.at == self.script.due and self.before is not None:
-            self.spoken += 1
-            self.answered += len(self.latencies) > self.before
-        return frame
-
-    async def read(self) -> None:
-        try:
-            async for message in self.socket:
-                if isinstance(message, bytes):
-                    continue
-                if message.startswith('{"type":"pong"') and self.pinged:
-                    self.lags.append((time.perf_counter() - self.pinged.pop(0)) * 1000)
-                elif message.startswith('{"type":"turn.latency"'):
-                    self.latencies.append(float(json.loads(message)["voice_to_voice_ms"]))
-        except ConnectionClosed:
-            return
-
-
-@dataclass(frozen=True, slots=True)
 class LoadRun:
     """A measurement with all of its samples.
 
     Attributes:
         load: the summary.
-        lags_ms, voice_to_voice_ms: every lag and every latency.
+        lags_ms, voice_to_voice_ms, transcripts_ms: every lag and every latency.
     """
 
     load: Load
     lags_ms: list[float]
     voice_to_voice_ms: list[float]
+    transcripts_ms: list[float]
 
 
-def bench_load(
-    console: Console, *, sessions: Sequence[int], seconds: float, talking: bool, as_json: bool, **engines: str | None
-) -> None:
-    """Measure each number of sessions, on a fresh service each, and print the results.
-
-    Raises:
-        ClientError: the service does not start, or the system does not report the resources of a process.
-    """
-    note = busy_note(os.getloadavg()[0], os.cpu_count() or 1)
-    loads = [measure_load(number, seconds, talking=talking, **engines).load for number in sessions]
-    carried = max((load.sessions for load in loads if load.carried), default=0)
-    if as_json:
-        console.print_json(json.dumps({"note": note, "carried": carried, "loads": [asdict(load) for load in loads]}))
-        return
-    console.print(_table(loads))
-    console.print(Text(f"This machine carries {carried} of them at once." if carried else "It carries none of these."))
-    console.print(Text(note))
-
-
-def measure_load(sessions: int, seconds: float, *, talking: bool, **engines: str | None) -> LoadRun:
+def measure_load(
+    sessions: int,
+    seconds: float,
+    *,
+    talking: bool,
+    partials: str | None = None,
+    gateways: int = 1,
+    **engines: str | None,
+) -> LoadRun:
     """Measure a number of concurrent calls on a fresh service.
 
+    Args:
+        partials: how they are asked for (`GLOW_PARTIALS`), and counted by the service's metrics; None for neither.
+        gateways: number of processes that share the calls; several have their recogniser in another one.
+
     Raises:
         ClientError: the service does not start, or the system does not report the resources of a process.
     """
-    settings = embedded(**engines) | {"GLOW_MAX_CALLS": str(sessions + 1), "GLOW_CALLS_PER_USER": "0"}
-    with own_service(settings, Settings().models_dir) as service, RemoteService(service.url, service.token) as http:
-        chats = [http.start_named()[1] for _ in range(sessions)]
-        return asyncio.run(_run(service, chats, seconds, talking=talking))
+    ports = [free_port() for _ in range(gateways)] if partials is not None else []
+    own = [{"GLOW_PARTIALS": str(partials), "GLOW_METRICS_PORT": str(port)} for port in ports] or [{}] * gateways
+    with ExitStack() as stack:
+        common = embedded(**engines) | {"GLOW_MAX_CALLS": str(sessions + 1), "GLOW_CALLS_PER_USER": "0"}
+        fleet = _Fleet(metrics=[f"http://127.0.0.1:{port}/metrics" for port in ports])
+        if gateways > 1:
+            server = stack.enter_context(own_service(common | {"GLOW_REQUESTS_PER_MINUTE": "100000"}, _models()))
+            common |= {
+                "GLOW_STT": "openai",
+                "GLOW_STT_BASE_URL": f"{server.url}/v1",
+                "GLOW_OPENAI_API_KEY": server.token,
+            }
+            fleet.servers.append(server)
+        for settings in own:
+            fleet.gateways.append(stack.enter_context(own_service(common | settings, _models())))
+        for number in range(sessions):
+            fleet.new_chat(number % gateways)
+        run = asyncio.run(_run(fleet, seconds, talking=talking))
+    return replace(run, load=replace(run.load, partials=partials))
 
 
 async def measure_calls(service: OwnService, chats: list[str], seconds: float, *, talking: bool) -> Load:
@@ -167,44 +123,58 @@ async def measure_calls(service: OwnService, chats: list[str], seconds: float, *
     Raises:
         ClientError: the system does not report the resources of a process.
     """
-    return (await _run(service, chats, seconds, talking=talking)).load
+    fleet = _Fleet([service], chats=[(service, chat_id) for chat_id in chats])
+    return (await _run(fleet, seconds, talking=talking)).load
 
 
-async def _run(service: OwnService, chats: list[str], seconds: float, *, talking: bool) -> LoadRun:
-    empty_mib = service.memory_mib()
-    script = _script(talking=talking)
-    spread_out = random.Random(1)
-    async with AsyncExitStack() as stack:
-        callers = []
-        for chat_id in chats:
-            socket = await stack.enter_async_context(
-                connect(
-                    voice_url(service.url),
-                    additional_headers={"Authorization": f"Bearer {service.token}"},
-                    compression=None,
-                    max_queue=None,
-                )
-            )
-            await socket.send(json.dumps({"type": "chat_voice", "chat_id": chat_id}))
-            await socket.recv()
-            callers.append(_Caller(socket, script, spread_out.randrange(len(script.frames))))
-        readers = [asyncio.create_task(caller.read()) for caller in callers]
+@dataclass(slots=True)
+class _Fleet:
+    """What carries the calls: gateways, and a server of the recogniser that they share, if there are several."""
+
+    gateways: list[OwnService] = field(default_factory=list)
+    servers: list[OwnService] = field(default_factory=list)
+    chats: list[tuple[OwnService, str]] = field(default_factory=list)
+    metrics: list[str] = field(default_factory=list)
+
+    def new_chat(self, gateway: int) -> None:
+        service = self.gateways[gateway]
+        with RemoteService(service.url, service.token) as http:
+            self.chats.append((service, http.start_named()[1]))
+
+    def cpu_s(self) -> float:
+        return sum(_known(service.cpu_s()) for service in self.gateways + self.servers)
+
+    def engines_cpu_s(self) -> float:
+        return sum(_known(service.engines_cpu_s()) for service in self.gateways + self.servers)
+
+    def memory_mib(self) -> float:
+        return sum(_known(service.memory_mib()) for service in self.gateways)
+
+    async def partials(self) -> PartialCounts | None:
+        if not self.metrics:
+            return None
+        counts = [await asyncio.to_thread(scraped_partials, url) for url in self.metrics]
+        return sum(counts, PartialCounts())
+
+
+async def _run(fleet: _Fleet, seconds: float, *, talking: bool) -> LoadRun:
+    empty_mib = fleet.memory_mib()
+    async with paced_callers(caller_script(talking=talking)) as calls:
+        for service, chat_id in fleet.chats:
+            await calls.call(service.url, service.token, chat_id)
         gc.freeze()
-        await _speak(callers, SETTLE_S)
-        for caller in callers:
-            caller.lags.clear()
-            caller.latencies.clear()
-            caller.spoken, caller.answered, caller.before = 0, 0, None
-        before = service.cpu_s()
-        late = await _speak(callers, seconds)
-        after, full_mib = service.cpu_s(), service.memory_mib()
-        for reader in readers:
-            reader.cancel()
-        await asyncio.gather(*readers, return_exceptions=True)
-    if before is None or after is None or empty_mib is None or full_mib is None:
-        raise ClientError("This system does not tell a process's time through /proc; run `glow bench load` on Linux.")
+        await calls.speak(SETTLE_S)
+        counted = await fleet.partials()
+        calls.forget()
+        before, engines_before = fleet.cpu_s(), fleet.engines_cpu_s()
+        late = await calls.speak(seconds)
+        after, engines_after, full_mib = fleet.cpu_s(), fleet.engines_cpu_s(), fleet.memory_mib()
+        counted_after = await fleet.partials()
+        callers = calls.callers
     latencies = [latency for caller in callers for latency in caller.latencies]
     voice = spread(latencies) if latencies else None
+    transcripts = [transcript for caller in callers for transcript in caller.transcripts]
+    words = spread(transcripts) if transcripts else None
     lags = [lag for caller in callers for lag in caller.lags]
     number = len(callers)
     load = Load(
@@ -212,70 +182,27 @@ async def _run(service: OwnService, chats: list[str], seconds: float, *, talking
         talking=talking,
         cores=(after - before) / seconds,
         core_per_session=(after - before) / seconds / number,
+        recogniser_s=(engines_after - engines_before) * 60 / seconds / number,
         mib_per_session=(full_mib - empty_mib) / number,
-        lag_p99_ms=_p99(lags),
+        lag_p99_ms=p99(lags),
         answers=sum(caller.answered for caller in callers) if talking else 0,
         expected=sum(caller.spoken for caller in callers) if talking else 0,
         voice_to_voice_p50_ms=voice.median if voice else 0.0,
         voice_to_voice_p95_ms=voice.p95 if voice else 0.0,
-        late_ms=_p99(late),
+        late_ms=p99(late),
+        transcript_p50_ms=words.median if words else 0.0,
+        transcript_p95_ms=words.p95 if words else 0.0,
+        seconds=seconds,
+        partial_counts=None if counted is None or counted_after is None else counted_after - counted,
     )
-    return LoadRun(load, lags, latencies)
+    return LoadRun(load, lags, latencies, transcripts)
 
 
-async def _speak(callers: list[_Caller], seconds: float) -> list[float]:
-    """Send every caller's next frame every 20 ms, spread over the 20 ms; return the lateness of each round."""
-    late: list[float] = []
-    began = time.perf_counter()
-    ping = json.dumps({"type": "ping"})
-    for number in range(round(seconds * 1000 / FRAME_MS)):
-        due = began + number * FRAME_MS / 1000
-        if (wait := due - time.perf_counter()) > 0:
-            await asyncio.sleep(wait)
-        for index, caller in enumerate(callers):
-            await caller.socket.send(caller.say())
-            if (number + index) % PING_EVERY == 0:
-                caller.pinged.append(time.perf_counter())
-                await caller.socket.send(ping)
-            if index % 10 == 9:
-                await asyncio.sleep(0)
-        late.append(max(0.0, (time.perf_counter() - due) * 1000 - FRAME_MS))
-    return late
+def _models() -> Path:
+    return Settings().models_dir
 
 
-def _script(*, talking: bool) -> _Script:
-    """Return background noise, with an utterance in it if the caller talks."""
-    noise = np.random.default_rng(1)
-    speech = learner_recording("repair-desk", 1).samples if talking else np.zeros(0, np.int16)
-    quiet = round(QUIET_S * 16_000)
-    length = -(-(len(speech) + quiet) // 320) * 320
-    audio = noise.normal(0, BACKGROUND_NOISE, length)
-    audio[: len(speech)] += speech
-    samples = np.clip(audio, -32768, 32767).astype("<i2")
-    frames = [samples[start : start + 320].tobytes() for start in range(0, length, 320)]
-    return _Script(frames, len(speech) // 320, (len(speech) + round(ANSWER_S * 16_000)) // 320)
-
-
-def _p99(values: Sequence[float]) -> float:
-    return sorted(values)[max(0, -(-99 * len(values) // 100) - 1)] if values else 0.0
-
-
-def _table(loads: Sequence[Load]) -> Table:
-    kind = "talking" if loads[0].talking else "listening"
-    table = Table(
-        "sessions", "cores", "core each", "MiB each", "lag p99 ms", "answered", "v2v p50", "v2v p95", "own lateness",
-        title=f"{kind} sessions", title_justify="left",
-    )  # fmt: skip
-    for load in loads:
-        table.add_row(
-            str(load.sessions),
-            f"{load.cores:.2f}",
-            f"{load.core_per_session:.4f}",
-            f"{load.mib_per_session:.2f}",
-            f"{load.lag_p99_ms:.1f}",
-            f"{load.answers}/{load.expected}",
-            f"{load.voice_to_voice_p50_ms:.0f}",
-            f"{load.voice_to_voice_p95_ms:.0f}",
-            f"{load.late_ms:.1f}",
-        )
-    return table
+def _known(value: float | None) -> float:
+    if value is None:
+        raise ClientError("This system does not tell a process's time through /proc; run `glow bench load` on Linux.")
+    return value

@@ -1,11 +1,13 @@
 """`glow bench`: the benchmarks, which only a checkout of the source has."""
 
+from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from api.cli.bench_gateways import bench_gateways
 from api.cli.bench_numbers import bench_numbers
 from api.cli.bench_swarm import bench_swarm
 from api.cli.terminal import FAILED, Engine, Json, Llm, console, load_settings
@@ -16,6 +18,15 @@ NO_BENCHMARKS = (
 )
 
 app = typer.Typer(no_args_is_help=True)
+
+
+class PartialsWay(StrEnum):
+    """The values of `GLOW_PARTIALS`."""
+
+    PACED = "paced"
+    BARGE_IN = "barge-in"
+    ALWAYS = "always"
+    NEVER = "never"
 
 
 @app.callback()
@@ -58,6 +69,7 @@ def bench_turns(
 
 app.command(name="numbers")(bench_numbers)
 app.command(name="swarm")(bench_swarm)
+app.command(name="gateways")(bench_gateways)
 
 
 @app.command(name="stt")
@@ -100,17 +112,25 @@ def bench_load(
     ] = None,
     seconds: Annotated[float, typer.Option(min=5, max=3600, help="Duration of each measurement in seconds.")] = 15.0,
     listening: Annotated[bool, typer.Option("--listening", help="Silent callers only.")] = False,
+    partials: Annotated[
+        list[PartialsWay] | None,
+        typer.Option(help="How partials are asked for; given several times, these take turns and are compared."),
+    ] = None,
+    gateways: Annotated[
+        int, typer.Option(min=1, max=16, help="Number of gateways; several share a server of the recogniser.")
+    ] = 1,
     as_json: Json = False,
     stt: Engine = None,
     tts: Engine = None,
     llm: Llm = None,
 ) -> None:
     """Measure concurrent calls: CPU, memory, lag and answers, and how many calls this machine carries."""
-    from api.bench.load import bench_load as measure
+    from api.bench.load_report import bench_load as measure
 
     measure(
-        console(), sessions=sessions or [10, 50, 100, 150], seconds=seconds, talking=not listening, as_json=as_json,
-        stt=stt, tts=tts, llm=llm,
+        console(), sessions=sessions or [10, 50, 100, 150], seconds=seconds, talking=not listening,
+        partials=[way.value for way in partials or []], gateways=gateways, as_json=as_json, stt=stt, tts=tts,
+        llm=llm,
     )  # fmt: skip
 
 
@@ -232,7 +252,7 @@ def bench_search(
     each: Annotated[bool, typer.Option("--each", help="Print each question that went wrong.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Search the packaged documents for 667 questions: what is found, and what is cited where nothing answers."""
+    """Search the packaged documents for 787 questions: what is found, and what is cited where nothing answers."""
     from api.bench.search import SETS
     from api.bench.search import bench_search as measure
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,9 @@ from api.client.http import RemoteService
 
 START_S = 120.0
 _LAST_LINES = 15
+
+
+_GONE = (FileNotFoundError, ProcessLookupError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,21 @@ class OwnService:
         except OSError:
             return None
 
+    def engines_cpu_s(self) -> float | None:
+        """CPU seconds of the engines' processes, such as the recogniser's; None if the system does not report them."""
+        try:
+            return sum(_cpu_s(pid) for pid in _family(self.pid)[1:])
+        except OSError:
+            return None
+
+    def pids(self) -> list[int]:
+        """List the service's process and those of its engines.
+
+        Raises:
+            OSError: the system does not report them.
+        """
+        return _family(self.pid)
+
     def memory_mib(self) -> float | None:
         """Resident memory of the service process in MiB; None if the system does not report it."""
         try:
@@ -48,9 +66,17 @@ class OwnService:
 def _family(pid: int) -> list[int]:
     found = [pid]
     for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text("ascii").split():
-            found += _family(int(child))
+        for child in _children(task):
+            with suppress(*_GONE):
+                found += _family(child)
     return found
+
+
+def _children(task: Path) -> list[int]:
+    try:
+        return [int(child) for child in (task / "children").read_text("ascii").split()]
+    except _GONE:  # the thread has just ended
+        return []
 
 
 def _cpu_s(pid: int) -> float:
@@ -65,18 +91,19 @@ def embedded(**chosen: str | None) -> dict[str, str]:
 
 
 @contextmanager
-def own_service(environment: Mapping[str, str], models_dir: Path) -> Iterator[OwnService]:
+def own_service(environment: Mapping[str, str], models_dir: Path, token: str | None = None) -> Iterator[OwnService]:
     """Start a service, wait until it is ready, and stop it at the end of the block.
 
     Args:
         environment: GLOW_ variables to set; those of this process and its .env file are ignored.
         models_dir: directory of its models and voices, such as `Settings().models_dir`.
+        token: of its user; by default a random one.
 
     Raises:
         ClientError: it did not start; the message has its last lines of output.
     """
     with tempfile.TemporaryDirectory(prefix="glow-voice-") as name:
-        folder, token, port = Path(name), secrets.token_urlsafe(24), _free_port()
+        folder, token, port = Path(name), token or secrets.token_urlsafe(24), free_port()
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("GLOW_", "OPENAI_"))}
         own = {
             "GLOW_HOST": "127.0.0.1",
@@ -108,7 +135,8 @@ def own_service(environment: Mapping[str, str], models_dir: Path) -> Iterator[Ow
             _stop(child)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a TCP port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -39,11 +39,11 @@ from voice.tts.catalog import bring_packaged, is_test_voice, piper_voices
 from voice.tts.piper.engine import PiperSynthesizer
 
 PARTS = ("gateway", "calls", "answers", "recogniser", "synthesizer", "database")
-FIXED_SESSIONS, ENGINE_SESSIONS = (10, 30, 50, 60), (1, 2, 3, 4)
+FIXED_SESSIONS, ENGINE_SESSIONS = (10, 20, 30, 35), (1, 2, 3, 4)
 THREADS, LENGTHS_S, RECORDINGS = 2, (1.0, 8.0), 8
 QUANTILES = 21
 CONNECTIONS = (1, 2, 4, 8, 16)
-TURN_JOBS, A_TURN, CHECKPOINT_EVERY_S = 8, 3, 1.0
+TURN_JOBS, A_TURN, CHECKPOINT_EVERY_S = 16, 3, 1.0
 LOAD_S, PATIENCE_S = 18.0, 40.0
 
 

@@ -9,11 +9,12 @@ from random import Random
 import pytest
 from typer.testing import CliRunner
 
+from api.bench.lag_chart import Curve
 from api.bench.swarm.calls import CONVERSATION, SwarmPlan, simulate
 from api.bench.swarm.engines import Recognisers, SimulatedDatabase, Synthesizers
 from api.bench.swarm.events import EventQueue, Processors
 from api.bench.swarm.gateways import gateway_lag, talking_core
-from api.bench.swarm.lag_plot import Curve, lag_plot
+from api.bench.swarm.lag_plot import lag_plot
 from api.bench.swarm.measured import (
     DatabaseTimes,
     RecogniserTimes,
