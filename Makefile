@@ -22,8 +22,8 @@ test-slow: $(STAMP)  ## what takes long: whole role-plays, real time, killed pro
 test-abuse: $(STAMP)  ## what docs/reliability.md claims: attacks, faults and restarts
 	$(BIN)/pytest tests/abuse -k "not ten_thousand"
 
-test-scale: $(STAMP)  ## what docs/scale.md claims of several processes: deploys, kills, the bus
-	$(BIN)/pytest tests/scale -s
+test-scale: $(STAMP)  ## what docs/scale.md claims of several processes, with twenty callers; test-slow has it with fewer
+	SCALE=whole $(BIN)/pytest tests/scale -s
 
 soak: $(STAMP)  ## ten thousand turns, an hour: memory, descriptors, threads and tasks stay flat
 	$(BIN)/pytest tests/abuse/test_soak.py -m long -s

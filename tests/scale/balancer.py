@@ -35,6 +35,24 @@ class Balancer:
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry one connection to a gateway, both ways, until either side closes it."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._carrying.add(task)
+        task.add_done_callback(self._carrying.discard)
+        try:
+            await self._carry(reader, writer)
+        except asyncio.CancelledError:  # by `close`
+            writer.transport.abort()
+
+    async def close(self) -> None:
+        """Cut all connections, and wait until nothing is left of them."""
+        self.cut()
+        left = list(self._carrying)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for target in sorted(self._open, key=lambda one: len(self._open[one])):
             if await _ready(*target):
                 with suppress(OSError):
@@ -45,15 +63,12 @@ class Balancer:
             return
         both = {writer, there[1]}
         self._open[target] |= both
+        ways = [asyncio.create_task(_pour(reader, there[1])), asyncio.create_task(_pour(there[0], writer))]
         try:
-            ways = [
-                asyncio.create_task(_pour(reader, there[1])),
-                asyncio.create_task(_pour(there[0], writer)),
-            ]
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
             for way in ways:
                 way.cancel()
-        finally:
             self._open[target] -= both
             for end in both:
                 with suppress(OSError):
@@ -89,5 +104,5 @@ async def balanced(gateways: Sequence[str]) -> AsyncIterator[Balancer]:
     try:
         yield balancer
     finally:
-        balancer.cut()
         server.close()
+        await balancer.close()

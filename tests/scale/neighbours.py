@@ -6,6 +6,8 @@ from pathlib import Path
 
 from tests.service import RunningService, unhearing
 
+Gateways = list[RunningService]
+
 SECRET = "secret-of-the-neighbours-0123456789"
 
 

@@ -2,33 +2,18 @@
 
 import asyncio
 import base64
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.scale.neighbours import SECRET, neighbours
-from tests.servers.postgres import postgres_running
+from tests.scale.neighbours import SECRET, Gateways
 from tests.service import RunningService, http, unhearing
 
 pytestmark = pytest.mark.slow
 
 AUDIO = base64.b64encode(bytes(960)).decode()
-
-Gateways = list[RunningService]
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def two(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateways]:
-    folder = tmp_path_factory.mktemp("gateways")
-    if request.param == "sqlite":
-        with neighbours(folder) as services:
-            yield services
-        return
-    with postgres_running() as server, neighbours(folder, database_url=server.new_database()) as services:
-        yield services
 
 
 def carried(*gateways: RunningService) -> list[list[str]]:

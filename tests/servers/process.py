@@ -20,6 +20,8 @@ class ServiceProcess:
 
     Attributes:
         url, token: what a client needs.
+        database_url: opens its store.
+        code: the folder with the packages of another version, which the next start runs.
     """
 
     def __init__(self, folder: Path, **chosen: str) -> None:
@@ -35,15 +37,20 @@ class ServiceProcess:
         own = {"port": str(port), "data_dir": str(folder), "tokens": f"ada:{TOKEN}"}
         settings = {f"GLOW_{name.upper()}": value for name, value in {**embedded, **patient, **own, **chosen}.items()}
         self._environment = inherited | settings
+        self.database_url = chosen.get("database_url", f"sqlite+aiosqlite:///{settings['GLOW_DATA_DIR']}/glow.db")
+        self.code: Path | None = None
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, and wait until it is ready."""
+        environment = self._environment
+        if self.code is not None:
+            environment = environment | {"PYTHONPATH": str(self.code)}
         with self._log.open("ab") as log:
             child = subprocess.Popen(
                 [sys.executable, "-m", "api.cli.main", "serve"],
                 cwd=self._folder,
-                env=self._environment,
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -61,6 +68,12 @@ class ServiceProcess:
         """Wait until it has ended; returns its exit status."""
         assert self._child is not None
         return self._child.wait(WAIT_S)
+
+    def memory_mib(self) -> float:
+        """How much memory it has now, in MiB; Linux alone tells."""
+        assert self._child is not None
+        status = Path(f"/proc/{self._child.pid}/status").read_text("ascii")
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
     def log(self) -> str:
         """All that it has logged."""
