@@ -8,6 +8,7 @@ from pathlib import Path
 
 from api.bench.paced_callers import caller_script, p99, paced_callers
 from api.bench.partials import PartialCounts, scraped_partials
+from api.bench.ray_replicas import ray_settings, recognisers_on_ray, replicas_cpu_s
 from api.bench.turn import spread
 from api.client.call import ClientError
 from api.client.http import RemoteService
@@ -91,17 +92,23 @@ def measure_load(
 
     Args:
         partials: how they are asked for (`GLOW_PARTIALS`), and counted by the service's metrics; None for neither.
-        gateways: number of processes that share the calls; several have their recogniser in another one.
+        gateways: number of processes that share the calls; several have their recogniser in another one, or on Ray.
+        engines: the service's engines; `stt="ray"` takes the replicas that are deployed on a Ray cluster of this
+            machine.
 
     Raises:
-        ClientError: the service does not start, or the system does not report the resources of a process.
+        ClientError: the service does not start, the system does not report the resources of a process, or no
+            recogniser runs on Ray.
     """
     ports = [free_port() for _ in range(gateways)] if partials is not None else []
     own = [{"GLOW_PARTIALS": str(partials), "GLOW_METRICS_PORT": str(port)} for port in ports] or [{}] * gateways
     with ExitStack() as stack:
         common = embedded(**engines) | {"GLOW_MAX_CALLS": str(sessions + 1), "GLOW_CALLS_PER_USER": "0"}
         fleet = _Fleet(metrics=[f"http://127.0.0.1:{port}/metrics" for port in ports])
-        if gateways > 1:
+        if engines.get("stt") == "ray":
+            common |= ray_settings()
+            fleet.replicas = recognisers_on_ray(common["GLOW_RAY_APP"])
+        elif gateways > 1:
             server = stack.enter_context(own_service(common | {"GLOW_REQUESTS_PER_MINUTE": "100000"}, _models()))
             common |= {
                 "GLOW_STT": "openai",
@@ -129,10 +136,11 @@ async def measure_calls(service: OwnService, chats: list[str], seconds: float, *
 
 @dataclass(slots=True)
 class _Fleet:
-    """What carries the calls: gateways, and a server of the recogniser that they share, if there are several."""
+    """What carries the calls: gateways, and a recogniser that they share, a server or replicas on Ray, if any."""
 
     gateways: list[OwnService] = field(default_factory=list)
     servers: list[OwnService] = field(default_factory=list)
+    replicas: list[int] = field(default_factory=list)
     chats: list[tuple[OwnService, str]] = field(default_factory=list)
     metrics: list[str] = field(default_factory=list)
 
@@ -142,10 +150,11 @@ class _Fleet:
             self.chats.append((service, http.start_named()[1]))
 
     def cpu_s(self) -> float:
-        return sum(_known(service.cpu_s()) for service in self.gateways + self.servers)
+        return sum(_known(service.cpu_s()) for service in self.gateways + self.servers) + replicas_cpu_s(self.replicas)
 
     def engines_cpu_s(self) -> float:
-        return sum(_known(service.engines_cpu_s()) for service in self.gateways + self.servers)
+        own = sum(_known(service.engines_cpu_s()) for service in self.gateways + self.servers)
+        return own + replicas_cpu_s(self.replicas)
 
     def memory_mib(self) -> float:
         return sum(_known(service.memory_mib()) for service in self.gateways)

@@ -56,7 +56,7 @@ def bench_load(
 
     Args:
         partials: the ways of asking for them that are compared, by turns; empty for the service's own.
-        gateways: number of processes that share the calls, and a server of the recogniser.
+        gateways: number of processes that share the calls, and a recogniser.
 
     Raises:
         ClientError: the service does not start, or the system does not report the resources of a process.

@@ -117,7 +117,7 @@ def bench_load(
         typer.Option(help="How partials are asked for; given several times, these take turns and are compared."),
     ] = None,
     gateways: Annotated[
-        int, typer.Option(min=1, max=16, help="Number of gateways; several share a server of the recogniser.")
+        int, typer.Option(min=1, max=16, help="Number of gateways; several share a recogniser: a server, or --stt ray.")
     ] = 1,
     as_json: Json = False,
     stt: Engine = None,

@@ -34,14 +34,14 @@ class OwnService:
     def cpu_s(self) -> float | None:
         """CPU seconds of the service and its engines' processes; None if the system does not report them."""
         try:
-            return sum(_cpu_s(pid) for pid in _family(self.pid))
+            return sum(cpu_s_of(pid) for pid in _family(self.pid))
         except OSError:
             return None
 
     def engines_cpu_s(self) -> float | None:
         """CPU seconds of the engines' processes, such as the recogniser's; None if the system does not report them."""
         try:
-            return sum(_cpu_s(pid) for pid in _family(self.pid)[1:])
+            return sum(cpu_s_of(pid) for pid in _family(self.pid)[1:])
         except OSError:
             return None
 
@@ -79,7 +79,12 @@ def _children(task: Path) -> list[int]:
         return []
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s_of(pid: int) -> float:
+    """Return the CPU seconds of a process.
+
+    Raises:
+        OSError: it has ended, or the system does not report them.
+    """
     fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -1,15 +1,21 @@
 """`glow bench load`: what partials cost by pairs, and the command with a real recogniser."""
 
 import json
+from functools import partial
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from api.bench.load import Load, LoadRun
+from api.bench.load import Load, LoadRun, measure_load
 from api.bench.load_report import partials_costs
 from api.bench.partials import PartialCounts, partial_counts
 from api.bench.turn import Spread
 from api.cli.main import app
+from api.client.call import ClientError
+from tests.servers.ray_cluster import ray_cluster
+from voice.ray_serve.deployments import RayPlan
+from voice.stt.choose import choose_transcriber
 
 METRICS = """\
 # TYPE glow_engine_queue_wait_seconds histogram
@@ -85,3 +91,25 @@ def test_the_command_measures_partials_of_a_real_recogniser() -> None:
     assert always["times_finals"] > 0
     assert [load["partials"] for load in report["loads"]] == ["always", "never"]
     assert all(load["transcript_p50_ms"] > 0 for load in report["loads"])
+
+
+@pytest.mark.slow
+def test_the_command_measures_partials_of_replicas_on_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hear = partial(choose_transcriber, "whisper:nano", models_dir=tmp_path)
+    with ray_cluster(RayPlan(hear, cpus=0.1)) as cluster:
+        monkeypatch.setenv("GLOW_RAY_ADDRESS", cluster.address)
+        given = (
+            "--sessions 2 --gateways 2 --seconds 12 --partials always --partials never --stt ray --tts fixed:0 --json"
+        )
+        report = json.loads(CliRunner().invoke(app, ["bench", "load", *given.split()]).stdout)
+    always, never = report["partials"]
+    assert always["begun"] > 0
+    assert never["begun"] == 0
+    assert always["recogniser_s"] > never["recogniser_s"] > 0
+    assert all(load["answers"] > 0 for load in report["loads"])
+
+
+def test_a_measurement_without_replicas_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLOW_RAY_APP", "nobodys")
+    with pytest.raises(ClientError, match="No recogniser of the application nobodys runs on Ray"):
+        measure_load(1, 5.0, talking=True, stt="ray")
