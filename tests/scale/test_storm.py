@@ -139,10 +139,11 @@ def test_all_connections_cut_at_once_come_back(two: Gateways) -> None:
                 client = await stack.enter_async_context(line(two[place % 2].url))
                 await client.open(chat)
                 made.append(Live(client))
+            for one in made:  # before any frame: these wait for the message to be stored, storm or not
+                await one.client.send("chat_message", text="Tell me a long story.")
+                await one.client.until("reply.started")
             async with asyncio.TaskGroup() as tasks:
                 live = [tasks.create_task(way) for one in made for way in (one.speak(), one.listen())]
-                for one in made:
-                    await one.client.send("chat_message", text="Tell me a long story.")
                 memory = [gateway.memory_mib() for gateway in two]
                 tasks.create_task(look())
                 assert balancer.cut() == STORM, [(one.socket.close_code, one.events) for one in lines]
